@@ -1,0 +1,322 @@
+//! What people write: the types of `fleet.yaml` and of a tenant's file, as they are after the defaults are merged.
+//!
+//! The JSON Schemas, the reader's checks and the reference in the handbook are all generated from these types.
+//! Units are part of the names. Workload, not sizes: what a tenant needs is derived from `ingest` and `search` by
+//! [`crate::sizing`]; [`Overrides`] can pin any derived number.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use ipnetwork::Ipv4Network;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{AccountId, Region, RingName, ZoneId};
+
+/// The version of the estate's format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ApiVersion {
+    #[serde(rename = "tenantry/v1")]
+    V1,
+}
+
+/// `fleet.yaml`: what holds for every tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fleet {
+    #[serde(rename = "apiVersion")]
+    pub api_version: ApiVersion,
+    /// Short name of the organisation: the first part of every global name. Lower case letters, digits and hyphens.
+    #[schemars(regex(pattern = r"^[a-z][a-z0-9-]{1,14}[a-z0-9]$"))]
+    pub organisation: String,
+    /// Where the control plane's central parts live (log destination, observability sink, page topic).
+    pub control_plane: ControlPlane,
+    /// AWS accounts by their 12-digit id.
+    pub accounts: BTreeMap<AccountId, Account>,
+    /// Regions that tenants may live in.
+    pub regions: BTreeMap<Region, RegionSpec>,
+    /// Address space that tenants' blocks are allocated from, in order of preference.
+    pub pools: Vec<Pool>,
+    /// Address space that no tenant may touch.
+    #[serde(default)]
+    pub reserved: Vec<Reserved>,
+    /// Release rings, first to last.
+    pub rings: Vec<Ring>,
+    /// Defaults for every field of a tenant; a tenant's own file wins.
+    #[serde(default)]
+    #[schemars(with = "BTreeMap<String, serde_json::Value>")]
+    pub defaults: serde_json::Map<String, serde_json::Value>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ControlPlane {
+    pub account: AccountId,
+    pub region: Region,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Account {
+    /// A name for people.
+    pub name: String,
+    /// Name of the role that Tenantry assumes in this account; without it the caller's own credentials are used.
+    #[serde(default)]
+    pub role: Option<String>,
+    /// External id to present when assuming `role`.
+    #[serde(default)]
+    pub external_id: Option<String>,
+    /// The public hosted zone below which every tenant gets a host name.
+    pub dns: Dns,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dns {
+    /// Domain of the hosted zone, such as `tenants.example.com`.
+    pub zone: String,
+    /// Id of the Route 53 hosted zone.
+    #[schemars(regex(pattern = r"^Z[A-Z0-9]{1,31}$"))]
+    pub hosted_zone_id: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RegionSpec {
+    /// Usable availability zones by id (`euw1-az1`), in the order in which tenants use them. Names such as
+    /// `eu-west-1a` mean different zones in different accounts, ids do not.
+    #[schemars(length(min = 1))]
+    pub zones: Vec<ZoneId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    pub name: String,
+    #[schemars(with = "String")]
+    pub cidr: Ipv4Network,
+    /// Prefix length of the block that a tenant gets when it does not ask for another.
+    #[serde(default = "default_tenant_prefix")]
+    #[schemars(range(min = 16, max = 28))]
+    pub tenant_prefix: u8,
+    /// Only for tenants in these regions; empty means all.
+    #[serde(default)]
+    pub regions: Vec<Region>,
+}
+
+fn default_tenant_prefix() -> u8 {
+    18
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Reserved {
+    #[schemars(with = "String")]
+    pub cidr: Ipv4Network,
+    pub reason: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ring {
+    pub name: RingName,
+    /// How long a wave of this ring is watched before the next one starts, such as `30m` or `2h`.
+    #[schemars(regex(pattern = r"^[0-9]+(s|m|h|d)$"))]
+    pub bake: String,
+    /// What must hold at the end of the bake time.
+    #[serde(default)]
+    pub gates: Vec<Gate>,
+}
+
+/// A condition that is watched while a release bakes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Gate {
+    Alarms,
+    QueueDepth,
+    Drift,
+    StackState,
+}
+
+/// One tenant, with the fleet's defaults merged in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantSpec {
+    #[serde(rename = "apiVersion")]
+    pub api_version: ApiVersion,
+    pub account: AccountId,
+    pub region: Region,
+    pub ring: RingName,
+    pub contact: Contact,
+    pub network: Network,
+    pub ingest: Ingest,
+    #[serde(default)]
+    pub search: Search,
+    /// Values for flags of the catalogue, by key.
+    #[serde(default)]
+    pub flags: BTreeMap<String, serde_json::Value>,
+    /// Derived numbers pinned by hand. `tenantry explain NAME` shows what each would be.
+    #[serde(default)]
+    pub overrides: Overrides,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Contact {
+    /// IANA time zone of the customer, such as `Europe/Zagreb`.
+    pub timezone: String,
+    /// HTTPS endpoint that receives this tenant's pages.
+    #[schemars(regex(pattern = r"^https://"))]
+    pub page: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// The tenant's VPC. Allocated by `tenantry new`, then fixed for ever.
+    #[schemars(with = "String")]
+    pub cidr: Ipv4Network,
+    /// How many availability zones the tenant uses.
+    #[serde(default = "default_zones")]
+    #[schemars(range(min = 2, max = 6))]
+    pub zones: u8,
+    /// NAT gateways: one in each zone, or a single one for all of them.
+    #[serde(default)]
+    pub nat: Nat,
+    /// Which model sizes the Lambda subnets.
+    #[serde(default)]
+    pub eni_model: EniModel,
+}
+
+fn default_zones() -> u8 {
+    3
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Nat {
+    #[default]
+    PerZone,
+    Single,
+}
+
+/// How function network interfaces are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum EniModel {
+    /// One shared interface per subnet and set of security groups, more as connections grow (since September 2019).
+    #[default]
+    Hyperplane,
+    /// One interface per (3 GB share of a) concurrent execution: the model of before 2019, kept as the worst case.
+    PerExecution,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ingest {
+    /// Highest sustained rate of incoming metadata, uncompressed, in GiB per minute.
+    #[schemars(range(min = 0.001, max = 1000.0))]
+    pub peak_gib_per_minute: f64,
+    /// Mean rate as a share of the peak.
+    #[serde(default = "default_mean_to_peak")]
+    #[schemars(range(min = 0.01, max = 1.0))]
+    pub mean_to_peak: f64,
+    /// Objects that arrive per minute at the peak.
+    #[serde(default = "default_files_per_minute")]
+    #[schemars(range(min = 0.01, max = 10000.0))]
+    pub files_per_minute: f64,
+    /// How messages are separated in an object.
+    #[serde(default)]
+    pub framing: Framing,
+    /// PEM bundle with the certificate authority of the tenant's client certificates; path relative to the tenant's file.
+    pub client_ca: PathBuf,
+    /// Addresses from which investigators may reach the search dashboards.
+    #[serde(default)]
+    #[schemars(with = "Vec<String>")]
+    pub allow_from: Vec<Ipv4Network>,
+}
+
+fn default_mean_to_peak() -> f64 {
+    0.5
+}
+
+fn default_files_per_minute() -> f64 {
+    1.0
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Framing {
+    #[default]
+    Newline,
+    LengthPrefixed,
+    JsonArray,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Search {
+    #[serde(default = "default_retention_days")]
+    #[schemars(range(min = 1, max = 3650))]
+    pub retention_days: u32,
+    /// Copies of each index beside the primary.
+    #[serde(default = "default_replicas")]
+    #[schemars(range(min = 0, max = 2))]
+    pub replicas: u8,
+    /// Bytes on disk per byte ingested, before replicas.
+    #[serde(default = "default_index_ratio")]
+    #[schemars(range(min = 0.01, max = 10.0))]
+    pub index_ratio: f64,
+}
+
+fn default_retention_days() -> u32 {
+    30
+}
+
+fn default_replicas() -> u8 {
+    1
+}
+
+fn default_index_ratio() -> f64 {
+    0.12
+}
+
+impl Default for Search {
+    fn default() -> Self {
+        Self { retention_days: default_retention_days(), replicas: default_replicas(), index_ratio: default_index_ratio() }
+    }
+}
+
+/// Derived numbers that a spec may pin. Names and units are those of `tenantry explain NAME`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Overrides {
+    #[schemars(range(min = 128, max = 10240))]
+    pub splitter_memory_mib: Option<u32>,
+    #[schemars(range(min = 1, max = 900))]
+    pub splitter_timeout_seconds: Option<u32>,
+    #[schemars(range(min = 1, max = 100_000))]
+    pub splitter_concurrency: Option<u32>,
+    #[schemars(range(min = 128, max = 10240))]
+    pub ingest_memory_mib: Option<u32>,
+    #[schemars(range(min = 1, max = 900))]
+    pub ingest_timeout_seconds: Option<u32>,
+    #[schemars(range(min = 1, max = 100_000))]
+    pub ingest_concurrency: Option<u32>,
+    #[schemars(range(min = 1, max = 1024))]
+    pub part_mib: Option<u32>,
+    #[schemars(regex(pattern = r"^[a-z0-9]+\.[a-z0-9]+\.search$"))]
+    pub search_instance_type: Option<String>,
+    #[schemars(range(min = 1, max = 400))]
+    pub search_data_nodes: Option<u32>,
+    #[schemars(range(min = 10, max = 24576))]
+    pub search_volume_gib: Option<u32>,
+    #[schemars(range(min = 16, max = 28))]
+    pub lambda_subnet_prefix: Option<u8>,
+    #[schemars(range(min = 16, max = 28))]
+    pub green_subnet_prefix: Option<u8>,
+    #[schemars(range(min = 16, max = 28))]
+    pub amber_subnet_prefix: Option<u8>,
+    #[schemars(range(min = 16, max = 28))]
+    pub red_subnet_prefix: Option<u8>,
+}

@@ -1,0 +1,132 @@
+//! What a stage says about something a person wrote: a stable code, a severity, a sentence, a place, a remedy.
+//!
+//! A [`Finding`] is for what a person wrote; an error type is for what the world did. Stages return every finding they
+//! have, beside whatever value they could still make.
+
+mod code;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+pub use code::{CODES, Code, Explanation, explain};
+
+/// How bad a finding is. Ordered: `Note < Warning < Error`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Note,
+    Warning,
+    Error,
+}
+
+/// The text of one file, kept so that a report can show the lines a finding points at.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Path as the person would type it: relative to the estate's root or to the template set.
+    pub path: PathBuf,
+    pub text: String,
+}
+
+/// A place in a file. Lines and columns count from 1, columns in characters; `span` is in bytes of the text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    pub source: Arc<Source>,
+    pub line: usize,
+    pub column: usize,
+    pub span: std::ops::Range<usize>,
+}
+
+impl Location {
+    /// The location of a byte range of `source`. A range past the end is clipped to the text.
+    pub fn new(source: Arc<Source>, span: std::ops::Range<usize>) -> Self {
+        let len = source.text.len();
+        let mut start = span.start.min(len);
+        while !source.text.is_char_boundary(start) {
+            start -= 1;
+        }
+        let mut end = span.end.clamp(start, len);
+        while !source.text.is_char_boundary(end) {
+            end += 1;
+        }
+        let before = &source.text[..start];
+        let line = before.matches('\n').count() + 1;
+        let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
+        Self { source, line, column, span: start..end }
+    }
+}
+
+impl Serialize for Location {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut out = serializer.serialize_struct("Location", 3)?;
+        out.serialize_field("file", &self.source.path)?;
+        out.serialize_field("line", &self.line)?;
+        out.serialize_field("column", &self.column)?;
+        out.end()
+    }
+}
+
+/// One thing a stage found. Built with [`Finding::new`] and the `with_*`/`at` methods.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub code: Code,
+    pub severity: Severity,
+    /// Lower case, no trailing period, the thing named in backticks.
+    pub message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    /// Logical id of the resource in the rendered template.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// The place in the file that the person can change.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// Other places that matter, each with a short label.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub related: Vec<(String, Location)>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl Finding {
+    /// A finding with the severity that the registry gives to `code`.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: code.explanation().severity,
+            message: message.into(),
+            tenant: None,
+            resource: None,
+            location: None,
+            related: Vec::new(),
+            help: None,
+        }
+    }
+
+    pub fn at(mut self, location: Location) -> Self {
+        self.location = Some(location);
+        self
+    }
+
+    pub fn with_related(mut self, label: impl Into<String>, location: Location) -> Self {
+        self.related.push((label.into(), location));
+        self
+    }
+
+    pub fn with_tenant(mut self, tenant: impl Into<String>) -> Self {
+        self.tenant = Some(tenant.into());
+        self
+    }
+
+    pub fn with_resource(mut self, resource: impl Into<String>) -> Self {
+        self.resource = Some(resource.into());
+        self
+    }
+
+    pub fn with_help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+}

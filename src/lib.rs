@@ -1,0 +1,34 @@
+//! Tenantry: one isolated AWS stack per customer, rendered from a declarative spec by the same code for everybody.
+//!
+//! The modules stand in the order in which data passes through them. Each stage is one public function from values to
+//! a value; only [`cloud`] talks to AWS and only [`cli`] prints.
+//!
+//! ```text
+//! estate (YAML) ─load─▶ Estate ─size─▶ Sizing ─lay out─▶ NetworkPlan ─render─▶ Template ─check─▶ Findings
+//!                                                                        │
+//!                                                   live stacks ─────────┴─diff─▶ Plan ─apply─▶ CloudFormation
+//! ```
+
+pub mod finding;
+
+pub mod estate;
+pub mod flags;
+
+pub mod sizing;
+
+pub mod network;
+
+pub mod render;
+
+pub mod policy;
+
+pub mod capacity;
+pub mod cost;
+
+pub mod deploy;
+
+pub mod cloud;
+
+pub mod report;
+
+pub mod cli;
