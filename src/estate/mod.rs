@@ -18,7 +18,7 @@ use spec::{Fleet, TenantSpec};
 /// Everything the estate's files say, validated.
 #[derive(Debug, Clone)]
 pub struct Estate {
-    /// The directory that holds `fleet.yaml`.
+    /// The directory that holds `tenants/fleet.yaml`.
     pub root: PathBuf,
     pub fleet: Fleet,
     pub fleet_source: Arc<Source>,

@@ -3,13 +3,19 @@
 //! TN1xxx the estate's files, TN2xxx capacity, quotas, zones and money, TN3xxx rendering, TN4xxx policies,
 //! TN5xxx deploying. A code is never reused for something else.
 
+mod capacity;
+mod deploy;
+mod estate;
+mod policy;
+mod render;
+
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
 use super::Severity;
 
-/// A stable code such as `TN1203`. Only codes of [`CODES`] exist.
+/// A stable code such as `TN1203`. Only codes of [`codes`] exist.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub &'static str);
 
@@ -29,7 +35,7 @@ pub struct Explanation {
 impl Code {
     /// The registry's entry for this code.
     pub fn explanation(self) -> &'static Explanation {
-        explain(self.0).unwrap_or(&CODES[0])
+        explain(self.0).unwrap_or(&estate::CODES[0])
     }
 }
 
@@ -53,14 +59,29 @@ impl Serialize for Code {
 
 /// Looks a code up by its text, in any case.
 pub fn explain(code: &str) -> Option<&'static Explanation> {
-    CODES.iter().find(|entry| entry.code.0.eq_ignore_ascii_case(code))
+    codes().find(|entry| entry.code.0.eq_ignore_ascii_case(code))
 }
 
 /// Every code, in ascending order.
-pub const CODES: &[Explanation] = &[Explanation {
-    code: Code("TN1000"),
-    severity: Severity::Error,
-    title: "a file of the estate cannot be read",
-    why: "Tenantry reads the whole estate before it does anything, so that no decision rests on half of the files.",
-    remedy: "Check that the file exists, is readable and is UTF-8 text.",
-}];
+pub fn codes() -> impl Iterator<Item = &'static Explanation> {
+    [estate::CODES, capacity::CODES, render::CODES, policy::CODES, deploy::CODES].into_iter().flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_ascending_and_in_their_stage_range() {
+        let all: Vec<&str> = codes().map(|entry| entry.code.0).collect();
+        let mut sorted = all.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        assert_eq!(all, sorted);
+        for (stage, digit) in
+            [(estate::CODES, '1'), (capacity::CODES, '2'), (render::CODES, '3'), (policy::CODES, '4'), (deploy::CODES, '5')]
+        {
+            assert!(stage.iter().all(|entry| entry.code.0.starts_with("TN") && entry.code.0.chars().nth(2) == Some(digit)));
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! How an error ends a command: its chain printed once, its hint, its exit code.
+
+use std::error::Error;
+
+use super::Exit;
+
+/// An error at the edge: everything below is printed as a chain of causes.
+#[derive(Debug)]
+pub struct Failure {
+    pub exit: Exit,
+    pub error: Box<dyn Error + Send + Sync>,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+impl Failure {
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self { exit: Exit::Error, error: error.into(), hint: None }
+    }
+
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub fn with_exit(mut self, exit: Exit) -> Self {
+        self.exit = exit;
+        self
+    }
+
+    /// The error, its causes and the hint, a line each; a cause that its parent already quotes is left out.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec![format!("error: {}", self.error)];
+        let mut cause = self.error.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !lines.iter().any(|line| line.contains(&text)) {
+                lines.push(format!("  caused by: {text}"));
+            }
+            cause = error.source();
+        }
+        lines.extend(self.hint.iter().map(|hint| format!("  help: {hint}")));
+        lines
+    }
+}
+
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(error)
+    }
+}

@@ -1,0 +1,66 @@
+//! Where a command's answer goes: standard output, as text or as JSON with a versioned schema.
+
+use std::io::{self, Write};
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::Failure;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Standard output in the chosen format. A closed pipe ends the output quietly.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    pub format: Format,
+}
+
+/// Every JSON answer: the schema's name and version beside the value.
+#[derive(Serialize)]
+struct Envelope<'a, T: Serialize> {
+    schema: &'a str,
+    #[serde(flatten)]
+    value: &'a T,
+}
+
+impl Output {
+    pub fn new(format: Format) -> Self {
+        Self { format }
+    }
+
+    pub fn is_json(self) -> bool {
+        self.format == Format::Json
+    }
+
+    /// Writes text as it is, with its colours where the terminal has them.
+    pub fn text(self, text: &str) -> Result<(), Failure> {
+        quiet_on_closed_pipe(anstream::stdout().lock().write_all(text.as_bytes()))
+    }
+
+    /// Writes `value`, a map, as pretty JSON under the name of its schema (`tenantry/plan/v1`).
+    pub fn json<T: Serialize>(self, schema: &str, value: &T) -> Result<(), Failure> {
+        let mut text = serde_json::to_string_pretty(&Envelope { schema, value })?;
+        text.push('\n');
+        quiet_on_closed_pipe(io::stdout().lock().write_all(text.as_bytes()))
+    }
+
+    /// `text` or `json`, as the person chose.
+    pub fn show<T: Serialize>(self, schema: &str, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+        match self.format {
+            Format::Json => self.json(schema, value),
+            Format::Text => self.text(&text(value)),
+        }
+    }
+}
+
+fn quiet_on_closed_pipe(result: io::Result<()>) -> Result<(), Failure> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
