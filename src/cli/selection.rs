@@ -67,9 +67,8 @@ fn one_of<T: PartialEq>(wanted: &[T], actual: &T) -> bool {
 
 fn no_such_tenant(pattern: &str, names: &[&str]) -> Failure {
     let failure = Failure::new(format!("no tenant matches `{pattern}`"));
-    let nearest = names.iter().max_by(|a, b| {
-        strsim::jaro_winkler(a, pattern).total_cmp(&strsim::jaro_winkler(b, pattern))
-    });
+    let nearest =
+        names.iter().max_by(|a, b| strsim::jaro_winkler(a, pattern).total_cmp(&strsim::jaro_winkler(b, pattern)));
     match nearest {
         Some(name) if strsim::jaro_winkler(name, pattern) > 0.8 => failure.with_hint(format!("did you mean `{name}`?")),
         _ => failure.with_hint("`tenantry validate` lists the tenants of the estate"),

@@ -43,3 +43,10 @@ pub struct CaBundle {
     /// SHA-256 of `pem`, in lower case hex.
     pub sha256: String,
 }
+
+impl CaBundle {
+    /// Key of the bundle in the artifacts bucket.
+    pub fn key(&self) -> String {
+        format!("trust/{}.pem", self.sha256)
+    }
+}

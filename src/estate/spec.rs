@@ -48,6 +48,18 @@ pub struct Fleet {
     pub defaults: serde_json::Map<String, serde_json::Value>,
 }
 
+impl Fleet {
+    /// The region that holds what an account has once (its deploy role): the control plane's own region in its account,
+    /// else the first region of the fleet.
+    pub fn home_region(&self, account: &AccountId) -> Option<&Region> {
+        if *account == self.control_plane.account {
+            Some(&self.control_plane.region)
+        } else {
+            self.regions.keys().next()
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ControlPlane {
@@ -283,7 +295,11 @@ fn default_index_ratio() -> f64 {
 
 impl Default for Search {
     fn default() -> Self {
-        Self { retention_days: default_retention_days(), replicas: default_replicas(), index_ratio: default_index_ratio() }
+        Self {
+            retention_days: default_retention_days(),
+            replicas: default_replicas(),
+            index_ratio: default_index_ratio(),
+        }
     }
 }
 

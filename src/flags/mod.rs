@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 /// `policies/flags.yaml`: every flag there is, by key.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,11 +49,36 @@ pub enum Reads {
     Structural,
 }
 
+/// Evaluated flags by key.
+pub type Values = BTreeMap<String, Value>;
+
 /// The value of every flag of `catalogue` for a tenant with `overrides`.
-pub fn evaluate(catalogue: &Catalogue, overrides: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+pub fn evaluate(catalogue: &Catalogue, overrides: &Values) -> Values {
     catalogue
         .flags
         .iter()
         .map(|(key, flag)| (key.clone(), overrides.get(key).unwrap_or(&flag.default).clone()))
         .collect()
+}
+
+/// Values as an AppConfig feature-flag document. A flag that is no boolean is enabled and has the attribute `value`.
+/// Source: AWS AppConfig User Guide, "Understanding the type reference for AWS.AppConfig.FeatureFlags".
+pub fn app_config(catalogue: &Catalogue, values: &Values) -> Value {
+    let mut definitions = Map::new();
+    let mut states = Map::new();
+    for (key, value) in values {
+        let description = catalogue.flags.get(key).map_or("", |flag| &flag.description);
+        let mut definition = json!({ "name": key, "description": description });
+        let state = match value {
+            Value::Bool(enabled) => json!({ "enabled": enabled }),
+            other => {
+                let kind = if other.is_number() { "number" } else { "string" };
+                definition["attributes"] = json!({ "value": { "constraints": { "type": kind } } });
+                json!({ "enabled": true, "value": other })
+            }
+        };
+        definitions.insert(key.clone(), definition);
+        states.insert(key.clone(), state);
+    }
+    json!({ "version": "1", "flags": definitions, "values": states })
 }

@@ -1,34 +1,108 @@
 //! From a tenant to its CloudFormation template: canonical bytes, a digest, and where each resource came from.
 //!
-//! In: the estate, sizes and layouts, a set of Tera templates. Out: a [`Template`] per tenant and every finding.
-//! Tenants of one shape share one parsed and checked [`Form`]; per tenant only values are filled in (ARCHITECTURE.md,
-//! "Shapes"). It knows nothing about AWS beyond the grammar of a template.
+//! In: a [`TemplateSet`] and a [`Context`] per stack. Out: a [`Template`] per stack, or every finding. Stacks of one
+//! shape share one parsed and checked [`Form`]; per stack only values are filled in (ARCHITECTURE.md, "Shapes"). It
+//! knows the grammar of a template, and nothing else about AWS.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+pub mod canonical;
+pub mod context;
+mod decisions;
+mod form;
+mod functions;
+pub mod names;
+mod placeholder;
+pub mod references;
+pub mod tags;
+mod template_set;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use crate::finding::Location;
+use crate::finding::{Code, Finding, Location};
+pub use context::{Context, TenantStack};
+pub use form::Form;
+pub use functions::{Artifact, Functions};
+pub use template_set::TemplateSet;
+
+/// Largest template that CloudFormation reads from a bucket, in bytes.
+/// Source: AWS CloudFormation User Guide, "Understand CloudFormation quotas".
+const MOST_BYTES: usize = 1_048_576;
+
+/// Renders stacks from one set of templates. Shared between threads; forms are made once each.
+pub struct Renderer {
+    set: TemplateSet,
+    forms: RwLock<HashMap<String, Arc<OnceLock<Result<Arc<Form>, Vec<Finding>>>>>>,
+}
+
+impl Renderer {
+    pub fn new(set: TemplateSet) -> Self {
+        Self { set, forms: RwLock::default() }
+    }
+
+    /// Renders one stack.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the template for stacks of this shape, or this stack's template being too large.
+    pub fn render(&self, context: &Context) -> Result<Template, Vec<Finding>> {
+        let flat = placeholder::flatten(&context.values)
+            .map_err(|error| vec![Finding::new(Code("TN3004"), error.to_string())])?;
+        let form = self.form(context, &flat.structure)?;
+        let mut values = flat.values;
+        let mut hash = Sha256::new();
+        form.digested.visit(&values, |text| hash.update(text));
+        let digest = hex(&hash.finalize());
+        if let Some(slot) = form.digest_slot {
+            values[slot] = Value::String(digest.clone());
+        }
+        let template = Template { form, values: values.into(), digest };
+        let bytes = template.length();
+        if bytes > MOST_BYTES {
+            let message = format!("the template has {bytes} bytes, CloudFormation takes {MOST_BYTES}");
+            return Err(vec![Finding::new(Code("TN3007"), message)]);
+        }
+        Ok(template)
+    }
+
+    /// The canonical JSON of a stack the plain way: Tera with the values themselves, YAML, long form. What [`render`]
+    /// gives must be the same, byte for byte; slow.
+    ///
+    /// [`render`]: Self::render
+    pub fn render_plainly(&self, context: &Context) -> Result<String, Finding> {
+        let text = self.set.text(context.template, &context.assemble(context.values.clone()))?;
+        Ok(canonical::to_string(&form::parse(&self.set, &text)?))
+    }
+
+    /// How many distinct forms have been made.
+    pub fn forms(&self) -> usize {
+        self.forms.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    fn form(&self, context: &Context, structure: &str) -> Result<Arc<Form>, Vec<Finding>> {
+        let key = format!("{} {} {structure}", context.template, canonical::to_string(&context.shape));
+        let known = self.forms.read().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let cell = match known {
+            Some(cell) => cell,
+            None => Arc::clone(self.forms.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_default()),
+        };
+        cell.get_or_init(|| Form::compile(&self.set, context).map(Arc::new)).clone()
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
 
 /// The rendered template of one stack: a shared form and the values that fill it.
 #[derive(Debug, Clone)]
 pub struct Template {
     pub form: Arc<Form>,
-    /// The value of each slot of the form: strings, numbers and booleans.
+    /// The value of each slot of the form: strings and whole numbers.
     pub values: Arc<[Value]>,
     /// SHA-256, lower case hex, of the canonical JSON without the release record and its outputs.
     pub digest: String,
-}
-
-/// What all templates of one shape share: the tree with placeholders, and where the placeholders stand.
-#[derive(Debug)]
-pub struct Form {
-    /// The template in long form (`Fn::Sub`, not `!Sub`). Leaves with slots hold unique placeholders.
-    pub tree: Value,
-    /// Every leaf that holds a slot, in document order.
-    pub leaves: Vec<Leaf>,
-    pub provenance: Provenance,
 }
 
 /// A scalar of the tree into which values are filled.
@@ -83,7 +157,14 @@ impl Template {
 
     /// Canonical JSON (keys sorted, no white space), as it is sent to CloudFormation.
     pub fn body(&self) -> String {
-        self.tree().to_string()
+        self.form.body.write(&self.values)
+    }
+
+    /// Length of the body, in bytes.
+    pub fn length(&self) -> usize {
+        let mut bytes = 0;
+        self.form.body.visit(&self.values, |text| bytes += text.len());
+        bytes
     }
 }
 

@@ -40,6 +40,7 @@ pub struct Sizing {
     pub search_instance_type: Derived<String>,
     /// Data nodes over all zones; a multiple of the zones used by the domain.
     pub search_data_nodes: Derived<u32>,
+    pub search_master_instance_type: Derived<String>,
     /// Dedicated masters: 3 or 0.
     pub search_master_nodes: Derived<u32>,
     pub search_volume_gib: Derived<u32>,

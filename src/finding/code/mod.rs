@@ -78,10 +78,16 @@ mod tests {
         sorted.sort_unstable();
         sorted.dedup();
         assert_eq!(all, sorted);
-        for (stage, digit) in
-            [(estate::CODES, '1'), (capacity::CODES, '2'), (render::CODES, '3'), (policy::CODES, '4'), (deploy::CODES, '5')]
-        {
-            assert!(stage.iter().all(|entry| entry.code.0.starts_with("TN") && entry.code.0.chars().nth(2) == Some(digit)));
+        for (stage, digit) in [
+            (estate::CODES, '1'),
+            (capacity::CODES, '2'),
+            (render::CODES, '3'),
+            (policy::CODES, '4'),
+            (deploy::CODES, '5'),
+        ] {
+            assert!(
+                stage.iter().all(|entry| entry.code.0.starts_with("TN") && entry.code.0.chars().nth(2) == Some(digit))
+            );
         }
     }
 }

@@ -1,0 +1,240 @@
+//! What templates see of one stack: `shape`, on which they may decide, and values, which they may only print.
+//! `templates/context.yaml` shows the whole of it for one tenant.
+
+use serde_json::{Map, Value, json};
+
+use super::{Functions, names};
+use crate::estate::ids::{AccountId, Region};
+use crate::estate::spec::{Fleet, Framing, Nat};
+use crate::estate::{Estate, Tenant};
+use crate::flags::{self, Reads};
+use crate::network::NetworkPlan;
+use crate::sizing::Sizing;
+
+/// Image of the proxy in amber, and how many days logs are kept in the tenant's account.
+const PROXY_IMAGE: &str = "public.ecr.aws/nginx/nginx:1.29-alpine";
+const LOG_RETENTION_DAYS: u64 = 90;
+
+/// The input of one rendering.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Name of the template: `tenant.yaml.tera` or `control-plane.yaml.tera`.
+    pub(super) template: &'static str,
+    /// Everything that a template may decide on.
+    pub(super) shape: Value,
+    /// Texts and whole numbers that a template may print.
+    pub(super) values: Value,
+    /// Fields of lists' items that are part of the shape: list, field, one text per item.
+    pub(super) literals: Vec<(&'static str, &'static str, Vec<String>)>,
+    /// Routes of the spec fields behind a value.
+    pub(super) routes: fn(&str) -> &'static [&'static str],
+}
+
+/// Everything that decides what a tenant's stack is.
+#[derive(Clone, Copy)]
+pub struct TenantStack<'a> {
+    pub estate: &'a Estate,
+    pub tenant: &'a Tenant,
+    pub sizing: &'a Sizing,
+    pub network: &'a NetworkPlan,
+    pub functions: &'a Functions,
+    /// Name of the release, such as `v1.4.0`.
+    pub release: &'a str,
+}
+
+impl Context {
+    /// The context of a tenant's stack.
+    pub fn tenant(stack: TenantStack<'_>) -> Self {
+        let TenantStack { estate, tenant, sizing, network, functions, release } = stack;
+        let (fleet, spec) = (&estate.fleet, &tenant.spec);
+        let keys = zone_keys(network.zones.len());
+        let flags = flags::evaluate(&estate.flags, &spec.flags);
+        let (structural, runtime) = partition_flags(estate, flags);
+        let shape = json!({
+            "nat": match spec.network.nat { Nat::PerZone => "per-zone", Nat::Single => "single" },
+            "search": {
+                "zones": sizing.search_zones.value,
+                "dedicated_masters": sizing.search_master_nodes.value > 0,
+            },
+            "has_allow_from": !spec.ingest.allow_from.is_empty(),
+            "flags": structural,
+            "zones": keys,
+        });
+        let zones: Vec<Value> = network
+            .zones
+            .iter()
+            .map(|zone| {
+                json!({
+                    "id": zone.id,
+                    "red": zone.red.cidr,
+                    "amber": zone.amber.cidr,
+                    "green": zone.green.cidr,
+                    "lambda": zone.lambda.cidr,
+                })
+            })
+            .collect();
+        let dns = fleet.accounts.get(&spec.account).map(|account| &account.dns);
+        let values = json!({
+            "tenant": {
+                "name": tenant.name, "ring": spec.ring, "account": spec.account, "region": spec.region,
+                "timezone": spec.contact.timezone, "page": spec.contact.page,
+            },
+            "fleet": { "organisation": fleet.organisation },
+            "control": control(fleet, &spec.account, &spec.region),
+            "dns": {
+                "host": format!("{}.{}", tenant.name, dns.map_or("", |dns| &dns.zone)),
+                "hosted_zone_id": dns.map_or("", |dns| &dns.hosted_zone_id),
+            },
+            "vpc": { "cidr": network.vpc },
+            "zones": zones,
+            "allow_from": spec.ingest.allow_from,
+            "client_ca": { "pem": tenant.client_ca.pem, "key": tenant.client_ca.key() },
+            "names": names::of_tenant(&fleet.organisation, tenant),
+            "ingest": { "part_mib": sizing.part_mib.value, "framing": framing(spec.ingest.framing) },
+            "functions": {
+                "architecture": functions.architecture,
+                "splitter": {
+                    "key": functions.splitter.key(),
+                    "memory_mib": sizing.splitter_memory_mib.value,
+                    "timeout_seconds": sizing.splitter_timeout_seconds.value,
+                    "concurrency": sizing.splitter_concurrency.value,
+                },
+                "ingest": {
+                    "key": functions.ingest.key(),
+                    "memory_mib": sizing.ingest_memory_mib.value,
+                    "timeout_seconds": sizing.ingest_timeout_seconds.value,
+                    "concurrency": sizing.ingest_concurrency.value,
+                },
+            },
+            "queues": {
+                "visibility_seconds": sizing.queue_visibility_seconds.value,
+                "retry_depth_alarm": sizing.retry_depth_alarm.value,
+            },
+            "search": {
+                "instance_type": sizing.search_instance_type.value,
+                "data_nodes": sizing.search_data_nodes.value,
+                "master_instance_type": sizing.search_master_instance_type.value,
+                "master_nodes": sizing.search_master_nodes.value,
+                "volume_gib": sizing.search_volume_gib.value,
+                "zones": sizing.search_zones.value,
+                "retention_days": spec.search.retention_days,
+                "replicas": spec.search.replicas,
+            },
+            "proxy": { "image": PROXY_IMAGE, "tasks": sizing.proxy_tasks.value },
+            "logs": { "retention_days": LOG_RETENTION_DAYS },
+            "flags": { "content": flags::app_config(&estate.flags, &runtime).to_string() },
+            "release": { "name": release, "digest": "" },
+        });
+        Self {
+            template: "tenant.yaml.tera",
+            shape,
+            values,
+            literals: vec![("zones", "key", keys)],
+            routes: tenant_routes,
+        }
+    }
+
+    /// The context of the control plane's stack in one account and region. The central one, which holds what every
+    /// tenant shares, is that of the fleet's `control_plane`.
+    pub fn control_plane(fleet: &Fleet, account: &AccountId, region: &Region, release: &str) -> Self {
+        let accounts: Vec<&AccountId> = fleet.accounts.keys().collect();
+        let central = *account == fleet.control_plane.account && *region == fleet.control_plane.region;
+        let own = fleet.accounts.get(account);
+        let role = own.and_then(|account| account.role.as_deref());
+        let external_id = own.and_then(|account| account.external_id.as_deref());
+        let home = fleet.home_region(account).is_none_or(|home| home == region);
+        Self {
+            template: "control-plane.yaml.tera",
+            shape: json!({
+                "central": central,
+                "deploy_role": home && role.is_some(),
+                "external_id": external_id.is_some(),
+                "service_linked_role": home,
+            }),
+            values: json!({
+                "fleet": { "organisation": fleet.organisation },
+                "here": { "account": account, "region": region },
+                "control": control(fleet, account, region),
+                "accounts": accounts,
+                "deploy_role": { "name": role.unwrap_or(""), "external_id": external_id.unwrap_or("") },
+                "logs": { "retention_days": LOG_RETENTION_DAYS },
+                "release": { "name": release, "digest": "" },
+            }),
+            literals: Vec::new(),
+            routes: |_| &[],
+        }
+    }
+}
+
+/// What the control plane gives to stacks in an account and region.
+fn control(fleet: &Fleet, account: &AccountId, region: &Region) -> Value {
+    let organisation = &fleet.organisation;
+    let central = &fleet.control_plane;
+    let arn = |service: &str, resource: String| {
+        format!("arn:{}:{service}:{}:{}:{resource}", central.region.partition(), central.region, central.account)
+    };
+    json!({
+        "account": central.account,
+        "region": central.region,
+        "artifacts_bucket": names::artifacts_bucket(organisation, account, region),
+        "log_destination": arn("logs", format!("destination:{organisation}-central-logs")),
+        "sink": arn("oam", format!("sink/{organisation}")),
+        "page_topic": arn("sns", format!("{organisation}-pages")),
+    })
+}
+
+/// Suffixes of the zones' logical ids: A, B, C, …
+fn zone_keys(zones: usize) -> Vec<String> {
+    ('A'..='Z').take(zones).map(String::from).collect()
+}
+
+fn framing(framing: Framing) -> &'static str {
+    match framing {
+        Framing::Newline => "newline",
+        Framing::LengthPrefixed => "length-prefixed",
+        Framing::JsonArray => "json-array",
+    }
+}
+
+fn partition_flags(estate: &Estate, values: flags::Values) -> (Map<String, Value>, flags::Values) {
+    let mut structural = Map::new();
+    let mut runtime = flags::Values::new();
+    for (key, value) in values {
+        match estate.flags.flags.get(&key).map(|flag| flag.reads) {
+            Some(Reads::Structural) => drop(structural.insert(key, value)),
+            _ => drop(runtime.insert(key, value)),
+        }
+    }
+    (structural, runtime)
+}
+
+/// Routes of the spec fields behind a value of a tenant's context, from the route of the value.
+fn tenant_routes(path: &str) -> &'static [&'static str] {
+    const LAMBDA: &[&str] = &["network.cidr", "network.eni_model", "ingest.peak_gib_per_minute"];
+    let mut parts = path.split('.');
+    match (parts.next().unwrap_or(""), parts.next_back().unwrap_or("")) {
+        ("tenant", "ring") => &["ring"],
+        ("tenant", "account") | ("dns", _) => &["account"],
+        ("tenant", "region") => &["region"],
+        ("tenant", "timezone") => &["contact.timezone"],
+        ("tenant", "page") => &["contact.page"],
+        ("control", _) => &["account", "region"],
+        ("vpc", _) => &["network.cidr"],
+        ("zones", "id") => &["region", "network.zones"],
+        ("zones", "lambda") => LAMBDA,
+        ("zones", "green") => &["network.cidr", "search"],
+        ("zones", _) => &["network.cidr"],
+        ("allow_from", _) => &["ingest.allow_from"],
+        ("client_ca", _) => &["ingest.client_ca"],
+        ("ingest", "framing") => &["ingest.framing"],
+        ("ingest", _) => &["ingest.files_per_minute", "overrides.part_mib"],
+        ("functions", "memory_mib" | "timeout_seconds" | "concurrency") | ("queues", _) => {
+            &["ingest.peak_gib_per_minute", "overrides"]
+        }
+        ("search", "retention_days") => &["search.retention_days"],
+        ("search", "replicas") => &["search.replicas"],
+        ("search", _) => &["search", "ingest.peak_gib_per_minute", "overrides"],
+        ("flags", _) => &["flags"],
+        _ => &[],
+    }
+}

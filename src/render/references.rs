@@ -1,0 +1,159 @@
+//! References between the parts of a template: every one has a target, and none leads back to where it came from.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+/// Parameters that every template has. Source: AWS CloudFormation Template Reference, "Pseudo parameters reference".
+const PSEUDO_PARAMETERS: [&str; 8] = [
+    "AWS::AccountId",
+    "AWS::NotificationARNs",
+    "AWS::NoValue",
+    "AWS::Partition",
+    "AWS::Region",
+    "AWS::StackId",
+    "AWS::StackName",
+    "AWS::URLSuffix",
+];
+
+/// What is wrong with the references of a template.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// `from` (a resource or output) names `to`, which does not exist.
+    NoTarget { from: String, to: String },
+    /// Resources that depend on each other in a circle; the first stands at the end again.
+    Circle(Vec<String>),
+}
+
+/// Every fault of a template in long form.
+pub fn check(template: &Value) -> Vec<Fault> {
+    let resources = section(template, "Resources");
+    let targets: BTreeSet<&str> = ["Resources", "Parameters"]
+        .iter()
+        .flat_map(|name| section(template, name).map(|(id, _)| id))
+        .chain(PSEUDO_PARAMETERS)
+        .collect();
+    let mut faults = BTreeSet::new();
+    let mut graph: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (id, resource) in resources.chain(section(template, "Outputs")) {
+        let named = references(resource);
+        faults.extend(
+            named
+                .iter()
+                .filter(|to| !targets.contains(to.as_str()))
+                .map(|to| Fault::NoTarget { from: id.to_owned(), to: to.clone() }),
+        );
+        graph.entry(id).or_default().extend(named);
+    }
+    faults.extend(circle(&graph).map(Fault::Circle));
+    faults.into_iter().collect()
+}
+
+fn section<'t>(template: &'t Value, name: &str) -> impl Iterator<Item = (&'t str, &'t Value)> {
+    template.get(name).and_then(Value::as_object).into_iter().flatten().map(|(id, value)| (id.as_str(), value))
+}
+
+/// Every name that a resource refers to, `DependsOn` included.
+pub fn references(resource: &Value) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    match resource.get("DependsOn") {
+        Some(Value::String(id)) => drop(found.insert(id.clone())),
+        Some(Value::Array(ids)) => found.extend(ids.iter().filter_map(Value::as_str).map(str::to_owned)),
+        _ => {}
+    }
+    collect(resource, &mut found);
+    found
+}
+
+fn collect(node: &Value, found: &mut BTreeSet<String>) {
+    match node {
+        Value::Array(items) => items.iter().for_each(|item| collect(item, found)),
+        Value::Object(map) => {
+            for (key, value) in map {
+                match (key.as_str(), value) {
+                    ("Ref", Value::String(id)) => drop(found.insert(id.clone())),
+                    ("Fn::GetAtt", Value::Array(parts)) => {
+                        found.extend(parts.first().and_then(Value::as_str).map(str::to_owned));
+                    }
+                    ("Fn::Sub", Value::String(text)) => found.extend(substitutions(text)),
+                    ("Fn::Sub", Value::Array(parts)) => {
+                        let own = parts.get(1).and_then(Value::as_object);
+                        let text = parts.first().and_then(Value::as_str).unwrap_or("");
+                        found.extend(substitutions(text).filter(|name| !own.is_some_and(|map| map.contains_key(name))));
+                        parts.iter().skip(1).for_each(|part| collect(part, found));
+                    }
+                    _ => collect(value, found),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Names in `${Name}` and `${Name.Attribute}`; `${!Literal}` is text.
+fn substitutions(text: &str) -> impl Iterator<Item = String> {
+    text.split("${")
+        .skip(1)
+        .filter_map(|rest| rest.split_once('}'))
+        .map(|(name, _)| name.trim())
+        .filter(|name| !name.starts_with('!'))
+        .map(|name| name.split('.').next().unwrap_or(name).to_owned())
+}
+
+/// The first circle of a graph, if it has one.
+fn circle(graph: &BTreeMap<&str, BTreeSet<String>>) -> Option<Vec<String>> {
+    let mut done = BTreeSet::new();
+    graph.keys().find_map(|id| follow(id, graph, &mut Vec::new(), &mut done))
+}
+
+fn follow<'g>(
+    id: &'g str,
+    graph: &'g BTreeMap<&str, BTreeSet<String>>,
+    path: &mut Vec<&'g str>,
+    done: &mut BTreeSet<&'g str>,
+) -> Option<Vec<String>> {
+    if let Some(start) = path.iter().position(|seen| *seen == id) {
+        return Some(path[start..].iter().chain([&id]).map(|id| (*id).to_owned()).collect());
+    }
+    let targets = graph.get(id).filter(|_| !done.contains(id))?;
+    path.push(id);
+    let found = targets.iter().find_map(|target| follow(target, graph, path, done));
+    path.pop();
+    done.insert(id);
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn faults(resources: Value) -> Vec<Fault> {
+        check(&json!({ "Resources": resources, "Outputs": {} }))
+    }
+
+    #[test]
+    fn every_kind_of_reference_needs_a_target() {
+        for body in [
+            json!({ "P": { "Ref": "Gone" } }),
+            json!({ "P": { "Fn::GetAtt": ["Gone", "Arn"] } }),
+            json!({ "P": { "Fn::Sub": "a-${Gone.Arn}-${AWS::Region}-${!Text}" } }),
+            json!({ "P": { "Fn::Sub": ["${Gone}-${Own}", { "Own": { "Ref": "AWS::Region" } }] } }),
+            json!({ "DependsOn": "Gone" }),
+            json!({ "DependsOn": ["Gone"] }),
+        ] {
+            let fault = Fault::NoTarget { from: "A".to_owned(), to: "Gone".to_owned() };
+            assert_eq!(faults(json!({ "A": body })), [fault], "{body}");
+        }
+    }
+
+    #[test]
+    fn a_circle_is_named_in_order() {
+        let circle =
+            json!({ "A": { "P": { "Ref": "B" } }, "B": { "DependsOn": "C" }, "C": { "P": { "Fn::Sub": "${A}" } } });
+        assert_eq!(faults(circle), [Fault::Circle(["A", "B", "C", "A"].map(str::to_owned).to_vec())]);
+        let diamond =
+            json!({ "A": { "DependsOn": ["B", "C"] }, "B": { "DependsOn": "D" }, "C": { "DependsOn": "D" }, "D": {} });
+        assert_eq!(faults(diamond), []);
+    }
+}

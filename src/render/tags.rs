@@ -1,0 +1,117 @@
+//! CloudFormation's short-form tags, resolved to their long form: `!Sub x` is `{"Fn::Sub": "x"}`.
+//! Source: AWS CloudFormation Template Reference, "Intrinsic functions".
+
+use serde_json::{Map, Number, Value, json};
+use serde_yaml::Value as Yaml;
+
+/// Why a YAML tree is no CloudFormation template.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TagError {
+    #[error("`{0}` is not a tag of CloudFormation")]
+    UnknownTag(String),
+    #[error("`!GetAtt` takes `Resource.Attribute` or a list of both")]
+    GetAtt,
+    #[error("a key is not a text: `{0}`")]
+    Key(String),
+    #[error("`{0}` is not a number of JSON")]
+    Number(String),
+}
+
+const FUNCTIONS: [&str; 17] = [
+    "And",
+    "Base64",
+    "Cidr",
+    "Equals",
+    "FindInMap",
+    "ForEach",
+    "GetAZs",
+    "If",
+    "ImportValue",
+    "Join",
+    "Length",
+    "Not",
+    "Or",
+    "Select",
+    "Split",
+    "Sub",
+    "ToJsonString",
+];
+
+/// The tree in long form, as CloudFormation's JSON has it.
+pub fn resolve(yaml: Yaml) -> Result<Value, TagError> {
+    Ok(match yaml {
+        Yaml::Null => Value::Null,
+        Yaml::Bool(bool) => Value::Bool(bool),
+        Yaml::Number(number) => Value::Number(to_json_number(&number)?),
+        Yaml::String(text) => Value::String(text),
+        Yaml::Sequence(items) => Value::Array(items.into_iter().map(resolve).collect::<Result<_, _>>()?),
+        Yaml::Mapping(mapping) => {
+            let mut map = Map::new();
+            for (key, value) in mapping {
+                let Yaml::String(key) = key else { return Err(TagError::Key(format!("{key:?}"))) };
+                map.insert(key, resolve(value)?);
+            }
+            Value::Object(map)
+        }
+        Yaml::Tagged(tagged) => function(&tagged.tag.to_string(), resolve(tagged.value)?)?,
+    })
+}
+
+fn function(tag: &str, value: Value) -> Result<Value, TagError> {
+    let name = tag.trim_start_matches('!');
+    match name {
+        "Ref" | "Condition" => Ok(json!({ name: value })),
+        "GetAtt" => Ok(json!({ "Fn::GetAtt": get_att(value)? })),
+        _ if FUNCTIONS.contains(&name) => Ok(json!({ format!("Fn::{name}"): value })),
+        _ => Err(TagError::UnknownTag(tag.to_owned())),
+    }
+}
+
+/// The list form of GetAtt's argument; attributes may have dots of their own (`Endpoint.Address`).
+fn get_att(value: Value) -> Result<Value, TagError> {
+    match value {
+        Value::String(text) => {
+            let (resource, attribute) = text.split_once('.').ok_or(TagError::GetAtt)?;
+            Ok(json!([resource, attribute]))
+        }
+        Value::Array(items) if items.len() == 2 => Ok(Value::Array(items)),
+        _ => Err(TagError::GetAtt),
+    }
+}
+
+fn to_json_number(number: &serde_yaml::Number) -> Result<Number, TagError> {
+    let exact = number.as_u64().map(Number::from).or_else(|| number.as_i64().map(Number::from));
+    exact.or_else(|| number.as_f64().and_then(Number::from_f64)).ok_or_else(|| TagError::Number(number.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn long(yaml: &str) -> Result<Value, TagError> {
+        resolve(serde_yaml::from_str(yaml).expect("YAML"))
+    }
+
+    #[test]
+    fn short_forms_become_long_forms() {
+        for (short, expected) in [
+            ("!Ref Vpc", json!({ "Ref": "Vpc" })),
+            ("!GetAtt Domain.Endpoint.Address", json!({ "Fn::GetAtt": ["Domain", "Endpoint.Address"] })),
+            ("!GetAtt [Domain, Arn]", json!({ "Fn::GetAtt": ["Domain", "Arn"] })),
+            ("!Sub '${Vpc}-x'", json!({ "Fn::Sub": "${Vpc}-x" })),
+            ("!Join ['', [a, !Ref B]]", json!({ "Fn::Join": ["", ["a", { "Ref": "B" }]] })),
+            ("Fn::Base64: !Sub x", json!({ "Fn::Base64": { "Fn::Sub": "x" } })),
+            ("a: 1.5", json!({ "a": 1.5 })),
+        ] {
+            assert_eq!(long(short), Ok(expected), "{short}");
+        }
+    }
+
+    #[test]
+    fn what_cloudformation_does_not_know_is_refused() {
+        assert_eq!(long("!Reff Vpc"), Err(TagError::UnknownTag("!Reff".to_owned())));
+        assert_eq!(long("!GetAtt Vpc"), Err(TagError::GetAtt));
+        assert!(matches!(long("1: a"), Err(TagError::Key(_))));
+        assert!(matches!(long("a: .nan"), Err(TagError::Number(_))));
+    }
+}

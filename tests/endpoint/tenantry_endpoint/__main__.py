@@ -1,0 +1,86 @@
+"""Start the endpoint: `python -m tenantry_endpoint --port 0 --port-file FILE [--quotas FILE] [--parent-pid N]`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from werkzeug.serving import make_server
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="tenantry_endpoint", description="local AWS endpoint: moto_server, extended")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=0, help="0 picks a free port")
+    parser.add_argument("--port-file", type=Path, help="where to write the port once the endpoint answers (else stdout)")
+    parser.add_argument("--quotas", type=Path, help="service quotas (policies/quotas.yaml)")
+    parser.add_argument("--enforce-quotas", action="store_true", help="refuse what the quotas do not allow")
+    parser.add_argument("--parent-pid", type=int, help="stop when this process is gone")
+    parser.add_argument("--step-ms", type=int, help="pause between the steps of a stack (TENANTRY_ENDPOINT_STEP_MS)")
+    parser.add_argument("--verbose", action="store_true", help="log each request to stderr")
+    return parser.parse_args()
+
+
+def watch_parent(pid: int) -> None:
+    """End this process once the parent is gone."""
+    while True:
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            os._exit(0)
+        except PermissionError:
+            pass
+        threading.Event().wait(0.5)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    options = arguments()
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    logging.getLogger("tenantry_endpoint").setLevel(logging.DEBUG if options.verbose else logging.ERROR)
+    import warnings
+
+    warnings.simplefilter("ignore")
+    if options.step_ms is not None:
+        os.environ["TENANTRY_ENDPOINT_STEP_MS"] = str(options.step_ms)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, lambda *_: os._exit(0))
+
+    from moto.moto_server.werkzeug_app import MotoRequestHandler
+
+    from .application import application
+    from .services import quotas
+
+    class Quiet(MotoRequestHandler):
+        """HTTP/1.1 (connections are kept) and no access log."""
+
+        protocol_version = "HTTP/1.1"
+
+        def log(self, type: str, message: str, *args: object) -> None:
+            pass
+
+    if options.quotas is not None:
+        quotas.load(options.quotas)
+    quotas.enforce(options.enforce_quotas)
+    server = make_server(options.host, options.port, application(), threaded=True, request_handler=Quiet)
+    server.daemon_threads = True
+    if options.parent_pid:
+        threading.Thread(target=watch_parent, args=(options.parent_pid,), daemon=True).start()
+    if options.port_file:
+        partial = options.port_file.with_suffix(options.port_file.suffix + ".partial")
+        partial.write_text(f"{server.server_port}\n")
+        partial.rename(options.port_file)
+    else:
+        print(server.server_port, flush=True)
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""The WSGI application: control paths, then faults, then the endpoint's own operations, then moto.
+
+In: HTTP requests of AWS SDKs. Out: responses in the protocol of the service. It knows routing and nothing of any service.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+import traceback
+from contextlib import nullcontext
+from functools import lru_cache
+from typing import Any, Callable, Iterable
+
+from moto.core.request import Request
+from moto.iam.models import get_account_id_from
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.http import HTTP_STATUS_CODES
+
+from . import control, faults, operations, wire
+from .errors import AwsError
+
+log = logging.getLogger("tenantry_endpoint")
+
+Response = tuple[int, dict[str, str], bytes]
+
+
+class Application:
+    """The endpoint as one WSGI callable."""
+
+    def __init__(self) -> None:
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto_lock = threading.RLock()
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ.get("PATH_INFO", "")
+        if path.startswith("/_tenantry/"):
+            status, headers, body = control.respond(environ)
+        else:
+            began = time.monotonic()
+            status, headers, body = self._respond_with_faults(environ)
+            log.debug("%s %s %s %s %.3fs", environ.get("REQUEST_METHOD"), path, status, environ.get("tenantry.operation", ""), time.monotonic() - began)
+        if not any(name.lower() == "content-length" for name in headers):
+            headers["Content-Length"] = str(len(body))
+        start_response(f"{status} {HTTP_STATUS_CODES.get(status, 'Unknown')}", list(headers.items()))
+        return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]
+
+    def _respond_with_faults(self, environ: dict[str, Any]) -> Response:
+        if not faults.any_active():
+            return self.respond(environ)
+        request = Request(environ)
+        request.get_data()
+        met = faults.meet(request)
+        if met is not None and not met.acts_first:
+            return met.respond(environ)
+        response = self.respond(environ)
+        return response if met is None else met.respond(environ, response)
+
+    def respond(self, environ: dict[str, Any], moto_only: bool = False) -> Response:
+        """Answer a request; `moto_only` passes the endpoint's own operations by."""
+        scope = wire.credential_scope(environ.get("HTTP_AUTHORIZATION"))
+        if scope is not None and not moto_only:
+            access_key, region, signing_name = scope
+            service = wire.service_of(signing_name, environ.get("PATH_INFO", ""))
+            if operations.knows(service):
+                own = self._own(environ, service, access_key, region)
+                if own is not None:
+                    return own
+        return self._ask_moto(environ)
+
+    def _own(self, environ: dict[str, Any], service: str, access_key: str, region: str) -> Response | None:
+        request = Request(environ)
+        body = request.get_data(cache=True, parse_form_data=False)
+        rewind(environ, body)
+        incoming = wire.recognise(service, Request(environ))
+        rewind(environ, body)
+        if incoming is None:
+            return not_implemented(service, "operation") if operations.is_whole(service) else None
+        name = str(incoming.operation.name)
+        environ["tenantry.operation"] = f"{service}.{name}"
+        function = operations.find(service, name)
+        if function is None:
+            return not_implemented(service, name) if operations.is_whole(service) else None
+        account = environ.get("HTTP_X_MOTO_ACCOUNT_ID") or get_account_id_from(access_key)
+        call = operations.Call(wire.Caller(access_key, account, region, service), service, name, incoming.parameters)
+        try:
+            result: Any = function(call)
+        except AwsError as error:
+            result = error
+        except Exception as error:  # a fault of the endpoint: told as the service's internal failure, never a hang
+            log.error("%s.%s failed: %s", service, name, traceback.format_exc())
+            result = AwsError("InternalFailure", f"{type(error).__name__}: {error}")
+        return wire.answer(incoming, result)
+
+    def _ask_moto(self, environ: dict[str, Any]) -> Response:
+        captured: list[Any] = []
+
+        def start_response(status: str, headers: list[tuple[str, str]], *_: Any) -> Callable[[bytes], None]:
+            captured[:] = [int(status.split(" ", 1)[0]), headers]
+            return lambda _: None
+
+        # moto's backends are plain dicts: one request at a time, but for those that wait for something.
+        waits = environ.get("HTTP_X_AMZ_TARGET", "").endswith(".ReceiveMessage") or "/invocations" in environ.get("PATH_INFO", "")
+        with nullcontext() if waits else self._moto_lock:
+            try:
+                body = b"".join(self._moto(environ, start_response))
+            except NotImplementedError as error:
+                return not_implemented("aws", str(error))
+        status, headers = captured
+        return status, dict(headers), body
+
+
+def rewind(environ: dict[str, Any], body: bytes) -> None:
+    """Let the body be read once more."""
+    import io
+
+    environ["wsgi.input"] = io.BytesIO(body)
+    environ["CONTENT_LENGTH"] = str(len(body))
+    environ.pop("wsgi.input_terminated", None)
+    environ.pop("HTTP_TRANSFER_ENCODING", None)
+    for key in [key for key in environ if key.startswith("werkzeug.")]:
+        if key not in ("werkzeug.socket", "werkzeug.server.shutdown"):
+            environ.pop(key)
+
+
+def not_implemented(service: str, name: str) -> Response:
+    """What an operation that nobody here implements answers: an error that is never mistaken for success."""
+    message = f"the local endpoint does not implement {service} {name}"
+    body = json.dumps({"__type": "NotImplemented", "message": message}).encode()
+    return 501, {"Content-Type": "application/json", "x-amzn-ErrorType": "NotImplemented"}, body
+
+
+@lru_cache(maxsize=1)
+def application() -> Application:
+    """The one application of this process, with every service registered."""
+    from . import moto_patches, services
+
+    moto_patches.apply()
+    services.register()
+    return Application()
