@@ -1,0 +1,32 @@
+# Two commands do everything, set-up included: `make demo` and `make test`.
+
+PYTHON ?= python3
+TOOLS  := target/tools
+# The README's tour, on a local AWS endpoint.
+demo: $(TOOLS)/python functions
+	cargo build --quiet
+	demo/run
+
+test: $(TOOLS)/python
+	cargo test --workspace
+	.venv/bin/python -m pytest tests/endpoint -q
+
+lint: $(TOOLS)/bin/cargo-deny
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(TOOLS)/bin/cargo-deny --offline check bans licenses sources
+
+# Ratios against what one would use instead.
+bench: $(TOOLS)/python
+	cargo bench --bench fleet
+
+# Python with the local endpoint and the judges of the templates, as pinned.
+$(TOOLS)/python: tests/endpoint/requirements.txt
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/endpoint/requirements.txt
+	mkdir -p $(TOOLS) && touch $@
+
+$(TOOLS)/bin/cargo-deny:
+	cargo install --quiet --locked cargo-deny@0.20.2 --no-default-features --root $(TOOLS)
+
+.PHONY: demo test lint bench
