@@ -18,7 +18,7 @@ pub enum Exit {
 }
 
 /// Printed below every command's long help.
-pub const HELP: &str = "Exit codes: 0 nothing to do or all well; 1 error; 2 there are changes, drift or findings; \
+pub(super) const HELP: &str = "Exit codes: 0 nothing to do or all well; 1 error; 2 there are changes, drift or findings; \
                         3 a gate refused; 4 incomplete (something could not be checked).";
 
 impl Termination for Exit {

@@ -31,7 +31,7 @@ pub struct Context {
 }
 
 /// Everything that decides what a tenant's stack is.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub struct TenantStack<'a> {
     pub estate: &'a Estate,
     pub tenant: &'a Tenant,

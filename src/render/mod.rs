@@ -31,10 +31,15 @@ pub use template_set::TemplateSet;
 /// Source: AWS CloudFormation User Guide, "Understand CloudFormation quotas".
 const MOST_BYTES: usize = 1_048_576;
 
+/// A form that is made by whoever asks first, while others that ask wait for it.
+type FormCell = Arc<OnceLock<Result<Arc<Form>, Vec<Finding>>>>;
+
 /// Renders stacks from one set of templates. Shared between threads; forms are made once each.
+#[derive(Debug)]
 pub struct Renderer {
     set: TemplateSet,
-    forms: RwLock<HashMap<String, Arc<OnceLock<Result<Arc<Form>, Vec<Finding>>>>>>,
+    /// By template, shape and structure of the values.
+    forms: RwLock<HashMap<String, FormCell>>,
 }
 
 impl Renderer {

@@ -13,6 +13,7 @@ use crate::finding::{Code, Finding, Location, Source};
 pub(super) const ORIGIN: &str = "# @from ";
 
 /// Parsed templates by name (`tenant.yaml.tera`, `tenant/network.yaml.tera`).
+#[derive(Debug)]
 pub struct TemplateSet {
     pub(super) tera: Tera,
     pub(super) sources: Vec<Arc<Source>>,
