@@ -14,7 +14,7 @@ test: $(TOOLS)/python
 lint: $(TOOLS)/bin/cargo-deny
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
-	$(TOOLS)/bin/cargo-deny --offline check bans licenses sources
+	$(TOOLS)/bin/cargo-deny check bans licenses sources
 
 # Ratios against what one would use instead.
 bench: $(TOOLS)/python
