@@ -1,0 +1,81 @@
+"""Builds the functions' zips: the same bytes wherever the checkout and the registry lie.
+
+    package.py verify ARCHITECTURE   builds and compares with pipeline/functions.lock.json; 1 if they differ
+    package.py lock ARCHITECTURE     builds and rewrites pipeline/functions.lock.json
+
+ARCHITECTURE is Lambda's word: x86_64 or arm64. The zips are target/functions/<sha256>.zip.
+"""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCK = ROOT / "pipeline" / "functions.lock.json"
+OUT = ROOT / "target" / "functions"
+FUNCTIONS = ("splitter", "ingest")
+FLAGS = {"x86_64": "--x86-64", "arm64": "--arm64"}
+LOCK_VERSION = 1
+# The earliest moment that a zip can hold.
+MOMENT = (1980, 1, 1, 0, 0, 0)
+
+
+def remaps() -> list[tuple[Path, str]]:
+    """Paths of this machine, and what the binaries say in their place. Later ones win in rustc, so the longest is last."""
+    home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")).resolve()
+    registries = sorted((home / "registry" / "src").glob("*"))
+    return [(ROOT, "/tenantry"), (home, "/cargo"), *((registry, "/registry") for registry in registries)]
+
+
+def build(architecture: str) -> None:
+    """Compiles both functions; cargo itself knows what is up to date."""
+    pairs = [f"{path}={name}" for path, name in remaps()]
+    tools = Path(sys.executable).parent
+    environment = os.environ | {
+        "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
+        "RUSTFLAGS": " ".join(f"--remap-path-prefix={pair}" for pair in pairs),
+        "CFLAGS": " ".join(f"-ffile-prefix-map={pair}" for pair in pairs),
+        "SOURCE_DATE_EPOCH": "315532800",
+    }
+    subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=ROOT, check=True)
+    command = ["cargo-lambda", "lambda", "build", "--profile", "functions", "-p", "tenantry-pipeline", "--locked"]
+    subprocess.run([*command, FLAGS[architecture]], cwd=ROOT, env=environment, check=True)
+
+
+def package(function: str) -> dict:
+    """Zips one function. Stored, not deflated: deflate's bytes depend on the library that makes them."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    entry = zipfile.ZipInfo("bootstrap", MOMENT)
+    entry.create_system = 3
+    entry.external_attr = 0o100755 << 16
+    unnamed = OUT / f"{function}.part"
+    with zipfile.ZipFile(unnamed, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr(entry, (ROOT / "target" / "lambda" / function / "bootstrap").read_bytes())
+    content = unnamed.read_bytes()
+    sha256 = hashlib.sha256(content).hexdigest()
+    unnamed.replace(OUT / f"{sha256}.zip")
+    return {"sha256": sha256, "bytes": len(content)}
+
+
+def main(mode: str, architecture: str) -> int:
+    build(architecture)
+    built = {"version": LOCK_VERSION, "architecture": architecture} | {name: package(name) for name in FUNCTIONS}
+    text = json.dumps(built, indent=2) + "\n"
+    if mode == "lock":
+        LOCK.write_text(text)
+        return 0
+    if LOCK.exists() and json.loads(LOCK.read_text()) == built:
+        return 0
+    print(f"the functions are not those of {LOCK.relative_to(ROOT)}; built were:\n{text}", end="", file=sys.stderr)
+    print("help: if the change is meant, `make functions-lock` writes it down", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3 or sys.argv[1] not in ("verify", "lock") or sys.argv[2] not in FLAGS:
+        sys.exit(__doc__)
+    sys.exit(main(sys.argv[1], sys.argv[2]))

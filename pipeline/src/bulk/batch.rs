@@ -1,0 +1,72 @@
+//! Records on their way into one bulk request.
+
+use std::ops::Range;
+
+use crate::records::standardise::Reject;
+
+/// One record's action.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Its two lines in the batch's body.
+    pub lines: Range<usize>,
+    /// The record in the batch's text.
+    pub record: Range<usize>,
+    /// Byte of the source at which the record begins.
+    pub offset: u64,
+}
+
+/// A record that is not indexed, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    pub offset: u64,
+    pub record: Vec<u8>,
+    pub reject: Reject,
+}
+
+/// A run of records, in order and without a gap.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    pub body: Vec<u8>,
+    /// The records as they came, for those that are refused.
+    pub text: Vec<u8>,
+    pub items: Vec<Item>,
+    /// Records that were not fit to be sent.
+    pub rejected: Vec<Rejected>,
+    /// Byte of the source at which the first record begins.
+    pub start: u64,
+}
+
+/// How large a batch may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchLimits {
+    pub bytes: usize,
+    pub records: usize,
+}
+
+impl Batch {
+    /// Whether it is time to send.
+    pub fn is_full(&self, limits: BatchLimits) -> bool {
+        self.body.len().max(self.text.len()) >= limits.bytes || self.records() >= limits.records
+    }
+
+    /// Records that it answers for.
+    pub fn records(&self) -> usize {
+        self.items.len() + self.rejected.len()
+    }
+
+    /// The body with only the given items.
+    pub fn body_of(&self, items: &[usize]) -> Vec<u8> {
+        if items.len() == self.items.len() {
+            return self.body.clone();
+        }
+        let lines = items.iter().filter_map(|index| self.body.get(self.items.get(*index)?.lines.clone()));
+        lines.collect::<Vec<&[u8]>>().concat()
+    }
+
+    /// An item that is refused.
+    pub fn reject(&self, index: usize, reject: Reject) -> Option<Rejected> {
+        let item = self.items.get(index)?;
+        let record = self.text.get(item.record.clone())?.to_vec();
+        Some(Rejected { offset: item.offset, record, reject })
+    }
+}

@@ -1,0 +1,179 @@
+//! Sends one batch until every item is in the index, rejected, or the time is up.
+
+use std::future::Future;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+
+use super::batch::{Batch, Rejected};
+use super::verdict::{Verdict, decide};
+use crate::failure::Failure;
+use crate::pace::Pace;
+use crate::records::standardise::Reject;
+
+/// The search domain, as it is needed here.
+pub trait Search: Clone + Send + Sync + 'static {
+    /// Sends a bulk body. The status and the body of the answer.
+    ///
+    /// # Errors
+    /// There was no answer.
+    fn bulk(&self, body: Vec<u8>) -> impl Future<Output = Result<(u16, Bytes), NoAnswer>> + Send;
+}
+
+/// The domain did not answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NoAnswer(pub String);
+
+/// What came of a batch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sent {
+    pub indexed: u64,
+    pub rejected: Vec<Rejected>,
+    pub requests: u64,
+    pub retries: u64,
+    /// Time spent waiting between requests.
+    pub waited: Duration,
+    /// The time was up, or the domain refuses: these items are neither in the index nor rejected.
+    pub unfinished: Option<Failure>,
+}
+
+/// Sends `batch`.
+pub async fn send<S: Search>(search: &S, batch: &Batch, pace: Pace) -> Sent {
+    let mut sent = Sent { rejected: batch.rejected.clone(), ..Sent::default() };
+    let mut queue = vec![(0..batch.items.len()).collect::<Vec<usize>>()];
+    let mut attempt = 0;
+    while let Some(items) = queue.pop() {
+        if items.is_empty() {
+            continue;
+        }
+        sent.requests += 1;
+        let verdict = match search.bulk(batch.body_of(&items)).await {
+            Ok((status, answer)) => decide(status, &answer, items.len()),
+            Err(NoAnswer(cause)) => Verdict::AllAgain(cause),
+        };
+        let (again, cause) = match verdict {
+            Verdict::Items { rejected, again } => {
+                sent.indexed += (items.len() - rejected.len() - again.len()) as u64;
+                for (position, reject) in rejected {
+                    sent.rejected.extend(items.get(position).and_then(|index| batch.reject(*index, reject)));
+                }
+                let again: Vec<usize> = again.iter().filter_map(|position| items.get(*position).copied()).collect();
+                if again.is_empty() {
+                    continue;
+                }
+                (again, "the domain is busy with some items".to_owned())
+            }
+            Verdict::Halve => {
+                halve(items, batch, &mut queue, &mut sent);
+                continue;
+            }
+            Verdict::AllAgain(cause) => (items, cause),
+            Verdict::Refused(cause) => {
+                sent.unfinished = Some(Failure::Logic(format!("the search domain refuses a bulk request: {cause}")));
+                return sent;
+            }
+        };
+        queue.push(again);
+        let Some(delay) = pace.before_retry(attempt) else {
+            sent.unfinished =
+                Some(Failure::Transient(format!("the time was up while the search domain failed: {cause}")));
+            return sent;
+        };
+        attempt += 1;
+        sent.retries += 1;
+        let asleep = Instant::now();
+        tokio::time::sleep(delay).await;
+        sent.waited += asleep.elapsed();
+    }
+    sent
+}
+
+/// In two requests instead of one; what is alone and still too large is rejected.
+fn halve(mut items: Vec<usize>, batch: &Batch, queue: &mut Vec<Vec<usize>>, sent: &mut Sent) {
+    if let [index] = items.as_slice() {
+        let reject =
+            Reject::Refused { kind: "too-large".to_owned(), reason: "the record alone is too large".to_owned() };
+        sent.rejected.extend(batch.reject(*index, reject));
+        return;
+    }
+    let second = items.split_off(items.len() / 2);
+    queue.push(second);
+    queue.push(items);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::bulk::batch::Item;
+
+    /// Answers by a script: each call takes the next status of each item it is sent.
+    #[derive(Debug, Clone)]
+    struct Scripted {
+        answers: Arc<Mutex<Vec<Result<(u16, String), NoAnswer>>>>,
+        bodies: Arc<Mutex<Vec<String>>>,
+    }
+
+    impl Search for Scripted {
+        async fn bulk(&self, body: Vec<u8>) -> Result<(u16, Bytes), NoAnswer> {
+            self.bodies.lock().unwrap().push(String::from_utf8(body).unwrap());
+            let answer = self.answers.lock().unwrap().remove(0);
+            answer.map(|(status, text)| (status, Bytes::from(text)))
+        }
+    }
+
+    fn batch(records: usize) -> Batch {
+        let mut batch = Batch::default();
+        for n in 0..records {
+            let (lines, record) = (batch.body.len(), batch.text.len());
+            batch.body.extend(format!("a{n}\nd{n}\n").bytes());
+            batch.text.extend(format!("r{n}").bytes());
+            let item = Item { lines: lines..batch.body.len(), record: record..batch.text.len(), offset: n as u64 };
+            batch.items.push(item);
+        }
+        batch
+    }
+
+    async fn run(records: usize, answers: Vec<Result<(u16, String), NoAnswer>>) -> (Sent, Vec<String>) {
+        let search = Scripted { answers: Arc::new(Mutex::new(answers)), bodies: Arc::default() };
+        let pace = Pace { until: Instant::now() + Duration::from_secs(5), random: || 0.0 };
+        let sent = send(&search, &batch(records), pace).await;
+        let bodies = search.bodies.lock().unwrap().clone();
+        (Sent { waited: Duration::ZERO, ..sent }, bodies)
+    }
+
+    fn statuses(statuses: &[u16]) -> Result<(u16, String), NoAnswer> {
+        let items: Vec<_> =
+            statuses.iter().map(|status| serde_json::json!({ "create": { "status": status } })).collect();
+        Ok((200, serde_json::json!({ "items": items }).to_string()))
+    }
+
+    #[tokio::test]
+    async fn only_the_items_that_failed_are_sent_again() {
+        let (sent, bodies) = run(3, vec![statuses(&[201, 429, 400]), statuses(&[201])]).await;
+        assert_eq!(bodies, ["a0\nd0\na1\nd1\na2\nd2\n", "a1\nd1\n"]);
+        assert_eq!((sent.indexed, sent.retries, sent.unfinished), (2, 1, None));
+        assert_eq!((sent.rejected[0].offset, sent.rejected[0].record.as_slice()), (2, b"r2".as_slice()));
+    }
+
+    #[tokio::test]
+    async fn what_is_too_large_is_halved_until_one_is_left() {
+        let large = || Ok((413, String::new()));
+        let (sent, bodies) = run(3, vec![large(), large(), statuses(&[201, 201])]).await;
+        assert_eq!(bodies, ["a0\nd0\na1\nd1\na2\nd2\n", "a0\nd0\n", "a1\nd1\na2\nd2\n"]);
+        assert_eq!((sent.indexed, sent.rejected.len(), sent.unfinished), (2, 1, None));
+    }
+
+    #[tokio::test]
+    async fn a_domain_that_refuses_or_stays_away_leaves_the_batch_unfinished() {
+        let (sent, _) = run(1, vec![Ok((404, "no".to_owned()))]).await;
+        assert!(matches!(sent.unfinished, Some(Failure::Logic(_))), "{sent:?}");
+        let search =
+            Scripted { answers: Arc::new(Mutex::new(vec![Err(NoAnswer("reset".to_owned()))])), bodies: Arc::default() };
+        let pace = Pace { until: Instant::now(), random: || 0.5 };
+        let sent = send(&search, &batch(1), pace).await;
+        assert!(matches!(sent.unfinished, Some(Failure::Transient(why)) if why.contains("reset")));
+    }
+}

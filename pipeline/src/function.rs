@@ -1,0 +1,235 @@
+//! What the two functions have in common: clients built once, then one invocation after another.
+
+use std::io::Write as _;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use lambda_runtime::{BoxFuture, Context, Diagnostic, LambdaEvent, service_fn};
+use serde_json::{Value, json};
+
+use crate::cloud;
+use crate::cloud::s3::S3;
+use crate::cloud::search::{Domain, Signing};
+use crate::cloud::sqs::Sqs;
+use crate::event::Job;
+use crate::failure::Failure;
+use crate::flags::{Flag, FlagSource, Flags};
+use crate::invoke::{Invocation, InvocationFailed, Work, invoke};
+use crate::journal::{Journal, Level};
+use crate::metrics::{Metric, Metrics};
+use crate::pace::Pace;
+use crate::settings::{Common, Environment, SettingError};
+use crate::split::run::SplitSettings;
+use crate::{bulk, split};
+
+/// The function could not start, or the runtime ended.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    #[error("the configuration has no {0}")]
+    Configuration(&'static str),
+    #[error("the Lambda runtime ended: {0}")]
+    Runtime(String),
+}
+
+/// Runs the splitter until its environment is shut down.
+///
+/// # Errors
+/// A variable is missing, or the runtime ended.
+pub async fn splitter() -> Result<(), StartError> {
+    let lookup = |name: &str| std::env::var(name).ok();
+    let common = Environment(&lookup).common()?;
+    let settings = Environment(&lookup).split(&common)?;
+    let configuration = cloud::configuration().await;
+    let work = Splitter { objects: s3(&configuration), settings };
+    serve("splitter", &common, &configuration, &work).await
+}
+
+/// Runs ingest until its environment is shut down.
+///
+/// # Errors
+/// A variable is missing, or the runtime ended.
+pub async fn ingest() -> Result<(), StartError> {
+    let lookup = |name: &str| std::env::var(name).ok();
+    let common = Environment(&lookup).common()?;
+    let (settings, search) = Environment(&lookup).ingest(&common)?;
+    let configuration = cloud::configuration().await;
+    let signing = match search.signed {
+        true => Some(Signing {
+            credentials: configuration.credentials_provider().ok_or(StartError::Configuration("credentials"))?,
+            region: configuration.region().ok_or(StartError::Configuration("region"))?.to_string(),
+        }),
+        false => None,
+    };
+    let domain = Domain::new(&search.endpoint, signing);
+    let prefix = &settings.standard.index_prefix;
+    if let Err(error) = bulk::indices::set_up(&domain, &search, prefix, settings.retention_days).await {
+        // Not fatal: the next start tries again, and records are indexed with the domain's own mapping meanwhile.
+        let line = json!({ "level": "error", "kind": "indices-not-set-up", "tenant": common.tenant, "error": error.to_string() });
+        write_line(&line.to_string());
+    }
+    let work = Ingest { objects: s3(&configuration), domain, settings };
+    serve("ingest", &common, &configuration, &work).await
+}
+
+fn s3(configuration: &aws_config::SdkConfig) -> S3 {
+    // A local endpoint has no name per bucket.
+    let path_style = configuration.endpoint_url().is_some();
+    let builder = aws_sdk_s3::config::Builder::from(configuration).force_path_style(path_style);
+    S3::new(aws_sdk_s3::Client::from_conf(builder.build()))
+}
+
+struct Splitter {
+    objects: S3,
+    settings: SplitSettings,
+}
+
+impl Work for Splitter {
+    async fn run(
+        &self,
+        job: &Job,
+        pace: Pace,
+        metrics: &mut Metrics,
+        journal: &Journal,
+    ) -> Result<Option<u64>, Failure> {
+        let split = split::run::split(&self.objects, &self.settings, &job.at, job.from, || pace.is_over()).await?;
+        for (metric, value) in [
+            (Metric::Bytes, split.bytes),
+            (Metric::Messages, split.messages),
+            (Metric::Parts, split.parts),
+            (Metric::SetAside, split.set_aside),
+        ] {
+            metrics.add(metric, value);
+        }
+        if let Some(undecodable) = &split.undecodable {
+            let fields = json!({ "object": job.at.to_string(), "error": undecodable.to_string() });
+            journal.line(Level::Error, "undecodable", fields);
+            metrics.add(Metric::SetAside, 1);
+        }
+        let fields = json!({ "object": job.at.to_string(), "parts": split.parts, "messages": split.messages, "bytes": split.bytes });
+        journal.line(Level::Info, "split", fields);
+        Ok(split.remainder)
+    }
+}
+
+struct Ingest {
+    objects: S3,
+    domain: Domain,
+    settings: bulk::run::IngestSettings,
+}
+
+impl Work for Ingest {
+    async fn run(
+        &self,
+        job: &Job,
+        pace: Pace,
+        metrics: &mut Metrics,
+        journal: &Journal,
+    ) -> Result<Option<u64>, Failure> {
+        let now = now_seconds();
+        let done = bulk::run::ingest(&self.objects, &self.domain, &self.settings, &job.at, job.from, now, pace).await?;
+        let lag = done.newest.map(|newest| u64::try_from(now_seconds() - newest).unwrap_or_default());
+        for (metric, value) in [
+            (Metric::Bytes, done.bytes),
+            (Metric::Records, done.records),
+            (Metric::Indexed, done.indexed),
+            (Metric::Rejected, done.rejected),
+            (Metric::BulkRequests, done.requests),
+            (Metric::BulkRetries, done.retries),
+            (Metric::Lag, lag.unwrap_or_default()),
+            (Metric::Waited, u64::try_from(done.waited.as_millis()).unwrap_or(u64::MAX)),
+        ] {
+            metrics.add(metric, value);
+        }
+        let level = if done.rejected > 0 { Level::Warn } else { Level::Info };
+        let fields = json!({ "object": job.at.to_string(), "records": done.records, "indexed": done.indexed, "rejected": done.rejected });
+        journal.line(level, "ingested", fields);
+        Ok(done.remainder)
+    }
+}
+
+async fn serve<W: Work>(
+    function: &'static str,
+    common: &Common,
+    configuration: &aws_config::SdkConfig,
+    work: &W,
+) -> Result<(), StartError> {
+    let queues = Sqs {
+        client: aws_sdk_sqs::Client::new(configuration),
+        retry_url: common.retry_queue_url.clone(),
+        parking_url: common.parking_queue_url.clone(),
+    };
+    let flags = FlagSource::new(common.flags.as_ref());
+    let served = Served { function, common, queues: &queues, flags: &flags, work };
+    // Boxed: the types of nested futures grow beyond what the compiler lays out.
+    let service = service_fn(|event: LambdaEvent<Value>| -> BoxFuture<'_, _> { Box::pin(served.event(event)) });
+    lambda_runtime::run(service).await.map_err(|error| StartError::Runtime(error.to_string()))
+}
+
+struct Served<'a, W> {
+    function: &'static str,
+    common: &'a Common,
+    queues: &'a Sqs,
+    flags: &'a FlagSource,
+    work: &'a W,
+}
+
+impl<W: Work> Served<'_, W> {
+    async fn event(&self, event: LambdaEvent<Value>) -> Result<Value, InvocationFailed> {
+        let (payload, context) = event.into_parts();
+        let (flags, stale) = self.flags.now().await;
+        let journal = self.journal(&context, &flags);
+        if let Some(cause) = stale {
+            journal.line(Level::Warn, "flags-stale", json!({ "error": cause }));
+        }
+        let invocation = Invocation {
+            tenant: &self.common.tenant,
+            function: self.function,
+            retry_queue_url: &self.common.retry_queue_url,
+            schedule: &self.common.schedule,
+            now: now_seconds(),
+            pace: pace(&context),
+            refusal: (self.function == "ingest" && flags.is_on(Flag::IngestPaused))
+                .then_some("ingest is paused by a flag"),
+        };
+        let mut metrics = Metrics::default();
+        let outcome = Box::pin(invoke(&payload, self.work, self.queues, invocation, &mut metrics, &journal)).await;
+        journal.close();
+        let at = invocation.now.saturating_mul(1000);
+        write_line(&metrics.line(&self.common.metric_namespace, &self.common.tenant, self.function, at));
+        outcome
+    }
+
+    fn journal(&self, context: &Context, flags: &Flags) -> Journal {
+        let level = if flags.is_on(Flag::VerboseLogs) { Level::Debug } else { self.common.log_level };
+        let fields = json!({ "tenant": self.common.tenant, "function": self.function, "request": context.request_id });
+        let fields = fields.as_object().cloned().unwrap_or_default();
+        Journal::new(level, self.common.log_lines_max, fields, write_line)
+    }
+}
+
+impl From<InvocationFailed> for Diagnostic {
+    fn from(failed: InvocationFailed) -> Self {
+        Self { error_type: "InvocationFailed".to_owned(), error_message: failed.0 }
+    }
+}
+
+/// The reserve at the end of an invocation: a quarter of it, but no more than a bulk request and its answer need.
+const RESERVE_MAX: Duration = Duration::from_secs(40);
+
+fn pace(context: &Context) -> Pace {
+    let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
+    let until = Instant::now() + left.saturating_sub((left / 4).min(RESERVE_MAX));
+    Pace { until, random: fastrand::f64 }
+}
+
+fn now_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Standard output is the function's log. If it is gone there is nobody to tell.
+fn write_line(line: &str) {
+    let mut out = std::io::stdout().lock();
+    let _gone = writeln!(out, "{line}");
+}

@@ -1,0 +1,233 @@
+//! From Zeek's field names to those of the Elastic Common Schema (ECS 8.11): one table per kind of record.
+//!
+//! Names on the left are those of Zeek's script reference; names on the right are those of the ECS field reference. A
+//! field without a row keeps its value below `zeek.<dataset>.`.
+
+/// What becomes of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Treatment {
+    /// The value goes there as it is.
+    To(&'static str),
+    /// Seconds go there as whole nanoseconds.
+    Nanoseconds(&'static str),
+    /// `TLSv12` goes to `tls.version` as `1.2`, and `tls` to `tls.version_protocol`.
+    TlsVersion,
+    /// A boolean becomes `success` or `failure`.
+    Outcome,
+    /// The addresses among the answers.
+    ResolvedAddresses,
+    /// A secret: what is kept is that there was one.
+    Secret,
+}
+
+/// One kind of record.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Dataset {
+    /// Zeek's `_path`.
+    pub name: &'static str,
+    /// ECS `event.category` and `event.type`, as JSON.
+    pub event: &'static str,
+    /// `network.transport` where Zeek does not say it.
+    pub transport: Option<&'static str>,
+    /// `network.protocol` where Zeek does not say it.
+    pub protocol: Option<&'static str>,
+    pub fields: &'static [(&'static str, Treatment)],
+}
+
+use Treatment::{Nanoseconds, Outcome, ResolvedAddresses, Secret, TlsVersion, To};
+
+/// Every kind of record with a table.
+pub const DATASETS: &[Dataset] = &[
+    Dataset {
+        name: "conn",
+        event: r#""event.category":["network"],"event.type":["connection"]"#,
+        transport: None,
+        protocol: None,
+        fields: &[
+            ("service", To("network.protocol")),
+            ("duration", Nanoseconds("event.duration")),
+            ("orig_ip_bytes", To("source.bytes")),
+            ("orig_pkts", To("source.packets")),
+            ("orig_l2_addr", To("source.mac")),
+            ("resp_ip_bytes", To("destination.bytes")),
+            ("resp_pkts", To("destination.packets")),
+            ("resp_l2_addr", To("destination.mac")),
+            ("vlan", To("network.vlan.id")),
+            ("inner_vlan", To("network.inner.vlan.id")),
+        ],
+    },
+    Dataset {
+        name: "dns",
+        event: r#""event.category":["network"],"event.type":["connection","protocol","info"]"#,
+        transport: Some("udp"),
+        protocol: Some("dns"),
+        fields: &[
+            ("trans_id", To("dns.id")),
+            ("query", To("dns.question.name")),
+            ("qtype_name", To("dns.question.type")),
+            ("qclass_name", To("dns.question.class")),
+            ("rcode_name", To("dns.response_code")),
+            ("rtt", Nanoseconds("event.duration")),
+            ("answers", ResolvedAddresses),
+        ],
+    },
+    Dataset {
+        name: "http",
+        event: r#""event.category":["network","web"],"event.type":["connection","info","protocol"]"#,
+        transport: Some("tcp"),
+        protocol: Some("http"),
+        fields: &[
+            ("method", To("http.request.method")),
+            ("host", To("url.domain")),
+            ("uri", To("url.original")),
+            ("referrer", To("http.request.referrer")),
+            ("version", To("http.version")),
+            ("user_agent", To("user_agent.original")),
+            ("request_body_len", To("http.request.body.bytes")),
+            ("response_body_len", To("http.response.body.bytes")),
+            ("status_code", To("http.response.status_code")),
+            ("username", To("url.username")),
+            ("password", Secret),
+            ("orig_mime_types", To("http.request.mime_type")),
+            ("resp_mime_types", To("http.response.mime_type")),
+        ],
+    },
+    Dataset {
+        name: "ssl",
+        event: r#""event.category":["network"],"event.type":["connection","protocol"]"#,
+        transport: Some("tcp"),
+        protocol: Some("tls"),
+        fields: &[
+            ("version", TlsVersion),
+            ("cipher", To("tls.cipher")),
+            ("curve", To("tls.curve")),
+            ("server_name", To("tls.client.server_name")),
+            ("resumed", To("tls.resumed")),
+            ("next_protocol", To("tls.next_protocol")),
+            ("established", To("tls.established")),
+            ("subject", To("tls.server.subject")),
+            ("issuer", To("tls.server.issuer")),
+            ("client_subject", To("tls.client.subject")),
+            ("client_issuer", To("tls.client.issuer")),
+            ("ja3", To("tls.client.ja3")),
+            ("ja3s", To("tls.server.ja3s")),
+        ],
+    },
+    Dataset {
+        name: "files",
+        event: r#""event.category":["file"],"event.type":["info"]"#,
+        transport: None,
+        protocol: None,
+        fields: &[
+            ("filename", To("file.name")),
+            ("mime_type", To("file.mime_type")),
+            ("md5", To("file.hash.md5")),
+            ("sha1", To("file.hash.sha1")),
+            ("sha256", To("file.hash.sha256")),
+            ("total_bytes", To("file.size")),
+            ("duration", Nanoseconds("event.duration")),
+        ],
+    },
+    Dataset {
+        name: "smb_files",
+        event: r#""event.category":["network","file"],"event.type":["connection","protocol"]"#,
+        transport: Some("tcp"),
+        protocol: Some("smb"),
+        fields: &[
+            ("action", To("event.action")),
+            ("name", To("file.name")),
+            ("path", To("file.directory")),
+            ("size", To("file.size")),
+            ("times.modified", To("file.mtime")),
+            ("times.accessed", To("file.accessed")),
+            ("times.created", To("file.created")),
+        ],
+    },
+    Dataset {
+        name: "smb_mapping",
+        event: r#""event.category":["network"],"event.type":["connection","protocol"]"#,
+        transport: Some("tcp"),
+        protocol: Some("smb"),
+        fields: &[("path", To("file.path"))],
+    },
+    Dataset {
+        name: "ssh",
+        event: r#""event.category":["network"],"event.type":["connection","protocol"]"#,
+        transport: Some("tcp"),
+        protocol: Some("ssh"),
+        fields: &[("auth_success", Outcome)],
+    },
+    Dataset {
+        name: "dhcp",
+        event: r#""event.category":["network"],"event.type":["connection","protocol","info"]"#,
+        transport: Some("udp"),
+        protocol: Some("dhcp"),
+        fields: &[
+            ("client_addr", To("client.ip")),
+            ("server_addr", To("server.ip")),
+            ("mac", To("client.mac")),
+            ("host_name", To("host.name")),
+            ("domain", To("host.domain")),
+            ("duration", Nanoseconds("event.duration")),
+        ],
+    },
+    Dataset {
+        name: "notice",
+        event: r#""event.category":["intrusion_detection"],"event.type":["info"]"#,
+        transport: None,
+        protocol: None,
+        fields: &[("note", To("rule.name")), ("msg", To("rule.description")), ("sub", To("message"))],
+    },
+    Dataset {
+        name: "weird",
+        event: r#""event.category":["network"],"event.type":["info"]"#,
+        transport: None,
+        protocol: None,
+        fields: &[("name", To("rule.name")), ("addl", To("message"))],
+    },
+    Dataset {
+        name: "x509",
+        event: r#""event.category":["file"],"event.type":["info"]"#,
+        transport: None,
+        protocol: None,
+        fields: &[
+            ("certificate.serial", To("file.x509.serial_number")),
+            ("certificate.version", To("file.x509.version_number")),
+            ("certificate.key_length", To("file.x509.public_key_size")),
+            ("certificate.key_alg", To("file.x509.public_key_algorithm")),
+            ("certificate.sig_alg", To("file.x509.signature_algorithm")),
+            ("san.dns", To("file.x509.alternative_names")),
+        ],
+    },
+];
+
+/// What holds for a kind of record without a table.
+pub const OTHER: Dataset = Dataset {
+    name: "",
+    event: r#""event.category":["network"],"event.type":["info"]"#,
+    transport: None,
+    protocol: None,
+    fields: &[],
+};
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_fields_of_a_record_go_to_one_place() {
+        for dataset in DATASETS {
+            let mut names = BTreeSet::new();
+            let mut places = BTreeSet::new();
+            for (name, treatment) in dataset.fields {
+                assert!(names.insert(name), "{} {name}", dataset.name);
+                if let To(place) | Nanoseconds(place) = treatment {
+                    assert!(places.insert(place), "{} {place}", dataset.name);
+                }
+            }
+            assert!(serde_json::from_str::<serde_json::Value>(&format!("{{{}}}", dataset.event)).is_ok());
+        }
+    }
+}

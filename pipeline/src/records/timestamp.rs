@@ -1,0 +1,143 @@
+//! Zeek's times: seconds since 1970 as a number, or ISO 8601 text.
+
+/// A moment, to the microsecond, in UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Timestamp {
+    pub seconds: i64,
+    pub micros: u32,
+}
+
+const DAY: i64 = 86_400;
+
+impl Timestamp {
+    /// Reads the raw JSON of a time: `1700000000.123456`, `"2023-11-14T22:13:20.123456Z"`.
+    pub fn parse(raw: &str) -> Option<Self> {
+        match raw.strip_prefix('"') {
+            Some(text) => Self::parse_text(text.strip_suffix('"')?),
+            None => Self::parse_number(raw),
+        }
+    }
+
+    fn parse_number(raw: &str) -> Option<Self> {
+        let (whole, fraction) = raw.split_once('.').unwrap_or((raw, ""));
+        let plain = !whole.is_empty() && whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
+        if !plain {
+            return Self::parse_float(raw);
+        }
+        let digits = fraction.get(..6).unwrap_or(fraction);
+        let missing = u32::try_from(6 - digits.len()).ok()?;
+        let micros = if digits.is_empty() { 0 } else { digits.parse::<u32>().ok()? };
+        Some(Self { seconds: whole.parse().ok()?, micros: micros * 10_u32.pow(missing) })
+    }
+
+    /// With a sign or an exponent.
+    fn parse_float(raw: &str) -> Option<Self> {
+        let value: f64 = raw.parse().ok()?;
+        let micros = (value * 1e6).round();
+        // Beyond this a float has no microseconds, and the calendar no years of four digits.
+        if !micros.is_finite() || micros.abs() > 2.5e17 {
+            return None;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "bounded just above")]
+        Some(Self::from_micros(micros as i64))
+    }
+
+    fn parse_text(text: &str) -> Option<Self> {
+        let moment: jiff::Timestamp = text.parse().ok()?;
+        Some(Self::from_micros(moment.as_microsecond()))
+    }
+
+    fn from_micros(micros: i64) -> Self {
+        Self {
+            seconds: micros.div_euclid(1_000_000),
+            micros: u32::try_from(micros.rem_euclid(1_000_000)).unwrap_or_default(),
+        }
+    }
+
+    /// Days since 1970.
+    pub fn day(self) -> i64 {
+        self.seconds.div_euclid(DAY)
+    }
+
+    /// Appends `2023-11-14T22:13:20.123456Z`.
+    pub fn write_iso(self, out: &mut Vec<u8>) {
+        write_date(self.day(), b'-', out);
+        let second = self.seconds.rem_euclid(DAY);
+        out.push(b'T');
+        two_digits(second / 3600, out);
+        out.push(b':');
+        two_digits(second / 60 % 60, out);
+        out.push(b':');
+        two_digits(second % 60, out);
+        out.push(b'.');
+        let micros = i64::from(self.micros);
+        two_digits(micros / 10_000, out);
+        two_digits(micros / 100 % 100, out);
+        two_digits(micros % 100, out);
+        out.push(b'Z');
+    }
+}
+
+/// Appends the date of a day since 1970 (Howard Hinnant, "chrono-compatible low-level date algorithms").
+pub fn write_date(day: i64, separator: u8, out: &mut Vec<u8>) {
+    let shifted = day + 719_468;
+    let era = shifted.div_euclid(146_097);
+    let day_of_era = shifted.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * day_of_year + 2) / 153;
+    let day_of_month = day_of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    two_digits(year / 100, out);
+    two_digits(year % 100, out);
+    out.push(separator);
+    two_digits(month, out);
+    out.push(separator);
+    two_digits(day_of_month, out);
+}
+
+fn two_digits(value: i64, out: &mut Vec<u8>) {
+    let digit = |value: i64| b'0' + u8::try_from(value.rem_euclid(10)).unwrap_or_default();
+    out.extend([digit(value / 10), digit(value)]);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn iso(raw: &str) -> Option<String> {
+        let mut out = Vec::new();
+        Timestamp::parse(raw)?.write_iso(&mut out);
+        Some(String::from_utf8(out).unwrap())
+    }
+
+    #[test]
+    fn times_of_every_form_are_read() {
+        for raw in [
+            "1700000000.5",
+            "1700000000.5000009",
+            "1.7000000005e9",
+            "\"2023-11-14T22:13:20.5Z\"",
+            "\"2023-11-14T23:13:20.5+01:00\"",
+        ] {
+            assert_eq!(iso(raw).as_deref(), Some("2023-11-14T22:13:20.500000Z"), "{raw}");
+        }
+        assert_eq!(iso("-1").as_deref(), Some("1969-12-31T23:59:59.000000Z"));
+        for raw in ["", "\"\"", "null", "\"-\"", "1e300", "99999999999999999999", "\"2023"] {
+            assert_eq!(iso(raw), None, "{raw}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn dates_are_those_of_the_calendar(seconds in 0i64..253_402_300_799) {
+            let expected = jiff::Timestamp::from_second(seconds).unwrap().to_string();
+            let mut out = Vec::new();
+            Timestamp { seconds, micros: 0 }.write_iso(&mut out);
+            prop_assert_eq!(String::from_utf8(out).unwrap().replace(".000000", ""), expected);
+        }
+    }
+}

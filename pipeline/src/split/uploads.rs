@@ -1,0 +1,126 @@
+//! Writes ranges of a stream as objects while they grow, with bounded memory: what is settled goes out in pieces, only
+//! the message under way is held back.
+
+use bytes::{Bytes, BytesMut};
+use tokio::task::JoinHandle;
+
+use super::cutter::{Cut, Kind, Open, Reason};
+use crate::failure::{Failure, of_task};
+use crate::storage::{Objects, StorageError, Target, Upload};
+
+/// Bytes of a piece: above S3's minimum of 5 MiB.
+const PIECE: usize = 8 << 20;
+
+/// Objects under way.
+#[derive(Debug)]
+pub(super) struct Uploads<O: Objects> {
+    objects: O,
+    /// Bytes that no object has yet; the first one's place in the stream is `from`.
+    held: BytesMut,
+    from: u64,
+    current: Option<Current>,
+}
+
+/// The object that the first held byte belongs to, once pieces of it are out.
+#[derive(Debug)]
+struct Current {
+    piece: JoinHandle<Result<Upload, StorageError>>,
+}
+
+impl<O: Objects> Uploads<O> {
+    /// Uploads of a stream that begins at byte `from`.
+    pub(super) fn new(objects: O, from: u64) -> Self {
+        Self { objects, held: BytesMut::new(), from, current: None }
+    }
+
+    /// Takes the next bytes of the stream.
+    pub(super) fn hold(&mut self, bytes: &[u8]) {
+        self.held.extend_from_slice(bytes);
+    }
+
+    /// Writes the object of a cut to its end.
+    ///
+    /// # Errors
+    /// The store did not take it.
+    pub(super) async fn finish(&mut self, cut: &Cut, target: Target) -> Result<(), Failure> {
+        let Some(current) = self.current.take() else {
+            self.skip_to(cut.range.start);
+            let body = self.take_to(cut.range.end);
+            return self.write(target, body).await;
+        };
+        let body = self.take_to(cut.range.end);
+        let mut upload = joined(current.piece).await?;
+        if !body.is_empty() {
+            upload = self.objects.append(upload, body).await?;
+        }
+        Ok(self.objects.complete(upload).await?)
+    }
+
+    /// Sends what is settled, if it makes a piece. `target` names the object that begins at a byte.
+    ///
+    /// # Errors
+    /// The store did not take a piece.
+    pub(super) async fn advance(
+        &mut self,
+        open: Open,
+        position: u64,
+        target: impl Fn(u64, Kind) -> Target,
+    ) -> Result<(), Failure> {
+        let (start, settled, kind) = match open {
+            Open::Nothing => return Ok(self.skip_to(position)),
+            Open::Part { start, settled } => (start, settled, Kind::Part { messages: 0 }),
+            Open::Aside { start } => (start, position, Kind::Aside(Reason::Overlong)),
+        };
+        if self.current.is_none() {
+            self.skip_to(start);
+        }
+        while settled.saturating_sub(self.from) >= PIECE as u64 {
+            let piece = self.held.split_to(PIECE).freeze();
+            self.from += PIECE as u64;
+            let objects = self.objects.clone();
+            let upload = match self.current.take() {
+                Some(current) => joined(current.piece).await?,
+                None => objects.begin(&target(start, kind)).await?,
+            };
+            self.current = Some(Current { piece: tokio::spawn(async move { objects.append(upload, piece).await }) });
+        }
+        Ok(())
+    }
+
+    /// Gives up the object under way, if there is one.
+    ///
+    /// # Errors
+    /// The store did not give it up.
+    pub(super) async fn abandon(&mut self) -> Result<(), Failure> {
+        match self.current.take() {
+            Some(current) => Ok(self.objects.abort(joined(current.piece).await?).await?),
+            None => Ok(()),
+        }
+    }
+
+    async fn write(&self, target: Target, mut body: Bytes) -> Result<(), Failure> {
+        if body.len() <= PIECE {
+            return Ok(self.objects.put(&target, body).await?);
+        }
+        let mut upload = self.objects.begin(&target).await?;
+        while !body.is_empty() {
+            let piece = body.split_to(PIECE.min(body.len()));
+            upload = self.objects.append(upload, piece).await?;
+        }
+        Ok(self.objects.complete(upload).await?)
+    }
+
+    fn skip_to(&mut self, position: u64) {
+        self.take_to(position);
+    }
+
+    fn take_to(&mut self, position: u64) -> Bytes {
+        let bytes = usize::try_from(position.saturating_sub(self.from)).unwrap_or(usize::MAX).min(self.held.len());
+        self.from += bytes as u64;
+        self.held.split_to(bytes).freeze()
+    }
+}
+
+async fn joined(piece: JoinHandle<Result<Upload, StorageError>>) -> Result<Upload, Failure> {
+    Ok(piece.await.map_err(|error| of_task(&error))??)
+}
