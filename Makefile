@@ -20,6 +20,21 @@ lint: $(TOOLS)/bin/cargo-deny
 bench: $(TOOLS)/python
 	cargo bench --bench fleet
 
+# The functions' zips, in target/functions; an error if they are not those of pipeline/functions.lock.json.
+# ARCHITECTURE=arm64 needs rustup's target aarch64-unknown-linux-gnu.
+ARCHITECTURE ?= x86_64
+functions: $(TOOLS)/functions
+	.venv/bin/python pipeline/package.py verify $(ARCHITECTURE)
+
+functions-lock: $(TOOLS)/functions
+	.venv/bin/python pipeline/package.py lock $(ARCHITECTURE)
+
+# cargo-lambda and zig, as pinned.
+$(TOOLS)/functions: pipeline/requirements.txt
+	test -x .venv/bin/python || $(PYTHON) -m venv .venv
+	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r pipeline/requirements.txt
+	mkdir -p $(TOOLS) && touch $@
+
 # Python with the local endpoint and the judges of the templates, as pinned.
 $(TOOLS)/python: tests/endpoint/requirements.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
@@ -29,4 +44,4 @@ $(TOOLS)/python: tests/endpoint/requirements.txt
 $(TOOLS)/bin/cargo-deny:
 	cargo install --quiet --locked cargo-deny@0.20.2 --no-default-features --root $(TOOLS)
 
-.PHONY: demo test lint bench
+.PHONY: demo test lint bench functions functions-lock

@@ -42,7 +42,7 @@ def build(architecture: str) -> None:
         "SOURCE_DATE_EPOCH": "315532800",
     }
     subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=ROOT, check=True)
-    command = ["cargo-lambda", "lambda", "build", "--profile", "functions", "-p", "tenantry-pipeline", "--locked"]
+    command = ["cargo-lambda", "lambda", "build", "--profile", "artifact", "-p", "tenantry-pipeline", "--locked"]
     subprocess.run([*command, FLAGS[architecture]], cwd=ROOT, env=environment, check=True)
 
 
