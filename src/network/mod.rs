@@ -3,10 +3,19 @@
 //! In: the tenant's spec, its sizes and the zones of its region. Out: a [`NetworkPlan`]. Pure arithmetic; it knows
 //! nothing about templates or AWS.
 
+mod demand;
+mod interfaces;
+mod layout;
+
 use ipnetwork::Ipv4Network;
 use serde::Serialize;
 
 use crate::estate::ids::ZoneId;
+use crate::estate::spec::TenantSpec;
+use crate::sizing::{Derived, Sizing};
+pub use demand::Demand;
+pub use interfaces::Interfaces;
+pub use layout::LayoutError;
 
 /// What a subnet is for. Ordered from the outside in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -46,4 +55,17 @@ pub struct SubnetPlan {
     pub cidr: Ipv4Network,
     /// Addresses needed at the peak, with a zone lost and a deployment under way.
     pub demand: u32,
+}
+
+/// Lays a tenant's subnets out in its zones, the same for every tenant of the same spec and sizes.
+///
+/// # Errors
+/// A block that is too small (with the prefix that would do), or fewer than two zones.
+pub fn lay_out(spec: &TenantSpec, sizing: &Sizing, zones: &[ZoneId]) -> Result<NetworkPlan, LayoutError> {
+    layout::pack(spec.network.cidr, &Demand::of(spec, sizing, zones.len()), zones)
+}
+
+/// The addresses that each tier's subnets must hold, with their reasoning.
+pub fn explain(spec: &TenantSpec, sizing: &Sizing) -> Vec<Derived<String>> {
+    Demand::of(spec, sizing, usize::from(spec.network.zones)).rows(spec, sizing)
 }

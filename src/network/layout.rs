@@ -1,0 +1,191 @@
+//! Packing the subnets into the tenant's block: largest first, each aligned to its own size, so that nothing is lost
+//! between them.
+
+use ipnetwork::Ipv4Network;
+
+use super::demand::RESERVED;
+use super::{Demand, NetworkPlan, SubnetPlan, Tier, ZonePlan};
+use crate::estate::ids::ZoneId;
+
+/// Largest and smallest VPC and subnet. Source: Amazon VPC User Guide, "VPC CIDR blocks".
+const LARGEST_PREFIX: u8 = 16;
+const SMALLEST_PREFIX: u8 = 28;
+
+/// Why a tenant's subnets cannot be laid out.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LayoutError {
+    #[error("`{block}` is too small: the subnets need a /{needed}")]
+    TooSmall { block: Ipv4Network, needed: u8 },
+    #[error("the subnets need {addresses} addresses, more than the largest VPC (a /16) has")]
+    TooLarge { addresses: u64 },
+    #[error("`{block}` is no VPC: AWS takes /16 to /28")]
+    NoVpc { block: Ipv4Network },
+    #[error("a tenant needs at least two zones, not {0}")]
+    Zones(usize),
+    #[error("the {tier:?} subnets are pinned to /{prefix}, which holds {usable} addresses and not {needed}")]
+    Pinned { tier: Tier, prefix: u8, usable: u64, needed: u64 },
+}
+
+impl LayoutError {
+    /// Route of the spec field to change.
+    pub fn route(&self) -> &'static str {
+        match self {
+            Self::TooSmall { .. } | Self::NoVpc { .. } => "network.cidr",
+            Self::TooLarge { .. } => "ingest.peak_gib_per_minute",
+            Self::Zones(_) => "network.zones",
+            Self::Pinned { tier: Tier::Red, .. } => "overrides.red_subnet_prefix",
+            Self::Pinned { tier: Tier::Amber, .. } => "overrides.amber_subnet_prefix",
+            Self::Pinned { tier: Tier::Green, .. } => "overrides.green_subnet_prefix",
+            Self::Pinned { tier: Tier::Lambda, .. } => "overrides.lambda_subnet_prefix",
+        }
+    }
+}
+
+pub(super) fn pack(block: Ipv4Network, demand: &Demand, zones: &[ZoneId]) -> Result<NetworkPlan, LayoutError> {
+    if zones.len() < 2 {
+        return Err(LayoutError::Zones(zones.len()));
+    }
+    if !(LARGEST_PREFIX..=SMALLEST_PREFIX).contains(&block.prefix()) {
+        return Err(LayoutError::NoVpc { block });
+    }
+    let mut wanted: Vec<(u8, Tier, usize)> = Vec::new();
+    for tier in demand.tiers() {
+        let prefix = tier.prefix();
+        let usable = size(prefix).saturating_sub(RESERVED);
+        if usable < tier.addresses && tier.pinned.is_some() {
+            return Err(LayoutError::Pinned { tier: tier.tier, prefix, usable, needed: tier.addresses });
+        }
+        wanted.extend((0..zones.len()).map(|zone| (prefix, tier.tier, zone)));
+    }
+    let needed: u64 = wanted.iter().map(|(prefix, ..)| size(*prefix)).sum();
+    if needed > size(block.prefix()) || wanted.iter().any(|(prefix, ..)| *prefix < block.prefix()) {
+        return Err(too_small(block, needed));
+    }
+    wanted.sort_unstable();
+    let mut next = u64::from(u32::from(block.network()));
+    let mut placed: Vec<(Tier, usize, Ipv4Network)> = Vec::new();
+    for (prefix, tier, zone) in wanted {
+        let address = u32::try_from(next).map_err(|_| too_small(block, needed))?;
+        let cidr = Ipv4Network::new(address.into(), prefix).map_err(|_| LayoutError::NoVpc { block })?;
+        placed.push((tier, zone, cidr));
+        next += size(prefix);
+    }
+    let subnet = |tier: Tier, zone: usize| {
+        let found = placed.iter().find(|(placed, at, _)| (*placed, *at) == (tier, zone));
+        let addresses = demand.tiers().iter().find(|demand| demand.tier == tier).map_or(0, |demand| demand.addresses);
+        found.map(|(_, _, cidr)| SubnetPlan { tier, cidr: *cidr, demand: u32::try_from(addresses).unwrap_or(u32::MAX) })
+    };
+    let zone = |(index, id): (usize, &ZoneId)| {
+        Some(ZonePlan {
+            id: id.clone(),
+            red: subnet(Tier::Red, index)?,
+            amber: subnet(Tier::Amber, index)?,
+            green: subnet(Tier::Green, index)?,
+            lambda: subnet(Tier::Lambda, index)?,
+        })
+    };
+    let zones: Option<Vec<ZonePlan>> = zones.iter().enumerate().map(zone).collect();
+    zones.map(|zones| NetworkPlan { vpc: block, zones }).ok_or(LayoutError::Zones(0))
+}
+
+fn too_small(block: Ipv4Network, needed: u64) -> LayoutError {
+    let bits = needed.checked_next_power_of_two().map_or(64, u64::trailing_zeros);
+    match 32_u8.checked_sub(u8::try_from(bits).unwrap_or(64)) {
+        Some(prefix) if prefix >= LARGEST_PREFIX => LayoutError::TooSmall { block, needed: prefix },
+        _ => LayoutError::TooLarge { addresses: needed },
+    }
+}
+
+/// Addresses of a block.
+fn size(prefix: u8) -> u64 {
+    1_u64 << 32_u32.saturating_sub(u32::from(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::demand::TierDemand;
+    use proptest::prelude::*;
+
+    fn demand(addresses: [u64; 4]) -> Demand {
+        let tier = |tier, addresses| TierDemand { tier, addresses, pinned: None };
+        let [red, amber, green, lambda] = addresses;
+        Demand {
+            red: tier(Tier::Red, red),
+            amber: tier(Tier::Amber, amber),
+            green: tier(Tier::Green, green),
+            lambda: tier(Tier::Lambda, lambda),
+        }
+    }
+
+    fn zones(count: usize) -> Vec<ZoneId> {
+        (1..=count).map(|number| format!("euw1-az{number}").parse().unwrap()).collect()
+    }
+
+    fn subnets(plan: &NetworkPlan) -> Vec<&SubnetPlan> {
+        plan.zones.iter().flat_map(|zone| [&zone.red, &zone.amber, &zone.green, &zone.lambda]).collect()
+    }
+
+    /// Marks every address of every subnet in a map of the whole block: the plainest possible judge.
+    fn judge(block: Ipv4Network, plan: &NetworkPlan) {
+        let first = u32::from(block.network());
+        let mut taken = vec![false; usize::try_from(size(block.prefix())).unwrap()];
+        for subnet in subnets(plan) {
+            let start = u32::from(subnet.cidr.ip());
+            let length = u32::try_from(size(subnet.cidr.prefix())).unwrap();
+            assert!(start.is_multiple_of(length), "{} is not aligned", subnet.cidr);
+            assert!(u64::from(length) >= u64::from(subnet.demand) + 5, "{} holds too little", subnet.cidr);
+            for address in start..start + length {
+                let place = &mut taken[usize::try_from(address.checked_sub(first).unwrap()).unwrap()];
+                assert!(!std::mem::replace(place, true), "{} overlaps", subnet.cidr);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+        #[test]
+        fn subnets_lie_apart_inside_the_block_and_hold_their_demand(
+            third in 0_u8..=255, prefix in 16_u8..=28, count in 2_usize..=6,
+            red in 0_u64..200, amber in 0_u64..200, green in 0_u64..900, lambda in 0_u64..10_000,
+        ) {
+            let block = Ipv4Network::new([10, third, 0, 0].into(), prefix).unwrap();
+            let wanted = demand([red, amber, green, lambda]);
+            match pack(block, &wanted, &zones(count)) {
+                Ok(plan) => judge(block, &plan),
+                Err(LayoutError::TooSmall { needed, .. }) => {
+                    prop_assert!(needed < prefix);
+                    let larger = Ipv4Network::new([10, third, 0, 0].into(), needed).unwrap();
+                    judge(larger, &pack(larger, &wanted, &zones(count)).unwrap());
+                    let still = Ipv4Network::new([10, third, 0, 0].into(), needed + 1).unwrap();
+                    prop_assert!(pack(still, &wanted, &zones(count)).is_err());
+                }
+                Err(LayoutError::TooLarge { addresses }) => prop_assert!(addresses > 65_536),
+                Err(other) => prop_assert!(false, "{other}"),
+            }
+        }
+
+        #[test]
+        fn more_demand_never_gives_a_smaller_subnet(addresses in 0_u64..20_000, more in 0_u64..20_000) {
+            let prefix = |addresses| demand([addresses; 4]).red.prefix();
+            prop_assert!(prefix(addresses + more) <= prefix(addresses));
+        }
+    }
+
+    #[test]
+    fn edges_give_errors_and_never_panic() {
+        let block = |prefix| Ipv4Network::new([10, 0, 0, 0].into(), prefix).unwrap();
+        assert_eq!(pack(block(18), &demand([0; 4]), &zones(1)), Err(LayoutError::Zones(1)));
+        assert_eq!(pack(block(15), &demand([0; 4]), &zones(2)), Err(LayoutError::NoVpc { block: block(15) }));
+        assert_eq!(
+            pack(block(28), &demand([0; 4]), &zones(2)),
+            Err(LayoutError::TooSmall { block: block(28), needed: 24 })
+        );
+        assert!(matches!(pack(block(16), &demand([u64::MAX; 4]), &zones(3)), Err(LayoutError::TooLarge { .. })));
+        let mut pinned = demand([50, 10, 10, 10]);
+        pinned.red.pinned = Some(28);
+        let error = pack(block(18), &pinned, &zones(3)).unwrap_err();
+        assert_eq!(error, LayoutError::Pinned { tier: Tier::Red, prefix: 28, usable: 11, needed: 50 });
+        assert_eq!(error.route(), "overrides.red_subnet_prefix");
+    }
+}

@@ -1,0 +1,174 @@
+//! Sizes of the functions, by Little's law: functions at work = arrivals per second × seconds each takes.
+
+use super::{Derived, inputs, whole};
+use crate::estate::spec::TenantSpec;
+
+/// Megabytes of memory at which Lambda gives a function one whole vCPU.
+/// Source: AWS Lambda Developer Guide, "Configure Lambda function memory".
+const ONE_VCPU_MIB: u32 = 1769;
+/// Longest time a function may run, and the shortest that we give it, in seconds.
+/// Source: AWS Lambda Developer Guide, "Lambda quotas".
+const LONGEST_SECONDS: f64 = 900.0;
+const SHORTEST_SECONDS: f64 = 60.0;
+/// Largest reserved concurrency that is ever derived; the account's own quota is weighed elsewhere.
+const MOST_CONCURRENT: f64 = 100_000.0;
+/// Longest visibility timeout of a queue. Source: Amazon SQS Developer Guide, "Amazon SQS message quotas".
+const LONGEST_VISIBILITY_SECONDS: u32 = 43_200;
+
+const PART_MIB: u32 = 64;
+/// What one vCPU does, in MiB per second, with room to spare: `make bench-pipeline` prints what it really is.
+const SPLITTER_MIB_PER_SECOND: f64 = 100.0;
+const INGEST_MIB_PER_SECOND: f64 = 8.0;
+/// Seconds before the first byte: cold start and first requests.
+const SPLITTER_START_SECONDS: f64 = 2.0;
+const INGEST_START_SECONDS: f64 = 1.0;
+/// Bursts and retries on top of the peak.
+const PEAK_FACTOR: f64 = 2.0;
+/// A function's timeout in multiples of the time it needs.
+const TIMEOUT_FACTOR: f64 = 3.0;
+/// Visibility timeout of a queue in multiples of the timeout of the function that it feeds.
+/// Source: AWS Lambda Developer Guide, "Creating and configuring an Amazon SQS event source mapping".
+const VISIBILITY_FACTOR: u32 = 6;
+/// Minutes of parts that may wait for their retry before the alarm rings.
+const RETRY_MINUTES: f64 = 5.0;
+
+const LITTLE: &str = "⌈arrivals per minute / 60 × seconds each × peak factor⌉, at least least";
+const LITTLE_SOURCE: &str = "Little's law; rates of one vCPU as measured by `make bench-pipeline`";
+
+/// The sizes of both functions and their queues.
+pub(super) struct Functions {
+    pub(super) part_mib: Derived<u32>,
+    pub(super) splitter: Function,
+    pub(super) ingest: Function,
+    pub(super) queue_visibility_seconds: Derived<u32>,
+    pub(super) retry_depth_alarm: Derived<u32>,
+}
+
+pub(super) struct Function {
+    pub(super) memory_mib: Derived<u32>,
+    pub(super) timeout_seconds: Derived<u32>,
+    pub(super) concurrency: Derived<u32>,
+}
+
+/// What makes one function's sizes.
+struct Load {
+    names: [&'static str; 3],
+    arrivals_per_minute: f64,
+    seconds_each: f64,
+    /// Fewest at work: one more than an event source mapping needs at least.
+    least: f64,
+}
+
+pub(super) fn size(spec: &TenantSpec) -> Functions {
+    let (ingest, pinned) = (&spec.ingest, &spec.overrides);
+    let mib_per_minute = ingest.peak_gib_per_minute * 1024.0;
+    let part_mib = Derived {
+        name: "part_mib",
+        value: PART_MIB,
+        unit: "MiB",
+        formula: "constant",
+        inputs: Vec::new(),
+        source: "large enough that starting a function costs little, small enough to end well within its timeout",
+        depends_on: vec!["overrides.part_mib"],
+        overridden: false,
+    }
+    .or(&pinned.part_mib);
+    let files = ingest.files_per_minute.max(0.001);
+    let splitter = function(&Load {
+        names: ["splitter_memory_mib", "splitter_timeout_seconds", "splitter_concurrency"],
+        arrivals_per_minute: files,
+        seconds_each: SPLITTER_START_SECONDS + mib_per_minute / files / SPLITTER_MIB_PER_SECOND,
+        least: 3.0,
+    });
+    let part = f64::from(part_mib.value);
+    let parts_per_minute = (mib_per_minute / part).max(files);
+    let work = function(&Load {
+        names: ["ingest_memory_mib", "ingest_timeout_seconds", "ingest_concurrency"],
+        arrivals_per_minute: parts_per_minute,
+        seconds_each: INGEST_START_SECONDS + part / INGEST_MIB_PER_SECOND,
+        least: 3.0,
+    });
+    let splitter = Function {
+        memory_mib: splitter.memory_mib.or(&pinned.splitter_memory_mib),
+        timeout_seconds: splitter.timeout_seconds.or(&pinned.splitter_timeout_seconds),
+        concurrency: splitter.concurrency.or(&pinned.splitter_concurrency),
+    };
+    let work = Function {
+        memory_mib: work.memory_mib.or(&pinned.ingest_memory_mib),
+        timeout_seconds: work.timeout_seconds.or(&pinned.ingest_timeout_seconds),
+        concurrency: work.concurrency.or(&pinned.ingest_concurrency),
+    };
+    Functions {
+        queue_visibility_seconds: visibility(&splitter, &work),
+        retry_depth_alarm: Derived {
+            name: "retry_depth_alarm",
+            value: whole(parts_per_minute * RETRY_MINUTES).clamp(10, 120_000),
+            unit: "messages",
+            formula: "⌈parts per minute × minutes⌉, at least 10",
+            inputs: inputs(&[("parts per minute", parts_per_minute), ("minutes", RETRY_MINUTES)]),
+            source: "more than five minutes of parts wait for their retry",
+            depends_on: vec!["ingest.peak_gib_per_minute", "ingest.files_per_minute"],
+            overridden: false,
+        },
+        part_mib,
+        splitter,
+        ingest: work,
+    }
+}
+
+fn function(load: &Load) -> Function {
+    let [memory, timeout, concurrency] = load.names;
+    let workload = vec!["ingest.peak_gib_per_minute", "ingest.files_per_minute", "overrides.part_mib"];
+    let at_work = load.arrivals_per_minute / 60.0 * load.seconds_each * PEAK_FACTOR;
+    Function {
+        memory_mib: Derived {
+            name: memory,
+            value: ONE_VCPU_MIB,
+            unit: "MiB",
+            formula: "memory of one vCPU",
+            inputs: Vec::new(),
+            source: "AWS Lambda Developer Guide, \"Configure Lambda function memory\"",
+            depends_on: Vec::new(),
+            overridden: false,
+        },
+        timeout_seconds: Derived {
+            name: timeout,
+            value: whole((load.seconds_each * TIMEOUT_FACTOR).max(SHORTEST_SECONDS).min(LONGEST_SECONDS)),
+            unit: "s",
+            formula: "⌈seconds each × timeout factor⌉, 60 to 900",
+            inputs: inputs(&[("seconds each", load.seconds_each), ("timeout factor", TIMEOUT_FACTOR)]),
+            source: "AWS Lambda Developer Guide, \"Lambda quotas\"",
+            depends_on: workload.clone(),
+            overridden: false,
+        },
+        concurrency: Derived {
+            name: concurrency,
+            value: whole(at_work.max(load.least).min(MOST_CONCURRENT)),
+            unit: "executions",
+            formula: LITTLE,
+            inputs: inputs(&[
+                ("arrivals per minute", load.arrivals_per_minute),
+                ("seconds each", load.seconds_each),
+                ("peak factor", PEAK_FACTOR),
+                ("least", load.least),
+            ]),
+            source: LITTLE_SOURCE,
+            depends_on: workload,
+            overridden: false,
+        },
+    }
+}
+
+fn visibility(splitter: &Function, ingest: &Function) -> Derived<u32> {
+    let longest = splitter.timeout_seconds.value.max(ingest.timeout_seconds.value);
+    Derived {
+        name: "queue_visibility_seconds",
+        value: longest.saturating_mul(VISIBILITY_FACTOR).min(LONGEST_VISIBILITY_SECONDS),
+        unit: "s",
+        formula: "6 × the longer timeout of the two functions",
+        inputs: inputs(&[("longer timeout", f64::from(longest))]),
+        source: "AWS Lambda Developer Guide, \"Creating and configuring an Amazon SQS event source mapping\"",
+        depends_on: vec!["ingest.peak_gib_per_minute", "overrides"],
+        overridden: false,
+    }
+}
