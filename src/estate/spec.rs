@@ -99,6 +99,14 @@ pub struct RegionSpec {
     /// `eu-west-1a` mean different zones in different accounts, ids do not.
     #[schemars(length(min = 1))]
     pub zones: Vec<ZoneId>,
+    /// Managed prefix list of S3 in this region (`aws ec2 describe-managed-prefix-lists`): where functions may go.
+    #[schemars(regex(pattern = r"^pl-[0-9a-f]{8,17}$"))]
+    pub s3_prefix_list: String,
+    /// ARN of the AppConfig extension's layer in this region; without it the functions' runtime flags are off.
+    /// Listed in the AWS AppConfig User Guide, "Available versions of the AWS AppConfig Agent Lambda extension".
+    #[serde(default)]
+    #[schemars(regex(pattern = r"^arn:aws[a-z-]*:lambda:"))]
+    pub appconfig_extension: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

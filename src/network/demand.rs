@@ -139,13 +139,13 @@ impl TierDemand {
         self.pinned.unwrap_or_else(|| {
             let needed = self.addresses.saturating_mul(100 + HEADROOM_PERCENT).div_ceil(100).saturating_add(RESERVED);
             let bits = needed.checked_next_power_of_two().map_or(32, u64::trailing_zeros);
-            32_u8.saturating_sub(u8::try_from(bits).unwrap_or(32)).min(SMALLEST_PREFIX)
+            32_u8.saturating_sub(u8::try_from(bits).unwrap_or(32)).min(SMALLEST_SUBNET)
         })
     }
 }
 
 /// The smallest subnet that we make. AWS takes /28, a load balancer /27.
-const SMALLEST_PREFIX: u8 = 27;
+pub(super) const SMALLEST_SUBNET: u8 = 27;
 
 /// Zones left when one is lost.
 fn surviving(zones: usize) -> u64 {

@@ -1,9 +1,13 @@
 //! Packing the subnets into the tenant's block: largest first, each aligned to its own size, so that nothing is lost
 //! between them.
+//!
+//! A subnet that has been made never moves, so its size must not follow the workload up and down: each tier gets a fixed
+//! share of the block, whatever the demand, as long as the demand fits into it. Only where a share is too small does
+//! the demand itself decide.
 
 use ipnetwork::Ipv4Network;
 
-use super::demand::RESERVED;
+use super::demand::{RESERVED, SMALLEST_SUBNET, TierDemand};
 use super::{Demand, NetworkPlan, SubnetPlan, Tier, ZonePlan};
 use crate::estate::ids::ZoneId;
 
@@ -48,23 +52,25 @@ pub(super) fn pack(block: Ipv4Network, demand: &Demand, zones: &[ZoneId]) -> Res
     if !(LARGEST_PREFIX..=SMALLEST_PREFIX).contains(&block.prefix()) {
         return Err(LayoutError::NoVpc { block });
     }
-    let mut wanted: Vec<(u8, Tier, usize)> = Vec::new();
-    for tier in demand.tiers() {
-        let prefix = tier.prefix();
-        let usable = size(prefix).saturating_sub(RESERVED);
-        if usable < tier.addresses && tier.pinned.is_some() {
-            return Err(LayoutError::Pinned { tier: tier.tier, prefix, usable, needed: tier.addresses });
+    for tier in demand.tiers().iter().filter(|tier| tier.pinned.is_some()) {
+        let usable = size(tier.prefix()).saturating_sub(RESERVED);
+        if usable < tier.addresses {
+            let (tier, prefix, needed) = (tier.tier, tier.prefix(), tier.addresses);
+            return Err(LayoutError::Pinned { tier, prefix, usable, needed });
         }
-        wanted.extend((0..zones.len()).map(|zone| (prefix, tier.tier, zone)));
     }
-    let needed: u64 = wanted.iter().map(|(prefix, ..)| size(*prefix)).sum();
-    if needed > size(block.prefix()) || wanted.iter().any(|(prefix, ..)| *prefix < block.prefix()) {
-        return Err(too_small(block, needed));
-    }
-    wanted.sort_unstable();
+    let shares = |tier: &TierDemand| tier.prefix().min(share(block, tier.tier, zones.len()));
+    let least = |tier: &TierDemand| tier.prefix();
+    let wanted = [wanted(demand, zones.len(), shares), wanted(demand, zones.len(), least)];
+    let needed: u64 = wanted[1].iter().map(|(prefix, ..)| size(*prefix)).sum();
+    let fits = |wanted: &&Vec<(u8, Tier, usize)>| {
+        let total: u64 = wanted.iter().map(|(prefix, ..)| size(*prefix)).sum();
+        total <= size(block.prefix()) && wanted.iter().all(|(prefix, ..)| *prefix > block.prefix())
+    };
+    let wanted = wanted.iter().find(fits).ok_or_else(|| too_small(block, needed))?;
     let mut next = u64::from(u32::from(block.network()));
     let mut placed: Vec<(Tier, usize, Ipv4Network)> = Vec::new();
-    for (prefix, tier, zone) in wanted {
+    for &(prefix, tier, zone) in wanted {
         let address = u32::try_from(next).map_err(|_| too_small(block, needed))?;
         let cidr = Ipv4Network::new(address.into(), prefix).map_err(|_| LayoutError::NoVpc { block })?;
         placed.push((tier, zone, cidr));
@@ -88,6 +94,28 @@ pub(super) fn pack(block: Ipv4Network, demand: &Demand, zones: &[ZoneId]) -> Res
     zones.map(|zones| NetworkPlan { vpc: block, zones }).ok_or(LayoutError::Zones(0))
 }
 
+/// Every subnet as (prefix, tier, zone), largest first.
+fn wanted(demand: &Demand, zones: usize, prefix: impl Fn(&TierDemand) -> u8) -> Vec<(u8, Tier, usize)> {
+    let tiers = demand.tiers();
+    let mut wanted: Vec<_> =
+        tiers.iter().flat_map(|tier| (0..zones).map(|zone| (prefix(tier), tier.tier, zone))).collect();
+    wanted.sort_unstable();
+    wanted
+}
+
+/// Prefix of a tier's fixed share: of a zone's part of the block, a half for functions, a quarter for data, an eighth for
+/// amber and a sixteenth for red. The zones' parts are a power of two; the last sixteenth stays free.
+fn share(block: Ipv4Network, tier: Tier, zones: usize) -> u8 {
+    let zone_bits = u8::try_from(zones.next_power_of_two().trailing_zeros()).unwrap_or(u8::MAX);
+    let tier_bits = match tier {
+        Tier::Lambda => 1,
+        Tier::Green => 2,
+        Tier::Amber => 3,
+        Tier::Red => 4,
+    };
+    block.prefix().saturating_add(zone_bits).saturating_add(tier_bits).min(SMALLEST_SUBNET)
+}
+
 fn too_small(block: Ipv4Network, needed: u64) -> LayoutError {
     let bits = needed.checked_next_power_of_two().map_or(64, u64::trailing_zeros);
     match 32_u8.checked_sub(u8::try_from(bits).unwrap_or(64)) {
@@ -104,7 +132,6 @@ fn size(prefix: u8) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::demand::TierDemand;
     use proptest::prelude::*;
 
     fn demand(addresses: [u64; 4]) -> Demand {
@@ -170,6 +197,17 @@ mod tests {
             let prefix = |addresses| demand([addresses; 4]).red.prefix();
             prop_assert!(prefix(addresses + more) <= prefix(addresses));
         }
+    }
+
+    #[test]
+    fn a_workload_that_stays_within_the_shares_moves_no_subnet() {
+        let block = Ipv4Network::new([10, 20, 0, 0].into(), 18).unwrap();
+        let layout = |lambda| {
+            let plan = pack(block, &demand([60, 12, 30, lambda]), &zones(3)).unwrap();
+            subnets(&plan).iter().map(|subnet| subnet.cidr).collect::<Vec<_>>()
+        };
+        assert_eq!(layout(4), layout(1_200));
+        assert_eq!(layout(4)[3].prefix(), 21);
     }
 
     #[test]

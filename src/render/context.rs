@@ -11,9 +11,17 @@ use crate::flags::{self, Reads};
 use crate::network::NetworkPlan;
 use crate::sizing::Sizing;
 
-/// Image of the proxy in amber, and how many days logs are kept in the tenant's account.
-const PROXY_IMAGE: &str = "public.ecr.aws/nginx/nginx:1.29-alpine";
+/// Images of the proxy in amber: the end of TLS, and the signer of requests to the search domain.
+const PROXY_TLS_IMAGE: &str = "public.ecr.aws/docker/library/caddy:2.10-alpine";
+const PROXY_SIGN_IMAGE: &str = "public.ecr.aws/aws-observability/aws-sigv4-proxy:1.10";
+/// How many days logs are kept in the tenant's own account.
 const LOG_RETENTION_DAYS: u64 = 90;
+
+/// The alarm on the search domain's free storage rings at one part in this many of a node's volume.
+const FREE_STORAGE_ALARM: u64 = 5;
+/// Executions that an event source mapping may have at work. Source: AWS Lambda Developer Guide, "Configuring scaling
+/// behavior for SQS event source mappings".
+const RETRY_CONCURRENCY: std::ops::RangeInclusive<u32> = 2..=1000;
 
 /// The input of one rendering.
 #[derive(Debug, Clone)]
@@ -50,6 +58,8 @@ impl Context {
         let keys = zone_keys(network.zones.len());
         let flags = flags::evaluate(&estate.flags, &spec.flags);
         let (structural, runtime) = partition_flags(estate, flags);
+        let region = fleet.regions.get(&spec.region);
+        let extension = region.and_then(|region| region.appconfig_extension.as_deref());
         let shape = json!({
             "nat": match spec.network.nat { Nat::PerZone => "per-zone", Nat::Single => "single" },
             "search": {
@@ -57,6 +67,7 @@ impl Context {
                 "dedicated_masters": sizing.search_master_nodes.value > 0,
             },
             "has_allow_from": !spec.ingest.allow_from.is_empty(),
+            "appconfig_extension": extension.is_some(),
             "flags": structural,
             "zones": keys,
         });
@@ -85,6 +96,10 @@ impl Context {
                 "host": format!("{}.{}", tenant.name, dns.map_or("", |dns| &dns.zone)),
                 "hosted_zone_id": dns.map_or("", |dns| &dns.hosted_zone_id),
             },
+            "region": {
+                "s3_prefix_list": region.map_or("", |region| &region.s3_prefix_list),
+                "appconfig_extension": extension.unwrap_or(""),
+            },
             "vpc": { "cidr": network.vpc },
             "zones": zones,
             "allow_from": spec.ingest.allow_from,
@@ -98,12 +113,14 @@ impl Context {
                     "memory_mib": sizing.splitter_memory_mib.value,
                     "timeout_seconds": sizing.splitter_timeout_seconds.value,
                     "concurrency": sizing.splitter_concurrency.value,
+                    "retry_concurrency": retry_concurrency(sizing.splitter_concurrency.value),
                 },
                 "ingest": {
                     "key": functions.ingest.key(),
                     "memory_mib": sizing.ingest_memory_mib.value,
                     "timeout_seconds": sizing.ingest_timeout_seconds.value,
                     "concurrency": sizing.ingest_concurrency.value,
+                    "retry_concurrency": retry_concurrency(sizing.ingest_concurrency.value),
                 },
             },
             "queues": {
@@ -116,11 +133,12 @@ impl Context {
                 "master_instance_type": sizing.search_master_instance_type.value,
                 "master_nodes": sizing.search_master_nodes.value,
                 "volume_gib": sizing.search_volume_gib.value,
+                "free_storage_alarm_mib": u64::from(sizing.search_volume_gib.value) * 1024 / FREE_STORAGE_ALARM,
                 "zones": sizing.search_zones.value,
                 "retention_days": spec.search.retention_days,
                 "replicas": spec.search.replicas,
             },
-            "proxy": { "image": PROXY_IMAGE, "tasks": sizing.proxy_tasks.value },
+            "proxy": { "tls_image": PROXY_TLS_IMAGE, "sign_image": PROXY_SIGN_IMAGE, "tasks": sizing.proxy_tasks.value },
             "logs": { "retention_days": LOG_RETENTION_DAYS },
             "flags": { "content": flags::app_config(&estate.flags, &runtime).to_string() },
             "release": { "name": release, "digest": "" },
@@ -134,11 +152,11 @@ impl Context {
         }
     }
 
-    /// The context of the control plane's stack in one account and region. The central one, which holds what every
-    /// tenant shares, is that of the fleet's `control_plane`.
+    /// The context of the control plane's stack in one account and region. Those of the central
+    /// account hold what every tenant of their region shares.
     pub fn control_plane(fleet: &Fleet, account: &AccountId, region: &Region, release: &str) -> Self {
         let accounts: Vec<&AccountId> = fleet.accounts.keys().collect();
-        let central = *account == fleet.control_plane.account && *region == fleet.control_plane.region;
+        let central = *account == fleet.control_plane.account;
         let own = fleet.accounts.get(account);
         let role = own.and_then(|account| account.role.as_deref());
         let external_id = own.and_then(|account| account.external_id.as_deref());
@@ -149,7 +167,6 @@ impl Context {
                 "central": central,
                 "deploy_role": home && role.is_some(),
                 "external_id": external_id.is_some(),
-                "service_linked_role": home,
             }),
             values: json!({
                 "fleet": { "organisation": fleet.organisation },
@@ -166,21 +183,26 @@ impl Context {
     }
 }
 
-/// What the control plane gives to stacks in an account and region.
+/// What the control plane gives to stacks in an account and region. Log groups reach only destinations of their own
+/// region, so the central account has one in each.
 fn control(fleet: &Fleet, account: &AccountId, region: &Region) -> Value {
     let organisation = &fleet.organisation;
     let central = &fleet.control_plane;
     let arn = |service: &str, resource: String| {
-        format!("arn:{}:{service}:{}:{}:{resource}", central.region.partition(), central.region, central.account)
+        format!("arn:{}:{service}:{region}:{}:{resource}", region.partition(), central.account)
     };
     json!({
         "account": central.account,
         "region": central.region,
         "artifacts_bucket": names::artifacts_bucket(organisation, account, region),
+        "logs_bucket": names::logs_bucket(organisation, account, region),
         "log_destination": arn("logs", format!("destination:{organisation}-central-logs")),
-        "sink": arn("oam", format!("sink/{organisation}")),
-        "page_topic": arn("sns", format!("{organisation}-pages")),
     })
+}
+
+/// How many retries may be at work at once: less than all, so that they never keep new work out.
+fn retry_concurrency(reserved: u32) -> u32 {
+    (reserved / 2).clamp(*RETRY_CONCURRENCY.start(), *RETRY_CONCURRENCY.end())
 }
 
 /// Suffixes of the zones' logical ids: A, B, C, …
@@ -236,5 +258,17 @@ fn tenant_routes(path: &str) -> &'static [&'static str] {
         ("search", _) => &["search", "ingest.peak_gib_per_minute", "overrides"],
         ("flags", _) => &["flags"],
         _ => &[],
+    }
+}
+
+impl Context {
+    /// Everything that the templates see.
+    pub fn seen(&self) -> Value {
+        self.assemble(self.values.clone())
+    }
+
+    /// Puts a digest where the renderer would put it: for [`super::Renderer::render_plainly`], which knows none.
+    pub fn set_digest(&mut self, digest: &str) {
+        self.values["release"]["digest"] = Value::from(digest);
     }
 }

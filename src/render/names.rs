@@ -47,6 +47,11 @@ pub fn artifacts_bucket(organisation: &str, account: &AccountId, region: &Region
     fit(&format!("{organisation}-artifacts-{account}-{region}"), LONGEST_BUCKET)
 }
 
+/// The control plane's bucket of central logs in the central account and a region.
+pub fn logs_bucket(organisation: &str, account: &AccountId, region: &Region) -> String {
+    fit(&format!("{organisation}-logs-{account}-{region}"), LONGEST_BUCKET)
+}
+
 /// Every name of a tenant's stack, as its templates see them.
 pub(super) fn of_tenant(organisation: &str, tenant: &Tenant) -> Value {
     let spec = &tenant.spec;
@@ -55,15 +60,16 @@ pub(super) fn of_tenant(organisation: &str, tenant: &Tenant) -> Value {
     json!({
         "prefix": prefix,
         "landing_bucket": part(&format!("landing-{}-{}", spec.account, spec.region), LONGEST_BUCKET),
-        "access_log_bucket": part(&format!("access-{}-{}", spec.account, spec.region), LONGEST_BUCKET),
         "domain": fit(&prefix, LONGEST_DOMAIN),
         "load_balancer": fit(&prefix, LONGEST_LOAD_BALANCER),
         "target_group": fit(&prefix, LONGEST_LOAD_BALANCER),
         "trust_store": fit(&prefix, LONGEST_LOAD_BALANCER),
         "splitter": part("splitter", LONGEST_FUNCTION),
         "ingest": part("ingest", LONGEST_FUNCTION),
-        "retry_queue": part("retry", LONGEST_QUEUE),
+        "splitter_retry_queue": part("splitter-retry", LONGEST_QUEUE),
+        "ingest_retry_queue": part("ingest-retry", LONGEST_QUEUE),
         "parking_queue": part("parking", LONGEST_QUEUE),
+        "dashboard": format!("{prefix}-{}", spec.region),
         "page_topic": part("pages", LONGEST_TOPIC),
         "key_alias": format!("alias/{prefix}"),
         "log_prefix": format!("/tenantry/{organisation}/{}", tenant.name),

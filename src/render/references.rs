@@ -35,15 +35,18 @@ pub fn check(template: &Value) -> Vec<Fault> {
         .collect();
     let mut faults = BTreeSet::new();
     let mut graph: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for (id, resource) in resources.chain(section(template, "Outputs")) {
-        let named = references(resource);
+    let outputs = section(template, "Outputs").map(|(id, output)| (id, output, false));
+    for (id, entry, orders) in resources.map(|(id, resource)| (id, resource, true)).chain(outputs) {
+        let named = references(entry);
         faults.extend(
             named
                 .iter()
                 .filter(|to| !targets.contains(to.as_str()))
                 .map(|to| Fault::NoTarget { from: id.to_owned(), to: to.clone() }),
         );
-        graph.entry(id).or_default().extend(named);
+        if orders {
+            graph.entry(id).or_default().extend(named);
+        }
     }
     faults.extend(circle(&graph).map(Fault::Circle));
     faults.into_iter().collect()
@@ -145,6 +148,12 @@ mod tests {
             let fault = Fault::NoTarget { from: "A".to_owned(), to: "Gone".to_owned() };
             assert_eq!(faults(json!({ "A": body })), [fault], "{body}");
         }
+    }
+
+    #[test]
+    fn an_output_may_bear_the_name_of_its_resource() {
+        let template = json!({ "Resources": { "A": {} }, "Outputs": { "A": { "Value": { "Ref": "A" } } } });
+        assert_eq!(check(&template), []);
     }
 
     #[test]

@@ -50,15 +50,16 @@ impl TemplateSet {
         Some(location_of_line(source, line.trim().parse().ok()?))
     }
 
-    /// Logical ids by the line on which each stands in a rendered text, from its markers.
+    /// The origin of each logical id of a rendered text, from its markers. Resources stand before outputs, which may
+    /// bear the same names.
     pub(super) fn origins(&self, rendered: &str) -> BTreeMap<String, Location> {
-        rendered
-            .lines()
-            .filter_map(|line| {
-                let (id, marker) = line.split_once(ORIGIN)?;
-                Some((id.trim().trim_end_matches(':').to_owned(), self.origin(marker)?))
-            })
-            .collect()
+        let mut origins = BTreeMap::new();
+        for (id, marker) in rendered.lines().filter_map(|line| line.split_once(ORIGIN)) {
+            if let Some(location) = self.origin(marker) {
+                origins.entry(id.trim().trim_end_matches(':').to_owned()).or_insert(location);
+            }
+        }
+        origins
     }
 
     /// The origin of the resource to which line `number` (from 1) of a rendered text belongs.
@@ -81,7 +82,7 @@ fn mark_origins(text: &str, index: usize) -> String {
         let body = line.trim_end();
         let starts_entry = body.starts_with("  ")
             && body.ends_with(':')
-            && body.as_bytes().get(2).is_some_and(u8::is_ascii_alphabetic);
+            && body[2..].starts_with(|c: char| c.is_ascii_alphanumeric() || c == '{');
         if starts_entry {
             marked.push_str(body);
             marked.push_str(&format!(" {ORIGIN}{index}:{}\n", number + 1));

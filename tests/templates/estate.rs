@@ -1,0 +1,104 @@
+//! A sample estate made of values, one tenant for every shape that a template can decide on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tenantry::estate::spec::TenantSpec;
+use tenantry::estate::{CaBundle, Estate, Tenant};
+use tenantry::finding::Source;
+use tenantry::flags::Catalogue;
+use tenantry::network::lay_out;
+use tenantry::render::{Context, Functions, TenantStack};
+use tenantry::sizing::size;
+
+pub(crate) fn source() -> Arc<Source> {
+    Arc::new(Source { path: PathBuf::from("tenants/sample.yaml"), text: String::new() })
+}
+
+/// An estate of one account and the regions of three partitions.
+pub(crate) fn estate() -> Estate {
+    let zones = |prefix: &str, count: usize| (1..=count).map(|n| format!("{prefix}-az{n}")).collect::<Vec<_>>();
+    let region = |prefix: &str, count: usize, extension: Value| json!({ "zones": zones(prefix, count), "s3_prefix_list": "pl-6da54004", "appconfig_extension": extension });
+    let layer = "arn:aws:lambda:eu-west-1:434848589818:layer:AWS-AppConfig-Extension:189";
+    let fleet = json!({
+        "apiVersion": "tenantry/v1",
+        "organisation": "metanet",
+        "control_plane": { "account": "111122223333", "region": "eu-west-1" },
+        "accounts": {
+            "111122223333": {
+                "name": "one", "role": "tenantry-deploy", "external_id": "metanet",
+                "dns": { "zone": "tenants.example.com", "hosted_zone_id": "Z0123456789EXAMPLE" },
+            },
+            "444455556666": {
+                "name": "two",
+                "dns": { "zone": "two.example.com", "hosted_zone_id": "Z0123456789EXAMPL2" },
+            },
+        },
+        "regions": {
+            "eu-west-1": region("euw1", 3, json!(layer)),
+            "us-east-1": region("use1", 4, json!(null)),
+            "us-west-1": region("usw1", 2, json!(null)),
+            "us-gov-west-1": region("usgw1", 3, json!(null)),
+        },
+        "pools": [{ "name": "all", "cidr": "10.0.0.0/8" }],
+        "rings": [{ "name": "canary", "bake": "30m" }],
+    });
+    let flags: Catalogue = serde_yaml::from_str(include_str!("../../policies/flags.yaml")).unwrap();
+    Estate {
+        root: PathBuf::from("."),
+        fleet: serde_json::from_value(fleet).unwrap(),
+        fleet_source: source(),
+        tenants: std::collections::BTreeMap::new(),
+        flags,
+    }
+}
+
+/// A tenant of the sample estate.
+pub(crate) fn tenant(name: &str, region: &str, zones: u8, change: impl FnOnce(&mut TenantSpec)) -> Tenant {
+    let spec = json!({
+        "apiVersion": "tenantry/v1", "account": "111122223333", "region": region, "ring": "canary",
+        "contact": { "timezone": "Europe/Zagreb", "page": format!("https://pages.example.com/{name}") },
+        "network": { "cidr": "10.20.0.0/18", "zones": zones },
+        "ingest": { "peak_gib_per_minute": 2.0, "client_ca": "certs/ca.pem", "allow_from": ["203.0.113.0/24"] },
+    });
+    let mut spec: TenantSpec = serde_json::from_value(spec).unwrap();
+    change(&mut spec);
+    let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".to_owned();
+    let client_ca = CaBundle { pem, sha256: "0f".repeat(32) };
+    Tenant { name: name.parse().unwrap(), spec, source: source(), client_ca }
+}
+
+/// Tenants that together have every shape: zones, NAT, masters, addresses of investigators, structural flags.
+pub(crate) fn tenants() -> Vec<Tenant> {
+    vec![
+        tenant("acme", "eu-west-1", 3, |_| {}),
+        tenant("two-zones", "us-west-1", 2, |spec| spec.ingest.peak_gib_per_minute = 0.05),
+        tenant("four-zones", "us-east-1", 4, |spec| spec.network.nat = tenantry::estate::spec::Nat::Single),
+        tenant("sealed", "us-gov-west-1", 3, |spec| spec.ingest.allow_from.clear()),
+        tenant("flagged", "eu-west-1", 2, |spec| {
+            spec.flags.insert("extended-retry".to_owned(), json!(false));
+            spec.flags.insert("search-slow-logs".to_owned(), json!(true));
+            spec.flags.insert("verbose-logs".to_owned(), json!(true));
+        }),
+        tenant("a-customer-with-a-long-long-name", "us-east-1", 3, |spec| {
+            spec.ingest.allow_from.push("198.51.100.0/25".parse().unwrap());
+            spec.ingest.peak_gib_per_minute = 8.0;
+            spec.network.eni_model = tenantry::estate::spec::EniModel::PerExecution;
+        }),
+    ]
+}
+
+/// The functions' artifacts of no particular release.
+pub(crate) fn functions() -> Functions {
+    Functions::parse(include_str!("../../pipeline/functions.lock.json")).unwrap()
+}
+
+/// The context of a tenant in a release.
+pub(crate) fn context(estate: &Estate, tenant: &Tenant, release: &str) -> Context {
+    let zones = &estate.fleet.regions[&tenant.spec.region].zones[..usize::from(tenant.spec.network.zones)];
+    let sizing = size(&tenant.spec, zones.len());
+    let network = lay_out(&tenant.spec, &sizing, zones).unwrap();
+    let functions = functions();
+    Context::tenant(TenantStack { estate, tenant, sizing: &sizing, network: &network, functions: &functions, release })
+}

@@ -1,0 +1,165 @@
+//! The templates, rendered for every shape: the same bytes whichever way, and clean in the eyes of cfn-lint.
+
+mod estate;
+mod lint;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use tenantry::finding::{Finding, Source};
+use tenantry::render::{Context, Renderer, Template, TemplateSet};
+
+fn renderer() -> Renderer {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let mut sources = Vec::new();
+    for folder in ["", "tenant", "control-plane"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "tera") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                sources.push(Arc::new(Source { path: path.strip_prefix(&root).unwrap().to_owned(), text }));
+            }
+        }
+    }
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    Renderer::new(TemplateSet::parse(sources).unwrap_or_else(|findings| panic!("{}", said(&findings))))
+}
+
+fn said(findings: &[Finding]) -> String {
+    let lines = findings.iter().map(|finding| {
+        let place = finding.location.as_ref().map(|at| format!("{}:{}", at.source.path.display(), at.line));
+        format!("{} {} ({})", finding.code, finding.message, place.unwrap_or_default())
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn render(renderer: &Renderer, context: &Context) -> Template {
+    renderer.render(context).unwrap_or_else(|findings| panic!("{}", said(&findings)))
+}
+
+/// Every template of the sample estate in a release: name, region, template, context.
+fn all(renderer: &Renderer, release: &str) -> Vec<(String, String, Template, Context)> {
+    let estate = estate::estate();
+    let tenants = estate::tenants();
+    let mut all: Vec<_> = tenants
+        .par_iter()
+        .map(|tenant| {
+            let context = estate::context(&estate, tenant, release);
+            let template = render(renderer, &context);
+            (tenant.name.to_string(), tenant.spec.region.to_string(), template, context)
+        })
+        .collect();
+    for (account, region) in
+        [("111122223333", "eu-west-1"), ("111122223333", "us-east-1"), ("444455556666", "eu-west-1")]
+    {
+        let context =
+            Context::control_plane(&estate.fleet, &account.parse().unwrap(), &region.parse().unwrap(), release);
+        all.push((format!("control-{account}"), region.to_owned(), render(renderer, &context), context));
+    }
+    all
+}
+
+#[test]
+fn values_filled_into_a_form_give_the_bytes_of_plain_rendering() {
+    let renderer = renderer();
+    for (name, _, template, mut context) in all(&renderer, "v1.0.0") {
+        context.set_digest(&template.digest);
+        let plain = renderer.render_plainly(&context).unwrap_or_else(|finding| panic!("{}", said(&[finding])));
+        assert_eq!(template.body(), plain, "{name}");
+        assert_eq!(tenantry::render::canonical::to_string(&template.tree()), plain, "{name}");
+    }
+}
+
+#[test]
+fn rendering_again_elsewhere_gives_the_same_digests() {
+    let digests = |renderer: &Renderer| -> Vec<_> {
+        all(renderer, "v1.0.0").into_iter().map(|(name, region, template, _)| (name, region, template.digest)).collect()
+    };
+    let first = renderer();
+    assert_eq!(digests(&first), digests(&renderer()));
+    assert_eq!(digests(&first), digests(&first));
+}
+
+#[test]
+fn a_release_that_changes_nothing_changes_one_resource() {
+    let renderer = renderer();
+    let (before, after) = (all(&renderer, "v1.0.0"), all(&renderer, "v2.0.0"));
+    for ((name, _, old, _), (_, _, new, _)) in before.iter().zip(&after) {
+        assert_eq!(old.digest, new.digest, "{name}");
+        let (old, new) = (old.tree(), new.tree());
+        let changed: Vec<&String> = old["Resources"]
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(id, resource)| new["Resources"][id.as_str()] != **resource)
+            .map(|(id, _)| id)
+            .collect();
+        assert_eq!(changed, ["ReleaseRecord"], "{name}");
+    }
+}
+
+#[test]
+fn tenants_differ_in_digest_and_share_forms_by_shape() {
+    let renderer = renderer();
+    let all = all(&renderer, "v1.0.0");
+    let digests: BTreeSet<&String> = all.iter().map(|(_, _, template, _)| &template.digest).collect();
+    assert_eq!(digests.len(), all.len());
+    let forms = renderer.forms();
+    let estate = estate::estate();
+    let twin = estate::tenant("another", "eu-west-1", 3, |spec| {
+        spec.network.cidr = "10.99.0.0/17".parse().unwrap();
+        spec.ingest.peak_gib_per_minute = 3.0;
+    });
+    render(&renderer, &estate::context(&estate, &twin, "v1.0.0"));
+    assert_eq!(renderer.forms(), forms, "a tenant of a known shape needs no new form");
+}
+
+#[test]
+fn every_resource_knows_where_it_came_from() {
+    let renderer = renderer();
+    for (name, _, template, _) in all(&renderer, "v1.0.0") {
+        let tree = template.tree();
+        for id in tree["Resources"].as_object().unwrap().keys() {
+            let origin = &template.form.provenance.resources[id];
+            let line = origin.location.source.text.lines().nth(origin.location.line - 1).unwrap();
+            assert!(line.trim_end().ends_with(':'), "{name}: {id} is said to come from {line:?}");
+        }
+    }
+    let estate = estate::estate();
+    let template = render(&renderer, &estate::context(&estate, &estate::tenants()[0], "v1.0.0"));
+    let origin = &template.form.provenance.resources["LoadBalancerSecurityGroup"];
+    assert!(origin.location.source.path.ends_with("security.yaml.tera"));
+    assert_eq!(origin.fields["Properties/SecurityGroupIngress/0/CidrIp"], ["ingest.allow_from"]);
+}
+
+#[test]
+fn templates_stay_within_the_limits_with_room_to_grow() {
+    for (name, _, template, _) in all(&renderer(), "v1.0.0") {
+        let resources = template.tree()["Resources"].as_object().unwrap().len();
+        assert!(resources < 300, "{name} has {resources} resources");
+        assert!(template.length() < 200_000, "{name} has {} bytes", template.length());
+    }
+}
+
+#[test]
+fn cfn_lint_finds_nothing() {
+    let templates: Vec<_> = all(&renderer(), "v1.0.0")
+        .into_iter()
+        .map(|(name, region, template, _)| (name, region, template.tree()))
+        .collect();
+    assert_eq!(lint::run(&templates), "");
+}
+
+#[test]
+fn the_documented_context_is_what_templates_see() {
+    let estate = estate::estate();
+    let seen = estate::context(&estate, &estate::tenants()[0], "v0.0.0").seen();
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/context.yaml")).unwrap();
+    let documented: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+    for (key, value) in seen.as_object().unwrap() {
+        assert_eq!(documented[key.as_str()], *value, "`{key}` of templates/context.yaml");
+    }
+    assert_eq!(documented.as_object().unwrap().len(), seen.as_object().unwrap().len());
+}
