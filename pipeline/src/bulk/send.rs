@@ -82,9 +82,11 @@ pub async fn send<S: Search>(search: &S, batch: &Batch, pace: Pace) -> Sent {
         };
         attempt += 1;
         sent.retries += 1;
-        let asleep = Instant::now();
-        tokio::time::sleep(delay).await;
-        sent.waited += asleep.elapsed();
+        if !delay.is_zero() {
+            let asleep = Instant::now();
+            tokio::time::sleep(delay).await;
+            sent.waited += asleep.elapsed();
+        }
     }
     sent
 }
