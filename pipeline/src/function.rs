@@ -1,10 +1,11 @@
 //! What the two functions have in common: clients built once, then one invocation after another.
 
 use std::io::Write as _;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{BoxFuture, Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::bulk;
 use crate::cloud;

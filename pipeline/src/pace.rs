@@ -1,6 +1,8 @@
 //! Time and chance, as arguments: when an invocation must end, and how long to wait before a retry.
 
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
 
 /// What is left of an invocation, and where its jitter comes from.
 #[derive(Debug, Clone, Copy)]

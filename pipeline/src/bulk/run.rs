@@ -110,10 +110,10 @@ pub async fn ingest<O: Objects, S: Search>(
             return out.hand_back(start, next).await;
         }
     }
-    if let Some((offset, record)) = records.rest() {
-        match record {
-            Ok(record) => add(&mut batch, &settings.standard, &origin, offset, record, &mut out.done),
-            Err(record) => {
+    if let Some((offset, rest)) = records.rest() {
+        match rest {
+            Rest::Whole(record) => add(&mut batch, &settings.standard, &origin, offset, record, &mut out.done),
+            Rest::CutOff(record) => {
                 out.done.records += 1;
                 let reject = Reject::NotAnObject("the part ends within the message".to_owned());
                 batch.start_at(offset);
@@ -142,6 +142,12 @@ fn add(batch: &mut Batch, standard: &Standard, origin: &Origin<'_>, offset: u64,
         }
         Err(reject) => batch.refuse(Rejected { offset, record: record.to_vec(), reject }),
     }
+}
+
+/// The last bytes of a part.
+enum Rest<'a> {
+    Whole(&'a [u8]),
+    CutOff(&'a [u8]),
 }
 
 /// Messages out of a stream of pieces.
@@ -208,10 +214,11 @@ impl Records {
     }
 
     /// The message at the end: whole, or cut off.
-    fn rest(&self) -> Option<(u64, Result<&[u8], &[u8]>)> {
+    fn rest(&self) -> Option<(u64, Rest<'_>)> {
         let message = self.held.get(self.begun?..)?;
-        let record = if self.scanner.end_completes() { Ok(self.framing.payload(message)) } else { Err(message) };
-        Some((self.position(), record))
+        let whole = self.scanner.end_completes();
+        let rest = if whole { Rest::Whole(self.framing.payload(message)) } else { Rest::CutOff(message) };
+        Some((self.position(), rest))
     }
 }
 

@@ -3,6 +3,8 @@
 //!
 //! `CHAIN_ROUNDS` sets how many random chains run (`make fuzz` runs a million), `CHAIN_SEED` the first seed.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
 mod domain;
 mod queues;
 mod store;

@@ -101,14 +101,18 @@ impl Objects for Store {
     }
 
     async fn put(&self, target: &Target, body: Bytes) -> Result<(), StorageError> {
-        self.call("put", &target.key, |inner| Some(inner.write(&target.key, body)))
+        self.call("put", &target.key, |inner| {
+            inner.write(&target.key, body);
+            Some(())
+        })
     }
 
     async fn copy(&self, source: &ObjectAt, _: &str, range: Range<u64>, target: &Target) -> Result<(), StorageError> {
         self.call("copy", &target.key, |inner| {
             let body = inner.objects.get(&source.key)?.clone();
             assert!(body.len() as u64 > COPY_SOURCE_MIN, "the store does not copy out of so small an object");
-            Some(inner.write(&target.key, slice(&body, range)))
+            inner.write(&target.key, slice(&body, range));
+            Some(())
         })
     }
 
@@ -133,7 +137,8 @@ impl Objects for Store {
     async fn complete(&self, upload: Upload) -> Result<(), StorageError> {
         self.call("complete", &upload.target.key, |inner| {
             let pieces = inner.uploads.remove(&upload.id)?;
-            Some(inner.write(&upload.target.key, pieces.concat().into()))
+            inner.write(&upload.target.key, pieces.concat().into());
+            Some(())
         })
     }
 
