@@ -74,14 +74,14 @@ fn name(source: &Arc<Source>) -> String {
     path.strip_prefix("templates/").unwrap_or(&path).to_owned()
 }
 
-/// Appends its origin to every line that starts a top-level entry of a section (`  LogicalId:`).
+/// Appends its origin to every line that starts a top-level entry of a section (`  LogicalId:`, `  {{ tier }}Acl:`).
 fn mark_origins(text: &str, index: usize) -> String {
     let mut marked = String::with_capacity(text.len() + text.len() / 8);
     for (number, line) in text.split_inclusive('\n').enumerate() {
         let body = line.trim_end();
         let starts_entry = body.starts_with("  ")
             && body.ends_with(':')
-            && body.as_bytes().get(2).is_some_and(u8::is_ascii_alphabetic);
+            && (body[2..].starts_with(|c: char| c.is_ascii_alphabetic()) || body[2..].starts_with("{{"));
         if starts_entry {
             marked.push_str(body);
             marked.push_str(&format!(" {ORIGIN}{index}:{}\n", number + 1));
