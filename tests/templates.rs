@@ -21,7 +21,10 @@ fn source(path: &Path) -> Arc<Source> {
 }
 
 fn renderer() -> Renderer {
-    let mut sources = vec![source(Path::new("templates/tenant.yaml.tera"))];
+    let mut sources: Vec<_> = ["templates/tenant.yaml.tera", "templates/control-plane.yaml.tera"]
+        .iter()
+        .map(|path| source(Path::new(path)))
+        .collect();
     let mut partials: Vec<_> =
         std::fs::read_dir(root().join("templates/tenant")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     partials.sort();
@@ -164,5 +167,52 @@ fn every_resource_has_its_origin() {
     let template = renderer.render(&context(SHAPES[0], "v1")).unwrap();
     for id in template.tree()["Resources"].as_object().unwrap().keys() {
         assert!(template.form.provenance.resources.contains_key(id), "{id}");
+    }
+}
+
+/// cfn-lint's verdict on one template for one region: its exit code and what it printed.
+fn lint(region: &str, body: &str) -> (Option<i32>, String) {
+    let file = tempfile::Builder::new().suffix(".json").tempfile().unwrap();
+    std::fs::write(file.path(), body).unwrap();
+    let output = std::process::Command::new(root().join(".venv/bin/cfn-lint"))
+        .args(["--regions", region, "-t"])
+        .arg(file.path())
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[test]
+fn cfn_lint_finds_nothing_and_does_find_a_fault() {
+    let renderer = renderer();
+    for shape in SHAPES {
+        let body = renderer.render(&context(shape, "v1")).unwrap().body();
+        assert_eq!(lint(shape.region, &body), (Some(0), String::new()), "{}", shape.region);
+    }
+    let body = renderer.render(&context(SHAPES[0], "v1")).unwrap().body().replace("AWS::EC2::VPC\"", "AWS::EC2::VPX\"");
+    assert!(lint("eu-west-1", &body).1.contains("E3006"));
+}
+
+#[test]
+fn the_control_plane_renders_and_is_clean_at_the_hub_and_elsewhere() {
+    let renderer = renderer();
+    let fleet = serde_json::from_value(json!({
+        "apiVersion": "tenantry/v1", "organisation": "metanet",
+        "control_plane": { "account": "111122223333", "region": "eu-west-1" },
+        "accounts": {
+            "111122223333": { "name": "one", "dns": { "zone": "a.example.com", "hosted_zone_id": "Z1" } },
+            "444455556666": { "name": "two", "dns": { "zone": "b.example.com", "hosted_zone_id": "Z2" } } },
+        "regions": { "eu-west-1": { "zones": ["euw1-az1"] }, "us-west-1": { "zones": ["usw1-az1"] } },
+        "pools": [], "rings": [{ "name": "canary", "bake": "1h" }],
+    }))
+    .unwrap();
+    for (account, region) in
+        [("111122223333", "eu-west-1"), ("111122223333", "us-west-1"), ("444455556666", "us-west-1")]
+    {
+        let context = Context::control_plane(&fleet, &account.parse().unwrap(), &region.parse().unwrap(), "v1");
+        let template = renderer.render(&context).unwrap();
+        assert_eq!(template.body().replace(&template.digest, ""), renderer.render_plainly(&context).unwrap());
+        assert_eq!(template.tree()["Resources"].get("Sink").is_some(), account == "111122223333");
+        assert_eq!(lint(region, &template.body()), (Some(0), String::new()), "{account} {region}");
     }
 }

@@ -147,6 +147,7 @@ impl Context {
             template: "control-plane.yaml.tera",
             shape: json!({
                 "central": central,
+                "hub": *account == fleet.control_plane.account,
                 "deploy_role": home && role.is_some(),
                 "external_id": external_id.is_some(),
                 "service_linked_role": home,
@@ -177,8 +178,12 @@ fn control(fleet: &Fleet, account: &AccountId, region: &Region) -> Value {
         "account": central.account,
         "region": central.region,
         "artifacts_bucket": names::artifacts_bucket(organisation, account, region),
-        "log_destination": arn("logs", format!("destination:{organisation}-central-logs")),
-        "sink": arn("oam", format!("sink/{organisation}")),
+        // In the stack's own region: a subscription's destination must be.
+        "log_destination": format!(
+            "arn:{}:logs:{region}:{}:destination:{organisation}-central-logs",
+            region.partition(),
+            central.account
+        ),
         "page_topic": arn("sns", format!("{organisation}-pages")),
     })
 }
