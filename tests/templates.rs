@@ -216,3 +216,28 @@ fn the_control_plane_renders_and_is_clean_at_the_hub_and_elsewhere() {
         assert_eq!(lint(region, &template.body()), (Some(0), String::new()), "{account} {region}");
     }
 }
+
+/// Every path to a scalar, with an index for each item of a list.
+fn paths(node: &Value, path: &str, found: &mut std::collections::BTreeSet<String>) {
+    match node {
+        Value::Object(map) => map.iter().for_each(|(key, value)| paths(value, &format!("{path}.{key}"), found)),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(i, item)| paths(item, &format!("{path}.{i}"), found))
+        }
+        _ => drop(found.insert(path.to_owned())),
+    }
+}
+
+#[test]
+fn the_shown_context_has_what_the_code_makes() {
+    let shown: Value = serde_yaml::from_str(&source(Path::new("templates/context.yaml")).text).unwrap();
+    let made = context(SHAPES[0], "v1").seen();
+    let [shown_paths, made_paths] = [&shown, &made].map(|tree| {
+        let mut found = Default::default();
+        paths(tree, "", &mut found);
+        found
+    });
+    assert_eq!(shown_paths, made_paths);
+    assert_eq!(shown["names"], made["names"]);
+    assert_eq!(shown["control"], made["control"]);
+}

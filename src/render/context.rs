@@ -43,6 +43,11 @@ pub struct TenantStack<'a> {
 }
 
 impl Context {
+    /// The whole of what the templates see.
+    pub fn seen(&self) -> Value {
+        self.assemble(self.values.clone())
+    }
+
     /// The context of a tenant's stack.
     pub fn tenant(stack: TenantStack<'_>) -> Self {
         let TenantStack { estate, tenant, sizing, network, functions, release } = stack;
