@@ -45,9 +45,7 @@ async fn answering(asked: &str, status: u16, xml: &str) -> (MockServer, Session)
 
 /// The error document of the query protocol.
 fn refusal(code: &str, message: &str) -> String {
-    format!(
-        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
-    )
+    format!("<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>")
 }
 
 fn described(stacks: &str) -> String {
@@ -96,10 +94,12 @@ async fn a_change_set_is_read_over_all_its_pages_with_property_values() {
     let page = |id: &str, next: &str| {
         format!(
             "<DescribeChangeSetResponse><DescribeChangeSetResult><ChangeSetId>cs</ChangeSetId>\
-             <StackId>arn:1</StackId><Status>CREATE_COMPLETE</Status><ExecutionStatus>AVAILABLE</ExecutionStatus>{next}<Changes><member>\
+             <StackId>arn:1</StackId><Status>CREATE_COMPLETE</Status><ExecutionStatus>AVAILABLE</ExecutionStatus>\
+             {next}<Changes><member>\
              <Type>Resource</Type><ResourceChange><Action>Modify</Action><LogicalResourceId>{id}</LogicalResourceId>\
              <ResourceType>AWS::SQS::Queue</ResourceType><Replacement>Conditional</Replacement><Details><member>\
-             <Target><Attribute>Properties</Attribute><Name>Delay</Name><Path>/Properties/Delay</Path><BeforeValue>1</BeforeValue>\
+             <Target><Attribute>Properties</Attribute><Name>Delay</Name><Path>/Properties/Delay</Path>\
+             <BeforeValue>1</BeforeValue>\
              <AfterValue>2</AfterValue></Target></member></Details></ResourceChange></member></Changes>\
              </DescribeChangeSetResult></DescribeChangeSetResponse>"
         )
@@ -147,9 +147,11 @@ async fn what_an_endpoint_does_not_offer_is_told_apart_for_every_adapter() {
     }
 }
 
+type Predicate = fn(&CallError) -> bool;
+
 #[tokio::test]
 async fn throttling_expiry_denial_and_wrong_credentials_are_told_apart() {
-    let cases: [(&str, fn(&CallError) -> bool); 4] = [
+    let cases: [(&str, Predicate); 4] = [
         ("Throttling", is_throttled),
         ("ExpiredToken", is_expired),
         ("AccessDenied", is_access_denied),
