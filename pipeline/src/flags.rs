@@ -1,6 +1,8 @@
 //! The tenant's run-time flags, as the AppConfig extension hands them out; the last known ones when it does not answer.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use serde_json::Value;
 use tokio::sync::Mutex;

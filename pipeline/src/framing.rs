@@ -335,14 +335,9 @@ mod tests {
             let (mut edges, mut base) = (Vec::new(), 0);
             for piece in text.chunks(width) {
                 let mut at = 0;
-                loop {
-                    match scanner.step(&piece[at..]) {
-                        Step::Begin(n) | Step::End(n) => {
-                            at += n;
-                            edges.push(base + at);
-                        }
-                        Step::More => break,
-                    }
+                while let Step::Begin(n) | Step::End(n) = scanner.step(&piece[at..]) {
+                    at += n;
+                    edges.push(base + at);
                 }
                 base += piece.len();
             }

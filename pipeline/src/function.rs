@@ -1,25 +1,24 @@
 //! What the two functions have in common: clients built once, then one invocation after another.
 
 use std::io::Write as _;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use lambda_runtime::{BoxFuture, Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
+use crate::bulk;
 use crate::cloud;
 use crate::cloud::s3::S3;
 use crate::cloud::search::{Domain, Signing};
 use crate::cloud::sqs::Sqs;
-use crate::event::Job;
-use crate::failure::Failure;
 use crate::flags::{Flag, FlagSource, Flags};
 use crate::invoke::{Invocation, InvocationFailed, Work, invoke};
 use crate::journal::{Journal, Level};
-use crate::metrics::{Metric, Metrics};
-use crate::pace::Pace;
+use crate::metrics::Metrics;
+use crate::pace::{Pace, seconds_since_1970};
 use crate::settings::{Common, Environment, SettingError};
-use crate::split::run::SplitSettings;
-use crate::{bulk, split};
+use crate::work::{Ingest, Splitter};
 
 /// The function could not start, or the runtime ended.
 #[derive(Debug, thiserror::Error)]
@@ -79,75 +78,6 @@ fn s3(configuration: &aws_config::SdkConfig) -> S3 {
     S3::new(aws_sdk_s3::Client::from_conf(builder.build()))
 }
 
-struct Splitter {
-    objects: S3,
-    settings: SplitSettings,
-}
-
-impl Work for Splitter {
-    async fn run(
-        &self,
-        job: &Job,
-        pace: Pace,
-        metrics: &mut Metrics,
-        journal: &Journal,
-    ) -> Result<Option<u64>, Failure> {
-        let split = split::run::split(&self.objects, &self.settings, &job.at, job.from, || pace.is_over()).await?;
-        for (metric, value) in [
-            (Metric::Bytes, split.bytes),
-            (Metric::Messages, split.messages),
-            (Metric::Parts, split.parts),
-            (Metric::SetAside, split.set_aside),
-        ] {
-            metrics.add(metric, value);
-        }
-        if let Some(undecodable) = &split.undecodable {
-            let fields = json!({ "object": job.at.to_string(), "error": undecodable.to_string() });
-            journal.line(Level::Error, "undecodable", fields);
-            metrics.add(Metric::SetAside, 1);
-        }
-        let fields = json!({ "object": job.at.to_string(), "parts": split.parts, "messages": split.messages, "bytes": split.bytes });
-        journal.line(Level::Info, "split", fields);
-        Ok(split.remainder)
-    }
-}
-
-struct Ingest {
-    objects: S3,
-    domain: Domain,
-    settings: bulk::run::IngestSettings,
-}
-
-impl Work for Ingest {
-    async fn run(
-        &self,
-        job: &Job,
-        pace: Pace,
-        metrics: &mut Metrics,
-        journal: &Journal,
-    ) -> Result<Option<u64>, Failure> {
-        let now = now_seconds();
-        let done = bulk::run::ingest(&self.objects, &self.domain, &self.settings, &job.at, job.from, now, pace).await?;
-        let lag = done.newest.map(|newest| u64::try_from(now_seconds() - newest).unwrap_or_default());
-        for (metric, value) in [
-            (Metric::Bytes, done.bytes),
-            (Metric::Records, done.records),
-            (Metric::Indexed, done.indexed),
-            (Metric::Rejected, done.rejected),
-            (Metric::BulkRequests, done.requests),
-            (Metric::BulkRetries, done.retries),
-            (Metric::Lag, lag.unwrap_or_default()),
-            (Metric::Waited, u64::try_from(done.waited.as_millis()).unwrap_or(u64::MAX)),
-        ] {
-            metrics.add(metric, value);
-        }
-        let level = if done.rejected > 0 { Level::Warn } else { Level::Info };
-        let fields = json!({ "object": job.at.to_string(), "records": done.records, "indexed": done.indexed, "rejected": done.rejected });
-        journal.line(level, "ingested", fields);
-        Ok(done.remainder)
-    }
-}
-
 async fn serve<W: Work>(
     function: &'static str,
     common: &Common,
@@ -187,7 +117,7 @@ impl<W: Work> Served<'_, W> {
             function: self.function,
             retry_queue_url: &self.common.retry_queue_url,
             schedule: &self.common.schedule,
-            now: now_seconds(),
+            now: seconds_since_1970(),
             pace: pace(&context),
             refusal: (self.function == "ingest" && flags.is_on(Flag::IngestPaused))
                 .then_some("ingest is paused by a flag"),
@@ -221,11 +151,6 @@ fn pace(context: &Context) -> Pace {
     let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
     let until = Instant::now() + left.saturating_sub((left / 4).min(RESERVE_MAX));
     Pace { until, random: fastrand::f64 }
-}
-
-fn now_seconds() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Standard output is the function's log. If it is gone there is nobody to tell.

@@ -26,3 +26,4 @@ pub mod retry;
 pub mod settings;
 pub mod split;
 pub mod storage;
+pub mod work;

@@ -1,6 +1,8 @@
 //! Time and chance, as arguments: when an invocation must end, and how long to wait before a retry.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::time::Instant;
 
 /// What is left of an invocation, and where its jitter comes from.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +35,12 @@ impl Pace {
         let delay = backoff(attempt, (self.random)());
         (delay < self.left()).then_some(delay)
     }
+}
+
+/// The clock.
+pub fn seconds_since_1970() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Exponential backoff with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").

@@ -39,6 +39,11 @@ impl<O: Objects> ReadAhead<O> {
         self
     }
 
+    /// Whether all bytes were given.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.read.is_none() && self.under_way.is_empty() && self.left.is_empty()
+    }
+
     /// The next bytes; `None` at the end.
     ///
     /// # Errors

@@ -1,1 +1,18 @@
-//! In progress.
+//! AWS adapters: one file per service, free functions over a [`Session`], own types in and out.
+//!
+//! The only folder that knows the SDK; nothing of the SDK leaves it. Missing response fields are errors that name
+//! account, region, operation and field.
+
+pub mod cloudformation;
+pub mod ec2;
+mod error;
+pub mod iam;
+pub mod s3;
+mod session;
+pub mod sts;
+
+pub use error::{CallError, Cause, is_access_denied, is_expired, is_throttled, is_wrong_credentials, not_implemented};
+pub use session::{Access, Cloud, Place, Session};
+
+#[cfg(test)]
+mod wire;

@@ -32,6 +32,7 @@ pub struct Batch {
     pub items: Vec<Item>,
     /// Records that were not fit to be sent.
     pub rejected: Vec<Rejected>,
+    rejected_bytes: usize,
     /// Byte of the source at which the first record begins.
     pub start: u64,
 }
@@ -46,7 +47,21 @@ pub struct BatchLimits {
 impl Batch {
     /// Whether it is time to send.
     pub fn is_full(&self, limits: BatchLimits) -> bool {
-        self.body.len().max(self.text.len()) >= limits.bytes || self.records() >= limits.records
+        let bytes = self.body.len().max(self.text.len()) + self.rejected_bytes;
+        bytes >= limits.bytes || self.records() >= limits.records
+    }
+
+    /// Notes where the first record begins.
+    pub fn start_at(&mut self, offset: u64) {
+        if self.records() == 0 {
+            self.start = offset;
+        }
+    }
+
+    /// Adds a record that is not sent.
+    pub fn refuse(&mut self, rejected: Rejected) {
+        self.rejected_bytes += rejected.record.len();
+        self.rejected.push(rejected);
     }
 
     /// Records that it answers for.

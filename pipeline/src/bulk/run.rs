@@ -90,32 +90,34 @@ pub async fn ingest<O: Objects, S: Search>(
         done: Ingested::default(),
         failed: None,
     };
-    let mut batch = Batch { start, ..Batch::default() };
+    let mut batch = Batch::default();
     while let Some(bytes) = reader.next().await? {
         records.push(&bytes);
         out.done.bytes += bytes.len() as u64;
         while let Some((offset, record)) = records.next_record() {
             add(&mut batch, &settings.standard, &origin, offset, record, &mut out.done);
             if batch.is_full(settings.limits) {
-                let next = Batch { start: records.position(), ..Batch::default() };
-                out.dispatch(std::mem::replace(&mut batch, next)).await?;
+                out.dispatch(std::mem::take(&mut batch)).await?;
             }
             if out.failed.is_some() {
-                return out.hand_back(start, batch.start).await;
+                let next = if batch.records() == 0 { records.position() } else { batch.start };
+                return out.hand_back(start, next).await;
             }
         }
         records.check_length()?;
         if pace.is_over() {
-            return out.hand_back(start, batch.start).await;
+            let next = if batch.records() == 0 { records.position() } else { batch.start };
+            return out.hand_back(start, next).await;
         }
     }
-    if let Some((offset, record)) = records.rest() {
-        match record {
-            Ok(record) => add(&mut batch, &settings.standard, &origin, offset, record, &mut out.done),
-            Err(record) => {
+    if let Some((offset, rest)) = records.rest() {
+        match rest {
+            Rest::Whole(record) => add(&mut batch, &settings.standard, &origin, offset, record, &mut out.done),
+            Rest::CutOff(record) => {
                 out.done.records += 1;
                 let reject = Reject::NotAnObject("the part ends within the message".to_owned());
-                batch.rejected.push(Rejected { offset, record: record.to_vec(), reject });
+                batch.start_at(offset);
+                batch.refuse(Rejected { offset, record: record.to_vec(), reject });
             }
         }
     }
@@ -129,6 +131,7 @@ fn add(batch: &mut Batch, standard: &Standard, origin: &Origin<'_>, offset: u64,
         return;
     }
     done.records += 1;
+    batch.start_at(offset);
     let lines = batch.body.len();
     match standard.write(record, offset, origin, &mut batch.body) {
         Ok(time) => {
@@ -137,8 +140,14 @@ fn add(batch: &mut Batch, standard: &Standard, origin: &Origin<'_>, offset: u64,
             batch.text.extend_from_slice(record);
             batch.items.push(Item { lines: lines..batch.body.len(), record: text..batch.text.len(), offset });
         }
-        Err(reject) => batch.rejected.push(Rejected { offset, record: record.to_vec(), reject }),
+        Err(reject) => batch.refuse(Rejected { offset, record: record.to_vec(), reject }),
     }
+}
+
+/// The last bytes of a part.
+enum Rest<'a> {
+    Whole(&'a [u8]),
+    CutOff(&'a [u8]),
 }
 
 /// Messages out of a stream of pieces.
@@ -205,10 +214,11 @@ impl Records {
     }
 
     /// The message at the end: whole, or cut off.
-    fn rest(&self) -> Option<(u64, Result<&[u8], &[u8]>)> {
+    fn rest(&self) -> Option<(u64, Rest<'_>)> {
         let message = self.held.get(self.begun?..)?;
-        let record = if self.scanner.end_completes() { Ok(self.framing.payload(message)) } else { Err(message) };
-        Some((self.position(), record))
+        let whole = self.scanner.end_completes();
+        let rest = if whole { Rest::Whole(self.framing.payload(message)) } else { Rest::CutOff(message) };
+        Some((self.position(), rest))
     }
 }
 

@@ -1,7 +1,9 @@
 //! Sends one batch until every item is in the index, rejected, or the time is up.
 
 use std::future::Future;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use bytes::Bytes;
 
@@ -82,9 +84,11 @@ pub async fn send<S: Search>(search: &S, batch: &Batch, pace: Pace) -> Sent {
         };
         attempt += 1;
         sent.retries += 1;
-        let asleep = Instant::now();
-        tokio::time::sleep(delay).await;
-        sent.waited += asleep.elapsed();
+        if !delay.is_zero() {
+            let asleep = Instant::now();
+            tokio::time::sleep(delay).await;
+            sent.waited += asleep.elapsed();
+        }
     }
     sent
 }
@@ -110,9 +114,11 @@ mod tests {
     use crate::bulk::batch::Item;
 
     /// Answers by a script: each call takes the next status of each item it is sent.
+    type Answer = Result<(u16, String), NoAnswer>;
+
     #[derive(Debug, Clone)]
     struct Scripted {
-        answers: Arc<Mutex<Vec<Result<(u16, String), NoAnswer>>>>,
+        answers: Arc<Mutex<Vec<Answer>>>,
         bodies: Arc<Mutex<Vec<String>>>,
     }
 
@@ -136,7 +142,7 @@ mod tests {
         batch
     }
 
-    async fn run(records: usize, answers: Vec<Result<(u16, String), NoAnswer>>) -> (Sent, Vec<String>) {
+    async fn run(records: usize, answers: Vec<Answer>) -> (Sent, Vec<String>) {
         let search = Scripted { answers: Arc::new(Mutex::new(answers)), bodies: Arc::default() };
         let pace = Pace { until: Instant::now() + Duration::from_secs(5), random: || 0.0 };
         let sent = send(&search, &batch(records), pace).await;
@@ -144,7 +150,7 @@ mod tests {
         (Sent { waited: Duration::ZERO, ..sent }, bodies)
     }
 
-    fn statuses(statuses: &[u16]) -> Result<(u16, String), NoAnswer> {
+    fn statuses(statuses: &[u16]) -> Answer {
         let items: Vec<_> =
             statuses.iter().map(|status| serde_json::json!({ "create": { "status": status } })).collect();
         Ok((200, serde_json::json!({ "items": items }).to_string()))

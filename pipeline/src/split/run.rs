@@ -96,7 +96,7 @@ impl<O: Objects> Job<'_, O> {
             cutter.push(&bytes, &mut cuts);
             split.bytes += bytes.len() as u64;
             self.start_copies(&mut cuts, &mut copies, &mut split).await?;
-            if time_is_up() && cutter.position() < self.info.bytes {
+            if !reader.is_at_end() && time_is_up() {
                 split.remainder = Some(progress(&cutter, from)?);
                 break;
             }
@@ -148,7 +148,7 @@ impl<O: Objects> Job<'_, O> {
                 break;
             };
             broken = self.decode(&mut flow, &mut decoder, &bytes).await?;
-            if broken.is_none() && time_is_up() {
+            if broken.is_none() && !reader.is_at_end() && time_is_up() {
                 flow.uploads.abandon().await?;
                 flow.split.remainder = Some(progress(&flow.cutter, from)?);
                 return Ok(flow.split);

@@ -67,7 +67,10 @@ impl<O: Objects> Uploads<O> {
         target: impl Fn(u64, Kind) -> Target,
     ) -> Result<(), Failure> {
         let (start, settled, kind) = match open {
-            Open::Nothing => return Ok(self.skip_to(position)),
+            Open::Nothing => {
+                self.skip_to(position);
+                return Ok(());
+            }
             Open::Part { start, settled } => (start, settled, Kind::Part { messages: 0 }),
             Open::Aside { start } => (start, position, Kind::Aside(Reason::Overlong)),
         };

@@ -1,0 +1,80 @@
+//! Lambda's Runtime API (AWS Lambda Developer Guide, "Using the Lambda runtime API"), and one function behind it.
+
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::Value;
+use tenantry_pipeline::pace::seconds_since_1970;
+
+use crate::http::{Reply, Request, serve};
+
+/// A function in a process of its own.
+pub(crate) struct Function {
+    process: Child,
+    events: Sender<(String, u64)>,
+    outcomes: Receiver<Result<Value, Value>>,
+}
+
+impl Function {
+    /// Starts the function `program` with this environment.
+    pub(crate) fn start(program: &str, environment: &[(&str, String)]) -> Self {
+        let (events, waiting) = channel::<(String, u64)>();
+        let (done, outcomes) = channel();
+        let (waiting, done) = (Arc::new(Mutex::new(waiting)), Mutex::new(done));
+        let port = serve(move |request| answer(&request, &waiting.lock().unwrap(), &done.lock().unwrap()));
+        let process = Command::new(program)
+            .env_clear()
+            .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
+            .env("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}"))
+            .env("AWS_LAMBDA_FUNCTION_NAME", "function")
+            .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "1769")
+            .env("AWS_LAMBDA_FUNCTION_VERSION", "1")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        Self { process, events, outcomes }
+    }
+
+    /// Invokes it, with so many milliseconds until its deadline.
+    pub(crate) fn invoke(&self, event: &Value, milliseconds: u64) -> Result<Value, Value> {
+        self.events.send((event.to_string(), milliseconds)).unwrap();
+        self.outcomes.recv_timeout(Duration::from_secs(60)).expect("the function answers")
+    }
+
+    /// Ends it; all that it wrote.
+    pub(crate) fn stop(mut self) -> String {
+        self.process.kill().unwrap();
+        let mut text = String::new();
+        std::io::Read::read_to_string(&mut self.process.stdout.take().unwrap(), &mut text).unwrap();
+        text
+    }
+}
+
+impl Drop for Function {
+    fn drop(&mut self) {
+        self.process.kill().unwrap_or_default();
+        self.process.wait().unwrap();
+    }
+}
+
+fn answer(request: &Request, waiting: &Receiver<(String, u64)>, done: &Sender<Result<Value, Value>>) -> Option<Reply> {
+    let path = request.path.rsplit_once("/runtime/")?.1;
+    let document = || serde_json::from_slice(&request.body).unwrap_or(Value::Null);
+    if path == "invocation/next" {
+        let (event, milliseconds) = waiting.recv().ok()?;
+        let deadline = u64::try_from(seconds_since_1970()).unwrap() * 1000 + milliseconds;
+        let mut reply = Reply::new(200, event);
+        reply.headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("lambda-runtime-aws-request-id", "00000000-0000-0000-0000-000000000001".to_owned()),
+            ("lambda-runtime-deadline-ms", deadline.to_string()),
+            ("lambda-runtime-invoked-function-arn", "arn:aws:lambda:eu-west-1:111122223333:function:f".to_owned()),
+        ];
+        return Some(reply);
+    }
+    let outcome = if path.ends_with("/response") { Ok(document()) } else { Err(document()) };
+    done.send(outcome).ok()?;
+    Some(Reply::new(202, "{}"))
+}

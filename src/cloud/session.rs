@@ -1,0 +1,166 @@
+//! How AWS is reached: the standard configuration chain, a role per account, retries, time limits and rates.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::sts::AssumeRoleProvider;
+use aws_config::{BehaviorVersion, Region as SdkRegion, SdkConfig};
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_cloudformation::config::retry::{RetryConfig, RetryPartition};
+use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Mutex;
+
+use super::{CallError, Cause, sts};
+use crate::estate::ids::{AccountId, Region};
+
+/// Our rates, in calls per second for each account and region. CloudFormation publishes none for its API; these stay
+/// well below what the SDK's standard retries can absorb.
+const READS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
+const WRITES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
+
+const ATTEMPTS: u32 = 5;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// An account and region: where a stack is.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Place {
+    pub account: AccountId,
+    pub region: Region,
+}
+
+/// How an account is entered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Access {
+    /// Name of the role to assume; without it the caller's own credentials are used.
+    pub role: Option<String>,
+    pub external_id: Option<String>,
+}
+
+/// The caller's configuration, and the sessions opened with it.
+#[derive(Debug)]
+pub struct Cloud {
+    base: SdkConfig,
+    sessions: Mutex<HashMap<Place, Arc<Session>>>,
+}
+
+/// The clients of one account and region, with their rates.
+pub struct Session {
+    pub place: Place,
+    pub(super) cloudformation: aws_sdk_cloudformation::Client,
+    pub(super) ec2: aws_sdk_ec2::Client,
+    pub(super) iam: aws_sdk_iam::Client,
+    pub(super) s3: aws_sdk_s3::Client,
+    pub(super) sts: aws_sdk_sts::Client,
+    reads: DefaultDirectRateLimiter,
+    writes: DefaultDirectRateLimiter,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("place", &self.place).finish_non_exhaustive()
+    }
+}
+
+impl Cloud {
+    /// Reads the standard configuration: profile, SSO, environment, `AWS_ENDPOINT_URL`. Calls nothing.
+    pub async fn configure() -> Self {
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+            .build();
+        let base = aws_config::defaults(BehaviorVersion::latest())
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+            .timeout_config(timeouts)
+            .load()
+            .await;
+        Self::over(base)
+    }
+
+    pub(super) fn over(base: SdkConfig) -> Self {
+        Self { base, sessions: Mutex::default() }
+    }
+
+    /// The session of an account and region, opened once. Makes sure that the credentials are of that account.
+    ///
+    /// # Errors
+    /// No credentials, a role that cannot be assumed, credentials of another account, an endpoint out of reach.
+    pub async fn session(&self, place: &Place, access: &Access) -> Result<Arc<Session>, CallError> {
+        if let Some(session) = self.sessions.lock().await.get(place) {
+            return Ok(Arc::clone(session));
+        }
+        let session = Arc::new(Session::open(&self.base, place, access).await);
+        let actual = sts::caller_account(&session).await?;
+        if actual != place.account.as_str() {
+            let cause = Cause::WrongAccount { actual };
+            return Err(CallError::because(place, "GetCallerIdentity", place.account.as_str(), cause));
+        }
+        Ok(Arc::clone(self.sessions.lock().await.entry(place.clone()).or_insert(session)))
+    }
+}
+
+impl Session {
+    async fn open(base: &SdkConfig, place: &Place, access: &Access) -> Self {
+        let mut builder = base.to_builder().region(SdkRegion::new(place.region.to_string()));
+        if let Some(role) = &access.role {
+            let arn = format!("arn:{}:iam::{}:role/{role}", place.region.partition(), place.account);
+            let mut provider = AssumeRoleProvider::builder(arn)
+                .session_name("tenantry")
+                .region(SdkRegion::new(place.region.to_string()))
+                .configure(base);
+            if let Some(external_id) = &access.external_id {
+                provider = provider.external_id(external_id);
+            }
+            builder = builder.credentials_provider(SharedCredentialsProvider::new(provider.build().await));
+        }
+        Self::of(&builder.build(), place)
+    }
+
+    /// Clients of one configuration; each service has a retry partition of its own for this account and region, since
+    /// the SDK otherwise shares retry tokens between accounts.
+    pub(super) fn of(config: &SdkConfig, place: &Place) -> Self {
+        let partition = |service: &str| RetryPartition::new(format!("{service}/{}/{}", place.account, place.region));
+        macro_rules! client {
+            ($sdk:ident, $service:literal) => {
+                $sdk::Client::from_conf(
+                    $sdk::config::Builder::from(config).retry_partition(partition($service)).build(),
+                )
+            };
+        }
+        Self {
+            place: place.clone(),
+            cloudformation: client!(aws_sdk_cloudformation, "cloudformation"),
+            ec2: client!(aws_sdk_ec2, "ec2"),
+            iam: client!(aws_sdk_iam, "iam"),
+            s3: client!(aws_sdk_s3, "s3"),
+            sts: client!(aws_sdk_sts, "sts"),
+            reads: RateLimiter::direct(Quota::per_second(READS_PER_SECOND)),
+            writes: RateLimiter::direct(Quota::per_second(WRITES_PER_SECOND)),
+        }
+    }
+
+    /// Waits for a turn to read.
+    pub(super) async fn read(&self) {
+        self.reads.until_ready().await;
+    }
+
+    /// Waits for a turn to change something.
+    pub(super) async fn write(&self) {
+        self.writes.until_ready().await;
+    }
+
+    /// A field that the answer must have.
+    pub(super) fn need<T>(
+        &self,
+        value: Option<T>,
+        operation: &'static str,
+        subject: &str,
+        field: &'static str,
+    ) -> Result<T, CallError> {
+        value.ok_or_else(|| CallError::because(&self.place, operation, subject, Cause::Missing { field }))
+    }
+}

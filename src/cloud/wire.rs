@@ -1,0 +1,234 @@
+//! The adapters on the wire: a local HTTP server replays answers and shows what was asked.
+
+use aws_config::{BehaviorVersion, Region as SdkRegion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_cloudformation::config::retry::RetryConfig;
+use wiremock::matchers::{any, body_string_contains, header, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::*;
+
+fn place() -> Place {
+    Place { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() }
+}
+
+fn session(url: &str) -> Session {
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(SdkRegion::new("eu-west-1"))
+        .endpoint_url(url)
+        .retry_config(RetryConfig::disabled())
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")))
+        .build();
+    Session::of(&config, &place())
+}
+
+/// The standard configuration with what it would otherwise look up.
+async fn configuration(url: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::latest())
+        .region(SdkRegion::new("eu-west-1"))
+        .endpoint_url(url)
+        .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+        .load()
+        .await
+}
+
+/// Answers a request whose body has `asked` (as a form's field) with a status and XML; anything else is a 404.
+async fn answering(asked: &str, status: u16, xml: &str) -> (MockServer, Session) {
+    let server = MockServer::start().await;
+    let answer = ResponseTemplate::new(status).set_body_raw(xml.to_owned(), "text/xml");
+    Mock::given(body_string_contains(asked)).respond_with(answer).expect(1..).mount(&server).await;
+    let session = session(&server.uri());
+    (server, session)
+}
+
+/// The error document of the query protocol.
+fn refusal(code: &str, message: &str) -> String {
+    format!("<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>")
+}
+
+fn described(stacks: &str) -> String {
+    format!(
+        "<DescribeStacksResponse><DescribeStacksResult><Stacks>{stacks}</Stacks></DescribeStacksResult>\
+         </DescribeStacksResponse>"
+    )
+}
+
+const STACK: &str = "<member><StackId>arn:1</StackId><StackName>org-acme</StackName>\
+    <StackStatus>UPDATE_COMPLETE</StackStatus><CreationTime>2026-01-01T00:00:00Z</CreationTime>\
+    <LastUpdatedTime>2026-01-02T00:00:00Z</LastUpdatedTime><Outputs><member><OutputKey>TenantryDigest</OutputKey>\
+    <OutputValue>abc</OutputValue></member></Outputs><Tags><member><Key>tenantry:tenant</Key><Value>acme</Value>\
+    </member></Tags></member>";
+
+#[tokio::test]
+async fn stacks_are_read_with_outputs_tags_and_last_update() {
+    let (_server, session) = answering("Action=DescribeStacks", 200, &described(STACK)).await;
+    let stacks = cloudformation::stacks(&session).await.unwrap();
+    let stack = &stacks["org-acme"];
+    assert_eq!((stack.status.as_str(), stack.updated), ("UPDATE_COMPLETE", 1_767_312_000));
+    assert_eq!(stack.outputs["TenantryDigest"], "abc");
+    assert_eq!(stack.tags["tenantry:tenant"], "acme");
+}
+
+#[tokio::test]
+async fn a_missing_field_names_account_region_operation_and_field() {
+    let xml =
+        described("<member><StackName>org-acme</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime></member>");
+    let (_server, session) = answering("Action=DescribeStacks", 200, &xml).await;
+    let error = cloudformation::stacks(&session).await.unwrap_err().to_string();
+    for part in ["111122223333", "eu-west-1", "DescribeStacks", "org-acme", "StackId"] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_stack_that_does_not_exist_is_no_error() {
+    let xml = refusal("ValidationError", "Stack with id org-acme does not exist");
+    let (_server, session) = answering("StackName=org-acme", 400, &xml).await;
+    assert_eq!(cloudformation::stack(&session, "org-acme").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_change_set_is_read_over_all_its_pages_with_property_values() {
+    let page = |id: &str, next: &str| {
+        format!(
+            "<DescribeChangeSetResponse><DescribeChangeSetResult><ChangeSetId>cs</ChangeSetId>\
+             <StackId>arn:1</StackId><Status>CREATE_COMPLETE</Status><ExecutionStatus>AVAILABLE</ExecutionStatus>\
+             {next}<Changes><member>\
+             <Type>Resource</Type><ResourceChange><Action>Modify</Action><LogicalResourceId>{id}</LogicalResourceId>\
+             <ResourceType>AWS::SQS::Queue</ResourceType><Replacement>Conditional</Replacement><Details><member>\
+             <Target><Attribute>Properties</Attribute><Name>Delay</Name><Path>/Properties/Delay</Path>\
+             <BeforeValue>1</BeforeValue>\
+             <AfterValue>2</AfterValue></Target></member></Details></ResourceChange></member></Changes>\
+             </DescribeChangeSetResult></DescribeChangeSetResponse>"
+        )
+    };
+    let server = MockServer::start().await;
+    let xml = |text: String| ResponseTemplate::new(200).set_body_raw(text, "text/xml");
+    Mock::given(body_string_contains("NextToken=more"))
+        .respond_with(xml(page("Second", "")))
+        .expect(1)
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    Mock::given(body_string_contains("IncludePropertyValues=true"))
+        .respond_with(xml(page("First", "<NextToken>more</NextToken>")))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let session = session(&server.uri());
+    let change_set = cloudformation::change_set(&session, "org-acme", "name").await.unwrap().unwrap();
+    let ids: Vec<&str> = change_set.changes.iter().map(|change| change.logical_id.as_str()).collect();
+    assert_eq!(ids, ["First", "Second"]);
+    let first = &change_set.changes[0];
+    assert_eq!(first.replacement.as_deref(), Some("Conditional"));
+    assert_eq!(first.properties[0].before.as_deref(), Some("1"));
+    assert_eq!(first.properties[0].after.as_deref(), Some("2"));
+}
+
+#[tokio::test]
+async fn what_an_endpoint_does_not_offer_is_told_apart_for_every_adapter() {
+    let server = MockServer::start().await;
+    let xml = refusal("NotImplemented", "not here");
+    let answer = ResponseTemplate::new(501).set_body_raw(xml, "text/xml");
+    Mock::given(any()).respond_with(answer).mount(&server).await;
+    let session = session(&server.uri());
+    let errors = [
+        cloudformation::stacks(&session).await.unwrap_err(),
+        ec2::vpc_cidrs(&session).await.unwrap_err(),
+        ec2::zones(&session).await.unwrap_err(),
+        iam::ensure_service_linked_role(&session, iam::OPENSEARCH).await.unwrap_err(),
+        s3::put_if_absent(&session, "bucket", "key", s3::Content::Text("x")).await.unwrap_err(),
+        sts::caller_account(&session).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(not_implemented(&error), "{error}");
+    }
+}
+
+type Predicate = fn(&CallError) -> bool;
+
+#[tokio::test]
+async fn throttling_expiry_denial_and_wrong_credentials_are_told_apart() {
+    let cases: [(&str, Predicate); 4] = [
+        ("Throttling", is_throttled),
+        ("ExpiredToken", is_expired),
+        ("AccessDenied", is_access_denied),
+        ("InvalidClientTokenId", is_wrong_credentials),
+    ];
+    for (code, predicate) in cases {
+        let (_server, session) = answering("Action=DescribeStacks", 400, &refusal(code, "no")).await;
+        let error = cloudformation::stacks(&session).await.unwrap_err();
+        assert!(predicate(&error), "{error}");
+        assert_eq!(cases.iter().filter(|(_, predicate)| predicate(&error)).count(), 1, "{error}");
+        assert!(error.hint().is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_out_of_reach_says_so_with_a_hint() {
+    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = sts::caller_account(&session(&url)).await.unwrap_err();
+    assert_eq!(error.cause, Cause::Unreachable);
+    assert!(error.hint().is_some_and(|hint| hint.contains("AWS_ENDPOINT_URL")));
+}
+
+#[tokio::test]
+async fn credentials_of_another_account_open_no_session() {
+    let xml = "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>999900001111</Account>\
+               </GetCallerIdentityResult></GetCallerIdentityResponse>";
+    let (server, _) = answering("Action=GetCallerIdentity", 200, xml).await;
+    let config = configuration(&server.uri()).await;
+    let error = Cloud::over(config).session(&place(), &Access::default()).await.unwrap_err();
+    assert_eq!(error.cause, Cause::WrongAccount { actual: "999900001111".to_owned() });
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_be_assumed_is_named_as_that() {
+    let (server, _) = answering("ExternalId=secret-word", 403, &refusal("AccessDenied", "not you")).await;
+    let config = configuration(&server.uri()).await;
+    let access = Access { role: Some("deploy".to_owned()), external_id: Some("secret-word".to_owned()) };
+    let error = Cloud::over(config).session(&place(), &access).await.unwrap_err();
+    assert!(matches!(&error.cause, Cause::RoleDenied { code, .. } if code == "AccessDenied"), "{error:?}");
+}
+
+#[tokio::test]
+async fn objects_go_by_path_to_an_address_and_only_if_absent() {
+    let server = MockServer::start().await;
+    Mock::given(method("HEAD"))
+        .and(path("/bucket/trust/a.pem"))
+        .respond_with(ResponseTemplate::new(404))
+        .mount(&server)
+        .await;
+    Mock::given(method("PUT"))
+        .and(path("/bucket/trust/a.pem"))
+        .and(header("if-none-match", "*"))
+        .respond_with(ResponseTemplate::new(200))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let put = s3::put_if_absent(&session(&server.uri()), "bucket", "trust/a.pem", s3::Content::Text("pem")).await;
+    assert_eq!(put.unwrap(), s3::Put::Sent);
+}
+
+#[tokio::test]
+async fn a_service_linked_role_that_exists_is_found() {
+    let xml = refusal("InvalidInput", "Service role name X has been taken in this account");
+    let (_server, session) = answering("Action=CreateServiceLinkedRole", 400, &xml).await;
+    assert_eq!(iam::ensure_service_linked_role(&session, iam::OPENSEARCH).await.unwrap(), iam::Made::Before);
+}
+
+#[tokio::test]
+async fn blocks_of_a_vpc_include_the_secondary_ones_but_not_those_given_up() {
+    let xml = "<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</vpcId><cidrBlock>10.0.0.0/16</cidrBlock>\
+        <cidrBlockAssociationSet><item><cidrBlock>10.0.0.0/16</cidrBlock><cidrBlockState><state>associated</state>\
+        </cidrBlockState></item><item><cidrBlock>10.1.0.0/16</cidrBlock><cidrBlockState><state>associated</state>\
+        </cidrBlockState></item><item><cidrBlock>10.2.0.0/16</cidrBlock><cidrBlockState><state>disassociated</state>\
+        </cidrBlockState></item></cidrBlockAssociationSet></item></vpcSet></DescribeVpcsResponse>";
+    let (_server, session) = answering("Action=DescribeVpcs", 200, xml).await;
+    let cidrs: Vec<String> = ec2::vpc_cidrs(&session).await.unwrap().into_iter().map(|(_, c)| c.to_string()).collect();
+    assert_eq!(cidrs, ["10.0.0.0/16", "10.1.0.0/16"]);
+}
