@@ -51,11 +51,6 @@ pub struct TenantStack<'a> {
 }
 
 impl Context {
-    /// The whole of what the templates see.
-    pub fn seen(&self) -> Value {
-        self.assemble(self.values.clone())
-    }
-
     /// The context of a tenant's stack.
     pub fn tenant(stack: TenantStack<'_>) -> Self {
         let TenantStack { estate, tenant, sizing, network, functions, release } = stack;
@@ -170,7 +165,6 @@ impl Context {
             template: "control-plane.yaml.tera",
             shape: json!({
                 "central": central,
-                "hub": *account == fleet.control_plane.account,
                 "deploy_role": home && role.is_some(),
                 "external_id": external_id.is_some(),
             }),

@@ -75,7 +75,7 @@ fn name(source: &Arc<Source>) -> String {
     path.strip_prefix("templates/").unwrap_or(&path).to_owned()
 }
 
-/// Appends its origin to every line that starts a top-level entry of a section (`  LogicalId:`, `  {{ tier }}Acl:`).
+/// Appends its origin to every line that starts a top-level entry of a section (`  LogicalId:`).
 fn mark_origins(text: &str, index: usize) -> String {
     let mut marked = String::with_capacity(text.len() + text.len() / 8);
     for (number, line) in text.split_inclusive('\n').enumerate() {

@@ -9,7 +9,7 @@ use tenantry::estate::{CaBundle, Estate, Tenant};
 use tenantry::finding::Source;
 use tenantry::flags::Catalogue;
 use tenantry::network::lay_out;
-use tenantry::render::{Context, Functions, TenantStack};
+use tenantry::render::{Artifact, Context, Functions, TenantStack};
 use tenantry::sizing::size;
 
 pub(crate) fn source() -> Arc<Source> {
@@ -90,8 +90,10 @@ pub(crate) fn tenants() -> Vec<Tenant> {
 }
 
 /// The functions' artifacts of no particular release.
-pub(crate) fn functions() -> Functions {
-    Functions::parse(include_str!("../../pipeline/functions.lock.json")).unwrap()
+fn functions() -> Functions {
+    let artifact = Artifact { sha256: "5f".repeat(32), bytes: 8_000_000 };
+    let architecture = "x86_64".to_owned();
+    Functions { version: 1, architecture, splitter: artifact.clone(), ingest: artifact }
 }
 
 /// The context of a tenant in a release.
