@@ -159,10 +159,8 @@ class Simple(Kind):
     lower: bool = False
     rename: dict[str, str] = field(default_factory=dict)
     fixed: dict[str, Any] = field(default_factory=dict)
-    attributes: dict[str, str] = field(default_factory=dict)
     drop: tuple[str, ...] = ()
     tag_type: str = ""
-    ignore_unknown: bool = False
     before: Callable[[Place, Properties], Properties] | None = None
     after: Callable[[Place, Made, Properties], None] | None = None
 
@@ -201,7 +199,8 @@ class Simple(Kind):
                 parameters[name[:-2]] = [made.id]
             else:
                 parameters[name] = made.id
-        return place.call(self.service, operation, **(extra | parameters))
+        known = {key: value for key, value in parameters.items() if value is not None}
+        return place.call(self.service, operation, **extra | shaped(shape_of(self.service, operation, place.region), known))
 
     def create(self, place: Place, properties: Properties) -> Made:
         properties = dict(properties)
@@ -229,9 +228,8 @@ class Simple(Kind):
         fits = {key: value for key, value in new.items()
                 if self.rename.get(key, key).lower() in members or key in changed and key not in ("Tags", *self.drop)}
         given = self.before(place, fits) if self.before else fits
-        fixed, self_fixed = self.fixed, {k: v for k, v in self.fixed.items() if k.lower() in members}
-        parameters = Simple(self.service, operation, "", rename=self.rename, fixed=self_fixed, drop=self.drop)
-        del fixed
+        fixed = {k: v for k, v in self.fixed.items() if k.lower() in members}
+        parameters = Simple(self.service, operation, "", rename=self.rename, fixed=fixed, drop=self.drop)
         self._step(place, self.change, made, new, parameters._parameters(place, operation, given))
         if self.after:
             self.after(place, made, new)

@@ -70,13 +70,24 @@ class Role(Kind):
             if is_gone(error):
                 return None
             raise
-        names = place.call("iam", "ListRolePolicies", RoleName=made.id)["PolicyNames"]
+        names = [name for name in place.call("iam", "ListRolePolicies", RoleName=made.id)["PolicyNames"]
+                 if name not in _own_policies(place, made.id)]
         live["Policies"] = [
             {"PolicyName": name, "PolicyDocument": place.call(
                 "iam", "GetRolePolicy", RoleName=made.id, PolicyName=name)["PolicyDocument"]} for name in names]
         attached = place.call("iam", "ListAttachedRolePolicies", RoleName=made.id)["AttachedPolicies"]
         live["ManagedPolicyArns"] = [item["PolicyArn"] for item in attached]
         return live
+
+
+def _own_policies(place: Place, role: str) -> set[str]:
+    """The names of the inline policies that the stack's own policy resources give a role."""
+    from ..model import stacks
+
+    stack = stacks(place.account, place.region).find(place.stack)
+    return {item.made.id for item in list(stack.resources.values()) if item.type in
+            ("AWS::IAM::Policy", "AWS::IAM::RolePolicy") and role in
+            (item.properties.get("Roles") or [item.properties.get("RoleName")])} if stack else set()
 
 
 class InlinePolicy(Kind):
