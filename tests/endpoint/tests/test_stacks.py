@@ -30,7 +30,8 @@ def settled(cloud: Any, name: str) -> dict[str, Any]:
 
 
 def failures(cloud: Any, name: str) -> list[str]:
-    events = cloud.describe_stack_events(StackName=name)["StackEvents"]
+    pages = cloud.get_paginator("describe_stack_events").paginate(StackName=name)
+    events = [event for page in pages for event in page["StackEvents"]]
     return [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events
             if e["ResourceStatus"].endswith("FAILED")]
 

@@ -36,7 +36,7 @@ class Place:
     logical: str = ""
     suffix: str = ""
 
-    def call(self, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+    def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
         """One call of a service in this account and region."""
         return call(self.account, self.region, service, operation, **parameters)
 
