@@ -135,8 +135,7 @@ def not_implemented(service: str, name: str) -> Response:
 @lru_cache(maxsize=1)
 def application() -> Application:
     """The one application of this process, with every service registered."""
-    from . import moto_patches, services
+    from . import services
 
-    moto_patches.apply()
     services.register()
     return Application()

@@ -93,7 +93,7 @@ def _invoke(account: str, region: str, service: str, operation: str, parameters:
     return dict(result)
 
 
-def call(account: str, region: str, service: str, operation: str, **parameters: Any) -> dict[str, Any]:
+def call(account: str, region: str, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
     """Call an operation of the endpoint as a caller in `account` would. Raises `AwsError` with the service's code."""
     given = {key: value for key, value in parameters.items() if value is not None}
     return _invoke(account, region, service, operation, given, moto_only=False)

@@ -1,0 +1,264 @@
+"""Runs stack operations in the background: create, update, delete, and their rollbacks, each with its events."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from typing import Any
+
+from ..errors import AwsError
+from ..internal import as_system
+from .model import Resource, Stack, Target
+from .plan import look_up, properties_of, recreation, resolver
+from .resources import KINDS
+from .resources.kind import Kind, Made
+from .template import order
+
+
+def pause() -> None:
+    """The pause between two steps of a stack."""
+    milliseconds = float(os.environ.get("TENANTRY_ENDPOINT_STEP_MS", "1"))
+    if milliseconds > 0:
+        time.sleep(milliseconds / 1000)
+
+
+def kind_of(name: str) -> Kind:
+    """The implementation of a type; an error that says so where there is none."""
+    if name not in KINDS:
+        raise AwsError("ValidationError", f"the local endpoint does not implement resource type {name}")
+    return KINDS[name]
+
+
+class Failed(Exception):
+    """A resource failed; the reason stands in its event."""
+
+
+def start(action: Any, *arguments: Any) -> None:
+    """Run a stack operation in the background."""
+    def run() -> None:
+        stack = arguments[0]
+        try:
+            with as_system():
+                action(*arguments)
+        except Exception as error:  # a fault of the endpoint ends the operation in the service's failed state
+            verb = stack.status.split("_")[0]
+            stack.become(f"{verb}_FAILED", f"Internal Failure: {type(error).__name__}: {error}")
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+def _live(stack: Stack, target: Target) -> Any:
+    def attribute(name: str, key: str) -> Any:
+        value = look_up(stack.resources[name].made, key)
+        if value is None:
+            raise AwsError("ValidationError", f"the local endpoint knows no attribute {key} of "
+                           f"{stack.resources[name].type} {name}")
+        return value
+
+    return resolver(stack, target, lambda name: stack.resources[name].made.id, attribute)
+
+
+def _mark(stack: Stack, logical: str, kind: str, physical: str, status: str, reason: str | None = None) -> None:
+    resource = stack.resources.get(logical)
+    if resource is not None:
+        resource.status, resource.reason, resource.at = status, reason, time.time()
+    stack.event(logical, kind, physical, status, reason)
+
+
+def _fail(stack: Stack, logical: str, kind: str, physical: str, status: str, error: Exception) -> Failed:
+    code = getattr(error, "code", type(error).__name__)
+    text = getattr(error, "message", str(error))
+    reason = f'Resource handler returned message: "{text}" (HandlerErrorCode: {code})'
+    _mark(stack, logical, kind, physical, status, reason)
+    return Failed(logical)
+
+
+def _create(stack: Stack, logical: str, definition: dict[str, Any], properties: dict[str, Any]) -> None:
+    kind = definition["Type"]
+    stack.event(logical, kind, "", "CREATE_IN_PROGRESS")
+    try:
+        made = kind_of(kind).create(stack.place(logical), properties)
+    except Exception as error:  # whatever a handler or service says fails this resource
+        failed = Resource(logical, kind, Made(""), properties, definition, "CREATE_FAILED")
+        stack.resources.setdefault(logical, failed)
+        raise _fail(stack, logical, kind, "", "CREATE_FAILED", error) from None
+    stack.resources[logical] = Resource(logical, kind, made, properties, definition)
+    stack.event(logical, kind, made.id, "CREATE_IN_PROGRESS", "Resource creation Initiated")
+    _mark(stack, logical, kind, made.id, "CREATE_COMPLETE")
+
+
+def _delete(stack: Stack, resource: Resource, policy: str = "DeletionPolicy") -> None:
+    kept = str(resource.definition.get(policy)) == "Retain"
+    if kept or not resource.made.id:
+        status = "DELETE_SKIPPED" if kept else "DELETE_COMPLETE"
+        stack.event(resource.logical, resource.type, resource.made.id, status)
+        resource.status = status
+        return
+    _mark(stack, resource.logical, resource.type, resource.made.id, "DELETE_IN_PROGRESS")
+    try:
+        kind_of(resource.type).delete(stack.place(resource.logical), resource.made, resource.properties)
+    except Exception as error:  # as above
+        resource.status = "DELETE_FAILED"
+        raise _fail(stack, resource.logical, resource.type, resource.made.id, "DELETE_FAILED", error) from None
+    stack.event(resource.logical, resource.type, resource.made.id, "DELETE_COMPLETE")
+    resource.status = "DELETE_COMPLETE"
+
+
+def _remove(stack: Stack, resources: list[Resource]) -> list[str]:
+    """Delete in the given order; the logical ids that could not be."""
+    failed = []
+    for resource in resources:
+        pause()
+        try:
+            _delete(stack, resource)
+            stack.resources.pop(resource.logical, None)
+        except Failed:
+            failed.append(resource.logical)
+    return failed
+
+
+def _settle(stack: Stack, target: Target) -> None:
+    how = _live(stack, target)
+    stack.outputs = []
+    for name, output in (target.document.get("Outputs") or {}).items():
+        if not how.wanted(output):
+            continue
+        value = how.resolve(output["Value"])
+        row = {"OutputKey": name, "OutputValue": str(value).lower() if isinstance(value, bool) else str(value)}
+        if output.get("Description"):
+            row["Description"] = output["Description"]
+        if output.get("Export"):
+            row["ExportName"] = how.resolve(output["Export"]["Name"])
+        stack.outputs.append(row)
+    stack.target = target
+
+
+def create(stack: Stack, target: Target, on_failure: str) -> None:
+    """Make every resource; on failure roll back, keep or delete as asked."""
+    how = _live(stack, target)
+    try:
+        for logical in order(target.document["Resources"]):
+            definition = target.document["Resources"][logical]
+            if how.wanted(definition):
+                pause()
+                try:
+                    properties = properties_of(stack, target, definition, how)
+                except AwsError as error:
+                    stack.resources[logical] = Resource(logical, definition["Type"], Made(""), {}, definition)
+                    raise _fail(stack, logical, definition["Type"], "", "CREATE_FAILED", error) from None
+                _create(stack, logical, definition, properties)
+        _settle(stack, target)
+    except (Failed, AwsError) as failure:
+        reason = f"The following resource(s) failed to create: [{failure}]. "
+        stack.target = target
+        if on_failure == "DO_NOTHING":
+            stack.become("CREATE_FAILED", reason)
+        elif on_failure == "DELETE":
+            stack.become("DELETE_IN_PROGRESS", reason)
+            delete(stack, set())
+        else:
+            stack.become("ROLLBACK_IN_PROGRESS", reason + "Rollback requested by user.")
+            failed = _remove(stack, list(reversed(stack.resources.values())))
+            text = f"The following resource(s) failed to delete: [{', '.join(failed)}]. "
+            stack.become("ROLLBACK_FAILED" if failed else "ROLLBACK_COMPLETE", text if failed else None)
+        return
+    stack.become("CREATE_COMPLETE")
+
+
+def delete(stack: Stack, retained: set[str]) -> None:
+    """Delete every resource, last made first."""
+    waiting = [r for r in reversed(stack.resources.values()) if r.logical not in retained]
+    failed = _remove(stack, waiting)
+    if failed:
+        stack.become("DELETE_FAILED", f"The following resource(s) failed to delete: [{', '.join(failed)}]. ")
+        return
+    stack.deleted = time.time()
+    stack.become("DELETE_COMPLETE")
+
+
+def _change(stack: Stack, logical: str, definition: dict[str, Any], new: dict[str, Any], old_ones: list[Resource]) -> None:
+    old = stack.resources[logical]
+    changed = [key for key in set(old.properties) | set(new) if old.properties.get(key) != new.get(key)]
+    if not changed:
+        old.definition = definition
+        return
+    _mark(stack, logical, old.type, old.made.id, "UPDATE_IN_PROGRESS")
+    replaces = any(recreation(old.type, stack.region, key, old.properties.get(key), new.get(key)) == "Always"
+                   for key in changed)
+    handler = kind_of(old.type)
+    try:
+        if replaces:
+            reason = "Requested update requires the creation of a new physical resource; hence creating one."
+            stack.event(logical, old.type, old.made.id, "UPDATE_IN_PROGRESS", reason)
+            made = handler.create(stack.place(logical), new)
+            old_ones.append(old)
+        else:
+            made = handler.update(stack.place(logical), old.made, old.properties, new)
+    except Exception as error:  # whatever a handler or service says fails this resource
+        raise _fail(stack, logical, old.type, old.made.id, "UPDATE_FAILED", error) from None
+    stack.resources[logical] = Resource(logical, old.type, made, new, definition)
+    _mark(stack, logical, old.type, made.id, "UPDATE_COMPLETE")
+
+
+def _forward(stack: Stack, target: Target, replaced: list[Resource]) -> list[str]:
+    how = _live(stack, target)
+    resources = target.document["Resources"]
+    wanted = [name for name in order(resources) if how.wanted(resources[name])]
+    for logical in wanted:
+        definition = resources[logical]
+        try:
+            properties = properties_of(stack, target, definition, how)
+        except AwsError as error:
+            raise _fail(stack, logical, definition["Type"], "", "UPDATE_FAILED", error) from None
+        if logical in stack.resources:
+            _change(stack, logical, definition, properties, replaced)
+        else:
+            pause()
+            _create(stack, logical, definition, properties)
+    return wanted
+
+
+def update(stack: Stack, target: Target) -> None:
+    """Bring a stack to a target; on failure bring it back to what it was."""
+    before = stack.target
+    replaced: list[Resource] = []
+    try:
+        wanted = _forward(stack, target, replaced)
+        _settle(stack, target)
+    except (Failed, AwsError) as failure:
+        stack.become("UPDATE_ROLLBACK_IN_PROGRESS", f"The following resource(s) failed to update: [{failure}]. ")
+        _back(stack, before)
+        return
+    stack.become("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    pause()
+    for resource in reversed(replaced):
+        try:
+            _delete(stack, resource, "UpdateReplacePolicy")
+        except Failed:
+            continue
+    _remove(stack, [r for r in reversed(stack.resources.values()) if r.logical not in wanted])
+    stack.become("UPDATE_COMPLETE")
+
+
+def _back(stack: Stack, before: Target | None) -> None:
+    if before is None:
+        stack.become("UPDATE_ROLLBACK_FAILED", "no earlier template")
+        return
+    replaced: list[Resource] = []
+    try:
+        for resource in [r for r in stack.resources.values() if r.status == "CREATE_FAILED"]:
+            stack.resources.pop(resource.logical)
+        wanted = _forward(stack, before, replaced)
+        _settle(stack, before)
+    except (Failed, AwsError) as failure:
+        stack.become("UPDATE_ROLLBACK_FAILED", f"The following resource(s) failed to update: [{failure}]. ")
+        return
+    stack.become("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+    for resource in reversed(replaced):
+        try:
+            _delete(stack, resource, "UpdateReplacePolicy")
+        except Failed:
+            continue
+    _remove(stack, [r for r in reversed(stack.resources.values()) if r.logical not in wanted])
+    stack.become("UPDATE_ROLLBACK_COMPLETE")

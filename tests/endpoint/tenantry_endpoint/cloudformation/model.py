@@ -1,0 +1,132 @@
+"""Stacks, their resources, events and change sets as values; no behaviour beyond looking up."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import AwsError
+from ..state import store
+from .resources.kind import Made, Place
+
+
+@dataclass
+class Resource:
+    """One resource of a stack; `properties` are resolved and hold the stack's tags."""
+
+    logical: str
+    type: str
+    made: Made
+    properties: dict[str, Any]
+    definition: dict[str, Any]
+    status: str = "CREATE_COMPLETE"
+    reason: str | None = None
+    at: float = field(default_factory=time.time)
+
+
+@dataclass
+class Target:
+    """What a stack shall become."""
+
+    body: str
+    document: dict[str, Any]
+    parameters: dict[str, Any]
+    tags: list[dict[str, str]]
+    capabilities: list[str]
+
+
+@dataclass
+class ChangeSet:
+    """A change set: its target and the changes shown."""
+
+    name: str
+    id: str
+    kind: str
+    target: Target
+    changes: list[dict[str, Any]]
+    description: str | None = None
+    on_failure: str | None = None
+    status: str = "CREATE_COMPLETE"
+    execution: str = "AVAILABLE"
+    reason: str | None = None
+    token: str | None = None
+    at: float = field(default_factory=time.time)
+
+
+@dataclass
+class Stack:
+    """One stack of one account and region."""
+
+    name: str
+    account: str
+    region: str
+    id: str
+    status: str
+    target: Target | None = None
+    reason: str | None = None
+    resources: dict[str, Resource] = field(default_factory=dict)
+    outputs: list[dict[str, Any]] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    change_sets: dict[str, ChangeSet] = field(default_factory=dict)
+    protected: bool = False
+    policy: str | None = None
+    rollback: bool = True
+    created: float = field(default_factory=time.time)
+    updated: float | None = None
+    deleted: float | None = None
+    tokens: set[str] = field(default_factory=set)
+    token: str | None = None
+    drift: dict[str, Any] = field(default_factory=lambda: {"StackDriftStatus": "NOT_CHECKED"})
+    drifts: list[dict[str, Any]] = field(default_factory=list)
+
+    def place(self, logical: str) -> Place:
+        """Where a resource of this stack is made."""
+        return Place(self.account, self.region, self.name, logical, uuid.uuid4().hex[:12])
+
+    @property
+    def busy(self) -> bool:
+        """Whether an operation runs."""
+        return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+    def event(self, logical: str, kind: str, physical: str, status: str, reason: str | None = None) -> None:
+        """Append an event."""
+        event = {"StackId": self.id, "StackName": self.name, "EventId": f"{logical}-{uuid.uuid4()}",
+                 "LogicalResourceId": logical, "PhysicalResourceId": physical, "ResourceType": kind,
+                 "Timestamp": time.time(), "ResourceStatus": status}
+        self.events.append(event | ({"ResourceStatusReason": reason} if reason else {}) |
+                           ({"ClientRequestToken": self.token} if self.token else {}))
+
+    def become(self, status: str, reason: str | None = None) -> None:
+        """Enter a status, with its event."""
+        self.event(self.name, "AWS::CloudFormation::Stack", self.id, status, reason)
+        self.reason = reason
+        self.status = status
+
+
+class Stacks:
+    """The stacks of one account and region, deleted ones included."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, Stack] = {}
+        self.detections: dict[str, dict[str, Any]] = {}
+
+    def find(self, name: str) -> Stack | None:
+        """By id, or by name among those that exist."""
+        if name in self.by_id:
+            return self.by_id[name]
+        return next((s for s in self.by_id.values() if s.name == name and s.status != "DELETE_COMPLETE"), None)
+
+
+def stacks(account: str, region: str) -> Stacks:
+    """The stacks of an account and region."""
+    return store(Stacks, account, region)
+
+
+def stack_of(account: str, region: str, name: str) -> Stack:
+    """The stack of that name or id; the service's own error when there is none."""
+    found = stacks(account, region).find(name)
+    if found is None:
+        raise AwsError("ValidationError", f"Stack with id {name} does not exist")
+    return found

@@ -1,0 +1,9 @@
+"""The services that the endpoint adds to moto or corrects."""
+
+from __future__ import annotations
+
+
+def register() -> None:
+    """Register every operation answered here."""
+    from ..cloudformation import api, drift  # noqa: F401
+    from . import account, cloudcontrol, quotas, recorded  # noqa: F401

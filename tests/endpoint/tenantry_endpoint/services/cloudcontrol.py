@@ -1,0 +1,52 @@
+"""Cloud Control GetResource and ListResources, for resources that a stack made ("Cloud Control API Reference")."""
+
+from __future__ import annotations
+
+import json
+
+from ..cloudformation.drift import _member
+from ..cloudformation.model import Resource, Stack, stacks
+from ..cloudformation.resources import KINDS
+from ..cloudformation.resources.kind import NotReadable
+from ..errors import AwsError
+from ..operations import Answer, Call, operation, whole_service
+
+whole_service("cloudcontrol")
+
+
+def _known(call: Call) -> list[tuple[Stack, Resource]]:
+    kind = call.parameters["TypeName"]
+    if kind not in KINDS:
+        raise AwsError("TypeNotFoundException", f"Type {kind} is not known to the local endpoint")
+    return [(stack, item) for stack in list(stacks(call.account, call.region).by_id.values())
+            if stack.status != "DELETE_COMPLETE" for item in list(stack.resources.values()) if item.type == kind]
+
+
+def _describe(stack: Stack, item: Resource) -> Answer | None:
+    try:
+        live = KINDS[item.type].read(stack.place(item.logical), item.made, item.properties)
+    except NotReadable:
+        raise AwsError("UnsupportedActionException", f"{item.type} cannot be read on the local endpoint") from None
+    if live is None:
+        return None
+    told = {key: _member(live, key) for key in item.properties}
+    shown = {key: value for key, value in told.items() if value is not None}
+    return {"Identifier": item.made.id, "Properties": json.dumps(shown, default=str)}
+
+
+@operation("cloudcontrol", "GetResource")
+def get_resource(call: Call) -> Answer:
+    """GetResource."""
+    for stack, item in _known(call):
+        if item.made.id == call.parameters["Identifier"]:
+            found = _describe(stack, item)
+            if found:
+                return {"TypeName": item.type, "ResourceDescription": found}
+    raise AwsError("ResourceNotFoundException", f"{call.parameters['TypeName']} {call.parameters['Identifier']} not found")
+
+
+@operation("cloudcontrol", "ListResources")
+def list_resources(call: Call) -> Answer:
+    """ListResources."""
+    found = [_describe(stack, item) for stack, item in _known(call)]
+    return {"TypeName": call.parameters["TypeName"], "ResourceDescriptions": [row for row in found if row]}

@@ -1,0 +1,237 @@
+"""Operations that moto lacks and that only keep records: Roles Anywhere, OAM, parts of AppConfig, ELBv2 trust stores
+and composite alarms (each service's API reference). A record is what its create call said, with id, ARN and state."""
+
+from __future__ import annotations
+
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import AwsError
+from ..operations import Answer, Call, operation, whole_service
+from ..state import store
+
+
+class Records:
+    """The records of one account and region: by noun, then by key."""
+
+    def __init__(self) -> None:
+        self.by_noun: dict[str, dict[str, Answer]] = defaultdict(dict)
+
+
+@dataclass(frozen=True)
+class Noun:
+    """One kind of record. `key` is the member of get, update and delete that names it; `wrapper` wraps answers."""
+
+    service: str
+    noun: str
+    key: str
+    arn: str
+    id_member: str
+    arn_member: str
+    wrapper: str = ""
+    listed: str = ""
+    plural: str = ""
+    id_form: str = "uuid"
+    extra: dict[str, Any] = field(default_factory=dict)
+    missing: str = "ResourceNotFoundException"
+
+    def table(self, call: Call) -> dict[str, Answer]:
+        """The records of the caller's account and region."""
+        return store(Records, call.account, call.region).by_noun[f"{self.service}.{self.noun}"]
+
+    def find(self, call: Call) -> Answer:
+        """The record that a call names by id or ARN."""
+        wanted = call.get(self.key)
+        for record in self.table(call).values():
+            if wanted in (record[self.id_member], record[self.arn_member]):
+                return record
+        raise AwsError(self.missing, f"{self.noun} {wanted} not found")
+
+    def wrap(self, record: Answer) -> Answer:
+        """A record as an answer."""
+        return {self.wrapper: record} if self.wrapper else dict(record)
+
+    def register(self) -> None:
+        """Register create, get, update, delete and list."""
+        @operation(self.service, f"Create{self.noun}")
+        def create(call: Call) -> Answer:
+            ident = str(uuid.uuid4()) if self.id_form == "uuid" else uuid.uuid4().hex[:7]
+            arn = self.arn.format(region=call.region, account=call.account, id=ident, **call.parameters)
+            record = dict(self.extra) | {k: v for k, v in call.parameters.items() if k.lower() != "tags"}
+            record |= {self.id_member: ident, self.arn_member: arn}
+            tags = call.get("tags") or call.get("Tags")
+            self.table(call)[ident] = record
+            if tags:
+                store(Records, call.account, call.region).by_noun["tags"][arn] = {"tags": tags}
+            return self.wrap(record)
+
+        @operation(self.service, f"Get{self.noun}")
+        def get(call: Call) -> Answer:
+            return self.wrap(self.find(call))
+
+        @operation(self.service, f"Update{self.noun}")
+        def update(call: Call) -> Answer:
+            record = self.find(call)
+            record.update({key: value for key, value in call.parameters.items() if key != self.key})
+            return self.wrap(record)
+
+        @operation(self.service, f"Delete{self.noun}")
+        def delete(call: Call) -> Answer:
+            record = self.find(call)
+            del self.table(call)[record[self.id_member]]
+            return self.wrap(record)
+
+        @operation(self.service, f"List{self.plural or self.noun + 's'}")
+        def listing(call: Call) -> Answer:
+            return {self.listed: list(self.table(call).values())}
+
+
+ANYWHERE = "arn:aws:rolesanywhere:{region}:{account}:"
+NOUNS = [
+    Noun("rolesanywhere", "TrustAnchor", "trustAnchorId", ANYWHERE + "trust-anchor/{id}", "trustAnchorId",
+         "trustAnchorArn", "trustAnchor", "trustAnchors", extra={"enabled": True}),
+    Noun("rolesanywhere", "Profile", "profileId", ANYWHERE + "profile/{id}", "profileId", "profileArn", "profile",
+         "profiles", extra={"enabled": True, "durationSeconds": 3600}),
+    Noun("oam", "Sink", "Identifier", "arn:aws:oam:{region}:{account}:sink/{id}", "Id", "Arn", listed="Items"),
+    Noun("oam", "Link", "Identifier", "arn:aws:oam:{region}:{account}:link/{id}", "Id", "Arn", listed="Items"),
+    Noun("appconfig", "Environment", "EnvironmentId", "environment/{id}", "Id", "_arn", listed="Items", id_form="short",
+         extra={"State": "READY_FOR_DEPLOYMENT"}),
+    Noun("appconfig", "DeploymentStrategy", "DeploymentStrategyId", "deploymentstrategy/{id}", "Id", "_arn",
+         listed="Items", plural="DeploymentStrategies", id_form="short"),
+]
+for _noun in NOUNS:
+    _noun.register()
+whole_service("rolesanywhere")
+whole_service("oam")
+
+
+def _tags(call: Call, arn: str) -> Any:
+    return store(Records, call.account, call.region).by_noun["tags"].get(arn, {}).get("tags", [])
+
+
+@operation("rolesanywhere", "ListTagsForResource")
+def anywhere_tags(call: Call) -> Answer:
+    """Roles Anywhere: ListTagsForResource."""
+    return {"tags": _tags(call, call.parameters["resourceArn"])}
+
+
+@operation("rolesanywhere", "TagResource")
+def anywhere_tag(call: Call) -> Answer:
+    """Roles Anywhere: TagResource."""
+    arn = call.parameters["resourceArn"]
+    merged = {tag["key"]: tag for tag in [*_tags(call, arn), *call.parameters["tags"]]}
+    store(Records, call.account, call.region).by_noun["tags"][arn] = {"tags": list(merged.values())}
+    return {}
+
+
+@operation("oam", "PutSinkPolicy")
+def put_sink_policy(call: Call) -> Answer:
+    """OAM: PutSinkPolicy."""
+    table = store(Records, call.account, call.region).by_noun["oam.Sink"]
+    for record in table.values():
+        if call.parameters["SinkIdentifier"] in (record["Arn"], record["Id"]):
+            record["Policy"] = call.parameters["Policy"]
+            return {"SinkArn": record["Arn"], "SinkId": record["Id"], "Policy": record["Policy"]}
+    raise AwsError("ResourceNotFoundException", "sink not found")
+
+
+@operation("appconfig", "StartDeployment")
+def start_deployment(call: Call) -> Answer:
+    """AppConfig: StartDeployment; it is complete at once."""
+    table = store(Records, call.account, call.region).by_noun["appconfig.Deployment"]
+    place = f"{call.parameters['ApplicationId']}/{call.parameters['EnvironmentId']}/"
+    number = 1 + sum(key.startswith(place) for key in table)
+    record = dict(call.parameters) | {"DeploymentNumber": number, "State": "COMPLETE", "PercentageComplete": 100.0}
+    table[f"{place}{number}"] = record
+    return record
+
+
+@operation("appconfig", "GetDeployment")
+def get_deployment(call: Call) -> Answer:
+    """AppConfig: GetDeployment."""
+    table = store(Records, call.account, call.region).by_noun["appconfig.Deployment"]
+    key = "/".join(str(call.parameters[name]) for name in ("ApplicationId", "EnvironmentId", "DeploymentNumber"))
+    if key not in table:
+        raise AwsError("ResourceNotFoundException", f"deployment {key} not found")
+    return table[key]
+
+
+@operation("elbv2", "CreateTrustStore")
+def create_trust_store(call: Call) -> Answer:
+    """ELBv2: CreateTrustStore."""
+    name = call.parameters["Name"]
+    arn = f"arn:aws:elasticloadbalancing:{call.region}:{call.account}:truststore/{name}/{uuid.uuid4().hex[:16]}"
+    record = {"Name": name, "TrustStoreArn": arn, "Status": "ACTIVE", "NumberOfCaCertificates": 1,
+              "TotalRevokedEntries": 0}
+    store(Records, call.account, call.region).by_noun["truststore"][arn] = record
+    return {"TrustStores": [record]}
+
+
+@operation("elbv2", "DescribeTrustStores")
+def describe_trust_stores(call: Call) -> Answer:
+    """ELBv2: DescribeTrustStores."""
+    table = store(Records, call.account, call.region).by_noun["truststore"]
+    wanted = call.get("TrustStoreArns")
+    if wanted and any(arn not in table for arn in wanted):
+        raise AwsError("TrustStoreNotFound", "trust store not found")
+    return {"TrustStores": [r for arn, r in table.items() if not wanted or arn in wanted]}
+
+
+@operation("elbv2", "ModifyTrustStore")
+def modify_trust_store(call: Call) -> Answer:
+    """ELBv2: ModifyTrustStore."""
+    return describe_trust_stores(Call(call.caller, "elbv2", "", {"TrustStoreArns": [call.parameters["TrustStoreArn"]]}))
+
+
+@operation("elbv2", "DeleteTrustStore")
+def delete_trust_store(call: Call) -> Answer:
+    """ELBv2: DeleteTrustStore."""
+    if store(Records, call.account, call.region).by_noun["truststore"].pop(call.parameters["TrustStoreArn"], None) is None:
+        raise AwsError("TrustStoreNotFound", "trust store not found")
+    return {}
+
+
+def _with_authentication(call: Call) -> Answer:
+    answer = call.inner()
+    table = store(Records, call.account, call.region).by_noun["authentication"]
+    for listener in answer.get("Listeners", []):
+        if call.get("MutualAuthentication"):
+            table[listener["ListenerArn"]] = call.parameters["MutualAuthentication"]
+        if listener["ListenerArn"] in table:
+            listener["MutualAuthentication"] = table[listener["ListenerArn"]]
+    return answer
+
+
+for _name in ("CreateListener", "ModifyListener", "DescribeListeners"):
+    operation("elbv2", _name)(_with_authentication)
+
+
+@operation("cloudwatch", "PutCompositeAlarm")
+def put_composite_alarm(call: Call) -> Answer:
+    """CloudWatch: PutCompositeAlarm."""
+    name = call.parameters["AlarmName"]
+    arn = f"arn:aws:cloudwatch:{call.region}:{call.account}:alarm:{name}"
+    record = dict(call.parameters) | {"AlarmArn": arn, "StateValue": "OK"}
+    store(Records, call.account, call.region).by_noun["composite"][name] = record
+    return {}
+
+
+@operation("cloudwatch", "DescribeAlarms")
+def describe_alarms(call: Call) -> Answer:
+    """CloudWatch: DescribeAlarms, composite alarms included."""
+    answer = call.inner()
+    table = store(Records, call.account, call.region).by_noun["composite"]
+    names, kinds = call.get("AlarmNames"), call.get("AlarmTypes") or ["MetricAlarm"]
+    if "CompositeAlarm" in kinds:
+        answer["CompositeAlarms"] = [r for name, r in table.items() if not names or name in names]
+    return answer
+
+
+@operation("cloudwatch", "DeleteAlarms")
+def delete_alarms(call: Call) -> Answer:
+    """CloudWatch: DeleteAlarms."""
+    table = store(Records, call.account, call.region).by_noun["composite"]
+    rest = [name for name in call.parameters["AlarmNames"] if table.pop(name, None) is None]
+    return call.inner(None, AlarmNames=rest) if rest else {}

@@ -1,0 +1,155 @@
+"""Stacks over real HTTP: what a change set shows, makes, refuses and undoes."""
+
+from __future__ import annotations
+
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any, Callable
+
+import pytest
+from botocore.exceptions import ClientError
+
+Client = Callable[..., Any]
+TENANT = (Path(__file__).parent / "tenant.yaml").read_text()
+CAPABILITIES = ["CAPABILITY_NAMED_IAM"]
+SMALL = "Resources: {{Q: {{Type: 'AWS::SQS::Queue', Properties: {{VisibilityTimeout: {timeout}, QueueName: {name}}}}}}}"
+
+
+@pytest.fixture(autouse=True)
+def fresh(endpoint: str) -> None:
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/_tenantry/reset", method="POST"))
+
+
+def settled(cloud: Any, name: str) -> dict[str, Any]:
+    while True:
+        stack = cloud.describe_stacks(StackName=name)["Stacks"][0]
+        if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+            return dict(stack)
+        time.sleep(0.02)
+
+
+def failures(cloud: Any, name: str) -> list[str]:
+    pages = cloud.get_paginator("describe_stack_events").paginate(StackName=name)
+    events = [event for page in pages for event in page["StackEvents"]]
+    return [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events
+            if e["ResourceStatus"].endswith("FAILED")]
+
+
+def change(cloud: Any, name: str, body: str, kind: str = "UPDATE", **more: Any) -> dict[str, Any]:
+    cloud.create_change_set(StackName=name, ChangeSetName="c", ChangeSetType=kind, TemplateBody=body,
+                            Capabilities=CAPABILITIES, **more)
+    return dict(cloud.describe_change_set(StackName=name, ChangeSetName="c", IncludePropertyValues=True))
+
+
+def deploy(cloud: Any, name: str, body: str, kind: str = "UPDATE", **more: Any) -> dict[str, Any]:
+    change(cloud, name, body, kind, **more)
+    cloud.execute_change_set(StackName=name, ChangeSetName="c")
+    stack = settled(cloud, name)
+    try:
+        cloud.delete_change_set(StackName=name, ChangeSetName="c")
+    except ClientError:
+        pass
+    return stack
+
+
+def test_every_type_of_the_tenant_stack(client: Client) -> None:
+    cloud, ec2 = client("cloudformation"), client("ec2")
+    shown = change(cloud, "acme", TENANT, "CREATE", Tags=[{"Key": "tenant", "Value": "acme"}])
+    assert shown["Status"] == "CREATE_COMPLETE"
+    cloud.execute_change_set(StackName="acme", ChangeSetName="c")
+    stack = settled(cloud, "acme")
+    assert stack["StackStatus"] == "CREATE_COMPLETE", failures(cloud, "acme")
+    assert {row["OutputKey"] for row in stack["Outputs"]} == {"VpcId", "BucketArn"}
+    groups = ec2.describe_security_groups(Filters=[{"Name": "description", "Values": ["amber"]}])["SecurityGroups"]
+    assert {rule["FromPort"] for rule in groups[0]["IpPermissionsEgress"]} == {443, 9200}
+    assert {"Key": "tenant", "Value": "acme"} in ec2.describe_vpcs(VpcIds=[stack["Outputs"][0]["OutputValue"]])[
+        "Vpcs"][0]["Tags"]
+    cloud.delete_change_set(StackName="acme", ChangeSetName="c")
+    again = change(cloud, "acme", TENANT, Tags=[{"Key": "tenant", "Value": "acme"}])
+    assert (again["Status"], again["Changes"]) == ("FAILED", [])
+    assert "didn't contain changes" in again["StatusReason"]
+    cloud.detect_stack_drift(StackName="acme")
+    rows = cloud.describe_stack_resource_drifts(StackName="acme")["StackResourceDrifts"]
+    drifted = {r["LogicalResourceId"]: r["PropertyDifferences"] for r in rows
+               if r["StackResourceDriftStatus"] not in ("IN_SYNC", "NOT_CHECKED")}
+    assert drifted == {}
+    cloud.delete_stack(StackName="acme")
+    last = settled(cloud, stack["StackId"])
+    assert last["StackStatus"] == "DELETE_COMPLETE", failures(cloud, stack["StackId"])
+
+
+def test_before_after_replacement_and_drift(client: Client) -> None:
+    cloud, sqs = client("cloudformation"), client("sqs")
+    assert deploy(cloud, "s", SMALL.format(timeout=30, name="a"), "CREATE")["StackStatus"] == "CREATE_COMPLETE"
+    url = sqs.get_queue_url(QueueName="a")["QueueUrl"]
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"VisibilityTimeout": "99"})
+    cloud.detect_stack_drift(StackName="s")
+    row = cloud.describe_stack_resource_drifts(StackName="s")["StackResourceDrifts"][0]
+    assert row["PropertyDifferences"] == [{"PropertyPath": "/VisibilityTimeout", "ExpectedValue": "30",
+                                           "ActualValue": "99", "DifferenceType": "NOT_EQUAL"}]
+    shown = change(cloud, "s", SMALL.format(timeout=60, name="b"))["Changes"][0]["ResourceChange"]
+    assert (shown["Action"], shown["Replacement"], shown["Scope"]) == ("Modify", "True", ["Properties"])
+    targets = {d["Target"]["Name"]: d["Target"] for d in shown["Details"]}
+    assert (targets["VisibilityTimeout"]["BeforeValue"], targets["VisibilityTimeout"]["AfterValue"]) == ("30", "60")
+    cloud.execute_change_set(StackName="s", ChangeSetName="c")
+    assert settled(cloud, "s")["StackStatus"] == "UPDATE_COMPLETE"
+    assert [u.rsplit("/")[-1] for u in sqs.list_queues()["QueueUrls"]] == ["b"]
+
+
+def test_a_type_without_implementation_rolls_back(client: Client) -> None:
+    cloud, sqs = client("cloudformation"), client("sqs")
+    body = SMALL.format(timeout=30, name="a")
+    bad = body[:-1] + ", X: {Type: 'AWS::Braket::Thing', DependsOn: Q}}"
+    assert deploy(cloud, "s", bad, "CREATE")["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "does not implement resource type AWS::Braket::Thing" in failures(cloud, "s")[0]
+    assert "QueueUrls" not in sqs.list_queues()
+    with pytest.raises(ClientError, match="ROLLBACK_COMPLETE"):
+        change(cloud, "s", body)
+    assert deploy(cloud, "t", body, "CREATE")["StackStatus"] == "CREATE_COMPLETE"
+    worse = bad.replace("30", "60")
+    assert deploy(cloud, "t", worse)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    url = sqs.get_queue_url(QueueName="a")["QueueUrl"]
+    assert sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]["VisibilityTimeout"] == "30"
+
+
+def test_termination_protection_and_stack_policy(client: Client) -> None:
+    cloud = client("cloudformation")
+    deploy(cloud, "s", SMALL.format(timeout=30, name="a"), "CREATE")
+    cloud.update_termination_protection(StackName="s", EnableTerminationProtection=True)
+    with pytest.raises(ClientError, match="TerminationProtection is enabled"):
+        cloud.delete_stack(StackName="s")
+    cloud.set_stack_policy(StackName="s", StackPolicyBody='{"Statement": []}')
+    assert cloud.get_stack_policy(StackName="s")["StackPolicyBody"] == '{"Statement": []}'
+
+
+@pytest.mark.parametrize(("kind", "code"), [("throttle", "Throttling"), ("expired", "ExpiredToken"),
+                                            ("denied", "AccessDenied")])
+def test_faults_act(endpoint: str, client: Client, kind: str, code: str) -> None:
+    rule = f'[{{"service": "cloudformation", "kind": "{kind}"}}]'.encode()
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/_tenantry/faults", data=rule, method="POST"))
+    with pytest.raises(ClientError) as refused:
+        client("cloudformation").list_stacks()
+    assert refused.value.response["Error"]["Code"] == code
+
+
+def test_quotas_and_account_settings(client: Client) -> None:
+    quotas = client("service-quotas")
+    assert quotas.get_service_quota(ServiceCode="vpc", QuotaCode="L-F678F1CE")["Quota"]["Value"] == 5
+    quotas.request_service_quota_increase(ServiceCode="vpc", QuotaCode="L-F678F1CE", DesiredValue=10)
+    history = quotas.list_requested_service_quota_change_history(ServiceCode="vpc")["RequestedQuotas"]
+    assert [row["DesiredValue"] for row in history] == [10]
+    limits = client("lambda").get_account_settings()["AccountLimit"]
+    assert limits["UnreservedConcurrentExecutions"] == limits["ConcurrentExecutions"] == 1000
+
+
+def test_template_url_and_conditional_put(client: Client, endpoint: str) -> None:
+    s3, cloud = client("s3", s3={"addressing_style": "path"}), client("cloudformation")
+    s3.create_bucket(Bucket="artifacts", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    body = SMALL.format(timeout=30, name="a").encode()
+    s3.put_object(Bucket="artifacts", Key="t.yaml", Body=body, IfNoneMatch="*")
+    with pytest.raises(ClientError, match="PreconditionFailed"):
+        s3.put_object(Bucket="artifacts", Key="t.yaml", Body=body, IfNoneMatch="*")
+    cloud.create_change_set(StackName="s", ChangeSetName="c", ChangeSetType="CREATE",
+                            TemplateURL="https://artifacts.s3.eu-central-1.amazonaws.com/t.yaml")
+    assert cloud.describe_change_set(StackName="s", ChangeSetName="c")["Changes"][0]["ResourceChange"]["Action"] == "Add"
