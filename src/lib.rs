@@ -9,6 +9,7 @@
 //!                                                   live stacks ─────────┴─diff─▶ Plan ─apply─▶ CloudFormation
 //! ```
 
+pub mod embedded;
 pub mod finding;
 
 pub mod estate;

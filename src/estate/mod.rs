@@ -3,14 +3,28 @@
 //! `load` reads `fleet.yaml`, every tenant's file and the flag catalogue, and gives the [`Estate`] beside every finding.
 //! It knows files and their positions; it does not know templates or AWS.
 
+mod blocks;
+mod certificate;
+mod check;
+mod document;
 pub mod ids;
+mod load;
+mod places;
+pub mod schema;
 pub mod spec;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::finding::Source;
+use sha2::{Digest, Sha256};
+
+pub use blocks::{AllocationError, allocate};
+pub use document::Document;
+pub use load::{has_errors, load};
+pub use places::Places;
+
+use crate::finding::{Location, Source};
 use crate::flags::Catalogue;
 use ids::TenantName;
 use spec::{Fleet, TenantSpec};
@@ -33,6 +47,37 @@ pub struct Tenant {
     pub spec: TenantSpec,
     pub source: Arc<Source>,
     pub client_ca: CaBundle,
+    /// Where its values stand; None for a tenant that comes from no file.
+    pub places: Option<Places>,
+}
+
+impl Tenant {
+    /// The place of a route of the spec, such as `network.cidr`, or of the nearest thing around it.
+    pub fn locate(&self, route: &str) -> Location {
+        match &self.places {
+            Some(places) => places.locate(route),
+            None => Location::new(Arc::clone(&self.source), 0..0),
+        }
+    }
+}
+
+impl Estate {
+    /// SHA-256, lower case hex, of everything that the estate's files say: the ground that a plan stands on.
+    pub fn digest(&self) -> String {
+        let mut hash = Sha256::new();
+        let mut add = |text: &str| {
+            hash.update(text.len().to_le_bytes());
+            hash.update(text);
+        };
+        add(&self.fleet_source.text);
+        add(&serde_json::to_string(&self.flags).unwrap_or_default());
+        for tenant in self.tenants.values() {
+            add(tenant.name.as_str());
+            add(&tenant.source.text);
+            add(&tenant.client_ca.sha256);
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
 }
 
 /// A bundle of CA certificates.

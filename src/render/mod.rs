@@ -7,6 +7,7 @@
 pub mod canonical;
 pub mod context;
 mod decisions;
+mod fleet;
 mod form;
 mod functions;
 pub mod names;
@@ -23,6 +24,7 @@ use sha2::{Digest, Sha256};
 
 use crate::finding::{Code, Finding, Location};
 pub use context::{Context, TenantStack};
+pub use fleet::{RenderedTenant, render_fleet, render_tenant};
 pub use form::Form;
 pub use functions::{Artifact, Functions};
 pub use template_set::TemplateSet;

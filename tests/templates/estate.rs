@@ -66,7 +66,7 @@ pub(crate) fn tenant(name: &str, region: &str, zones: u8, change: impl FnOnce(&m
     change(&mut spec);
     let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".to_owned();
     let client_ca = CaBundle { pem, sha256: "0f".repeat(32) };
-    Tenant { name: name.parse().unwrap(), spec, source: source(), client_ca }
+    Tenant { name: name.parse().unwrap(), spec, source: source(), client_ca, places: None }
 }
 
 /// Tenants that together have every shape: zones, NAT, masters, addresses of investigators, structural flags.

@@ -1,0 +1,83 @@
+//! What the binary carries: templates, policies and a sample estate. An estate's own folders come first.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use include_dir::{Dir, include_dir};
+
+use crate::finding::{Code, Finding, Source};
+use crate::render::Functions;
+
+/// The templates that this version of the tool came with.
+pub static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
+/// The rules, flags, quotas and prices that it came with.
+pub static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies");
+const FUNCTIONS: &str = include_str!("../pipeline/functions.lock.json");
+
+/// Text files of a folder of the estate, else of the binary, in the order of their paths.
+fn sources(root: &Path, folder: &str, embedded: &Dir<'_>, ending: &str) -> io::Result<Vec<Arc<Source>>> {
+    let mut sources = Vec::new();
+    let own = root.join(folder);
+    if own.is_dir() {
+        collect(&own, root, ending, &mut sources)?;
+    } else {
+        collect_embedded(embedded, Path::new(folder), ending, &mut sources);
+    }
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(sources)
+}
+
+/// The template set of an estate.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn templates(root: &Path) -> io::Result<Vec<Arc<Source>>> {
+    sources(root, "templates", &TEMPLATES, ".tera")
+}
+
+/// The Guard rules of an estate.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn rules(root: &Path) -> io::Result<Vec<Arc<Source>>> {
+    sources(root, "policies", &POLICIES, ".guard")
+}
+
+/// The digests of the functions' artifacts: the estate's own `pipeline/functions.lock.json`, else those of this version.
+///
+/// # Errors
+/// TN3010.
+pub fn functions(root: &Path) -> Result<Functions, Finding> {
+    let path = root.join("pipeline/functions.lock.json");
+    if !path.exists() {
+        return Functions::parse(FUNCTIONS);
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Finding::new(Code("TN3010"), format!("`pipeline/functions.lock.json` cannot be read: {error}"))
+    })?;
+    Functions::parse(&text)
+}
+
+fn collect(folder: &Path, root: &Path, ending: &str, found: &mut Vec<Arc<Source>>) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, root, ending, found)?;
+        } else if path.to_string_lossy().ends_with(ending) {
+            let shown = path.strip_prefix(root).unwrap_or(&path).to_owned();
+            found.push(Arc::new(Source { path: shown, text: std::fs::read_to_string(&path)? }));
+        }
+    }
+    Ok(())
+}
+
+fn collect_embedded(dir: &Dir<'_>, below: &Path, ending: &str, found: &mut Vec<Arc<Source>>) {
+    for file in dir.files().filter(|file| file.path().to_string_lossy().ends_with(ending)) {
+        if let Some(text) = file.contents_utf8() {
+            let path: PathBuf = below.join(file.path());
+            found.push(Arc::new(Source { path, text: text.to_owned() }));
+        }
+    }
+    dir.dirs().for_each(|inner| collect_embedded(inner, below, ending, found));
+}

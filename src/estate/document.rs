@@ -1,0 +1,327 @@
+//! One YAML file as a tree of JSON, with the place of every value.
+//!
+//! Routes name places: `network.cidr`, `ingest.allow_from[1]`, and `""` for the whole file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Number, Value};
+use serde_saphyr::Spanned;
+
+use crate::finding::{Code, Finding, Location, Source};
+
+/// Largest file of an estate, in bytes: a spec is a page, a fleet of a thousand accounts is 200 KB.
+const LARGEST_FILE: u64 = 1024 * 1024;
+/// Limits of one file's structure. Aliases save typing; a file that needs more of them than this is an attack.
+const DEEPEST: usize = 32;
+const MOST_NODES: usize = 50_000;
+const MOST_ALIASES: usize = 100;
+
+/// A parsed file.
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub source: Arc<Source>,
+    pub value: Value,
+    spans: BTreeMap<String, Spans>,
+}
+
+/// Bytes of a value, and of its key where it has one.
+#[derive(Debug, Clone, PartialEq)]
+struct Spans {
+    key: Option<Range<usize>>,
+    value: Range<usize>,
+}
+
+impl Document {
+    /// Reads and parses a file; `shown` is its path as the person would type it.
+    ///
+    /// # Errors
+    /// One finding: the file cannot be read, is no UTF-8, is too large, or is no YAML.
+    pub fn read(path: &Path, shown: PathBuf) -> Result<Self, Finding> {
+        Self::parse(Arc::new(read_source(path, shown)?))
+    }
+
+    /// Parses a file's text.
+    ///
+    /// # Errors
+    /// One finding, at the place where the text stops being YAML or exceeds a limit.
+    pub fn parse(source: Arc<Source>) -> Result<Self, Finding> {
+        let budget = serde_saphyr::budget! {
+            max_depth: DEEPEST,
+            max_nodes: MOST_NODES,
+            max_aliases: MOST_ALIASES,
+            max_documents: 1,
+        };
+        let options = serde_saphyr::options! { budget: budget };
+        let tree: Spanned<Tree> = serde_saphyr::from_str_with_options(&source.text, options)
+            .map_err(|error| syntax_finding(&error, &source))?;
+        let mut spans = BTreeMap::new();
+        let value = into_json(tree, String::new(), None, &mut spans);
+        Ok(Self { source, value, spans })
+    }
+
+    /// The place of a route's value, if the file has it.
+    pub fn place(&self, route: &str) -> Option<Location> {
+        self.spans.get(route).map(|spans| Location::new(Arc::clone(&self.source), spans.value.clone()))
+    }
+
+    /// The place of a route's key, or of the value where it has none.
+    pub fn place_of_key(&self, route: &str) -> Option<Location> {
+        let spans = self.spans.get(route)?;
+        let span = spans.key.clone().unwrap_or_else(|| spans.value.clone());
+        Some(Location::new(Arc::clone(&self.source), span))
+    }
+
+    /// The place of a route or of the nearest thing around it that the file has.
+    pub fn nearest(&self, route: &str) -> Location {
+        let mut route = route;
+        loop {
+            if let Some(place) = self.place_of_key(route).filter(|_| !route.is_empty()) {
+                return place;
+            }
+            match parent(route) {
+                Some(shorter) => route = shorter,
+                None => return Location::new(Arc::clone(&self.source), 0..0),
+            }
+        }
+    }
+}
+
+/// The route one level up; None for the root.
+pub(super) fn parent(route: &str) -> Option<&str> {
+    if route.is_empty() {
+        return None;
+    }
+    Some(route.rfind(['.', '[']).map_or("", |at| &route[..at]))
+}
+
+/// The route of a key below a route.
+pub(super) fn below(route: &str, key: &str) -> String {
+    if route.is_empty() { key.to_owned() } else { format!("{route}.{key}") }
+}
+
+/// Reads a text file of the estate.
+///
+/// # Errors
+/// TN1000 when it cannot be read, TN1001 when it is no UTF-8, TN1003 when it is too large.
+pub(super) fn read_source(path: &Path, shown: PathBuf) -> Result<Source, Finding> {
+    let unreadable =
+        |error: std::io::Error| Finding::new(Code("TN1000"), format!("`{}` cannot be read: {error}", shown.display()));
+    let length = std::fs::metadata(path).map_err(unreadable)?.len();
+    if length > LARGEST_FILE {
+        let message = format!("`{}` has {length} bytes, more than {LARGEST_FILE}", shown.display());
+        return Err(Finding::new(Code("TN1003"), message));
+    }
+    let bytes = std::fs::read(path).map_err(unreadable)?;
+    let text = match String::from_utf8(bytes) {
+        Ok(text) if !text.contains('\0') => text,
+        Ok(text) => return Err(encoding_finding(&shown, text.into_bytes(), "it has a NUL character")),
+        Err(error) => {
+            let what = match error.as_bytes() {
+                [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "it looks like UTF-16",
+                _ => "it has bytes of another encoding",
+            };
+            return Err(encoding_finding(&shown, error.into_bytes(), what));
+        }
+    };
+    let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
+    Ok(Source { path: shown, text })
+}
+
+/// A finding at the first byte that is not text.
+fn encoding_finding(shown: &Path, bytes: Vec<u8>, what: &str) -> Finding {
+    let good = match std::str::from_utf8(&bytes) {
+        Ok(text) => text.find('\0').unwrap_or(0),
+        Err(error) => error.valid_up_to(),
+    };
+    let text = String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}");
+    let source = Arc::new(Source { path: shown.to_owned(), text });
+    Finding::new(Code("TN1001"), format!("`{}` is not UTF-8: {what}", shown.display()))
+        .at(Location::new(source, good..good + 1))
+}
+
+fn syntax_finding(error: &serde_saphyr::Error, source: &Arc<Source>) -> Finding {
+    let plain = error.without_snippet();
+    let code = if matches!(plain, serde_saphyr::Error::Budget { .. }) { "TN1003" } else { "TN1002" };
+    let text = plain.to_string();
+    let message = text.split(" at line ").next().unwrap_or(&text).trim().trim_end_matches('.').to_owned();
+    let span = error.location().map_or(0..0, |location| span_of(&location, &source.text));
+    Finding::new(Code(code), message).at(Location::new(Arc::clone(source), span))
+}
+
+/// The bytes of a location of the parser.
+fn span_of(location: &serde_saphyr::Location, text: &str) -> Range<usize> {
+    let span = location.span();
+    let number = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+    match (span.byte_offset(), span.byte_len()) {
+        (Some(offset), Some(length)) => number(offset)..number(offset).saturating_add(number(length)),
+        _ => {
+            let line = number(location.line()).saturating_sub(1);
+            let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
+            let inside = text[start..].char_indices().nth(number(location.column()).saturating_sub(1));
+            let at = start + inside.map_or(0, |(at, _)| at);
+            at..at + 1
+        }
+    }
+}
+
+/// A YAML node before its places are taken out.
+enum Tree {
+    Scalar(Value),
+    List(Vec<Spanned<Tree>>),
+    Map(Vec<(Spanned<String>, Spanned<Tree>)>),
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TreeVisitor)
+    }
+}
+
+struct TreeVisitor;
+
+impl<'de> Visitor<'de> for TreeVisitor {
+    type Value = Tree;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, number, boolean, list or map")
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Bool(value)))
+    }
+
+    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::from(value)))
+    }
+
+    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::from(value)))
+    }
+
+    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Tree, E> {
+        let number = Number::from_f64(value).ok_or_else(|| E::custom("a number must be finite"))?;
+        Ok(Tree::Scalar(Value::Number(number)))
+    }
+
+    fn visit_str<E: de::Error>(self, value: &str) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::from(value)))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Null))
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Tree, E> {
+        Ok(Tree::Scalar(Value::Null))
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
+        Tree::deserialize(deserializer)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Tree::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
+        let mut map = Vec::new();
+        while let Some(entry) = entries.next_entry()? {
+            map.push(entry);
+        }
+        Ok(Tree::Map(map))
+    }
+}
+
+fn into_json(
+    node: Spanned<Tree>,
+    route: String,
+    key: Option<Range<usize>>,
+    spans: &mut BTreeMap<String, Spans>,
+) -> Value {
+    let value = match node.value {
+        Tree::Scalar(value) => value,
+        Tree::List(items) => {
+            let item = |(index, item)| into_json(item, format!("{route}[{index}]"), None, spans);
+            Value::Array(items.into_iter().enumerate().map(item).collect())
+        }
+        Tree::Map(entries) => {
+            let mut map = Map::new();
+            for (key, value) in entries {
+                let at = bytes_of(&key.referenced);
+                let inside = into_json(value, below(&route, &key.value), at, spans);
+                map.insert(key.value, inside);
+            }
+            Value::Object(map)
+        }
+    };
+    let span = bytes_of(&node.referenced).unwrap_or(0..0);
+    spans.insert(route, Spans { key, value: span });
+    value
+}
+
+fn bytes_of(location: &serde_saphyr::Location) -> Option<Range<usize>> {
+    let (offset, length) = (location.span().byte_offset()?, location.span().byte_len()?);
+    let start = usize::try_from(offset).ok()?;
+    Some(start..start + usize::try_from(length).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Document, Finding> {
+        Document::parse(Arc::new(Source { path: "t.yaml".into(), text: text.to_owned() }))
+    }
+
+    #[test]
+    fn every_value_has_its_place() {
+        let document = parse("a: 1\nb:\n  c: [x, \"yé\", z]\n").unwrap();
+        assert_eq!(document.value, serde_json::json!({ "a": 1, "b": { "c": ["x", "yé", "z"] } }));
+        let at = |route: &str| {
+            let place = document.place(route).unwrap();
+            (place.line, place.column)
+        };
+        assert_eq!(at("a"), (1, 4));
+        assert_eq!(at("b.c[1]"), (3, 10));
+        assert_eq!(at("b.c[2]"), (3, 16));
+        let key = document.place_of_key("b.c").unwrap();
+        assert_eq!((key.line, key.column), (3, 3));
+        let nearest = document.nearest("b.c[9].d");
+        assert_eq!((nearest.line, nearest.column), (3, 3));
+    }
+
+    #[test]
+    fn what_is_no_yaml_is_said_with_its_place() {
+        for (text, code, line) in [
+            ("a: 1\nb: [1, 2\nc: 3\n", "TN1002", 3),
+            ("a: 1\na: 2\n", "TN1002", 2),
+            ("a: *nobody\n", "TN1002", 1),
+            ("a: \"open\n", "TN1002", 2),
+        ] {
+            let finding = parse(text).unwrap_err();
+            assert_eq!(finding.code.0, code, "{text}: {}", finding.message);
+            let place = finding.location.unwrap();
+            assert!(place.line.abs_diff(line) <= 1, "{text}: {}:{}", place.line, place.column);
+        }
+    }
+
+    #[test]
+    fn bombs_are_refused() {
+        let bomb = (0..9).fold("a0: &a0 [x]\n".to_owned(), |text, n| {
+            let next = n + 1;
+            format!("{text}a{next}: &a{next} [*a{n},*a{n},*a{n},*a{n},*a{n},*a{n},*a{n},*a{n},*a{n}]\n")
+        });
+        assert_eq!(parse(&bomb).unwrap_err().code.0, "TN1003");
+        let deep: String = (0..60).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
+        assert_eq!(parse(&deep).unwrap_err().code.0, "TN1003");
+    }
+}

@@ -1,0 +1,192 @@
+//! Reading an estate: every file, every problem of every file, then what only shows when they are seen together.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::document::Document;
+use super::ids::TenantName;
+use super::places::Places;
+use super::schema::{self, Break, Kind};
+use super::spec::{Fleet, TenantSpec};
+use super::{Estate, Tenant, certificate, check};
+use crate::finding::{Code, Finding, Location, Severity, Source};
+use crate::flags::Catalogue;
+
+const FLEET: &str = "tenants/fleet.yaml";
+const FLAGS: &str = "policies/flags.yaml";
+
+/// Reads the estate below `root` (which holds `tenants/fleet.yaml`) and everything that is wrong with it. Without a
+/// usable `fleet.yaml` there is no estate; a tenant that cannot be used is left out, and a finding says why.
+pub fn load(root: &Path) -> (Option<Estate>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let flags = match read::<Catalogue>(root, FLAGS, Kind::Flags) {
+        Ok((flags, _)) => flags,
+        Err(found) if !root.join(FLAGS).exists() => {
+            drop(found);
+            Catalogue::default()
+        }
+        Err(found) => {
+            findings.extend(found);
+            Catalogue::default()
+        }
+    };
+    let (fleet, fleet_document) = match read::<Fleet>(root, FLEET, Kind::Fleet) {
+        Ok((fleet, document)) => (fleet, Arc::new(document)),
+        Err(found) => {
+            findings.extend(found);
+            return (None, findings);
+        }
+    };
+    findings.extend(check::fleet(&fleet, &fleet_document));
+    let (files, misplaced) = tenant_files(root);
+    findings.extend(misplaced);
+    let read: Vec<Result<Tenant, Vec<Finding>>> =
+        files.par_iter().map(|(name, path)| tenant(name.clone(), path, root, &fleet, &fleet_document)).collect();
+    let mut tenants = BTreeMap::new();
+    for result in read {
+        match result {
+            Ok(tenant) => drop(tenants.insert(tenant.name.clone(), tenant)),
+            Err(found) => findings.extend(found),
+        }
+    }
+    let fleet_source = Arc::clone(&fleet_document.source);
+    let estate = Estate { root: root.to_owned(), fleet, fleet_source, tenants, flags };
+    findings.extend(check::tenants(&estate));
+    findings.sort_by(|a, b| key(a).cmp(&key(b)));
+    (Some(estate), findings)
+}
+
+/// Findings in the order of files and lines.
+fn key(finding: &Finding) -> (Option<(&Path, usize, usize)>, &str) {
+    let place = finding.location.as_ref().map(|place| (place.source.path.as_path(), place.line, place.column));
+    (place, finding.code.0)
+}
+
+/// Reads one file into its type.
+fn read<T: DeserializeOwned>(root: &Path, shown: &str, kind: Kind) -> Result<(T, Document), Vec<Finding>> {
+    let document = Document::read(&root.join(shown), PathBuf::from(shown)).map_err(|finding| vec![finding])?;
+    let place = |route: &str, key: bool| {
+        let exact = if key { document.place_of_key(route) } else { document.place(route) };
+        exact.unwrap_or_else(|| document.nearest(route))
+    };
+    let value = typed(kind, &document.value, place)?;
+    Ok((value, document))
+}
+
+/// A value as its type, or everything that its schema says against it.
+fn typed<T: DeserializeOwned>(
+    kind: Kind,
+    value: &Value,
+    place: impl Fn(&str, bool) -> Location,
+) -> Result<T, Vec<Finding>> {
+    let finding = |found: Break| {
+        let on_key = matches!(found.code.0, "TN1004" | "TN1006");
+        let finding = Finding::new(found.code, found.message).at(place(&found.route, on_key));
+        match found.help {
+            Some(help) => finding.with_help(help),
+            None => finding,
+        }
+    };
+    let findings: Vec<Finding> = schema::breaks(kind, value).into_iter().map(finding).collect();
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    T::deserialize(value).map_err(|error| vec![Finding::new(Code("TN1007"), error.to_string()).at(place("", false))])
+}
+
+/// The tenants' files by name, in order, and findings about files that are none.
+fn tenant_files(root: &Path) -> (Vec<(TenantName, PathBuf)>, Vec<Finding>) {
+    let folder = root.join("tenants");
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            return (Vec::new(), vec![Finding::new(Code("TN1000"), format!("`tenants` cannot be read: {error}"))]);
+        }
+    };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    paths.sort();
+    let mut findings = Vec::new();
+    let mut files: BTreeMap<TenantName, PathBuf> = BTreeMap::new();
+    for path in paths {
+        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        if !is_yaml || path.is_dir() || stem == "fleet" {
+            continue;
+        }
+        let shown = relative(&path, root);
+        match stem.to_lowercase().parse::<TenantName>() {
+            Err(error) => {
+                let message = format!("`{}` is no tenant's file: {}", shown.display(), error.rule);
+                findings.push(Finding::new(Code("TN1009"), message).at(file_start(shown)));
+            }
+            Ok(name) => {
+                if let Some(other) = files.get(&name) {
+                    let message =
+                        format!("tenant `{name}` has two files, `{}` and this one", relative(other, root).display());
+                    findings.push(Finding::new(Code("TN1008"), message).at(file_start(shown)));
+                } else if stem != name.as_str() {
+                    let message = format!("`{}` must be `{name}.yaml`: {}", shown.display(), TenantName::RULE);
+                    findings.push(Finding::new(Code("TN1009"), message).at(file_start(shown)));
+                } else {
+                    files.insert(name, path);
+                }
+            }
+        }
+    }
+    (files.into_iter().collect(), findings)
+}
+
+/// A place in a file whose text is not needed to show it.
+fn file_start(path: PathBuf) -> Location {
+    Location::new(Arc::new(Source { path, text: String::new() }), 0..0)
+}
+
+fn relative(path: &Path, root: &Path) -> PathBuf {
+    path.strip_prefix(root).unwrap_or(path).to_owned()
+}
+
+fn tenant(
+    name: TenantName,
+    path: &Path,
+    root: &Path,
+    fleet: &Fleet,
+    fleet_document: &Arc<Document>,
+) -> Result<Tenant, Vec<Finding>> {
+    let own = Document::read(path, relative(path, root)).map_err(|finding| vec![finding.with_tenant(name.as_str())])?;
+    let source = Arc::clone(&own.source);
+    let merged = merge(&fleet.defaults, &own.value);
+    let places = Places::new(Arc::new(own), Arc::clone(fleet_document));
+    let place = |route: &str, key: bool| if key { places.locate_key(route) } else { places.locate(route) };
+    let named = |findings: Vec<Finding>| findings.into_iter().map(|f| f.with_tenant(name.as_str())).collect::<Vec<_>>();
+    let spec: TenantSpec = typed(Kind::Tenant, &merged, place).map_err(named)?;
+    let folder = path.parent().unwrap_or(root);
+    let bundle = folder.join(&spec.ingest.client_ca);
+    let client_ca = certificate::read(&bundle, relative(&bundle, root)).map_err(|fault| {
+        vec![Finding::new(Code("TN1020"), fault).at(places.locate("ingest.client_ca")).with_tenant(name.as_str())]
+    })?;
+    Ok(Tenant { name, spec, source, client_ca, places: Some(places) })
+}
+
+/// A tenant's value over the fleet's defaults: maps are merged field by field, anything else is replaced.
+fn merge(defaults: &Map<String, Value>, own: &Value) -> Value {
+    let Value::Object(own) = own else { return own.clone() };
+    let mut merged = defaults.clone();
+    for (key, value) in own {
+        let value = match (merged.get(key), value) {
+            (Some(Value::Object(below)), Value::Object(_)) => merge(below, value),
+            _ => value.clone(),
+        };
+        merged.insert(key.clone(), value);
+    }
+    Value::Object(merged)
+}
+
+/// Whether findings forbid to go on.
+pub fn has_errors(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Error)
+}

@@ -1,0 +1,54 @@
+//! Tenants to templates: sized, laid out and filled into their forms, in parallel.
+
+use rayon::prelude::*;
+
+use super::{Context, Functions, Renderer, Template, TenantStack};
+use crate::estate::{Estate, Tenant};
+use crate::finding::{Code, Finding};
+use crate::network::{NetworkPlan, lay_out};
+use crate::sizing::{Sizing, size};
+
+/// One tenant with everything that was derived for it.
+#[derive(Debug, Clone)]
+pub struct RenderedTenant<'e> {
+    pub tenant: &'e Tenant,
+    pub sizing: Sizing,
+    pub network: NetworkPlan,
+    pub template: Template,
+}
+
+/// Renders tenants for a release, in the order given. What is wrong with one tenant says nothing about the others.
+pub fn render_fleet<'e>(
+    renderer: &Renderer,
+    estate: &'e Estate,
+    functions: &Functions,
+    release: &str,
+    tenants: &[&'e Tenant],
+) -> Vec<Result<RenderedTenant<'e>, Vec<Finding>>> {
+    tenants.par_iter().map(|tenant| render_tenant(renderer, estate, functions, release, tenant)).collect()
+}
+
+/// Renders one tenant for a release.
+///
+/// # Errors
+/// TN1021 when its subnets do not fit; everything that is wrong with the template of its shape.
+pub fn render_tenant<'e>(
+    renderer: &Renderer,
+    estate: &'e Estate,
+    functions: &Functions,
+    release: &str,
+    tenant: &'e Tenant,
+) -> Result<RenderedTenant<'e>, Vec<Finding>> {
+    let named = |finding: Finding| finding.with_tenant(tenant.name.as_str());
+    let zones = estate.fleet.regions.get(&tenant.spec.region).map_or(&[][..], |region| &region.zones);
+    let zones = &zones[..zones.len().min(usize::from(tenant.spec.network.zones))];
+    let sizing = size(&tenant.spec, zones.len());
+    let network = lay_out(&tenant.spec, &sizing, zones).map_err(|error| {
+        vec![named(Finding::new(Code("TN1021"), error.to_string()).at(tenant.locate(error.route())))]
+    })?;
+    let stack = TenantStack { estate, tenant, sizing: &sizing, network: &network, functions, release };
+    let template = renderer
+        .render(&Context::tenant(stack))
+        .map_err(|findings| findings.into_iter().map(named).collect::<Vec<_>>())?;
+    Ok(RenderedTenant { tenant, sizing, network, template })
+}
