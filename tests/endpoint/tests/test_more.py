@@ -53,3 +53,11 @@ Resources:
     assert stack["StackStatus"] == "CREATE_COMPLETE", failures(cloud, "s")
     cloud.delete_stack(StackName="s")
     assert settled(cloud, stack["StackId"])["StackStatus"] == "DELETE_COMPLETE", failures(cloud, stack["StackId"])
+
+
+def test_rollback_keeps_what_a_replacement_would_have_taken(client: Client) -> None:
+    cloud = client("cloudformation")
+    deploy(cloud, "s", SMALL.format(timeout=30, name="a"), "CREATE")
+    bad = SMALL.format(timeout=30, name="b")[:-1] + ", X: {Type: 'AWS::Braket::Thing', DependsOn: Q}}"
+    assert deploy(cloud, "s", bad)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", failures(cloud, "s")
+    assert [url.rsplit("/")[-1] for url in client("sqs").list_queues()["QueueUrls"]] == ["a"]
