@@ -13,7 +13,7 @@ pub(super) fn first(events: &[Event]) -> Option<&Event> {
 pub(super) fn remedy(reason: &str) -> Option<&'static str> {
     const KNOWN: [(&[&str], &str); 5] = [
         (
-            &["already exists", "AlreadyExists"],
+            &["already exists", "AlreadyExists", "AlreadyOwnedByYou"],
             "a resource of that name is left from before (retained data?): remove or import it, then deploy again",
         ),
         (

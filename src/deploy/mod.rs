@@ -6,6 +6,7 @@
 pub mod apply;
 pub mod change;
 mod desired;
+pub mod destroy;
 pub mod events;
 mod failure;
 mod flight;

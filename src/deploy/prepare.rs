@@ -190,7 +190,8 @@ async fn change_set_action(
     })
 }
 
-/// The change set from `ground` to `desired`: one left by an earlier run, or a new one. Nothing if nothing would change.
+/// The change set from `ground` to `desired`: one left by an earlier run, or a new one. Nothing if nothing would
+/// change.
 pub(super) async fn change_set(
     session: &Session,
     desired: &Desired,

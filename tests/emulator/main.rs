@@ -44,3 +44,18 @@ fn a_plan_whose_ground_moved_is_refused() {
 fn an_account_that_cannot_be_read_is_unseen_and_unknown() {
     check("unseen");
 }
+
+#[test]
+fn a_run_that_was_killed_is_followed_to_its_end_by_the_next() {
+    check("killed");
+}
+
+#[test]
+fn a_stack_that_somebody_else_changes_is_reported_and_left_alone() {
+    check("somebody_else");
+}
+
+#[test]
+fn what_a_destroyed_stack_retains_is_named_and_stays() {
+    check("destroy_retains");
+}

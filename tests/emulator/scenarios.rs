@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use tenantry::cloud::cloudformation::ChangeSetKind;
 use tenantry::cloud::{Access, Cloud, Place};
 use tenantry::deploy::apply::{Options, Outcomes, Refused, apply};
+use tenantry::deploy::destroy::{Gone, destroy, look};
 use tenantry::deploy::events::{Event, Outcome};
 use tenantry::deploy::prepare::{Pace, plan};
 use tenantry::deploy::status::{Verdict, status};
@@ -135,7 +136,7 @@ async fn failure_and_recovery() {
         panic!("{outcomes:#?}")
     };
     assert_eq!((status.as_str(), resource.as_deref()), ("ROLLBACK_COMPLETE", Some("LandingBucket")));
-    assert!(remedy.is_some());
+    assert!(remedy.is_some(), "{outcomes:#?}");
     let corrected = [desired("bolt", "org-free", "d1", "v1")];
     let plan = planned(&cloud, &corrected).await;
     assert!(matches!(plan.stacks[0].action, Action::Recreate { .. }));
@@ -168,4 +169,69 @@ async fn unseen() {
     assert!(plan.unseen[0].why.contains("123456789012"), "{:?}", plan.unseen);
     let lines = status(&cloud, &fleet).await;
     assert!(matches!(lines[0].verdict, Verdict::Unknown { .. }));
+}
+
+/// Starts a plan and drops the run at its first event, as a kill does.
+async fn killed_after_start(cloud: &Cloud, plan: &Plan, desired: &[Desired]) {
+    let (started, begun) = tokio::sync::watch::channel(false);
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let (options, mut begun) = (options(&[]), begun);
+    let notice = |_| started.send(true).expect("the run is watched");
+    tokio::select! {
+        outcomes = apply(cloud, plan, desired, &options, stopped, &notice) => panic!("it ended: {outcomes:?}"),
+        seen = begun.wait_for(|begun| *begun) => drop(seen.unwrap()),
+    }
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn killed() {
+    let cloud = Cloud::configure().await;
+    let fleet = [desired("acme", "org-acme-landing", "d1", "v1")];
+    killed_after_start(&cloud, &planned(&cloud, &fleet).await, &fleet).await;
+    let next = planned(&cloud, &fleet).await;
+    assert_eq!(next.stacks[0].action, Action::Follow, "{next:#?}");
+    all_done(&applied(&cloud, &next, &fleet, &[]).await.unwrap(), 1);
+    assert!(planned(&cloud, &fleet).await.is_empty());
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn somebody_else() {
+    let cloud = Cloud::configure().await;
+    let theirs = [desired("acme", "org-acme-landing", "d1", "v1")];
+    killed_after_start(&cloud, &planned(&cloud, &theirs).await, &theirs).await;
+    let ours = [desired("acme", "org-acme-landing", "d2", "v2")];
+    let plan = planned(&cloud, &ours).await;
+    assert!(matches!(plan.stacks[0].action, Action::Blocked { .. }), "{plan:#?}");
+    assert!(!plan.is_empty());
+    assert!(applied(&cloud, &plan, &ours, &[]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn destroy_retains() {
+    let cloud = Cloud::configure().await;
+    let fleet = [with_resources(
+        "acme",
+        "d1",
+        "v1",
+        json!({
+            "LandingBucket": {
+                "Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": { "BucketName": "org-kept" },
+            },
+            "Topic": { "Type": "AWS::SNS::Topic", "Properties": { "TopicName": "org-acme" } },
+        }),
+    )];
+    all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
+    let session = cloud.session(&fleet[0].place, &fleet[0].access).await.unwrap();
+    let farewell = look(&session, "org-acme").await.unwrap().unwrap();
+    assert_eq!((farewell.retained.len(), farewell.deleted), (1, 1));
+    assert_eq!(farewell.retained[0].physical_id.as_deref(), Some("org-kept"));
+    assert_eq!(destroy(&session, &farewell, PACE).await.unwrap(), Gone::Deleted);
+    assert_eq!(look(&session, "org-acme").await.unwrap(), None);
+    assert_eq!(status(&cloud, &fleet).await[0].verdict, Verdict::Missing);
+    // The bucket is still there, so the same stack cannot be made again: the failure says why.
+    let outcomes = applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap();
+    assert!(matches!(outcomes.values().next(), Some(Outcome::Failed { remedy: Some(_), .. })), "{outcomes:#?}");
 }
