@@ -20,6 +20,16 @@ lint: $(TOOLS)/bin/cargo-deny
 bench: $(TOOLS)/python
 	cargo bench --bench fleet
 
+# The splitter and ingest against their peers, on one core.
+bench-pipeline:
+	cargo bench -p tenantry-pipeline --no-run
+	taskset -c 0 cargo bench -p tenantry-pipeline --bench ratios
+
+# A million random chains with faults, each message counted; CHAIN_SEED and CHAIN_ROUNDS choose others.
+fuzz-chain: export CHAIN_ROUNDS ?= 1000000
+fuzz-chain:
+	cargo test --release -p tenantry-pipeline --test model -- --nocapture
+
 # The functions' zips, in target/functions; an error if they are not those of pipeline/functions.lock.json.
 # ARCHITECTURE=arm64 needs rustup's target aarch64-unknown-linux-gnu.
 ARCHITECTURE ?= x86_64
@@ -44,4 +54,4 @@ $(TOOLS)/python: tests/endpoint/requirements.txt
 $(TOOLS)/bin/cargo-deny:
 	cargo install --quiet --locked cargo-deny@0.20.2 --no-default-features --root $(TOOLS)
 
-.PHONY: demo test lint bench functions functions-lock
+.PHONY: demo test lint bench functions functions-lock bench-pipeline fuzz-chain
