@@ -12,6 +12,7 @@ mod failure;
 mod flight;
 pub mod plan;
 pub mod prepare;
+pub mod stacks;
 pub mod stale;
 mod state;
 pub mod status;
