@@ -59,3 +59,8 @@ fn a_stack_that_somebody_else_changes_is_reported_and_left_alone() {
 fn what_a_destroyed_stack_retains_is_named_and_stays() {
     check("destroy_retains");
 }
+
+#[test]
+fn the_control_plane_is_planned_in_every_region_the_central_one_first() {
+    check("control_planes_planned");
+}

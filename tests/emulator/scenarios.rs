@@ -1,6 +1,6 @@
 //! What happens to stacks, step by step.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -10,8 +10,12 @@ use tenantry::deploy::apply::{Options, Outcomes, Refused, apply};
 use tenantry::deploy::destroy::{Gone, destroy, look};
 use tenantry::deploy::events::{Event, Outcome};
 use tenantry::deploy::prepare::{Pace, plan};
+use tenantry::deploy::stacks::control_planes;
 use tenantry::deploy::status::{Verdict, status};
 use tenantry::deploy::{Action, Desired, Plan};
+use tenantry::estate::spec::Fleet;
+use tenantry::finding::Source;
+use tenantry::render::{Renderer, TemplateSet};
 
 const PACE: Pace = Pace { poll: Duration::from_millis(50), deadline: Duration::from_secs(60) };
 
@@ -234,4 +238,48 @@ async fn destroy_retains() {
     // The bucket is still there, so the same stack cannot be made again: the failure says why.
     let outcomes = applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap();
     assert!(matches!(outcomes.values().next(), Some(Outcome::Failed { remedy: Some(_), .. })), "{outcomes:#?}");
+}
+
+fn renderer() -> Renderer {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let mut sources = Vec::new();
+    for folder in ["", "tenant", "control-plane"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "tera") {
+                let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+                sources.push(Arc::new(Source { path: name.into(), text: std::fs::read_to_string(&path).unwrap() }));
+            }
+        }
+    }
+    Renderer::new(TemplateSet::parse(sources).unwrap())
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn control_planes_planned() {
+    let cloud = Cloud::configure().await;
+    let fleet: Fleet = serde_json::from_value(json!({
+        "apiVersion": "tenantry/v1",
+        "organisation": "metanet",
+        "control_plane": { "account": "123456789012", "region": "eu-west-1" },
+        "accounts": { "123456789012": {
+            "name": "one", "role": "metanet-deploy", "external_id": "metanet",
+            "dns": { "zone": "tenants.example.com", "hosted_zone_id": "Z111111111111" },
+        } },
+        "regions": {
+            "eu-central-1": { "s3_prefix_list": "pl-6ea54007", "zones": ["euc1-az1", "euc1-az2"] },
+            "eu-west-1": { "s3_prefix_list": "pl-6da54004", "zones": ["euw1-az1", "euw1-az2"] },
+        },
+        "pools": [], "rings": [],
+    }))
+    .unwrap();
+    let stacks = control_planes(&renderer(), &fleet, "v1").unwrap();
+    assert_eq!(stacks[0].place.region.as_str(), "eu-west-1", "the central one comes first");
+    let plan = planned(&cloud, &stacks).await;
+    assert_eq!((plan.stacks.len(), plan.unseen.as_slice()), (2, [].as_slice()));
+    for stack in &plan.stacks {
+        let changes = stack.action.changes();
+        assert!(changes.iter().any(|change| change.resource_type == "AWS::S3::Bucket"), "{stack:#?}");
+    }
 }
