@@ -20,6 +20,26 @@ lint: $(TOOLS)/bin/cargo-deny
 bench: $(TOOLS)/python
 	cargo bench --bench fleet
 
+# The splitter and ingest against their peers, on one core.
+bench-pipeline:
+	cargo bench -p tenantry-pipeline --no-default-features --bench ratios --no-run
+	taskset -c 0 cargo bench -p tenantry-pipeline --no-default-features --bench ratios
+
+# A million random chains with faults, each message counted; CHAIN_SEED and CHAIN_ROUNDS choose others.
+fuzz-chain: export CHAIN_ROUNDS ?= 1000000
+fuzz-chain:
+	cargo test --release -p tenantry-pipeline --no-default-features --test model
+
+# Each fuzz target for FUZZ_SECONDS. cargo-fuzz wants a nightly compiler's flags of the pinned one.
+FUZZ_SECONDS ?= 60
+FUZZ_TARGETS := cut decode records answers
+fuzz: $(TOOLS)/bin/cargo-fuzz
+	for target in $(FUZZ_TARGETS); do RUSTC_BOOTSTRAP=1 $(TOOLS)/bin/cargo-fuzz run --fuzz-dir pipeline/fuzz $$target -- \
+	    -max_total_time=$(FUZZ_SECONDS) -max_len=65536 || exit 1; done
+
+$(TOOLS)/bin/cargo-fuzz:
+	cargo install --quiet --locked cargo-fuzz@0.13.1 --root $(TOOLS)
+
 # The functions' zips, in target/functions; an error if they are not those of pipeline/functions.lock.json.
 # ARCHITECTURE=arm64 needs rustup's target aarch64-unknown-linux-gnu.
 ARCHITECTURE ?= x86_64
@@ -44,4 +64,4 @@ $(TOOLS)/python: tests/endpoint/requirements.txt
 $(TOOLS)/bin/cargo-deny:
 	cargo install --quiet --locked cargo-deny@0.20.2 --no-default-features --root $(TOOLS)
 
-.PHONY: demo test lint bench functions functions-lock
+.PHONY: demo test lint bench functions functions-lock bench-pipeline fuzz fuzz-chain

@@ -9,11 +9,14 @@
 //! knows Lambda, the environment and the clock.
 
 pub mod bulk;
+#[cfg(feature = "aws")]
 pub mod cloud;
 pub mod event;
 pub mod failure;
+#[cfg(feature = "aws")]
 pub mod flags;
 pub mod framing;
+#[cfg(feature = "aws")]
 pub mod function;
 pub mod invoke;
 pub mod journal;

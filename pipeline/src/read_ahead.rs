@@ -10,7 +10,7 @@ use crate::failure::{Failure, of_task};
 use crate::storage::{ObjectAt, Objects, StorageError};
 
 /// Bytes of a range.
-pub(crate) const RANGE: u64 = 4 << 20;
+pub(crate) const RANGE: u64 = 2 << 20;
 
 /// Ranges under way at once; with [`RANGE`] the memory that reading takes.
 const AHEAD: usize = 4;

@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use super::Exit;
+use crate::cloud::CallError;
 
 /// An error at the edge: everything below is printed as a chain of causes.
 #[derive(Debug)]
@@ -15,7 +16,9 @@ pub struct Failure {
 
 impl Failure {
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self { exit: Exit::Error, error: error.into(), hint: None }
+        let error = error.into();
+        let hint = hint_of_call(error.as_ref());
+        Self { exit: Exit::Error, error, hint }
     }
 
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -42,6 +45,18 @@ impl Failure {
         lines.extend(self.hint.iter().map(|hint| format!("  help: {hint}")));
         lines
     }
+}
+
+/// What helps against a failed call to AWS anywhere in the chain.
+fn hint_of_call(error: &(dyn Error + 'static)) -> Option<String> {
+    let mut link = Some(error);
+    while let Some(error) = link {
+        if let Some(call) = error.downcast_ref::<CallError>() {
+            return call.hint();
+        }
+        link = error.source();
+    }
+    None
 }
 
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {

@@ -1,1 +1,22 @@
-//! In progress.
+//! From rendered stacks to CloudFormation: a plan that can be shown and saved, and its execution.
+//!
+//! In: what every stack should be ([`Desired`]). [`prepare`] looks at what is there and gives a [`Plan`]; [`apply`]
+//! executes a plan and decides nothing. The two do not know each other. Events go to whoever draws them.
+
+pub mod apply;
+pub mod change;
+mod desired;
+pub mod destroy;
+pub mod events;
+mod failure;
+mod flight;
+pub mod plan;
+pub mod prepare;
+pub mod stacks;
+pub mod stale;
+mod state;
+pub mod status;
+
+pub use desired::{Desired, Upload, UploadContent};
+pub use plan::{Action, Ground, Plan, StackPlan, Unseen};
+pub use state::State;

@@ -1,1 +1,3 @@
-//! In progress.
+//! What people and programs read: text of plans and events.
+
+pub mod plan;

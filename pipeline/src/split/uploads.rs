@@ -1,22 +1,25 @@
 //! Writes ranges of a stream as objects while they grow, with bounded memory: what is settled goes out in pieces, only
 //! the message under way is held back.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::task::JoinHandle;
 
 use super::cutter::{Cut, Kind, Open, Reason};
 use crate::failure::{Failure, of_task};
-use crate::storage::{Objects, StorageError, Target, Upload};
+use crate::storage::{Objects, PIECE_MIN, StorageError, Target, Upload};
 
-/// Bytes of a piece: above S3's minimum of 5 MiB.
-const PIECE: usize = 8 << 20;
+/// Bytes of a piece: as few as S3 takes, since three of them are in memory.
+const PIECE: usize = PIECE_MIN;
+
+/// What is held beside a piece: the message under way, and what one step of the decoder adds.
+const SLACK: usize = 1 << 20;
 
 /// Objects under way.
 #[derive(Debug)]
 pub(super) struct Uploads<O: Objects> {
     objects: O,
     /// Bytes that no object has yet; the first one's place in the stream is `from`.
-    held: BytesMut,
+    held: Vec<u8>,
     from: u64,
     current: Option<Current>,
 }
@@ -30,7 +33,7 @@ struct Current {
 impl<O: Objects> Uploads<O> {
     /// Uploads of a stream that begins at byte `from`.
     pub(super) fn new(objects: O, from: u64) -> Self {
-        Self { objects, held: BytesMut::new(), from, current: None }
+        Self { objects, held: Vec::new(), from, current: None }
     }
 
     /// Takes the next bytes of the stream.
@@ -78,8 +81,7 @@ impl<O: Objects> Uploads<O> {
             self.skip_to(start);
         }
         while settled.saturating_sub(self.from) >= PIECE as u64 {
-            let piece = self.held.split_to(PIECE).freeze();
-            self.from += PIECE as u64;
+            let piece = self.take(PIECE);
             let objects = self.objects.clone();
             let upload = match self.current.take() {
                 Some(current) => joined(current.piece).await?,
@@ -114,13 +116,33 @@ impl<O: Objects> Uploads<O> {
     }
 
     fn skip_to(&mut self, position: u64) {
-        self.take_to(position);
+        let bytes = self.held_before(position);
+        self.held.drain(..bytes);
+        self.from += bytes as u64;
     }
 
     fn take_to(&mut self, position: u64) -> Bytes {
-        let bytes = usize::try_from(position.saturating_sub(self.from)).unwrap_or(usize::MAX).min(self.held.len());
+        let bytes = self.held_before(position);
+        self.take(bytes)
+    }
+
+    fn held_before(&self, position: u64) -> usize {
+        usize::try_from(position.saturating_sub(self.from)).unwrap_or(usize::MAX).min(self.held.len())
+    }
+
+    /// The first `bytes` that are held. What stays behind them moves into a new buffer of the size that the next piece
+    /// needs, so that no buffer outgrows it and the old one is free as soon as its piece is sent.
+    fn take(&mut self, bytes: usize) -> Bytes {
         self.from += bytes as u64;
-        self.held.split_to(bytes).freeze()
+        if bytes < SLACK {
+            return self.held.drain(..bytes).collect();
+        }
+        let rest = self.held.get(bytes..).unwrap_or_default();
+        let mut next = Vec::with_capacity(if rest.len() < SLACK { PIECE + SLACK } else { rest.len() + PIECE });
+        next.extend_from_slice(rest);
+        let mut taken = std::mem::replace(&mut self.held, next);
+        taken.truncate(bytes);
+        taken.into()
     }
 }
 

@@ -308,8 +308,7 @@ def describe(stack: Stack) -> Answer:
            "DeletionTime": stack.deleted, "StackStatus": stack.status, "StackStatusReason": stack.reason,
            "Outputs": stack.outputs, "Parameters": _parameters(target), "Tags": target.tags if target else [],
            "Capabilities": target.capabilities if target else [], "EnableTerminationProtection": stack.protected,
-           "Description": target.document.get("Description") if target else None, "DriftInformation": stack.drift,
-           "DisableRollback": False}
+           "Description": target.document.get("Description") if target else None, "DriftInformation": stack.drift}
     return {key: value for key, value in row.items() if value is not None}
 
 

@@ -228,7 +228,7 @@ def update(stack: Stack, target: Target) -> None:
         _settle(stack, target)
     except (Failed, AwsError) as failure:
         stack.become("UPDATE_ROLLBACK_IN_PROGRESS", f"The following resource(s) failed to update: [{failure}]. ")
-        _back(stack, before)
+        _back(stack, before, replaced)
         return
     stack.become("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
     pause()
@@ -241,11 +241,12 @@ def update(stack: Stack, target: Target) -> None:
     stack.become("UPDATE_COMPLETE")
 
 
-def _back(stack: Stack, before: Target | None) -> None:
+def _back(stack: Stack, before: Target | None, superseded: list[Resource]) -> None:
     if before is None:
         stack.become("UPDATE_ROLLBACK_FAILED", "no earlier template")
         return
-    replaced: list[Resource] = []
+    replaced = [stack.resources[old.logical] for old in superseded]
+    stack.resources.update({old.logical: old for old in superseded})
     try:
         for resource in [r for r in stack.resources.values() if r.status == "CREATE_FAILED"]:
             stack.resources.pop(resource.logical)

@@ -72,7 +72,6 @@ class Stack:
     change_sets: dict[str, ChangeSet] = field(default_factory=dict)
     protected: bool = False
     policy: str | None = None
-    rollback: bool = True
     created: float = field(default_factory=time.time)
     updated: float | None = None
     deleted: float | None = None

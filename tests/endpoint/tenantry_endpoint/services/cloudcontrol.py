@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from urllib.parse import urlparse
 
 from ..cloudformation.drift import _member
 from ..cloudformation.model import Resource, Stack, stacks
@@ -34,11 +35,16 @@ def _describe(stack: Stack, item: Resource) -> Answer | None:
     return {"Identifier": item.made.id, "Properties": json.dumps(shown, default=str)}
 
 
+def _plain(identifier: str) -> str:
+    """An identifier without the host of a URL: a queue's differs between callers inside and outside the endpoint."""
+    return urlparse(identifier).path if identifier.startswith("http") else identifier
+
+
 @operation("cloudcontrol", "GetResource")
 def get_resource(call: Call) -> Answer:
     """GetResource."""
     for stack, item in _known(call):
-        if item.made.id == call.parameters["Identifier"]:
+        if _plain(item.made.id) == _plain(call.parameters["Identifier"]):
             found = _describe(stack, item)
             if found:
                 return {"TypeName": item.type, "ResourceDescription": found}

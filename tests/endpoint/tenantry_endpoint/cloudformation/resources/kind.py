@@ -226,7 +226,7 @@ class Simple(Kind):
         operation = self.change.split()[0]
         members = {name.lower() for name in shape_of(self.service, operation, place.region).members}
         fits = {key: value for key, value in new.items()
-                if self.rename.get(key, key).lower() in members or key in changed and key not in ("Tags", *self.drop)}
+                if key != "Tags" and (self.rename.get(key, key).lower() in members or key in changed and key not in self.drop)}
         given = self.before(place, fits) if self.before else fits
         fixed = {k: v for k, v in self.fixed.items() if k.lower() in members}
         parameters = Simple(self.service, operation, "", rename=self.rename, fixed=fixed, drop=self.drop)

@@ -1,0 +1,186 @@
+//! The pipeline against what one would use instead, in one run on the same machine and data; ratios, best of three.
+//!
+//! `make bench-pipeline` runs it on one core. Sizes: `BENCH_MIB` (default 256) of records.
+#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_types, reason = "a bench measures and prints")]
+
+mod memory;
+mod records;
+
+use std::fs;
+use std::hint::black_box;
+use std::io::Read as _;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tenantry_pipeline::framing::Framing;
+use tenantry_pipeline::records::networks::Networks;
+use tenantry_pipeline::records::standardise::{Origin, Standard};
+use tenantry_pipeline::split::cutter::{Cutter, Limits};
+use tenantry_pipeline::split::decode::{Compression, Decoder};
+
+const LIMITS: Limits = Limits { part_bytes: 64 << 20, part_messages: None, message_bytes: 1 << 20 };
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, mode, kind, mib] = arguments.as_slice()
+        && mode == "--memory"
+    {
+        return memory::child(kind, mib.parse().unwrap());
+    }
+    let mib = std::env::var("BENCH_MIB").ok().and_then(|mib| mib.parse().ok()).unwrap_or(256);
+    let folder = tempfile::tempdir().unwrap();
+    let text = records::text(mib << 20);
+    let plain = folder.path().join("records.log");
+    fs::write(&plain, &text).unwrap();
+    println!(
+        "{mib} MiB of records of {} bytes on average\n",
+        text.len() / text.iter().filter(|byte| **byte == b'\n').count()
+    );
+    split_plain(&text, &plain);
+    split_compressed(&text, folder.path());
+    ingest(&text, &plain);
+    memory::report();
+}
+
+/// The best of three runs.
+fn best(mut run: impl FnMut()) -> Duration {
+    let timed = |run: &mut dyn FnMut()| {
+        let begun = Instant::now();
+        run();
+        begun.elapsed()
+    };
+    (0..3).map(|_| timed(&mut run)).min().unwrap()
+}
+
+fn row(name: &str, time: Duration, bytes: usize, ours: Duration) {
+    let rate = bytes as f64 / time.as_secs_f64() / f64::from(1 << 30);
+    println!(
+        "  {name:<58} {:>8.1} ms {rate:>7.2} GiB/s {:>7.2} of ours",
+        time.as_secs_f64() * 1e3,
+        time.as_secs_f64() / ours.as_secs_f64()
+    );
+}
+
+fn shell(script: &str) {
+    let status = Command::new("sh").args(["-c", script]).stdout(Stdio::null()).status().unwrap();
+    assert!(status.success(), "{script}");
+}
+
+fn cut(text: &[u8]) -> usize {
+    let (mut cutter, mut cuts) = (Cutter::new(Framing::Newline, LIMITS, 0), Vec::new());
+    for piece in text.chunks(4 << 20) {
+        cutter.push(piece, &mut cuts);
+    }
+    cutter.finish(false, &mut cuts);
+    cuts.len()
+}
+
+fn split_plain(text: &[u8], plain: &Path) {
+    println!("splitting plain data (64 MiB parts)");
+    let ours = best(|| {
+        black_box(cut(text));
+    });
+    row("ours, in memory", ours, text.len(), ours);
+    let bare = best(|| {
+        black_box(memchr::memchr_iter(b'\n', text).map(black_box).count());
+    });
+    row("bare memchr, every newline (the bound)", bare, text.len(), ours);
+    let counted = best(|| {
+        black_box(memchr::memchr_iter(b'\n', text).count());
+    });
+    row("bare memchr, newlines only counted (memory bandwidth)", counted, text.len(), ours);
+    let from_file = best(|| {
+        let (mut cutter, mut cuts) = (Cutter::new(Framing::Newline, LIMITS, 0), Vec::new());
+        let (mut file, mut buffer) = (fs::File::open(plain).unwrap(), vec![0; 4 << 20]);
+        loop {
+            let read = file.read(&mut buffer).unwrap();
+            if read == 0 {
+                break;
+            }
+            cutter.push(&buffer[..read], &mut cuts);
+        }
+        cutter.finish(false, &mut cuts);
+        black_box(cuts.len());
+    });
+    row("ours, from a file (parts are copied inside S3)", from_file, text.len(), from_file);
+    let folder = plain.parent().unwrap().display();
+    let coreutils = best(|| shell(&format!("split --line-bytes=64M {} {folder}/part-", plain.display())));
+    row("split --line-bytes=64M, to files", coreutils, text.len(), from_file);
+    let piped = best(|| shell(&format!("split --line-bytes=64M --filter='cat >/dev/null' {}", plain.display())));
+    row("split --line-bytes=64M, to cat >/dev/null", piped, text.len(), from_file);
+    println!("  vCPU for 2 GB/min: {:.4}\n", 2e9 / 60.0 * from_file.as_secs_f64() / text.len() as f64);
+    shell(&format!("rm -f {folder}/part-*"));
+}
+
+fn split_compressed(text: &[u8], folder: &Path) {
+    let packed = [
+        ("gzip", Compression::Gzip, "gzip -1 -c", "zcat"),
+        ("zstd", Compression::Zstd, "zstd -q -3 -c", "zstd -q -d -c"),
+    ];
+    for (name, compression, pack, unpack) in packed {
+        let file = folder.join(format!("records.{name}"));
+        shell(&format!("{pack} {}/records.log > {}", folder.display(), file.display()));
+        let bytes = fs::read(&file).unwrap();
+        println!("splitting {name} ({:.1} to 1)", text.len() as f64 / bytes.len() as f64);
+        let ours = best(|| {
+            let (mut cutter, mut cuts) = (Cutter::new(Framing::Newline, LIMITS, 0), Vec::new());
+            decode(compression, &bytes, &mut |piece| cutter.push(piece, &mut cuts));
+            cutter.finish(false, &mut cuts);
+            black_box(cuts.len());
+        });
+        row("ours: decode and cut", ours, text.len(), ours);
+        let bare = best(|| {
+            let copied = match compression {
+                Compression::Zstd => zstd::stream::copy_decode(&*bytes, std::io::sink()).map(|()| text.len() as u64),
+                _ => std::io::copy(&mut flate2::read::MultiGzDecoder::new(&*bytes), &mut std::io::sink()),
+            };
+            assert_eq!(copied.unwrap(), text.len() as u64);
+        });
+        row("the bare decompressor, bytes thrown away (the bound)", bare, text.len(), ours);
+        let piped =
+            best(|| shell(&format!("{unpack} {} | split --line-bytes=64M --filter='cat >/dev/null'", file.display())));
+        row(&format!("{unpack} | split --line-bytes=64M, to cat >/dev/null"), piped, text.len(), ours);
+        println!();
+    }
+}
+
+fn decode(compression: Compression, bytes: &[u8], sink: &mut dyn FnMut(&[u8])) {
+    let mut decoder = Decoder::new(compression).unwrap();
+    for piece in bytes.chunks(16 << 10) {
+        decoder.push(piece, sink).unwrap();
+    }
+    decoder.finish().unwrap();
+}
+
+fn ingest(text: &[u8], plain: &Path) {
+    let part = &text[..text.len().min(64 << 20)];
+    let standard =
+        Standard { tenant: "acme".to_owned(), index_prefix: "zeek".to_owned(), networks: Networks::default() };
+    let origin = Origin { identity: "0123456789abcdef0123", sensor: Some("probe-1"), oldest: 0, newest: i64::MAX };
+    let mut records = 0;
+    let ours = best(|| {
+        let (mut body, mut offset) = (Vec::with_capacity(6 << 20), 0);
+        records = 0;
+        for line in part.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+            standard.write(Framing::Newline.payload(line), offset, &origin, &mut body).unwrap();
+            offset += line.len() as u64;
+            records += 1;
+            if body.len() >= 5 << 20 {
+                black_box(&body);
+                body.clear();
+            }
+        }
+    });
+    let rate = f64::from(records) / ours.as_secs_f64();
+    println!("ingest: parse, standardise, enrich, bulk body; one core");
+    println!("  ours                                       {rate:>12.0} records/s");
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/forwarder.py");
+    let output = Command::new("python3").arg(python).arg(plain).output().unwrap();
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let mut words = printed.split_whitespace().map(|word| word.parse::<f64>().unwrap());
+    let (peer_records, seconds) = (words.next().unwrap(), words.next().unwrap());
+    let peer = peer_records / seconds;
+    println!("  Python forwarder (json, standard library)  {peer:>12.0} records/s");
+    println!("  ours / Python                              {:>12.1}\n", rate / peer);
+}

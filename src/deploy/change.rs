@@ -1,0 +1,118 @@
+//! What a change of a resource means for what it holds.
+
+use serde_json::Value;
+
+use crate::cloud::cloudformation::ResourceChange;
+
+/// Types whose loss is the loss of data, of access to data, or of a place in the network.
+pub const STATEFUL: [&str; 8] = [
+    "AWS::EC2::Subnet",
+    "AWS::EC2::VPC",
+    "AWS::EC2::VPCCidrBlock",
+    "AWS::KMS::Key",
+    "AWS::OpenSearchService::Domain",
+    "AWS::RolesAnywhere::TrustAnchor",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+];
+
+/// The change would, or might, replace or remove a stateful resource. "Conditional" is not "no", and neither is a
+/// replacement that CloudFormation left out.
+pub fn endangers_state(change: &ResourceChange) -> bool {
+    STATEFUL.contains(&change.resource_type.as_str())
+        && match change.action.as_str() {
+            "Add" | "Import" => false,
+            "Modify" => change.replacement.as_deref() != Some("False"),
+            _ => true,
+        }
+}
+
+/// Everything of a template as new: what a plan shows without looking at AWS.
+pub fn all_new(body: &str) -> Result<Vec<ResourceChange>, serde_json::Error> {
+    let tree: Value = serde_json::from_str(body)?;
+    let resources = tree.get("Resources").and_then(Value::as_object);
+    let new = |(logical_id, resource): (&String, &Value)| ResourceChange {
+        action: "Add".to_owned(),
+        logical_id: logical_id.clone(),
+        resource_type: resource.get("Type").and_then(Value::as_str).unwrap_or_default().to_owned(),
+        physical_id: None,
+        replacement: None,
+        policy_action: None,
+        properties: Vec::new(),
+    };
+    Ok(resources.into_iter().flatten().map(new).collect())
+}
+
+/// The policy of every stack: no update replaces or deletes a stateful resource but those allowed by name.
+/// Source: AWS CloudFormation User Guide, "Prevent updates to stack resources".
+pub fn stack_policy(allowed: &[String]) -> String {
+    let mut statements = vec![
+        serde_json::json!({ "Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*" }),
+        serde_json::json!({
+            "Effect": "Deny", "Action": ["Update:Replace", "Update:Delete"], "Principal": "*", "Resource": "*",
+            "Condition": { "StringEquals": { "ResourceType": STATEFUL } },
+        }),
+    ];
+    if !allowed.is_empty() {
+        let except: Vec<String> = allowed.iter().map(|id| format!("LogicalResourceId/{id}")).collect();
+        if let Some(deny) = statements[1].as_object_mut() {
+            deny.remove("Resource");
+            deny.insert("NotResource".to_owned(), except.into());
+        }
+    }
+    serde_json::json!({ "Statement": statements }).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn change(resource_type: &str, action: &str, replacement: Option<&str>) -> ResourceChange {
+        ResourceChange {
+            action: action.to_owned(),
+            logical_id: "It".to_owned(),
+            resource_type: resource_type.to_owned(),
+            physical_id: None,
+            replacement: replacement.map(str::to_owned),
+            policy_action: None,
+            properties: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn conditional_or_unsaid_replacement_and_removal_endanger_state() {
+        let cases = [
+            ("AWS::S3::Bucket", "Modify", Some("True"), true),
+            ("AWS::S3::Bucket", "Modify", Some("Conditional"), true),
+            ("AWS::S3::Bucket", "Modify", None, true),
+            ("AWS::S3::Bucket", "Modify", Some("False"), false),
+            ("AWS::S3::Bucket", "Remove", None, true),
+            ("AWS::S3::Bucket", "Dynamic", None, true),
+            ("AWS::S3::Bucket", "Add", None, false),
+            ("AWS::SSM::Parameter", "Remove", None, false),
+        ];
+        for (kind, action, replacement, expected) in cases {
+            assert_eq!(
+                endangers_state(&change(kind, action, replacement)),
+                expected,
+                "{kind} {action} {replacement:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_stack_policy_denies_all_stateful_types_but_the_allowed_resources() {
+        let plain: Value = serde_json::from_str(&stack_policy(&[])).unwrap();
+        assert_eq!(plain["Statement"][1]["Resource"], "*");
+        let open: Value = serde_json::from_str(&stack_policy(&["LandingBucket".to_owned()])).unwrap();
+        assert_eq!(open["Statement"][1]["NotResource"][0], "LogicalResourceId/LandingBucket");
+        assert!(open["Statement"][1].get("Resource").is_none());
+    }
+
+    #[test]
+    fn offline_everything_is_new() {
+        let changes = all_new(r#"{"Resources":{"A":{"Type":"T::A"},"B":{"Type":"T::B"}}}"#).unwrap();
+        assert!(changes.iter().all(|change| change.action == "Add"));
+        assert_eq!(changes[1].resource_type, "T::B");
+    }
+}

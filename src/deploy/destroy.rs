@@ -1,0 +1,152 @@
+//! Takes a stack away: says first what stays, then deletes, and reports what is left.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::desired::hash;
+use super::prepare::Pace;
+use super::{State, failure};
+use crate::cloud::cloudformation::{self, Event, Protection, Resource};
+use crate::cloud::{CallError, Session, is_throttled};
+
+/// What a deletion will leave behind, from the stack's own template.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Farewell {
+    pub stack_id: String,
+    pub stack: String,
+    pub status: String,
+    /// Resources that stay, with their physical ids.
+    pub retained: Vec<Retained>,
+    /// How many resources are deleted.
+    pub deleted: usize,
+}
+
+/// A resource that outlives its stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Retained {
+    pub logical_id: String,
+    pub resource_type: String,
+    pub physical_id: Option<String>,
+}
+
+/// How a deletion ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Gone {
+    Deleted,
+    Failed {
+        resource: Option<String>,
+        reason: String,
+    },
+    /// The deadline passed; AWS goes on. Network interfaces of functions are released up to 40 minutes after them, and
+    /// subnets and security groups wait for that.
+    StillDeleting,
+}
+
+/// Why a stack could not be looked at or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum DestroyError {
+    #[error("stack `{stack}` cannot be {what}")]
+    Call {
+        stack: String,
+        what: &'static str,
+        #[source]
+        source: CallError,
+    },
+    #[error("the live template of stack `{stack}` cannot be read")]
+    Template {
+        stack: String,
+        #[source]
+        source: serde_json::Error,
+    },
+    #[error("stack `{stack}` is {status}: somebody else is changing it")]
+    Busy { stack: String, status: String },
+}
+
+/// What the deletion of a stack will leave; nothing when there is no stack.
+pub async fn look(session: &Session, stack: &str) -> Result<Option<Farewell>, DestroyError> {
+    let call = |source| DestroyError::Call { stack: stack.to_owned(), what: "looked at", source };
+    let Some(live) = cloudformation::stack(session, stack).await.map_err(call)? else { return Ok(None) };
+    let body = cloudformation::template(session, &live.id).await.map_err(call)?;
+    let resources = cloudformation::resources(session, &live.id).await.map_err(call)?;
+    let kept = kept_ids(&body).map_err(|source| DestroyError::Template { stack: stack.to_owned(), source })?;
+    let (retained, deleted): (Vec<Resource>, Vec<Resource>) =
+        resources.into_iter().filter(exists).partition(|resource| kept.contains(&resource.logical_id));
+    let retained = retained.into_iter().map(|resource| Retained {
+        logical_id: resource.logical_id,
+        resource_type: resource.resource_type,
+        physical_id: resource.physical_id,
+    });
+    Ok(Some(Farewell {
+        stack_id: live.id,
+        stack: live.name,
+        status: live.status,
+        retained: retained.collect(),
+        deleted: deleted.len(),
+    }))
+}
+
+fn exists(resource: &Resource) -> bool {
+    resource.status != "DELETE_COMPLETE"
+}
+
+/// Logical ids of the resources that a template keeps.
+fn kept_ids(body: &str) -> Result<BTreeSet<String>, serde_json::Error> {
+    let tree: Value = serde_json::from_str(body)?;
+    let resources = tree.get("Resources").and_then(Value::as_object).into_iter().flatten();
+    let keeps = |resource: &Value| match resource.get("DeletionPolicy").and_then(Value::as_str) {
+        Some(policy) => policy.starts_with("Retain"),
+        None => false,
+    };
+    Ok(resources.filter(|(_, resource)| keeps(resource)).map(|(id, _)| id.clone()).collect())
+}
+
+/// Deletes a stack and follows it to its end or to the deadline; run again, it goes on.
+pub async fn destroy(session: &Session, farewell: &Farewell, pace: Pace) -> Result<Gone, DestroyError> {
+    let (stack, id) = (&farewell.stack, farewell.stack_id.as_str());
+    let call = |source| DestroyError::Call { stack: stack.clone(), what: "deleted", source };
+    if State::of(Some(&farewell.status)) == State::InProgress && farewell.status != "DELETE_IN_PROGRESS" {
+        return Err(DestroyError::Busy { stack: stack.clone(), status: farewell.status.clone() });
+    }
+    let before = cloudformation::events_since(session, id, None).await.map_err(call)?;
+    if farewell.status != "DELETE_IN_PROGRESS" {
+        cloudformation::set_termination_protection(session, id, Protection::Off).await.map_err(call)?;
+        let seen = before.last().map_or("", |event: &Event| event.id.as_str());
+        let token = format!("tenantry-{}", hash(&[id, seen], 20));
+        cloudformation::delete_stack(session, id, &token).await.map_err(call)?;
+    }
+    let seen = before.last().map(|event| event.id.as_str());
+    let deadline = tokio::time::Instant::now() + pace.deadline;
+    while tokio::time::Instant::now() < deadline {
+        match cloudformation::stack(session, id).await {
+            Ok(None) => return Ok(Gone::Deleted),
+            Ok(Some(live)) if live.status == "DELETE_COMPLETE" => return Ok(Gone::Deleted),
+            Ok(Some(live)) if live.status == "DELETE_FAILED" => {
+                let events = cloudformation::events_since(session, id, seen).await.map_err(call)?;
+                if let Some(first) = failure::first(&events) {
+                    let reason = first.reason.clone().or(live.reason).unwrap_or_else(|| "no reason given".to_owned());
+                    return Ok(Gone::Failed { resource: Some(first.logical_id.clone()), reason });
+                }
+            }
+            Ok(Some(_)) => {}
+            Err(error) if is_throttled(&error) => {}
+            Err(error) => return Err(call(error)),
+        }
+        tokio::time::sleep(pace.poll).await;
+    }
+    Ok(Gone::StillDeleting)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_template_retains_is_kept_and_nothing_else() {
+        let body = r#"{"Resources":{"A":{"Type":"T","DeletionPolicy":"Retain"},"B":{"Type":"T"},
+            "C":{"Type":"T","DeletionPolicy":"RetainExceptOnCreate"},"D":{"Type":"T","DeletionPolicy":"Delete"}}}"#;
+        assert_eq!(kept_ids(body).unwrap().into_iter().collect::<Vec<_>>(), ["A", "C"]);
+    }
+}

@@ -1,0 +1,121 @@
+//! A plan: for each stack what will happen and why, what it was made from, and what could not be seen.
+
+use serde::{Deserialize, Serialize};
+
+use super::change;
+use crate::cloud::Place;
+use crate::cloud::cloudformation::{ChangeSetKind, ResourceChange, Stack};
+
+/// Name and version of the stored format.
+pub const SCHEMA: &str = "tenantry/plan/v1";
+
+/// What a deploy will do, stack by stack.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub release: String,
+    /// SHA-256 over the digests of every stack of the plan.
+    pub estate_digest: String,
+    /// Made without looking at AWS: everything counts as new, and it cannot be deployed.
+    pub offline: bool,
+    /// Sorted by tenant.
+    pub stacks: Vec<StackPlan>,
+    pub unseen: Vec<Unseen>,
+}
+
+/// What will happen to one stack.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StackPlan {
+    pub tenant: String,
+    pub ring: Option<String>,
+    pub place: Place,
+    pub stack: String,
+    /// Digest that the stack will have.
+    pub digest: String,
+    pub ground: Ground,
+    pub action: Action,
+}
+
+/// What a stack was when the plan was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ground {
+    pub status: Option<String>,
+    pub digest: Option<String>,
+    pub release: Option<String>,
+    /// Seconds since 1970.
+    pub updated: Option<i64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Action {
+    Nothing,
+    /// Execute a change set that exists; offline there is none.
+    Apply {
+        change_set: Option<String>,
+        makes: ChangeSetKind,
+        changes: Vec<ResourceChange>,
+    },
+    /// Delete what a failed creation left, then create.
+    Recreate {
+        changes: Vec<ResourceChange>,
+    },
+    /// An earlier run started exactly this: follow it to its end and protect the stack.
+    Follow,
+    /// Nothing can be done before a person or somebody else's run has.
+    Blocked {
+        why: String,
+        remedy: String,
+    },
+}
+
+/// Something that the plan could not look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unseen {
+    pub tenant: String,
+    pub why: String,
+}
+
+impl Ground {
+    /// The ground under a stack; an empty shell for a change set is no ground.
+    pub fn of(stack: Option<&Stack>) -> Self {
+        match stack {
+            Some(stack) if stack.status != "REVIEW_IN_PROGRESS" => Self {
+                status: Some(stack.status.clone()),
+                digest: stack.outputs.get("TenantryDigest").cloned(),
+                release: stack.outputs.get("TenantryRelease").cloned(),
+                updated: Some(stack.updated),
+            },
+            _ => Self::default(),
+        }
+    }
+}
+
+impl Action {
+    /// Every change of resources.
+    pub fn changes(&self) -> &[ResourceChange] {
+        match self {
+            Self::Apply { changes, .. } | Self::Recreate { changes } => changes,
+            Self::Nothing | Self::Follow | Self::Blocked { .. } => &[],
+        }
+    }
+}
+
+impl Plan {
+    /// Nothing to do, nothing blocked and nothing unseen.
+    pub fn is_empty(&self) -> bool {
+        self.unseen.is_empty() && self.stacks.iter().all(|stack| stack.action == Action::Nothing)
+    }
+
+    /// Changes that lose data or a place in the network and that nobody allowed, by tenant.
+    pub fn refused<'p>(&'p self, allowed: &[String]) -> Vec<(&'p str, &'p ResourceChange)> {
+        let stacks = self.stacks.iter();
+        let changes =
+            stacks.flat_map(|stack| stack.action.changes().iter().map(|change| (stack.tenant.as_str(), change)));
+        changes.filter(|(_, c)| change::endangers_state(c) && !allowed.contains(&c.logical_id)).collect()
+    }
+
+    /// Stacks on which nothing can be done now.
+    pub fn blocked(&self) -> impl Iterator<Item = &StackPlan> {
+        self.stacks.iter().filter(|stack| matches!(stack.action, Action::Blocked { .. }))
+    }
+}

@@ -1,0 +1,278 @@
+//! Makes a plan: looks at every stack, and asks CloudFormation for a change set where something may differ.
+//!
+//! A stack whose digest, release and tags are as they should be costs no call of its own. What an account does not
+//! show becomes part of the plan ([`Unseen`]), not the end of it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+
+use super::desired::hash;
+use super::plan::{Action, Ground, Plan, StackPlan, Unseen};
+use super::{Desired, State, change};
+use crate::cloud::cloudformation::{self, ChangeSet, ChangeSetKind, ChangeSetRequest, Stack, TemplateSource};
+use crate::cloud::{Access, CallError, Cloud, Place, Session, s3};
+
+/// Why no change set could be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    #[error("stack `{stack}` cannot be planned")]
+    Call {
+        stack: String,
+        #[source]
+        source: CallError,
+    },
+    #[error("change set for stack `{stack}` failed: {reason}")]
+    ChangeSet { stack: String, reason: String },
+    #[error("change set for stack `{stack}` was not ready in {seconds} s")]
+    Late { stack: String, seconds: u64 },
+    #[error(
+        "the template of stack `{stack}` has {bytes} bytes and there is no artifacts bucket: run `tenantry bootstrap`"
+    )]
+    TooLarge { stack: String, bytes: usize },
+    #[error("the template of stack `{stack}` cannot be read")]
+    Template {
+        stack: String,
+        #[source]
+        source: serde_json::Error,
+    },
+}
+
+/// How often to look, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct Pace {
+    pub poll: Duration,
+    pub deadline: Duration,
+}
+
+/// The plan without looking at AWS: everything as new.
+pub fn offline(release: &str, desired: &[Desired]) -> Result<Plan, PrepareError> {
+    let stacks = desired.iter().map(|desired| {
+        let changes = all_new(desired)?;
+        Ok(planned(
+            desired,
+            Ground::default(),
+            Action::Apply { change_set: None, makes: ChangeSetKind::Create, changes },
+        ))
+    });
+    Ok(assemble(release, desired, true, stacks.collect::<Result<_, _>>()?, Vec::new()))
+}
+
+/// The plan from what is there; at most `concurrency` stacks are looked at at once.
+pub async fn plan(cloud: &Cloud, release: &str, desired: &[Desired], pace: Pace, concurrency: usize) -> Plan {
+    let mut places: BTreeMap<&Place, (&Access, Vec<&Desired>)> = BTreeMap::new();
+    for desired in desired {
+        places.entry(&desired.place).or_insert_with(|| (&desired.access, Vec::new())).1.push(desired);
+    }
+    let looks = places.into_iter().map(|(place, (access, desired))| async move {
+        let seen = async {
+            let session = cloud.session(place, access).await?;
+            let live = cloudformation::stacks(&session).await?;
+            Ok::<_, CallError>((session, live))
+        };
+        match seen.await {
+            Err(error) => desired.into_iter().map(|desired| Err(unseen(desired, &error))).collect(),
+            Ok((session, live)) => {
+                let plans = desired.into_iter().map(|desired| {
+                    let (session, live) = (&session, live.get(&desired.stack));
+                    async move { one(session, desired, live, pace).await.map_err(|error| unseen(desired, &error)) }
+                });
+                stream::iter(plans).buffer_unordered(concurrency.max(1)).collect::<Vec<_>>().await
+            }
+        }
+    });
+    let results: Vec<Vec<_>> = stream::iter(looks).buffer_unordered(concurrency.max(1)).collect().await;
+    let (mut stacks, mut unseen) = (Vec::new(), Vec::new());
+    for result in results.into_iter().flatten() {
+        match result {
+            Ok(stack) => stacks.push(stack),
+            Err(reason) => unseen.push(reason),
+        }
+    }
+    assemble(release, desired, false, stacks, unseen)
+}
+
+fn assemble(
+    release: &str,
+    desired: &[Desired],
+    offline: bool,
+    mut stacks: Vec<StackPlan>,
+    mut unseen: Vec<Unseen>,
+) -> Plan {
+    stacks.sort_by(|a, b| (&a.tenant, &a.place).cmp(&(&b.tenant, &b.place)));
+    unseen.sort_by(|a, b| a.tenant.cmp(&b.tenant));
+    let mut digests: Vec<&str> = desired.iter().flat_map(|d| [d.stack.as_str(), d.digest.as_str()]).collect();
+    digests.sort_unstable();
+    Plan { release: release.to_owned(), estate_digest: hash(&digests, 64), offline, stacks, unseen }
+}
+
+fn planned(desired: &Desired, ground: Ground, action: Action) -> StackPlan {
+    StackPlan {
+        tenant: desired.tenant.clone(),
+        ring: desired.ring.clone(),
+        place: desired.place.clone(),
+        stack: desired.stack.clone(),
+        digest: desired.digest.clone(),
+        ground,
+        action,
+    }
+}
+
+fn unseen(desired: &Desired, error: &dyn std::error::Error) -> Unseen {
+    let mut why = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        why = format!("{why}: {cause}");
+        source = cause.source();
+    }
+    Unseen { tenant: desired.tenant.clone(), why }
+}
+
+async fn one(
+    session: &Session,
+    desired: &Desired,
+    live: Option<&Stack>,
+    pace: Pace,
+) -> Result<StackPlan, PrepareError> {
+    let ground = Ground::of(live);
+    let status = live.map_or("", |stack| stack.status.as_str());
+    let action = match State::of(ground.status.as_deref()) {
+        State::Settled | State::RolledBack if is_as_desired(desired, &ground, live) => {
+            // A run that was killed at its very end has left the stack unprotected.
+            if live.is_some_and(|stack| stack.termination_protection) { Action::Nothing } else { Action::Follow }
+        }
+        State::Absent => change_set_action(session, desired, &ground, ChangeSetKind::Create, pace).await?,
+        State::Settled | State::RolledBack => {
+            change_set_action(session, desired, &ground, ChangeSetKind::Update, pace).await?
+        }
+        State::FailedCreation => Action::Recreate { changes: all_new(desired)? },
+        State::InProgress if started_by_us(session, desired, live).await? => Action::Follow,
+        State::InProgress => Action::Blocked {
+            why: format!("{status}: somebody else is changing the stack"),
+            remedy: "wait until it has ended, then plan again".to_owned(),
+        },
+        State::Stuck => Action::Blocked { why: status.to_owned(), remedy: State::remedy(status).to_owned() },
+    };
+    Ok(planned(desired, ground, action))
+}
+
+fn is_as_desired(desired: &Desired, ground: &Ground, live: Option<&Stack>) -> bool {
+    ground.digest.as_ref() == Some(&desired.digest)
+        && ground.release.as_ref() == Some(&desired.release)
+        && live.is_some_and(|stack| stack.tags == desired.tags)
+}
+
+fn all_new(desired: &Desired) -> Result<Vec<cloudformation::ResourceChange>, PrepareError> {
+    change::all_new(&desired.body).map_err(|source| PrepareError::Template { stack: desired.stack.clone(), source })
+}
+
+/// Whether the operation in progress is the one that this very change would start.
+async fn started_by_us(session: &Session, desired: &Desired, live: Option<&Stack>) -> Result<bool, PrepareError> {
+    let Some(stack) = live else { return Ok(false) };
+    let events = cloudformation::events_since(session, &stack.id, None).await;
+    let events = events.map_err(|source| PrepareError::Call { stack: desired.stack.clone(), source })?;
+    let newest = events.iter().rev().find(|event| event.physical_id.as_deref() == Some(stack.id.as_str()));
+    let token = newest.and_then(|event| event.token.as_deref());
+    Ok(token.is_some_and(|token| token.starts_with(&desired.change_set_prefix())))
+}
+
+async fn change_set_action(
+    session: &Session,
+    desired: &Desired,
+    ground: &Ground,
+    makes: ChangeSetKind,
+    pace: Pace,
+) -> Result<Action, PrepareError> {
+    Ok(match change_set(session, desired, ground, makes, pace).await? {
+        Some(set) => Action::Apply { change_set: Some(set.id), makes, changes: set.changes },
+        None => Action::Nothing,
+    })
+}
+
+/// The change set from `ground` to `desired`: one left by an earlier run, or a new one. Nothing if nothing would
+/// change.
+pub(super) async fn change_set(
+    session: &Session,
+    desired: &Desired,
+    ground: &Ground,
+    kind: ChangeSetKind,
+    pace: Pace,
+) -> Result<Option<ChangeSet>, PrepareError> {
+    let call = |source| PrepareError::Call { stack: desired.stack.clone(), source };
+    let name = desired.change_set_name(ground);
+    let left = cloudformation::change_set(session, &desired.stack, &name).await.map_err(call)?;
+    if let Some(left) = left {
+        if left.execution_status == "AVAILABLE" || is_pending(&left) {
+            return settle(session, desired, left, pace).await;
+        }
+        cloudformation::delete_change_set(session, &left.id).await.map_err(call)?;
+    }
+    let template = template(session, desired).await?;
+    let request = ChangeSetRequest {
+        stack: desired.stack.clone(),
+        token: name.clone(),
+        name: name.clone(),
+        kind,
+        template,
+        tags: desired.tags.clone(),
+    };
+    match cloudformation::create_change_set(session, &request).await {
+        Ok(_) => {}
+        Err(error) if cloudformation::already_exists(&error) => {}
+        Err(error) => return Err(call(error)),
+    }
+    let made = cloudformation::change_set(session, &desired.stack, &name).await.map_err(call)?;
+    let gone = || PrepareError::ChangeSet { stack: desired.stack.clone(), reason: "it is gone".to_owned() };
+    settle(session, desired, made.ok_or_else(gone)?, pace).await
+}
+
+fn is_pending(set: &ChangeSet) -> bool {
+    matches!(set.status.as_str(), "CREATE_PENDING" | "CREATE_IN_PROGRESS")
+}
+
+/// Waits until a change set is computed.
+async fn settle(
+    session: &Session,
+    desired: &Desired,
+    mut set: ChangeSet,
+    pace: Pace,
+) -> Result<Option<ChangeSet>, PrepareError> {
+    let stack = || desired.stack.clone();
+    let call = |source| PrepareError::Call { stack: stack(), source };
+    let deadline = tokio::time::Instant::now() + pace.deadline;
+    while is_pending(&set) {
+        if tokio::time::Instant::now() >= deadline {
+            return Err(PrepareError::Late { stack: stack(), seconds: pace.deadline.as_secs() });
+        }
+        tokio::time::sleep(pace.poll).await;
+        let next = cloudformation::change_set(session, &desired.stack, &set.id).await.map_err(call)?;
+        set = next.ok_or_else(|| PrepareError::ChangeSet { stack: stack(), reason: "it is gone".to_owned() })?;
+    }
+    if set.status == "CREATE_COMPLETE" {
+        return Ok(Some(set));
+    }
+    cloudformation::delete_change_set(session, &set.id).await.map_err(call)?;
+    if cloudformation::no_changes(&set) {
+        return Ok(None);
+    }
+    let reason = set.reason.unwrap_or_else(|| set.status.clone());
+    Err(PrepareError::ChangeSet { stack: stack(), reason })
+}
+
+/// The template in the request where it fits, else in the artifacts bucket.
+async fn template(session: &Session, desired: &Desired) -> Result<TemplateSource, PrepareError> {
+    let bytes = desired.body.len();
+    if bytes <= cloudformation::MOST_INLINE_BYTES {
+        return Ok(TemplateSource::Inline(desired.body.clone()));
+    }
+    let Some(bucket) = &desired.artifacts else {
+        return Err(PrepareError::TooLarge { stack: desired.stack.clone(), bytes });
+    };
+    let key = desired.template_key();
+    match s3::put_if_absent(session, bucket, &key, s3::Content::Text(&desired.body)).await {
+        Ok(_) => Ok(TemplateSource::Url(s3::template_url(session, bucket, &key))),
+        Err(error) if s3::is_absent(&error) => Err(PrepareError::TooLarge { stack: desired.stack.clone(), bytes }),
+        Err(source) => Err(PrepareError::Call { stack: desired.stack.clone(), source }),
+    }
+}

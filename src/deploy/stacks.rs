@@ -1,0 +1,85 @@
+//! From rendered templates to what their stacks should be.
+
+use std::path::Path;
+
+use super::{Desired, Upload, UploadContent};
+use crate::cloud::{Access, Place};
+use crate::estate::ids::AccountId;
+use crate::estate::spec::Fleet;
+use crate::estate::{Estate, Tenant};
+use crate::finding::Finding;
+use crate::render::{Artifact, Context, Functions, Renderer, Template, names};
+
+/// The name that the control plane has among tenants; no tenant can bear it.
+pub const CONTROL_PLANE: &str = "(control plane)";
+
+/// A tenant's stack; the functions' zips lie in `zips` as `<sha256>.zip`.
+pub fn tenant(
+    estate: &Estate,
+    tenant: &Tenant,
+    template: &Template,
+    functions: &Functions,
+    zips: &Path,
+    release: &str,
+) -> Desired {
+    let (organisation, spec) = (&estate.fleet.organisation, &tenant.spec);
+    let zip = |artifact: &Artifact| Upload {
+        key: artifact.key(),
+        content: UploadContent::File(zips.join(format!("{}.zip", artifact.sha256))),
+    };
+    let bundle = Upload { key: tenant.client_ca.key(), content: UploadContent::Text(tenant.client_ca.pem.clone()) };
+    Desired {
+        tenant: tenant.name.to_string(),
+        ring: Some(spec.ring.to_string()),
+        place: Place { account: spec.account.clone(), region: spec.region.clone() },
+        access: access(&estate.fleet, &spec.account),
+        stack: names::stack(organisation, tenant.name.as_str()),
+        body: template.body(),
+        digest: template.digest.clone(),
+        release: release.to_owned(),
+        tags: Desired::identity(organisation, tenant.name.as_str()),
+        artifacts: Some(names::artifacts_bucket(organisation, &spec.account, &spec.region)),
+        uploads: vec![bundle, zip(&functions.splitter), zip(&functions.ingest)],
+    }
+}
+
+/// The control plane's stacks, one for each account and region of the fleet. The central one, on which the others
+/// stand, comes first and must be applied before them.
+pub fn control_planes(renderer: &Renderer, fleet: &Fleet, release: &str) -> Result<Vec<Desired>, Vec<Finding>> {
+    let mut stacks = Vec::new();
+    for account in fleet.accounts.keys() {
+        for region in fleet.regions.keys() {
+            let template = renderer.render(&Context::control_plane(fleet, account, region, release))?;
+            stacks.push(Desired {
+                tenant: CONTROL_PLANE.to_owned(),
+                ring: None,
+                place: Place { account: account.clone(), region: region.clone() },
+                // The role that tenants are deployed with is made here, so it cannot be assumed yet.
+                access: Access::default(),
+                stack: names::control_plane_stack(&fleet.organisation),
+                body: template.body(),
+                digest: template.digest.clone(),
+                release: release.to_owned(),
+                tags: Desired::identity(&fleet.organisation, "control-plane"),
+                artifacts: None,
+                uploads: Vec::new(),
+            });
+        }
+    }
+    let central = &fleet.control_plane;
+    stacks.sort_by_key(|stack| {
+        let place = &stack.place;
+        let home = place.account == central.account;
+        (!(home && place.region == central.region), !home, place.clone())
+    });
+    Ok(stacks)
+}
+
+/// How an account of the fleet is entered.
+pub fn access(fleet: &Fleet, account: &AccountId) -> Access {
+    let own = fleet.accounts.get(account);
+    Access {
+        role: own.and_then(|account| account.role.clone()),
+        external_id: own.and_then(|account| account.external_id.clone()),
+    }
+}

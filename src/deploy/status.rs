@@ -1,0 +1,88 @@
+//! The fleet at a glance: each tenant's stack beside what git says.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{Desired, Ground, State};
+use crate::cloud::{CallError, Cloud, Place, cloudformation};
+
+/// One tenant's line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    pub tenant: String,
+    pub ring: Option<String>,
+    pub place: Place,
+    pub status: Option<String>,
+    pub release: Option<String>,
+    /// Seconds since 1970.
+    pub updated: Option<i64>,
+    pub verdict: Verdict,
+}
+
+/// The stack beside git.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Verdict {
+    InSync,
+    /// Settled, with another digest or release.
+    Differs,
+    Missing,
+    InProgress,
+    /// The last operation failed, or a person is needed.
+    Failed,
+    Unknown {
+        why: String,
+    },
+}
+
+/// Every tenant's line, sorted: one paginated call per account and region.
+pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
+    let mut places: BTreeMap<&Place, Vec<&Desired>> = BTreeMap::new();
+    for desired in desired {
+        places.entry(&desired.place).or_default().push(desired);
+    }
+    let looks = places.into_iter().map(|(place, desired)| async move {
+        let seen = async {
+            let access = desired.first().map(|desired| desired.access.clone()).unwrap_or_default();
+            let session = cloud.session(place, &access).await?;
+            cloudformation::stacks(&session).await
+        };
+        let seen: Result<_, CallError> = seen.await;
+        desired
+            .into_iter()
+            .map(|desired| match &seen {
+                Ok(live) => line(desired, &Ground::of(live.get(&desired.stack))),
+                Err(error) => with(desired, &Ground::default(), Verdict::Unknown { why: error.to_string() }),
+            })
+            .collect::<Vec<_>>()
+    });
+    let mut lines = futures::future::join_all(looks).await.concat();
+    lines.sort_by(|a, b| (&a.tenant, &a.place).cmp(&(&b.tenant, &b.place)));
+    lines
+}
+
+fn line(desired: &Desired, ground: &Ground) -> Line {
+    let same = ground.digest.as_ref() == Some(&desired.digest) && ground.release.as_ref() == Some(&desired.release);
+    let verdict = match State::of(ground.status.as_deref()) {
+        State::Absent => Verdict::Missing,
+        State::InProgress => Verdict::InProgress,
+        State::FailedCreation | State::Stuck => Verdict::Failed,
+        State::Settled | State::RolledBack if same => Verdict::InSync,
+        State::RolledBack => Verdict::Failed,
+        State::Settled => Verdict::Differs,
+    };
+    with(desired, ground, verdict)
+}
+
+fn with(desired: &Desired, ground: &Ground, verdict: Verdict) -> Line {
+    Line {
+        tenant: desired.tenant.clone(),
+        ring: desired.ring.clone(),
+        place: desired.place.clone(),
+        status: ground.status.clone(),
+        release: ground.release.clone(),
+        updated: ground.updated,
+        verdict,
+    }
+}

@@ -1,0 +1,285 @@
+//! What happens to stacks, step by step.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tenantry::cloud::cloudformation::ChangeSetKind;
+use tenantry::cloud::{Access, Cloud, Place};
+use tenantry::deploy::apply::{Options, Outcomes, Refused, apply};
+use tenantry::deploy::destroy::{Gone, destroy, look};
+use tenantry::deploy::events::{Event, Outcome};
+use tenantry::deploy::prepare::{Pace, plan};
+use tenantry::deploy::stacks::control_planes;
+use tenantry::deploy::status::{Verdict, status};
+use tenantry::deploy::{Action, Desired, Plan};
+use tenantry::estate::spec::Fleet;
+use tenantry::finding::Source;
+use tenantry::render::{Renderer, TemplateSet};
+
+const PACE: Pace = Pace { poll: Duration::from_millis(50), deadline: Duration::from_secs(60) };
+
+fn options(allow: &[&str]) -> Options {
+    let allow_replace = allow.iter().map(|id| (*id).to_owned()).collect();
+    Options { concurrency: 4, max_failures: 10, pace: PACE, allow_replace }
+}
+
+/// A small stack with a bucket, a queue and the release record.
+fn desired(tenant: &str, bucket: &str, digest: &str, release: &str) -> Desired {
+    let record = json!({ "Type": "AWS::SSM::Parameter", "Properties": {
+        "Name": format!("/org/{tenant}/release"), "Type": "String", "Value": format!("{release} {digest}"),
+    } });
+    with_resources(
+        tenant,
+        digest,
+        release,
+        json!({
+            "LandingBucket": { "Type": "AWS::S3::Bucket", "Properties": { "BucketName": bucket } },
+            "Topic": { "Type": "AWS::SNS::Topic", "Properties": { "TopicName": format!("org-{tenant}") } },
+            "ReleaseRecord": record,
+        }),
+    )
+}
+
+fn with_resources(tenant: &str, digest: &str, release: &str, resources: Value) -> Desired {
+    let body = json!({
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Resources": resources,
+        "Outputs": { "TenantryRelease": { "Value": release }, "TenantryDigest": { "Value": digest } },
+    });
+    Desired {
+        tenant: tenant.to_owned(),
+        ring: None,
+        place: Place { account: "123456789012".parse().unwrap(), region: "eu-west-1".parse().unwrap() },
+        access: Access::default(),
+        stack: format!("org-{tenant}"),
+        body: body.to_string(),
+        digest: digest.to_owned(),
+        release: release.to_owned(),
+        tags: Desired::identity("org", tenant),
+        artifacts: None,
+        uploads: Vec::new(),
+    }
+}
+
+async fn planned(cloud: &Cloud, desired: &[Desired]) -> Plan {
+    let plan = plan(cloud, &desired[0].release, desired, PACE, 4).await;
+    // What is saved is what is executed.
+    serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap()
+}
+
+async fn applied(cloud: &Cloud, plan: &Plan, desired: &[Desired], allow: &[&str]) -> Result<Outcomes, Refused> {
+    let events: Mutex<Vec<Event>> = Mutex::default();
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    apply(cloud, plan, desired, &options(allow), stopped, &|event| events.lock().unwrap().push(event)).await
+}
+
+fn all_done(outcomes: &Outcomes, count: usize) {
+    assert_eq!(outcomes.len(), count);
+    assert!(outcomes.values().all(|outcome| *outcome == Outcome::Done), "{outcomes:#?}");
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn deploy_then_nothing() {
+    let cloud = Cloud::configure().await;
+    let fleet: Vec<Desired> =
+        ["acme", "bolt", "cube"].map(|name| desired(name, &format!("org-{name}-landing"), "d1", "v1")).into();
+    assert!(status(&cloud, &fleet).await.iter().all(|line| line.verdict == Verdict::Missing));
+    let first = planned(&cloud, &fleet).await;
+    assert_eq!(first.unseen, []);
+    for stack in &first.stacks {
+        let Action::Apply { makes: ChangeSetKind::Create, changes, .. } = &stack.action else { panic!("{stack:#?}") };
+        assert_eq!(changes.len(), 3);
+    }
+    assert_eq!(planned(&cloud, &fleet).await, first, "the change sets of the first plan are found again");
+    all_done(&applied(&cloud, &first, &fleet, &[]).await.unwrap(), 3);
+    assert!(planned(&cloud, &fleet).await.is_empty());
+    assert!(status(&cloud, &fleet).await.iter().all(|line| line.verdict == Verdict::InSync));
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn release_only() {
+    let cloud = Cloud::configure().await;
+    let before = [desired("acme", "org-acme-landing", "d1", "v1")];
+    all_done(&applied(&cloud, &planned(&cloud, &before).await, &before, &[]).await.unwrap(), 1);
+    let after = [desired("acme", "org-acme-landing", "d1", "v2")];
+    assert_eq!(status(&cloud, &after).await[0].verdict, Verdict::Differs);
+    let plan = planned(&cloud, &after).await;
+    let changes = plan.stacks[0].action.changes();
+    assert_eq!(changes.len(), 1, "{changes:#?}");
+    assert_eq!((changes[0].logical_id.as_str(), changes[0].action.as_str()), ("ReleaseRecord", "Modify"));
+    all_done(&applied(&cloud, &plan, &after, &[]).await.unwrap(), 1);
+    assert!(planned(&cloud, &after).await.is_empty());
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn state_is_kept() {
+    let cloud = Cloud::configure().await;
+    let before = [desired("acme", "org-acme-landing", "d1", "v1")];
+    all_done(&applied(&cloud, &planned(&cloud, &before).await, &before, &[]).await.unwrap(), 1);
+    let after = [desired("acme", "org-acme-other", "d2", "v1")];
+    let plan = planned(&cloud, &after).await;
+    let refused = applied(&cloud, &plan, &after, &[]).await.unwrap_err();
+    assert!(matches!(&refused, Refused::State(named) if named == &["`LandingBucket` of `acme`"]), "{refused}");
+    all_done(&applied(&cloud, &plan, &after, &["LandingBucket"]).await.unwrap(), 1);
+    assert!(planned(&cloud, &after).await.is_empty());
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn failure_and_recovery() {
+    let cloud = Cloud::configure().await;
+    let first = [desired("acme", "org-taken", "d1", "v1")];
+    all_done(&applied(&cloud, &planned(&cloud, &first).await, &first, &[]).await.unwrap(), 1);
+    let second = [desired("bolt", "org-taken", "d1", "v1")];
+    let outcomes = applied(&cloud, &planned(&cloud, &second).await, &second, &[]).await.unwrap();
+    let Some(Outcome::Failed { status, resource, remedy, .. }) = outcomes.values().next() else {
+        panic!("{outcomes:#?}")
+    };
+    assert_eq!((status.as_str(), resource.as_deref()), ("ROLLBACK_COMPLETE", Some("LandingBucket")));
+    assert!(remedy.is_some(), "{outcomes:#?}");
+    let corrected = [desired("bolt", "org-free", "d1", "v1")];
+    let plan = planned(&cloud, &corrected).await;
+    assert!(matches!(plan.stacks[0].action, Action::Recreate { .. }));
+    all_done(&applied(&cloud, &plan, &corrected, &[]).await.unwrap(), 1);
+    assert!(planned(&cloud, &corrected).await.is_empty());
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn stale() {
+    let cloud = Cloud::configure().await;
+    let old = [desired("acme", "org-acme-landing", "d1", "v1")];
+    let plan = planned(&cloud, &old).await;
+    let newer = [desired("acme", "org-acme-landing", "d2", "v1")];
+    assert!(matches!(applied(&cloud, &plan, &newer, &[]).await, Err(Refused::Stale(_))));
+    all_done(&applied(&cloud, &plan, &old, &[]).await.unwrap(), 1);
+    let again = applied(&cloud, &plan, &old, &[]).await.unwrap();
+    assert!(again.values().all(|outcome| matches!(outcome, Outcome::Stale { .. })), "{again:#?}");
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn unseen() {
+    let cloud = Cloud::configure().await;
+    let mut elsewhere = desired("acme", "org-acme-landing", "d1", "v1");
+    elsewhere.place.account = "999900001111".parse().unwrap();
+    let fleet = [elsewhere, desired("bolt", "org-bolt-landing", "d1", "v1")];
+    let plan = planned(&cloud, &fleet).await;
+    assert_eq!((plan.unseen.len(), plan.stacks.len()), (1, 1));
+    assert!(plan.unseen[0].why.contains("123456789012"), "{:?}", plan.unseen);
+    let lines = status(&cloud, &fleet).await;
+    assert!(matches!(lines[0].verdict, Verdict::Unknown { .. }));
+}
+
+/// Starts a plan and drops the run at its first event, as a kill does.
+async fn killed_after_start(cloud: &Cloud, plan: &Plan, desired: &[Desired]) {
+    let (started, begun) = tokio::sync::watch::channel(false);
+    let (_stop, stopped) = tokio::sync::watch::channel(false);
+    let (options, mut begun) = (options(&[]), begun);
+    let notice = |_| started.send(true).expect("the run is watched");
+    tokio::select! {
+        outcomes = apply(cloud, plan, desired, &options, stopped, &notice) => panic!("it ended: {outcomes:?}"),
+        seen = begun.wait_for(|begun| *begun) => drop(seen.unwrap()),
+    }
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn killed() {
+    let cloud = Cloud::configure().await;
+    let fleet = [desired("acme", "org-acme-landing", "d1", "v1")];
+    killed_after_start(&cloud, &planned(&cloud, &fleet).await, &fleet).await;
+    let next = planned(&cloud, &fleet).await;
+    assert_eq!(next.stacks[0].action, Action::Follow, "{next:#?}");
+    all_done(&applied(&cloud, &next, &fleet, &[]).await.unwrap(), 1);
+    assert!(planned(&cloud, &fleet).await.is_empty());
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn somebody_else() {
+    let cloud = Cloud::configure().await;
+    let theirs = [desired("acme", "org-acme-landing", "d1", "v1")];
+    killed_after_start(&cloud, &planned(&cloud, &theirs).await, &theirs).await;
+    let ours = [desired("acme", "org-acme-landing", "d2", "v2")];
+    let plan = planned(&cloud, &ours).await;
+    assert!(matches!(plan.stacks[0].action, Action::Blocked { .. }), "{plan:#?}");
+    assert!(!plan.is_empty());
+    assert!(applied(&cloud, &plan, &ours, &[]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn destroy_retains() {
+    let cloud = Cloud::configure().await;
+    let fleet = [with_resources(
+        "acme",
+        "d1",
+        "v1",
+        json!({
+            "LandingBucket": {
+                "Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": { "BucketName": "org-kept" },
+            },
+            "Topic": { "Type": "AWS::SNS::Topic", "Properties": { "TopicName": "org-acme" } },
+        }),
+    )];
+    all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
+    let session = cloud.session(&fleet[0].place, &fleet[0].access).await.unwrap();
+    let farewell = look(&session, "org-acme").await.unwrap().unwrap();
+    assert_eq!((farewell.retained.len(), farewell.deleted), (1, 1));
+    assert_eq!(farewell.retained[0].physical_id.as_deref(), Some("org-kept"));
+    assert_eq!(destroy(&session, &farewell, PACE).await.unwrap(), Gone::Deleted);
+    assert_eq!(look(&session, "org-acme").await.unwrap(), None);
+    assert_eq!(status(&cloud, &fleet).await[0].verdict, Verdict::Missing);
+    // The bucket is still there, so the same stack cannot be made again: the failure says why.
+    let outcomes = applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap();
+    assert!(matches!(outcomes.values().next(), Some(Outcome::Failed { remedy: Some(_), .. })), "{outcomes:#?}");
+}
+
+fn renderer() -> Renderer {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let mut sources = Vec::new();
+    for folder in ["", "tenant", "control-plane"] {
+        for entry in std::fs::read_dir(root.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|extension| extension == "tera") {
+                let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+                sources.push(Arc::new(Source { path: name.into(), text: std::fs::read_to_string(&path).unwrap() }));
+            }
+        }
+    }
+    Renderer::new(TemplateSet::parse(sources).unwrap())
+}
+
+#[tokio::test]
+#[ignore = "a scenario: run by a test that starts an endpoint"]
+async fn control_planes_planned() {
+    let cloud = Cloud::configure().await;
+    let fleet: Fleet = serde_json::from_value(json!({
+        "apiVersion": "tenantry/v1",
+        "organisation": "metanet",
+        "control_plane": { "account": "123456789012", "region": "eu-west-1" },
+        "accounts": { "123456789012": {
+            "name": "one", "role": "metanet-deploy", "external_id": "metanet",
+            "dns": { "zone": "tenants.example.com", "hosted_zone_id": "Z111111111111" },
+        } },
+        "regions": {
+            "eu-central-1": { "s3_prefix_list": "pl-6ea54007", "zones": ["euc1-az1", "euc1-az2"] },
+            "eu-west-1": { "s3_prefix_list": "pl-6da54004", "zones": ["euw1-az1", "euw1-az2"] },
+        },
+        "pools": [], "rings": [],
+    }))
+    .unwrap();
+    let stacks = control_planes(&renderer(), &fleet, "v1").unwrap();
+    assert_eq!(stacks[0].place.region.as_str(), "eu-west-1", "the central one comes first");
+    let plan = planned(&cloud, &stacks).await;
+    assert_eq!((plan.stacks.len(), plan.unseen.as_slice()), (2, [].as_slice()));
+    for stack in &plan.stacks {
+        let changes = stack.action.changes();
+        assert!(changes.iter().any(|change| change.resource_type == "AWS::S3::Bucket"), "{stack:#?}");
+    }
+}
