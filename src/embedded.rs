@@ -13,6 +13,11 @@ use crate::render::Functions;
 pub static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 /// The rules, flags, quotas and prices that it came with.
 pub static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies");
+/// JSON Schemas of the estate's files.
+pub static SCHEMAS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/schemas");
+const FLEET: &str = include_str!("../tenants/fleet.yaml");
+const TENANT: &str = include_str!("../tenants/acme.yaml");
+const CA: &[u8] = include_bytes!("../tenants/certs/acme.pem");
 const FUNCTIONS: &str = include_str!("../pipeline/functions.lock.json");
 
 /// Text files of a folder of the estate, else of the binary, in the order of their paths.
@@ -80,4 +85,16 @@ fn collect_embedded(dir: &Dir<'_>, below: &Path, ending: &str, found: &mut Vec<A
         }
     }
     dir.dirs().for_each(|inner| collect_embedded(inner, below, ending, found));
+}
+
+/// The files of a new estate beside its templates, policies and schemas: the sample fleet with one tenant.
+pub fn sample_estate() -> Vec<(PathBuf, Vec<u8>)> {
+    let file = |path: &str, bytes: &[u8]| (PathBuf::from(path), bytes.to_vec());
+    vec![
+        file("tenants/fleet.yaml", FLEET.as_bytes()),
+        file("tenants/acme.yaml", TENANT.as_bytes()),
+        file("tenants/certs/acme.pem", CA),
+        file("pipeline/functions.lock.json", FUNCTIONS.as_bytes()),
+        file(".gitignore", b"plan.json\n"),
+    ]
 }

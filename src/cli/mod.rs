@@ -1,10 +1,25 @@
 //! The command line: one file per subcommand, each of which parses its arguments, calls the stages, prints and gives
 //! an exit code. Nothing outside this folder, `report` and `main.rs` writes to the terminal.
 
+mod bootstrap;
+mod completions;
+mod deploy;
+mod destroy;
 mod exit;
+mod explain;
 mod failure;
+mod init;
+mod new;
+mod opened;
 mod output;
+mod pace;
+mod plan;
+mod render;
+mod run;
+mod schema;
 mod selection;
+mod status;
+mod validate;
 
 use std::path::PathBuf;
 
@@ -38,11 +53,43 @@ pub struct Global {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Init(init::Args),
+    New(new::Args),
+    Validate(validate::Args),
+    Explain(explain::Args),
+    Render(render::Args),
+    Bootstrap(bootstrap::Args),
+    Plan(plan::Args),
+    Deploy(deploy::Args),
+    Status(status::Args),
+    Destroy(destroy::Args),
+    Schema(schema::Args),
+    Completions(completions::Args),
+}
 
 impl Cli {
     /// Runs the chosen command.
     pub fn run(self) -> Result<Exit, Failure> {
-        match self.command {}
+        let global = &self.global;
+        match &self.command {
+            Command::Init(args) => init::run(args, global),
+            Command::New(args) => new::run(args, global),
+            Command::Validate(args) => validate::run(args, global),
+            Command::Explain(args) => explain::run(args, global),
+            Command::Render(args) => render::run(args, global),
+            Command::Bootstrap(args) => bootstrap::run(args, global),
+            Command::Plan(args) => plan::run(args, global),
+            Command::Deploy(args) => deploy::run(args, global),
+            Command::Status(args) => status::run(args, global),
+            Command::Destroy(args) => destroy::run(args, global),
+            Command::Schema(args) => schema::run(args, global),
+            Command::Completions(args) => completions::run(args, global),
+        }
     }
+}
+
+/// Runs what talks to AWS to its end.
+fn wait<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work))
 }

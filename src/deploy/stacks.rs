@@ -1,10 +1,11 @@
 //! From rendered templates to what their stacks should be.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Desired, Upload, UploadContent};
 use crate::cloud::{Access, Place};
-use crate::estate::ids::AccountId;
+use crate::estate::ids::{AccountId, Region};
 use crate::estate::spec::Fleet;
 use crate::estate::{Estate, Tenant};
 use crate::finding::Finding;
@@ -43,13 +44,20 @@ pub fn tenant(
     }
 }
 
-/// The control plane's stacks, one for each account and region of the fleet. The central one, on which the others
-/// stand, comes first and must be applied before them.
-pub fn control_planes(renderer: &Renderer, fleet: &Fleet, release: &str) -> Result<Vec<Desired>, Vec<Finding>> {
+/// The control plane's stacks, one for each account and region of the fleet. Those of the central account, on which the
+/// others stand, come first and must be applied before them; `sinks` are the ARNs of their observability sinks by
+/// region, as far as they are known.
+pub fn control_planes(
+    renderer: &Renderer,
+    fleet: &Fleet,
+    sinks: &BTreeMap<Region, String>,
+    release: &str,
+) -> Result<Vec<Desired>, Vec<Finding>> {
     let mut stacks = Vec::new();
     for account in fleet.accounts.keys() {
         for region in fleet.regions.keys() {
-            let template = renderer.render(&Context::control_plane(fleet, account, region, release))?;
+            let sink = sinks.get(region).map(String::as_str);
+            let template = renderer.render(&Context::control_plane(fleet, account, region, sink, release))?;
             stacks.push(Desired {
                 tenant: CONTROL_PLANE.to_owned(),
                 ring: None,

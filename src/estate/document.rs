@@ -146,8 +146,9 @@ fn encoding_finding(shown: &Path, bytes: Vec<u8>, what: &str) -> Finding {
 
 fn syntax_finding(error: &serde_saphyr::Error, source: &Arc<Source>) -> Finding {
     let plain = error.without_snippet();
-    let code = if matches!(plain, serde_saphyr::Error::Budget { .. }) { "TN1003" } else { "TN1002" };
     let text = plain.to_string();
+    // Inside an alias the breach is wrapped, so its kind shows in the text alone.
+    let code = if text.starts_with("budget breached") { "TN1003" } else { "TN1002" };
     let message = text.split(" at line ").next().unwrap_or(&text).trim().trim_end_matches('.').to_owned();
     let span = error.location().map_or(0..0, |location| span_of(&location, &source.text));
     Finding::new(Code(code), message).at(Location::new(Arc::clone(source), span))

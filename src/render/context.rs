@@ -154,7 +154,14 @@ impl Context {
 
     /// The context of the control plane's stack in one account and region. Those of the central
     /// account hold what every tenant of their region shares.
-    pub fn control_plane(fleet: &Fleet, account: &AccountId, region: &Region, release: &str) -> Self {
+    /// `sink` is the ARN of the central account's observability sink in this region, once it is known.
+    pub fn control_plane(
+        fleet: &Fleet,
+        account: &AccountId,
+        region: &Region,
+        sink: Option<&str>,
+        release: &str,
+    ) -> Self {
         let accounts: Vec<&AccountId> = fleet.accounts.keys().collect();
         let central = *account == fleet.control_plane.account;
         let own = fleet.accounts.get(account);
@@ -165,6 +172,7 @@ impl Context {
             template: "control-plane.yaml.tera",
             shape: json!({
                 "central": central,
+                "linked": !central && sink.is_some(),
                 "deploy_role": home && role.is_some(),
                 "external_id": external_id.is_some(),
             }),
@@ -173,6 +181,7 @@ impl Context {
                 "here": { "account": account, "region": region },
                 "control": control(fleet, account, region),
                 "accounts": accounts,
+                "sink": sink.unwrap_or(""),
                 "deploy_role": { "name": role.unwrap_or(""), "external_id": external_id.unwrap_or("") },
                 "logs": { "retention_days": LOG_RETENTION_DAYS },
                 "release": { "name": release, "digest": "" },

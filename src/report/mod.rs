@@ -1,3 +1,4 @@
-//! What people and programs read: text of plans and events.
+//! What people read: text of findings, plans and events.
 
+pub mod findings;
 pub mod plan;

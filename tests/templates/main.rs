@@ -11,6 +11,8 @@ use rayon::prelude::*;
 use tenantry::finding::{Finding, Source};
 use tenantry::render::{Context, Renderer, Template, TemplateSet};
 
+const SINK: &str = "arn:aws:oam:eu-west-1:111122223333:sink/0a1b2c3d-0a1b-0a1b-0a1b-0a1b2c3d4e5f";
+
 fn renderer() -> Renderer {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("templates");
     let mut sources = Vec::new();
@@ -54,8 +56,13 @@ fn all(renderer: &Renderer, release: &str) -> Vec<(String, String, Template, Con
     for (account, region) in
         [("111122223333", "eu-west-1"), ("111122223333", "us-east-1"), ("444455556666", "eu-west-1")]
     {
-        let context =
-            Context::control_plane(&estate.fleet, &account.parse().unwrap(), &region.parse().unwrap(), release);
+        let context = Context::control_plane(
+            &estate.fleet,
+            &account.parse().unwrap(),
+            &region.parse().unwrap(),
+            Some(SINK),
+            release,
+        );
         all.push((format!("control-{account}"), region.to_owned(), render(renderer, &context), context));
     }
     all

@@ -1,0 +1,84 @@
+//! `tenantry bootstrap`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Args as ClapArgs;
+
+use super::opened::{self, Opened};
+use super::pace::Pace;
+use super::run::{self, Execution};
+use super::{Exit, Failure, Global, Output};
+use crate::cloud::{CallError, Cloud, cloudformation, iam};
+use crate::deploy::{Desired, Plan, prepare, stacks};
+use crate::estate::ids::Region;
+use crate::report;
+
+/// Make the control plane in every account and region of the fleet.
+///
+/// Artifacts bucket, key, central logs and observability, the deploy role, and the service-linked role of OpenSearch.
+/// The central account's part comes first. Uses the caller's own credentials: the deploy role is made here.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Name of the release that is rendered.
+    #[arg(long, value_name = "NAME", default_value = "unreleased", env = "TENANTRY_RELEASE")]
+    release: String,
+    #[command(flatten)]
+    execution: Execution,
+    #[command(flatten)]
+    pace: Pace,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let opened = Opened::open(global)?;
+    let output = Output::new(global.output);
+    super::wait(async {
+        let cloud = Cloud::configure().await;
+        let central = opened.estate.fleet.control_plane.account.clone();
+        let own = |stack: &Desired| stack.place.account == central;
+        let (first, _): (Vec<Desired>, Vec<Desired>) =
+            desired(&opened, &BTreeMap::new(), args)?.into_iter().partition(own);
+        let exit = step(&cloud, args, &first, output).await?;
+        if exit >= Exit::Incomplete {
+            return Ok(exit);
+        }
+        let sinks = sinks(&cloud, &first).await?;
+        let (_, rest): (Vec<Desired>, Vec<Desired>) = desired(&opened, &sinks, args)?.into_iter().partition(own);
+        Ok(exit.max(step(&cloud, args, &rest, output).await?))
+    })?
+}
+
+fn desired(opened: &Opened, sinks: &BTreeMap<Region, String>, args: &Args) -> Result<Vec<Desired>, Failure> {
+    stacks::control_planes(&opened.renderer, &opened.estate.fleet, sinks, &args.release)
+        .map_err(|found| opened::refused(&found, "the control plane's template"))
+}
+
+async fn step(cloud: &Cloud, args: &Args, desired: &[Desired], output: Output) -> Result<Exit, Failure> {
+    if desired.is_empty() {
+        return Ok(Exit::Clean);
+    }
+    let plan: Plan = prepare::plan(cloud, &args.release, desired, args.pace.wait(), args.pace.concurrency()).await;
+    if !output.is_json() {
+        output.text(&report::plan::text(&plan))?;
+    }
+    let exit = run::execute(cloud, &plan, desired, &args.execution, &args.pace, output).await?;
+    let mut accounts = BTreeSet::new();
+    for stack in desired.iter().filter(|stack| accounts.insert(&stack.place.account)) {
+        let session = cloud.session(&stack.place, &stack.access).await?;
+        iam::ensure_service_linked_role(&session, iam::OPENSEARCH).await?;
+    }
+    Ok(exit)
+}
+
+/// The observability sinks that the central account's stacks have made, by region.
+async fn sinks(cloud: &Cloud, central: &[Desired]) -> Result<BTreeMap<Region, String>, CallError> {
+    let mut sinks = BTreeMap::new();
+    for stack in central {
+        let session = cloud.session(&stack.place, &stack.access).await?;
+        if let Some(live) = cloudformation::stack(&session, &stack.stack).await?
+            && let Some(sink) = live.outputs.get("Sink")
+        {
+            sinks.insert(stack.place.region.clone(), sink.clone());
+        }
+    }
+    Ok(sinks)
+}

@@ -1,0 +1,117 @@
+//! `tenantry destroy`.
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::opened::Opened;
+use super::pace::Pace;
+use super::run::confirmed;
+use super::{Exit, Failure, Global, Output};
+use crate::cloud::{Cloud, Place, Session, ec2};
+use crate::deploy::destroy::{Farewell, Gone, Retained, destroy, look};
+use crate::deploy::stacks;
+use crate::estate::Tenant;
+use crate::estate::ids::TenantName;
+use crate::render::names;
+
+/// Offboard a customer: say what stays, ask for the tenant's name, delete the stack.
+///
+/// Data stays: the key, the landing bucket, the search domain, the VPC and its subnets are retained and go on costing
+/// money until somebody deletes them. The tenant's file and its address block stay too, until nothing of it is left.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    tenant: TenantName,
+    /// The tenant's name again, instead of being asked for it.
+    #[arg(long, value_name = "NAME")]
+    confirm: Option<String>,
+    /// Remove the tenant's file as well, which frees its address block; refused while its VPC exists.
+    #[arg(long)]
+    remove_spec: bool,
+    #[command(flatten)]
+    pace: Pace,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    tenant: TenantName,
+    gone: Gone,
+    retained: Vec<Retained>,
+    spec_removed: bool,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let opened = Opened::open(global)?;
+    let Some(tenant) = opened.estate.tenants.get(&args.tenant) else {
+        return Err(Failure::new(format!("there is no tenant `{}`", args.tenant)));
+    };
+    let answer = super::wait(offboard(args, &opened, tenant))??;
+    let exit = match answer.gone {
+        Gone::Deleted => Exit::Clean,
+        Gone::Failed { .. } => Exit::Error,
+        Gone::StillDeleting => Exit::Incomplete,
+    };
+    if answer.spec_removed {
+        std::fs::remove_file(global.estate.join(&tenant.source.path))?;
+    }
+    Output::new(global.output).show("tenantry/destroy/v1", &answer, text)?;
+    Ok(exit)
+}
+
+async fn offboard(args: &Args, opened: &Opened, tenant: &Tenant) -> Result<Answer, Failure> {
+    let fleet = &opened.estate.fleet;
+    let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
+    let session = Cloud::configure().await.session(&place, &stacks::access(fleet, &place.account)).await?;
+    let stack = names::stack(&fleet.organisation, tenant.name.as_str());
+    let (gone, retained) = match look(&session, &stack).await? {
+        None => (Gone::Deleted, Vec::new()),
+        Some(farewell) => {
+            confirm(args, &farewell)?;
+            (destroy(&session, &farewell, args.pace.wait()).await?, farewell.retained)
+        }
+    };
+    let spec_removed = args.remove_spec && gone == Gone::Deleted && nothing_left(&session, tenant).await?;
+    Ok(Answer { tenant: tenant.name.clone(), gone, retained, spec_removed })
+}
+
+/// Says what stays and asks for the tenant's name.
+fn confirm(args: &Args, farewell: &Farewell) -> Result<(), Failure> {
+    anstream::eprintln!("stack {}: {} resources are deleted; these stay:", farewell.stack, farewell.deleted);
+    for kept in &farewell.retained {
+        let id = kept.physical_id.as_deref().unwrap_or("-");
+        anstream::eprintln!("  {} {} {id}", kept.logical_id, kept.resource_type);
+    }
+    anstream::eprintln!("What stays goes on costing money; the search domain most of all.");
+    let name = args.tenant.as_str();
+    let confirmed = match &args.confirm {
+        Some(typed) => typed == name,
+        None => confirmed(&format!("Destroy {name}?"), name)?,
+    };
+    if confirmed { Ok(()) } else { Err(Failure::new("not confirmed, nothing was deleted").with_exit(Exit::Refused)) }
+}
+
+/// Whether no VPC has the tenant's block any more.
+async fn nothing_left(session: &Session, tenant: &Tenant) -> Result<bool, Failure> {
+    let blocks = ec2::vpc_cidrs(session).await?;
+    match blocks.iter().find(|(_, block)| *block == tenant.spec.network.cidr) {
+        Some((vpc, block)) => {
+            anstream::eprintln!("the file stays: {vpc} still has {block}");
+            Ok(false)
+        }
+        None => Ok(true),
+    }
+}
+
+fn text(answer: &Answer) -> String {
+    let what = match &answer.gone {
+        Gone::Deleted => "the stack is gone".to_owned(),
+        Gone::Failed { resource, reason } => {
+            format!("the deletion failed at {}: {reason}", resource.as_deref().unwrap_or("the stack"))
+        }
+        Gone::StillDeleting => "the stack is still being deleted: network interfaces of functions are released up to \
+                                40 minutes after them; run the same command again"
+            .to_owned(),
+    };
+    let kept = answer.retained.len();
+    let spec = if answer.spec_removed { ", its file is removed and its block is free" } else { "" };
+    format!("{}: {what}, {kept} resources stay{spec}\n", answer.tenant)
+}

@@ -1,0 +1,88 @@
+//! `tenantry explain`.
+
+use clap::Args as ClapArgs;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use super::opened::Opened;
+use super::{Exit, Failure, Global, Output};
+use crate::finding::{Explanation, codes, explain};
+use crate::network;
+use crate::sizing::Derived;
+
+/// Explain a finding's code, or every number that was derived for a tenant.
+///
+/// `tenantry explain TN1011` says why a code matters and what to do; `tenantry explain acme` shows each derived number
+/// of tenant acme with its formula, its inputs and its source; `tenantry explain network acme` only its network.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// A code, a tenant, or `sizing` or `network` and a tenant; `codes` lists every code.
+    #[arg(value_name = "WHAT", required = true, num_args = 1..=2)]
+    what: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Numbers {
+    tenant: String,
+    numbers: Vec<Derived<String>>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let output = Output::new(global.output);
+    let what: Vec<&str> = args.what.iter().map(String::as_str).collect();
+    match what[..] {
+        ["codes"] => {
+            let lines: String = codes().map(|entry| format!("{} {}\n", entry.code, entry.title)).collect();
+            output.text(&lines)?;
+        }
+        [code] if explain(code).is_some() => {
+            let entry = explain(code).ok_or_else(|| Failure::new("no such code"))?;
+            output.text(&long(entry))?;
+        }
+        [tenant] => numbers(output, global, tenant, true, true)?,
+        ["sizing", tenant] => numbers(output, global, tenant, true, false)?,
+        ["network", tenant] => numbers(output, global, tenant, false, true)?,
+        _ => {
+            let hint = "a code such as TN1011, a tenant, `sizing TENANT`, `network TENANT`, or `codes`";
+            return Err(Failure::new("nothing of that kind can be explained").with_hint(hint));
+        }
+    }
+    Ok(Exit::Clean)
+}
+
+fn long(entry: &Explanation) -> String {
+    format!("{}: {}\n\n{}\n\nWhat to do: {}\n", entry.code, entry.title, entry.why, entry.remedy)
+}
+
+fn numbers(output: Output, global: &Global, name: &str, sizing: bool, layout: bool) -> Result<(), Failure> {
+    let opened = Opened::open(global)?;
+    let Some(tenant) = opened.estate.tenants.values().find(|tenant| tenant.name.as_str() == name) else {
+        return Err(Failure::new(format!("`{name}` is neither a code nor a tenant"))
+            .with_hint("`tenantry explain codes` lists every code"));
+    };
+    let rendered = opened.render(&[tenant], "unreleased")?;
+    let Some(rendered) = rendered.first() else { return Ok(()) };
+    let mut numbers = if sizing { rendered.sizing.rows() } else { Vec::new() };
+    if layout {
+        numbers.extend(network::explain(&tenant.spec, &rendered.sizing));
+    }
+    output.show("tenantry/numbers/v1", &Numbers { tenant: name.to_owned(), numbers }, |answer| table(&answer.numbers))
+}
+
+fn table(numbers: &[Derived<String>]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_width(140).set_header(["number", "value", "formula", "inputs", "source"]);
+    for number in numbers {
+        let inputs: Vec<String> = number.inputs.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let pinned = if number.overridden { " (pinned)" } else { "" };
+        table.add_row([
+            number.name.to_owned(),
+            format!("{} {}{pinned}", number.value, number.unit),
+            number.formula.to_owned(),
+            inputs.join(", "),
+            number.source.to_owned(),
+        ]);
+    }
+    format!("{table}\n")
+}

@@ -1,0 +1,91 @@
+//! The estate with everything that renders it, opened for a command.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::{Failure, Global};
+use crate::deploy::{Desired, stacks};
+use crate::embedded;
+use crate::estate::{self, Estate, Tenant};
+use crate::finding::Finding;
+use crate::render::{Functions, RenderedTenant, Renderer, TemplateSet, render_fleet};
+use crate::report::findings;
+
+/// What a command renders, and from what.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Release")]
+pub(super) struct Release {
+    /// Name of the release that is rendered.
+    #[arg(long, value_name = "NAME", default_value = "unreleased", env = "TENANTRY_RELEASE")]
+    pub(super) release: String,
+    /// Directory of the functions' zips, each named by its SHA-256.
+    #[arg(long, value_name = "DIR", default_value = "target/functions", env = "TENANTRY_FUNCTIONS")]
+    pub(super) functions: PathBuf,
+}
+
+/// An estate without errors, and its templates.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) estate: Estate,
+    pub(super) renderer: Renderer,
+    pub(super) functions: Functions,
+}
+
+/// Loads an estate and all findings; an estate with errors is given too, as far as there is one.
+pub(super) fn load(root: &Path) -> Result<(Option<Estate>, Vec<Finding>), Failure> {
+    if !root.join("tenants").is_dir() {
+        return Err(Failure::new(format!("`{}` is no estate: it has no directory `tenants`", root.display()))
+            .with_hint("name the estate with `--estate DIR`, or make one with `tenantry init DIR`"));
+    }
+    Ok(estate::load(root))
+}
+
+/// The templates of an estate.
+pub(super) fn renderer(root: &Path) -> Result<Renderer, Failure> {
+    let set = TemplateSet::parse(embedded::templates(root)?).map_err(|found| refused(&found, "the templates"))?;
+    Ok(Renderer::new(set))
+}
+
+impl Opened {
+    /// Opens the estate; errors in it are printed and end the command.
+    pub(super) fn open(global: &Global) -> Result<Self, Failure> {
+        let (estate, findings) = load(&global.estate)?;
+        let estate = match estate {
+            Some(estate) if !estate::has_errors(&findings) => estate,
+            _ => return Err(refused(&findings, "the estate")),
+        };
+        let functions =
+            embedded::functions(&global.estate).map_err(|found| refused(&[found], "the functions' lock"))?;
+        Ok(Self { estate, renderer: renderer(&global.estate)?, functions })
+    }
+
+    /// Renders tenants; errors are printed and end the command.
+    pub(super) fn render<'e>(&'e self, tenants: &[&'e Tenant], release: &str) -> Result<Vec<RenderedTenant<'e>>, Failure> {
+        let mut rendered = Vec::new();
+        let mut findings = Vec::new();
+        for result in render_fleet(&self.renderer, &self.estate, &self.functions, release, tenants) {
+            match result {
+                Ok(tenant) => rendered.push(tenant),
+                Err(found) => findings.extend(found),
+            }
+        }
+        if findings.is_empty() { Ok(rendered) } else { Err(refused(&findings, "the rendering")) }
+    }
+
+    /// What the stacks of tenants should be.
+    pub(super) fn desired(&self, tenants: &[&Tenant], release: &Release) -> Result<Vec<Desired>, Failure> {
+        let stack = |rendered: &RenderedTenant<'_>| {
+            let (zips, name) = (&release.functions, &release.release);
+            stacks::tenant(&self.estate, rendered.tenant, &rendered.template, &self.functions, zips, name)
+        };
+        Ok(self.render(tenants, &release.release)?.iter().map(stack).collect())
+    }
+}
+
+/// Prints findings and makes them the end of the command.
+pub(super) fn refused(found: &[Finding], what: &str) -> Failure {
+    anstream::eprint!("{}", findings::text(found));
+    Failure::new(format!("{what} cannot be used: {}", findings::summary(found)))
+        .with_hint("`tenantry explain CODE` says more about a code")
+}

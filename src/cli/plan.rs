@@ -1,0 +1,65 @@
+//! `tenantry plan`.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+use super::opened::{Opened, Release};
+use super::pace::Pace;
+use super::{Exit, Failure, Global, Output, Selection};
+use crate::cloud::Cloud;
+use crate::deploy::plan::SCHEMA;
+use crate::deploy::{Plan, prepare};
+use crate::report;
+
+/// Show what a deploy would do: per tenant what CloudFormation adds, changes and deletes.
+///
+/// Makes a change set for each stack that differs and leaves it for `deploy`, which executes exactly that. Changes no
+/// resource. Exit code 0: nothing to do; 2: there are changes; 4: something could not be seen.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    release: Release,
+    #[command(flatten)]
+    pace: Pace,
+    /// Without credentials and network: everything counts as new.
+    #[arg(long)]
+    offline: bool,
+    /// Save the plan for `tenantry deploy --plan FILE`.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let opened = Opened::open(global)?;
+    let desired = opened.desired(&args.selection.select(&opened.estate)?, &args.release)?;
+    let release = &args.release.release;
+    let plan = if args.offline {
+        prepare::offline(release, &desired)?
+    } else {
+        super::wait(async {
+            let cloud = Cloud::configure().await;
+            prepare::plan(&cloud, release, &desired, args.pace.wait(), args.pace.concurrency()).await
+        })?
+    };
+    if let Some(path) = &args.out {
+        let partial = path.with_extension("partial");
+        std::fs::write(&partial, serde_json::to_vec_pretty(&plan)?)?;
+        std::fs::rename(&partial, path)?;
+    }
+    Output::new(global.output).show(SCHEMA, &plan, report::plan::text)?;
+    Ok(exit(&plan))
+}
+
+/// What a plan says to the shell.
+pub(super) fn exit(plan: &Plan) -> Exit {
+    if !plan.unseen.is_empty() {
+        Exit::Incomplete
+    } else if plan.is_empty() {
+        Exit::Clean
+    } else {
+        Exit::Changes
+    }
+}

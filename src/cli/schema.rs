@@ -1,0 +1,38 @@
+//! `tenantry schema`.
+
+use clap::{Args as ClapArgs, ValueEnum};
+
+use super::{Exit, Failure, Global, Output};
+use crate::estate::schema::{Kind, schema, tenant_schema};
+
+/// Print the JSON Schema of one of the estate's files, for editors.
+///
+/// The schema of a tenant's file knows the fleet's defaults: what they give may be left out.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Which file.
+    file: File,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum File {
+    /// `tenants/fleet.yaml`
+    Fleet,
+    /// `tenants/<tenant>.yaml`
+    Tenant,
+    /// `policies/flags.yaml`
+    Flags,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let schema = match args.file {
+        File::Fleet => schema(Kind::Fleet),
+        File::Flags => schema(Kind::Flags),
+        File::Tenant => {
+            let (estate, _) = crate::estate::load(&global.estate);
+            tenant_schema(&estate.map(|estate| estate.fleet.defaults).unwrap_or_default())
+        }
+    };
+    Output::new(global.output).text(&format!("{}\n", serde_json::to_string_pretty(&schema)?))?;
+    Ok(Exit::Clean)
+}
