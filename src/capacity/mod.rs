@@ -82,6 +82,11 @@ mod tests {
         assert_eq!((wall.quota.as_str(), wall.after, wall.limit), ("ec2-elastic-ips", 6, 5));
         assert_eq!((wall.level, wall.request), (Level::Red, Some(6)));
         assert_eq!(find(&verdicts, "vpc-nat-gateways").after, 2);
+        let finding = wall.finding("111122223333 eu-west-1").unwrap();
+        assert_eq!(finding.code.0, "TN2101");
+        assert_eq!(finding.message, "`EC2-VPC Elastic IPs` in 111122223333 eu-west-1: 6 of 5 used");
+        assert_eq!(finding.help.as_deref(), Some("request 6 for ec2 L-0263D0A3"));
+        assert_eq!(find(&verdicts, "vpc-vpcs").finding("here").unwrap().code.0, "TN2104");
     }
 
     #[test]
@@ -107,6 +112,7 @@ mod tests {
         demand.amounts.insert("cloudformation-resources", [(Place::Stack, 501)].into_iter().collect());
         let verdicts = weigh(&quotas, &demand, &Snapshot::default());
         assert_eq!((verdicts[0].level, verdicts[0].request), (Level::Red, None));
+        assert_eq!(verdicts[0].finding("here").unwrap().code.0, "TN2102");
     }
 
     #[test]

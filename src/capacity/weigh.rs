@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::demand::{Demand, Place};
 use super::quotas::{Quota, Scope};
+use crate::finding::{Code, Finding};
 
 /// From this share of a limit on a verdict is amber, in percent.
 const AMBER_PERCENT: u64 = 80;
@@ -120,4 +121,28 @@ fn verdict(quota: &Quota, place: &Place, amount: u64, snapshot: &Snapshot) -> Ve
 /// The quota that stops the fleet next: the fullest one.
 pub fn next_wall(verdicts: &[Verdict]) -> Option<&Verdict> {
     verdicts.iter().max_by_key(|verdict| verdict.percent)
+}
+
+impl Verdict {
+    /// What to tell about the quota; None where it is green. `ground` names the account and region.
+    pub fn finding(&self, ground: &str) -> Option<Finding> {
+        let code = match self.level {
+            Level::Green => return None,
+            Level::Amber => "TN2103",
+            Level::Unknown => "TN2104",
+            Level::Red if self.adjustable => "TN2101",
+            Level::Red => "TN2102",
+        };
+        let place = match &self.place {
+            Place::Zone(zone) => format!(", zone {zone}"),
+            Place::Account | Place::Region | Place::Stack => String::new(),
+        };
+        let message = format!("`{}` in {ground}{place}: {} of {} used", self.name, self.after, self.limit);
+        let finding = Finding::new(Code(code), message);
+        Some(match (self.request, &self.code) {
+            (Some(request), Some(code)) => finding.with_help(format!("request {request} for {} {code}", self.service)),
+            (Some(request), None) => finding.with_help(format!("request {request} from AWS Support")),
+            (None, _) => finding,
+        })
+    }
 }

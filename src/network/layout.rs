@@ -2,8 +2,8 @@
 //! between them.
 //!
 //! A subnet that has been made never moves, so its size must not follow the workload up and down: each tier gets a
-//! fixed share of the block, whatever the demand, as long as the demand fits into it. Only where a share is too small does
-//! the demand itself decide.
+//! fixed share of the block, whatever the demand, as long as the demand fits into it. Only where a share is too
+//! small does the demand itself decide.
 
 use ipnetwork::Ipv4Network;
 
