@@ -4,6 +4,7 @@
 mod exit;
 mod failure;
 mod output;
+mod replay;
 mod selection;
 
 use std::path::PathBuf;
@@ -38,11 +39,15 @@ pub struct Global {
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {}
+enum Command {
+    Replay(replay::Replay),
+}
 
 impl Cli {
     /// Runs the chosen command.
     pub fn run(self) -> Result<Exit, Failure> {
-        match self.command {}
+        match self.command {
+            Command::Replay(replay) => replay.run(&self.global),
+        }
     }
 }
