@@ -15,6 +15,7 @@ mod output;
 mod pace;
 mod plan;
 mod render;
+mod replay;
 mod run;
 mod schema;
 mod selection;
@@ -64,6 +65,7 @@ enum Command {
     Deploy(deploy::Args),
     Status(status::Args),
     Destroy(destroy::Args),
+    Replay(replay::Replay),
     Schema(schema::Args),
     Completions(completions::Args),
 }
@@ -83,6 +85,7 @@ impl Cli {
             Command::Deploy(args) => deploy::run(args, global),
             Command::Status(args) => status::run(args, global),
             Command::Destroy(args) => destroy::run(args, global),
+            Command::Replay(replay) => replay.run(global),
             Command::Schema(args) => schema::run(args, global),
             Command::Completions(args) => completions::run(args, global),
         }

@@ -9,6 +9,7 @@ mod error;
 pub mod iam;
 pub mod s3;
 mod session;
+pub mod sqs;
 pub mod sts;
 
 pub use error::{CallError, Cause, is_access_denied, is_expired, is_throttled, is_wrong_credentials, not_implemented};

@@ -1,9 +1,9 @@
 //! Packing the subnets into the tenant's block: largest first, each aligned to its own size, so that nothing is lost
 //! between them.
 //!
-//! A subnet that has been made never moves, so its size must not follow the workload up and down: each tier gets a fixed
-//! share of the block, whatever the demand, as long as the demand fits into it. Only where a share is too small does
-//! the demand itself decide.
+//! A subnet that has been made never moves, so its size must not follow the workload up and down: each tier gets a
+//! fixed share of the block, whatever the demand, as long as the demand fits into it. Only where a share is too
+//! small does the demand itself decide.
 
 use ipnetwork::Ipv4Network;
 
@@ -103,8 +103,8 @@ fn wanted(demand: &Demand, zones: usize, prefix: impl Fn(&TierDemand) -> u8) -> 
     wanted
 }
 
-/// Prefix of a tier's fixed share: of a zone's part of the block, a half for functions, a quarter for data, an eighth for
-/// amber and a sixteenth for red. The zones' parts are a power of two; the last sixteenth stays free.
+/// Prefix of a tier's fixed share: of a zone's part of the block, a half for functions, a quarter for data, an eighth
+/// for amber and a sixteenth for red. The zones' parts are a power of two; the last sixteenth stays free.
 fn share(block: Ipv4Network, tier: Tier, zones: usize) -> u8 {
     let zone_bits = u8::try_from(zones.next_power_of_two().trailing_zeros()).unwrap_or(u8::MAX);
     let tier_bits = match tier {
@@ -225,5 +225,79 @@ mod tests {
         let error = pack(block(18), &pinned, &zones(3)).unwrap_err();
         assert_eq!(error, LayoutError::Pinned { tier: Tier::Red, prefix: 28, usable: 11, needed: 50 });
         assert_eq!(error.route(), "overrides.red_subnet_prefix");
+    }
+
+    /// A seeded sequence of numbers below a bound: SplitMix64.
+    struct Numbers(u64);
+
+    impl Numbers {
+        fn below(&mut self, bound: u64) -> u64 {
+            self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut mixed = self.0;
+            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            (mixed ^ (mixed >> 31)) % bound
+        }
+    }
+
+    /// A block, a demand and a number of zones.
+    fn case(numbers: &mut Numbers) -> (Ipv4Network, Demand, usize) {
+        let prefix = 16 + u8::try_from(numbers.below(13)).unwrap();
+        let block = Ipv4Network::new([10, u8::try_from(numbers.below(256)).unwrap(), 0, 0].into(), prefix).unwrap();
+        let count = usize::try_from(2 + numbers.below(5)).unwrap();
+        // Near what a share holds with head-room: some cases fit and some do not.
+        let most = (size(prefix) / (count as u64 * 6)).max(1);
+        (block, demand([0; 4].map(|_: u64| numbers.below(most))), count)
+    }
+
+    #[test]
+    fn a_hundred_thousand_layouts_lie_apart_inside_their_blocks() {
+        let mut numbers = Numbers(1);
+        let (mut laid_out, mut tried) = (0, 0);
+        while laid_out < 100_000 {
+            tried += 1;
+            assert!(tried < 400_000, "only {laid_out} of {tried} cases could be laid out");
+            let (block, wanted, count) = case(&mut numbers);
+            let Ok(plan) = pack(block, &wanted, &zones(count)) else { continue };
+            laid_out += 1;
+            let mut ranges: Vec<(u32, u32)> = subnets(&plan)
+                .iter()
+                .map(|subnet| (u32::from(subnet.cidr.network()), u32::from(subnet.cidr.broadcast())))
+                .collect();
+            ranges.sort_unstable();
+            assert_eq!(ranges.len(), 4 * count);
+            assert!(ranges.windows(2).all(|pair| pair[0].1 < pair[1].0), "{block}: {ranges:?}");
+            let (first, last) = (u32::from(block.network()), u32::from(block.broadcast()));
+            assert!(ranges[0].0 >= first && ranges[ranges.len() - 1].1 <= last, "{block}: {ranges:?}");
+        }
+    }
+
+    #[test]
+    fn pythons_ipaddress_agrees() {
+        const JUDGE: &str = "import ipaddress, json, sys\n\
+            for block, subnets in json.load(sys.stdin):\n\
+            \x20   block = ipaddress.ip_network(block)\n\
+            \x20   nets = sorted(ipaddress.ip_network(cidr) for cidr, _ in subnets)\n\
+            \x20   assert all(net.subnet_of(block) for net in nets), block\n\
+            \x20   assert not any(a.overlaps(b) for a, b in zip(nets, nets[1:])), block\n\
+            \x20   for cidr, need in subnets:\n\
+            \x20       assert ipaddress.ip_network(cidr).num_addresses >= need + 5, (block, cidr, need)\n";
+        let mut numbers = Numbers(2);
+        let plans: Vec<_> = (0..2_000)
+            .filter_map(|_| {
+                let (block, wanted, count) = case(&mut numbers);
+                let plan = pack(block, &wanted, &zones(count)).ok()?;
+                let rows: Vec<_> = subnets(&plan).iter().map(|subnet| (subnet.cidr, subnet.demand)).collect();
+                Some((block, rows))
+            })
+            .collect();
+        assert!(plans.len() > 500, "{}", plans.len());
+        let mut python = std::process::Command::new("python3")
+            .args(["-c", JUDGE])
+            .stdin(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        serde_json::to_writer(python.stdin.take().unwrap(), &plans).unwrap();
+        assert!(python.wait().unwrap().success());
     }
 }

@@ -52,11 +52,18 @@ pub fn logs_bucket(organisation: &str, account: &AccountId, region: &Region) -> 
     fit(&format!("{organisation}-logs-{account}-{region}"), LONGEST_BUCKET)
 }
 
+/// A tenant's queues: those of the splitter's and of ingest's retries, and the parking queue.
+pub fn queues(organisation: &str, tenant: &str) -> [String; 3] {
+    ["splitter-retry", "ingest-retry", "parking"]
+        .map(|suffix| fit(&format!("{organisation}-{tenant}-{suffix}"), LONGEST_QUEUE))
+}
+
 /// Every name of a tenant's stack, as its templates see them.
 pub(super) fn of_tenant(organisation: &str, tenant: &Tenant) -> Value {
     let spec = &tenant.spec;
     let prefix = format!("{organisation}-{}", tenant.name);
     let part = |suffix: &str, longest: usize| fit(&format!("{prefix}-{suffix}"), longest);
+    let [splitter_retry_queue, ingest_retry_queue, parking_queue] = queues(organisation, tenant.name.as_str());
     json!({
         "prefix": prefix,
         "landing_bucket": part(&format!("landing-{}-{}", spec.account, spec.region), LONGEST_BUCKET),
@@ -66,9 +73,9 @@ pub(super) fn of_tenant(organisation: &str, tenant: &Tenant) -> Value {
         "trust_store": fit(&prefix, LONGEST_LOAD_BALANCER),
         "splitter": part("splitter", LONGEST_FUNCTION),
         "ingest": part("ingest", LONGEST_FUNCTION),
-        "splitter_retry_queue": part("splitter-retry", LONGEST_QUEUE),
-        "ingest_retry_queue": part("ingest-retry", LONGEST_QUEUE),
-        "parking_queue": part("parking", LONGEST_QUEUE),
+        "splitter_retry_queue": splitter_retry_queue,
+        "ingest_retry_queue": ingest_retry_queue,
+        "parking_queue": parking_queue,
         "dashboard": format!("{prefix}-{}", spec.region),
         "page_topic": part("pages", LONGEST_TOPIC),
         "key_alias": format!("alias/{prefix}"),

@@ -170,3 +170,25 @@ fn the_documented_context_is_what_templates_see() {
     }
     assert_eq!(documented.as_object().unwrap().len(), seen.as_object().unwrap().len());
 }
+
+#[test]
+fn every_type_of_a_tenant_is_in_the_table_of_quotas_and_its_subnets_hold_what_stands_in_them() {
+    let renderer = renderer();
+    for (name, _, template, _) in all(&renderer, "v1.0.0") {
+        if name.starts_with("control-") {
+            continue;
+        }
+        let tree = template.tree();
+        let demand = tenantry::capacity::count(&tree);
+        assert_eq!(demand.unknown_types, BTreeSet::new(), "{name}");
+        let subnets = tenantry::capacity::subnets(&tree);
+        assert!(subnets.len() >= 8, "{name}");
+        for (id, subnet) in &subnets {
+            assert!(subnet.total().at_worst <= subnet.usable, "{name} {id}: {:?} of {}", subnet.owners, subnet.usable);
+        }
+        for tier in ["Red", "Amber", "Green", "Lambda"] {
+            let used = subnets.iter().any(|(id, subnet)| id.starts_with(tier) && subnet.total().at_rest > 0);
+            assert!(used, "{name}: nothing stands in {tier}");
+        }
+    }
+}

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Callable
 
+from moto.utilities.utils import get_partition
+
 from .wire import Caller
 
 Answer = dict[str, Any]
@@ -33,6 +35,11 @@ class Call:
     def region(self) -> str:
         """The region that the call was signed for."""
         return self.caller.region
+
+    @property
+    def partition(self) -> str:
+        """The partition of that region."""
+        return str(get_partition(self.region))
 
     def get(self, name: str, default: Any = None) -> Any:
         """A parameter by its name in the model."""

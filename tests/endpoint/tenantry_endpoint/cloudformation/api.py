@@ -81,7 +81,7 @@ def _target(call: Call, stack: Stack | None) -> Target:
 
 def _new(call: Call, status: str) -> Stack:
     name = call.parameters["StackName"]
-    ident = f"arn:aws:cloudformation:{call.region}:{call.account}:stack/{name}/{uuid.uuid4()}"
+    ident = f"arn:{call.partition}:cloudformation:{call.region}:{call.account}:stack/{name}/{uuid.uuid4()}"
     stack = Stack(name, call.account, call.region, ident, status, token=call.get("ClientRequestToken"))
     stack.protected = bool(call.get("EnableTerminationProtection", False))
     stack.policy = call.get("StackPolicyBody")
@@ -197,7 +197,7 @@ def create_change_set(call: Call) -> Answer:
             stack = _new(call, "REVIEW_IN_PROGRESS")
             known.by_id[stack.id] = stack
             stack.become("REVIEW_IN_PROGRESS", "User Initiated")
-        ident = f"arn:aws:cloudformation:{call.region}:{call.account}:changeSet/{name}/{uuid.uuid4()}"
+        ident = f"arn:{call.partition}:cloudformation:{call.region}:{call.account}:changeSet/{name}/{uuid.uuid4()}"
         found = changes(stack, target)
         made = ChangeSet(name, ident, kind, target, found, call.get("Description"), call.get("OnStackFailure"), token=token)
         if kind == "UPDATE" and not _differs(stack, target, found):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any, Callable
 
+from moto.utilities.utils import get_partition
+
 from ..errors import AwsError
 from ..internal import call
 from .model import Stack, Target, stacks
@@ -17,8 +19,10 @@ SHOWN = ("DeletionPolicy", "UpdateReplacePolicy", "Metadata")
 
 def resolver(stack: Stack, target: Target, reference: Callable[[str], Any], attribute: Callable[[str, str], Any]) -> Resolver:
     """The meaning of references for a target."""
-    pseudo = {"AWS::AccountId": stack.account, "AWS::Region": stack.region, "AWS::Partition": "aws",
-              "AWS::StackName": stack.name, "AWS::StackId": stack.id, "AWS::URLSuffix": "amazonaws.com",
+    partition = str(get_partition(stack.region))
+    suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+    pseudo = {"AWS::AccountId": stack.account, "AWS::Region": stack.region, "AWS::Partition": partition,
+              "AWS::StackName": stack.name, "AWS::StackId": stack.id, "AWS::URLSuffix": suffix,
               "AWS::NotificationARNs": []}
 
     def zones(region: str) -> list[str]:

@@ -6,4 +6,4 @@ from __future__ import annotations
 def register() -> None:
     """Register every operation answered here."""
     from ..cloudformation import api, drift  # noqa: F401
-    from . import account, cloudcontrol, quotas, recorded  # noqa: F401
+    from . import account, cloudcontrol, layers, policies, quotas, recorded, subscriptions  # noqa: F401

@@ -36,7 +36,7 @@ def enforce(wanted: bool) -> None:
 
 
 def _quota(call: Call, row: dict[str, Any]) -> Answer:
-    arn = f"arn:aws:servicequotas:{call.region}:{call.account}:{row['service']}/{row['code']}"
+    arn = f"arn:{call.partition}:servicequotas:{call.region}:{call.account}:{row['service']}/{row['code']}"
     return {"ServiceCode": row["service"], "ServiceName": row["service"], "QuotaArn": arn, "QuotaCode": row["code"],
             "QuotaName": row["name"], "Value": float(row["default"]), "Unit": row.get("unit", "None"),
             "Adjustable": bool(row.get("adjustable", False)), "GlobalQuota": False, "QuotaAppliedAtLevel": "ACCOUNT"}

@@ -58,7 +58,7 @@ class Noun:
         @operation(self.service, f"Create{self.noun}")
         def create(call: Call) -> Answer:
             ident = str(uuid.uuid4()) if self.id_form == "uuid" else uuid.uuid4().hex[:7]
-            arn = self.arn.format(region=call.region, account=call.account, id=ident, **call.parameters)
+            arn = self.arn.format(partition=call.partition, region=call.region, account=call.account, id=ident, **call.parameters)
             record = dict(self.extra) | {k: v for k, v in call.parameters.items() if k.lower() != "tags"}
             record |= {self.id_member: ident, self.arn_member: arn}
             tags = call.get("tags") or call.get("Tags")
@@ -88,14 +88,14 @@ class Noun:
             return {self.listed: list(self.table(call).values())}
 
 
-ANYWHERE = "arn:aws:rolesanywhere:{region}:{account}:"
+ANYWHERE = "arn:{partition}:rolesanywhere:{region}:{account}:"
 NOUNS = [
     Noun("rolesanywhere", "TrustAnchor", "trustAnchorId", ANYWHERE + "trust-anchor/{id}", "trustAnchorId",
          "trustAnchorArn", "trustAnchor", "trustAnchors", extra={"enabled": True}),
     Noun("rolesanywhere", "Profile", "profileId", ANYWHERE + "profile/{id}", "profileId", "profileArn", "profile",
          "profiles", extra={"enabled": True, "durationSeconds": 3600}),
-    Noun("oam", "Sink", "Identifier", "arn:aws:oam:{region}:{account}:sink/{id}", "Id", "Arn", listed="Items"),
-    Noun("oam", "Link", "Identifier", "arn:aws:oam:{region}:{account}:link/{id}", "Id", "Arn", listed="Items"),
+    Noun("oam", "Sink", "Identifier", "arn:{partition}:oam:{region}:{account}:sink/{id}", "Id", "Arn", listed="Items"),
+    Noun("oam", "Link", "Identifier", "arn:{partition}:oam:{region}:{account}:link/{id}", "Id", "Arn", listed="Items"),
     Noun("appconfig", "Environment", "EnvironmentId", "environment/{id}", "Id", "_arn", listed="Items", id_form="short",
          extra={"State": "READY_FOR_DEPLOYMENT"}),
     Noun("appconfig", "DeploymentStrategy", "DeploymentStrategyId", "deploymentstrategy/{id}", "Id", "_arn",
@@ -162,7 +162,7 @@ def get_deployment(call: Call) -> Answer:
 def create_trust_store(call: Call) -> Answer:
     """ELBv2: CreateTrustStore."""
     name = call.parameters["Name"]
-    arn = f"arn:aws:elasticloadbalancing:{call.region}:{call.account}:truststore/{name}/{uuid.uuid4().hex[:16]}"
+    arn = f"arn:{call.partition}:elasticloadbalancing:{call.region}:{call.account}:truststore/{name}/{uuid.uuid4().hex[:16]}"
     record = {"Name": name, "TrustStoreArn": arn, "Status": "ACTIVE", "NumberOfCaCertificates": 1,
               "TotalRevokedEntries": 0}
     store(Records, call.account, call.region).by_noun["truststore"][arn] = record
@@ -212,7 +212,7 @@ for _name in ("CreateListener", "ModifyListener", "DescribeListeners"):
 def put_composite_alarm(call: Call) -> Answer:
     """CloudWatch: PutCompositeAlarm."""
     name = call.parameters["AlarmName"]
-    arn = f"arn:aws:cloudwatch:{call.region}:{call.account}:alarm:{name}"
+    arn = f"arn:{call.partition}:cloudwatch:{call.region}:{call.account}:alarm:{name}"
     record = dict(call.parameters) | {"AlarmArn": arn, "StateValue": "OK"}
     store(Records, call.account, call.region).by_noun["composite"][name] = record
     return {}

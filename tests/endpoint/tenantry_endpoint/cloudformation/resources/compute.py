@@ -7,6 +7,7 @@ import io
 import zipfile
 
 from ...errors import AwsError
+from ...services.hosted_zones import found_or_made
 from .kind import Kind, Made, Place, Properties, Simple, is_gone, retag
 
 
@@ -107,6 +108,23 @@ def _target_group_after(place: Place, made: Made, properties: Properties) -> Non
     made.attributes["TargetGroupFullName"] = made.id.rsplit(":", 1)[1]
 
 
+def _validate(place: Place, made: Made, properties: Properties) -> None:
+    """The validation records, in the zones that `DomainValidationOptions` name, as CloudFormation lays them."""
+    zones = {item["DomainName"]: item["HostedZoneId"] for item in properties.get("DomainValidationOptions") or []
+             if "HostedZoneId" in item}
+    if not zones:
+        return
+    told = place.call("acm", "DescribeCertificate", CertificateArn=made.id)["Certificate"]["DomainValidationOptions"]
+    for option in told:
+        zone, record = zones.get(option["DomainName"]), option.get("ResourceRecord")
+        if zone and record:
+            place.call("route53", "ChangeResourceRecordSets",
+                       HostedZoneId=found_or_made(place.account, place.region, zone, option["DomainName"]),
+                       ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": {
+                           "Name": record["Name"], "Type": record["Type"], "TTL": 300,
+                           "ResourceRecords": [{"Value": record["Value"]}]}}]})
+
+
 def _domain(place: Place, properties: Properties) -> Properties:
     return {key: value for key, value in properties.items() if key != "DomainValidationOptions"}
 
@@ -143,7 +161,7 @@ KINDS: dict[str, Kind] = {
         "ModifyTrustStore TrustStoreArn", "DescribeTrustStores TrustStoreArns[] -> TrustStores[0]"),
     "AWS::CertificateManager::Certificate": Simple(
         "acm", "RequestCertificate", "CertificateArn", "DeleteCertificate CertificateArn", "",
-        "DescribeCertificate CertificateArn -> Certificate", before=_domain),
+        "DescribeCertificate CertificateArn -> Certificate", before=_domain, after=_validate),
     "AWS::ECS::Cluster": Simple("ecs", "CreateCluster", "cluster.clusterName", "DeleteCluster cluster",
                                 "UpdateCluster cluster", "DescribeClusters clusters[] -> clusters[0]",
                                 name="ClusterName"),

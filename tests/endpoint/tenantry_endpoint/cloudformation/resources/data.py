@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from ...errors import AwsError
+from ...services.hosted_zones import found_or_made
 from .kind import Kind, Made, Place, Properties, Simple, is_gone, tag_list, tag_map
 
 
@@ -22,7 +23,7 @@ class Bucket(Kind):
         lock = properties.get("ObjectLockEnabled")
         place.call("s3", "CreateBucket", Bucket=name, CreateBucketConfiguration=where, ObjectLockEnabledForBucket=lock)
         made = Made(name, {
-            "Arn": f"arn:aws:s3:::{name}", "DomainName": f"{name}.s3.amazonaws.com",
+            "Arn": f"arn:{place.partition}:s3:::{name}", "DomainName": f"{name}.s3.amazonaws.com",
             "RegionalDomainName": f"{name}.s3.{place.region}.amazonaws.com"})
         self._settings(place, made, {}, properties)
         return made
@@ -206,7 +207,7 @@ class Attributed(Kind):
         if self.service == "sqs":
             url = place.call("sqs", "CreateQueue", QueueName=name, Attributes=self._attributes(properties),
                              tags=tag_map(tags) or None)["QueueUrl"]
-            return Made(url, {"Arn": f"arn:aws:sqs:{place.region}:{place.account}:{name}", "QueueName": name,
+            return Made(url, {"Arn": f"arn:{place.partition}:sqs:{place.region}:{place.account}:{name}", "QueueName": name,
                               "QueueUrl": url})
         arn = place.call("sns", "CreateTopic", Name=name, Attributes=self._attributes(properties),
                          Tags=tag_list(tags) or None)["TopicArn"]
@@ -264,7 +265,8 @@ class RecordSet(Kind):
             record["ResourceRecords"] = [{"Value": value} for value in properties["ResourceRecords"]]
         if "AliasTarget" in record:
             record["AliasTarget"] = {"EvaluateTargetHealth": False} | record["AliasTarget"]
-        place.call("route53", "ChangeResourceRecordSets", HostedZoneId=properties["HostedZoneId"],
+        zone = found_or_made(place.account, place.region, properties["HostedZoneId"], properties["Name"])
+        place.call("route53", "ChangeResourceRecordSets", HostedZoneId=zone,
                    ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": record}]})
 
     def create(self, place: Place, properties: Properties) -> Made:
@@ -282,6 +284,23 @@ class RecordSet(Kind):
             if not is_gone(error) and "not found" not in str(error.message):
                 raise
 
+    def read(self, place: Place, made: Made, properties: Properties) -> Properties | None:
+        name, kind = properties["Name"].rstrip(".") + ".", properties["Type"]
+        zone = found_or_made(place.account, place.region, properties["HostedZoneId"], name)
+        answer = place.call("route53", "ListResourceRecordSets", HostedZoneId=zone, StartRecordName=name,
+                            StartRecordType=kind)
+        for record in answer["ResourceRecordSets"]:
+            if record["Name"].rstrip(".") + "." == name and record["Type"] == kind:
+                values = [item["Value"] for item in record.pop("ResourceRecords", [])]
+                return record | {"Name": properties["Name"]} | ({"ResourceRecords": values} if values else {})
+        return None
+
+
+def _domain_after(place: Place, made: Made, properties: Properties) -> None:
+    status = place.call("opensearch", "DescribeDomain", DomainName=made.id)["DomainStatus"]
+    where = status.get("Endpoint") or (status.get("Endpoints") or {}).get("vpc")
+    made.attributes.update(Arn=status["ARN"], DomainArn=status["ARN"], Id=status["DomainId"], DomainEndpoint=where)
+
 
 KINDS: dict[str, Kind] = {
     "AWS::S3::Bucket": Bucket(),
@@ -295,7 +314,8 @@ KINDS: dict[str, Kind] = {
                                      fixed={"ReturnSubscriptionArn": True}),
     "AWS::OpenSearchService::Domain": Simple(
         "opensearch", "CreateDomain", "DomainStatus.DomainName", "DeleteDomain DomainName",
-        "UpdateDomainConfig DomainName", "DescribeDomain DomainName -> DomainStatus", name="DomainName", lower=True),
+        "UpdateDomainConfig DomainName", "DescribeDomain DomainName -> DomainStatus", name="DomainName", lower=True,
+        after=_domain_after),
     "AWS::SSM::Parameter": Simple("ssm", "PutParameter", "$Name", "DeleteParameter Name", "PutParameter Name Overwrite=true",
                                   "GetParameter Name -> Parameter", name="Name"),
     "AWS::Route53::RecordSet": RecordSet(),

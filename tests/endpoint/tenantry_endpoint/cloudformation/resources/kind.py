@@ -12,6 +12,8 @@ from typing import Any, Callable
 
 import jmespath
 
+from moto.utilities.utils import get_partition
+
 from ...errors import AwsError
 from ...internal import _client, call
 
@@ -35,6 +37,11 @@ class Place:
     stack: str = ""
     logical: str = ""
     suffix: str = ""
+
+    @property
+    def partition(self) -> str:
+        """The partition of the region."""
+        return str(get_partition(self.region))
 
     def call(self, service: str, operation: str, /, **parameters: Any) -> dict[str, Any]:
         """One call of a service in this account and region."""

@@ -1,11 +1,11 @@
-"""Types of CloudWatch, CloudWatch Logs and OAM through their APIs."""
+"""Types of CloudWatch, CloudWatch Logs, Firehose and OAM through their APIs."""
 
 from __future__ import annotations
 
 import json
 
 from ...errors import AwsError
-from .kind import Kind, Made, Place, Properties, Simple, is_gone, retag, tag_map
+from .kind import Kind, Made, Place, Properties, Simple, is_gone, retag, shape_of, shaped, tag_list, tag_map
 
 
 class LogGroup(Kind):
@@ -16,7 +16,7 @@ class LogGroup(Kind):
         place.call("logs", "CreateLogGroup", logGroupName=name, kmsKeyId=properties.get("KmsKeyId"),
                    tags=tag_map(properties.get("Tags")) or None)
         self._retain(place, name, properties)
-        return Made(name, {"Arn": f"arn:aws:logs:{place.region}:{place.account}:log-group:{name}:*"})
+        return Made(name, {"Arn": f"arn:{place.partition}:logs:{place.region}:{place.account}:log-group:{name}:*"})
 
     def _retain(self, place: Place, name: str, properties: Properties) -> None:
         if "RetentionInDays" in properties:
@@ -89,11 +89,47 @@ def _sink_after(place: Place, made: Made, properties: Properties) -> None:
                    Policy=policy if isinstance(policy, str) else json.dumps(policy))
 
 
+class DeliveryStream(Simple):
+    """AWS::KinesisFirehose::DeliveryStream: destination, encryption and tags change by a call each."""
+
+    def update(self, place: Place, made: Made, old: Properties, new: Properties) -> Made:
+        changed = {key for key in set(old) | set(new) if old.get(key) != new.get(key)}
+        known = {"Tags", "DeliveryStreamEncryptionConfigurationInput", "ExtendedS3DestinationConfiguration"}
+        if changed - known:
+            raise AwsError("NotUpdatable", f"the local endpoint cannot update {', '.join(sorted(changed - known))} in place")
+        if "DeliveryStreamEncryptionConfigurationInput" in changed:
+            given = new.get("DeliveryStreamEncryptionConfigurationInput")
+            if given:
+                place.call("firehose", "StartDeliveryStreamEncryption", DeliveryStreamName=made.id,
+                           DeliveryStreamEncryptionConfigurationInput=given)
+            else:
+                place.call("firehose", "StopDeliveryStreamEncryption", DeliveryStreamName=made.id)
+        if "ExtendedS3DestinationConfiguration" in changed:
+            told = place.call("firehose", "DescribeDeliveryStream", DeliveryStreamName=made.id)["DeliveryStreamDescription"]
+            shape = shape_of("firehose", "UpdateDestination", place.region).members["ExtendedS3DestinationUpdate"]
+            place.call("firehose", "UpdateDestination", DeliveryStreamName=made.id,
+                       CurrentDeliveryStreamVersionId=told["VersionId"],
+                       DestinationId=told["Destinations"][0]["DestinationId"],
+                       ExtendedS3DestinationUpdate=shaped(shape, new["ExtendedS3DestinationConfiguration"]))
+        if "Tags" in changed:
+            before, after = tag_map(old.get("Tags")), tag_map(new.get("Tags"))
+            if after:
+                place.call("firehose", "TagDeliveryStream", DeliveryStreamName=made.id, Tags=tag_list(after))
+            if set(before) - set(after):
+                place.call("firehose", "UntagDeliveryStream", DeliveryStreamName=made.id,
+                           TagKeys=sorted(set(before) - set(after)))
+        return made
+
+
+def _delivery_after(place: Place, made: Made, properties: Properties) -> None:
+    made.attributes["Arn"] = made.attributes["_answer"]["DeliveryStreamARN"]
+
+
 def _alarm(operation: str, kind: str) -> Simple:
     return Simple("cloudwatch", operation, "$AlarmName", "DeleteAlarms AlarmNames[]", f"{operation} AlarmName",
                   f"DescribeAlarms AlarmNames[] AlarmTypes=@_types -> {kind}s[0]", name="AlarmName",
                   after=lambda place, made, p: made.attributes.update(
-                      Arn=f"arn:aws:cloudwatch:{place.region}:{place.account}:alarm:{made.id}", _types=[kind]))
+                      Arn=f"arn:{place.partition}:cloudwatch:{place.region}:{place.account}:alarm:{made.id}", _types=[kind]))
 
 
 KINDS: dict[str, Kind] = {
@@ -113,6 +149,10 @@ KINDS: dict[str, Kind] = {
         "logs", "PutDestination", "$DestinationName", "DeleteDestination destinationName",
         "PutDestination destinationName", "DescribeDestinations DestinationNamePrefix -> destinations[0]",
         drop=("DestinationPolicy",), after=_destination_after),
+    "AWS::KinesisFirehose::DeliveryStream": DeliveryStream(
+        "firehose", "CreateDeliveryStream", "$DeliveryStreamName", "DeleteDeliveryStream DeliveryStreamName", "",
+        "DescribeDeliveryStream DeliveryStreamName -> DeliveryStreamDescription", name="DeliveryStreamName",
+        after=_delivery_after),
     "AWS::CloudWatch::Alarm": _alarm("PutMetricAlarm", "MetricAlarm"),
     "AWS::CloudWatch::CompositeAlarm": _alarm("PutCompositeAlarm", "CompositeAlarm"),
     "AWS::CloudWatch::Dashboard": Dashboard(),

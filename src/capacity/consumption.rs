@@ -1,0 +1,83 @@
+//! Which quotas a resource of each type takes one of. A type that takes none stands here too, so that a type nobody has
+//! thought about is seen.
+
+/// Over what the counts of a quota add up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Over {
+    Account,
+    Region,
+    /// Within one stack: the largest stack counts.
+    Stack,
+}
+
+use Over::{Account, Region, Stack};
+
+/// Type, and the quotas (ids of `policies/quotas.yaml`) that one resource of it takes one of. What depends on a
+/// resource's properties is counted in [`super::demand`].
+const TYPES: &[(&str, &[(&str, Over)])] = &[
+    ("AWS::AppConfig::Application", &[("appconfig-applications", Region)]),
+    ("AWS::AppConfig::ConfigurationProfile", &[("appconfig-profiles-per-application", Stack)]),
+    ("AWS::AppConfig::Deployment", &[]),
+    ("AWS::AppConfig::DeploymentStrategy", &[]),
+    ("AWS::AppConfig::Environment", &[("appconfig-environments-per-application", Stack)]),
+    ("AWS::AppConfig::HostedConfigurationVersion", &[]),
+    ("AWS::CertificateManager::Certificate", &[("acm-certificates", Region)]),
+    ("AWS::CloudWatch::Alarm", &[]),
+    ("AWS::CloudWatch::Dashboard", &[]),
+    ("AWS::EC2::EIP", &[("ec2-elastic-ips", Region)]),
+    ("AWS::EC2::FlowLog", &[]),
+    ("AWS::EC2::InternetGateway", &[("vpc-internet-gateways", Region)]),
+    ("AWS::EC2::NatGateway", &[]),
+    ("AWS::EC2::NetworkAcl", &[("vpc-network-acls-per-vpc", Stack)]),
+    ("AWS::EC2::NetworkAclEntry", &[]),
+    ("AWS::EC2::Route", &[]),
+    ("AWS::EC2::RouteTable", &[("vpc-route-tables-per-vpc", Stack)]),
+    ("AWS::EC2::SecurityGroup", &[("vpc-security-groups", Region)]),
+    ("AWS::EC2::SecurityGroupEgress", &[]),
+    ("AWS::EC2::SecurityGroupIngress", &[]),
+    ("AWS::EC2::Subnet", &[("vpc-subnets-per-vpc", Stack)]),
+    ("AWS::EC2::SubnetNetworkAclAssociation", &[]),
+    ("AWS::EC2::SubnetRouteTableAssociation", &[]),
+    ("AWS::EC2::VPC", &[("vpc-vpcs", Region)]),
+    ("AWS::EC2::VPCEndpoint", &[]),
+    ("AWS::EC2::VPCGatewayAttachment", &[]),
+    ("AWS::ECS::Cluster", &[("ecs-clusters", Region)]),
+    ("AWS::ECS::Service", &[("ecs-services-per-cluster", Stack)]),
+    ("AWS::ECS::TaskDefinition", &[]),
+    ("AWS::ElasticLoadBalancingV2::Listener", &[("elb-listeners-per-load-balancer", Stack)]),
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", &[("elb-application-load-balancers", Region)]),
+    ("AWS::ElasticLoadBalancingV2::TargetGroup", &[("elb-target-groups", Region)]),
+    ("AWS::ElasticLoadBalancingV2::TrustStore", &[("elb-trust-stores", Region)]),
+    ("AWS::IAM::Role", &[("iam-roles", Account)]),
+    ("AWS::KMS::Alias", &[("kms-aliases-per-key", Stack)]),
+    ("AWS::KMS::Key", &[("kms-keys", Region)]),
+    ("AWS::Lambda::EventInvokeConfig", &[]),
+    ("AWS::Lambda::EventSourceMapping", &[]),
+    ("AWS::Lambda::Function", &[]),
+    ("AWS::Lambda::Permission", &[]),
+    ("AWS::Logs::LogGroup", &[("logs-groups", Region)]),
+    ("AWS::Logs::SubscriptionFilter", &[]),
+    ("AWS::OpenSearchService::Domain", &[("es-domains", Region)]),
+    ("AWS::RolesAnywhere::Profile", &[("rolesanywhere-profiles", Region)]),
+    ("AWS::RolesAnywhere::TrustAnchor", &[("rolesanywhere-trust-anchors", Region)]),
+    ("AWS::Route53::RecordSet", &[]),
+    ("AWS::S3::Bucket", &[("s3-buckets", Account)]),
+    ("AWS::S3::BucketPolicy", &[]),
+    ("AWS::SNS::Subscription", &[]),
+    ("AWS::SNS::Topic", &[("sns-topics", Region)]),
+    ("AWS::SNS::TopicPolicy", &[]),
+    ("AWS::SQS::Queue", &[]),
+    ("AWS::SQS::QueuePolicy", &[]),
+    ("AWS::SSM::Parameter", &[("ssm-standard-parameters", Region)]),
+];
+
+/// The quotas that a resource of a type takes one of; None for a type that is not in the table.
+pub(super) fn of(kind: &str) -> Option<&'static [(&'static str, Over)]> {
+    TYPES.iter().find(|(name, _)| *name == kind).map(|(_, quotas)| *quotas)
+}
+
+/// Every quota of the table.
+#[cfg(test)]
+pub(super) fn quotas() -> impl Iterator<Item = &'static str> {
+    TYPES.iter().flat_map(|(_, quotas)| quotas.iter().map(|(id, _)| *id))
+}
