@@ -1,5 +1,7 @@
 //! The invariants of ARCHITECTURE.md that no compiler checks.
 
+#![cfg(test)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

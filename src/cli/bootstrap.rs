@@ -8,7 +8,7 @@ use super::opened::{self, Opened};
 use super::pace::Pace;
 use super::run::{self, Execution};
 use super::{Exit, Failure, Global, Output};
-use crate::cloud::{CallError, Cloud, cloudformation, iam};
+use crate::cloud::{Access, CallError, Cloud, cloudformation, iam};
 use crate::deploy::{Desired, Plan, prepare, stacks};
 use crate::estate::ids::Region;
 use crate::report;
@@ -16,12 +16,16 @@ use crate::report;
 /// Make the control plane in every account and region of the fleet.
 ///
 /// Artifacts bucket, key, central logs and observability, the deploy role, and the service-linked role of OpenSearch.
-/// The central account's part comes first. Uses the caller's own credentials: the deploy role is made here.
+/// The central account's part comes first. The deploy role is only made here, so say with `--role` which role gives
+/// access to the accounts; without it the caller's own credentials must be those of every account of the fleet.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Name of the release that is rendered.
     #[arg(long, value_name = "NAME", default_value = "unreleased", env = "TENANTRY_RELEASE")]
     release: String,
+    /// Role to assume in every account; in an AWS organisation often `OrganizationAccountAccessRole`.
+    #[arg(long, value_name = "NAME")]
+    role: Option<String>,
     #[command(flatten)]
     execution: Execution,
     #[command(flatten)]
@@ -48,8 +52,10 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 }
 
 fn desired(opened: &Opened, sinks: &BTreeMap<Region, String>, args: &Args) -> Result<Vec<Desired>, Failure> {
-    stacks::control_planes(&opened.renderer, &opened.estate.fleet, sinks, &args.release)
-        .map_err(|found| opened::refused(&found, "the control plane's template"))
+    let stacks = stacks::control_planes(&opened.renderer, &opened.estate.fleet, sinks, &args.release)
+        .map_err(|found| opened::refused(&found, "the control plane's template"))?;
+    let access = Access { role: args.role.clone(), external_id: None };
+    Ok(stacks.into_iter().map(|stack| Desired { access: access.clone(), ..stack }).collect())
 }
 
 async fn step(cloud: &Cloud, args: &Args, desired: &[Desired], output: Output) -> Result<Exit, Failure> {

@@ -61,7 +61,11 @@ impl Opened {
     }
 
     /// Renders tenants; errors are printed and end the command.
-    pub(super) fn render<'e>(&'e self, tenants: &[&'e Tenant], release: &str) -> Result<Vec<RenderedTenant<'e>>, Failure> {
+    pub(super) fn render<'e>(
+        &'e self,
+        tenants: &[&'e Tenant],
+        release: &str,
+    ) -> Result<Vec<RenderedTenant<'e>>, Failure> {
         let mut rendered = Vec::new();
         let mut findings = Vec::new();
         for result in render_fleet(&self.renderer, &self.estate, &self.functions, release, tenants) {

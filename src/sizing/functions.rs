@@ -61,7 +61,8 @@ struct Load {
 
 pub(super) fn size(spec: &TenantSpec) -> Functions {
     let (ingest, pinned) = (&spec.ingest, &spec.overrides);
-    let mib_per_minute = ingest.peak_gib_per_minute * 1024.0;
+    // `max` also takes what is no number to 0.
+    let mib_per_minute = (ingest.peak_gib_per_minute * 1024.0).max(0.0);
     let part_mib = Derived {
         name: "part_mib",
         value: PART_MIB,
@@ -133,7 +134,7 @@ fn function(load: &Load) -> Function {
         },
         timeout_seconds: Derived {
             name: timeout,
-            value: whole((load.seconds_each * TIMEOUT_FACTOR).max(SHORTEST_SECONDS).min(LONGEST_SECONDS)),
+            value: whole((load.seconds_each * TIMEOUT_FACTOR).clamp(SHORTEST_SECONDS, LONGEST_SECONDS)),
             unit: "s",
             formula: "⌈seconds each × timeout factor⌉, 60 to 900",
             inputs: inputs(&[("seconds each", load.seconds_each), ("timeout factor", TIMEOUT_FACTOR)]),

@@ -274,7 +274,7 @@ async fn control_planes_planned() {
         "pools": [], "rings": [],
     }))
     .unwrap();
-    let stacks = control_planes(&renderer(), &fleet, "v1").unwrap();
+    let stacks = control_planes(&renderer(), &fleet, &std::collections::BTreeMap::new(), "v1").unwrap();
     assert_eq!(stacks[0].place.region.as_str(), "eu-west-1", "the central one comes first");
     let plan = planned(&cloud, &stacks).await;
     assert_eq!((plan.stacks.len(), plan.unseen.as_slice()), (2, [].as_slice()));
