@@ -63,7 +63,9 @@ class Noun:
             record |= {self.id_member: ident, self.arn_member: arn}
             tags = call.get("tags") or call.get("Tags")
             self.table(call)[ident] = record
-            if tags:
+            if tags and self.service == "appconfig":
+                call.inner("TagResource", ResourceArn=arn, Tags=tags)
+            elif tags:
                 store(Records, call.account, call.region).by_noun["tags"][arn] = {"tags": tags}
             return self.wrap(record)
 
@@ -89,6 +91,7 @@ class Noun:
 
 
 ANYWHERE = "arn:{partition}:rolesanywhere:{region}:{account}:"
+APPCONFIG = "arn:{partition}:appconfig:{region}:{account}:"
 NOUNS = [
     Noun("rolesanywhere", "TrustAnchor", "trustAnchorId", ANYWHERE + "trust-anchor/{id}", "trustAnchorId",
          "trustAnchorArn", "trustAnchor", "trustAnchors", extra={"enabled": True}),
@@ -96,9 +99,9 @@ NOUNS = [
          "profiles", extra={"enabled": True, "durationSeconds": 3600}),
     Noun("oam", "Sink", "Identifier", "arn:{partition}:oam:{region}:{account}:sink/{id}", "Id", "Arn", listed="Items"),
     Noun("oam", "Link", "Identifier", "arn:{partition}:oam:{region}:{account}:link/{id}", "Id", "Arn", listed="Items"),
-    Noun("appconfig", "Environment", "EnvironmentId", "environment/{id}", "Id", "_arn", listed="Items", id_form="short",
+    Noun("appconfig", "Environment", "EnvironmentId", APPCONFIG + "application/{ApplicationId}/environment/{id}", "Id", "_arn", listed="Items", id_form="short",
          extra={"State": "READY_FOR_DEPLOYMENT"}),
-    Noun("appconfig", "DeploymentStrategy", "DeploymentStrategyId", "deploymentstrategy/{id}", "Id", "_arn",
+    Noun("appconfig", "DeploymentStrategy", "DeploymentStrategyId", APPCONFIG + "deploymentstrategy/{id}", "Id", "_arn",
          listed="Items", plural="DeploymentStrategies", id_form="short"),
 ]
 for _noun in NOUNS:
@@ -111,6 +114,12 @@ def _tags(call: Call, arn: str) -> Any:
     return store(Records, call.account, call.region).by_noun["tags"].get(arn, {}).get("tags", [])
 
 
+def _tag(call: Call, arn: str, key: str, tags: list[Answer], gone: list[str]) -> None:
+    merged = {tag[key]: tag for tag in [*_tags(call, arn), *tags]}
+    left = [tag for name, tag in merged.items() if name not in gone]
+    store(Records, call.account, call.region).by_noun["tags"][arn] = {"tags": left}
+
+
 @operation("rolesanywhere", "ListTagsForResource")
 def anywhere_tags(call: Call) -> Answer:
     """Roles Anywhere: ListTagsForResource."""
@@ -120,10 +129,60 @@ def anywhere_tags(call: Call) -> Answer:
 @operation("rolesanywhere", "TagResource")
 def anywhere_tag(call: Call) -> Answer:
     """Roles Anywhere: TagResource."""
-    arn = call.parameters["resourceArn"]
-    merged = {tag["key"]: tag for tag in [*_tags(call, arn), *call.parameters["tags"]]}
-    store(Records, call.account, call.region).by_noun["tags"][arn] = {"tags": list(merged.values())}
+    _tag(call, call.parameters["resourceArn"], "key", call.parameters["tags"], [])
     return {}
+
+
+@operation("rolesanywhere", "UntagResource")
+def anywhere_untag(call: Call) -> Answer:
+    """Roles Anywhere: UntagResource."""
+    _tag(call, call.parameters["resourceArn"], "key", [], call.parameters["tagKeys"])
+    return {}
+
+
+@operation("oam", "ListTagsForResource")
+def oam_tags(call: Call) -> Answer:
+    """OAM: ListTagsForResource."""
+    return {"Tags": _tags(call, call.parameters["ResourceArn"]) or {}}
+
+
+@operation("oam", "TagResource")
+def oam_tag(call: Call) -> Answer:
+    """OAM: TagResource."""
+    arn = call.parameters["ResourceArn"]
+    merged = dict(_tags(call, arn) or {}) | call.parameters["Tags"]
+    store(Records, call.account, call.region).by_noun["tags"][arn] = {"tags": merged}
+    return {}
+
+
+@operation("oam", "UntagResource")
+def oam_untag(call: Call) -> Answer:
+    """OAM: UntagResource."""
+    arn = call.parameters["ResourceArn"]
+    left = {key: value for key, value in dict(_tags(call, arn) or {}).items() if key not in call.parameters["TagKeys"]}
+    store(Records, call.account, call.region).by_noun["tags"][arn] = {"tags": left}
+    return {}
+
+
+def _store_tags(call: Call) -> Answer:
+    """ELBv2 AddTags and RemoveTags: those of trust stores here, of all else in moto."""
+    rest = [arn for arn in call.parameters["ResourceArns"] if ":truststore/" not in arn]
+    for arn in set(call.parameters["ResourceArns"]) - set(rest):
+        _tag(call, arn, "Key", call.get("Tags", []), call.get("TagKeys", []))
+    return call.inner(None, **{**call.parameters, "ResourceArns": rest}) if rest else {}
+
+
+for _name in ("AddTags", "RemoveTags"):
+    operation("elbv2", _name)(_store_tags)
+
+
+@operation("elbv2", "DescribeTags")
+def describe_tags(call: Call) -> Answer:
+    """ELBv2: DescribeTags, trust stores included."""
+    rest = [arn for arn in call.parameters["ResourceArns"] if ":truststore/" not in arn]
+    told = call.inner(None, ResourceArns=rest)["TagDescriptions"] if rest else []
+    return {"TagDescriptions": told + [{"ResourceArn": arn, "Tags": _tags(call, arn)} for arn in
+                                       call.parameters["ResourceArns"] if arn not in rest]}
 
 
 @operation("oam", "PutSinkPolicy")
@@ -166,6 +225,7 @@ def create_trust_store(call: Call) -> Answer:
     record = {"Name": name, "TrustStoreArn": arn, "Status": "ACTIVE", "NumberOfCaCertificates": 1,
               "TotalRevokedEntries": 0}
     store(Records, call.account, call.region).by_noun["truststore"][arn] = record
+    _tag(call, arn, "Key", call.get("Tags", []), [])
     return {"TrustStores": [record]}
 
 

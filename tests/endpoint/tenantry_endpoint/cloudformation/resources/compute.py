@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import zipfile
+from typing import Callable
 
 from ...errors import AwsError
 from ...services.hosted_zones import found_or_made
@@ -129,6 +130,14 @@ def _domain(place: Place, properties: Properties) -> Properties:
     return {key: value for key, value in properties.items() if key != "DomainValidationOptions"}
 
 
+def _arn(form: str) -> Callable[[Place, Made, Properties], None]:
+    """An AppConfig type's ARN by its form, for its tags."""
+    def after(place: Place, made: Made, properties: Properties) -> None:
+        path = form.format(id=made.id, **{"ApplicationId": "", **properties})
+        made.attributes["Arn"] = f"arn:{place.partition}:appconfig:{place.region}:{place.account}:{path}"
+    return after
+
+
 APPLICATION = "ApplicationId=$ApplicationId"
 PROFILE = f"{APPLICATION} ConfigurationProfileId=$ConfigurationProfileId"
 
@@ -173,20 +182,24 @@ KINDS: dict[str, Kind] = {
         "UpdateService service cluster=$Cluster", "DescribeServices services[] cluster=$Cluster -> services[0]",
         name="ServiceName"),
     "AWS::AppConfig::Application": Simple("appconfig", "CreateApplication", "Id", "DeleteApplication ApplicationId",
-                                          "UpdateApplication ApplicationId", "GetApplication ApplicationId"),
+                                          "UpdateApplication ApplicationId", "GetApplication ApplicationId",
+                                          after=_arn("application/{id}")),
     "AWS::AppConfig::Environment": Simple(
         "appconfig", "CreateEnvironment", "Id", f"DeleteEnvironment EnvironmentId {APPLICATION}",
-        f"UpdateEnvironment EnvironmentId {APPLICATION}", f"GetEnvironment EnvironmentId {APPLICATION}"),
+        f"UpdateEnvironment EnvironmentId {APPLICATION}", f"GetEnvironment EnvironmentId {APPLICATION}",
+        after=_arn("application/{ApplicationId}/environment/{id}")),
     "AWS::AppConfig::ConfigurationProfile": Simple(
         "appconfig", "CreateConfigurationProfile", "Id",
         f"DeleteConfigurationProfile ConfigurationProfileId {APPLICATION}",
         f"UpdateConfigurationProfile ConfigurationProfileId {APPLICATION}",
-        f"GetConfigurationProfile ConfigurationProfileId {APPLICATION}"),
+        f"GetConfigurationProfile ConfigurationProfileId {APPLICATION}",
+        after=_arn("application/{ApplicationId}/configurationprofile/{id}")),
     "AWS::AppConfig::HostedConfigurationVersion": Simple(
         "appconfig", "CreateHostedConfigurationVersion", "VersionNumber",
         f"DeleteHostedConfigurationVersion VersionNumber {PROFILE}", "", ""),
     "AWS::AppConfig::DeploymentStrategy": Simple(
         "appconfig", "CreateDeploymentStrategy", "Id", "DeleteDeploymentStrategy DeploymentStrategyId",
-        "UpdateDeploymentStrategy DeploymentStrategyId", "GetDeploymentStrategy DeploymentStrategyId"),
+        "UpdateDeploymentStrategy DeploymentStrategyId", "GetDeploymentStrategy DeploymentStrategyId",
+        after=_arn("deploymentstrategy/{id}")),
     "AWS::AppConfig::Deployment": Simple("appconfig", "StartDeployment", "DeploymentNumber", ""),
 }

@@ -224,10 +224,15 @@ class Attributed(Kind):
             else:
                 place.call("sns", "SetTopicAttributes", TopicArn=made.id, AttributeName=key, AttributeValue=value)
         if old.get("Tags") != new.get("Tags"):
+            gone = sorted(set(tag_map(old.get("Tags"))) - set(tag_map(new.get("Tags"))))
             if self.service == "sqs":
                 place.call("sqs", "TagQueue", QueueUrl=made.id, Tags=tag_map(new.get("Tags")))
+                if gone:
+                    place.call("sqs", "UntagQueue", QueueUrl=made.id, TagKeys=gone)
             else:
                 place.call("sns", "TagResource", ResourceArn=made.id, Tags=tag_list(new.get("Tags")))
+                if gone:
+                    place.call("sns", "UntagResource", ResourceArn=made.id, TagKeys=gone)
         return made
 
     def delete(self, place: Place, made: Made, properties: Properties) -> None:

@@ -271,29 +271,47 @@ class Simple(Kind):
         return answer
 
 
+#: Members of create answers that hold the new resource's own ARN, most particular first.
+ARNS = ("EventSourceMappingArn", "Arn", "FunctionArn", "clusterArn", "trustAnchorArn", "profileArn")
+
+
 def retag(place: Place, made: Made, service: str, old: Properties, new: Properties) -> None:
     """Replace a resource's tags through its service, where the service can; an error where it cannot."""
     before, after = tag_map(old.get("Tags")), tag_map(new.get("Tags"))
     gone = sorted(set(before) - set(after))
-    arn = made.id if made.id.startswith("arn:") else str(find(made.attributes, "Arn") or find(
-        made.attributes, "FunctionArn") or "")
+    known = (find(made.attributes, name) for name in ARNS)
+    arn = made.id if made.id.startswith("arn:") else str(made.attributes.get("Arn") or next(filter(None, known), ""))
     if service == "ec2":
-        place.call("ec2", "CreateTags", Resources=[made.id], Tags=tag_list(after))
+        ident = made.attributes.get("AllocationId", made.id)  # an address is tagged by its allocation
+        place.call("ec2", "CreateTags", Resources=[ident], Tags=tag_list(after))
         if gone:
-            place.call("ec2", "DeleteTags", Resources=[made.id], Tags=[{"Key": key} for key in gone])
+            place.call("ec2", "DeleteTags", Resources=[ident], Tags=[{"Key": key} for key in gone])
         return
     if service == "kms":
         tags = [{"TagKey": key, "TagValue": value} for key, value in after.items()]
         place.call("kms", "TagResource", KeyId=made.id, Tags=tags)
+        if gone:
+            place.call("kms", "UntagResource", KeyId=made.id, TagKeys=gone)
         return
     if service == "elbv2":
         place.call("elbv2", "AddTags", ResourceArns=[made.id], Tags=tag_list(after))
+        if gone:
+            place.call("elbv2", "RemoveTags", ResourceArns=[made.id], TagKeys=gone)
         return
     if service == "opensearch":
         place.call("opensearch", "AddTags", ARN=arn, TagList=tag_list(after))
+        if gone:
+            place.call("opensearch", "RemoveTags", ARN=arn, TagKeys=gone)
         return
     if service == "ssm":
         place.call("ssm", "AddTagsToResource", ResourceType="Parameter", ResourceId=made.id, Tags=tag_list(after))
+        if gone:
+            place.call("ssm", "RemoveTagsFromResource", ResourceType="Parameter", ResourceId=made.id, TagKeys=gone)
+        return
+    if service == "acm":
+        place.call("acm", "AddTagsToCertificate", CertificateArn=made.id, Tags=tag_list(after))
+        if gone:
+            place.call("acm", "RemoveTagsFromCertificate", CertificateArn=made.id, Tags=[{"Key": key} for key in gone])
         return
     model = _client(service, place.region).meta.service_model
     if "TagResource" not in model.operation_names or not arn:
@@ -302,3 +320,6 @@ def retag(place: Place, made: Made, service: str, old: Properties, new: Properti
     names = {name.lower(): name for name in shape.members}
     key = next(names[name] for name in ("resourcearn", "resource") if name in names)
     place.call(service, "TagResource", **{key: arn, names["tags"]: shaped(shape.members[names["tags"]], tag_list(after))})
+    if gone:
+        members = model.operation_model("UntagResource").input_shape.members
+        place.call(service, "UntagResource", **{key: arn, next(n for n in members if n.lower() == "tagkeys"): gone})

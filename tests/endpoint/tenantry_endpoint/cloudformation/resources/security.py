@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ...errors import AwsError
-from .kind import Kind, Made, Place, Properties, Simple, is_gone, tag_list
+from .kind import Kind, Made, Place, Properties, Simple, is_gone, retag, tag_list, tag_map
 
 
 def _json(value: Any) -> str:
@@ -50,6 +50,9 @@ class Role(Kind):
         self._policies(place, made.id, old, new)
         if new.get("Tags"):
             place.call("iam", "TagRole", RoleName=made.id, Tags=tag_list(new["Tags"]))
+        gone = sorted(set(tag_map(old.get("Tags"))) - set(tag_map(new.get("Tags"))))
+        if gone:
+            place.call("iam", "UntagRole", RoleName=made.id, TagKeys=gone)
         return made
 
     def delete(self, place: Place, made: Made, properties: Properties) -> None:
@@ -149,9 +152,8 @@ class Key(Kind):
             place.call("kms", "PutKeyPolicy", KeyId=made.id, PolicyName="default", Policy=_json(new["KeyPolicy"]))
         place.call("kms", "UpdateKeyDescription", KeyId=made.id, Description=new.get("Description", ""))
         self._rotate(place, made, new)
-        if new.get("Tags"):
-            tags = [{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tag_list(new["Tags"])]
-            place.call("kms", "TagResource", KeyId=made.id, Tags=tags)
+        if old.get("Tags") != new.get("Tags"):
+            retag(place, made, "kms", old, new)
         return made
 
     def delete(self, place: Place, made: Made, properties: Properties) -> None:
