@@ -178,6 +178,21 @@ def _rules(permissions: list[dict[str, Any]]) -> set[tuple[str, ...]]:
     return found
 
 
+def _as_properties(permissions: list[dict[str, Any]], outbound: bool) -> list[Properties]:
+    """Live rules in the form of CloudFormation's properties."""
+    end = "Destination" if outbound else "Source"
+    rows = []
+    for item in permissions:
+        base = {key: item[key] for key in ("IpProtocol", "FromPort", "ToPort") if key in item}
+        for key, member, name in (("IpRanges", "CidrIp", "CidrIp"), ("Ipv6Ranges", "CidrIpv6", "CidrIpv6"),
+                                  ("UserIdGroupPairs", "GroupId", f"{end}SecurityGroupId"),
+                                  ("PrefixListIds", "PrefixListId", f"{end}PrefixListId")):
+            for source in item.get(key) or []:
+                text = {"Description": source["Description"]} if source.get("Description") else {}
+                rows.append(base | {name: source[member]} | text)
+    return rows
+
+
 def _apply(place: Place, group: str, outbound: bool, rules: list[dict[str, Any]], add: bool) -> None:
     if rules:
         verb, side = "Authorize" if add else "Revoke", "Egress" if outbound else "Ingress"
@@ -231,7 +246,7 @@ class SecurityGroup(Kind):
                                     ("SecurityGroupEgress", "IpPermissionsEgress", True)):
             given = _rules([permission(rule, outbound) for rule in properties.get(key) or []])
             if key in properties and given != _rules(group[side]) - _own_rules(place, made.id, outbound):
-                live[key] = [list(rule) for rule in sorted(_rules(group[side]))]
+                live[key] = _as_properties(group[side], outbound)
         return live
 
 
