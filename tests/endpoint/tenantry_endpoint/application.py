@@ -135,7 +135,8 @@ def not_implemented(service: str, name: str) -> Response:
 @lru_cache(maxsize=1)
 def application() -> Application:
     """The one application of this process, with every service registered."""
-    from . import services
+    from . import remembered, services
 
+    remembered.apply()
     services.register()
     return Application()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import time
 import urllib.request
+import zipfile
 from pathlib import Path
 from typing import Any, Callable
 
 import pytest
+import yaml
 from botocore.exceptions import ClientError
 
 Client = Callable[..., Any]
@@ -53,8 +56,59 @@ def deploy(cloud: Any, name: str, body: str, kind: str = "UPDATE", **more: Any) 
     return stack
 
 
+def artifacts(client: Client) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("bootstrap", "x")
+    s3 = client("s3", s3={"addressing_style": "path"})
+    s3.create_bucket(Bucket="artifacts", CreateBucketConfiguration={"LocationConstraint": "eu-central-1"})
+    s3.put_object(Bucket="artifacts", Key="functions/f.zip", Body=buffer.getvalue())
+    s3.put_object(Bucket="artifacts", Key="trust/ca.pem", Body=b"-----BEGIN CERTIFICATE-----")
+
+
+def drifted(cloud: Any, name: str) -> dict[str, Any]:
+    cloud.detect_stack_drift(StackName=name)
+    rows = cloud.describe_stack_resource_drifts(StackName=name)["StackResourceDrifts"]
+    return {r["LogicalResourceId"]: r["PropertyDifferences"] for r in rows
+            if r["StackResourceDriftStatus"] not in ("IN_SYNC", "NOT_CHECKED")}
+
+
+def test_a_bundle_or_code_that_is_missing_fails_its_resource(client: Client) -> None:
+    cloud = client("cloudformation")
+    body = yaml.dump({"Resources": {"T": {"Type": "AWS::ElasticLoadBalancingV2::TrustStore", "Properties": {
+        "Name": "t", "CaCertificatesBundleS3Bucket": "artifacts", "CaCertificatesBundleS3Key": "trust/none.pem"}}}})
+    artifacts(client)
+    assert deploy(cloud, "s", body, "CREATE")["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "CaCertificatesBundleNotFound" in failures(cloud, "s")[0]
+
+
+def test_tags_and_properties_change_in_place(client: Client) -> None:
+    cloud = client("cloudformation")
+    artifacts(client)
+    first = deploy(cloud, "acme", TENANT, "CREATE", Tags=[{"Key": "tenant", "Value": "acme"}])
+    assert first["StackStatus"] == "CREATE_COMPLETE", failures(cloud, "acme")
+    kept = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in
+            cloud.get_paginator("list_stack_resources").paginate(StackName="acme") for r in page["StackResourceSummaries"]}
+    body = TENANT.replace("VisibilityTimeout: 120", "VisibilityTimeout: 240").replace(
+        "ReservedConcurrentExecutions: 5", "ReservedConcurrentExecutions: 7").replace(
+        "MaximumConcurrency: 2", "MaximumConcurrency: 3").replace("IntervalInSeconds: 300", "IntervalInSeconds: 60")
+    stack = deploy(cloud, "acme", body, Tags=[{"Key": "ring", "Value": "canary"}])
+    assert stack["StackStatus"] == "UPDATE_COMPLETE", failures(cloud, "acme")
+    now = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in
+           cloud.get_paginator("list_stack_resources").paginate(StackName="acme") for r in page["StackResourceSummaries"]}
+    # Deployments of AppConfig are the one thing that new tags replace.
+    assert {name for name in kept if kept[name] != now[name]} == {"Deployment"}
+    assert client("lambda").get_function_concurrency(FunctionName=now["Function"])["ReservedConcurrentExecutions"] == 7
+    told = client("sqs").get_queue_attributes(QueueUrl=now["Queue"], AttributeNames=["All"])["Attributes"]
+    assert told["VisibilityTimeout"] == "240" and "s3.amazonaws.com" in told["Policy"]
+    tags = client("ec2").describe_vpcs(VpcIds=[now["Vpc"]])["Vpcs"][0]["Tags"]
+    assert [tag for tag in tags if not tag["Key"].startswith("aws:")] == [{"Key": "ring", "Value": "canary"}]
+    assert drifted(cloud, "acme") == {}
+
+
 def test_every_type_of_the_tenant_stack(client: Client) -> None:
     cloud, ec2 = client("cloudformation"), client("ec2")
+    artifacts(client)
     shown = change(cloud, "acme", TENANT, "CREATE", Tags=[{"Key": "tenant", "Value": "acme"}])
     assert shown["Status"] == "CREATE_COMPLETE"
     cloud.execute_change_set(StackName="acme", ChangeSetName="c")
@@ -69,11 +123,9 @@ def test_every_type_of_the_tenant_stack(client: Client) -> None:
     again = change(cloud, "acme", TENANT, Tags=[{"Key": "tenant", "Value": "acme"}])
     assert (again["Status"], again["Changes"]) == ("FAILED", [])
     assert "didn't contain changes" in again["StatusReason"]
-    cloud.detect_stack_drift(StackName="acme")
-    rows = cloud.describe_stack_resource_drifts(StackName="acme")["StackResourceDrifts"]
-    drifted = {r["LogicalResourceId"]: r["PropertyDifferences"] for r in rows
-               if r["StackResourceDriftStatus"] not in ("IN_SYNC", "NOT_CHECKED")}
-    assert drifted == {}
+    assert drifted(cloud, "acme") == {}
+    zone = client("route53").list_resource_record_sets(HostedZoneId="Z0111111111EXAMPLE")["ResourceRecordSets"]
+    assert sorted(record["Type"] for record in zone) == ["A", "CNAME"]
     cloud.delete_stack(StackName="acme")
     last = settled(cloud, stack["StackId"])
     assert last["StackStatus"] == "DELETE_COMPLETE", failures(cloud, stack["StackId"])

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import AwsError
+from ..internal import call as internal_call
 from ..operations import Answer, Call, operation, whole_service
 from ..state import store
 
@@ -217,13 +218,24 @@ def get_deployment(call: Call) -> Answer:
     return table[key]
 
 
+def _certificates(call: Call) -> int:
+    """How many certificates a bundle holds; the bundle must exist."""
+    try:
+        answer = internal_call(call.account, call.region, "s3", "GetObject", Key=call.get("CaCertificatesBundleS3Key"),
+                               Bucket=call.get("CaCertificatesBundleS3Bucket"))
+    except AwsError as error:
+        raise AwsError("CaCertificatesBundleNotFound", f"The specified CA certificates bundle does not exist "
+                       f"({error.code})") from None
+    return int(answer["Body"].read().count(b"-----BEGIN CERTIFICATE-----"))
+
+
 @operation("elbv2", "CreateTrustStore")
 def create_trust_store(call: Call) -> Answer:
     """ELBv2: CreateTrustStore."""
     name = call.parameters["Name"]
     arn = f"arn:{call.partition}:elasticloadbalancing:{call.region}:{call.account}:truststore/{name}/{uuid.uuid4().hex[:16]}"
-    record = {"Name": name, "TrustStoreArn": arn, "Status": "ACTIVE", "NumberOfCaCertificates": 1,
-              "TotalRevokedEntries": 0}
+    record = {"Name": name, "TrustStoreArn": arn, "Status": "ACTIVE",
+              "NumberOfCaCertificates": _certificates(call), "TotalRevokedEntries": 0}
     store(Records, call.account, call.region).by_noun["truststore"][arn] = record
     _tag(call, arn, "Key", call.get("Tags", []), [])
     return {"TrustStores": [record]}
@@ -242,7 +254,10 @@ def describe_trust_stores(call: Call) -> Answer:
 @operation("elbv2", "ModifyTrustStore")
 def modify_trust_store(call: Call) -> Answer:
     """ELBv2: ModifyTrustStore."""
-    return describe_trust_stores(Call(call.caller, "elbv2", "", {"TrustStoreArns": [call.parameters["TrustStoreArn"]]}))
+    wanted = Call(call.caller, "elbv2", "", {"TrustStoreArns": [call.parameters["TrustStoreArn"]]})
+    answer = describe_trust_stores(wanted)
+    answer["TrustStores"][0]["NumberOfCaCertificates"] = _certificates(call)
+    return answer
 
 
 @operation("elbv2", "DeleteTrustStore")
@@ -295,3 +310,18 @@ def delete_alarms(call: Call) -> Answer:
     table = store(Records, call.account, call.region).by_noun["composite"]
     rest = [name for name in call.parameters["AlarmNames"] if table.pop(name, None) is None]
     return call.inner(None, AlarmNames=rest) if rest else {}
+
+
+def _composite_tags(call: Call) -> Answer:
+    """CloudWatch TagResource, UntagResource and ListTagsForResource: those of composite alarms here, else in moto."""
+    arn = call.parameters["ResourceARN"]
+    if arn.rsplit(":", 1)[-1] not in store(Records, call.account, call.region).by_noun["composite"]:
+        return call.inner()
+    if call.operation == "ListTagsForResource":
+        return {"Tags": _tags(call, arn)}
+    _tag(call, arn, "Key", call.get("Tags", []), call.get("TagKeys", []))
+    return {}
+
+
+for _name in ("TagResource", "UntagResource", "ListTagsForResource"):
+    operation("cloudwatch", _name)(_composite_tags)

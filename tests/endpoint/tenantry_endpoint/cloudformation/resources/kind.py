@@ -154,7 +154,8 @@ def is_gone(error: AwsError) -> bool:
 @dataclass
 class Simple(Kind):
     """A type whose life is one operation for each step. `delete`, `update` and `read` are `Operation member…`: a bare
-    member takes the id, `member[]` a list with it, `member=$Property` a property, `member=@Attribute` an attribute."""
+    member takes the id, `member[]` a list with it, `member=$Property` a property, `member=@Attribute` an attribute.
+    What follows ` -> ` finds the resource in the answer of `read` (JMESPath; `$id` is the id)."""
 
     service: str
     make: str
@@ -263,7 +264,7 @@ class Simple(Kind):
                 return None
             raise
         if " -> " in self.look:
-            answer = jmespath.search(self.look.split(" -> ")[1], answer)
+            answer = jmespath.search(self.look.split(" -> ")[1].replace("$id", made.id), answer)
         if not answer:
             return None
         answer = dict(answer)

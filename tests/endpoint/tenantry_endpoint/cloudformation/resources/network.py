@@ -53,6 +53,26 @@ class Link(Kind):
                 raise
 
 
+class TableLink(Link):
+    """AWS::EC2::SubnetRouteTableAssociation."""
+
+    def read(self, place: Place, made: Made, properties: Properties) -> Properties | None:
+        tables = place.call("ec2", "DescribeRouteTables", Filters=[
+            {"Name": "association.route-table-association-id", "Values": [made.id]}])["RouteTables"]
+        links = [link for table in tables for link in table["Associations"]]
+        return next((dict(link) for link in links if link["RouteTableAssociationId"] == made.id), None)
+
+
+class GatewayLink(Link):
+    """AWS::EC2::VPCGatewayAttachment."""
+
+    def read(self, place: Place, made: Made, properties: Properties) -> Properties | None:
+        gateways = place.call("ec2", "DescribeInternetGateways", Filters=[
+            {"Name": "internet-gateway-id", "Values": [properties["InternetGatewayId"]]}])["InternetGateways"]
+        vpcs = [link["VpcId"] for gateway in gateways for link in gateway["Attachments"]]
+        return {"VpcId": vpcs[0]} if vpcs else None
+
+
 class Route(Link):
     """AWS::EC2::Route."""
 
@@ -158,6 +178,21 @@ def _rules(permissions: list[dict[str, Any]]) -> set[tuple[str, ...]]:
     return found
 
 
+def _as_properties(permissions: list[dict[str, Any]], outbound: bool) -> list[Properties]:
+    """Live rules in the form of CloudFormation's properties."""
+    end = "Destination" if outbound else "Source"
+    rows = []
+    for item in permissions:
+        base = {key: item[key] for key in ("IpProtocol", "FromPort", "ToPort") if key in item}
+        for key, member, name in (("IpRanges", "CidrIp", "CidrIp"), ("Ipv6Ranges", "CidrIpv6", "CidrIpv6"),
+                                  ("UserIdGroupPairs", "GroupId", f"{end}SecurityGroupId"),
+                                  ("PrefixListIds", "PrefixListId", f"{end}PrefixListId")):
+            for source in item.get(key) or []:
+                text = {"Description": source["Description"]} if source.get("Description") else {}
+                rows.append(base | {name: source[member]} | text)
+    return rows
+
+
 def _apply(place: Place, group: str, outbound: bool, rules: list[dict[str, Any]], add: bool) -> None:
     if rules:
         verb, side = "Authorize" if add else "Revoke", "Egress" if outbound else "Ingress"
@@ -211,7 +246,7 @@ class SecurityGroup(Kind):
                                     ("SecurityGroupEgress", "IpPermissionsEgress", True)):
             given = _rules([permission(rule, outbound) for rule in properties.get(key) or []])
             if key in properties and given != _rules(group[side]) - _own_rules(place, made.id, outbound):
-                live[key] = [list(rule) for rule in sorted(_rules(group[side]))]
+                live[key] = _as_properties(group[side], outbound)
         return live
 
 
@@ -274,8 +309,8 @@ KINDS: dict[str, Kind] = {
     "AWS::EC2::InternetGateway": ec2("CreateInternetGateway", "InternetGateway.InternetGatewayId",
                                      "DeleteInternetGateway InternetGatewayId", "internet-gateway",
                                      look="DescribeInternetGateways InternetGatewayIds[] -> InternetGateways[0]"),
-    "AWS::EC2::VPCGatewayAttachment": Link("AttachInternetGateway", "DetachInternetGateway",
-                                           keys=("InternetGatewayId", "VpcId")),
+    "AWS::EC2::VPCGatewayAttachment": GatewayLink("AttachInternetGateway", "DetachInternetGateway",
+                                                 keys=("InternetGatewayId", "VpcId")),
     "AWS::EC2::EIP": ec2("AllocateAddress", "PublicIp", "ReleaseAddress AllocationId=@AllocationId", "elastic-ip",
                          look="DescribeAddresses PublicIps[] -> Addresses[0]",
                          after=lambda place, made, p: made.attributes.update(
@@ -286,8 +321,8 @@ KINDS: dict[str, Kind] = {
                                 "route-table", look="DescribeRouteTables RouteTableIds[] -> RouteTables[0]"),
     "AWS::EC2::Route": Route("CreateRoute", "DeleteRoute", keys=("RouteTableId", "DestinationCidrBlock",
                                                                 "DestinationIpv6CidrBlock", "DestinationPrefixListId")),
-    "AWS::EC2::SubnetRouteTableAssociation": Link("AssociateRouteTable", "DisassociateRouteTable", "AssociationId",
-                                                  "AssociationId"),
+    "AWS::EC2::SubnetRouteTableAssociation": TableLink("AssociateRouteTable", "DisassociateRouteTable",
+                                                       "AssociationId", "AssociationId"),
     "AWS::EC2::NetworkAcl": ec2("CreateNetworkAcl", "NetworkAcl.NetworkAclId", "DeleteNetworkAcl NetworkAclId",
                                 "network-acl", look="DescribeNetworkAcls NetworkAclIds[] -> NetworkAcls[0]"),
     "AWS::EC2::NetworkAclEntry": NaclEntry(),

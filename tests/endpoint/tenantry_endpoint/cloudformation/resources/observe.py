@@ -134,7 +134,9 @@ def _alarm(operation: str, kind: str) -> Simple:
 
 KINDS: dict[str, Kind] = {
     "AWS::Logs::ResourcePolicy": Simple("logs", "PutResourcePolicy", "$PolicyName", "DeleteResourcePolicy policyName",
-                                        "PutResourcePolicy policyName", name="PolicyName"),
+                                        "PutResourcePolicy policyName",
+                                        "DescribeResourcePolicies -> resourcePolicies[?policyName=='$id'] | [0]",
+                                        name="PolicyName"),
     "AWS::Logs::LogGroup": LogGroup(),
     "AWS::Logs::SubscriptionFilter": Simple(
         "logs", "PutSubscriptionFilter", "$FilterName", "DeleteSubscriptionFilter filterName logGroupName=$LogGroupName",

@@ -178,6 +178,14 @@ class Key(Kind):
         return {"Description": live.get("Description", ""), "KeyPolicy": json.loads(policy), "EnableKeyRotation": rotation}
 
 
+class Alias(Simple):
+    """AWS::KMS::Alias; the service tells aliases by key."""
+
+    def read(self, place: Place, made: Made, properties: Properties) -> Properties | None:
+        told = place.call("kms", "ListAliases", KeyId=properties["TargetKeyId"])["Aliases"]
+        return {"AliasName": made.id} if any(item["AliasName"] == made.id for item in told) else None
+
+
 KINDS: dict[str, Kind] = {
     "AWS::IAM::Role": Role(),
     "AWS::IAM::Policy": InlinePolicy(),
@@ -187,7 +195,7 @@ KINDS: dict[str, Kind] = {
     "AWS::IAM::ServiceLinkedRole": Simple("iam", "CreateServiceLinkedRole", "Role.RoleName",
                                           "DeleteServiceLinkedRole RoleName", look="GetRole RoleName -> Role"),
     "AWS::KMS::Key": Key(),
-    "AWS::KMS::Alias": Simple("kms", "CreateAlias", "$AliasName", "DeleteAlias AliasName", "UpdateAlias AliasName"),
+    "AWS::KMS::Alias": Alias("kms", "CreateAlias", "$AliasName", "DeleteAlias AliasName", "UpdateAlias AliasName"),
     "AWS::RolesAnywhere::TrustAnchor": Simple(
         "rolesanywhere", "CreateTrustAnchor", "trustAnchor.trustAnchorId", "DeleteTrustAnchor trustAnchorId",
         "UpdateTrustAnchor trustAnchorId", "GetTrustAnchor trustAnchorId -> trustAnchor"),
