@@ -4,13 +4,16 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use ipnetwork::Ipv4Network;
+use rayon::prelude::*;
+use serde_json::Value;
 
 use super::blocks::{bounds, overlaps, serves, touch};
 use super::document::Document;
-use super::spec::Fleet;
-use super::{Estate, Tenant};
+use super::ids::{AccountId, Region, RingName, TenantName};
+use super::places::Places;
+use super::spec::{Fleet, default_zones};
 use crate::finding::{Code, Finding};
-use crate::flags::Flag;
+use crate::flags::{Catalogue, Flag};
 
 /// Checks of the fleet's own file.
 pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
@@ -37,11 +40,6 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
             say("TN1022", &format!("pools[{index}].name"), format!("pool `{}` stands twice", pool.name));
         }
     }
-    let pools: Vec<Ipv4Network> = fleet.pools.iter().map(|pool| pool.cidr).collect();
-    for (first, second) in overlaps(&pools) {
-        let message = format!("pool `{}` overlaps pool `{}`", fleet.pools[second].name, fleet.pools[first].name);
-        say("TN1011", &format!("pools[{second}].cidr"), message);
-    }
     for (index, reserved) in fleet.reserved.iter().enumerate() {
         if let Some(message) = host_bits(reserved.cidr) {
             say("TN1010", &format!("reserved[{index}].cidr"), message);
@@ -58,65 +56,139 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
             say("TN1022", &format!("regions.{region}.zones[{index}]"), format!("zone `{zone}` stands twice"));
         }
     }
+    findings.extend(pools(fleet, document));
     findings
 }
 
-/// Checks of every tenant against the fleet and against each other.
-pub(super) fn tenants(estate: &Estate) -> Vec<Finding> {
-    let mut findings: Vec<Finding> = estate.tenants.values().flat_map(|tenant| one(estate, tenant)).collect();
-    let tenants: Vec<&Tenant> = estate.tenants.values().collect();
-    let blocks: Vec<Ipv4Network> = tenants.iter().map(|tenant| tenant.spec.network.cidr).collect();
+/// Pools that share addresses.
+fn pools(fleet: &Fleet, document: &Document) -> Vec<Finding> {
+    let blocks: Vec<Ipv4Network> = fleet.pools.iter().map(|pool| pool.cidr).collect();
+    let place = |index: usize| {
+        let route = format!("pools[{index}].cidr");
+        document.place(&route).unwrap_or_else(|| document.nearest(&route))
+    };
+    let pair = |(first, second): (usize, usize)| {
+        let (one, other) = (&fleet.pools[first], &fleet.pools[second]);
+        let message = format!("pool `{}` overlaps pool `{}`", other.name, one.name);
+        let label = format!("pool `{}` has `{}`", one.name, one.cidr);
+        Finding::new(Code("TN1011"), message).at(place(second)).with_related(label, place(first))
+    };
+    overlaps(&blocks).into_iter().map(pair).collect()
+}
+
+/// What a tenant's file says, as far as it can be understood: a file with one fault is held against the rest too.
+#[derive(Debug)]
+pub(super) struct Said {
+    name: TenantName,
+    places: Places,
+    account: Option<AccountId>,
+    region: Option<Region>,
+    ring: Option<RingName>,
+    timezone: Option<String>,
+    block: Option<Ipv4Network>,
+    zones: Option<u64>,
+    allow_from: Vec<(usize, Ipv4Network)>,
+    flags: Vec<(String, Value)>,
+}
+
+impl Said {
+    /// Takes a value, after the defaults are merged, apart.
+    pub(super) fn of(name: TenantName, value: &Value, places: Places) -> Self {
+        let text = |pointer| value.pointer(pointer).and_then(Value::as_str);
+        let list = value.pointer("/ingest/allow_from").and_then(Value::as_array).into_iter().flatten();
+        let network = |(index, item): (usize, &Value)| Some((index, item.as_str()?.parse().ok()?));
+        let flags = value.get("flags").and_then(Value::as_object).into_iter().flatten();
+        let zones = value.pointer("/network/zones").map_or(Some(default_zones().into()), Value::as_u64);
+        Self {
+            account: text("/account").and_then(|text| text.parse().ok()),
+            region: text("/region").and_then(|text| text.parse().ok()),
+            ring: text("/ring").and_then(|text| text.parse().ok()),
+            timezone: text("/contact/timezone").map(str::to_owned),
+            // Without its length an address would read as a block of one.
+            block: text("/network/cidr").filter(|text| text.contains('/')).and_then(|text| text.parse().ok()),
+            zones,
+            allow_from: list.enumerate().filter_map(network).collect(),
+            flags: flags.map(|(key, value)| (key.clone(), value.clone())).collect(),
+            name,
+            places,
+        }
+    }
+
+    fn finding(&self, code: &'static str, route: &str, message: String) -> Finding {
+        Finding::new(Code(code), message).with_tenant(self.name.as_str()).at(self.places.locate(route))
+    }
+}
+
+/// Checks of every tenant against the fleet, the flags (if there is a usable catalogue) and each other.
+pub(super) fn tenants(fleet: &Fleet, flags: Option<&Catalogue>, tenants: &[Said]) -> Vec<Finding> {
+    let one = |tenant: &Said| {
+        let names = names(fleet, tenant);
+        let flags = flags.map(|flags| self::flags(flags, tenant)).unwrap_or_default();
+        names.into_iter().chain(flags).chain(addresses(fleet, tenant)).collect::<Vec<_>>()
+    };
+    let mut findings: Vec<Finding> = tenants.par_iter().flat_map_iter(one).collect();
+    let placed: Vec<(&Said, Ipv4Network)> = tenants.iter().filter_map(|tenant| Some((tenant, tenant.block?))).collect();
+    let blocks: Vec<Ipv4Network> = placed.iter().map(|(_, block)| *block).collect();
     for (first, second) in overlaps(&blocks) {
-        let (first, second) = (tenants[first], tenants[second]);
-        let message = format!("`{}` overlaps the block of tenant `{}`", second.spec.network.cidr, first.name);
-        let other = format!("tenant `{}` has `{}`", first.name, first.spec.network.cidr);
-        findings.push(at(second, "TN1011", "network.cidr", message).with_related(other, first.locate("network.cidr")));
+        let ((first, at), (second, block)) = (placed[first], placed[second]);
+        let message = format!("`{block}` overlaps the block of tenant `{}`", first.name);
+        let finding = second.finding("TN1011", "network.cidr", message);
+        let other = format!("tenant `{}` has `{at}`", first.name);
+        findings.push(finding.with_related(other, first.places.locate("network.cidr")));
     }
     findings
 }
 
-fn one(estate: &Estate, tenant: &Tenant) -> Vec<Finding> {
-    let (fleet, spec) = (&estate.fleet, &tenant.spec);
+/// Names that the fleet must know.
+fn names(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut say = |code, route: &str, message: String| findings.push(at(tenant, code, route, message));
-    if !fleet.accounts.contains_key(&spec.account) {
-        say("TN1014", "account", unknown("account", &spec.account, fleet.accounts.keys()));
+    let mut say = |code, route: &str, message: String| findings.push(tenant.finding(code, route, message));
+    if let Some(account) = tenant.account.as_ref().filter(|account| !fleet.accounts.contains_key(account)) {
+        say("TN1014", "account", unknown("account", account, fleet.accounts.keys()));
     }
-    match fleet.regions.get(&spec.region) {
-        None => say("TN1015", "region", unknown("region", &spec.region, fleet.regions.keys())),
-        Some(region) if region.zones.len() < usize::from(spec.network.zones) => {
-            let message = format!(
-                "`{}` zones are wanted, region `{}` has {} usable",
-                spec.network.zones,
-                spec.region,
-                region.zones.len()
-            );
-            say("TN1018", "network.zones", message);
-        }
-        Some(_) => {}
-    }
-    if !fleet.rings.iter().any(|ring| ring.name == spec.ring) {
-        say("TN1016", "ring", unknown("ring", &spec.ring, fleet.rings.iter().map(|ring| &ring.name)));
-    }
-    if jiff::tz::TimeZone::get(&spec.contact.timezone).is_err() {
-        say("TN1019", "contact.timezone", format!("`{}` is no IANA time zone", spec.contact.timezone));
-    }
-    for (key, value) in &spec.flags {
-        match estate.flags.flags.get(key) {
-            None => say("TN1017", &format!("flags.{key}"), unknown("flag", key, estate.flags.flags.keys())),
-            Some(flag) if !allows(flag, value) => {
-                let message = format!("`{value}` is no value of flag `{key}`, whose default is `{}`", flag.default);
-                say("TN1017", &format!("flags.{key}"), message);
+    if let Some(name) = &tenant.region {
+        match (fleet.regions.get(name).map(|region| region.zones.len()), tenant.zones) {
+            (None, _) => say("TN1015", "region", unknown("region", name, fleet.regions.keys())),
+            (Some(usable), Some(zones)) if zones > usable as u64 => {
+                let message = format!("`{zones}` zones are wanted, region `{name}` has {usable} usable");
+                say("TN1018", "network.zones", message);
             }
-            Some(_) => {}
+            _ => {}
         }
     }
-    for (index, network) in spec.ingest.allow_from.iter().enumerate() {
+    if let Some(name) = tenant.ring.as_ref().filter(|name| fleet.rings.iter().all(|ring| ring.name != **name)) {
+        say("TN1016", "ring", unknown("ring", name, fleet.rings.iter().map(|ring| &ring.name)));
+    }
+    if let Some(zone) = tenant.timezone.as_ref().filter(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
+        say("TN1019", "contact.timezone", format!("`{zone}` is no IANA time zone"));
+    }
+    findings
+}
+
+/// Flags that the catalogue must know, with values that it allows.
+fn flags(catalogue: &Catalogue, tenant: &Said) -> Vec<Finding> {
+    let fault = |(key, value): &(String, Value)| match catalogue.flags.get(key) {
+        None => Some((key.clone(), unknown("flag", key, catalogue.flags.keys()))),
+        Some(flag) if !allows(flag, value) => {
+            let message = format!("`{value}` is no value of flag `{key}`, whose default is `{}`", flag.default);
+            Some((key.clone(), message))
+        }
+        Some(_) => None,
+    };
+    let faults = tenant.flags.iter().filter_map(fault);
+    faults.map(|(key, message)| tenant.finding("TN1017", &format!("flags.{key}"), message)).collect()
+}
+
+/// The tenant's block against the fleet's address space, and host bits anywhere.
+fn addresses(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut say = |code, route: &str, message: String| findings.push(tenant.finding(code, route, message));
+    for (index, network) in &tenant.allow_from {
         if let Some(message) = host_bits(*network) {
             say("TN1010", &format!("ingest.allow_from[{index}]"), message);
         }
     }
-    let block = spec.network.cidr;
+    let Some(block) = tenant.block else { return findings };
     if let Some(message) = host_bits(block) {
         say("TN1010", "network.cidr", message);
     }
@@ -126,11 +198,14 @@ fn one(estate: &Estate, tenant: &Tenant) -> Vec<Finding> {
     };
     match fleet.pools.iter().find(|pool| inside(pool.cidr)) {
         None => say("TN1012", "network.cidr", format!("`{block}` lies in no pool of the fleet")),
-        Some(pool) if !serves(pool, &spec.region) => {
-            let message = format!("`{block}` lies in pool `{}`, which is not for region `{}`", pool.name, spec.region);
-            say("TN1012", "network.cidr", message);
+        Some(pool) => {
+            // An unknown region is told as such.
+            let elsewhere = |region: &&Region| fleet.regions.contains_key(*region) && !serves(pool, region);
+            if let Some(region) = tenant.region.as_ref().filter(elsewhere) {
+                let message = format!("`{block}` lies in pool `{}`, which is not for region `{region}`", pool.name);
+                say("TN1012", "network.cidr", message);
+            }
         }
-        Some(_) => {}
     }
     for reserved in fleet.reserved.iter().filter(|reserved| touch(reserved.cidr, block)) {
         let message = format!("`{block}` touches `{}`, which is reserved: {}", reserved.cidr, reserved.reason);
@@ -139,12 +214,8 @@ fn one(estate: &Estate, tenant: &Tenant) -> Vec<Finding> {
     findings
 }
 
-fn at(tenant: &Tenant, code: &'static str, route: &str, message: String) -> Finding {
-    Finding::new(Code(code), message).with_tenant(tenant.name.as_str()).at(tenant.locate(route))
-}
-
 /// Whether a flag may have a value: one of those listed, or any of the default's type.
-fn allows(flag: &Flag, value: &serde_json::Value) -> bool {
+fn allows(flag: &Flag, value: &Value) -> bool {
     let same_type = std::mem::discriminant(&flag.default) == std::mem::discriminant(value);
     same_type && (flag.values.is_empty() || flag.values.contains(value))
 }

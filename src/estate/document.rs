@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -56,7 +58,7 @@ impl Document {
             max_aliases: MOST_ALIASES,
             max_documents: 1,
         };
-        let options = serde_saphyr::options! { budget: budget };
+        let options = serde_saphyr::options! { budget: budget, strict_booleans: true };
         let tree: Spanned<Tree> = serde_saphyr::from_str_with_options(&source.text, options)
             .map_err(|error| syntax_finding(&error, &source))?;
         let mut spans = BTreeMap::new();
@@ -111,12 +113,16 @@ pub(super) fn below(route: &str, key: &str) -> String {
 pub(super) fn read_source(path: &Path, shown: PathBuf) -> Result<Source, Finding> {
     let unreadable =
         |error: std::io::Error| Finding::new(Code("TN1000"), format!("`{}` cannot be read: {error}", shown.display()));
-    let length = std::fs::metadata(path).map_err(unreadable)?.len();
-    if length > LARGEST_FILE {
-        let message = format!("`{}` has {length} bytes, more than {LARGEST_FILE}", shown.display());
+    // Opening a pipe waits for its writer, and a device never ends.
+    if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
+        return Err(Finding::new(Code("TN1000"), format!("`{}` is no file", shown.display())));
+    }
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.len() as u64 > LARGEST_FILE {
+        let message = format!("`{}` has more than {LARGEST_FILE} bytes", shown.display());
         return Err(Finding::new(Code("TN1003"), message));
     }
-    let bytes = std::fs::read(path).map_err(unreadable)?;
     let text = match String::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => text,
         Ok(text) => return Err(encoding_finding(&shown, text.into_bytes(), "it has a NUL character")),
@@ -128,7 +134,10 @@ pub(super) fn read_source(path: &Path, shown: PathBuf) -> Result<Source, Finding
             return Err(encoding_finding(&shown, error.into_bytes(), what));
         }
     };
-    let text = text.strip_prefix('\u{feff}').map_or_else(|| text.clone(), str::to_owned);
+    let text = match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    };
     Ok(Source { path: shown, text })
 }
 
@@ -148,10 +157,31 @@ fn syntax_finding(error: &serde_saphyr::Error, source: &Arc<Source>) -> Finding 
     let plain = error.without_snippet();
     let text = plain.to_string();
     // Inside an alias the breach is wrapped, so its kind shows in the text alone.
-    let code = if text.starts_with("budget breached") { "TN1003" } else { "TN1002" };
-    let message = text.split(" at line ").next().unwrap_or(&text).trim().trim_end_matches('.').to_owned();
+    let code = if text.starts_with(BREACH) { "TN1003" } else { "TN1002" };
+    let text = text.split(" at line ").next().unwrap_or(&text).trim().trim_end_matches('.');
+    let message = match breach(text) {
+        Some(limit) => format!("the file has more than {limit}"),
+        // The rest of this message is for programmers.
+        None => text.split(", set DuplicateKeyPolicy").next().unwrap_or(text).to_owned(),
+    };
     let span = error.location().map_or(0..0, |location| span_of(&location, &source.text));
     Finding::new(Code(code), message).at(Location::new(Arc::clone(source), span))
+}
+
+/// How the parser's messages about its budget begin.
+const BREACH: &str = "budget breached: ";
+
+/// The limit that a message about the parser's budget is about.
+fn breach(text: &str) -> Option<String> {
+    let kind = text.strip_prefix(BREACH)?;
+    let limits = [
+        ("Documents", "one document".to_owned()),
+        ("Depth", format!("{DEEPEST} levels")),
+        ("Nodes", format!("{MOST_NODES} values, aliases written out")),
+        ("Aliases", format!("{MOST_ALIASES} aliases")),
+    ];
+    let limit = limits.into_iter().find(|(name, _)| kind.starts_with(name));
+    Some(limit.map_or_else(|| "the parser allows".to_owned(), |(_, limit)| limit))
 }
 
 /// The bytes of a location of the parser.

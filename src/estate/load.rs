@@ -1,6 +1,7 @@
 //! Reading an estate: every file, every problem of every file, then what only shows when they are seen together.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use rayon::prelude::*;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::check::Said;
 use super::document::Document;
 use super::ids::TenantName;
 use super::places::Places;
@@ -24,47 +26,70 @@ const FLAGS: &str = "policies/flags.yaml";
 /// usable `fleet.yaml` there is no estate; a tenant that cannot be used is left out, and a finding says why.
 pub fn load(root: &Path) -> (Option<Estate>, Vec<Finding>) {
     let mut findings = Vec::new();
-    let flags = match read::<Catalogue>(root, FLAGS, Kind::Flags) {
-        Ok((flags, _)) => flags,
-        Err(found) if !root.join(FLAGS).exists() => {
-            drop(found);
-            Catalogue::default()
-        }
-        Err(found) => {
-            findings.extend(found);
-            Catalogue::default()
-        }
-    };
-    let (fleet, fleet_document) = match read::<Fleet>(root, FLEET, Kind::Fleet) {
-        Ok((fleet, document)) => (fleet, Arc::new(document)),
-        Err(found) => {
-            findings.extend(found);
-            return (None, findings);
-        }
-    };
-    findings.extend(check::fleet(&fleet, &fleet_document));
+    let flags = catalogue(root).unwrap_or_else(|found| {
+        findings.extend(found);
+        None
+    });
     let (files, misplaced) = tenant_files(root);
     findings.extend(misplaced);
-    let read: Vec<Result<Tenant, Vec<Finding>>> =
-        files.par_iter().map(|(name, path)| tenant(name.clone(), path, root, &fleet, &fleet_document)).collect();
-    let mut tenants = BTreeMap::new();
-    for result in read {
-        match result {
-            Ok(tenant) => drop(tenants.insert(tenant.name.clone(), tenant)),
-            Err(found) => findings.extend(found),
+    let estate = match read::<Fleet>(root, FLEET, Kind::Fleet) {
+        Ok((fleet, document)) => Some(tenants(root, &files, (fleet, Arc::new(document)), flags, &mut findings)),
+        Err(found) => {
+            findings.extend(found);
+            findings.par_extend(files.par_iter().filter_map(|(name, path)| unparsable(name, path, root)));
+            None
         }
-    }
-    let fleet_source = Arc::clone(&fleet_document.source);
-    let estate = Estate { root: root.to_owned(), fleet, fleet_source, tenants, flags };
-    findings.extend(check::tenants(&estate));
+    };
     findings.sort_by(|a, b| key(a).cmp(&key(b)));
-    (Some(estate), findings)
+    // What is wrong with the fleet's defaults shows with every tenant.
+    findings.dedup_by(|a, b| same(a, b));
+    (estate, findings)
+}
+
+/// The flags, if they can be used; an estate may have none.
+fn catalogue(root: &Path) -> Result<Option<Catalogue>, Vec<Finding>> {
+    match root.join(FLAGS).symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Some(Catalogue::default())),
+        _ => read::<Catalogue>(root, FLAGS, Kind::Flags).map(|(flags, _)| Some(flags)),
+    }
+}
+
+/// Reads every tenant and checks all of them together.
+fn tenants(
+    root: &Path,
+    files: &[(TenantName, PathBuf)],
+    (fleet, document): (Fleet, Arc<Document>),
+    flags: Option<Catalogue>,
+    findings: &mut Vec<Finding>,
+) -> Estate {
+    findings.extend(check::fleet(&fleet, &document));
+    let read: Vec<Read> = files.par_iter().map(|(name, path)| tenant(name, path, root, &fleet, &document)).collect();
+    let (mut said, mut tenants) = (Vec::new(), BTreeMap::new());
+    for (one, (name, _)) in read.into_iter().zip(files) {
+        findings.extend(one.findings);
+        said.extend(one.said);
+        tenants.extend(one.tenant.map(|tenant| (name.clone(), tenant)));
+    }
+    findings.extend(check::tenants(&fleet, flags.as_ref(), &said));
+    let fleet_source = Arc::clone(&document.source);
+    Estate { root: root.to_owned(), fleet, fleet_source, tenants, flags: flags.unwrap_or_default() }
+}
+
+/// What stops a tenant's file from being read at all.
+fn unparsable(name: &TenantName, path: &Path, root: &Path) -> Option<Finding> {
+    Document::read(path, relative(path, root)).err().map(|finding| finding.with_tenant(name.as_str()))
 }
 
 /// Findings in the order of files and lines.
 fn key(finding: &Finding) -> (Option<(&Path, usize, usize)>, &str) {
     let place = finding.location.as_ref().map(|place| (place.source.path.as_path(), place.line, place.column));
     (place, finding.code.0)
+}
+
+/// Whether two findings say the same of the same place of `fleet.yaml`.
+fn same(a: &Finding, b: &Finding) -> bool {
+    let in_fleet = a.location.as_ref().is_some_and(|place| place.source.path == Path::new(FLEET));
+    in_fleet && (&a.code, &a.message, &a.location) == (&b.code, &b.message, &b.location)
 }
 
 /// Reads one file into its type.
@@ -115,7 +140,7 @@ fn tenant_files(root: &Path) -> (Vec<(TenantName, PathBuf)>, Vec<Finding>) {
     for path in paths {
         let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        if !is_yaml || path.is_dir() || stem == "fleet" {
+        if !is_yaml || path.is_dir() || path == root.join(FLEET) {
             continue;
         }
         let shown = relative(&path, root);
@@ -150,26 +175,38 @@ fn relative(path: &Path, root: &Path) -> PathBuf {
     path.strip_prefix(root).unwrap_or(path).to_owned()
 }
 
-fn tenant(
-    name: TenantName,
-    path: &Path,
-    root: &Path,
-    fleet: &Fleet,
-    fleet_document: &Arc<Document>,
-) -> Result<Tenant, Vec<Finding>> {
-    let own = Document::read(path, relative(path, root)).map_err(|finding| vec![finding.with_tenant(name.as_str())])?;
+/// What reading one tenant's file gave.
+#[derive(Default)]
+struct Read {
+    /// The tenant, if nothing is wrong with its file and its bundle.
+    tenant: Option<Tenant>,
+    /// What the file says, as far as it can be understood; the other checks need no more.
+    said: Option<Said>,
+    findings: Vec<Finding>,
+}
+
+fn tenant(name: &TenantName, path: &Path, root: &Path, fleet: &Fleet, fleet_document: &Arc<Document>) -> Read {
+    let own = match Document::read(path, relative(path, root)) {
+        Ok(own) => own,
+        Err(finding) => return Read { findings: vec![finding.with_tenant(name.as_str())], ..Read::default() },
+    };
     let source = Arc::clone(&own.source);
     let merged = merge(&fleet.defaults, &own.value);
     let places = Places::new(Arc::new(own), Arc::clone(fleet_document));
     let place = |route: &str, key: bool| if key { places.locate_key(route) } else { places.locate(route) };
-    let named = |findings: Vec<Finding>| findings.into_iter().map(|f| f.with_tenant(name.as_str())).collect::<Vec<_>>();
-    let spec: TenantSpec = typed(Kind::Tenant, &merged, place).map_err(named)?;
-    let folder = path.parent().unwrap_or(root);
-    let bundle = folder.join(&spec.ingest.client_ca);
-    let client_ca = certificate::read(&bundle, relative(&bundle, root)).map_err(|fault| {
-        vec![Finding::new(Code("TN1020"), fault).at(places.locate("ingest.client_ca")).with_tenant(name.as_str())]
-    })?;
-    Ok(Tenant { name, spec, source, client_ca, places: Some(places) })
+    let mut findings = Vec::new();
+    let spec = typed::<TenantSpec>(Kind::Tenant, &merged, place).map_err(|found| findings.extend(found)).ok();
+    let bundle = merged.pointer("/ingest/client_ca").and_then(Value::as_str).and_then(|file| {
+        let bundle = path.parent().unwrap_or(root).join(file);
+        let fault = |fault| findings.push(Finding::new(Code("TN1020"), fault).at(places.locate("ingest.client_ca")));
+        certificate::read(&bundle, relative(&bundle, root)).map_err(fault).ok()
+    });
+    let said = Some(Said::of(name.clone(), &merged, places.clone()));
+    let tenant = spec.zip(bundle).map(|(spec, client_ca)| {
+        let name = name.clone();
+        Tenant { name, spec, source, client_ca, places: Some(places) }
+    });
+    Read { tenant, said, findings: findings.into_iter().map(|found| found.with_tenant(name.as_str())).collect() }
 }
 
 /// A tenant's value over the fleet's defaults: maps are merged field by field, anything else is replaced.

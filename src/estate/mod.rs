@@ -7,6 +7,7 @@ mod blocks;
 mod certificate;
 mod check;
 mod document;
+pub mod edit;
 pub mod ids;
 mod load;
 mod places;

@@ -81,7 +81,7 @@ pub(super) fn breaks(kind: Kind, value: &Value) -> Vec<Break> {
 
 fn explain(kind: Kind, error: &ValidationError<'_>) -> Vec<Break> {
     let route = route_of(error.instance_path().as_str());
-    let name = if route.is_empty() { "the file" } else { route.as_str() };
+    let called = if route.is_empty() { "the file".to_owned() } else { format!("`{route}`") };
     let one = |code, message: String| vec![Break { code: Code(code), route: route.clone(), message, help: None }];
     let shown = || shown(error.instance());
     match error.kind() {
@@ -94,20 +94,22 @@ fn explain(kind: Kind, error: &ValidationError<'_>) -> Vec<Break> {
         }
         ValidationErrorKind::Type { kind } => {
             let wanted = match kind {
-                TypeKind::Single(one) => one.to_string(),
-                TypeKind::Multiple(many) => many.iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" or "),
+                TypeKind::Single(one) => type_named(&one.to_string()),
+                TypeKind::Multiple(many) => {
+                    many.iter().map(|one| type_named(&one.to_string())).collect::<Vec<_>>().join(" or ")
+                }
             };
-            one("TN1005", format!("`{name}` must be a {wanted}, not {}", type_of(error.instance())))
+            one("TN1005", format!("{called} must be {wanted}, not {}", type_of(error.instance())))
         }
         ValidationErrorKind::Enum { options } => {
             let options: Vec<String> = options.as_array().into_iter().flatten().map(self::shown).collect();
-            one("TN1007", format!("`{name}` is {}, must be one of {}", shown(), options.join(", ")))
+            one("TN1007", format!("{called} is {}, must be one of {}", shown(), options.join(", ")))
         }
         ValidationErrorKind::Pattern { pattern } => {
             let rule = rule_of(kind, error).unwrap_or_else(|| format!("it must match `{pattern}`"));
-            one("TN1007", format!("`{name}` is {}: {rule}", shown()))
+            one("TN1007", format!("{called} is {}: {rule}", shown()))
         }
-        _ => one("TN1007", format!("`{name}` is not allowed: {error}")),
+        _ => one("TN1007", format!("{called} is not allowed: {error}")),
     }
 }
 
@@ -127,7 +129,7 @@ fn rule_of(kind: Kind, error: &ValidationError<'_>) -> Option<String> {
         at = at.get(part).or_else(|| at.get(part.parse::<usize>().ok()?))?;
         rule = at.get("description").and_then(Value::as_str).or(rule);
     }
-    rule.map(|rule| rule.lines().next().unwrap_or(rule).to_owned())
+    rule.map(|rule| rule.lines().next().unwrap_or(rule).trim_end_matches('.').to_owned())
 }
 
 /// An unknown field, with the known one that it may stand for.
@@ -176,6 +178,20 @@ fn route_of(pointer: &str) -> String {
             below(&route, &part)
         }
     })
+}
+
+/// A type of JSON Schema in the words of [`type_of`].
+fn type_named(kind: &str) -> String {
+    match kind {
+        "null" => "empty".to_owned(),
+        "boolean" => "a boolean".to_owned(),
+        "number" => "a number".to_owned(),
+        "integer" => "a whole number".to_owned(),
+        "string" => "a text".to_owned(),
+        "array" => "a list".to_owned(),
+        "object" => "a map".to_owned(),
+        other => format!("a {other}"),
+    }
 }
 
 fn type_of(value: &Value) -> &'static str {

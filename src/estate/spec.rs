@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ipnetwork::Ipv4Network;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AccountId, Region, RingName, ZoneId};
@@ -32,15 +32,19 @@ pub struct Fleet {
     /// Where the control plane's central parts live (log destination, observability sink, page topic).
     pub control_plane: ControlPlane,
     /// AWS accounts by their 12-digit id.
+    #[schemars(extend("minProperties" = 1))]
     pub accounts: BTreeMap<AccountId, Account>,
     /// Regions that tenants may live in.
+    #[schemars(extend("minProperties" = 1))]
     pub regions: BTreeMap<Region, RegionSpec>,
     /// Address space that tenants' blocks are allocated from, in order of preference.
+    #[schemars(length(min = 1))]
     pub pools: Vec<Pool>,
     /// Address space that no tenant may touch.
     #[serde(default)]
     pub reserved: Vec<Reserved>,
     /// Release rings, first to last.
+    #[schemars(length(min = 1))]
     pub rings: Vec<Ring>,
     /// Defaults for every field of a tenant; a tenant's own file wins.
     #[serde(default)]
@@ -113,7 +117,7 @@ pub struct RegionSpec {
 #[serde(deny_unknown_fields)]
 pub struct Pool {
     pub name: String,
-    #[schemars(with = "String")]
+    #[schemars(schema_with = "block_schema")]
     pub cidr: Ipv4Network,
     /// Prefix length of the block that a tenant gets when it does not ask for another.
     #[serde(default = "default_tenant_prefix")]
@@ -124,6 +128,31 @@ pub struct Pool {
     pub regions: Vec<Region>,
 }
 
+/// Four numbers up to 255; `concat!` takes literals only.
+macro_rules! address {
+    () => {
+        r"^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+    };
+}
+
+/// An address block always says its length: an address alone would read as one of a single address.
+fn block_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "string",
+        "pattern": concat!(address!(), "/(3[0-2]|[12]?[0-9])$"),
+        "description": "An IPv4 block in CIDR notation, such as `10.16.0.0/12`",
+    })
+}
+
+fn blocks_schema(generator: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": block_schema(generator) })
+}
+
+/// AWS takes VPCs of /16 to /28 (Amazon VPC User Guide, "VPC CIDR blocks").
+fn vpc_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "string", "pattern": concat!(address!(), "/(1[6-9]|2[0-8])$") })
+}
+
 fn default_tenant_prefix() -> u8 {
     18
 }
@@ -131,7 +160,7 @@ fn default_tenant_prefix() -> u8 {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reserved {
-    #[schemars(with = "String")]
+    #[schemars(schema_with = "block_schema")]
     pub cidr: Ipv4Network,
     pub reason: String,
 }
@@ -193,8 +222,10 @@ pub struct Contact {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Network {
-    /// The tenant's VPC. Allocated by `tenantry new`, then fixed for ever.
-    #[schemars(with = "String")]
+    /// The tenant's VPC: an IPv4 block of /16 to /28, such as `10.17.0.0/18`.
+    ///
+    /// Allocated by `tenantry new`, then fixed for ever.
+    #[schemars(schema_with = "vpc_schema")]
     pub cidr: Ipv4Network,
     /// How many availability zones the tenant uses.
     #[serde(default = "default_zones")]
@@ -208,7 +239,7 @@ pub struct Network {
     pub eni_model: EniModel,
 }
 
-fn default_zones() -> u8 {
+pub(super) fn default_zones() -> u8 {
     3
 }
 
@@ -252,7 +283,7 @@ pub struct Ingest {
     pub client_ca: PathBuf,
     /// Addresses from which investigators may reach the search dashboards.
     #[serde(default)]
-    #[schemars(with = "Vec<String>")]
+    #[schemars(schema_with = "blocks_schema")]
     pub allow_from: Vec<Ipv4Network>,
 }
 

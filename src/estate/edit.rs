@@ -1,0 +1,241 @@
+//! Changing one value of a tenant's file: comments, order and everything else stay as people wrote them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+use yamlpatch::{Op, Patch, apply_yaml_patches};
+use yamlpath::{Component, Route};
+
+use super::document::Document;
+use crate::finding::{Finding, Source};
+
+/// Why a file was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum EditError {
+    /// The file is no YAML, before or after the change.
+    #[error("`{}` cannot be changed: {}", .0.display(), .1.message)]
+    Unreadable(Box<Path>, Box<Finding>),
+    #[error("`{}` has no `{route}`", file.display())]
+    Absent { file: Box<Path>, route: String },
+    #[error("`{route}` cannot be written into `{}`: `{at}` is there and is no map", file.display())]
+    NoMap { file: Box<Path>, route: String, at: String },
+    #[error("`{route}` cannot be changed in `{}`", file.display())]
+    Patch { file: Box<Path>, route: String, source: yamlpatch::Error },
+    /// The changed text would say something else than was asked for.
+    #[error("`{route}` cannot be changed in `{}` and leave the rest as it is; change it by hand", file.display())]
+    Unfaithful { file: Box<Path>, route: String },
+}
+
+/// The text of a file with `route` (keys joined by dots, such as `flags.extended-retry`) set to `value`. Maps that the
+/// route needs are made. Two liberties: a comment on the line of an empty map goes with it, and the texts in a map
+/// between braces that gets another key may get quotes.
+///
+/// # Errors
+/// The file is no YAML, something on the way is no map, or the file is written so that the rest would change.
+pub fn set(source: &Arc<Source>, route: &str, value: &Value) -> Result<String, EditError> {
+    let document = read(source)?;
+    let keys: Vec<&str> = route.split('.').collect();
+    let (depth, found) = deepest(&document.value, &keys);
+    let no_map = || EditError::NoMap {
+        file: source.path.as_path().into(),
+        route: route.to_owned(),
+        at: keys[..depth].join("."),
+    };
+    let (above, rest) = keys.split_at(depth);
+    let add = |at: &[&str], key: &str, value: &Value| {
+        Ok((at.len(), Op::Add { key: key.to_owned(), value: yaml(source, route, value)? }))
+    };
+    let operations = match (rest, found, above) {
+        ([], ..) => vec![(depth, Op::Replace(yaml(source, route, value)?))],
+        // A map with nothing in it has no form that could be added to; it is written anew.
+        (_, empty, [on @ .., key]) if is_empty(empty) => vec![(depth, Op::Remove), add(on, key, &nested(rest, value))?],
+        ([key, rest @ ..], Value::Object(_), _) => vec![add(above, key, &nested(rest, value))?],
+        _ => return Err(no_map()),
+    };
+    let mut wanted = document.value.clone();
+    put(&mut wanted, &keys, value);
+    patched(source, route, &keys, operations, &wanted)
+}
+
+/// The text of a file without `route`, and without the maps that it leaves empty.
+///
+/// # Errors
+/// The file is no YAML or has no such route, or is written so that the rest would change.
+pub fn unset(source: &Arc<Source>, route: &str) -> Result<String, EditError> {
+    let document = read(source)?;
+    let keys: Vec<&str> = route.split('.').collect();
+    let (depth, _) = deepest(&document.value, &keys);
+    if depth < keys.len() {
+        return Err(EditError::Absent { file: source.path.as_path().into(), route: route.to_owned() });
+    }
+    let alone =
+        |depth: &usize| deepest(&document.value, &keys[..*depth]).1.as_object().is_some_and(|map| map.len() == 1);
+    let above = (1..keys.len()).rev().take_while(alone).last();
+    let gone = &keys[..above.unwrap_or(keys.len())];
+    let mut wanted = document.value.clone();
+    remove(&mut wanted, gone);
+    patched(source, route, gone, vec![(gone.len(), Op::Remove)], &wanted)
+}
+
+fn read(source: &Arc<Source>) -> Result<Document, EditError> {
+    let unreadable = |finding| EditError::Unreadable(source.path.as_path().into(), Box::new(finding));
+    Document::parse(Arc::clone(source)).map_err(unreadable)
+}
+
+/// How many of `keys` lead somewhere, and where.
+fn deepest<'v>(value: &'v Value, keys: &[&str]) -> (usize, &'v Value) {
+    let mut at = value;
+    for (depth, key) in keys.iter().enumerate() {
+        match at.get(key) {
+            Some(inside) => at = inside,
+            None => return (depth, at),
+        }
+    }
+    (keys.len(), at)
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_object().is_some_and(Map::is_empty)
+}
+
+/// `value` below `keys`.
+fn nested(keys: &[&str], value: &Value) -> Value {
+    keys.iter().rev().fold(value.clone(), |value, key| Value::Object(Map::from_iter([((*key).to_owned(), value)])))
+}
+
+fn put(at: &mut Value, keys: &[&str], value: &Value) {
+    match keys {
+        [] => *at = value.clone(),
+        [key, rest @ ..] => {
+            if at.is_null() {
+                *at = Value::Object(Map::new());
+            }
+            if let Value::Object(map) = at {
+                put(map.entry(*key).or_insert(Value::Null), rest, value);
+            }
+        }
+    }
+}
+
+fn remove(at: &mut Value, keys: &[&str]) {
+    match (keys, at) {
+        ([key], Value::Object(map)) => drop(map.remove(*key)),
+        ([key, rest @ ..], Value::Object(map)) => map.get_mut(*key).into_iter().for_each(|inside| remove(inside, rest)),
+        _ => {}
+    }
+}
+
+fn yaml(source: &Source, route: &str, value: &Value) -> Result<yaml_serde::Value, EditError> {
+    yaml_serde::to_value(value).map_err(|error| patch_error(source, route, yamlpatch::Error::Serialization(error)))
+}
+
+fn patch_error(file: &Source, route: &str, source: yamlpatch::Error) -> EditError {
+    EditError::Patch { file: file.path.as_path().into(), route: route.to_owned(), source }
+}
+
+/// Applies operations, each at the first so many of `keys`, and reads the result back: it must say `wanted`, neither
+/// more nor less.
+fn patched(
+    source: &Source,
+    route: &str,
+    keys: &[&str],
+    operations: Vec<(usize, Op<'_>)>,
+    wanted: &Value,
+) -> Result<String, EditError> {
+    let fault = |error| patch_error(source, route, error);
+    let document = yamlpath::Document::new(source.text.as_str()).map_err(|error| fault(error.into()))?;
+    let patch = |(depth, operation)| {
+        let route = keys[..depth].iter().map(|key| Component::from(*key)).collect::<Vec<_>>();
+        Patch { route: Route::from(route), operation }
+    };
+    let patches: Vec<Patch<'_>> = operations.into_iter().map(patch).collect();
+    let text = apply_yaml_patches(&document, &patches).map_err(fault)?.source().to_owned();
+    let changed = read(&Arc::new(Source { path: source.path.clone(), text: text.clone() }))?;
+    if changed.value == *wanted {
+        Ok(text)
+    } else {
+        Err(EditError::Unfaithful { file: source.path.as_path().into(), route: route.to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const FILE: &str = "\
+# a customer
+account: \"111122223333\" # ours
+network: { cidr: 10.17.0.0/18 } # fixed
+
+ingest:
+  # agreed in May
+  peak_gib_per_minute: 2.0
+  allow_from: [203.0.113.0/24] # office
+";
+
+    fn source(text: &str) -> Arc<Source> {
+        Arc::new(Source { path: "tenants/acme.yaml".into(), text: text.to_owned() })
+    }
+
+    #[test]
+    fn a_value_changes_alone() {
+        let text = set(&source(FILE), "ingest.peak_gib_per_minute", &json!(3.5)).unwrap();
+        assert_eq!(text, FILE.replace("2.0", "3.5"));
+        let text = set(&source(FILE), "network.cidr", &json!("10.18.0.0/18")).unwrap();
+        assert_eq!(text, FILE.replace("10.17", "10.18"));
+    }
+
+    #[test]
+    fn a_value_is_added_where_it_belongs() {
+        let text = set(&source(FILE), "network.zones", &json!(2)).unwrap();
+        assert_eq!(text, FILE.replace("10.17.0.0/18 }", "\"10.17.0.0/18\", zones: 2 }"));
+        let text = set(&source(FILE), "ingest.framing", &json!("newline")).unwrap();
+        assert_eq!(text, format!("{FILE}  framing: newline\n"));
+        let text = set(&source(FILE), "flags.extended-retry", &json!(false)).unwrap();
+        assert_eq!(text, format!("{FILE}flags:\n  extended-retry: false\n"));
+    }
+
+    #[test]
+    fn an_empty_place_is_filled() {
+        for empty in ["flags:", "flags: {}"] {
+            let text = set(&source(&format!("{FILE}{empty}\n")), "flags.a", &json!(true)).unwrap();
+            let said = read(&source(&text)).unwrap().value;
+            assert_eq!(said["flags"], json!({ "a": true }), "{text}");
+            assert!(text.starts_with(FILE), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_was_set_can_be_taken_back() {
+        let with = set(&source(FILE), "flags.extended-retry", &json!(false)).unwrap();
+        let two = set(&source(&with), "flags.verbose-logs", &json!(true)).unwrap();
+        assert_eq!(unset(&source(&two), "flags.verbose-logs").unwrap(), with);
+        assert_eq!(unset(&source(&with), "flags.extended-retry").unwrap(), FILE);
+        let error = unset(&source(FILE), "flags.extended-retry").unwrap_err();
+        assert_eq!(error.to_string(), "`tenants/acme.yaml` has no `flags.extended-retry`");
+    }
+
+    #[test]
+    fn what_is_no_map_is_left_alone() {
+        let error = set(&source(FILE), "account.name", &json!(1)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`account.name` cannot be written into `tenants/acme.yaml`: `account` is there and is no map"
+        );
+    }
+
+    proptest! {
+        /// Whatever is set is read back, and no comment is lost.
+        #[test]
+        fn a_text_comes_back_as_it_was_set(text in "[ -~äß日]{0,24}", key in "[a-z][a-z-]{0,8}[a-z]") {
+            let route = format!("flags.{key}");
+            let changed = set(&source(FILE), &route, &json!(text)).unwrap();
+            prop_assert!(changed.starts_with(FILE));
+            let back = unset(&source(&changed), &route).unwrap();
+            prop_assert_eq!(back, FILE);
+        }
+    }
+}

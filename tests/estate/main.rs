@@ -1,0 +1,158 @@
+//! What a person can write wrongly: each folder of `bad/` is laid over the estate of `base/`, and its `expected.txt` is
+//! everything that `estate::load` must say about it, with its places. `UPDATE_EXPECTED=1` writes them and `schemas/`.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot prepare its ground has failed")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tenantry::estate;
+use tenantry::estate::schema::{Kind, schema, tenant_schema};
+use tenantry::finding::{Finding, Location};
+
+fn here() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/estate")
+}
+
+fn lay(from: &Path, over: &Path) {
+    fs::create_dir_all(over).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap();
+        if path.is_dir() {
+            lay(&path, &over.join(name));
+        } else if name != "expected.txt" {
+            fs::copy(&path, over.join(name)).unwrap();
+        }
+    }
+}
+
+/// `tenants/acme.yaml:3:7 TN1016 ring …`, each related place and the help on lines of their own.
+fn told(findings: &[Finding]) -> String {
+    let at = |place: &Location| format!("{}:{}:{}", place.source.path.display(), place.line, place.column);
+    findings.iter().fold(String::new(), |mut text, finding| {
+        let place = finding.location.as_ref().map_or("?".to_owned(), at);
+        text += &format!("{place} {} {}\n", finding.code.0, finding.message);
+        finding.related.iter().for_each(|(label, place)| text += &format!("  {}: {label}\n", at(place)));
+        finding.help.iter().for_each(|help| text += &format!("  help: {help}\n"));
+        text
+    })
+}
+
+fn base() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    lay(&here().join("base"), folder.path());
+    folder
+}
+
+#[test]
+fn the_base_is_well() {
+    let folder = base();
+    let (estate, findings) = estate::load(folder.path());
+    assert_eq!(told(&findings), "");
+    assert_eq!(estate.unwrap().tenants.len(), 1);
+}
+
+#[test]
+fn everything_wrong_is_told_at_once_with_its_place() {
+    let mut cases: Vec<PathBuf> =
+        fs::read_dir(here().join("bad")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    cases.sort();
+    assert!(cases.len() > 5);
+    let mut wrong = String::new();
+    for case in cases {
+        let folder = base();
+        lay(&case, folder.path());
+        let (_, findings) = estate::load(folder.path());
+        let (told, file) = (told(&findings), case.join("expected.txt"));
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            fs::write(&file, &told).unwrap();
+        }
+        let expected = fs::read_to_string(&file).unwrap_or_default();
+        if told.is_empty() || told != expected {
+            wrong += &format!("---- {}\n-- expected\n{expected}-- told\n{told}", case.display());
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// What the estate of `base/` says when `tenants/globex.yaml` has these bytes.
+fn told_of(bytes: &[u8]) -> String {
+    let folder = base();
+    fs::write(folder.path().join("tenants/globex.yaml"), bytes).unwrap();
+    told(&estate::load(folder.path()).1)
+}
+
+#[test]
+fn text_of_another_encoding_is_refused_where_it_starts() {
+    let wide = |unit: fn(u16) -> [u8; 2]| "a: 1\n".encode_utf16().flat_map(unit).collect::<Vec<u8>>();
+    let cases: [(&str, Vec<u8>, &str); 5] = [
+        ("utf-16 le", [vec![0xff, 0xfe], wide(u16::to_le_bytes)].concat(), ":1:1 TN1001 "),
+        ("utf-16 be", [vec![0xfe, 0xff], wide(u16::to_be_bytes)].concat(), ":1:1 TN1001 "),
+        ("utf-16 without mark", wide(u16::to_le_bytes), ":1:2 TN1001 "),
+        ("latin-1", b"a: 1\nb: caf\xe9\n".to_vec(), ":2:7 TN1001 "),
+        ("nul", b"a: 1\nb: \0\n".to_vec(), ":2:4 TN1001 "),
+    ];
+    for (case, bytes, expected) in cases {
+        let told = told_of(&bytes);
+        assert!(told.contains(&format!("tenants/globex.yaml{expected}")), "{case}: {told}");
+    }
+}
+
+#[test]
+fn a_byte_order_mark_and_windows_lines_change_nothing() {
+    let folder = base();
+    let path = folder.path().join("tenants/acme.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("\u{feff}{}", text.replace('\n', "\r\n"))).unwrap();
+    let (estate, findings) = estate::load(folder.path());
+    assert_eq!(told(&findings), "");
+    assert_eq!(estate.unwrap().tenants.len(), 1);
+}
+
+#[test]
+fn a_huge_file_is_refused_unread() {
+    let told = told_of(&vec![b'#'; 2 * 1024 * 1024]);
+    assert!(told.contains("TN1003 `tenants/globex.yaml` has more than 1048576 bytes"), "{told}");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_no_file_is_neither_waited_for_nor_read_for_ever() {
+    for target in ["/dev/zero", "globex.yaml", "nowhere"] {
+        let folder = base();
+        std::os::unix::fs::symlink(target, folder.path().join("tenants/globex.yaml")).unwrap();
+        let told = told(&estate::load(folder.path()).1);
+        assert!(told.contains("TN1000 `tenants/globex.yaml` "), "{target}: {told}");
+    }
+}
+
+#[test]
+fn a_fault_in_the_defaults_is_told_once() {
+    let folder = base();
+    let fleet = folder.path().join("tenants/fleet.yaml");
+    fs::write(&fleet, fs::read_to_string(&fleet).unwrap().replace("replicas: 1", "replica: 1")).unwrap();
+    let acme = fs::read_to_string(folder.path().join("tenants/acme.yaml")).unwrap();
+    for n in 1..20 {
+        let spec = acme.replace("10.17.0.0/18", &format!("10.18.{n}.0/24"));
+        fs::write(folder.path().join(format!("tenants/acme-{n}.yaml")), spec).unwrap();
+    }
+    let findings = estate::load(folder.path()).1;
+    assert_eq!(findings.len(), 1, "{}", told(&findings));
+}
+
+/// `tenantry schema … > schemas/…` writes them.
+#[test]
+fn the_schemas_in_git_are_those_of_the_types() {
+    let root = here().join("../..");
+    let defaults = estate::load(&root).0.unwrap().fleet.defaults;
+    let kinds = [("fleet", schema(Kind::Fleet)), ("tenant", tenant_schema(&defaults)), ("flags", schema(Kind::Flags))];
+    for (name, expected) in kinds {
+        let file = root.join(format!("schemas/{name}.json"));
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            fs::write(&file, format!("{}\n", serde_json::to_string_pretty(&expected).unwrap())).unwrap();
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), expected, "schemas/{name}.json");
+    }
+}
