@@ -9,6 +9,7 @@ use crate::deploy::{Desired, stacks};
 use crate::embedded;
 use crate::estate::{self, Estate, Tenant};
 use crate::finding::Finding;
+use crate::policy::Checker;
 use crate::render::{Functions, RenderedTenant, Renderer, TemplateSet, render_fleet};
 use crate::report::findings;
 
@@ -47,6 +48,11 @@ pub(super) fn renderer(root: &Path) -> Result<Renderer, Failure> {
     Ok(Renderer::new(set))
 }
 
+/// The policies of an estate.
+pub(super) fn checker(root: &Path) -> Result<Checker, Failure> {
+    Checker::new(embedded::rules(root)?).map_err(|found| refused(&found, "the policies"))
+}
+
 impl Opened {
     /// Opens the estate; errors in it are printed and end the command.
     pub(super) fn open(global: &Global) -> Result<Self, Failure> {
@@ -61,7 +67,11 @@ impl Opened {
     }
 
     /// Renders tenants; errors are printed and end the command.
-    pub(super) fn render<'e>(&'e self, tenants: &[&'e Tenant], release: &str) -> Result<Vec<RenderedTenant<'e>>, Failure> {
+    pub(super) fn render<'e>(
+        &'e self,
+        tenants: &[&'e Tenant],
+        release: &str,
+    ) -> Result<Vec<RenderedTenant<'e>>, Failure> {
         let mut rendered = Vec::new();
         let mut findings = Vec::new();
         for result in render_fleet(&self.renderer, &self.estate, &self.functions, release, tenants) {
