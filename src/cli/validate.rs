@@ -7,6 +7,7 @@ use super::opened::{self, Opened};
 use super::{Exit, Failure, Global, Output};
 use crate::estate::{self, Tenant};
 use crate::finding::{Finding, Severity};
+use crate::policy::Stack;
 use crate::render::render_fleet;
 use crate::report::findings;
 
@@ -30,9 +31,16 @@ pub(super) fn run(_: &Args, global: &Global) -> Result<Exit, Failure> {
         let opened = Opened::open(global)?;
         let all: Vec<&Tenant> = estate.tenants.values().collect();
         tenants = all.len();
+        let mut rendered = Vec::new();
         for result in render_fleet(&opened.renderer, &estate, &opened.functions, "unreleased", &all) {
-            found.extend(result.err().into_iter().flatten());
+            match result {
+                Ok(tenant) => rendered.push(tenant),
+                Err(findings) => found.extend(findings),
+            }
         }
+        let checker = opened::checker(&global.estate)?;
+        let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
+        found.extend(checker.check(&stacks));
     }
     output.show("tenantry/findings/v1", &Answer { tenants, findings: &found }, |answer| {
         let verdict =

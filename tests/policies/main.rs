@@ -1,0 +1,154 @@
+//! The policies: every rule has fixtures that hold and that break it, kept verdicts equal plain ones, and every template
+//! of the sample estate is clean.
+
+#[path = "../templates/estate.rs"]
+#[expect(dead_code, reason = "the tests of templates use more of it")]
+mod estate;
+mod fixtures;
+mod sharing;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use tenantry::embedded;
+use tenantry::estate::Estate;
+use tenantry::finding::{Finding, Source, codes};
+use tenantry::policy::{self, Checker, Owner, RULES, Stack};
+use tenantry::render::{RenderedTenant, Renderer, TemplateSet, render_fleet};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn checker() -> Checker {
+    Checker::new(embedded::rules(root()).unwrap()).unwrap_or_else(|found| panic!("{found:#?}"))
+}
+
+fn renderer() -> Renderer {
+    let sources = embedded::templates(root()).unwrap();
+    Renderer::new(TemplateSet::parse(sources).unwrap_or_else(|found| panic!("{found:#?}")))
+}
+
+fn sample_estate() -> Estate {
+    let (estate, found) = tenantry::estate::load(root());
+    assert_eq!(found, []);
+    estate.unwrap()
+}
+
+fn rendered<'e>(renderer: &Renderer, estate: &'e Estate) -> Vec<RenderedTenant<'e>> {
+    let tenants: Vec<_> = estate.tenants.values().collect();
+    let functions = embedded::functions(root()).unwrap();
+    let all = render_fleet(renderer, estate, &functions, "v1.0.0", &tenants);
+    all.into_iter().map(|tenant| tenant.unwrap_or_else(|found| panic!("{found:#?}"))).collect()
+}
+
+fn said(findings: &[Finding]) -> String {
+    let lines = findings.iter().map(|finding| {
+        let place = finding.location.as_ref().map(|at| format!("{}:{}", at.source.path.display(), at.line));
+        format!(
+            "{} {} {} ({})\n",
+            finding.tenant.as_deref().unwrap_or("-"),
+            finding.code,
+            finding.message,
+            place.unwrap_or_default()
+        )
+    });
+    lines.collect()
+}
+
+#[test]
+fn every_sample_tenant_is_clean() {
+    let (renderer, estate) = (renderer(), sample_estate());
+    let rendered = rendered(&renderer, &estate);
+    let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
+    assert_eq!(said(&checker().check(&stacks)), "");
+}
+
+#[test]
+fn every_control_plane_is_clean() {
+    let renderer = renderer();
+    let fleet = estate::estate().fleet;
+    for (account, region) in
+        [("111122223333", "eu-west-1"), ("111122223333", "us-east-1"), ("444455556666", "eu-west-1")]
+    {
+        let (account, region) = (account.parse().unwrap(), region.parse().unwrap());
+        let context = tenantry::render::Context::control_plane(&fleet, &account, &region, None, "v1.0.0");
+        let template = renderer.render(&context).unwrap();
+        let owner = Owner::ControlPlane { account: &account, region: &region };
+        assert_eq!(said(&checker().check(&[Stack { template: &template, owner }])), "", "{account} {region}");
+    }
+}
+
+#[test]
+fn registry_explanations_and_rule_files_agree() {
+    let checker = checker();
+    let written: BTreeSet<&str> = checker.rules().collect();
+    let registered: BTreeSet<&str> = RULES.iter().map(|entry| entry.name).collect();
+    assert_eq!(written, registered);
+    let used: Vec<&str> = RULES.iter().copied().chain(policy::checks()).map(|entry| entry.code.0).collect();
+    let distinct: BTreeSet<&str> = used.iter().copied().collect();
+    assert_eq!(used.len(), distinct.len(), "two rules share a code");
+    let about_rules = ["TN4001", "TN4002", "TN4003", "TN4004"];
+    let explained: BTreeSet<&str> = codes()
+        .map(|entry| entry.code.0)
+        .filter(|code| code.starts_with("TN4") && !about_rules.contains(code))
+        .collect();
+    assert_eq!(distinct, explained);
+}
+
+#[test]
+fn a_finding_points_at_the_spec_field_that_caused_it() {
+    let (renderer, mut estate) = (renderer(), sample_estate());
+    let acme = estate.tenants.values().next().unwrap().name.clone();
+    let rendered_as_written = {
+        let all = rendered(&renderer, &estate);
+        all.into_iter().find(|one| one.tenant.name == acme).unwrap().template
+    };
+    let tenant = estate.tenants.get_mut(&acme).unwrap();
+    assert!(!tenant.spec.ingest.allow_from.is_empty());
+    tenant.spec.ingest.allow_from.clear();
+    let found = checker().check(&[Stack { template: &rendered_as_written, owner: Owner::Tenant(tenant) }]);
+    let [finding, ..] = found.as_slice() else { panic!("nothing found") };
+    assert_eq!(finding.code.0, "TN4208");
+    assert_eq!(finding.resource.as_deref(), Some("LoadBalancerSecurityGroup"));
+    let at = finding.location.as_ref().unwrap();
+    assert!(at.source.path.ends_with("tenants/acme.yaml"), "{at:?}");
+    let line = at.source.text.lines().nth(at.line - 1).unwrap();
+    assert!(line.contains("allow_from: [203.0.113.0/24]"), "{line}");
+    assert!(finding.related[0].1.source.path.ends_with("security.yaml.tera"));
+}
+
+#[test]
+fn a_broken_template_is_found_at_its_line() {
+    let text = embedded::templates(root()).unwrap();
+    let sources = text
+        .iter()
+        .map(|source| {
+            let written = "ReservedConcurrentExecutions: {{ functions.ingest.concurrency }}";
+            let text = source.text.replace(written, "ReservedConcurrentExecutions: 0");
+            Arc::new(Source { path: source.path.clone(), text })
+        })
+        .collect();
+    let renderer = Renderer::new(TemplateSet::parse(sources).unwrap());
+    let estate = sample_estate();
+    let rendered = rendered(&renderer, &estate);
+    let one = &rendered[0];
+    let found = checker().check(&[Stack { template: &one.template, owner: Owner::Tenant(one.tenant) }]);
+    assert_eq!(found.len(), 1, "{}", said(&found));
+    assert_eq!(found[0].code.0, "TN4402");
+    let at = found[0].location.as_ref().unwrap();
+    assert!(at.source.path.ends_with("ingest.yaml.tera"), "{at:?}");
+}
+
+#[test]
+fn two_stacks_with_one_name_are_found() {
+    let (renderer, estate) = (renderer(), sample_estate());
+    let rendered = rendered(&renderer, &estate);
+    let stack = Stack { template: &rendered[0].template, owner: Owner::Tenant(rendered[0].tenant) };
+    let found = checker().check(&[stack, stack]);
+    let codes: BTreeSet<&str> = found.iter().map(|finding| finding.code.0).collect();
+    assert_eq!(codes, BTreeSet::from(["TN4302"]));
+    assert!(found.iter().any(|finding| finding.resource.as_deref() == Some("LandingBucket")));
+    assert!(found.iter().any(|finding| finding.resource.as_deref() == Some("ReleaseRecord")));
+}
