@@ -9,6 +9,9 @@ use tenantry::render::{Renderer, TemplateSet};
 
 use super::{checker, estate, renderer};
 
+/// Name, region and its zones, peak, networks of investigators, days of retention.
+type Drawn = (String, (&'static str, u8), f64, Vec<(u32, u8)>, u16);
+
 #[test]
 fn every_file_of_rules_shares_its_verdicts() {
     assert_eq!(checker().unshared().collect::<Vec<_>>(), Vec::<&std::path::Path>::new());
@@ -26,7 +29,7 @@ fn tenants_at_random_get_the_verdicts_of_plain_evaluation() {
         1_u16..400,
     );
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 24, ..ProptestConfig::default() });
-    let property = |(name, (region, zones), peak, networks, days): (String, (&str, u8), f64, Vec<(u32, u8)>, u16)| {
+    let property = |(name, (region, zones), peak, networks, days): Drawn| {
         let tenant = estate::tenant(&name, region, zones, |spec| {
             spec.ingest.peak_gib_per_minute = peak;
             let network = |(bits, prefix): (u32, u8)| {
