@@ -17,8 +17,7 @@ lint: $(TOOLS)/bin/cargo-deny
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
 
 # Ratios against what one would use instead.
-bench: $(TOOLS)/python
-	cargo bench --bench fleet
+bench: bench-pipeline
 
 # The splitter and ingest against their peers, on one core.
 bench-pipeline:

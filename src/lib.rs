@@ -24,7 +24,6 @@ pub mod render;
 pub mod policy;
 
 pub mod capacity;
-pub mod cost;
 
 pub mod deploy;
 
