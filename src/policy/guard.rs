@@ -148,7 +148,7 @@ fn read(record: &Value) -> Result<Verdict, GuardError> {
     Ok(verdict)
 }
 
-/// Breached clauses below a record. Conditions and filters decide what is looked at, so what fails in them is no breach.
+/// Breached clauses below a record. Conditions and filters decide what is looked at; what fails in them is no breach.
 fn collect(record: &Value, rule: &str, breaches: &mut Vec<Breach>) {
     for child in record["children"].as_array().into_iter().flatten() {
         let Some((kind, body)) = child["container"].as_object().and_then(|container| container.iter().next()) else {

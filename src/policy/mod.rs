@@ -3,9 +3,9 @@
 //! In: the rules' sources, and stacks with the templates that were rendered for them. Out: findings, each at the spec
 //! field that caused it, else at the template's line. It does not know how templates are made, nor AWS.
 //!
-//! Guard takes about 2 ms per rule and template, so ten thousand tenants would take many minutes. Templates of one form
-//! differ in leaves only, and a rule learns little about a leaf; [`sight`] says what, and why equal sights mean equal
-//! verdicts. A [`Checker`] therefore evaluates a file of rules once per form and distinct sight of its leaves, and keeps
+//! Guard takes about 2 ms per rule and template, so ten thousand tenants would take many minutes. Templates of one
+//! form differ in leaves only, and a rule learns little about a leaf; [`sight`] says what, and why equal sights mean
+//! equal verdicts. A [`Checker`] therefore evaluates a file of rules once per form and distinct sight of its leaves, and keeps
 //! the verdict; files of rules that see too much for that are evaluated for every template. Checks in Rust that join
 //! resources see a form with placeholders once for all its templates, unless a value of a template is one of the few
 //! texts that they compare with. What is kept is bounded; what does not fit is evaluated again.

@@ -143,6 +143,8 @@ impl Sight {
         let mut previous: Option<&str> = None;
         for (index, part) in parts.iter().enumerate() {
             let kind = part.as_object().and_then(|part| part.keys().next()).map_or("", String::as_str);
+            let before = index.checked_sub(1).map_or(&Value::Null, |before| &parts[before]);
+            let picked = before.get("AllIndices").is_some() || before.get("AllValues").is_some();
             match (kind, part.get("Key").and_then(Value::as_str)) {
                 ("Key", Some(key)) if key.starts_with('%') && index == 0 => previous = None,
                 ("Key", Some(key)) if !key.starts_with('%') => {
@@ -150,8 +152,8 @@ impl Sight {
                     previous = Some(key);
                 }
                 ("AllIndices", _) if part["AllIndices"].is_null() => {}
-                ("Filter", _) if matches!(parts.get(index.wrapping_sub(1)), Some(before) if before.get("AllIndices").is_some() || before.get("AllValues").is_some()) =>
-                    {}
+                // A filter on what is already picked looks at each and opens no map.
+                ("Filter", _) if picked => {}
                 ("AllValues" | "Filter" | "MapKeyFilter", _) => match previous {
                     Some(key) => {
                         self.open.extend(cases(key));

@@ -1,5 +1,5 @@
-//! The policies: every rule has fixtures that hold and that break it, kept verdicts equal plain ones, and every template
-//! of the sample estate is clean.
+//! The policies: every rule has fixtures that hold and that break it, kept verdicts equal plain ones, and every
+//! template of the sample estate is clean.
 
 #![cfg(test)]
 

@@ -39,11 +39,14 @@ mod tests {
     use serde_json::{Value, json};
 
     fn stack(function_in: &str, endpoint_in: &str) -> Value {
-        let subnet = |tier: &str| json!({ "Type": "AWS::EC2::Subnet", "Properties": { "Tags": [{ "Key": "tenantry:tier", "Value": tier }] } });
+        let tags = |tier: &str| json!([{ "Key": "tenantry:tier", "Value": tier }]);
+        let subnet = |tier: &str| json!({ "Type": "AWS::EC2::Subnet", "Properties": { "Tags": tags(tier) } });
         json!({
             "Amber": subnet("amber"),
             "Endpoint": { "Type": "AWS::EC2::VPCEndpoint", "Properties": { "SubnetIds": [{ "Ref": endpoint_in }] } },
-            "Function": { "Type": super::FUNCTION, "Properties": { "VpcConfig": { "SubnetIds": [{ "Ref": function_in }] } } },
+            "Function": { "Type": super::FUNCTION, "Properties": {
+                "VpcConfig": { "SubnetIds": [{ "Ref": function_in }] },
+            } },
             "Lambda": subnet("lambda"),
             "Routes": { "Type": super::TAKE_NO_ADDRESS[1], "Properties": { "SubnetId": { "Ref": "Lambda" } } },
         })
