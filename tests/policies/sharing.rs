@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use tenantry::finding::Source;
-use tenantry::policy::Checker;
+use tenantry::policy::{Checker, Owner, Stack};
 use tenantry::render::{Renderer, TemplateSet};
 
 use super::{checker, estate, renderer};
@@ -57,6 +57,7 @@ const TEMPLATE: &str = r#"Resources:
       Number: {{ search.retention_days }}
       Tags: [{ Key: k, Value: "{{ tenant.ring }}" }]
       Unseen: "{{ tenant.page }}"
+      Cased: "{{ search.replicas }}"
       Deep: { Any: { Text: "{{ tenant.name }}" } }
 "#;
 const RULES: &str = r"
@@ -70,7 +71,7 @@ rule unmatched { %one.Properties.Mixed != /ac/ <<matched>> }
 rule small { %one.Properties.Number <= 30 <<large>> }
 rule ranged { %one.Properties.Number in r(7, 90] <<out of range>> }
 rule filtered { %one.Properties.Tags[ Value == 'canary' ] !empty <<no canary>> }
-rule by_case { %one.properties.deep.any.text != 'hooli' <<hooli>> }
+rule by_case { %one.properties.cased != '2' <<two replicas>> }
 rule by_any_key { %one.Properties.Deep.*.Text != 'initech' <<initech>> }
 rule when_small when %one.Properties.Number < 10 { %one.Properties.Text != 'globex' <<globex is small>> }
 ";
@@ -89,13 +90,14 @@ fn values_that_rules_test_are_told_apart() {
     let (checker, renderer, sample) = (rules(RULES), small(TEMPLATE), estate::estate());
     assert_eq!(checker.unshared().count(), 0);
     let mut distinct = std::collections::BTreeSet::new();
-    for name in ["acme", "hooli", "initech", "globex", "metanet", "ac", "oo", "stark", "wick"] {
+    for name in ["acme", "hooli", "initech", "globex", "metanet", "ac", "oo", "stark", "wick", "wolf", "wack"] {
         for (days, ring) in
             [(5, "canary"), (7, "general"), (8, "canary"), (30, "early"), (31, "canary"), (91, "general")]
         {
             let tenant = estate::tenant(name, "eu-west-1", 3, |spec| {
                 spec.search.retention_days = days;
                 spec.ring = ring.parse().unwrap();
+                spec.search.replicas = if name == "wick" { 2 } else { 1 };
             });
             let template = renderer.render(&estate::context(&sample, &tenant, "v1.0.0")).unwrap();
             let kept: Vec<_> = checker.verdicts(&template).unwrap().iter().map(|verdict| (**verdict).clone()).collect();
@@ -104,7 +106,7 @@ fn values_that_rules_test_are_told_apart() {
         }
     }
     assert!(distinct.len() > 12, "only {} distinct verdicts", distinct.len());
-    assert_eq!(checker.evaluations(), 7 * 6, "`stark` and `wick` look like `metanet`");
+    assert_eq!(checker.evaluations(), 10 * 6, "`stark` looks like `metanet`, and nobody else like another");
 }
 
 #[test]
@@ -132,4 +134,30 @@ fn rules_that_see_too_much_are_evaluated_each_time() {
         }
     }
     assert_eq!(seen, Vec::<&str>::new());
+}
+
+#[test]
+fn joins_see_the_values_that_they_compare_with() {
+    let renderer = small(
+        r#"Resources:
+  Subnet:
+    Type: AWS::EC2::Subnet
+    Properties: { Tags: [{ Key: "tenantry:tier", Value: "{{ tenant.name }}" }] }
+  Table: { Type: AWS::EC2::RouteTable }
+  Association:
+    Type: AWS::EC2::SubnetRouteTableAssociation
+    Properties: { SubnetId: !Ref Subnet, RouteTableId: !Ref Table }
+  Gateway: { Type: AWS::EC2::NatGateway }
+  Route:
+    Type: AWS::EC2::Route
+    Properties: { RouteTableId: !Ref Table, NatGatewayId: !Ref Gateway }
+"#,
+    );
+    let (checker, sample) = (Checker::new(Vec::new()).unwrap(), estate::estate());
+    for (name, expected) in [("acme", 0), ("green", 1), ("amber", 0), ("lambda", 1), ("acme", 0)] {
+        let tenant = estate::tenant(name, "eu-west-1", 3, |_| {});
+        let template = renderer.render(&estate::context(&sample, &tenant, "v1.0.0")).unwrap();
+        let found = checker.check_one(&Stack { template: &template, owner: Owner::Tenant(&tenant) });
+        assert_eq!(found.iter().filter(|finding| finding.code.0 == "TN4301").count(), expected, "{name}");
+    }
 }
