@@ -1,17 +1,7 @@
 //! Codes of capacity, quotas, zones and money: TN2xxx.
 
-use super::{Code, Explanation};
+use super::{Explanation, entry};
 use crate::finding::Severity;
-
-const fn entry(
-    code: &'static str,
-    severity: Severity,
-    title: &'static str,
-    why: &'static str,
-    remedy: &'static str,
-) -> Explanation {
-    Explanation { code: Code(code), severity, title, why, remedy }
-}
 
 pub(super) const CODES: &[Explanation] = &[
     entry(

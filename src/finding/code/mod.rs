@@ -32,6 +32,22 @@ pub struct Explanation {
     pub remedy: &'static str,
 }
 
+/// An entry of the registry.
+const fn entry(
+    code: &'static str,
+    severity: Severity,
+    title: &'static str,
+    why: &'static str,
+    remedy: &'static str,
+) -> Explanation {
+    Explanation { code: Code(code), severity, title, why, remedy }
+}
+
+/// An entry whose findings are always errors.
+const fn error(code: &'static str, title: &'static str, why: &'static str, remedy: &'static str) -> Explanation {
+    entry(code, Severity::Error, title, why, remedy)
+}
+
 impl Code {
     /// The registry's entry for this code.
     pub fn explanation(self) -> &'static Explanation {

@@ -1,18 +1,8 @@
 //! Codes of policies: TN4xxx. TN40 rules themselves, 41 encryption, 42 exposure, 43 network and names, 44 functions,
 //! 45 queues and alarms, 46 logs, 47 state, 48 transport, 49 access.
 
-use super::{Code, Explanation};
-use crate::finding::Severity::{self, Error, Warning};
-
-const fn entry(
-    code: &'static str,
-    severity: Severity,
-    title: &'static str,
-    why: &'static str,
-    remedy: &'static str,
-) -> Explanation {
-    Explanation { code: Code(code), severity, title, why, remedy }
-}
+use super::{Explanation, entry};
+use crate::finding::Severity::{Error, Warning};
 
 pub(super) const CODES: &[Explanation] = &[
     entry(

@@ -1,68 +1,63 @@
 //! Codes of rendering: TN3xxx.
 
-use super::{Code, Explanation};
-use crate::finding::Severity;
-
-const fn entry(code: &'static str, title: &'static str, why: &'static str, remedy: &'static str) -> Explanation {
-    Explanation { code: Code(code), severity: Severity::Error, title, why, remedy }
-}
+use super::{Explanation, error};
 
 pub(super) const CODES: &[Explanation] = &[
-    entry(
+    error(
         "TN3001",
         "a template cannot be rendered",
         "Tera could not parse or evaluate a template: a syntax error, an unknown filter, a partial that is missing or a value that the context does not have.",
         "Correct the template at the place shown. `templates/context.yaml` lists everything a template may use.",
     ),
-    entry(
+    error(
         "TN3002",
         "a template decides on a value outside `shape`",
         "Tenants of one shape share one parsed template into which only values are filled. A condition, filter or calculation on any other value would make two tenants of one shape differ in structure without anybody seeing it.",
         "Put what the template must decide on into `shape` (src/render/context.rs), or print the value as it is.",
     ),
-    entry(
+    error(
         "TN3003",
         "the rendered template is not CloudFormation YAML",
         "The text that the templates gave is not valid YAML, has a duplicate key, or uses a tag that CloudFormation does not know.",
         "Correct the partial at the place shown; `tenantry render NAME` prints what was rendered as far as it goes.",
     ),
-    entry(
+    error(
         "TN3004",
         "a value stands where it could change the template's structure",
         "Values are printed inside double quotes on one line, where they are escaped; numbers may stand alone. A bare text could become a number, a list or a second key, and a key made of a value could collide with another.",
         "Put double quotes around the value, and make logical ids of `shape` values only.",
     ),
-    entry(
+    error(
         "TN3005",
         "a reference has no target",
         "A `Ref`, `Fn::GetAtt`, `Fn::Sub` or `DependsOn` names a logical id that the template does not have. CloudFormation would refuse the whole template.",
         "Correct the name, or add the resource to its partial.",
     ),
-    entry(
+    error(
         "TN3006",
         "resources depend on each other in a circle",
         "CloudFormation orders resources by their references and refuses a template in which that order does not exist.",
         "Break the circle: name one of the resources by its fixed name, or split the rule into a resource of its own (a security group rule, a bucket policy).",
     ),
-    entry(
+    error(
         "TN3007",
         "the template exceeds a limit of CloudFormation",
         "A template may hold 500 resources, 200 outputs and 200 parameters, and be at most 1 MB (51,200 bytes without an artifacts bucket). These limits are hard. Source: AWS CloudFormation User Guide, \"CloudFormation quotas\".",
         "Use fewer zones, or move a layer into a stack of its own.",
     ),
-    entry(
+    error(
         "TN3008",
         "the release is used outside the release record",
         "Only the release record and its outputs may carry the release and the digest, so that a release which changes nothing else shows one changed resource.",
         "Use `release.*` only in the resource `ReleaseRecord` and the outputs `TenantryRelease` and `TenantryDigest`.",
     ),
-    entry(
+    error(
         "TN3009",
         "a resource is malformed",
         "A logical id is not alphanumeric, a resource has no type, or the template lacks its `Resources`.",
         "Correct the partial at the place shown.",
     ),
-    entry(
+    error(
         "TN3010",
         "the functions' artifacts are missing",
         "The template names each function's artifact by its digest. Without the artifacts, or the lock file that lists their digests, there is nothing to name.",
