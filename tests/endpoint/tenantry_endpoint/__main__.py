@@ -18,7 +18,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tenantry_endpoint", description="local AWS endpoint: moto_server, extended")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free port")
-    parser.add_argument("--port-file", type=Path, help="where to write the port once the endpoint answers (else stdout)")
+    parser.add_argument("--port-file", type=Path, help="where to write the port once it answers (else stdout)")
     parser.add_argument("--quotas", type=Path, help="service quotas (policies/quotas.yaml)")
     parser.add_argument("--enforce-quotas", action="store_true", help="refuse what the quotas do not allow")
     parser.add_argument("--parent-pid", type=int, help="stop when this process is gone")

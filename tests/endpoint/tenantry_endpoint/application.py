@@ -1,6 +1,6 @@
 """The WSGI application: control paths, then faults, then the endpoint's own operations, then moto.
 
-In: HTTP requests of AWS SDKs. Out: responses in the protocol of the service. It knows routing and nothing of any service.
+In: HTTP requests of AWS SDKs. Out: responses in the protocol of the service. It knows no service.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Application:
         else:
             began = time.monotonic()
             status, headers, body = self._respond_with_faults(environ)
-            log.debug("%s %s %s %s %.3fs", environ.get("REQUEST_METHOD"), path, status, environ.get("tenantry.operation", ""), time.monotonic() - began)
+            log.debug("%s %s %s %s %.3fs", environ.get("REQUEST_METHOD"), path, status,
+                      environ.get("tenantry.operation", ""), time.monotonic() - began)
         if not any(name.lower() == "content-length" for name in headers):
             headers["Content-Length"] = str(len(body))
         start_response(f"{status} {HTTP_STATUS_CODES.get(status, 'Unknown')}", list(headers.items()))
@@ -102,7 +103,8 @@ class Application:
             return lambda _: None
 
         # moto's backends are plain dicts: one request at a time, but for those that wait for something.
-        waits = environ.get("HTTP_X_AMZ_TARGET", "").endswith(".ReceiveMessage") or "/invocations" in environ.get("PATH_INFO", "")
+        target, path = environ.get("HTTP_X_AMZ_TARGET", ""), environ.get("PATH_INFO", "")
+        waits = target.endswith(".ReceiveMessage") or "/invocations" in path
         with nullcontext() if waits else self._moto_lock:
             try:
                 body = b"".join(self._moto(environ, start_response))

@@ -100,7 +100,8 @@ class Met:
         """Whether the service handles the request before the fault shows."""
         return self.rule.kind in AFTER or self.rule.kind == "delay"
 
-    def respond(self, environ: dict[str, Any], response: tuple[int, dict[str, str], bytes] | None = None) -> tuple[int, dict[str, str], bytes]:
+    def respond(self, environ: dict[str, Any],
+                response: tuple[int, dict[str, str], bytes] | None = None) -> tuple[int, dict[str, str], bytes]:
         """The spoilt answer; a reset closes the connection under the caller."""
         kind = self.rule.kind
         if kind == "delay":
@@ -134,7 +135,8 @@ def _error(service: str, protocol: str, status: int, code: str, message: str) ->
     if service == "ec2" and code == "Throttling":
         code = "RequestLimitExceeded"
     if protocol in ("json", "rest-json"):
-        code = {"Throttling": "ThrottlingException", "ExpiredToken": "ExpiredTokenException", "AccessDenied": "AccessDeniedException"}.get(code, code)
+        code = {"Throttling": "ThrottlingException", "ExpiredToken": "ExpiredTokenException",
+                "AccessDenied": "AccessDeniedException"}.get(code, code)
         body = f'{{"__type":"{code}","message":"{message}"}}'
         return status, {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": code}, body.encode()
     detail = f"<Code>{code}</Code><Message>{message}</Message>"
@@ -170,7 +172,8 @@ def meet(request: Request) -> Met | None:
         for rule in _rules:
             matches = all(
                 fnmatch.fnmatchcase(value, pattern)
-                for value, pattern in ((service, rule.service), (name, rule.operation), (account, rule.account), (region, rule.region))
+                for value, pattern in ((service, rule.service), (name, rule.operation), (account, rule.account),
+                                       (region, rule.region))
             )
             if matches and rule.met < rule.times and _random.random() < rule.share:
                 rule.met += 1

@@ -77,7 +77,8 @@ def _client(service: str, region: str) -> BaseClient:
     return client
 
 
-def _invoke(account: str, region: str, service: str, operation: str, parameters: dict[str, Any], moto_only: bool) -> dict[str, Any]:
+def _invoke(account: str, region: str, service: str, operation: str, parameters: dict[str, Any],
+            moto_only: bool) -> dict[str, Any]:
     with _lock:
         client = _client(service, region)
     tokens = _account.set(account), _moto_only.set(moto_only)

@@ -20,8 +20,8 @@ ROOT = Path(__file__).parents[1]
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("endpoint")
     quotas = folder / "quotas.yaml"
-    quotas.write_text("quotas:\n- {service: vpc, code: L-F678F1CE, name: VPCs per Region, default: 5, adjustable: true, "
-                      "scope: region}\n")
+    quotas.write_text("quotas:\n- {service: vpc, code: L-F678F1CE, name: VPCs per Region, default: 5, "
+                      "adjustable: true, scope: region}\n")
     port = folder / "port"
     process = subprocess.Popen(
         [sys.executable, "-m", "tenantry_endpoint", "--port-file", str(port), "--quotas", str(quotas),

@@ -87,15 +87,16 @@ def test_tags_and_properties_change_in_place(client: Client) -> None:
     artifacts(client)
     first = deploy(cloud, "acme", TENANT, "CREATE", Tags=[{"Key": "tenant", "Value": "acme"}])
     assert first["StackStatus"] == "CREATE_COMPLETE", failures(cloud, "acme")
-    kept = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in
-            cloud.get_paginator("list_stack_resources").paginate(StackName="acme") for r in page["StackResourceSummaries"]}
+    pages = cloud.get_paginator("list_stack_resources")
+    kept = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages.paginate(StackName="acme")
+            for r in page["StackResourceSummaries"]}
     body = TENANT.replace("VisibilityTimeout: 120", "VisibilityTimeout: 240").replace(
         "ReservedConcurrentExecutions: 5", "ReservedConcurrentExecutions: 7").replace(
         "MaximumConcurrency: 2", "MaximumConcurrency: 3").replace("IntervalInSeconds: 300", "IntervalInSeconds: 60")
     stack = deploy(cloud, "acme", body, Tags=[{"Key": "ring", "Value": "canary"}])
     assert stack["StackStatus"] == "UPDATE_COMPLETE", failures(cloud, "acme")
-    now = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in
-           cloud.get_paginator("list_stack_resources").paginate(StackName="acme") for r in page["StackResourceSummaries"]}
+    now = {r["LogicalResourceId"]: r["PhysicalResourceId"] for page in pages.paginate(StackName="acme")
+           for r in page["StackResourceSummaries"]}
     # Deployments of AppConfig are the one thing that new tags replace.
     assert {name for name in kept if kept[name] != now[name]} == {"Deployment"}
     assert client("lambda").get_function_concurrency(FunctionName=now["Function"])["ReservedConcurrentExecutions"] == 7
@@ -204,4 +205,5 @@ def test_template_url_and_conditional_put(client: Client, endpoint: str) -> None
         s3.put_object(Bucket="artifacts", Key="t.yaml", Body=body, IfNoneMatch="*")
     cloud.create_change_set(StackName="s", ChangeSetName="c", ChangeSetType="CREATE",
                             TemplateURL="https://artifacts.s3.eu-central-1.amazonaws.com/t.yaml")
-    assert cloud.describe_change_set(StackName="s", ChangeSetName="c")["Changes"][0]["ResourceChange"]["Action"] == "Add"
+    first = cloud.describe_change_set(StackName="s", ChangeSetName="c")["Changes"][0]
+    assert first["ResourceChange"]["Action"] == "Add"

@@ -81,7 +81,8 @@ def detect(stack: Stack, resource: Resource) -> Answer:
     for key, value in resource.properties.items():
         told = _member(live, key)
         if told is not None:
-            found += differences(tag_list(value) if key == "Tags" and isinstance(told, list) else value, told, f"/{key}")
+            wanted = tag_list(value) if key == "Tags" and isinstance(told, list) else value
+            found += differences(wanted, told, f"/{key}")
     actual = dict(resource.properties)
     for item in found:
         key = item["PropertyPath"].split("/")[1]

@@ -177,7 +177,8 @@ def delete(stack: Stack, retained: set[str]) -> None:
     stack.become("DELETE_COMPLETE")
 
 
-def _change(stack: Stack, logical: str, definition: dict[str, Any], new: dict[str, Any], old_ones: list[Resource]) -> None:
+def _change(stack: Stack, logical: str, definition: dict[str, Any], new: dict[str, Any],
+            old_ones: list[Resource]) -> None:
     old = stack.resources[logical]
     changed = [key for key in set(old.properties) | set(new) if old.properties.get(key) != new.get(key)]
     if not changed:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import AwsError
+from ..operations import Call
 from ..state import store
 from .resources.kind import Made, Place
 
@@ -129,3 +130,14 @@ def stack_of(account: str, region: str, name: str) -> Stack:
     if found is None:
         raise AwsError("ValidationError", f"Stack with id {name} does not exist")
     return found
+
+
+def change_set_of(call: Call) -> tuple[Stack, ChangeSet]:
+    """The change set that a call names; `ChangeSetNotFound` when there is none."""
+    name = call.parameters["ChangeSetName"]
+    for stack in stacks(call.account, call.region).by_id.values():
+        if name.startswith("arn:") or call.get("StackName") in (stack.name, stack.id):
+            for made in stack.change_sets.values():
+                if name in (made.name, made.id) and stack.status != "DELETE_COMPLETE":
+                    return stack, made
+    raise AwsError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist")

@@ -17,7 +17,8 @@ from .template import UNKNOWN, Resolver
 SHOWN = ("DeletionPolicy", "UpdateReplacePolicy", "Metadata")
 
 
-def resolver(stack: Stack, target: Target, reference: Callable[[str], Any], attribute: Callable[[str, str], Any]) -> Resolver:
+def resolver(stack: Stack, target: Target, reference: Callable[[str], Any],
+             attribute: Callable[[str, str], Any]) -> Resolver:
     """The meaning of references for a target."""
     partition = str(get_partition(stack.region))
     suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
@@ -98,8 +99,8 @@ def _modified(stack: Stack, logical: str, definition: dict[str, Any], after: dic
         scope.add("Tags" if tags else "Properties")
         needs = recreation(old.type, stack.region, key, before_value, after_value)
         worst = max(worst, needs, key=("Never", "Conditionally", "Always").index)
-        target: dict[str, Any] = {"Attribute": "Tags" if tags else "Properties", "Name": key, "Path": f"/Properties/{key}",
-                                  "RequiresRecreation": needs,
+        target: dict[str, Any] = {"Attribute": "Tags" if tags else "Properties", "Name": key,
+                                  "Path": f"/Properties/{key}", "RequiresRecreation": needs,
                                   "AttributeChangeType": "Add" if before_value is None else
                                   "Remove" if after_value is None else "Modify"}
         target |= {} if before_value is None else {"BeforeValue": _text(before_value)}
@@ -114,8 +115,8 @@ def _modified(stack: Stack, logical: str, definition: dict[str, Any], after: dic
                             "ChangeSource": "DirectModification"})
     if not details:
         return None
-    return {"Action": "Modify", "LogicalResourceId": logical, "PhysicalResourceId": old.made.id, "ResourceType": old.type,
-            "Replacement": {"Never": "False", "Conditionally": "Conditional", "Always": "True"}[worst],
+    return {"Action": "Modify", "LogicalResourceId": logical, "PhysicalResourceId": old.made.id,
+            "ResourceType": old.type, "Replacement": {"Never": "False", "Conditionally": "Conditional", "Always": "True"}[worst],
             "Scope": sorted(scope), "Details": details, "BeforeContext": json.dumps({"Properties": old.properties}),
             "AfterContext": json.dumps({"Properties": after})}
 
@@ -151,8 +152,8 @@ def changes(stack: Stack, target: Target) -> list[dict[str, Any]]:
             raise AwsError("ValidationError", f"Update of resource type is not permitted. The new template modifies "
                            f"resource type of the following resources: [{logical}]")
         if old is None:
-            found.append({"Action": "Add", "LogicalResourceId": logical, "ResourceType": definition["Type"], "Scope": [],
-                          "Details": [], "AfterContext": json.dumps({"Properties": after})})
+            found.append({"Action": "Add", "LogicalResourceId": logical, "ResourceType": definition["Type"],
+                          "Scope": [], "Details": [], "AfterContext": json.dumps({"Properties": after})})
             continue
         change = _modified(stack, logical, definition, after)
         if change:

@@ -33,7 +33,8 @@ class Schema:
     def create_only_paths(self) -> frozenset[tuple[str, ...]]:
         """Deeper paths whose change replaces the resource."""
         return frozenset(
-            tuple(path.split("/")[2:]) for path in self.document.get("createOnlyProperties") or [] if len(path.split("/")) > 3
+            tuple(path.split("/")[2:]) for path in self.document.get("createOnlyProperties") or []
+            if len(path.split("/")) > 3
         )
 
     @property
@@ -44,7 +45,8 @@ class Schema:
     @property
     def read_only(self) -> frozenset[str]:
         """Properties that only the service sets."""
-        return frozenset(path.split("/")[2] for path in self.document.get("readOnlyProperties") or [] if len(path.split("/")) == 3)
+        paths = (path.split("/") for path in self.document.get("readOnlyProperties") or [])
+        return frozenset(parts[2] for parts in paths if len(parts) == 3)
 
     @property
     def write_only(self) -> frozenset[str]:

@@ -61,7 +61,9 @@ def parse(body: str) -> dict[str, Any]:
     try:
         document = json.loads(body) if body.lstrip().startswith("{") else yaml.load(body, Loader=_Loader)
     except (ValueError, yaml.YAMLError) as error:
-        raise invalid(f"Template format error: {'JSON' if body.lstrip().startswith('{') else 'YAML'} not well-formed. ({str(error).splitlines()[0]})") from None
+        form = "JSON" if body.lstrip().startswith("{") else "YAML"
+        said = str(error).splitlines()[0]
+        raise invalid(f"Template format error: {form} not well-formed. ({said})") from None
     if not isinstance(document, dict):
         raise invalid("Template format error: unsupported structure.")
     check(document)
@@ -77,15 +79,18 @@ def check(document: dict[str, Any]) -> None:
     if not isinstance(resources, dict) or not resources:
         raise invalid("Template format error: At least one Resources member must be defined.")
     if len(resources) > 500:
-        raise invalid(f"Template format error: Number of resources, {len(resources)}, is greater than maximum allowed, 500")
+        raise invalid(f"Template format error: Number of resources, {len(resources)}, is greater than maximum "
+                      f"allowed, 500")
     for section, most in (("Outputs", 200), ("Parameters", 200), ("Mappings", 200)):
         if len(document.get(section) or {}) > most:
-            raise invalid(f"Template format error: Number of {section.lower()}, {len(document[section])}, is greater than maximum allowed, {most}")
+            raise invalid(f"Template format error: Number of {section.lower()}, {len(document[section])}, is greater "
+                          f"than maximum allowed, {most}")
     for name, resource in resources.items():
         if not re.fullmatch(r"[A-Za-z0-9]{1,255}", str(name)):
             raise invalid(f"Template format error: Resource name {name} is non alphanumeric.")
         if not isinstance(resource, dict) or "Type" not in resource:
-            raise invalid(f"Template format error: [/Resources/{name}] Every Resources object must contain a Type member.")
+            raise invalid(f"Template format error: [/Resources/{name}] Every Resources object must contain a Type "
+                          f"member.")
         extra = sorted(set(resource) - RESOURCE_KEYS)
         if extra:
             raise invalid(f"Invalid template resource property '{extra[0]}'")
@@ -94,9 +99,11 @@ def check(document: dict[str, Any]) -> None:
                 raise invalid(f"Template error: Unrecognized {key} {resource[key]} for resource {name}")
     known = set(resources) | set(document.get("Parameters") or {})
     unresolved = sorted({name for resource in resources.values() for name in references(resource) if name not in known})
-    unresolved += sorted({name for output in (document.get("Outputs") or {}).values() for name in references(output) if name not in known})
+    outputs = (document.get("Outputs") or {}).values()
+    unresolved += sorted({name for output in outputs for name in references(output) if name not in known})
     if unresolved:
-        raise invalid(f"Template format error: Unresolved resource dependencies [{', '.join(unresolved)}] in the Resources block of the template")
+        raise invalid(f"Template format error: Unresolved resource dependencies [{', '.join(unresolved)}] in the "
+                      f"Resources block of the template")
     order(resources)
 
 
@@ -136,7 +143,8 @@ def _sub_parts(argument: Any) -> tuple[str, dict[str, Any]]:
 
 def order(resources: dict[str, Any]) -> list[str]:
     """Logical ids so that each comes after what it depends on; raises for a circle."""
-    needs = {name: {other for other in references(resource) if other in resources and other != name} for name, resource in resources.items()}
+    needs = {name: {other for other in references(resource) if other in resources and other != name}
+             for name, resource in resources.items()}
     done: dict[str, None] = {}
     waiting = list(resources)
     while waiting:
@@ -171,7 +179,8 @@ class Resolver:
         if name not in self._conditions:
             conditions = self.template.get("Conditions") or {}
             if name not in conditions:
-                raise invalid(f"Template format error: Unresolved condition dependency {name} in the Conditions block of the template")
+                raise invalid(f"Template format error: Unresolved condition dependency {name} in the Conditions block "
+                              f"of the template")
             self._conditions[name] = self._truth(conditions[name])
         return self._conditions[name]
 
@@ -234,7 +243,10 @@ def _text(value: Any) -> str:
 
 
 def _get_att(resolver: Resolver, argument: Any) -> Any:
-    name, attribute = argument.split(".", 1) if isinstance(argument, str) else (argument[0], resolver.resolve(argument[1]))
+    if isinstance(argument, str):
+        name, attribute = argument.split(".", 1)
+    else:
+        name, attribute = argument[0], resolver.resolve(argument[1])
     return resolver.attribute(name, attribute)
 
 
@@ -281,7 +293,8 @@ def _find_in_map(resolver: Resolver, argument: Any) -> Any:
 
 
 def _cidr(resolver: Resolver, argument: Any) -> Any:
-    block, count, bits = resolver.resolve(argument[0]), int(resolver.resolve(argument[1])), int(resolver.resolve(argument[2]))
+    block, count, bits = (resolver.resolve(part) for part in argument[:3])
+    count, bits = int(count), int(bits)
     if block == UNKNOWN:
         return [UNKNOWN] * count
     subnets = ipaddress.ip_network(block).subnets(new_prefix=32 - bits)
@@ -332,8 +345,13 @@ def parameter_values(template: dict[str, Any], given: list[dict[str, Any]], prev
             raise invalid(f"Parameter '{name}' must be one of AllowedValues")
         pattern = declaration.get("AllowedPattern")
         if pattern and not re.fullmatch(pattern, _text(value)):
-            raise invalid(f"Parameter {name} failed to satisfy constraint: {declaration.get('ConstraintDescription', 'must match pattern ' + pattern)}")
-        values[name] = [part.strip() for part in value.split(",")] if (kind.startswith("List<") or kind == "CommaDelimitedList") and isinstance(value, str) else _text(value)
+            constraint = declaration.get("ConstraintDescription", f"must match pattern {pattern}")
+            raise invalid(f"Parameter {name} failed to satisfy constraint: {constraint}")
+        is_list = kind.startswith("List<") or kind == "CommaDelimitedList"
+        if is_list and isinstance(value, str):
+            values[name] = [part.strip() for part in value.split(",")]
+        else:
+            values[name] = _text(value)
     if missing:
         raise invalid(f"Parameters: [{', '.join(missing)}] must have values")
     return values

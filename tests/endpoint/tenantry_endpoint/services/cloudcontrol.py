@@ -48,7 +48,8 @@ def get_resource(call: Call) -> Answer:
             found = _describe(stack, item)
             if found:
                 return {"TypeName": item.type, "ResourceDescription": found}
-    raise AwsError("ResourceNotFoundException", f"{call.parameters['TypeName']} {call.parameters['Identifier']} not found")
+    wanted = f"{call.parameters['TypeName']} {call.parameters['Identifier']}"
+    raise AwsError("ResourceNotFoundException", f"{wanted} not found")
 
 
 @operation("cloudcontrol", "ListResources")

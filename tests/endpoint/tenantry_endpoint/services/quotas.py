@@ -46,7 +46,8 @@ def _rows(call: Call) -> list[dict[str, Any]]:
     service = call.parameters["ServiceCode"]
     rows = [row for row in _table if row["service"] == service and str(row.get("code") or "").startswith("L-")]
     if not rows:
-        raise AwsError("NoSuchResourceException", f"The request failed because the specified service {service} does not exist.")
+        raise AwsError("NoSuchResourceException", f"The request failed because the specified service {service} does "
+                       f"not exist.")
     return rows
 
 

@@ -59,7 +59,8 @@ class Noun:
         @operation(self.service, f"Create{self.noun}")
         def create(call: Call) -> Answer:
             ident = str(uuid.uuid4()) if self.id_form == "uuid" else uuid.uuid4().hex[:7]
-            arn = self.arn.format(partition=call.partition, region=call.region, account=call.account, id=ident, **call.parameters)
+            arn = self.arn.format(partition=call.partition, region=call.region, account=call.account, id=ident,
+                                  **call.parameters)
             record = dict(self.extra) | {k: v for k, v in call.parameters.items() if k.lower() != "tags"}
             record |= {self.id_member: ident, self.arn_member: arn}
             tags = call.get("tags") or call.get("Tags")
@@ -100,8 +101,8 @@ NOUNS = [
          "profiles", extra={"enabled": True, "durationSeconds": 3600}),
     Noun("oam", "Sink", "Identifier", "arn:{partition}:oam:{region}:{account}:sink/{id}", "Id", "Arn", listed="Items"),
     Noun("oam", "Link", "Identifier", "arn:{partition}:oam:{region}:{account}:link/{id}", "Id", "Arn", listed="Items"),
-    Noun("appconfig", "Environment", "EnvironmentId", APPCONFIG + "application/{ApplicationId}/environment/{id}", "Id", "_arn", listed="Items", id_form="short",
-         extra={"State": "READY_FOR_DEPLOYMENT"}),
+    Noun("appconfig", "Environment", "EnvironmentId", APPCONFIG + "application/{ApplicationId}/environment/{id}", "Id", "_arn",
+         listed="Items", id_form="short", extra={"State": "READY_FOR_DEPLOYMENT"}),
     Noun("appconfig", "DeploymentStrategy", "DeploymentStrategyId", APPCONFIG + "deploymentstrategy/{id}", "Id", "_arn",
          listed="Items", plural="DeploymentStrategies", id_form="short"),
 ]
@@ -233,7 +234,8 @@ def _certificates(call: Call) -> int:
 def create_trust_store(call: Call) -> Answer:
     """ELBv2: CreateTrustStore."""
     name = call.parameters["Name"]
-    arn = f"arn:{call.partition}:elasticloadbalancing:{call.region}:{call.account}:truststore/{name}/{uuid.uuid4().hex[:16]}"
+    place = f"{call.partition}:elasticloadbalancing:{call.region}:{call.account}"
+    arn = f"arn:{place}:truststore/{name}/{uuid.uuid4().hex[:16]}"
     record = {"Name": name, "TrustStoreArn": arn, "Status": "ACTIVE",
               "NumberOfCaCertificates": _certificates(call), "TotalRevokedEntries": 0}
     store(Records, call.account, call.region).by_noun["truststore"][arn] = record
@@ -263,7 +265,8 @@ def modify_trust_store(call: Call) -> Answer:
 @operation("elbv2", "DeleteTrustStore")
 def delete_trust_store(call: Call) -> Answer:
     """ELBv2: DeleteTrustStore."""
-    if store(Records, call.account, call.region).by_noun["truststore"].pop(call.parameters["TrustStoreArn"], None) is None:
+    known = store(Records, call.account, call.region).by_noun["truststore"]
+    if known.pop(call.parameters["TrustStoreArn"], None) is None:
         raise AwsError("TrustStoreNotFound", "trust store not found")
     return {}
 

@@ -159,8 +159,8 @@ KINDS: dict[str, Kind] = {
         "DescribeLoadBalancers LoadBalancerArns[] -> LoadBalancers[0]", drop=("LoadBalancerAttributes",),
         after=_load_balancer_after),
     "AWS::ElasticLoadBalancingV2::Listener": Simple(
-        "elbv2", "CreateListener", "Listeners[0].ListenerArn", "DeleteListener ListenerArn", "ModifyListener ListenerArn",
-        "DescribeListeners ListenerArns[] -> Listeners[0]"),
+        "elbv2", "CreateListener", "Listeners[0].ListenerArn", "DeleteListener ListenerArn",
+        "ModifyListener ListenerArn", "DescribeListeners ListenerArns[] -> Listeners[0]"),
     "AWS::ElasticLoadBalancingV2::TargetGroup": Simple(
         "elbv2", "CreateTargetGroup", "TargetGroups[0].TargetGroupArn", "DeleteTargetGroup TargetGroupArn",
         "ModifyTargetGroup TargetGroupArn", "DescribeTargetGroups TargetGroupArns[] -> TargetGroups[0]",

@@ -57,7 +57,8 @@ class Bucket(Kind):
         place.call("s3", "PutBucketOwnershipControls", Bucket=name, OwnershipControls=value)
 
     def _log(self, place: Place, name: str, value: Any) -> None:
-        enabled = {"TargetBucket": value.get("DestinationBucketName", name), "TargetPrefix": value.get("LogFilePrefix", "")}
+        enabled = {"TargetBucket": value.get("DestinationBucketName", name),
+                   "TargetPrefix": value.get("LogFilePrefix", "")}
         place.call("s3", "PutBucketLogging", Bucket=name, BucketLoggingStatus={"LoggingEnabled": enabled})
 
     def _life(self, place: Place, name: str, value: Any) -> None:
@@ -82,7 +83,8 @@ class Bucket(Kind):
         made: dict[str, Any] = {}
         if "EventBridgeConfiguration" in value:
             made["EventBridgeConfiguration"] = {}
-        for key, target, arn in (("QueueConfigurations", "Queue", "QueueArn"), ("TopicConfigurations", "Topic", "TopicArn"),
+        for key, target, arn in (("QueueConfigurations", "Queue", "QueueArn"),
+                                 ("TopicConfigurations", "Topic", "TopicArn"),
                                  ("LambdaConfigurations", "Function", "LambdaFunctionArn")):
             rows = []
             for item in value.get(key) or []:
@@ -207,8 +209,8 @@ class Attributed(Kind):
         if self.service == "sqs":
             url = place.call("sqs", "CreateQueue", QueueName=name, Attributes=self._attributes(properties),
                              tags=tag_map(tags) or None)["QueueUrl"]
-            return Made(url, {"Arn": f"arn:{place.partition}:sqs:{place.region}:{place.account}:{name}", "QueueName": name,
-                              "QueueUrl": url})
+            arn = f"arn:{place.partition}:sqs:{place.region}:{place.account}:{name}"
+            return Made(url, {"Arn": arn, "QueueName": name, "QueueUrl": url})
         arn = place.call("sns", "CreateTopic", Name=name, Attributes=self._attributes(properties),
                          Tags=tag_list(tags) or None)["TopicArn"]
         for item in properties.get("Subscription") or []:
@@ -321,7 +323,7 @@ KINDS: dict[str, Kind] = {
         "opensearch", "CreateDomain", "DomainStatus.DomainName", "DeleteDomain DomainName",
         "UpdateDomainConfig DomainName", "DescribeDomain DomainName -> DomainStatus", name="DomainName", lower=True,
         after=_domain_after),
-    "AWS::SSM::Parameter": Simple("ssm", "PutParameter", "$Name", "DeleteParameter Name", "PutParameter Name Overwrite=true",
-                                  "GetParameter Name -> Parameter", name="Name"),
+    "AWS::SSM::Parameter": Simple("ssm", "PutParameter", "$Name", "DeleteParameter Name",
+                                  "PutParameter Name Overwrite=true", "GetParameter Name -> Parameter", name="Name"),
     "AWS::Route53::RecordSet": RecordSet(),
 }

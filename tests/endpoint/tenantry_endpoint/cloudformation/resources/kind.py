@@ -208,7 +208,8 @@ class Simple(Kind):
             else:
                 parameters[name] = made.id
         known = {key: value for key, value in parameters.items() if value is not None}
-        return place.call(self.service, operation, **extra | shaped(shape_of(self.service, operation, place.region), known))
+        given = shaped(shape_of(self.service, operation, place.region), known)
+        return place.call(self.service, operation, **extra | given)
 
     def create(self, place: Place, properties: Properties) -> Made:
         properties = dict(properties)
@@ -233,8 +234,8 @@ class Simple(Kind):
             raise AwsError("NotUpdatable", f"the local endpoint cannot update {', '.join(sorted(changed))} in place")
         operation = self.change.split()[0]
         members = {name.lower() for name in shape_of(self.service, operation, place.region).members}
-        fits = {key: value for key, value in new.items()
-                if key != "Tags" and (self.rename.get(key, key).lower() in members or key in changed and key not in self.drop)}
+        fits = {key: value for key, value in new.items() if key != "Tags" and
+                (self.rename.get(key, key).lower() in members or key in changed and key not in self.drop)}
         given = self.before(place, fits) if self.before else fits
         fixed = {k: v for k, v in self.fixed.items() if k.lower() in members}
         parameters = Simple(self.service, operation, "", rename=self.rename, fixed=fixed, drop=self.drop)
@@ -320,7 +321,8 @@ def retag(place: Place, made: Made, service: str, old: Properties, new: Properti
     shape = model.operation_model("TagResource").input_shape
     names = {name.lower(): name for name in shape.members}
     key = next(names[name] for name in ("resourcearn", "resource") if name in names)
-    place.call(service, "TagResource", **{key: arn, names["tags"]: shaped(shape.members[names["tags"]], tag_list(after))})
+    tags = shaped(shape.members[names["tags"]], tag_list(after))
+    place.call(service, "TagResource", **{key: arn, names["tags"]: tags})
     if gone:
         members = model.operation_model("UntagResource").input_shape.members
         place.call(service, "UntagResource", **{key: arn, next(n for n in members if n.lower() == "tagkeys"): gone})

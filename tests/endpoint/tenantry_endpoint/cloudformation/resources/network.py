@@ -32,7 +32,8 @@ def _subnet_after(place: Place, made: Made, properties: Properties) -> None:
 class Link(Kind):
     """A relation between two resources: made by one call and undone by another; it has no life of its own."""
 
-    def __init__(self, make: str, remove: str, answer: str = "", id_member: str = "", keys: tuple[str, ...] = ()) -> None:
+    def __init__(self, make: str, remove: str, answer: str = "", id_member: str = "",
+                 keys: tuple[str, ...] = ()) -> None:
         self.make, self.remove, self.answer, self.id_member, self.keys = make, remove, answer, id_member, keys
 
     def create(self, place: Place, properties: Properties) -> Made:
@@ -241,7 +242,8 @@ class SecurityGroup(Kind):
             group = place.call("ec2", "DescribeSecurityGroups", GroupIds=[made.id])["SecurityGroups"][0]
         except (AwsError, IndexError):
             return None
-        live: Properties = {"GroupDescription": group["Description"], "Tags": group.get("Tags", []), "VpcId": group["VpcId"]}
+        live: Properties = {"GroupDescription": group["Description"], "Tags": group.get("Tags", []),
+                            "VpcId": group["VpcId"]}
         for key, side, outbound in (("SecurityGroupIngress", "IpPermissions", False),
                                     ("SecurityGroupEgress", "IpPermissionsEgress", True)):
             given = _rules([permission(rule, outbound) for rule in properties.get(key) or []])
@@ -327,8 +329,9 @@ KINDS: dict[str, Kind] = {
                                 "network-acl", look="DescribeNetworkAcls NetworkAclIds[] -> NetworkAcls[0]"),
     "AWS::EC2::NetworkAclEntry": NaclEntry(),
     "AWS::EC2::SubnetNetworkAclAssociation": NaclAssociation(),
-    "AWS::EC2::VPCEndpoint": ec2("CreateVpcEndpoint", "VpcEndpoint.VpcEndpointId", "DeleteVpcEndpoints VpcEndpointIds[]",
-                                 "vpc-endpoint", look="DescribeVpcEndpoints VpcEndpointIds[] -> VpcEndpoints[0]"),
+    "AWS::EC2::VPCEndpoint": ec2("CreateVpcEndpoint", "VpcEndpoint.VpcEndpointId",
+                                 "DeleteVpcEndpoints VpcEndpointIds[]", "vpc-endpoint",
+                                 look="DescribeVpcEndpoints VpcEndpointIds[] -> VpcEndpoints[0]"),
     "AWS::EC2::FlowLog": ec2("CreateFlowLogs", "FlowLogIds[0]", "DeleteFlowLogs FlowLogIds[]", "vpc-flow-log",
                              look="DescribeFlowLogs FlowLogIds[] -> FlowLogs[0]", before=_flow),
     "AWS::EC2::SecurityGroup": SecurityGroup(),

@@ -20,7 +20,8 @@ class LogGroup(Kind):
 
     def _retain(self, place: Place, name: str, properties: Properties) -> None:
         if "RetentionInDays" in properties:
-            place.call("logs", "PutRetentionPolicy", logGroupName=name, retentionInDays=int(properties["RetentionInDays"]))
+            days = int(properties["RetentionInDays"])
+            place.call("logs", "PutRetentionPolicy", logGroupName=name, retentionInDays=days)
 
     def update(self, place: Place, made: Made, old: Properties, new: Properties) -> Made:
         self._retain(place, made.id, new)
@@ -45,7 +46,8 @@ class LogGroup(Kind):
         found = next((group for group in groups if group["logGroupName"] == made.id), None)
         if found is None:
             return None
-        return {"LogGroupName": made.id, "RetentionInDays": found.get("retentionInDays"), "KmsKeyId": found.get("kmsKeyId")}
+        return {"LogGroupName": made.id, "RetentionInDays": found.get("retentionInDays"),
+                "KmsKeyId": found.get("kmsKeyId")}
 
 
 class Dashboard(Kind):
@@ -79,7 +81,8 @@ class Dashboard(Kind):
 
 def _destination_after(place: Place, made: Made, properties: Properties) -> None:
     if "DestinationPolicy" in properties:
-        place.call("logs", "PutDestinationPolicy", destinationName=made.id, accessPolicy=properties["DestinationPolicy"])
+        policy = properties["DestinationPolicy"]
+        place.call("logs", "PutDestinationPolicy", destinationName=made.id, accessPolicy=policy)
 
 
 def _sink_after(place: Place, made: Made, properties: Properties) -> None:
@@ -96,7 +99,8 @@ class DeliveryStream(Simple):
         changed = {key for key in set(old) | set(new) if old.get(key) != new.get(key)}
         known = {"Tags", "DeliveryStreamEncryptionConfigurationInput", "ExtendedS3DestinationConfiguration"}
         if changed - known:
-            raise AwsError("NotUpdatable", f"the local endpoint cannot update {', '.join(sorted(changed - known))} in place")
+            rest = ", ".join(sorted(changed - known))
+            raise AwsError("NotUpdatable", f"the local endpoint cannot update {rest} in place")
         if "DeliveryStreamEncryptionConfigurationInput" in changed:
             given = new.get("DeliveryStreamEncryptionConfigurationInput")
             if given:
@@ -105,7 +109,8 @@ class DeliveryStream(Simple):
             else:
                 place.call("firehose", "StopDeliveryStreamEncryption", DeliveryStreamName=made.id)
         if "ExtendedS3DestinationConfiguration" in changed:
-            told = place.call("firehose", "DescribeDeliveryStream", DeliveryStreamName=made.id)["DeliveryStreamDescription"]
+            told = place.call("firehose", "DescribeDeliveryStream",
+                              DeliveryStreamName=made.id)["DeliveryStreamDescription"]
             shape = shape_of("firehose", "UpdateDestination", place.region).members["ExtendedS3DestinationUpdate"]
             place.call("firehose", "UpdateDestination", DeliveryStreamName=made.id,
                        CurrentDeliveryStreamVersionId=told["VersionId"],
@@ -129,7 +134,8 @@ def _alarm(operation: str, kind: str) -> Simple:
     return Simple("cloudwatch", operation, "$AlarmName", "DeleteAlarms AlarmNames[]", f"{operation} AlarmName",
                   f"DescribeAlarms AlarmNames[] AlarmTypes=@_types -> {kind}s[0]", name="AlarmName",
                   after=lambda place, made, p: made.attributes.update(
-                      Arn=f"arn:{place.partition}:cloudwatch:{place.region}:{place.account}:alarm:{made.id}", _types=[kind]))
+                      Arn=f"arn:{place.partition}:cloudwatch:{place.region}:{place.account}:alarm:{made.id}",
+                      _types=[kind]))
 
 
 KINDS: dict[str, Kind] = {
@@ -139,7 +145,8 @@ KINDS: dict[str, Kind] = {
                                         name="PolicyName"),
     "AWS::Logs::LogGroup": LogGroup(),
     "AWS::Logs::SubscriptionFilter": Simple(
-        "logs", "PutSubscriptionFilter", "$FilterName", "DeleteSubscriptionFilter filterName logGroupName=$LogGroupName",
+        "logs", "PutSubscriptionFilter", "$FilterName",
+        "DeleteSubscriptionFilter filterName logGroupName=$LogGroupName",
         "PutSubscriptionFilter filterName",
         "DescribeSubscriptionFilters filterNamePrefix logGroupName=$LogGroupName -> subscriptionFilters[0]",
         name="FilterName"),

@@ -175,7 +175,8 @@ class Key(Kind):
             return None
         policy = place.call("kms", "GetKeyPolicy", KeyId=made.id, PolicyName="default")["Policy"]
         rotation = place.call("kms", "GetKeyRotationStatus", KeyId=made.id)["KeyRotationEnabled"]
-        return {"Description": live.get("Description", ""), "KeyPolicy": json.loads(policy), "EnableKeyRotation": rotation}
+        return {"Description": live.get("Description", ""), "KeyPolicy": json.loads(policy),
+                "EnableKeyRotation": rotation}
 
 
 class Alias(Simple):

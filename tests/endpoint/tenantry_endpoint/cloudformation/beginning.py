@@ -1,0 +1,60 @@
+"""Beginning to change a stack: idempotency by tokens, states that forbid it, the lock under which it is decided."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from typing import Any
+
+from ..operations import Call
+from . import engine
+from .model import Stack, Target
+from .template import invalid
+
+UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
+lock = threading.RLock()
+
+
+def new(call: Call, status: str) -> Stack:
+    """A stack that does not exist yet."""
+    name = call.parameters["StackName"]
+    ident = f"arn:{call.partition}:cloudformation:{call.region}:{call.account}:stack/{name}/{uuid.uuid4()}"
+    stack = Stack(name, call.account, call.region, ident, status, token=call.get("ClientRequestToken"))
+    stack.protected = bool(call.get("EnableTerminationProtection", False))
+    stack.policy = call.get("StackPolicyBody")
+    return stack
+
+
+def done_before(call: Call, stack: Stack | None) -> bool:
+    """Whether the same call, by its token, was carried out already."""
+    token = call.get("ClientRequestToken")
+    return bool(token and stack and f"{call.operation}:{token}" in stack.tokens)
+
+
+def note(call: Call, stack: Stack) -> None:
+    """Keep the call's token."""
+    token = call.get("ClientRequestToken")
+    stack.token = token
+    if token:
+        stack.tokens.add(f"{call.operation}:{token}")
+
+
+def need_ready(stack: Stack, verb: str) -> None:
+    """Refuse a stack in which something else happens."""
+    if stack.status not in UPDATABLE:
+        raise invalid(f"Stack:{stack.id} is in {stack.status} state and can not be {verb}.")
+
+
+def differs(stack: Stack, target: Target, found: list[Any]) -> bool:
+    """Whether anything changes, outputs included."""
+    before = stack.target.document.get("Outputs") if stack.target else None
+    return bool(found) or before != target.document.get("Outputs")
+
+
+def begin_update(call: Call, stack: Stack, target: Target) -> None:
+    """Start an update."""
+    note(call, stack)
+    stack.updated = time.time()
+    stack.become("UPDATE_IN_PROGRESS", "User Initiated")
+    engine.start(engine.update, stack, target)
