@@ -19,6 +19,7 @@ const FLEET: &str = include_str!("../tenants/fleet.yaml");
 const TENANT: &str = include_str!("../tenants/acme.yaml");
 const CA: &[u8] = include_bytes!("../tenants/certs/acme.pem");
 const FUNCTIONS: &str = include_str!("../pipeline/functions.lock.json");
+const FUNCTION_FLAGS: &str = include_str!("../pipeline/flags.json");
 
 /// Text files of a folder of the estate, else of the binary, in the order of their paths.
 fn sources(root: &Path, folder: &str, embedded: &Dir<'_>, ending: &str) -> io::Result<Vec<Arc<Source>>> {
@@ -64,6 +65,17 @@ pub fn functions(root: &Path) -> Result<Functions, Finding> {
     Functions::parse(&text)
 }
 
+/// The keys of the flags that the functions read: the estate's own `pipeline/flags.json`, else those of this version.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn function_flags(root: &Path) -> io::Result<Arc<Source>> {
+    let shown = PathBuf::from("pipeline/flags.json");
+    let own = root.join(&shown);
+    let text = if own.exists() { std::fs::read_to_string(own)? } else { FUNCTION_FLAGS.to_owned() };
+    Ok(Arc::new(Source { path: shown, text }))
+}
+
 fn collect(folder: &Path, root: &Path, ending: &str, found: &mut Vec<Arc<Source>>) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
@@ -95,6 +107,7 @@ pub fn sample_estate() -> Vec<(PathBuf, Vec<u8>)> {
         file("tenants/acme.yaml", TENANT.as_bytes()),
         file("tenants/certs/acme.pem", CA),
         file("pipeline/functions.lock.json", FUNCTIONS.as_bytes()),
+        file("pipeline/flags.json", FUNCTION_FLAGS.as_bytes()),
         file(".gitignore", b"plan.json\n"),
     ]
 }

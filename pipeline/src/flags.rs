@@ -9,7 +9,8 @@ use tokio::sync::Mutex;
 
 use crate::cloud::http::HttpClient;
 
-/// Flags that the functions read. Each is off unless its document says otherwise.
+/// Flags that the functions read; `flags.json` lists them for those who look after the catalogue. Each is off unless its
+/// document says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flag {
     /// Log lines of level `debug`.
@@ -19,6 +20,8 @@ pub enum Flag {
 }
 
 impl Flag {
+    pub const ALL: [Self; 2] = [Self::IngestPaused, Self::VerboseLogs];
+
     /// As in the flag catalogue.
     pub fn key(self) -> &'static str {
         match self {
@@ -106,6 +109,12 @@ mod tests {
         assert!(!flags.is_on(Flag::VerboseLogs));
         assert_eq!(Flags::parse(b"[]"), None);
         assert_eq!(Flags::parse(b"{"), None);
+    }
+
+    #[test]
+    fn the_list_names_every_flag_that_is_read() {
+        let listed: Vec<String> = serde_json::from_str(include_str!("../flags.json")).unwrap();
+        assert_eq!(listed, Flag::ALL.map(Flag::key));
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 //! The only folder that knows the SDK; nothing of the SDK leaves it. Missing response fields are errors that name
 //! account, region, operation and field.
 
+pub mod appconfig;
 pub mod cloudformation;
 pub mod ec2;
 mod error;

@@ -27,6 +27,23 @@ pub fn endangers_state(change: &ResourceChange) -> bool {
         }
 }
 
+/// Logical id of the resource that holds a stack's release and digest.
+const RELEASE_RECORD: &str = "ReleaseRecord";
+
+/// Whether a change delivers flags and does nothing else: of the resources (logical id, type) some are AppConfig's, and
+/// beside them only the release record changes, which holds the template's digest.
+pub fn delivers_flags_only<'c>(resources: impl Iterator<Item = (&'c str, &'c str)>) -> bool {
+    let mut delivers = false;
+    for (logical_id, resource_type) in resources {
+        match resource_type.starts_with("AWS::AppConfig::") {
+            true => delivers = true,
+            false if logical_id == RELEASE_RECORD => {}
+            false => return false,
+        }
+    }
+    delivers
+}
+
 /// Everything of a template as new: what a plan shows without looking at AWS.
 pub fn all_new(body: &str) -> Result<Vec<ResourceChange>, serde_json::Error> {
     let tree: Value = serde_json::from_str(body)?;
@@ -98,6 +115,15 @@ mod tests {
                 "{kind} {action} {replacement:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_change_of_appconfig_and_the_release_record_delivers_flags_only() {
+        let flags = ("FlagVersion", "AWS::AppConfig::HostedConfigurationVersion");
+        let record = ("ReleaseRecord", "AWS::SSM::Parameter");
+        assert!(delivers_flags_only([flags, record].into_iter()));
+        assert!(!delivers_flags_only([flags, ("Other", "AWS::SSM::Parameter")].into_iter()));
+        assert!(!delivers_flags_only([record].into_iter()));
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod desired;
 pub mod destroy;
 pub mod events;
 mod failure;
+pub mod flags;
 mod flight;
 pub mod plan;
 pub mod prepare;

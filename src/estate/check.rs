@@ -9,11 +9,12 @@ use serde_json::Value;
 
 use super::blocks::{bounds, overlaps, serves, touch};
 use super::document::Document;
+use super::flags::{self, Flags};
 use super::ids::{AccountId, Region, RingName, TenantName};
 use super::places::Places;
 use super::spec::{Fleet, default_zones};
 use crate::finding::{Code, Finding};
-use crate::flags::{Catalogue, Flag};
+use crate::flags::Values;
 
 /// Checks of the fleet's own file.
 pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
@@ -79,16 +80,16 @@ fn pools(fleet: &Fleet, document: &Document) -> Vec<Finding> {
 /// What a tenant's file says, as far as it can be understood: a file with one fault is held against the rest too.
 #[derive(Debug)]
 pub(super) struct Said {
-    name: TenantName,
-    places: Places,
-    account: Option<AccountId>,
-    region: Option<Region>,
-    ring: Option<RingName>,
+    pub(super) name: TenantName,
+    pub(super) places: Places,
+    pub(super) account: Option<AccountId>,
+    pub(super) region: Option<Region>,
+    pub(super) ring: Option<RingName>,
     timezone: Option<String>,
     block: Option<Ipv4Network>,
     zones: Option<u64>,
     allow_from: Vec<(usize, Ipv4Network)>,
-    flags: Vec<(String, Value)>,
+    pub(super) flags: Values,
 }
 
 impl Said {
@@ -97,7 +98,6 @@ impl Said {
         let text = |pointer| value.pointer(pointer).and_then(Value::as_str);
         let list = value.pointer("/ingest/allow_from").and_then(Value::as_array).into_iter().flatten();
         let network = |(index, item): (usize, &Value)| Some((index, item.as_str()?.parse().ok()?));
-        let flags = value.get("flags").and_then(Value::as_object).into_iter().flatten();
         let zones = value.pointer("/network/zones").map_or(Some(default_zones().into()), Value::as_u64);
         Self {
             account: text("/account").and_then(|text| text.parse().ok()),
@@ -108,22 +108,22 @@ impl Said {
             block: text("/network/cidr").filter(|text| text.contains('/')).and_then(|text| text.parse().ok()),
             zones,
             allow_from: list.enumerate().filter_map(network).collect(),
-            flags: flags.map(|(key, value)| (key.clone(), value.clone())).collect(),
+            flags: flags::said(value),
             name,
             places,
         }
     }
 
-    fn finding(&self, code: &'static str, route: &str, message: String) -> Finding {
+    pub(super) fn finding(&self, code: &'static str, route: &str, message: String) -> Finding {
         Finding::new(Code(code), message).with_tenant(self.name.as_str()).at(self.places.locate(route))
     }
 }
 
 /// Checks of every tenant against the fleet, the flags (if there is a usable catalogue) and each other.
-pub(super) fn tenants(fleet: &Fleet, flags: Option<&Catalogue>, tenants: &[Said]) -> Vec<Finding> {
+pub(super) fn tenants(fleet: &Fleet, flags: Option<Flags<'_>>, tenants: &[Said]) -> Vec<Finding> {
     let one = |tenant: &Said| {
         let names = names(fleet, tenant);
-        let flags = flags.map(|flags| self::flags(flags, tenant)).unwrap_or_default();
+        let flags = flags.map(|flags| flags::tenant(flags, tenant)).unwrap_or_default();
         names.into_iter().chain(flags).chain(addresses(fleet, tenant)).collect::<Vec<_>>()
     };
     let mut findings: Vec<Finding> = tenants.par_iter().flat_map_iter(one).collect();
@@ -165,20 +165,6 @@ fn names(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     findings
 }
 
-/// Flags that the catalogue must know, with values that it allows.
-fn flags(catalogue: &Catalogue, tenant: &Said) -> Vec<Finding> {
-    let fault = |(key, value): &(String, Value)| match catalogue.flags.get(key) {
-        None => Some((key.clone(), unknown("flag", key, catalogue.flags.keys()))),
-        Some(flag) if !allows(flag, value) => {
-            let message = format!("`{value}` is no value of flag `{key}`, whose default is `{}`", flag.default);
-            Some((key.clone(), message))
-        }
-        Some(_) => None,
-    };
-    let faults = tenant.flags.iter().filter_map(fault);
-    faults.map(|(key, message)| tenant.finding("TN1017", &format!("flags.{key}"), message)).collect()
-}
-
 /// The tenant's block against the fleet's address space, and host bits anywhere.
 fn addresses(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -214,18 +200,12 @@ fn addresses(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     findings
 }
 
-/// Whether a flag may have a value: one of those listed, or any of the default's type.
-fn allows(flag: &Flag, value: &Value) -> bool {
-    let same_type = std::mem::discriminant(&flag.default) == std::mem::discriminant(value);
-    same_type && (flag.values.is_empty() || flag.values.contains(value))
-}
-
 fn host_bits(block: Ipv4Network) -> Option<String> {
     let network = format!("{}/{}", block.network(), block.prefix());
     (block.ip() != block.network()).then(|| format!("`{block}` has host bits set; the block is `{network}`"))
 }
 
-fn unknown<T: Display>(what: &str, name: &impl Display, known: impl Iterator<Item = T>) -> String {
+pub(super) fn unknown<T: Display>(what: &str, name: &impl Display, known: impl Iterator<Item = T>) -> String {
     let name = name.to_string();
     let known: Vec<String> = known.map(|known| known.to_string()).collect();
     let nearest = known.iter().max_by(|a, b| strsim::jaro_winkler(a, &name).total_cmp(&strsim::jaro_winkler(b, &name)));

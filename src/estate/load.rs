@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 
 use super::check::Said;
 use super::document::Document;
+use super::flags::{self, Flags};
 use super::ids::TenantName;
 use super::places::Places;
 use super::schema::{self, Break, Kind};
@@ -46,12 +47,20 @@ pub fn load(root: &Path) -> (Option<Estate>, Vec<Finding>) {
     (estate, findings)
 }
 
-/// The flags, if they can be used; an estate may have none.
-fn catalogue(root: &Path) -> Result<Option<Catalogue>, Vec<Finding>> {
+/// The flags, if they can be used, and their file; an estate may have none.
+fn catalogue(root: &Path) -> Result<Option<(Catalogue, Option<Document>)>, Vec<Finding>> {
     match root.join(FLAGS).symlink_metadata() {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Some(Catalogue::default())),
-        _ => read::<Catalogue>(root, FLAGS, Kind::Flags).map(|(flags, _)| Some(flags)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Some((Catalogue::default(), None))),
+        _ => read::<Catalogue>(root, FLAGS, Kind::Flags).map(|(flags, document)| Some((flags, Some(document)))),
     }
+}
+
+/// The file of the flag catalogue of the estate below `root`.
+///
+/// # Errors
+/// The file cannot be read, or is no YAML.
+pub fn flags_document(root: &Path) -> Result<Document, Finding> {
+    Document::read(&root.join(FLAGS), PathBuf::from(FLAGS))
 }
 
 /// Reads every tenant and checks all of them together.
@@ -59,10 +68,12 @@ fn tenants(
     root: &Path,
     files: &[(TenantName, PathBuf)],
     (fleet, document): (Fleet, Arc<Document>),
-    flags: Option<Catalogue>,
+    flags: Option<(Catalogue, Option<Document>)>,
     findings: &mut Vec<Finding>,
 ) -> Estate {
     findings.extend(check::fleet(&fleet, &document));
+    let catalogue = flags.as_ref().map(|(catalogue, document)| Flags { catalogue, document: document.as_ref() });
+    findings.extend(catalogue.map(|flags| flags::catalogue(&fleet, flags)).unwrap_or_default());
     let read: Vec<Read> = files.par_iter().map(|(name, path)| tenant(name, path, root, &fleet, &document)).collect();
     let (mut said, mut tenants) = (Vec::new(), BTreeMap::new());
     for (one, (name, _)) in read.into_iter().zip(files) {
@@ -70,9 +81,10 @@ fn tenants(
         said.extend(one.said);
         tenants.extend(one.tenant.map(|tenant| (name.clone(), tenant)));
     }
-    findings.extend(check::tenants(&fleet, flags.as_ref(), &said));
+    findings.extend(check::tenants(&fleet, catalogue, &said));
     let fleet_source = Arc::clone(&document.source);
-    Estate { root: root.to_owned(), fleet, fleet_source, tenants, flags: flags.unwrap_or_default() }
+    let flags = flags.map(|(catalogue, _)| catalogue).unwrap_or_default();
+    Estate { root: root.to_owned(), fleet, fleet_source, tenants, flags }
 }
 
 /// What stops a tenant's file from being read at all.

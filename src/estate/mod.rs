@@ -8,6 +8,7 @@ mod certificate;
 mod check;
 mod document;
 pub mod edit;
+mod flags;
 pub mod ids;
 mod load;
 mod places;
@@ -22,11 +23,11 @@ use sha2::{Digest, Sha256};
 
 pub use blocks::{AllocationError, allocate};
 pub use document::Document;
-pub use load::{has_errors, load};
+pub use load::{flags_document, has_errors, load};
 pub use places::Places;
 
 use crate::finding::{Location, Source};
-use crate::flags::Catalogue;
+use crate::flags::{Catalogue, Subject};
 use ids::TenantName;
 use spec::{Fleet, TenantSpec};
 
@@ -53,6 +54,17 @@ pub struct Tenant {
 }
 
 impl Tenant {
+    /// The tenant as the one who asks for its flags.
+    pub fn subject(&self) -> Subject<'_> {
+        Subject {
+            tenant: self.name.as_str(),
+            ring: self.spec.ring.as_str(),
+            account: self.spec.account.as_str(),
+            region: self.spec.region.as_str(),
+            overrides: &self.spec.flags,
+        }
+    }
+
     /// The place of a route of the spec, such as `network.cidr`, or of the nearest thing around it.
     pub fn locate(&self, route: &str) -> Location {
         match &self.places {

@@ -56,7 +56,7 @@ impl Context {
         let TenantStack { estate, tenant, sizing, network, functions, release } = stack;
         let (fleet, spec) = (&estate.fleet, &tenant.spec);
         let keys = zone_keys(network.zones.len());
-        let flags = flags::evaluate(&estate.flags, &spec.flags);
+        let flags = flags::values(&estate.flags, &tenant.subject());
         let (structural, runtime) = partition_flags(estate, flags);
         let region = fleet.regions.get(&spec.region);
         let extension = region.and_then(|region| region.appconfig_extension.as_deref());

@@ -7,6 +7,7 @@
 pub mod canonical;
 pub mod context;
 mod decisions;
+pub mod difference;
 mod fleet;
 mod form;
 mod functions;

@@ -6,6 +6,9 @@ use crate::cloud::cloudformation::ResourceChange;
 use crate::deploy::events::{Event, Outcome, What};
 use crate::deploy::{Action, Plan, StackPlan, change};
 
+/// What is said of a change that delivers flags and does nothing else.
+pub const FLAGS_ONLY: &str = "flags only: nothing but AppConfig and the release record is touched";
+
 /// The whole plan: a paragraph per stack with something to do, then what was not seen, then the counts.
 pub fn text(plan: &Plan) -> String {
     let mut out = String::new();
@@ -44,7 +47,11 @@ fn stack_text(stack: &StackPlan) -> String {
             line(&mut out, format_args!("! {} ({place}): {why}\n  help: {remedy}", stack.tenant));
         }
     }
-    for change in stack.action.changes() {
+    let changes = stack.action.changes();
+    if change::delivers_flags_only(changes.iter().map(|c| (c.logical_id.as_str(), c.resource_type.as_str()))) {
+        line(&mut out, format_args!("  {FLAGS_ONLY}"));
+    }
+    for change in changes {
         change_text(&mut out, change);
     }
     out

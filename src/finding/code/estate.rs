@@ -1,6 +1,7 @@
 //! Codes of the estate's files: TN1xxx.
 
-use super::{Explanation, error};
+use super::{Explanation, entry, error};
+use crate::finding::Severity;
 
 pub(super) const CODES: &[Explanation] = &[
     error(
@@ -140,5 +141,50 @@ pub(super) const CODES: &[Explanation] = &[
         "a name stands twice",
         "Pools, rings and zones are told apart by their names.",
         "Rename or remove one.",
+    ),
+    error(
+        "TN1023",
+        "a flag's definition is wrong",
+        "Every value that the catalogue gives must be one that the flag can have, and every flag that it names must exist: otherwise tenants would get a default that nobody chose.",
+        "Correct policies/flags.yaml at the place shown.",
+    ),
+    error(
+        "TN1024",
+        "two flags of a tenant cannot go together",
+        "A flag that is on needs those that it `requires` on, and those that it `conflicts` with off, whatever turned them on: the tenant itself, a rule or a rollout.",
+        "Change one of the two; `tenantry flags why TENANT FLAG` shows what decided.",
+    ),
+    error(
+        "TN1025",
+        "a flag has expired",
+        "A flag that outlives its purpose is a branch that nobody tests and everybody has to read.",
+        "Make its value the only one in templates and functions, then `tenantry flags retire FLAG`; or move its date and say why in the commit.",
+    ),
+    entry(
+        "TN1026",
+        Severity::Note,
+        "a flag expires soon",
+        "From its date on, `tenantry flags lint` fails.",
+        "Make its value the only one in templates and functions, then `tenantry flags retire FLAG`.",
+    ),
+    entry(
+        "TN1027",
+        Severity::Warning,
+        "nothing reads a flag",
+        "Setting it changes nothing, and whoever sets it believes that something changed.",
+        "Remove it with `tenantry flags retire FLAG`.",
+    ),
+    error(
+        "TN1028",
+        "a flag is read that is not there",
+        "A template without a flag that it reads cannot be rendered; a function takes a flag that is not delivered for off. Structural flags are delivered to templates, flags of run time to functions.",
+        "Add the flag to policies/flags.yaml, or correct its `reads`.",
+    ),
+    entry(
+        "TN1029",
+        Severity::Note,
+        "a flag is the same for every tenant",
+        "A release flag that everybody has alike has done its work; rules that change nothing only have to be read.",
+        "Retire the flag, or take its rules out.",
     ),
 ];

@@ -1,0 +1,156 @@
+//! AWS AppConfig: the versions of a configuration, and their deployments.
+
+use aws_smithy_types::Blob;
+use serde_json::Value;
+
+use super::{CallError, Cause, Session};
+
+/// The strategy that reaches every target at once and then watches the environment's alarms for ten minutes.
+/// Source: AWS AppConfig User Guide, "Using predefined deployment strategies".
+pub const ALL_AT_ONCE: &str = "AppConfig.AllAtOnce";
+
+/// Longest description of a version or deployment. Source: AWS AppConfig API Reference, StartDeployment.
+const LONGEST_DESCRIPTION: usize = 1024;
+
+/// The ids of an application's one environment and profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ids {
+    pub application: String,
+    pub environment: String,
+    pub profile: String,
+}
+
+/// A deployment of a version of the profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployment {
+    pub number: i32,
+    /// Number of the hosted version, as text.
+    pub version: String,
+    /// As AppConfig names it, such as `COMPLETE`.
+    pub state: String,
+}
+
+impl Deployment {
+    /// Whether targets have its version: all of them, or some while it is under way.
+    pub fn is_in_force(&self) -> bool {
+        matches!(self.state.as_str(), "COMPLETE" | "BAKING" | "DEPLOYING" | "VALIDATING")
+    }
+
+    /// Whether it reaches more targets yet.
+    pub fn is_spreading(&self) -> bool {
+        matches!(self.state.as_str(), "DEPLOYING" | "VALIDATING")
+    }
+}
+
+/// Every deployment of the profile, newest first.
+pub async fn deployments(session: &Session, ids: &Ids) -> Result<Vec<Deployment>, CallError> {
+    const OPERATION: &str = "ListDeployments";
+    let subject = &ids.environment;
+    let request = session.appconfig.list_deployments().application_id(&ids.application).environment_id(subject);
+    let mut pages = request.into_paginator().send();
+    let mut found = Vec::new();
+    loop {
+        session.read().await;
+        let Some(page) = pages.next().await else { break };
+        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+        for one in page.items.unwrap_or_default() {
+            // An endpoint that does not tell the profile has one profile in the environment.
+            if one.configuration_profile_id.as_ref().is_some_and(|profile| *profile != ids.profile) {
+                continue;
+            }
+            let state = session.need(one.state, OPERATION, subject, "State")?.as_str().to_owned();
+            let version = session.need(one.configuration_version, OPERATION, subject, "ConfigurationVersion")?;
+            found.push(Deployment { number: one.deployment_number, version, state });
+        }
+    }
+    found.sort_by_key(|deployment| std::cmp::Reverse(deployment.number));
+    Ok(found)
+}
+
+/// The document of a hosted version.
+pub async fn document(session: &Session, ids: &Ids, version: &str) -> Result<Value, CallError> {
+    const OPERATION: &str = "GetHostedConfigurationVersion";
+    let subject = format!("version {version} of profile {}", ids.profile);
+    let number: Option<i32> = version.parse().ok();
+    let number = session.need(number, OPERATION, &subject, "VersionNumber")?;
+    session.read().await;
+    let request = session.appconfig.get_hosted_configuration_version().application_id(&ids.application);
+    let answer = request.configuration_profile_id(&ids.profile).version_number(number).send().await;
+    let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &subject, error))?;
+    let content = session.need(answer.content, OPERATION, &subject, "Content")?;
+    let unreadable = Cause::Unreadable { http_status: 200 };
+    serde_json::from_slice(content.as_ref())
+        .map_err(|_| CallError::because(&session.place, OPERATION, &subject, unreadable))
+}
+
+/// Makes a version of the profile, after `latest` and refused if somebody made another since; its number.
+pub async fn create_version(
+    session: &Session,
+    ids: &Ids,
+    content: &Value,
+    latest: Option<i32>,
+    description: &str,
+) -> Result<i32, CallError> {
+    session.write().await;
+    let request = session.appconfig.create_hosted_configuration_version().application_id(&ids.application);
+    let request = request.configuration_profile_id(&ids.profile).content_type("application/json");
+    let request = request.description(shortened(description)).set_latest_version_number(latest);
+    let answer = request.content(Blob::new(content.to_string())).send().await;
+    let answer =
+        answer.map_err(|e| CallError::of(&session.place, "CreateHostedConfigurationVersion", &ids.profile, e))?;
+    Ok(answer.version_number)
+}
+
+/// Starts to deploy a version; what it is right after.
+pub async fn start(
+    session: &Session,
+    ids: &Ids,
+    version: i32,
+    strategy: &str,
+    description: &str,
+) -> Result<Deployment, CallError> {
+    const OPERATION: &str = "StartDeployment";
+    session.write().await;
+    let request = session.appconfig.start_deployment().application_id(&ids.application);
+    let request = request.environment_id(&ids.environment).configuration_profile_id(&ids.profile);
+    let request = request.configuration_version(version.to_string()).deployment_strategy_id(strategy);
+    let answer = request.description(shortened(description)).send().await;
+    let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &ids.environment, error))?;
+    let state = session.need(answer.state, OPERATION, &ids.environment, "State")?.as_str().to_owned();
+    Ok(Deployment { number: answer.deployment_number, version: version.to_string(), state })
+}
+
+/// A deployment as it is now.
+pub async fn deployment(session: &Session, ids: &Ids, number: i32) -> Result<Deployment, CallError> {
+    const OPERATION: &str = "GetDeployment";
+    session.read().await;
+    let request = session.appconfig.get_deployment().application_id(&ids.application);
+    let answer = request.environment_id(&ids.environment).deployment_number(number).send().await;
+    let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &ids.environment, error))?;
+    let state = session.need(answer.state, OPERATION, &ids.environment, "State")?.as_str().to_owned();
+    let version = session.need(answer.configuration_version, OPERATION, &ids.environment, "ConfigurationVersion")?;
+    Ok(Deployment { number, version, state })
+}
+
+/// Removes a version that nothing deploys.
+pub async fn delete_version(session: &Session, ids: &Ids, version: i32) -> Result<(), CallError> {
+    session.write().await;
+    let request = session.appconfig.delete_hosted_configuration_version().application_id(&ids.application);
+    let answer = request.configuration_profile_id(&ids.profile).version_number(version).send().await;
+    answer.map_err(|e| CallError::of(&session.place, "DeleteHostedConfigurationVersion", &ids.profile, e))?;
+    Ok(())
+}
+
+fn shortened(text: &str) -> String {
+    text.chars().take(LONGEST_DESCRIPTION).collect()
+}
+
+/// A deployment is under way in the environment, or somebody else was first.
+pub fn is_conflict(error: &CallError) -> bool {
+    error.code() == Some("ConflictException")
+}
+
+/// What was asked for is not there.
+pub fn is_absent(error: &CallError) -> bool {
+    error.code() == Some("ResourceNotFoundException")
+}

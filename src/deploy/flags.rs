@@ -1,0 +1,192 @@
+//! Flags past CloudFormation: what AppConfig has in force for a tenant, and the switch that cannot wait for a deploy.
+//!
+//! A push makes a version of the tenant's document with one flag changed and deploys it to everybody at once. The stack
+//! knows nothing of it: what is in force differs from what git says until git says the same and is deployed.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::prepare::Pace;
+use crate::cloud::appconfig::{self, Deployment, Ids};
+use crate::cloud::cloudformation::{self, Resource, stack_does_not_exist};
+use crate::cloud::{CallError, Session};
+use crate::flags::{self, Difference, Values};
+
+/// Logical ids of the template's AppConfig resources.
+const APPLICATION: &str = "FlagApplication";
+const ENVIRONMENT: &str = "FlagEnvironment";
+const PROFILE: &str = "FlagProfile";
+
+/// The document that AppConfig has in force for a tenant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct InForce {
+    pub ids: Ids,
+    pub deployment: Deployment,
+    pub document: Value,
+}
+
+/// What AppConfig has beside what git says.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Pushed {
+    /// Number of the hosted version in force.
+    pub version: String,
+    /// State of its deployment, such as `COMPLETE`.
+    pub state: String,
+    /// Flags whose value in force is not what git says.
+    pub differences: Vec<Difference>,
+}
+
+/// Why a push did not reach the functions.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    #[error("a deployment of flags is under way for stack `{stack}`")]
+    UnderWay {
+        stack: String,
+        #[source]
+        source: CallError,
+    },
+    #[error("the flags of stack `{stack}` could not be pushed")]
+    Call {
+        stack: String,
+        #[source]
+        source: CallError,
+    },
+    #[error("AppConfig ended deployment {number} of stack `{stack}` as {state}: the flags are as they were before")]
+    Undone { stack: String, number: i32, state: String },
+    #[error("deployment {number} of stack `{stack}` was still {state} after {seconds} s; AppConfig goes on")]
+    Late { stack: String, number: i32, state: String, seconds: u64 },
+}
+
+/// What is in force for a stack; None while it has no stack, no AppConfig in it, or never deployed a document.
+///
+/// # Errors
+/// A call that was refused or gave no answer.
+pub async fn in_force(session: &Session, stack: &str) -> Result<Option<InForce>, CallError> {
+    let resources = match cloudformation::resources(session, stack).await {
+        Err(error) if stack_does_not_exist(&error) => return Ok(None),
+        answer => answer?,
+    };
+    let Some(ids) = ids(&resources) else { return Ok(None) };
+    let deployments = appconfig::deployments(session, &ids).await?;
+    let Some(deployment) = deployments.into_iter().find(Deployment::is_in_force) else { return Ok(None) };
+    let document = appconfig::document(session, &ids, &deployment.version).await?;
+    Ok(Some(InForce { ids, deployment, document }))
+}
+
+/// What is in force beside the values of run time that git says.
+pub fn pushed(in_force: &InForce, git: &Values) -> Pushed {
+    Pushed {
+        version: in_force.deployment.version.clone(),
+        state: in_force.deployment.state.clone(),
+        differences: flags::differences(git, &flags::values_of(&in_force.document)),
+    }
+}
+
+fn ids(resources: &[Resource]) -> Option<Ids> {
+    let id = |logical_id: &str| {
+        let resource = resources.iter().find(|resource| resource.logical_id == logical_id)?;
+        // The id may stand behind that of its application.
+        Some(resource.physical_id.as_deref()?.rsplit(['|', '/']).next()?.to_owned())
+    };
+    Some(Ids { application: id(APPLICATION)?, environment: id(ENVIRONMENT)?, profile: id(PROFILE)? })
+}
+
+/// Brings a document into force at once, on top of what is in force now, and waits until every target can have it.
+///
+/// # Errors
+/// See [`PushError`]; whatever was in force stays so.
+pub async fn push(
+    session: &Session,
+    stack: &str,
+    now: &InForce,
+    document: &Value,
+    reason: &str,
+    pace: Pace,
+) -> Result<Deployment, PushError> {
+    let ids = &now.ids;
+    let failed = |source: CallError| {
+        let stack = stack.to_owned();
+        if appconfig::is_conflict(&source) {
+            PushError::UnderWay { stack, source }
+        } else {
+            PushError::Call { stack, source }
+        }
+    };
+    let description = format!("tenantry flags push: {reason}");
+    let version = appconfig::create_version(session, ids, document, None, &description).await.map_err(failed)?;
+    let started = match appconfig::start(session, ids, version, appconfig::ALL_AT_ONCE, &description).await {
+        Ok(started) => started,
+        Err(error) => {
+            // Nobody deploys the version that was made for this; if it cannot be removed either, it does no harm.
+            let _ = appconfig::delete_version(session, ids, version).await;
+            return Err(failed(error));
+        }
+    };
+    follow(session, stack, ids, started, pace).await.map_err(|error| match error {
+        Followed::Call(source) => failed(source),
+        Followed::Ended(error) => error,
+    })
+}
+
+enum Followed {
+    Call(CallError),
+    Ended(PushError),
+}
+
+/// Waits until a deployment reaches everybody.
+async fn follow(
+    session: &Session,
+    stack: &str,
+    ids: &Ids,
+    started: Deployment,
+    pace: Pace,
+) -> Result<Deployment, Followed> {
+    let mut now = started;
+    let mut waited = Duration::ZERO;
+    while now.is_spreading() {
+        if waited >= pace.deadline {
+            let (stack, seconds) = (stack.to_owned(), pace.deadline.as_secs());
+            return Err(Followed::Ended(PushError::Late { stack, number: now.number, state: now.state, seconds }));
+        }
+        tokio::time::sleep(pace.poll).await;
+        waited += pace.poll;
+        now = appconfig::deployment(session, ids, now.number).await.map_err(Followed::Call)?;
+    }
+    if now.is_in_force() {
+        Ok(now)
+    } else {
+        let stack = stack.to_owned();
+        Err(Followed::Ended(PushError::Undone { stack, number: now.number, state: now.state }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(logical_id: &str, physical_id: Option<&str>) -> Resource {
+        Resource {
+            logical_id: logical_id.to_owned(),
+            resource_type: String::new(),
+            physical_id: physical_id.map(str::to_owned),
+            status: String::new(),
+        }
+    }
+
+    #[test]
+    fn ids_are_told_alone_or_behind_their_application() {
+        let with = |environment| {
+            ids(&[
+                resource("FlagApplication", Some("app1")),
+                resource("FlagEnvironment", environment),
+                resource("FlagProfile", Some("app1|prof1")),
+            ])
+        };
+        let expected = Ids { application: "app1".into(), environment: "env1".into(), profile: "prof1".into() };
+        assert_eq!(with(Some("app1/env1")), Some(expected.clone()));
+        assert_eq!(with(Some("env1")), Some(expected));
+        assert_eq!(with(None), None);
+    }
+}
