@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::values;
 use crate::cloud::cloudformation::ResourceChange;
 use crate::deploy::events::{Event, Outcome, What};
 use crate::deploy::{Action, Plan, StackPlan, change};
@@ -71,10 +72,10 @@ fn change_text(out: &mut String, change: &ResourceChange) {
     let guard = if change::endangers_state(change) { " (holds state: needs --allow-replace)" } else { "" };
     line(out, format_args!("  {sign} {} {}{replacement}{guard}", change.logical_id, change.resource_type));
     for property in &change.properties {
-        let said = |value: &Option<String>| value.clone().unwrap_or_else(|| "(not shown)".to_owned());
         let cause = property.cause.as_ref().map(|cause| format!(" because of {cause}")).unwrap_or_default();
-        let (before, after) = (said(&property.before), said(&property.after));
-        line(out, format_args!("      {}: {before} -> {after}{cause}", property.path));
+        for difference in values::differences(&property.path, property.before.as_deref(), property.after.as_deref()) {
+            line(out, format_args!("      {difference}{cause}"));
+        }
     }
 }
 
