@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use aws_sdk_cloudformation::types as sdk;
 use serde::{Deserialize, Serialize};
 
-use super::{CallError, Cause, Session};
+use super::{CallError, Cause, Family, Session};
 
 /// Largest template that fits into a request, in bytes.
 /// Source: AWS CloudFormation User Guide, "Understand CloudFormation quotas".
@@ -124,7 +124,7 @@ pub async fn stacks(session: &Session) -> Result<BTreeMap<String, Stack>, CallEr
     let mut pages = session.cloudformation.describe_stacks().into_paginator().send();
     let mut found = BTreeMap::new();
     loop {
-        session.read().await;
+        session.turn(Family::CloudFormationRead).await;
         let Some(page) = pages.next().await else { return Ok(found) };
         let page = page.map_err(|error| CallError::of(&session.place, OPERATION, "every stack", error))?;
         for stack in page.stacks.unwrap_or_default() {
@@ -137,7 +137,7 @@ pub async fn stacks(session: &Session) -> Result<BTreeMap<String, Stack>, CallEr
 /// One stack by name or id; a deleted one is found by its id only.
 pub async fn stack(session: &Session, name: &str) -> Result<Option<Stack>, CallError> {
     const OPERATION: &str = "DescribeStacks";
-    session.read().await;
+    session.turn(Family::CloudFormationRead).await;
     let answer = session.cloudformation.describe_stacks().stack_name(name).send().await;
     match answer.map_err(|error| CallError::of(&session.place, OPERATION, name, error)) {
         Ok(answer) => answer.stacks.unwrap_or_default().into_iter().next().map(|s| stack_of(session, s)).transpose(),
@@ -185,7 +185,7 @@ pub async fn create_change_set(session: &Session, request: &ChangeSetRequest) ->
         TemplateSource::Inline(body) => call.template_body(body),
         TemplateSource::Url(url) => call.template_url(url),
     };
-    session.write().await;
+    session.turn(Family::CloudFormationWrite).await;
     let answer = call.send().await;
     let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &request.stack, error))?;
     session.need(answer.id, OPERATION, &request.stack, "Id")
@@ -197,7 +197,7 @@ pub async fn change_set(session: &Session, stack: &str, name: &str) -> Result<Op
     let mut found: Option<ChangeSet> = None;
     let mut next = None;
     loop {
-        session.read().await;
+        session.turn(Family::CloudFormationRead).await;
         let call = session.cloudformation.describe_change_set().stack_name(stack).change_set_name(name);
         let answer = call.include_property_values(true).set_next_token(next).send().await;
         let page = match answer.map_err(|error| CallError::of(&session.place, OPERATION, stack, error)) {
@@ -264,7 +264,7 @@ fn property_change_of(detail: sdk::ResourceChangeDetail) -> Option<PropertyChang
 
 /// Starts what a change set says; the same token starts it once.
 pub async fn execute_change_set(session: &Session, id: &str, token: &str) -> Result<(), CallError> {
-    session.write().await;
+    session.turn(Family::CloudFormationWrite).await;
     let call = session.cloudformation.execute_change_set().change_set_name(id).client_request_token(token);
     let answer = call.send().await;
     answer.map(drop).map_err(|error| CallError::of(&session.place, "ExecuteChangeSet", id, error))
@@ -272,7 +272,7 @@ pub async fn execute_change_set(session: &Session, id: &str, token: &str) -> Res
 
 /// Removes a change set.
 pub async fn delete_change_set(session: &Session, id: &str) -> Result<(), CallError> {
-    session.write().await;
+    session.turn(Family::CloudFormationWrite).await;
     let answer = session.cloudformation.delete_change_set().change_set_name(id).send().await;
     answer.map(drop).map_err(|error| CallError::of(&session.place, "DeleteChangeSet", id, error))
 }
@@ -283,7 +283,7 @@ pub async fn events_since(session: &Session, stack_id: &str, seen: Option<&str>)
     let mut pages = session.cloudformation.describe_stack_events().stack_name(stack_id).into_paginator().send();
     let mut found = Vec::new();
     'pages: loop {
-        session.read().await;
+        session.turn(Family::CloudFormationRead).await;
         let Some(page) = pages.next().await else { break };
         let page = page.map_err(|error| CallError::of(&session.place, OPERATION, stack_id, error))?;
         for event in page.stack_events.unwrap_or_default() {
@@ -318,7 +318,7 @@ pub async fn resources(session: &Session, stack: &str) -> Result<Vec<Resource>, 
     let mut pages = session.cloudformation.list_stack_resources().stack_name(stack).into_paginator().send();
     let mut found = Vec::new();
     loop {
-        session.read().await;
+        session.turn(Family::CloudFormationRead).await;
         let Some(page) = pages.next().await else { return Ok(found) };
         let page = page.map_err(|error| CallError::of(&session.place, OPERATION, stack, error))?;
         for resource in page.stack_resource_summaries.unwrap_or_default() {
@@ -334,7 +334,7 @@ pub async fn resources(session: &Session, stack: &str) -> Result<Vec<Resource>, 
 
 /// The template that a stack was last deployed with, as it was sent.
 pub async fn template(session: &Session, stack: &str) -> Result<String, CallError> {
-    session.read().await;
+    session.turn(Family::CloudFormationRead).await;
     let answer = session.cloudformation.get_template().stack_name(stack).send().await;
     let answer = answer.map_err(|error| CallError::of(&session.place, "GetTemplate", stack, error))?;
     session.need(answer.template_body, "GetTemplate", stack, "TemplateBody")
@@ -342,7 +342,7 @@ pub async fn template(session: &Session, stack: &str) -> Result<String, CallErro
 
 /// Sets the policy that guards a stack's resources during updates (JSON).
 pub async fn set_stack_policy(session: &Session, stack: &str, policy: &str) -> Result<(), CallError> {
-    session.write().await;
+    session.turn(Family::CloudFormationWrite).await;
     let answer = session.cloudformation.set_stack_policy().stack_name(stack).stack_policy_body(policy).send().await;
     answer.map(drop).map_err(|error| CallError::of(&session.place, "SetStackPolicy", stack, error))
 }
@@ -356,7 +356,7 @@ pub enum Protection {
 
 /// Turns termination protection on or off.
 pub async fn set_termination_protection(session: &Session, stack: &str, to: Protection) -> Result<(), CallError> {
-    session.write().await;
+    session.turn(Family::CloudFormationWrite).await;
     let call = session.cloudformation.update_termination_protection().stack_name(stack);
     let answer = call.enable_termination_protection(to == Protection::On).send().await;
     answer.map(drop).map_err(|error| CallError::of(&session.place, "UpdateTerminationProtection", stack, error))
@@ -364,7 +364,7 @@ pub async fn set_termination_protection(session: &Session, stack: &str, to: Prot
 
 /// Starts the deletion of a stack; the same token starts it once.
 pub async fn delete_stack(session: &Session, stack: &str, token: &str) -> Result<(), CallError> {
-    session.write().await;
+    session.turn(Family::CloudFormationWrite).await;
     let answer = session.cloudformation.delete_stack().stack_name(stack).client_request_token(token).send().await;
     answer.map(drop).map_err(|error| CallError::of(&session.place, "DeleteStack", stack, error))
 }

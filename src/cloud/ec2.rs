@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ipnetwork::Ipv4Network;
 
-use super::{CallError, Cause, Session};
+use super::{CallError, Cause, Family, Session};
 use crate::estate::ids::ZoneId;
 
 /// A VPC that exists, with every block of addresses that is associated with it.
@@ -22,7 +22,7 @@ pub async fn vpcs(session: &Session) -> Result<Vec<Vpc>, CallError> {
     let mut pages = session.ec2.describe_vpcs().into_paginator().send();
     let mut found = Vec::new();
     loop {
-        session.read().await;
+        session.turn(Family::Ec2Read).await;
         let Some(page) = pages.next().await else { break };
         let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
         for vpc in page.vpcs.unwrap_or_default() {
@@ -62,7 +62,7 @@ fn vpc_of(session: &Session, vpc: aws_sdk_ec2::types::Vpc) -> Result<Vpc, CallEr
 pub async fn zones(session: &Session) -> Result<BTreeMap<ZoneId, String>, CallError> {
     const OPERATION: &str = "DescribeAvailabilityZones";
     let subject = session.place.region.as_str();
-    session.read().await;
+    session.turn(Family::Ec2Read).await;
     let answer = session.ec2.describe_availability_zones().send().await;
     let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
     let mut found = BTreeMap::new();

@@ -1,6 +1,6 @@
 //! AWS IAM: service-linked roles.
 
-use super::{CallError, Cause, Session};
+use super::{CallError, Cause, Family, Session};
 
 /// The service whose search domains in a VPC need a service-linked role.
 /// Source: Amazon OpenSearch Service Developer Guide, "Using service-linked roles".
@@ -16,7 +16,7 @@ pub enum Made {
 /// Makes the service-linked role of a service, once per account; run again, it finds it.
 pub async fn ensure_service_linked_role(session: &Session, service: &str) -> Result<Made, CallError> {
     const OPERATION: &str = "CreateServiceLinkedRole";
-    session.write().await;
+    session.turn(Family::Iam).await;
     let answer = session.iam.create_service_linked_role().aws_service_name(service).send().await;
     match answer.map_err(|error| CallError::of(&session.place, OPERATION, service, error)) {
         Ok(_) => Ok(Made::Now),

@@ -5,15 +5,18 @@
 
 pub mod appconfig;
 pub mod cloudformation;
+pub mod cloudwatch;
 pub mod ec2;
 mod error;
 pub mod iam;
+pub mod rates;
 pub mod s3;
 mod session;
 pub mod sqs;
 pub mod sts;
 
 pub use error::{CallError, Cause, is_access_denied, is_expired, is_throttled, is_wrong_credentials, not_implemented};
+pub use rates::Family;
 pub use session::{Access, Cloud, Place, Session};
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use aws_sdk_s3::primitives::ByteStream;
 
-use super::{CallError, Cause, Session};
+use super::{CallError, Cause, Family, Session};
 
 /// What an object is made of.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +35,7 @@ pub async fn put_if_absent(session: &Session, bucket: &str, key: &str, content: 
             ByteStream::from(bytes.map_err(unreadable)?)
         }
     };
-    session.write().await;
+    session.turn(Family::S3).await;
     let request = session.s3.put_object().bucket(bucket).key(key).if_none_match("*").body(body);
     match request.send().await.map_err(|error| CallError::of(&session.place, OPERATION, &subject, error)) {
         Ok(_) => Ok(Put::Sent),
@@ -46,12 +46,61 @@ pub async fn put_if_absent(session: &Session, bucket: &str, key: &str, content: 
 
 /// Whether an object exists.
 pub async fn exists(session: &Session, bucket: &str, key: &str) -> Result<bool, CallError> {
-    session.read().await;
+    session.turn(Family::S3).await;
     let subject = format!("s3://{bucket}/{key}");
     let answer = session.s3.head_object().bucket(bucket).key(key).send().await;
     match answer.map_err(|error| CallError::of(&session.place, "HeadObject", &subject, error)) {
         Ok(_) => Ok(true),
         Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// An object that several runners read and change, as one of them saw it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    pub text: String,
+    /// Names this version of the object.
+    pub etag: String,
+}
+
+/// Reads a small object of text; None if there is none.
+pub async fn read(session: &Session, bucket: &str, key: &str) -> Result<Option<Seen>, CallError> {
+    const OPERATION: &str = "GetObject";
+    let subject = format!("s3://{bucket}/{key}");
+    session.turn(Family::S3).await;
+    let answer = session.s3.get_object().bucket(bucket).key(key).send().await;
+    let answer = match answer.map_err(|error| CallError::of(&session.place, OPERATION, &subject, error)) {
+        Ok(answer) => answer,
+        Err(error) if object_does_not_exist(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let etag = session.need(answer.e_tag, OPERATION, &subject, "ETag")?;
+    let unreadable = || CallError::because(&session.place, OPERATION, &subject, Cause::Unreadable { http_status: 200 });
+    let bytes = answer.body.collect().await.map_err(|_| unreadable())?.into_bytes();
+    let text = String::from_utf8(bytes.into()).map_err(|_| unreadable())?;
+    Ok(Some(Seen { text, etag }))
+}
+
+/// Writes a small object of text if it still is as `before` says: absent, or of that ETag. False when somebody else was
+/// faster. Source: Amazon S3 User Guide, "How to prevent object overwrites with conditional writes".
+pub async fn write_if(
+    session: &Session,
+    bucket: &str,
+    key: &str,
+    text: &str,
+    before: Option<&str>,
+) -> Result<bool, CallError> {
+    let subject = format!("s3://{bucket}/{key}");
+    session.turn(Family::S3).await;
+    let request = session.s3.put_object().bucket(bucket).key(key).body(ByteStream::from(text.as_bytes().to_vec()));
+    let request = match before {
+        Some(etag) => request.if_match(etag),
+        None => request.if_none_match("*"),
+    };
+    match request.send().await.map_err(|error| CallError::of(&session.place, "PutObject", &subject, error)) {
+        Ok(_) => Ok(true),
+        Err(error) if somebody_was_first(&error) || (before.is_some() && object_does_not_exist(&error)) => Ok(false),
         Err(error) => Err(error),
     }
 }
@@ -66,6 +115,11 @@ pub fn template_url(session: &Session, bucket: &str, key: &str) -> String {
 /// The object, or the bucket, does not exist.
 pub fn is_absent(error: &CallError) -> bool {
     matches!(&error.cause, Cause::Refused { http_status: 404, .. })
+}
+
+/// The bucket is there and has no such object.
+fn object_does_not_exist(error: &CallError) -> bool {
+    matches!(error.code(), Some("NoSuchKey"))
 }
 
 /// The conditional write lost to another one of the same content.

@@ -1,7 +1,6 @@
 //! How AWS is reached: the standard configuration chain, a role per account, retries, time limits and rates.
 
 use std::collections::HashMap;
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,17 +9,12 @@ use aws_config::{BehaviorVersion, Region as SdkRegion, SdkConfig};
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_cloudformation::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Mutex;
 
+use super::rates::{Buckets, Family};
 use super::{CallError, Cause, sts};
 use crate::estate::ids::{AccountId, Region};
-
-/// Our rates, in calls per second for each account and region. CloudFormation publishes none for its API; these stay
-/// well below what the SDK's standard retries can absorb.
-const READS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(9);
-const WRITES_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(4);
 
 const ATTEMPTS: u32 = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -64,8 +58,7 @@ pub struct Session {
     pub(super) servicequotas: aws_sdk_servicequotas::Client,
     pub(super) sqs: aws_sdk_sqs::Client,
     pub(super) sts: aws_sdk_sts::Client,
-    reads: DefaultDirectRateLimiter,
-    writes: DefaultDirectRateLimiter,
+    buckets: Buckets,
 }
 
 impl std::fmt::Debug for Session {
@@ -154,19 +147,13 @@ impl Session {
             servicequotas: client!(aws_sdk_servicequotas, "servicequotas"),
             sqs: client!(aws_sdk_sqs, "sqs"),
             sts: client!(aws_sdk_sts, "sts"),
-            reads: RateLimiter::direct(Quota::per_second(READS_PER_SECOND)),
-            writes: RateLimiter::direct(Quota::per_second(WRITES_PER_SECOND)),
+            buckets: Buckets::full(),
         }
     }
 
-    /// Waits for a turn to read.
-    pub(super) async fn read(&self) {
-        self.reads.until_ready().await;
-    }
-
-    /// Waits for a turn to change something.
-    pub(super) async fn write(&self) {
-        self.writes.until_ready().await;
+    /// Waits for a turn to call an operation of a family; to be asked for before each call and each page.
+    pub(super) async fn turn(&self, family: Family) {
+        self.buckets.take(family).await;
     }
 
     /// A field that the answer must have.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 
-use super::{CallError, Session};
+use super::{CallError, Family, Session};
 
 /// A message that was received and is hidden from others until it is deleted, released, or its time is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ const WAIT_SECONDS: i32 = 2;
 /// The address of the queue with this name; None if there is none.
 pub async fn queue_url(session: &Session, name: &str) -> Result<Option<String>, CallError> {
     const OPERATION: &str = "GetQueueUrl";
-    session.read().await;
+    session.turn(Family::Sqs).await;
     let answer = session.sqs.get_queue_url().queue_name(name).send().await;
     match answer.map_err(|error| CallError::of(&session.place, OPERATION, name, error)) {
         Ok(found) => Ok(Some(session.need(found.queue_url, OPERATION, name, "QueueUrl")?)),
@@ -40,7 +40,7 @@ pub async fn queue_url(session: &Session, name: &str) -> Result<Option<String>, 
 pub async fn receive(session: &Session, url: &str, most: usize, hidden_seconds: i32) -> Result<Vec<Held>, CallError> {
     let mut held = Vec::new();
     while held.len() < most {
-        session.read().await;
+        session.turn(Family::Sqs).await;
         let request = session.sqs.receive_message().queue_url(url).max_number_of_messages(AT_ONCE);
         let request = request.visibility_timeout(hidden_seconds).wait_time_seconds(WAIT_SECONDS);
         let request = request.message_attribute_names("All");
@@ -73,10 +73,10 @@ fn of_sdk(session: &Session, url: &str, message: Message) -> Result<Held, CallEr
 
 /// Moves a message to another queue. Sent first, then deleted: what is interrupted in between is there twice, never lost.
 pub async fn move_to(session: &Session, from: &str, held: &Held, to: &str) -> Result<(), CallError> {
-    session.write().await;
+    session.turn(Family::Sqs).await;
     let sent = session.sqs.send_message().queue_url(to).message_body(&held.body).send().await;
     sent.map_err(|error| CallError::of(&session.place, "SendMessage", to, error))?;
-    session.write().await;
+    session.turn(Family::Sqs).await;
     let deleted = session.sqs.delete_message().queue_url(from).receipt_handle(&held.receipt).send().await;
     deleted.map_err(|error| CallError::of(&session.place, "DeleteMessage", from, error))?;
     Ok(())
@@ -84,7 +84,7 @@ pub async fn move_to(session: &Session, from: &str, held: &Held, to: &str) -> Re
 
 /// Lets others see a message again.
 pub async fn release(session: &Session, url: &str, held: &Held) -> Result<(), CallError> {
-    session.write().await;
+    session.turn(Family::Sqs).await;
     let request = session.sqs.change_message_visibility().queue_url(url).receipt_handle(&held.receipt);
     let released = request.visibility_timeout(0).send().await;
     released.map_err(|error| CallError::of(&session.place, "ChangeMessageVisibility", url, error))?;

@@ -1,0 +1,159 @@
+//! How often we ask AWS: one token bucket for each account, region and family of operations.
+//!
+//! A family is a set of operations that AWS throttles together. Where AWS documents a rate, ours is below it, so that
+//! the account's other callers keep their share; where it documents none, ours is a modest guess that the SDK's
+//! standard retries can make up for.
+
+use std::num::NonZeroU32;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+
+/// Operations that AWS throttles together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// `Describe*`, `List*`, `Get*` of CloudFormation.
+    CloudFormationRead,
+    /// Whatever changes stacks and change sets.
+    CloudFormationWrite,
+    /// Starting drift detections: each makes CloudFormation read every resource.
+    CloudFormationDrift,
+    CloudControl,
+    CloudTrail,
+    CloudWatch,
+    /// `Describe*` of EC2, filtered and paginated.
+    Ec2Read,
+    Ec2Write,
+    Iam,
+    /// The control plane: everything but `Invoke` and `GetFunction`.
+    Lambda,
+    OpenSearch,
+    S3,
+    ServiceQuotas,
+    Sqs,
+    Sts,
+    AppConfig,
+}
+
+/// One token bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// Tokens when it is full.
+    pub burst: u32,
+    pub per_second: u32,
+}
+
+const fn rate(burst: u32, per_second: u32) -> Rate {
+    Rate { burst, per_second }
+}
+
+impl Family {
+    pub const ALL: [Self; 16] = [
+        Self::CloudFormationRead,
+        Self::CloudFormationWrite,
+        Self::CloudFormationDrift,
+        Self::CloudControl,
+        Self::CloudTrail,
+        Self::CloudWatch,
+        Self::Ec2Read,
+        Self::Ec2Write,
+        Self::Iam,
+        Self::Lambda,
+        Self::OpenSearch,
+        Self::S3,
+        Self::ServiceQuotas,
+        Self::Sqs,
+        Self::Sts,
+        Self::AppConfig,
+    ];
+
+    /// What AWS documents, for each account and region; None where it documents nothing.
+    pub const fn documented(self) -> Option<Rate> {
+        match self {
+            // Amazon EC2 Developer Guide, "Request throttling for the Amazon EC2 API": non-mutating actions 100 tokens
+            // and 20 a second, mutating ones at least 50 and 5.
+            Self::Ec2Read => Some(rate(100, 20)),
+            Self::Ec2Write => Some(rate(50, 5)),
+            // AWS CloudTrail User Guide, "Quotas in AWS CloudTrail": LookupEvents two a second.
+            Self::CloudTrail => Some(rate(2, 2)),
+            // Amazon CloudWatch User Guide, "CloudWatch service quotas": DescribeAlarms nine a second.
+            Self::CloudWatch => Some(rate(9, 9)),
+            // AWS Lambda Developer Guide, "Lambda quotas": the rest of the control plane 15 a second together.
+            Self::Lambda => Some(rate(15, 15)),
+            // Service Quotas User Guide, "Service quotas for Service Quotas": five a second and five more in one burst.
+            Self::ServiceQuotas => Some(rate(10, 5)),
+            // AWS STS: "Quotas for IAM and AWS STS": 600 a second for the account and region.
+            Self::Sts => Some(rate(600, 600)),
+            // Amazon S3 User Guide, "Best practices design patterns": 3,500 writes a second to a prefix.
+            Self::S3 => Some(rate(3500, 3500)),
+            _ => None,
+        }
+    }
+
+    /// Our own bucket.
+    pub const fn ours(self) -> Rate {
+        match self {
+            Self::CloudFormationRead => rate(10, 10),
+            Self::CloudFormationWrite => rate(5, 5),
+            Self::CloudFormationDrift => rate(2, 2),
+            Self::CloudControl => rate(5, 5),
+            Self::CloudTrail => rate(1, 1),
+            Self::CloudWatch => rate(7, 7),
+            Self::Ec2Read => rate(50, 15),
+            Self::Ec2Write => rate(10, 4),
+            Self::Iam | Self::AppConfig | Self::OpenSearch => rate(5, 5),
+            Self::Lambda => rate(10, 10),
+            Self::S3 => rate(100, 100),
+            Self::ServiceQuotas => rate(8, 4),
+            Self::Sqs => rate(50, 50),
+            Self::Sts => rate(20, 20),
+        }
+    }
+}
+
+/// The buckets of one account and region.
+#[derive(Debug)]
+pub(super) struct Buckets([DefaultDirectRateLimiter; Family::ALL.len()]);
+
+impl Buckets {
+    pub(super) fn full() -> Self {
+        Self(Family::ALL.map(|family| {
+            let Rate { burst, per_second } = family.ours();
+            let least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+            RateLimiter::direct(Quota::per_second(least_one(per_second)).allow_burst(least_one(burst)))
+        }))
+    }
+
+    /// Waits for a token.
+    pub(super) async fn take(&self, family: Family) {
+        self.0[family as usize].until_ready().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_family_has_a_bucket_of_its_own_below_what_aws_documents() {
+        for (index, family) in Family::ALL.into_iter().enumerate() {
+            assert_eq!(family as usize, index, "{family:?}");
+            let ours = family.ours();
+            assert!(ours.burst > 0 && ours.per_second > 0, "{family:?}");
+            if let Some(documented) = family.documented() {
+                assert!(ours.burst <= documented.burst && ours.per_second < documented.per_second, "{family:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_empty_bucket_leaves_the_others_full() {
+        let buckets = Buckets::full();
+        let family = Family::CloudFormationWrite;
+        for _ in 0..family.ours().burst {
+            assert!(buckets.0[family as usize].check().is_ok());
+        }
+        assert!(buckets.0[family as usize].check().is_err());
+        assert!(buckets.0[Family::CloudFormationRead as usize].check().is_ok());
+        assert!(Buckets::full().0[family as usize].check().is_ok(), "another account's bucket is its own");
+    }
+}
