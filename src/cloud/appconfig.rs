@@ -3,7 +3,7 @@
 use aws_smithy_types::Blob;
 use serde_json::Value;
 
-use super::{CallError, Cause, Session};
+use super::{CallError, Cause, Family, Session};
 
 /// The strategy that reaches every target at once and then watches the environment's alarms for ten minutes.
 /// Source: AWS AppConfig User Guide, "Using predefined deployment strategies".
@@ -50,7 +50,7 @@ pub async fn deployments(session: &Session, ids: &Ids) -> Result<Vec<Deployment>
     let mut pages = request.into_paginator().send();
     let mut found = Vec::new();
     loop {
-        session.read().await;
+        session.turn(Family::AppConfig).await;
         let Some(page) = pages.next().await else { break };
         let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
         for one in page.items.unwrap_or_default() {
@@ -73,7 +73,7 @@ pub async fn document(session: &Session, ids: &Ids, version: &str) -> Result<Val
     let subject = format!("version {version} of profile {}", ids.profile);
     let number: Option<i32> = version.parse().ok();
     let number = session.need(number, OPERATION, &subject, "VersionNumber")?;
-    session.read().await;
+    session.turn(Family::AppConfig).await;
     let request = session.appconfig.get_hosted_configuration_version().application_id(&ids.application);
     let answer = request.configuration_profile_id(&ids.profile).version_number(number).send().await;
     let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &subject, error))?;
@@ -91,7 +91,7 @@ pub async fn create_version(
     latest: Option<i32>,
     description: &str,
 ) -> Result<i32, CallError> {
-    session.write().await;
+    session.turn(Family::AppConfig).await;
     let request = session.appconfig.create_hosted_configuration_version().application_id(&ids.application);
     let request = request.configuration_profile_id(&ids.profile).content_type("application/json");
     let request = request.description(shortened(description)).set_latest_version_number(latest);
@@ -110,7 +110,7 @@ pub async fn start(
     description: &str,
 ) -> Result<Deployment, CallError> {
     const OPERATION: &str = "StartDeployment";
-    session.write().await;
+    session.turn(Family::AppConfig).await;
     let request = session.appconfig.start_deployment().application_id(&ids.application);
     let request = request.environment_id(&ids.environment).configuration_profile_id(&ids.profile);
     let request = request.configuration_version(version.to_string()).deployment_strategy_id(strategy);
@@ -123,7 +123,7 @@ pub async fn start(
 /// A deployment as it is now.
 pub async fn deployment(session: &Session, ids: &Ids, number: i32) -> Result<Deployment, CallError> {
     const OPERATION: &str = "GetDeployment";
-    session.read().await;
+    session.turn(Family::AppConfig).await;
     let request = session.appconfig.get_deployment().application_id(&ids.application);
     let answer = request.environment_id(&ids.environment).deployment_number(number).send().await;
     let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &ids.environment, error))?;
@@ -134,7 +134,7 @@ pub async fn deployment(session: &Session, ids: &Ids, number: i32) -> Result<Dep
 
 /// Removes a version that nothing deploys.
 pub async fn delete_version(session: &Session, ids: &Ids, version: i32) -> Result<(), CallError> {
-    session.write().await;
+    session.turn(Family::AppConfig).await;
     let request = session.appconfig.delete_hosted_configuration_version().application_id(&ids.application);
     let answer = request.configuration_profile_id(&ids.profile).version_number(version).send().await;
     answer.map_err(|e| CallError::of(&session.place, "DeleteHostedConfigurationVersion", &ids.profile, e))?;
