@@ -103,11 +103,11 @@ fn collect_embedded(dir: &Dir<'_>, below: &Path, ending: &str, found: &mut Vec<A
 pub fn sample_estate() -> Vec<(PathBuf, Vec<u8>)> {
     let file = |path: &str, bytes: &[u8]| (PathBuf::from(path), bytes.to_vec());
     vec![
-        file("tenants/fleet.yaml", FLEET.as_bytes()),
-        file("tenants/acme.yaml", TENANT.as_bytes()),
-        file("tenants/certs/acme.pem", CA),
+        file(".gitignore", b"plan.json\n"),
         file("pipeline/functions.lock.json", FUNCTIONS.as_bytes()),
         file("pipeline/flags.json", FUNCTION_FLAGS.as_bytes()),
-        file(".gitignore", b"plan.json\n"),
+        file("tenants/certs/acme.pem", CA),
+        file("tenants/acme.yaml", TENANT.as_bytes()),
+        file("tenants/fleet.yaml", FLEET.as_bytes()),
     ]
 }

@@ -9,6 +9,8 @@
 //!                                                   live stacks ─────────┴─diff─▶ Plan ─apply─▶ CloudFormation
 //! ```
 
+pub mod atomic;
+pub mod digest;
 pub mod embedded;
 pub mod finding;
 

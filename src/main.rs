@@ -3,10 +3,14 @@
 use std::process::{ExitCode, Termination};
 
 use clap::Parser;
-use tenantry::cli::Cli;
+use tenantry::cli::{Cli, Exit};
 
 fn main() -> ExitCode {
-    match Cli::parse().run() {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misused(&error),
+    };
+    match cli.run() {
         Ok(exit) => exit.report(),
         Err(failure) => {
             for line in failure.lines() {
@@ -14,5 +18,14 @@ fn main() -> ExitCode {
             }
             failure.exit.report()
         }
+    }
+}
+
+/// Help and version are answers; anything else is an error, and not the exit code that means changes.
+fn misused(error: &clap::Error) -> ExitCode {
+    let exit = if error.use_stderr() { Exit::Error } else { Exit::Clean };
+    match error.print() {
+        // Whoever closed the pipe wants no more.
+        Ok(()) | Err(_) => exit.report(),
     }
 }

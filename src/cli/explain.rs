@@ -22,6 +22,11 @@ pub(super) struct Args {
 }
 
 #[derive(Serialize)]
+struct Codes {
+    codes: Vec<&'static Explanation>,
+}
+
+#[derive(Serialize)]
 struct Numbers {
     tenant: String,
     numbers: Vec<Derived<String>>,
@@ -31,15 +36,13 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let output = Output::new(global.output);
     let what: Vec<&str> = args.what.iter().map(String::as_str).collect();
     match what[..] {
-        ["codes"] => {
-            let lines: String = codes().map(|entry| format!("{} {}\n", entry.code, entry.title)).collect();
-            output.text(&lines)?;
-        }
-        [code] if explain(code).is_some() => {
-            let entry = explain(code).ok_or_else(|| Failure::new("no such code"))?;
-            output.text(&long(entry))?;
-        }
-        [tenant] => numbers(output, global, tenant, true, true)?,
+        ["codes"] => output.show("tenantry/codes/v1", &Codes { codes: codes().collect() }, |answer| {
+            answer.codes.iter().map(|entry| format!("{} {}\n", entry.code, entry.title)).collect()
+        })?,
+        [one] => match explain(one) {
+            Some(entry) => output.show("tenantry/code/v1", entry, long)?,
+            None => numbers(output, global, one, true, true)?,
+        },
         ["sizing", tenant] => numbers(output, global, tenant, true, false)?,
         ["network", tenant] => numbers(output, global, tenant, false, true)?,
         _ => {

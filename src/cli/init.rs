@@ -1,65 +1,73 @@
 //! `tenantry init`.
 
 use std::fs;
-use std::io::Write;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use include_dir::Dir;
+use serde::Serialize;
 
 use super::{Exit, Failure, Global, Output};
-use crate::embedded;
+use crate::{atomic, embedded};
 
 /// Write a complete working estate: fleet, templates, policies, schemas and one sample tenant.
 ///
-/// Nothing that exists is overwritten: if a file is in the way, nothing is written at all.
+/// The directory may exist and hold other things, such as a git repository. Nothing is overwritten: if a file is in the
+/// way, nothing is written at all, except that a `.gitignore` stays as it is. A run that was stopped leaves nothing that
+/// commands take for an estate, and can be run again.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Directory of the new estate; made if it does not exist.
     dir: PathBuf,
 }
 
+#[derive(Serialize)]
+struct Answer {
+    estate: PathBuf,
+    files: Vec<PathBuf>,
+}
+
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    let mut files = embedded::sample_estate();
+    let files = missing(&args.dir)?;
+    atomic::create_all(&args.dir, &files)
+        .map_err(|error| Failure::new(format!("nothing was written to `{}`: {error}", args.dir.display())))?;
+    let files = files.into_iter().map(|(path, _)| path).collect();
+    Output::new(global.output).show("tenantry/init/v1", &Answer { estate: args.dir.clone(), files }, |answer| {
+        let (count, dir) = (answer.files.len(), answer.estate.display());
+        if count == 0 {
+            return format!("{dir} has all its files already\n");
+        }
+        format!(
+            "{count} files in {dir}\nnext: put your accounts into {dir}/tenants/fleet.yaml, then `tenantry -C {dir} validate`\n"
+        )
+    })?;
+    Ok(Exit::Clean)
+}
+
+/// The files of a new estate that `dir` does not have. Those that make it an estate to other commands come last.
+fn missing(dir: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
+    let mut files = Vec::new();
     collect(&embedded::TEMPLATES, Path::new("templates"), &mut files);
     collect(&embedded::POLICIES, Path::new("policies"), &mut files);
     collect(&embedded::SCHEMAS, Path::new("schemas"), &mut files);
-    let in_the_way: Vec<String> = files
-        .iter()
-        .map(|(path, _)| args.dir.join(path))
-        .filter(|path| path.exists())
-        .map(|path| path.display().to_string())
-        .collect();
-    if !in_the_way.is_empty() {
-        return Err(Failure::new(format!("nothing was written, these exist: {}", in_the_way.join(", "))));
+    files.extend(embedded::sample_estate());
+    let (mut absent, mut in_the_way) = (Vec::new(), Vec::new());
+    for (path, bytes) in files {
+        let whole = dir.join(&path);
+        match fs::read(&whole) {
+            Err(error) if error.kind() == ErrorKind::NotFound => absent.push((path, bytes)),
+            Ok(there) if there == bytes || path == Path::new(".gitignore") => {}
+            _ => in_the_way.push(whole.display().to_string()),
+        }
     }
-    let whole = args.dir.with_extension("partial");
-    let target = if args.dir.exists() { args.dir.clone() } else { whole.clone() };
-    for (path, bytes) in &files {
-        write(&target.join(path), bytes)?;
+    if in_the_way.is_empty() {
+        return Ok(absent);
     }
-    if target == whole {
-        fs::rename(&whole, &args.dir)?;
-    }
-    let shown = args.dir.display();
-    Output::new(global.output).text(&format!(
-        "{} files in {shown}\nnext: put your accounts into {shown}/tenants/fleet.yaml, then `tenantry -C {shown} validate`\n",
-        files.len()
-    ))?;
-    Ok(Exit::Clean)
+    Err(Failure::new(format!("nothing was written, these are in the way: {}", in_the_way.join(", "))))
 }
 
 fn collect(dir: &Dir<'static>, below: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
     files.extend(dir.files().map(|file| (below.join(file.path()), file.contents().to_vec())));
     dir.dirs().for_each(|inner| collect(inner, below, files));
-}
-
-/// Writes a file whole or not at all, and never over another.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).open(path)?;
-    file.write_all(bytes)?;
-    Ok(())
 }

@@ -48,8 +48,8 @@ pub struct Global {
     /// Directory of the estate: it holds `tenants/fleet.yaml`.
     #[arg(long, short = 'C', global = true, value_name = "DIR", default_value = ".", env = "TENANTRY_ESTATE")]
     pub estate: PathBuf,
-    /// Text for people or JSON for programs.
-    #[arg(long, short, global = true, value_enum, default_value_t)]
+    /// Form of the answer. `sarif` and `junit` are for findings.
+    #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
 }
 
@@ -70,10 +70,27 @@ enum Command {
     Completions(completions::Args),
 }
 
+impl Command {
+    /// The forms in which a command can give its answer.
+    fn formats(&self) -> &'static [Format] {
+        match self {
+            Self::Validate(_) => &[Format::Text, Format::Json, Format::Sarif, Format::Junit],
+            Self::Completions(_) => &[Format::Text],
+            _ => &[Format::Text, Format::Json],
+        }
+    }
+}
+
 impl Cli {
     /// Runs the chosen command.
     pub fn run(self) -> Result<Exit, Failure> {
         let global = &self.global;
+        let formats = self.command.formats();
+        if !formats.contains(&global.output) {
+            let known: Vec<String> = formats.iter().map(|format| format!("`{format}`")).collect();
+            return Err(Failure::new(format!("this command has no answer as `{}`", global.output))
+                .with_hint(format!("it gives {}", known.join(" or "))));
+        }
         match &self.command {
             Command::Init(args) => init::run(args, global),
             Command::New(args) => new::run(args, global),

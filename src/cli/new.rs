@@ -1,53 +1,60 @@
 //! `tenantry new`.
 
 use std::fs;
-use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use ipnetwork::Ipv4Network;
 use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::opened::{self, Opened};
-use super::{Exit, Failure, Global, Output};
+use super::{Exit, Failure, Global, Output, selection};
+use crate::atomic;
 use crate::cloud::{Cloud, Place, ec2};
 use crate::deploy::stacks;
 use crate::estate::ids::{AccountId, Region, RingName, TenantName};
-use crate::estate::{self, Estate, allocate};
+use crate::estate::{self, Estate, Tenant, allocate, edit};
+use crate::finding::Source;
 
 /// Onboard a customer: write the tenant's file with a block of addresses of its own.
 ///
 /// The block is the first of the fleet's pools that is free, and is the tenant's for ever: it depends on nobody else's
-/// coming or going. Everything not said comes from the fleet's defaults.
+/// coming or going. Everything not said comes from the fleet's defaults, or with `--like` from another tenant.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Name of the tenant: 2 to 32 lower case letters, digits and single hyphens.
     name: TenantName,
+    /// Take this tenant's file, comments too, and change only what is said here and what is each customer's own: the
+    /// block, the certificate authority, the pages' endpoint and the investigators' addresses.
+    #[arg(long, value_name = "TENANT")]
+    like: Option<TenantName>,
     /// Account that the stack stands in.
-    #[arg(long)]
-    account: AccountId,
+    #[arg(long, required_unless_present = "like")]
+    account: Option<AccountId>,
     /// Region that the stack stands in.
-    #[arg(long)]
-    region: Region,
+    #[arg(long, required_unless_present = "like")]
+    region: Option<Region>,
     /// Release ring.
-    #[arg(long)]
-    ring: RingName,
+    #[arg(long, required_unless_present = "like")]
+    ring: Option<RingName>,
     /// PEM bundle of the customer's certificate authority; copied to `tenants/certs/<name>.pem`.
     #[arg(long, value_name = "FILE")]
     client_ca: PathBuf,
-    /// Highest sustained rate of incoming metadata, uncompressed.
-    #[arg(long, value_name = "GIB", default_value_t = 1.0)]
-    peak_gib_per_minute: f64,
-    /// IANA time zone of the customer.
-    #[arg(long, default_value = "UTC")]
-    timezone: String,
+    /// Highest sustained rate of incoming metadata, uncompressed. [default: 1]
+    #[arg(long, value_name = "GIB")]
+    peak_gib_per_minute: Option<f64>,
+    /// IANA time zone of the customer. [default: UTC]
+    #[arg(long)]
+    timezone: Option<String>,
     /// HTTPS endpoint that receives the tenant's pages.
     #[arg(long, value_name = "URL")]
     page: String,
     /// Addresses from which investigators may reach the dashboards.
     #[arg(long, value_name = "CIDR")]
     allow_from: Vec<Ipv4Network>,
-    /// Prefix length of the block; without it what the pool says.
+    /// Prefix length of the block; without it what the pool says, or the other tenant has.
     #[arg(long, value_name = "LENGTH")]
     prefix: Option<u8>,
     /// Also keep clear of every VPC that exists in the account, in any region of the fleet.
@@ -64,29 +71,24 @@ struct Answer {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let estate = Opened::open(global)?.estate;
+    let model = args.like.as_ref().map(|name| selection::tenant(&estate, name.as_str())).transpose()?;
+    let account = said("account", args.account.as_ref(), model.map(|model| &model.spec.account))?;
+    let region = said("region", args.region.as_ref(), model.map(|model| &model.spec.region))?;
     let mut taken: Vec<Ipv4Network> = estate.tenants.values().map(|tenant| tenant.spec.network.cidr).collect();
     if args.check_live {
-        taken.extend(live_blocks(&estate, &args.account)?);
+        taken.extend(live_blocks(&estate, account)?);
     }
-    let cidr = allocate(&estate.fleet, &taken, &args.region, args.prefix)?;
-    let tenants = global.estate.join("tenants");
-    let (file, bundle) =
-        (tenants.join(format!("{}.yaml", args.name)), PathBuf::from(format!("certs/{}.pem", args.name)));
-    let zones = estate.fleet.regions.get(&args.region).map_or(0, |region| region.zones.len());
-    let pem = fs::read(&args.client_ca)
-        .map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", args.client_ca.display())))?;
-    create(&tenants.join(&bundle), &pem)?;
-    if let Err(failure) = create(&file, spec(args, cidr, zones).as_bytes()) {
-        fs::remove_file(tenants.join(&bundle))?;
-        return Err(failure);
-    }
-    // The new file is read back with all others; if anything is wrong with it, it never was.
-    let (_, findings) = opened::load(&global.estate)?;
-    if estate::has_errors(&findings) {
-        fs::remove_file(&file)?;
-        fs::remove_file(tenants.join(&bundle))?;
-        return Err(opened::refused(&findings, "the new tenant"));
-    }
+    let prefix = args.prefix.or_else(|| model.map(|model| model.spec.network.cidr.prefix()));
+    let cidr = allocate(&estate.fleet, &taken, region, prefix)?;
+    let text = match model {
+        Some(model) => alike(args, model, cidr)?,
+        None => {
+            let ring = said("ring", args.ring.as_ref(), None)?;
+            let zones = estate.fleet.regions.get(region).map_or(0, |region| region.zones.len());
+            spec(args, (account, region, ring), cidr, zones)
+        }
+    };
+    let file = written(args, global, &text)?;
     let answer = Answer { tenant: args.name.clone(), file, cidr };
     Output::new(global.output).show("tenantry/new/v1", &answer, |answer| {
         format!("{} has {}, written to {}\n", answer.tenant, answer.cidr, answer.file.display())
@@ -94,41 +96,94 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Clean)
 }
 
+/// What an option says, else what the other tenant has.
+fn said<'a, T>(option: &str, typed: Option<&'a T>, model: Option<&'a T>) -> Result<&'a T, Failure> {
+    typed.or(model).ok_or_else(|| Failure::new(format!("`--{option}` is missing")))
+}
+
+/// Writes the tenant's file and its bundle. They are read back with all others; if anything is wrong with them, they
+/// never were.
+fn written(args: &Args, global: &Global, text: &str) -> Result<PathBuf, Failure> {
+    let tenants = global.estate.join("tenants");
+    let (file, bundle) = (tenants.join(format!("{}.yaml", args.name)), tenants.join(bundle(&args.name)));
+    let pem = fs::read(&args.client_ca)
+        .map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", args.client_ca.display())))?;
+    create(&bundle, &pem)?;
+    if let Err(failure) = create(&file, text.as_bytes()) {
+        fs::remove_file(&bundle)?;
+        return Err(failure);
+    }
+    let (_, findings) = opened::load(&global.estate)?;
+    if estate::has_errors(&findings) {
+        fs::remove_file(&file)?;
+        fs::remove_file(&bundle)?;
+        return Err(opened::refused(&findings, "the new tenant"));
+    }
+    Ok(file)
+}
+
+/// Where a tenant's bundle goes, seen from its file.
+fn bundle(name: &TenantName) -> String {
+    format!("certs/{name}.pem")
+}
+
+/// Creates a file; somebody else who makes the same tenant at the same time is not overwritten.
+fn create(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    atomic::create(path, bytes)
+        .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))
+}
+
 /// The tenant's file. Zones are said only where the region has fewer than the three of the default.
-fn spec(args: &Args, cidr: Ipv4Network, zones: usize) -> String {
-    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+fn spec(
+    args: &Args,
+    (account, region, ring): (&AccountId, &Region, &RingName),
+    cidr: Ipv4Network,
+    zones: usize,
+) -> String {
+    let quoted = |text: &str| Value::from(text).to_string();
     let allow: Vec<String> = args.allow_from.iter().map(ToString::to_string).collect();
     let zones = if zones == 2 { ", zones: 2" } else { "" };
     format!(
         "# yaml-language-server: $schema=../schemas/tenant.json\n\
-         account: \"{}\"\n\
-         region: {}\n\
-         ring: {}\n\
+         account: \"{account}\"\n\
+         region: {region}\n\
+         ring: {ring}\n\
          contact: {{ timezone: {}, page: {} }}\n\
          network: {{ cidr: {cidr}{zones} }} # allocated, never changed\n\
          ingest:\n\
          \x20 peak_gib_per_minute: {}\n\
-         \x20 client_ca: certs/{}.pem\n\
+         \x20 client_ca: {}\n\
          \x20 allow_from: [{}]\n",
-        args.account,
-        args.region,
-        args.ring,
-        quoted(&args.timezone),
+        quoted(args.timezone.as_deref().unwrap_or("UTC")),
         quoted(&args.page),
-        args.peak_gib_per_minute,
-        args.name,
+        args.peak_gib_per_minute.unwrap_or(1.0),
+        bundle(&args.name),
         allow.join(", "),
     )
 }
 
-/// Creates a file; somebody else who makes the same tenant at the same time is not overwritten.
-fn create(path: &std::path::Path, bytes: &[u8]) -> Result<(), Failure> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+/// Another tenant's file with what is different here.
+fn alike(args: &Args, model: &Tenant, cidr: Ipv4Network) -> Result<String, Failure> {
+    let allow: Vec<String> = args.allow_from.iter().map(ToString::to_string).collect();
+    let own = [
+        ("network.cidr", Some(json!(cidr))),
+        ("contact.page", Some(json!(args.page))),
+        ("ingest.client_ca", Some(json!(bundle(&args.name)))),
+        ("ingest.allow_from", Some(json!(allow))),
+        ("account", args.account.as_ref().map(|account| json!(account))),
+        ("region", args.region.as_ref().map(|region| json!(region))),
+        ("ring", args.ring.as_ref().map(|ring| json!(ring))),
+        ("contact.timezone", args.timezone.as_ref().map(|zone| json!(zone))),
+        ("ingest.peak_gib_per_minute", args.peak_gib_per_minute.map(|peak| json!(peak))),
+    ];
+    let mut source = Arc::clone(&model.source);
+    for (route, value) in own {
+        if let Some(value) = value {
+            let text = edit::set(&source, route, &value)?;
+            source = Arc::new(Source { path: source.path.clone(), text });
+        }
     }
-    let made = fs::OpenOptions::new().write(true).create_new(true).open(path);
-    made.and_then(|mut file| file.write_all(bytes))
-        .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))
+    Ok(source.text.clone())
 }
 
 /// The blocks of every VPC of an account, in the regions of the fleet.

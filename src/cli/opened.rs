@@ -9,7 +9,6 @@ use crate::deploy::{Desired, stacks};
 use crate::embedded;
 use crate::estate::{self, Estate, Tenant};
 use crate::finding::Finding;
-use crate::policy::Checker;
 use crate::render::{Functions, RenderedTenant, Renderer, TemplateSet, render_fleet};
 use crate::report::findings;
 
@@ -46,11 +45,6 @@ pub(super) fn load(root: &Path) -> Result<(Option<Estate>, Vec<Finding>), Failur
 pub(super) fn renderer(root: &Path) -> Result<Renderer, Failure> {
     let set = TemplateSet::parse(embedded::templates(root)?).map_err(|found| refused(&found, "the templates"))?;
     Ok(Renderer::new(set))
-}
-
-/// The policies of an estate.
-pub(super) fn checker(root: &Path) -> Result<Checker, Failure> {
-    Checker::new(embedded::rules(root)?).map_err(|found| refused(&found, "the policies"))
 }
 
 impl Opened {

@@ -1,5 +1,6 @@
-//! Where a command's answer goes: standard output, as text or as JSON with a versioned schema.
+//! Where a command's answer goes: standard output, as text, as JSON with a versioned schema, or as what CI reads.
 
+use std::fmt;
 use std::io::{self, Write};
 
 use clap::ValueEnum;
@@ -9,9 +10,26 @@ use super::Failure;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
+    /// For people.
     #[default]
     Text,
+    /// For programs; the schema's name and version stand in it.
     Json,
+    /// Findings for code scanning: SARIF 2.1.0.
+    Sarif,
+    /// Findings for the test views of CI: JUnit's XML.
+    Junit,
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+            Self::Sarif => "sarif",
+            Self::Junit => "junit",
+        })
+    }
 }
 
 /// Standard output in the chosen format. A closed pipe ends the output quietly.
@@ -49,11 +67,11 @@ impl Output {
         quiet_on_closed_pipe(io::stdout().lock().write_all(text.as_bytes()))
     }
 
-    /// `text` or `json`, as the person chose.
+    /// `text` or `json`, as the person chose. The formats for findings are written by the commands that have them.
     pub fn show<T: Serialize>(self, schema: &str, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
         match self.format {
             Format::Json => self.json(schema, value),
-            Format::Text => self.text(&text(value)),
+            _ => self.text(&text(value)),
         }
     }
 }

@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use super::opened::{Opened, Release};
 use super::pace::Pace;
 use super::{Exit, Failure, Global, Output, Selection};
+use crate::atomic;
 use crate::cloud::Cloud;
 use crate::deploy::plan::SCHEMA;
 use crate::deploy::{Plan, prepare};
@@ -45,9 +46,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         })?
     };
     if let Some(path) = &args.out {
-        let partial = path.with_extension("partial");
-        std::fs::write(&partial, serde_json::to_vec_pretty(&plan)?)?;
-        std::fs::rename(&partial, path)?;
+        atomic::replace(path, &serde_json::to_vec_pretty(&plan)?)
+            .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))?;
     }
     Output::new(global.output).show(SCHEMA, &plan, report::plan::text)?;
     Ok(exit(&plan))

@@ -2,24 +2,38 @@
 
 use std::path::PathBuf;
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 
 use super::opened::{Opened, Release};
 use super::{Exit, Failure, Global, Output, Selection};
+use crate::atomic;
+use crate::render::{RenderedTenant, tags};
 
 /// Render tenants' templates to standard output, or to files with `--out`.
 ///
-/// What is printed is exactly what `plan` and `deploy` give to CloudFormation, in readable form.
+/// They say exactly what `plan` and `deploy` give to CloudFormation.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]
     release: Release,
-    /// Write each template to `DIR/<tenant>.json`, in canonical form, instead of printing it.
+    /// How a template is written.
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Form,
+    /// Write each template to a file of this directory, named after its tenant, instead of printing it.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+enum Form {
+    /// CloudFormation's YAML with its short-form tags, for people.
+    #[default]
+    Yaml,
+    /// The canonical JSON that is sent to CloudFormation, byte for byte; several templates stand a line each.
+    Json,
 }
 
 #[derive(Serialize)]
@@ -28,7 +42,11 @@ struct Rendered {
     digest: String,
     bytes: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     template: Option<serde_json::Value>,
+    #[serde(skip)]
+    text: String,
 }
 
 #[derive(Serialize)]
@@ -40,27 +58,32 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
     let tenants = args.selection.select(&opened.estate)?;
     let rendered = opened.render(&tenants, &args.release.release)?;
-    if let Some(folder) = &args.out {
-        std::fs::create_dir_all(folder)?;
-        for one in &rendered {
-            std::fs::write(folder.join(format!("{}.json", one.tenant.name)), one.template.body())?;
-        }
-    }
-    let templates = rendered.iter().map(|one| Rendered {
-        tenant: one.tenant.name.to_string(),
-        digest: one.template.digest.clone(),
-        bytes: one.template.length(),
-        template: args.out.is_none().then(|| one.template.tree()),
-    });
-    let answer = Answer { templates: templates.collect() };
-    Output::new(global.output)
-        .show("tenantry/templates/v1", &answer, |answer| answer.templates.iter().map(text).collect())?;
+    let templates = rendered.iter().map(|one| written(one, args)).collect::<Result<Vec<_>, _>>()?;
+    Output::new(global.output).show("tenantry/templates/v1", &Answer { templates }, |answer| {
+        answer.templates.iter().map(|one| one.text.as_str()).collect()
+    })?;
     Ok(Exit::Clean)
 }
 
-fn text(one: &Rendered) -> String {
-    match one.template.as_ref().and_then(|tree| serde_yaml::to_string(tree).ok()) {
-        Some(yaml) => format!("# {} sha256:{}\n{yaml}---\n", one.tenant, one.digest),
-        None => format!("{} sha256:{} {} bytes\n", one.tenant, one.digest, one.bytes),
-    }
+/// One template, in its file if it gets one.
+fn written(one: &RenderedTenant<'_>, args: &Args) -> Result<Rendered, Failure> {
+    let (tenant, digest) = (one.tenant.name.to_string(), one.template.digest.clone());
+    let bytes = one.template.length();
+    let text = match args.format {
+        Form::Json => format!("{}\n", one.template.body()),
+        Form::Yaml => {
+            let yaml = serde_yaml::to_string(&tags::shorten(&one.template.tree()))?;
+            format!("---\n# {tenant} sha256:{digest}\n{yaml}")
+        }
+    };
+    let Some(folder) = &args.out else {
+        return Ok(Rendered { tenant, digest, bytes, file: None, template: Some(one.template.tree()), text });
+    };
+    let ending = if args.format == Form::Json { "json" } else { "yaml" };
+    let file = folder.join(format!("{tenant}.{ending}"));
+    let content = if args.format == Form::Json { text.trim_end() } else { &text };
+    atomic::replace(&file, content.as_bytes())
+        .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", file.display())))?;
+    let text = format!("{} sha256:{digest} {bytes} bytes\n", file.display());
+    Ok(Rendered { tenant, digest, bytes, file: Some(file), template: None, text })
 }

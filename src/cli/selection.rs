@@ -61,6 +61,13 @@ impl Selection {
     }
 }
 
+/// The tenant of a name.
+pub(super) fn tenant<'e>(estate: &'e Estate, name: &str) -> Result<&'e Tenant, Failure> {
+    let names: Vec<&str> = estate.tenants.keys().map(|name| name.as_str()).collect();
+    let found = estate.tenants.values().find(|tenant| tenant.name.as_str() == name);
+    found.ok_or_else(|| no_such_tenant(name, &names))
+}
+
 fn one_of<T: PartialEq>(wanted: &[T], actual: &T) -> bool {
     wanted.is_empty() || wanted.contains(actual)
 }

@@ -1,55 +1,111 @@
 //! `tenantry validate`.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::opened::{self, Opened};
-use super::{Exit, Failure, Global, Output};
-use crate::estate::{self, Tenant};
+use super::{Exit, Failure, Format, Global, Output, opened};
+use crate::embedded;
+use crate::estate::{Estate, Tenant};
 use crate::finding::{Finding, Severity};
-use crate::policy::Stack;
-use crate::render::render_fleet;
-use crate::report::findings;
+use crate::policy::{Checker, Stack};
+use crate::render::{Functions, Renderer, TemplateSet, render_fleet};
+use crate::report::{findings, junit, sarif};
 
 /// Check the estate, render every tenant and hold it against the policies.
 ///
-/// Reads every file and reports everything that is wrong at once. Needs no credentials and no network.
+/// Reads every file and reports everything that is wrong at once. Needs no credentials and no network. A tenant whose
+/// own files have errors is not rendered; an error of the fleet, the templates or the policies stops there for all.
+///
+/// Exit code 0: nothing is wrong; 2: there are errors or warnings; 1: there is no estate, or it could not be read.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {}
 
-#[derive(Serialize)]
-struct Answer<'a> {
+/// What is wrong with an estate.
+#[derive(Debug, Serialize)]
+struct Checked {
     tenants: usize,
-    findings: &'a [Finding],
+    /// Tenants that were not rendered and held against the policies, because something is wrong before.
+    unchecked: Vec<String>,
+    findings: Vec<Finding>,
+    #[serde(skip)]
+    cases: BTreeMap<String, bool>,
 }
 
 pub(super) fn run(_: &Args, global: &Global) -> Result<Exit, Failure> {
+    let checked = check(&global.estate)?;
     let output = Output::new(global.output);
-    let (estate, mut found) = opened::load(&global.estate)?;
-    let mut tenants = 0;
-    if let Some(estate) = estate.filter(|_| !estate::has_errors(&found)) {
-        let opened = Opened::open(global)?;
-        let all: Vec<&Tenant> = estate.tenants.values().collect();
-        tenants = all.len();
-        let mut rendered = Vec::new();
-        for result in render_fleet(&opened.renderer, &estate, &opened.functions, "unreleased", &all) {
-            match result {
-                Ok(tenant) => rendered.push(tenant),
-                Err(findings) => found.extend(findings),
-            }
-        }
-        let checker = opened::checker(&global.estate)?;
-        let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
-        found.extend(checker.check(&stacks));
+    match global.output {
+        Format::Sarif => output.text(&sarif::text(&checked.findings)?)?,
+        Format::Junit => output.text(&junit::text(&checked.cases, &checked.findings)?)?,
+        Format::Text | Format::Json => output.show("tenantry/findings/v1", &checked, text)?,
     }
-    output.show("tenantry/findings/v1", &Answer { tenants, findings: &found }, |answer| {
-        let verdict =
-            if answer.findings.is_empty() { format!("{} tenants: all well\n", answer.tenants) } else { String::new() };
-        format!("{}{verdict}", findings::text(answer.findings))
-    })?;
-    Ok(match found.iter().map(|finding| finding.severity).max() {
-        Some(Severity::Error) => Exit::Error,
-        Some(Severity::Warning) => Exit::Changes,
-        _ => Exit::Clean,
-    })
+    let worst = checked.findings.iter().map(|finding| finding.severity).max();
+    Ok(if worst > Some(Severity::Note) { Exit::Changes } else { Exit::Clean })
+}
+
+fn text(checked: &Checked) -> String {
+    if checked.findings.is_empty() {
+        let (count, s) = (checked.tenants, if checked.tenants == 1 { "" } else { "s" });
+        return format!("{count} tenant{s}: all well\n");
+    }
+    let (left, all) = (checked.unchecked.len(), checked.tenants);
+    let rest = format!("{left} of {all} tenants could not be held against the policies because of these errors\n");
+    format!("{}{}", findings::text(&checked.findings), if left > 0 { rest.as_str() } else { "" })
+}
+
+fn check(root: &Path) -> Result<Checked, Failure> {
+    let (estate, mut findings) = opened::load(root)?;
+    let templates = embedded::templates(root)?;
+    let rules = embedded::rules(root)?;
+    let sound = estate.as_ref().map(|estate| sound(estate, &findings)).unwrap_or_default();
+    let renderer = kept(TemplateSet::parse(templates), &mut findings).map(Renderer::new);
+    let functions = kept(embedded::functions(root).map_err(|finding| vec![finding]), &mut findings);
+    let checker = kept(Checker::new(rules), &mut findings);
+    let mut held = BTreeSet::new();
+    if let (Some(estate), Some(renderer), Some(functions)) = (&estate, renderer, functions) {
+        held = hold(estate, &sound, &renderer, &functions, checker.as_ref(), &mut findings);
+    }
+    let named = findings.iter().filter_map(|finding| finding.tenant.as_deref());
+    let all: BTreeSet<&str> =
+        estate.iter().flat_map(|estate| estate.tenants.keys()).map(|name| name.as_str()).chain(named).collect();
+    let cases: BTreeMap<String, bool> = all.into_iter().map(|name| (name.to_owned(), held.contains(name))).collect();
+    let unchecked = cases.iter().filter(|(_, held)| !**held).map(|(name, _)| name.clone()).collect();
+    Ok(Checked { tenants: cases.len(), unchecked, findings, cases })
+}
+
+/// A value, or what is wrong with it among the findings.
+fn kept<T>(result: Result<T, Vec<Finding>>, findings: &mut Vec<Finding>) -> Option<T> {
+    result.map_err(|found| findings.extend(found)).ok()
+}
+
+/// The tenants that can be rendered: nothing is wrong with their own files, nor with what holds for all.
+fn sound<'e>(estate: &'e Estate, findings: &[Finding]) -> Vec<&'e Tenant> {
+    let errors = || findings.iter().filter(|finding| finding.severity == Severity::Error);
+    if errors().any(|finding| finding.tenant.is_none()) {
+        return Vec::new();
+    }
+    let broken: BTreeSet<&str> = errors().filter_map(|finding| finding.tenant.as_deref()).collect();
+    estate.tenants.values().filter(|tenant| !broken.contains(tenant.name.as_str())).collect()
+}
+
+/// Renders tenants and holds them against the policies; gives the names of those for which that was done.
+fn hold(
+    estate: &Estate,
+    tenants: &[&Tenant],
+    renderer: &Renderer,
+    functions: &Functions,
+    checker: Option<&Checker>,
+    findings: &mut Vec<Finding>,
+) -> BTreeSet<String> {
+    let mut rendered = Vec::new();
+    for result in render_fleet(renderer, estate, functions, "unreleased", tenants) {
+        rendered.extend(kept(result, findings));
+    }
+    let Some(checker) = checker else { return BTreeSet::new() };
+    let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
+    findings.extend(checker.check(&stacks));
+    rendered.iter().map(|one| one.tenant.name.to_string()).collect()
 }

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use sha2::{Digest, Sha256};
-
 use super::Ground;
 use crate::cloud::{Access, Place};
+use crate::digest::sha256;
 
 /// One stack as git says it.
 #[derive(Debug, Clone)]
@@ -71,10 +70,7 @@ impl Desired {
 
 /// The first `digits` of the SHA-256 of texts, each ended by a zero.
 pub(super) fn hash(texts: &[&str], digits: usize) -> String {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update(text.as_bytes());
-        hash.update([0]);
-    }
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect::<String>().chars().take(digits).collect()
+    let mut digest = sha256(texts.iter().flat_map(|text| [text, "\0"]).collect::<String>());
+    digest.truncate(digits);
+    digest
 }

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
 use x509_parser::pem::Pem;
 
 use super::CaBundle;
 use super::document::read_source;
+use crate::digest::sha256;
 
 /// Reads a bundle.
 ///
@@ -34,6 +34,6 @@ fn parse(text: &str) -> Result<CaBundle, String> {
     if authorities == 0 {
         return Err("holds no certificate".to_owned());
     }
-    let sha256 = Sha256::digest(pem.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = sha256(&pem);
     Ok(CaBundle { pem, sha256 })
 }

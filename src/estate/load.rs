@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -16,7 +16,7 @@ use super::ids::TenantName;
 use super::places::Places;
 use super::schema::{self, Break, Kind};
 use super::spec::{Fleet, TenantSpec};
-use super::{Estate, Tenant, certificate, check};
+use super::{CaBundle, Estate, Tenant, certificate, check};
 use crate::finding::{Code, Finding, Location, Severity, Source};
 use crate::flags::Catalogue;
 
@@ -165,7 +165,8 @@ fn tenant_files(root: &Path) -> (Vec<(TenantName, PathBuf)>, Vec<Finding>) {
                 if let Some(other) = files.get(&name) {
                     let message =
                         format!("tenant `{name}` has two files, `{}` and this one", relative(other, root).display());
-                    findings.push(Finding::new(Code("TN1008"), message).at(file_start(shown)));
+                    let finding = Finding::new(Code("TN1008"), message).with_tenant(name.as_str());
+                    findings.push(finding.at(file_start(shown)));
                 } else if stem != name.as_str() {
                     let message = format!("`{}` must be `{name}.yaml`: {}", shown.display(), TenantName::RULE);
                     findings.push(Finding::new(Code("TN1009"), message).at(file_start(shown)));
@@ -209,9 +210,8 @@ fn tenant(name: &TenantName, path: &Path, root: &Path, fleet: &Fleet, fleet_docu
     let mut findings = Vec::new();
     let spec = typed::<TenantSpec>(Kind::Tenant, &merged, place).map_err(|found| findings.extend(found)).ok();
     let bundle = merged.pointer("/ingest/client_ca").and_then(Value::as_str).and_then(|file| {
-        let bundle = path.parent().unwrap_or(root).join(file);
         let fault = |fault| findings.push(Finding::new(Code("TN1020"), fault).at(places.locate("ingest.client_ca")));
-        certificate::read(&bundle, relative(&bundle, root)).map_err(fault).ok()
+        bundle(file, path.parent().unwrap_or(root), root).map_err(fault).ok()
     });
     let said = Some(Said::of(name.clone(), &merged, places.clone()));
     let tenant = spec.zip(bundle).map(|(spec, client_ca)| {
@@ -219,6 +219,15 @@ fn tenant(name: &TenantName, path: &Path, root: &Path, fleet: &Fleet, fleet_docu
         Tenant { name, spec, source, client_ca, places: Some(places) }
     });
     Read { tenant, said, findings: findings.into_iter().map(|found| found.with_tenant(name.as_str())).collect() }
+}
+
+/// The CA bundle that a spec names, in `folder` or below it.
+fn bundle(file: &str, folder: &Path, root: &Path) -> Result<CaBundle, String> {
+    if !Path::new(file).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+        return Err(format!("`{file}` leads out of `tenants`; a bundle lies below it"));
+    }
+    let path = folder.join(file);
+    certificate::read(&path, relative(&path, root))
 }
 
 /// A tenant's value over the fleet's defaults: maps are merged field by field, anything else is replaced.

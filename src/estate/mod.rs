@@ -26,6 +26,7 @@ pub use document::Document;
 pub use load::{flags_document, has_errors, load};
 pub use places::Places;
 
+use crate::digest::hex;
 use crate::finding::{Location, Source};
 use crate::flags::{Catalogue, Subject};
 use ids::TenantName;
@@ -89,7 +90,7 @@ impl Estate {
             add(&tenant.source.text);
             add(&tenant.client_ca.sha256);
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(hash.finalize())
     }
 }
 

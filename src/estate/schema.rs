@@ -62,9 +62,16 @@ pub fn tenant_schema(defaults: &Map<String, Value>) -> Value {
     schema
 }
 
-static FLEET: LazyLock<Option<Validator>> = LazyLock::new(|| jsonschema::validator_for(&schema(Kind::Fleet)).ok());
-static TENANT: LazyLock<Option<Validator>> = LazyLock::new(|| jsonschema::validator_for(&schema(Kind::Tenant)).ok());
-static FLAGS: LazyLock<Option<Validator>> = LazyLock::new(|| jsonschema::validator_for(&schema(Kind::Flags)).ok());
+/// A validator, or why its schema cannot be used.
+type Built = Result<Validator, String>;
+
+static FLEET: LazyLock<Built> = LazyLock::new(|| build(&schema(Kind::Fleet)));
+static TENANT: LazyLock<Built> = LazyLock::new(|| build(&schema(Kind::Tenant)));
+static FLAGS: LazyLock<Built> = LazyLock::new(|| build(&schema(Kind::Flags)));
+
+fn build(schema: &Value) -> Built {
+    jsonschema::validator_for(schema).map_err(|error| error.to_string())
+}
 
 /// Every break of a file's schema.
 pub(super) fn breaks(kind: Kind, value: &Value) -> Vec<Break> {
@@ -73,7 +80,18 @@ pub(super) fn breaks(kind: Kind, value: &Value) -> Vec<Break> {
         Kind::Tenant => &TENANT,
         Kind::Flags => &FLAGS,
     };
-    let Some(validator) = validator.as_ref() else { return Vec::new() };
+    held(kind, validator, value)
+}
+
+/// A file that cannot be checked is not well.
+fn held(kind: Kind, validator: &Built, value: &Value) -> Vec<Break> {
+    let validator = match validator {
+        Ok(validator) => validator,
+        Err(error) => {
+            let message = format!("the file cannot be checked, because its schema cannot be used: {error}");
+            return vec![Break { code: Code("TN1000"), route: String::new(), message, help: None }];
+        }
+    };
     let mut breaks: Vec<Break> = validator.iter_errors(value).flat_map(|error| explain(kind, &error)).collect();
     breaks.dedup();
     breaks
@@ -224,6 +242,13 @@ mod tests {
         assert_eq!(unknown.route, "ingest.peak_gib_per_minut");
         assert_eq!(unknown.help.as_deref(), Some("did you mean `peak_gib_per_minute`?"));
         assert!(breaks.iter().any(|found| found.message == "`account` is missing"));
+    }
+
+    #[test]
+    fn a_file_without_a_usable_schema_is_not_well() {
+        let breaks = held(Kind::Tenant, &build(&json!({ "type": 7 })), &json!({}));
+        assert_eq!(breaks.len(), 1);
+        assert_eq!((breaks[0].code.0, breaks[0].route.as_str()), ("TN1000", ""));
     }
 
     #[test]

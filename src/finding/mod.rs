@@ -55,6 +55,21 @@ impl Location {
         let column = before.rsplit('\n').next().unwrap_or("").chars().count() + 1;
         Self { source, line, column, span: start..end }
     }
+
+    /// Line and column just behind the place.
+    pub fn end(&self) -> (usize, usize) {
+        let inside = &self.source.text[self.span.clone()];
+        let last = inside.rsplit('\n').next().unwrap_or("").chars().count();
+        match inside.matches('\n').count() {
+            0 => (self.line, self.column + last),
+            lines => (self.line + lines, last + 1),
+        }
+    }
+
+    /// The line that the place begins on, without white space around it.
+    pub fn line_text(&self) -> &str {
+        self.source.text.lines().nth(self.line - 1).unwrap_or("").trim()
+    }
 }
 
 impl Serialize for Location {
@@ -128,5 +143,24 @@ impl Finding {
     pub fn with_help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_ends_behind_its_last_character() {
+        let source = Arc::new(Source { path: "t.yaml".into(), text: "a: é\nb: [x,\n  y]\n".to_owned() });
+        let place = |text: &str| {
+            let start = source.text.find(text).unwrap();
+            Location::new(Arc::clone(&source), start..start + text.len())
+        };
+        let (one, two) = (place("é"), place("[x,\n  y]"));
+        assert_eq!(((one.line, one.column), one.end()), ((1, 4), (1, 5)));
+        assert_eq!(((two.line, two.column), two.end()), ((2, 4), (3, 5)));
+        assert_eq!(two.line_text(), "b: [x,");
+        assert_eq!(Location::new(source, 99..100).end(), (4, 1));
     }
 }

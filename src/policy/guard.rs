@@ -3,9 +3,8 @@
 //! `cfn_guard::run_checks` is called with `verbose`, which gives the whole record of an evaluation as JSON: without it,
 //! version 3.2 loses the start of every report over 8 KiB. A record that does not parse is an error, never a pass.
 //!
-//! The library of AWS's cloudformation-validate evaluates Guard rules, too, but wants a newer compiler (1.96), carries
-//! the schemas of every resource type and translates the rules for another engine; cfn-guard's own evaluator is the one
-//! whose verdicts ours must equal.
+//! AWS's cloudformation-validate hands Guard rules to this same evaluator (since its 1.10) and parses them anew for each
+//! template, too; it would add the schemas of every resource type and wants a newer compiler (1.96).
 
 use std::collections::BTreeSet;
 use std::io::Cursor;

@@ -23,6 +23,7 @@ use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::digest::hex;
 use crate::finding::{Code, Finding, Location};
 pub use context::{Context, TenantStack};
 pub use fleet::{RenderedTenant, render_fleet, render_tenant};
@@ -61,7 +62,7 @@ impl Renderer {
         let mut values = flat.values;
         let mut hash = Sha256::new();
         form.digested.visit(&values, |text| hash.update(text));
-        let digest = hex(&hash.finalize());
+        let digest = hex(hash.finalize());
         if let Some(slot) = form.digest_slot {
             values[slot] = Value::String(digest.clone());
         }
@@ -97,10 +98,6 @@ impl Renderer {
         };
         cell.get_or_init(|| Form::compile(&self.set, context).map(Arc::new)).clone()
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The rendered template of one stack: a shared form and the values that fill it.

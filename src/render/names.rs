@@ -3,8 +3,8 @@
 //! A name that is too long is cut and ends in a hash of the whole, so that it is stable and still nobody else's.
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
+use crate::digest::sha256;
 use crate::estate::Tenant;
 use crate::estate::ids::{AccountId, Region};
 
@@ -26,10 +26,8 @@ pub fn fit(name: &str, longest: usize) -> String {
     if name.len() <= longest {
         return name.to_owned();
     }
-    let hash: String =
-        Sha256::digest(name.as_bytes()).iter().take(HASH_DIGITS / 2).map(|byte| format!("{byte:02x}")).collect();
     let kept = name[..longest - HASH_DIGITS - 1].trim_end_matches('-');
-    format!("{kept}-{hash}")
+    format!("{kept}-{}", &sha256(name)[..HASH_DIGITS])
 }
 
 /// Name of a tenant's stack.

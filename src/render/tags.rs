@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Number, Value, json};
 use serde_yaml::Value as Yaml;
+use serde_yaml::value::{Tag, TaggedValue};
 
 /// Why a YAML tree is no CloudFormation template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,6 +68,42 @@ fn function(tag: &str, value: Value) -> Result<Value, TagError> {
     }
 }
 
+/// The tree with short-form tags, for people: what [`resolve`] gives back as it was.
+pub fn shorten(tree: &Value) -> Yaml {
+    match tree {
+        Value::Null => Yaml::Null,
+        Value::Bool(bool) => Yaml::Bool(*bool),
+        Value::Number(number) => Yaml::Number(to_yaml_number(number)),
+        Value::String(text) => Yaml::String(text.clone()),
+        Value::Array(items) => Yaml::Sequence(items.iter().map(shorten).collect()),
+        Value::Object(map) => {
+            let only = map.iter().next().filter(|_| map.len() == 1);
+            only.and_then(|(key, value)| short(key, value)).unwrap_or_else(|| {
+                Yaml::Mapping(map.iter().map(|(key, value)| (Yaml::String(key.clone()), shorten(value))).collect())
+            })
+        }
+    }
+}
+
+/// A function in short form, where it has one: YAML has no tag upon a tag.
+fn short(key: &str, value: &Value) -> Option<Yaml> {
+    let tagged = |name: &str, value: Yaml| {
+        let tagged = TaggedValue { tag: Tag::new(name), value };
+        (!matches!(tagged.value, Yaml::Tagged(_))).then(|| Yaml::Tagged(Box::new(tagged)))
+    };
+    match (key, key.strip_prefix("Fn::")) {
+        ("Ref", _) => tagged(key, shorten(value)),
+        (_, Some("GetAtt")) => match &value.as_array()?[..] {
+            [Value::String(resource), Value::String(attribute)] if !resource.contains('.') => {
+                tagged("GetAtt", Yaml::String(format!("{resource}.{attribute}")))
+            }
+            _ => None,
+        },
+        (_, Some(name)) if FUNCTIONS.contains(&name) => tagged(name, shorten(value)),
+        _ => None,
+    }
+}
+
 /// The list form of GetAtt's argument; attributes may have dots of their own (`Endpoint.Address`).
 fn get_att(value: Value) -> Result<Value, TagError> {
     match value {
@@ -82,6 +119,11 @@ fn get_att(value: Value) -> Result<Value, TagError> {
 fn to_json_number(number: &serde_yaml::Number) -> Result<Number, TagError> {
     let exact = number.as_u64().map(Number::from).or_else(|| number.as_i64().map(Number::from));
     exact.or_else(|| number.as_f64().and_then(Number::from_f64)).ok_or_else(|| TagError::Number(number.to_string()))
+}
+
+fn to_yaml_number(number: &Number) -> serde_yaml::Number {
+    let exact = number.as_u64().map(Into::into).or_else(|| number.as_i64().map(Into::into));
+    exact.or_else(|| number.as_f64().map(Into::into)).unwrap_or_else(|| 0.into())
 }
 
 #[cfg(test)]
@@ -113,5 +155,22 @@ mod tests {
         assert_eq!(long("!GetAtt Vpc"), Err(TagError::GetAtt));
         assert!(matches!(long("1: a"), Err(TagError::Key(_))));
         assert!(matches!(long("a: .nan"), Err(TagError::Number(_))));
+    }
+
+    #[test]
+    fn what_is_shortened_for_people_is_the_same_template() {
+        for (tree, shown) in [
+            (json!({ "A": { "Ref": "Vpc" } }), "A: !Ref Vpc\n"),
+            (json!({ "Fn::GetAtt": ["Domain", "Endpoint.Address"] }), "!GetAtt Domain.Endpoint.Address\n"),
+            (json!({ "Fn::GetAtt": ["Domain", { "Ref": "X" }] }), "Fn::GetAtt:\n- Domain\n- !Ref X\n"),
+            (json!({ "Fn::Base64": { "Fn::Sub": "${A}" } }), "Fn::Base64: !Sub ${A}\n"),
+            (json!({ "Condition": { "Bool": { "a": true } }, "B": "111122223333", "C": [1.5, 3] }), ""),
+            (json!({ "Fn::Join": [",", ["a", { "Ref": "B" }]], "Other": null }), ""),
+            (json!({ "Fn::ForEach::Zones": [] }), "Fn::ForEach::Zones: []\n"),
+        ] {
+            let text = serde_yaml::to_string(&shorten(&tree)).unwrap();
+            assert!(shown.is_empty() || text == shown, "{text}");
+            assert_eq!(long(&text), Ok(tree), "{text}");
+        }
     }
 }

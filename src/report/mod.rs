@@ -1,5 +1,7 @@
-//! What people read: text of findings, plans and events.
+//! What people and their CI read: findings, plans and events.
 
 pub mod findings;
+pub mod junit;
 pub mod plan;
+pub mod sarif;
 mod values;

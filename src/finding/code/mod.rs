@@ -20,7 +20,7 @@ use super::Severity;
 pub struct Code(pub &'static str);
 
 /// The long form of a code, as `tenantry explain TN1203` prints it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize)]
 pub struct Explanation {
     pub code: Code,
     pub severity: Severity,

@@ -116,8 +116,8 @@ def _modified(stack: Stack, logical: str, definition: dict[str, Any], after: dic
     if not details:
         return None
     return {"Action": "Modify", "LogicalResourceId": logical, "PhysicalResourceId": old.made.id,
-            "ResourceType": old.type, "Replacement": {"Never": "False", "Conditionally": "Conditional", "Always": "True"}[worst],
-            "Scope": sorted(scope), "Details": details, "BeforeContext": json.dumps({"Properties": old.properties}),
+            "ResourceType": old.type,
+            "Replacement": {"Never": "False", "Conditionally": "Conditional", "Always": "True"}[worst], "Scope": sorted(scope), "Details": details, "BeforeContext": json.dumps({"Properties": old.properties}),
             "AfterContext": json.dumps({"Properties": after})}
 
 

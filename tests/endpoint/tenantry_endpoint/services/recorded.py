@@ -101,8 +101,8 @@ NOUNS = [
          "profiles", extra={"enabled": True, "durationSeconds": 3600}),
     Noun("oam", "Sink", "Identifier", "arn:{partition}:oam:{region}:{account}:sink/{id}", "Id", "Arn", listed="Items"),
     Noun("oam", "Link", "Identifier", "arn:{partition}:oam:{region}:{account}:link/{id}", "Id", "Arn", listed="Items"),
-    Noun("appconfig", "Environment", "EnvironmentId", APPCONFIG + "application/{ApplicationId}/environment/{id}", "Id", "_arn",
-         listed="Items", id_form="short", extra={"State": "READY_FOR_DEPLOYMENT"}),
+    Noun("appconfig", "Environment", "EnvironmentId", APPCONFIG + "application/{ApplicationId}/environment/{id}", "Id",
+         "_arn", listed="Items", id_form="short", extra={"State": "READY_FOR_DEPLOYMENT"}),
     Noun("appconfig", "DeploymentStrategy", "DeploymentStrategyId", APPCONFIG + "deploymentstrategy/{id}", "Id", "_arn",
          listed="Items", plural="DeploymentStrategies", id_form="short"),
 ]
