@@ -71,13 +71,58 @@ const TYPES: &[(&str, &[(&str, Over)])] = &[
     ("AWS::SSM::Parameter", &[("ssm-standard-parameters", Region)]),
 ];
 
+/// A type's row of the table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Consumption {
+    pub(super) kind: &'static str,
+    pub(super) quotas: &'static [(&'static str, Over)],
+}
+
+impl Consumption {
+    /// The service in a type's name: `EC2` of `AWS::EC2::VPC`.
+    pub(super) fn service(&self) -> &'static str {
+        self.kind.split("::").nth(1).unwrap_or(self.kind)
+    }
+}
+
 /// The quotas that a resource of a type takes one of; None for a type that is not in the table.
-pub(super) fn of(kind: &str) -> Option<&'static [(&'static str, Over)]> {
-    TYPES.iter().find(|(name, _)| *name == kind).map(|(_, quotas)| *quotas)
+pub(super) fn of(kind: &str) -> Option<Consumption> {
+    let row = TYPES.binary_search_by_key(&kind, |(name, _)| name).ok()?;
+    let (kind, quotas) = TYPES[row];
+    Some(Consumption { kind, quotas })
+}
+
+/// The properties of a type that counting looks at; all others may be cut away before.
+pub(super) fn seen(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "AWS::EC2::NatGateway" => &["SubnetId"],
+        "AWS::EC2::NetworkAclEntry" => &["NetworkAclId", "Egress"],
+        "AWS::EC2::Route" => &["RouteTableId"],
+        "AWS::EC2::Subnet" => &["CidrBlock", "AvailabilityZoneId"],
+        "AWS::EC2::VPCEndpoint" => &["VpcEndpointType", "SubnetIds"],
+        "AWS::ECS::Service" => &["DesiredCount", "NetworkConfiguration"],
+        "AWS::ElasticLoadBalancingV2::LoadBalancer" => &["Subnets"],
+        "AWS::Lambda::Function" => &["MemorySize", "ReservedConcurrentExecutions", "VpcConfig"],
+        "AWS::OpenSearchService::Domain" => &["ClusterConfig", "EBSOptions", "EngineVersion", "VPCOptions"],
+        _ => &[],
+    }
 }
 
 /// Every quota of the table.
 #[cfg(test)]
 pub(super) fn quotas() -> impl Iterator<Item = &'static str> {
     TYPES.iter().flat_map(|(_, quotas)| quotas.iter().map(|(id, _)| *id))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_type_is_found() {
+        assert!(TYPES.is_sorted_by_key(|(name, _)| name), "the table is searched by halves");
+        assert!(TYPES.iter().all(|(name, _)| of(name).is_some_and(|found| found.kind == *name)));
+        assert_eq!(of("AWS::EC2::VPC").map(|found| found.service()), Some("EC2"));
+        assert!(of("AWS::New::Thing").is_none());
+    }
 }

@@ -1,16 +1,36 @@
 //! Does it fit: what a rendered template takes of quotas and addresses, weighed against limits.
 //!
-//! In: rendered templates, the table of quotas, and a snapshot of what is known of the account. Out: a [`Demand`] and
-//! [`Verdict`]s. Pure: it knows neither specs nor AWS.
+//! In: rendered templates, the tables of quotas and regions, and a [`Snapshot`] of what is known of each account and
+//! region. Out: [`Needs`] of a template and [`Assessment`]s of places. Pure: it knows neither specs nor AWS, and what
+//! nobody saw is unknown, never fine.
 
+mod check;
 mod consumption;
 mod demand;
+mod growth;
+mod needs;
+mod offer;
+mod owners;
 mod quotas;
+mod regions;
+mod runway;
+mod snapshot;
+mod starve;
+mod template;
 mod weigh;
 
-pub use demand::{Addresses, Demand, Place, SubnetDemand, count, subnets};
+pub use check::{Assessment, Ground, Site, Stack, Tables, check};
+pub use demand::{Demand, Within, count};
+pub use growth::{Growth, NoGrowth};
+pub use needs::{Instance, Needs, needs};
+pub use owners::{Addresses, Owner, SubnetDemand, subnets};
 pub use quotas::{Quota, QuotasError, Scope, parse};
-pub use weigh::{Level, LimitSource, Snapshot, Verdict, next_wall, weigh};
+pub use regions::{RegionRow, Regions, RegionsError};
+pub use runway::{Runway, runway};
+pub use snapshot::{Limit, LiveSubnet, Offer, Seen, Snapshot, Standing};
+pub use starve::{Now, SubnetVerdict};
+pub use template::Outlines;
+pub use weigh::{Asked, Level, LimitSource, Verdict, next_wall, weigh};
 
 #[cfg(test)]
 mod tests {
@@ -63,7 +83,7 @@ mod tests {
     #[test]
     fn tables_with_faults_are_refused() {
         let row = "- {id: a, service: s, code: L-1, name: n, default: 1, adjustable: true, scope: region, \
-                   unit: count, measure: m, source: s, date: null}";
+                   unit: count, measure: m, source: s, date: '2026-01-01'}";
         assert!(parse(&format!("quotas:\n{row}\n")).is_ok());
         assert!(matches!(parse(&format!("quotas:\n{row}\n{row}\n")), Err(QuotasError::Twice(_))));
         let bare = row.replace("L-1", "null");
@@ -75,17 +95,23 @@ mod tests {
     fn the_second_tenant_of_a_fresh_account_meets_the_wall_of_elastic_addresses() {
         let quotas = parse(TABLE).unwrap();
         let mut demand = count(&stack(3, "Lambda", 10));
-        assert_eq!(find(&weigh(&quotas, &demand, &Snapshot::default()), "ec2-elastic-ips").level, Level::Unknown);
+        assert_eq!(
+            find(&weigh(&quotas, &Asked::new(demand.clone()), &Snapshot::default()), "ec2-elastic-ips").level,
+            Level::Unknown
+        );
         demand.add(&count(&stack(3, "Lambda", 10)));
-        let verdicts = weigh(&quotas, &demand, &Snapshot::default());
+        let verdicts = weigh(&quotas, &Asked::new(demand.clone()), &Snapshot::default());
         let wall = next_wall(&verdicts).unwrap();
         assert_eq!((wall.quota.as_str(), wall.after, wall.limit), ("ec2-elastic-ips", 6, 5));
-        assert_eq!((wall.level, wall.request), (Level::Red, Some(6)));
+        assert_eq!((wall.level, wall.request), (Level::Red, Some(8)));
         assert_eq!(find(&verdicts, "vpc-nat-gateways").after, 2);
         let finding = wall.finding("111122223333 eu-west-1").unwrap();
         assert_eq!(finding.code.0, "TN2101");
-        assert_eq!(finding.message, "`EC2-VPC Elastic IPs` in 111122223333 eu-west-1: 6 of 5 used");
-        assert_eq!(finding.help.as_deref(), Some("request 6 for ec2 L-0263D0A3"));
+        assert_eq!(
+            finding.message,
+            "`EC2-VPC Elastic IPs` in 111122223333 eu-west-1: 6 of 5 used after this; what else is used is unknown: nobody looked"
+        );
+        assert_eq!(finding.help.as_deref(), Some("`tenantry quotas --request` asks for 8 (ec2 L-0263D0A3)"));
         assert_eq!(find(&verdicts, "vpc-vpcs").finding("here").unwrap().code.0, "TN2104");
     }
 
@@ -94,13 +120,18 @@ mod tests {
         let quotas = parse(TABLE).unwrap();
         let demand = count(&stack(3, "Lambda", 500));
         let mut snapshot = Snapshot::default();
-        let place = |used| [(Place::Region, used)].into_iter().collect();
+        let place = |used| Seen::Known([(Within::Region, used)].into_iter().collect());
         for (used, level) in [(0, Level::Green), (3, Level::Amber), (4, Level::Amber), (5, Level::Red)] {
             snapshot.usage.insert("vpc-vpcs".to_owned(), place(used));
-            assert_eq!(find(&weigh(&quotas, &demand, &snapshot), "vpc-vpcs").level, level, "{used}");
+            assert_eq!(
+                find(&weigh(&quotas, &Asked::new(demand.clone()), &snapshot), "vpc-vpcs").level,
+                level,
+                "{used}"
+            );
         }
-        snapshot.limits.insert("vpc-vpcs".to_owned(), 100);
-        let verdicts = weigh(&quotas, &demand, &snapshot);
+        let limit = Seen::Known(Limit { value: 100, applied: true });
+        snapshot.limits.insert("vpc-vpcs".to_owned(), limit);
+        let verdicts = weigh(&quotas, &Asked::new(demand.clone()), &snapshot);
         assert_eq!((find(&verdicts, "vpc-vpcs").level, find(&verdicts, "vpc-vpcs").limit), (Level::Green, 100));
         assert_eq!(find(&verdicts, "lambda-concurrency").limit, 900);
     }
@@ -109,8 +140,8 @@ mod tests {
     fn hard_limits_cannot_be_asked_for() {
         let quotas = parse(TABLE).unwrap();
         let mut demand = Demand::default();
-        demand.amounts.insert("cloudformation-resources", [(Place::Stack, 501)].into_iter().collect());
-        let verdicts = weigh(&quotas, &demand, &Snapshot::default());
+        demand.amounts.insert("cloudformation-resources", [(Within::Stack, 501)].into_iter().collect());
+        let verdicts = weigh(&quotas, &Asked::new(demand.clone()), &Snapshot::default());
         assert_eq!((verdicts[0].level, verdicts[0].request), (Level::Red, None));
         assert_eq!(verdicts[0].finding("here").unwrap().code.0, "TN2102");
     }
@@ -124,15 +155,20 @@ mod tests {
 
     #[test]
     fn functions_beside_search_starve_its_subnet_and_apart_they_do_not() {
-        let worst = |functions_in| {
-            let found = subnets(&stack(3, functions_in, 500));
-            let green = &found["GreenA"];
-            (green.total().per_execution, green.usable, found["LambdaA"].total().per_execution, found["LambdaA"].usable)
+        let site = |functions_in| {
+            let needs = needs(&stack(3, functions_in, 500));
+            let stack = Stack { tenant: "acme".to_owned(), name: "acme".to_owned(), needs, planned: true };
+            let (stacks, subnets) = (Seen::Known(Default::default()), Seen::Known(Vec::new()));
+            Site { stacks: vec![stack], snapshot: Snapshot { stacks, subnets, ..Snapshot::default() } }
         };
-        let (green, usable, ..) = worst("Green");
-        assert!(green > usable, "{green} of {usable}");
-        let (green, usable, lambda, room) = worst("Lambda");
-        assert!(green <= usable && lambda <= room, "{green} of {usable}, {lambda} of {room}");
+        let shared = starve::subnets(&site("Green"));
+        assert!(
+            shared.iter().filter(|verdict| verdict.level == Level::Red).all(|verdict| verdict.needed > verdict.usable)
+        );
+        let codes: Vec<&str> = starve::findings(&shared).iter().map(|finding| finding.code.0).collect();
+        assert_eq!(codes, ["TN2204"; 3]);
+        let apart = starve::subnets(&site("Lambda"));
+        assert!(apart.iter().all(|verdict| verdict.level == Level::Green), "{apart:#?}");
     }
 
     #[test]
@@ -140,7 +176,7 @@ mod tests {
         let one = count(&stack(3, "Lambda", 10));
         let mut two = one.clone();
         two.add(&one);
-        assert_eq!(two.amounts["vpc-vpcs"][&Place::Region], 2);
+        assert_eq!(two.amounts["vpc-vpcs"][&Within::Region], 2);
         assert_eq!(two.amounts["cloudformation-resources"], one.amounts["cloudformation-resources"]);
         assert_eq!(two.search_gib, 1200);
     }

@@ -37,8 +37,8 @@ pub struct Quota {
     pub unit: String,
     pub measure: String,
     pub source: String,
-    /// Date of the source, `YYYY-MM-DD`; None where no document confirmed the number.
-    pub date: Option<String>,
+    /// Date of the source, `YYYY-MM-DD`.
+    pub date: String,
     /// What must stay free below the limit.
     #[serde(default)]
     pub keep: u64,

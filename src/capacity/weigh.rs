@@ -1,17 +1,18 @@
 //! Demand against limits: what would be used after a plan, of how much, and which quota stops the fleet next.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::demand::{Demand, Place};
+use super::demand::{Demand, Within};
 use super::quotas::{Quota, Scope};
+use super::snapshot::{Limit, Seen, Snapshot};
 use crate::finding::{Code, Finding};
 
 /// From this share of a limit on a verdict is amber, in percent.
-const AMBER_PERCENT: u64 = 80;
+pub(super) const AMBER_PERCENT: u64 = 80;
 
-/// How a quota stands.
+/// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
@@ -23,24 +24,15 @@ pub enum Level {
 }
 
 /// Where a limit comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LimitSource {
     /// The value that holds in the account.
     Applied,
-    /// The table, with a dated source.
-    Table,
-    /// The table, where no document confirmed the number.
-    TableUnconfirmed,
-}
-
-/// What is known of one account and region; empty when nothing was asked.
-#[derive(Debug, Clone, Default)]
-pub struct Snapshot {
-    /// Limits that hold in the account, by id of the quota.
-    pub limits: BTreeMap<String, u64>,
-    /// Use by everything but the stacks of the demand, by id of the quota and place.
-    pub usage: BTreeMap<String, BTreeMap<Place, u64>>,
+    /// AWS's default, as AWS tells it.
+    AwsDefault,
+    /// The table of this date, and why AWS could not be asked.
+    Table { date: String, why: String },
 }
 
 /// One quota after the plan.
@@ -50,10 +42,10 @@ pub struct Verdict {
     pub service: String,
     pub code: Option<String>,
     pub name: String,
-    pub place: Place,
-    /// Used beside the demand; None where nobody could say.
-    pub used: Option<u64>,
-    /// Used with the demand: a lower bound where `used` is not known.
+    pub within: Within,
+    /// Used now; unknown where nobody could say.
+    pub used: Seen<u64>,
+    /// Used with everything that is yet to be made: a lower bound where `used` is not known.
     pub after: u64,
     /// What may be used: the limit less what must stay free.
     pub limit: u64,
@@ -61,52 +53,92 @@ pub struct Verdict {
     pub adjustable: bool,
     pub limit_source: LimitSource,
     pub level: Level,
-    /// The limit to ask for, where one can ask.
+    /// The limit to ask for, where one can ask and should.
     pub request: Option<u64>,
 }
 
-/// Weighs the demand of all stacks of one account and region. Worst first, then fullest first.
-pub fn weigh(quotas: &[Quota], demand: &Demand, snapshot: &Snapshot) -> Vec<Verdict> {
+/// What is asked of a place.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// Everything that its stacks hold in the end.
+    pub whole: Demand,
+    /// What is yet to be made, on top of what is used now.
+    pub adds: Demand,
+    /// Why it is not known which of the stacks stand already.
+    pub unread: Option<String>,
+}
+
+impl Asked {
+    /// A demand of stacks of which none stands yet.
+    pub fn new(demand: Demand) -> Self {
+        Self { adds: demand.clone(), whole: demand, unread: None }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.whole.add(&other.whole);
+        self.adds.add(&other.adds);
+        self.unread = self.unread.take().or_else(|| other.unread.clone());
+    }
+
+    /// What adds up over an account, and the rest.
+    pub(super) fn split(&self) -> (Self, Self) {
+        let ((account, region), (account_adds, region_adds)) = (self.whole.split(), self.adds.split());
+        let of = |whole, adds| Self { whole, adds, unread: self.unread.clone() };
+        (of(account, account_adds), of(region, region_adds))
+    }
+}
+
+/// Weighs what is asked of one account and region. Worst first, then fullest first.
+///
+/// Where the use is known, what is yet to be made comes on top of it; where it is not, what the stacks hold in the end is
+/// a lower bound, and the verdict cannot be green.
+pub fn weigh(quotas: &[Quota], asked: &Asked, snapshot: &Snapshot) -> Vec<Verdict> {
     let mut verdicts: Vec<Verdict> = quotas
         .iter()
         .filter(|quota| quota.scope != Scope::Resource)
         .flat_map(|quota| {
-            let places = demand.amounts.get(quota.id.as_str());
-            places.into_iter().flatten().map(|(place, amount)| verdict(quota, place, *amount, snapshot))
+            let of = |demand: &'_ Demand| demand.amounts.get(quota.id.as_str()).cloned().unwrap_or_default();
+            let (whole, adds) = (of(&asked.whole), of(&asked.adds));
+            let places: BTreeSet<Within> = whole.keys().chain(adds.keys()).cloned().collect();
+            places
+                .into_iter()
+                .map(|within| {
+                    let amount = |demand: &BTreeMap<Within, u64>| demand.get(&within).copied().unwrap_or(0);
+                    let used = match &asked.unread {
+                        Some(why) if within != Within::Stack => Seen::Unknown(why.clone()),
+                        _ => used(quota, &within, snapshot),
+                    };
+                    let after = match &used {
+                        Seen::Known(used) => used.saturating_add(amount(&adds)),
+                        Seen::Unknown(_) => amount(&whole),
+                    };
+                    verdict(quota, within, used, after, snapshot)
+                })
+                .collect::<Vec<_>>()
         })
         .collect();
     verdicts.sort_by(|a, b| {
-        (b.level, b.percent).cmp(&(a.level, a.percent)).then_with(|| (&a.quota, &a.place).cmp(&(&b.quota, &b.place)))
+        (b.level, b.percent).cmp(&(a.level, a.percent)).then_with(|| (&a.quota, &a.within).cmp(&(&b.quota, &b.within)))
     });
     verdicts
 }
 
-fn verdict(quota: &Quota, place: &Place, amount: u64, snapshot: &Snapshot) -> Verdict {
-    let used = match place {
-        Place::Stack => Some(0),
-        _ => snapshot.usage.get(&quota.id).and_then(|places| places.get(place)).copied(),
-    };
-    let (whole, limit_source) = match (snapshot.limits.get(&quota.id), &quota.date) {
-        (Some(limit), _) => (*limit, LimitSource::Applied),
-        (None, Some(_)) => (quota.default, LimitSource::Table),
-        (None, None) => (quota.default, LimitSource::TableUnconfirmed),
-    };
+fn verdict(quota: &Quota, within: Within, used: Seen<u64>, after: u64, snapshot: &Snapshot) -> Verdict {
+    let (whole, limit_source) = limit(quota, snapshot);
     let limit = whole.saturating_sub(quota.keep);
-    let after = used.unwrap_or(0).saturating_add(amount);
     let percent = after.saturating_mul(100).checked_div(limit).unwrap_or(if after == 0 { 0 } else { u64::MAX });
     let level = match used {
         _ if after > limit => Level::Red,
-        None => Level::Unknown,
-        Some(_) if percent >= AMBER_PERCENT => Level::Amber,
-        Some(_) => Level::Green,
+        Seen::Unknown(_) => Level::Unknown,
+        Seen::Known(_) if percent >= AMBER_PERCENT => Level::Amber,
+        Seen::Known(_) => Level::Green,
     };
-    let request = (after > limit && quota.adjustable).then(|| after.saturating_add(quota.keep));
     Verdict {
         quota: quota.id.clone(),
         service: quota.service.clone(),
         code: quota.code.clone(),
         name: quota.name.clone(),
-        place: place.clone(),
+        within,
         used,
         after,
         limit,
@@ -114,8 +146,36 @@ fn verdict(quota: &Quota, place: &Place, amount: u64, snapshot: &Snapshot) -> Ve
         adjustable: quota.adjustable,
         limit_source,
         level,
-        request,
+        request: (quota.adjustable && percent >= AMBER_PERCENT).then(|| comfortable(after).saturating_add(quota.keep)),
     }
+}
+
+/// What is used within a place. A stack holds nothing beside itself; a zone that was looked at and not seen holds none.
+fn used(quota: &Quota, within: &Within, snapshot: &Snapshot) -> Seen<u64> {
+    match (within, snapshot.usage.get(&quota.id)) {
+        (Within::Stack, _) => Seen::Known(0),
+        (_, Some(Seen::Known(places))) => Seen::Known(places.get(within).copied().unwrap_or(0)),
+        (_, Some(Seen::Unknown(why))) => Seen::Unknown(why.clone()),
+        (_, None) => Seen::default(),
+    }
+}
+
+/// The limit and where it comes from: the account's own, else AWS's default, else the table's.
+pub(super) fn limit(quota: &Quota, snapshot: &Snapshot) -> (u64, LimitSource) {
+    match snapshot.limits.get(&quota.id) {
+        Some(Seen::Known(Limit { value, applied: true })) => (*value, LimitSource::Applied),
+        Some(Seen::Known(Limit { value, applied: false })) => (*value, LimitSource::AwsDefault),
+        other => {
+            let unasked = Seen::<Limit>::default();
+            let why = other.unwrap_or(&unasked).why().unwrap_or_default().to_owned();
+            (quota.default, LimitSource::Table { date: quota.date.clone(), why })
+        }
+    }
+}
+
+/// The smallest limit at which `after` would be green.
+fn comfortable(after: u64) -> u64 {
+    after.saturating_mul(100).checked_div(AMBER_PERCENT).unwrap_or(after).saturating_add(1)
 }
 
 /// The quota that stops the fleet next: the fullest one.
@@ -133,15 +193,20 @@ impl Verdict {
             Level::Red if self.adjustable => "TN2101",
             Level::Red => "TN2102",
         };
-        let place = match &self.place {
-            Place::Zone(zone) => format!(", zone {zone}"),
-            Place::Account | Place::Region | Place::Stack => String::new(),
+        let place = match &self.within {
+            Within::Zone(zone) => format!(", zone {zone}"),
+            Within::Stack => ", one stack".to_owned(),
+            Within::Account | Within::Region => String::new(),
         };
-        let message = format!("`{}` in {ground}{place}: {} of {} used", self.name, self.after, self.limit);
+        let why = self.used.why().map(|why| format!("; what else is used is unknown: {why}")).unwrap_or_default();
+        let message =
+            format!("`{}` in {ground}{place}: {} of {} used after this{why}", self.name, self.after, self.limit);
         let finding = Finding::new(Code(code), message);
         Some(match (self.request, &self.code) {
-            (Some(request), Some(code)) => finding.with_help(format!("request {request} for {} {code}", self.service)),
-            (Some(request), None) => finding.with_help(format!("request {request} from AWS Support")),
+            (Some(request), Some(code)) => {
+                finding.with_help(format!("`tenantry quotas --request` asks for {request} ({} {code})", self.service))
+            }
+            (Some(request), None) => finding.with_help(format!("ask AWS Support for {request}")),
             (None, _) => finding,
         })
     }

@@ -1,27 +1,16 @@
 //! How many addresses each tier's subnet must hold: at the peak, with a zone lost and a deployment under way.
 
+use super::addresses::{
+    LOAD_BALANCER, LOAD_BALANCER_FREE, NAT, RESERVED, SEARCH_FACTOR, TASKS_FACTOR, each, surviving,
+};
 use super::{Interfaces, Tier};
 use crate::estate::spec::TenantSpec;
 use crate::sizing::{Derived, Sizing};
 
-/// Addresses of each subnet that AWS keeps: the first four and the last.
-/// Source: Amazon VPC User Guide, "Subnet CIDR blocks".
-pub(super) const RESERVED: u64 = 5;
 /// Room to grow, in percent of the demand.
 const HEADROOM_PERCENT: u64 = 50;
-/// Addresses over all its subnets to which a load balancer may grow, and what each of its subnets must have free.
-/// Source: Elastic Load Balancing, Application Load Balancers guide, "Subnets for your load balancer".
-const LOAD_BALANCER_ADDRESSES: u64 = 100;
-const LOAD_BALANCER_FREE: u64 = 8;
-/// Addresses of one interface endpoint in a zone, and of a NAT gateway.
-const NAT_ADDRESSES: u64 = 1;
 /// Interface endpoints that stand in amber: those that functions and proxy call, with room for as many again.
 const INTERFACE_ENDPOINTS: u64 = 8;
-/// A rolling deployment of the proxy runs the old tasks beside the new ones.
-const PROXY_DEPLOYMENT_FACTOR: u64 = 2;
-/// Addresses to keep for each node of a search domain: a change builds the new nodes beside the old ones.
-/// Source: Amazon OpenSearch Service Developer Guide, "Launching your domains within a VPC", "Reserving IP addresses".
-const SEARCH_FACTOR: u64 = 3;
 
 /// A prefix length that the spec pins, or the number of addresses needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,23 +34,19 @@ pub struct Demand {
 impl Demand {
     /// Counts what stands in one zone's subnets when one of `zones` zones is lost.
     pub fn of(spec: &TenantSpec, sizing: &Sizing, zones: usize) -> Self {
-        let left = surviving(zones);
+        let left = surviving(zones as u64);
         let pinned = &spec.overrides;
         let tier = |tier, addresses, pinned| TierDemand { tier, addresses, pinned };
         let nodes = u64::from(sizing.search_data_nodes.value) + u64::from(sizing.search_master_nodes.value);
-        let search_left = surviving(sizing.search_zones.value as usize);
+        let search_left = surviving(sizing.search_zones.value.into());
         Self {
-            red: tier(
-                Tier::Red,
-                NAT_ADDRESSES + LOAD_BALANCER_ADDRESSES.div_ceil(left).max(LOAD_BALANCER_FREE),
-                pinned.red_subnet_prefix,
-            ),
+            red: tier(Tier::Red, NAT + each(LOAD_BALANCER, left).max(LOAD_BALANCER_FREE), pinned.red_subnet_prefix),
             amber: tier(
                 Tier::Amber,
-                INTERFACE_ENDPOINTS + (u64::from(sizing.proxy_tasks.value) * PROXY_DEPLOYMENT_FACTOR).div_ceil(left),
+                INTERFACE_ENDPOINTS + each(u64::from(sizing.proxy_tasks.value) * TASKS_FACTOR, left),
                 pinned.amber_subnet_prefix,
             ),
-            green: tier(Tier::Green, nodes.div_ceil(search_left) * SEARCH_FACTOR, pinned.green_subnet_prefix),
+            green: tier(Tier::Green, each(nodes, search_left) * SEARCH_FACTOR, pinned.green_subnet_prefix),
             lambda: tier(
                 Tier::Lambda,
                 Interfaces::count(sizing, left).by(spec.network.eni_model),
@@ -76,9 +61,9 @@ impl Demand {
     }
 
     pub(super) fn rows(&self, spec: &TenantSpec, sizing: &Sizing) -> Vec<Derived<String>> {
-        let zones = usize::from(spec.network.zones);
-        let interfaces = Interfaces::count(sizing, surviving(zones));
-        let left = ("zones left when one is lost".to_owned(), surviving(zones).to_string());
+        let zones = surviving(spec.network.zones.into());
+        let interfaces = Interfaces::count(sizing, zones);
+        let left = ("zones left when one is lost".to_owned(), zones.to_string());
         let row = |tier: TierDemand, name, formula, mut inputs: Vec<(String, String)>, source| {
             inputs.push(left.clone());
             inputs.push(("subnet".to_owned(), format!("/{}", tier.prefix())));
@@ -94,12 +79,13 @@ impl Demand {
             }
         };
         let input = |name: &str, value: u64| (name.to_owned(), value.to_string());
-        vec![
+        let mut rows = interfaces.rows(spec, sizing, zones);
+        rows.extend([
             row(
                 self.red,
                 "red_addresses",
                 "NAT gateway + ⌈load balancer at its largest / zones left⌉",
-                vec![input("load balancer at its largest", LOAD_BALANCER_ADDRESSES)],
+                vec![input("load balancer at its largest", LOAD_BALANCER)],
                 "Application Load Balancers guide, \"Subnets for your load balancer\"",
             ),
             row(
@@ -129,7 +115,8 @@ impl Demand {
                 vec![input("hyperplane", interfaces.hyperplane), input("per execution", interfaces.per_execution)],
                 "AWS Lambda Developer Guide, \"Understanding Hyperplane Elastic Network Interfaces (ENIs)\"",
             ),
-        ]
+        ]);
+        rows
     }
 }
 
@@ -146,8 +133,3 @@ impl TierDemand {
 
 /// The smallest subnet that we make. AWS takes /28, a load balancer /27.
 pub(super) const SMALLEST_SUBNET: u8 = 27;
-
-/// Zones left when one is lost.
-fn surviving(zones: usize) -> u64 {
-    zones.saturating_sub(1).max(1) as u64
-}

@@ -7,7 +7,8 @@
 
 use ipnetwork::Ipv4Network;
 
-use super::demand::{RESERVED, SMALLEST_SUBNET, TierDemand};
+use super::addresses::{size, usable};
+use super::demand::{SMALLEST_SUBNET, TierDemand};
 use super::{Demand, NetworkPlan, SubnetPlan, Tier, ZonePlan};
 use crate::estate::ids::ZoneId;
 
@@ -53,7 +54,7 @@ pub(super) fn pack(block: Ipv4Network, demand: &Demand, zones: &[ZoneId]) -> Res
         return Err(LayoutError::NoVpc { block });
     }
     for tier in demand.tiers().iter().filter(|tier| tier.pinned.is_some()) {
-        let usable = size(tier.prefix()).saturating_sub(RESERVED);
+        let usable = usable(tier.prefix());
         if usable < tier.addresses {
             let (tier, prefix, needed) = (tier.tier, tier.prefix(), tier.addresses);
             return Err(LayoutError::Pinned { tier, prefix, usable, needed });
@@ -122,11 +123,6 @@ fn too_small(block: Ipv4Network, needed: u64) -> LayoutError {
         Some(prefix) if prefix >= LARGEST_PREFIX => LayoutError::TooSmall { block, needed: prefix },
         _ => LayoutError::TooLarge { addresses: needed },
     }
-}
-
-/// Addresses of a block.
-fn size(prefix: u8) -> u64 {
-    1_u64 << 32_u32.saturating_sub(u32::from(prefix))
 }
 
 #[cfg(test)]

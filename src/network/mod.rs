@@ -3,6 +3,7 @@
 //! In: the tenant's spec, its sizes and the zones of its region. Out: a [`NetworkPlan`]. Pure arithmetic; it knows
 //! nothing about templates or AWS.
 
+pub mod addresses;
 mod demand;
 mod interfaces;
 mod layout;

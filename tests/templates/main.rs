@@ -182,14 +182,17 @@ fn every_type_of_a_tenant_is_in_the_table_of_quotas_and_its_subnets_hold_what_st
         }
         let tree = template.tree();
         let demand = tenantry::capacity::count(&tree);
+        let outline = tenantry::capacity::Outlines::default().tree(&template);
+        assert_eq!(tenantry::capacity::count(&outline), demand, "{name}");
+        assert_eq!(tenantry::capacity::subnets(&outline), tenantry::capacity::subnets(&tree), "{name}");
         assert_eq!(demand.unknown_types, BTreeSet::new(), "{name}");
         let subnets = tenantry::capacity::subnets(&tree);
         assert!(subnets.len() >= 8, "{name}");
         for (id, subnet) in &subnets {
-            assert!(subnet.total().at_worst <= subnet.usable, "{name} {id}: {:?} of {}", subnet.owners, subnet.usable);
+            assert!(subnet.needed(1.0) <= subnet.usable, "{name} {id}: {:?}", subnet.owners(1.0));
         }
         for tier in ["Red", "Amber", "Green", "Lambda"] {
-            let used = subnets.iter().any(|(id, subnet)| id.starts_with(tier) && subnet.total().at_rest > 0);
+            let used = subnets.iter().any(|(id, subnet)| id.starts_with(tier) && subnet.total(1.0).at_rest > 0);
             assert!(used, "{name}: nothing stands in {tier}");
         }
     }

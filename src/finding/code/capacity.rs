@@ -9,7 +9,7 @@ pub(super) const CODES: &[Explanation] = &[
         Severity::Error,
         "a quota would be exceeded that can be raised",
         "AWS refuses what goes beyond a quota in the middle of a deployment, after much of the stack has been made.",
-        "Ask for the increase named, or place the tenant in another account or region.",
+        "`tenantry quotas --request` asks for the increase; or place the tenant in another account or region.",
     ),
     entry(
         "TN2102",
@@ -23,7 +23,7 @@ pub(super) const CODES: &[Explanation] = &[
         Severity::Warning,
         "a quota is nearly used up",
         "Increases take hours to days; the next tenant may have to wait for one.",
-        "Ask for the increase before it is needed.",
+        "`tenantry quotas --request` asks for the increase before it is needed.",
     ),
     entry(
         "TN2104",
@@ -31,5 +31,109 @@ pub(super) const CODES: &[Explanation] = &[
         "nobody can say how much of a quota is used",
         "The demand alone fits, but what stands in the account beside it was not seen.",
         "Plan with credentials that may read the account's usage.",
+    ),
+    entry(
+        "TN2201",
+        Severity::Error,
+        "a subnet would run out of addresses",
+        "At the workload's peak, with a zone lost and a deployment under way, what stands in the subnet needs more \
+         addresses than it has. Functions then fail to start, domains cannot be changed, load balancers cannot grow.",
+        "Pin a larger subnet in `overrides`, give a new tenant a larger block, or lower the concurrency. A subnet that \
+         exists cannot be enlarged.",
+    ),
+    entry(
+        "TN2202",
+        Severity::Warning,
+        "a subnet is nearly out of addresses",
+        "It holds what is foreseen, with less than a fifth to spare, or growth uses it up within ninety days.",
+        "Plan the move to a larger subnet while there is time: a subnet that exists cannot be enlarged.",
+    ),
+    entry(
+        "TN2203",
+        Severity::Warning,
+        "nobody can say what stands in a subnet",
+        "What the template foresees fits, but what stands in the subnet now was not seen.",
+        "Plan with credentials that may call ec2:DescribeSubnets and ec2:DescribeNetworkInterfaces.",
+    ),
+    entry(
+        "TN2204",
+        Severity::Error,
+        "functions would take the addresses that others in their subnet need",
+        "A spike of executions takes every address of the subnet, and the search domain or the load balancer beside them \
+         can no longer replace a node. Where functions share a subnet they are counted by the model of one interface \
+         for 3 GiB of executions, because it is the others who pay.",
+        "Give functions subnets of their own.",
+    ),
+    entry(
+        "TN2301",
+        Severity::Note,
+        "a region offers fewer than three usable zones",
+        "With two zones the loss of one takes half of everything, and a search domain has no majority of masters left.",
+        "Nothing, if the customer's data must be there; else choose a region with three zones.",
+    ),
+    entry(
+        "TN2302",
+        Severity::Error,
+        "a zone cannot be used",
+        "Zones are named by id, because `eu-west-1a` is another zone in every account; and not every account is given \
+         every zone of a region.",
+        "List usable zones in `fleet.yaml`: `regions.<region>.zones`.",
+    ),
+    entry(
+        "TN2303",
+        Severity::Error,
+        "a type of machine cannot be had in a zone",
+        "The deployment would fail after half of the stack has been made.",
+        "Pin another type in `overrides`, or use zones that have it.",
+    ),
+    entry(
+        "TN2304",
+        Severity::Error,
+        "a region lacks a service or a type of resource",
+        "CloudFormation does not make a resource of this type there.",
+        "Place the tenant in another region.",
+    ),
+    entry(
+        "TN2305",
+        Severity::Error,
+        "an account has not opted in to a region",
+        "Regions opened since March 2019 are off in an account until somebody enables them.",
+        "Enable the region in the account's settings; it takes minutes to hours.",
+    ),
+    entry(
+        "TN2306",
+        Severity::Warning,
+        "nobody can say what a region offers",
+        "Neither AWS nor the table of regions answers; the deployment may meet something that is not there.",
+        "Plan with credentials that may call ec2:Describe*, es:ListInstanceTypeDetails and cloudformation:ListTypes.",
+    ),
+    entry(
+        "TN2401",
+        Severity::Note,
+        "interfaces of functions will linger",
+        "Lambda gives up a function's interfaces 20 to 45 minutes after the last function that used them is gone or \
+         moved; until then their security groups and subnets cannot be deleted, and their addresses are taken twice.",
+        "Nothing, but patience: the stack waits in DELETE_IN_PROGRESS or UPDATE_COMPLETE_CLEANUP_IN_PROGRESS.",
+    ),
+    entry(
+        "TN2402",
+        Severity::Error,
+        "a name is taken by something that an earlier stack left",
+        "What a stack retains keeps its name: a bucket, a domain. A new stack that makes it again fails on it.",
+        "Import it into the stack, or delete it if its data is no longer needed.",
+    ),
+    entry(
+        "TN2403",
+        Severity::Error,
+        "a resource with a fixed name would be replaced",
+        "CloudFormation makes the new resource before it deletes the old one; both would bear one name, so it refuses.",
+        "Change the name in the same change, or make the replacing change in two steps: remove, then add.",
+    ),
+    entry(
+        "TN2404",
+        Severity::Warning,
+        "nobody can say whether a name is taken",
+        "The account was not asked, or did not answer, whether something bears the name already.",
+        "Plan with credentials that may call cloudformation:GetResource (Cloud Control).",
     ),
 ];

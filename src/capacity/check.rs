@@ -1,0 +1,288 @@
+//! Does it fit: everything that stacks need of their accounts and regions, held against what is known of these.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::Serialize;
+
+use super::demand::{Demand, Within};
+use super::needs::Needs;
+use super::offer;
+use super::quotas::Quota;
+use super::regions::Regions;
+use super::snapshot::{Seen, Snapshot, Standing};
+use super::starve::{self, SubnetVerdict};
+use super::weigh::{Asked, Level, Verdict, next_wall, weigh};
+use crate::estate::ids::{AccountId, Region};
+use crate::finding::{Finding, Severity};
+
+/// What is weighed with: `policies/quotas.yaml` and `policies/regions.yaml`.
+#[derive(Debug, Clone)]
+pub struct Tables {
+    pub quotas: Vec<Quota>,
+    pub regions: Regions,
+}
+
+/// Where stacks stand.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub struct Ground {
+    pub account: AccountId,
+    pub region: Region,
+}
+
+impl fmt::Display for Ground {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.account, self.region)
+    }
+}
+
+/// A stack that git places somewhere.
+#[derive(Debug, Clone)]
+pub struct Stack {
+    pub tenant: String,
+    /// Name of the stack.
+    pub name: String,
+    pub needs: Needs,
+    /// It is part of the plan; the others only count for the next wall.
+    pub planned: bool,
+}
+
+/// One account and region: what should stand there and what is known of it.
+#[derive(Debug, Clone, Default)]
+pub struct Site {
+    pub stacks: Vec<Stack>,
+    pub snapshot: Snapshot,
+}
+
+/// How one account and region, or an account over all its regions, would stand after the plan.
+#[derive(Debug, Clone, Serialize)]
+pub struct Assessment {
+    pub account: AccountId,
+    /// None for what counts over all regions.
+    pub region: Option<Region>,
+    /// Stacks of the plan.
+    pub stacks: usize,
+    /// Worst first.
+    pub quotas: Vec<Verdict>,
+    /// The quota that stops first when every tenant of the estate stands here.
+    pub next_wall: Option<Verdict>,
+    /// Worst first.
+    pub subnets: Vec<SubnetVerdict>,
+    /// Names of stacks with a deployment under way.
+    pub deploying: Vec<String>,
+    /// Regions, zones, services and types of machines.
+    pub offer: Vec<Finding>,
+    /// What deploying the plan's stacks asks of AWS, by service: calls at least.
+    pub api_calls: BTreeMap<&'static str, u64>,
+    /// Storage of the plan's search domains.
+    pub search_gib: u64,
+}
+
+/// Holds what stacks need against what is known. One assessment for each place, and one for each account.
+pub fn check(tables: &Tables, sites: &BTreeMap<Ground, Site>) -> Vec<Assessment> {
+    let mut accounts: BTreeMap<&AccountId, (Asked, Asked, &Snapshot, usize)> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (ground, site) in sites {
+        let (plan, fleet) = asked(site);
+        let planned = site.stacks.iter().filter(|stack| stack.planned).count();
+        let (plan_account, plan_region) = plan.split();
+        let (fleet_account, fleet_region) = fleet.split();
+        let account =
+            accounts.entry(&ground.account).or_insert_with(|| (Asked::default(), Asked::default(), &site.snapshot, 0));
+        account.0.add(&plan_account);
+        account.1.add(&fleet_account);
+        account.3 += planned;
+        found.push(Assessment {
+            account: ground.account.clone(),
+            region: Some(ground.region.clone()),
+            stacks: planned,
+            quotas: weigh(&tables.quotas, &plan_region, &site.snapshot),
+            next_wall: next_wall(&weigh(&tables.quotas, &fleet_region, &site.snapshot)).cloned(),
+            subnets: starve::subnets(site),
+            deploying: site.snapshot.deploying.clone(),
+            offer: offer::check(ground, site, &tables.regions),
+            api_calls: plan.whole.api_calls,
+            search_gib: plan.whole.search_gib,
+        });
+    }
+    for (account, (plan, fleet, snapshot, stacks)) in accounts {
+        found.push(Assessment {
+            account: account.clone(),
+            region: None,
+            stacks,
+            quotas: weigh(&tables.quotas, &plan, snapshot),
+            next_wall: next_wall(&weigh(&tables.quotas, &fleet, snapshot)).cloned(),
+            subnets: Vec::new(),
+            deploying: Vec::new(),
+            offer: Vec::new(),
+            api_calls: BTreeMap::new(),
+            search_gib: 0,
+        });
+    }
+    found
+}
+
+/// What the plan asks of a place, and what every tenant of the estate does.
+pub(super) fn asked(site: &Site) -> (Asked, Asked) {
+    let (mut plan, mut fleet) = (Asked::default(), Asked::default());
+    for stack in &site.stacks {
+        let demand = &stack.needs.demand;
+        let standing = site.snapshot.stacks.known().map(|stacks| stacks.get(&stack.name));
+        let adds = match standing {
+            None | Some(None) => demand.clone(),
+            Some(Some(Standing::AsDesired)) => demand.beyond(demand),
+            Some(Some(Standing::Otherwise(before))) => demand.beyond(before),
+            Some(Some(Standing::Unknown(_))) => demand.clone(),
+        };
+        let unread = match standing {
+            Some(Some(Standing::Unknown(why))) => Some(format!("stack `{}` could not be read: {why}", stack.name)),
+            None => site.snapshot.stacks.why().map(str::to_owned),
+            _ => None,
+        };
+        for asked in [Some(&mut fleet), stack.planned.then_some(&mut plan)].into_iter().flatten() {
+            asked.whole.add(demand);
+            asked.adds.add(&adds);
+            asked.unread = asked.unread.take().or_else(|| unread.clone());
+        }
+    }
+    // A deployment under way ends whoever else does something.
+    for asked in [&mut plan, &mut fleet] {
+        asked.adds.add(&site.snapshot.in_flight);
+    }
+    (plan, fleet)
+}
+
+impl Assessment {
+    /// The account, and the region where there is one.
+    pub fn ground(&self) -> String {
+        match &self.region {
+            Some(region) => format!("{} {region}", self.account),
+            None => format!("{} (all regions)", self.account),
+        }
+    }
+
+    /// Everything that is not green, worst first.
+    pub fn findings(&self) -> Vec<Finding> {
+        let ground = self.ground();
+        let mut found: Vec<Finding> = self.quotas.iter().filter_map(|verdict| verdict.finding(&ground)).collect();
+        found.extend(starve::findings(&self.subnets));
+        found.extend(self.offer.iter().cloned());
+        found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
+        collapse(found)
+    }
+
+    /// The worst level of all.
+    pub fn level(&self) -> Level {
+        let quotas = self.quotas.iter().map(|verdict| verdict.level);
+        let subnets = self.subnets.iter().map(|verdict| verdict.level);
+        let offer = self.offer.iter().map(|finding| match finding.severity {
+            Severity::Error => Level::Red,
+            Severity::Warning if finding.code.0 == "TN2306" => Level::Unknown,
+            Severity::Warning => Level::Amber,
+            Severity::Note => Level::Green,
+        });
+        quotas.chain(subnets).chain(offer).max().unwrap_or(Level::Green)
+    }
+}
+
+/// Unknown for one reason is one finding: what nobody could look at would else be as many as there are quotas.
+fn collapse(found: Vec<Finding>) -> Vec<Finding> {
+    let mut unknown: BTreeMap<&'static str, usize> = BTreeMap::new();
+    found.iter().for_each(|finding| *unknown.entry(finding.code.0).or_default() += 1);
+    let mut told: BTreeSet<&'static str> = BTreeSet::new();
+    let once = |finding: Finding| {
+        let code = finding.code.0;
+        let count = unknown.get(code).copied().unwrap_or(0);
+        if !matches!(code, "TN2104" | "TN2203") || count < 4 {
+            return Some(finding);
+        }
+        told.insert(code).then(|| {
+            let message = format!("{}; and {} more like it", finding.message, count - 1);
+            Finding { message, ..finding }
+        })
+    };
+    found.into_iter().filter_map(once).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capacity::snapshot::Limit;
+
+    fn one(amount: u64) -> Demand {
+        let mut demand = Demand::default();
+        demand.amounts.insert("vpc-vpcs", [(Within::Region, amount)].into_iter().collect());
+        demand.amounts.insert("iam-roles", [(Within::Account, 10 * amount)].into_iter().collect());
+        demand
+    }
+
+    fn stack(name: &str, planned: bool) -> Stack {
+        let needs = Needs { demand: one(1), ..Needs::default() };
+        Stack { tenant: name.to_owned(), name: name.to_owned(), needs, planned }
+    }
+
+    fn ground(region: &str) -> Ground {
+        Ground { account: "111122223333".parse().unwrap(), region: region.parse().unwrap() }
+    }
+
+    fn seen(vpcs: u64, roles: u64, stacks: &[(&str, Standing)]) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        let counted = |within, used| Seen::Known([(within, used)].into_iter().collect());
+        snapshot.usage.insert("vpc-vpcs".to_owned(), counted(Within::Region, vpcs));
+        snapshot.usage.insert("iam-roles".to_owned(), counted(Within::Account, roles));
+        snapshot.stacks = Seen::Known(stacks.iter().map(|(name, seen)| ((*name).to_owned(), seen.clone())).collect());
+        snapshot
+    }
+
+    fn tables() -> Tables {
+        let quotas = crate::capacity::parse(include_str!("../../policies/quotas.yaml")).unwrap();
+        let regions = Regions::parse(include_str!("../../policies/regions.yaml")).unwrap();
+        Tables { quotas, regions }
+    }
+
+    fn after(assessments: &[Assessment], region: Option<&str>, quota: &str) -> u64 {
+        let of = |one: &&Assessment| one.region.as_ref().map(|region| region.as_str()) == region;
+        let assessment = assessments.iter().find(of).unwrap();
+        assessment.quotas.iter().find(|verdict| verdict.quota == quota).unwrap().after
+    }
+
+    #[test]
+    fn what_stands_is_not_counted_again_and_what_is_under_way_is() {
+        let stacks = vec![stack("there", true), stack("other", true), stack("new", true), stack("later", false)];
+        let standing = [("there", Standing::AsDesired), ("other", Standing::Otherwise(Box::new(Demand::default())))];
+        let mut snapshot = seen(2, 20, &standing);
+        snapshot.in_flight = one(1);
+        let sites = [(ground("eu-west-1"), Site { stacks, snapshot })].into_iter().collect();
+        let found = check(&tables(), &sites);
+        // 2 used; `other` becomes one with a VPC, `new` is made, and one is under way.
+        assert_eq!(after(&found, Some("eu-west-1"), "vpc-vpcs"), 5);
+        assert_eq!(after(&found, None, "iam-roles"), 50);
+        assert_eq!(found[0].next_wall.as_ref().map(|wall| (wall.quota.as_str(), wall.after)), Some(("vpc-vpcs", 6)));
+    }
+
+    #[test]
+    fn an_accounts_quota_counts_over_its_regions() {
+        let site = || Site { stacks: vec![stack("one", true)], snapshot: seen(0, 3, &[]) };
+        let sites = [(ground("eu-west-1"), site()), (ground("us-east-1"), site())].into_iter().collect();
+        let found = check(&tables(), &sites);
+        assert_eq!(after(&found, None, "iam-roles"), 23);
+        assert_eq!(
+            (after(&found, Some("eu-west-1"), "vpc-vpcs"), after(&found, Some("us-east-1"), "vpc-vpcs")),
+            (1, 1)
+        );
+    }
+
+    #[test]
+    fn a_stack_that_cannot_be_read_is_never_green() {
+        let standing = [("there", Standing::Unknown("AccessDenied".to_owned()))];
+        let mut snapshot = seen(1, 1, &standing);
+        let limit = Seen::Known(Limit { value: 100, applied: true });
+        snapshot.limits.insert("vpc-vpcs".to_owned(), limit);
+        let sites =
+            [(ground("eu-west-1"), Site { stacks: vec![stack("there", true)], snapshot })].into_iter().collect();
+        let found = check(&tables(), &sites);
+        let verdict = found[0].quotas.iter().find(|verdict| verdict.quota == "vpc-vpcs").unwrap();
+        assert_eq!(verdict.level, Level::Unknown);
+        assert!(verdict.used.why().is_some_and(|why| why.contains("AccessDenied")), "{:?}", verdict.used);
+    }
+}

@@ -1,0 +1,63 @@
+//! Everything that one rendered template asks of its place: quotas, addresses, zones, types, services.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::consumption;
+use super::demand::{Demand, count_with};
+use super::owners::{SubnetDemand, subnets};
+use super::template::{resources, target, targets};
+
+/// What one stack needs.
+#[derive(Debug, Clone, Default)]
+pub struct Needs {
+    pub demand: Demand,
+    /// By logical id.
+    pub subnets: BTreeMap<String, SubnetDemand>,
+    /// Types of its resources, as CloudFormation names them.
+    pub types: BTreeSet<&'static str>,
+    pub instances: BTreeSet<Instance>,
+}
+
+/// A type of machine that must be had in some zones.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instance {
+    /// `r6g.large.search`, `m6g.large`.
+    pub kind: String,
+    /// Version of the engine that it runs, for a search domain.
+    pub engine: Option<String>,
+    pub zones: BTreeSet<String>,
+}
+
+/// Counts what a rendered template, or its outline, needs.
+pub fn needs(template: &Value) -> Needs {
+    let subnets = subnets(template);
+    let demand = count_with(template, &subnets);
+    let types = resources(template).filter_map(|(_, kind, _)| Some(consumption::of(kind)?.kind)).collect();
+    let instances =
+        resources(template).flat_map(|(_, kind, properties)| instances(kind, properties, &subnets)).collect();
+    Needs { demand, subnets, types, instances }
+}
+
+fn instances(kind: &str, properties: &Value, subnets: &BTreeMap<String, SubnetDemand>) -> Vec<Instance> {
+    let zones = |places: Vec<&str>| -> BTreeSet<String> {
+        places.into_iter().filter_map(|place| subnets.get(place)?.zone.clone()).collect()
+    };
+    match kind {
+        "AWS::OpenSearchService::Domain" => {
+            let cluster = &properties["ClusterConfig"];
+            let zones = zones(targets(&properties["VPCOptions"]["SubnetIds"]));
+            let engine = properties["EngineVersion"].as_str().map(str::to_owned);
+            let kinds =
+                [&cluster["InstanceType"], &cluster["DedicatedMasterType"]].into_iter().filter_map(Value::as_str);
+            kinds.map(|kind| Instance { kind: kind.to_owned(), engine: engine.clone(), zones: zones.clone() }).collect()
+        }
+        "AWS::EC2::Instance" => {
+            let zones = zones(target(&properties["SubnetId"]).into_iter().collect());
+            let kind = properties["InstanceType"].as_str();
+            kind.map(|kind| Instance { kind: kind.to_owned(), engine: None, zones }).into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}

@@ -1,0 +1,104 @@
+//! What is known of one account and region. What nobody could look at is unknown, with the reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::demand::{Demand, Within};
+use super::owners::Owner;
+
+/// Something that was looked at, or why it was not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Seen<T> {
+    Known(T),
+    Unknown(String),
+}
+
+impl<T> Default for Seen<T> {
+    fn default() -> Self {
+        Self::Unknown("nobody looked".to_owned())
+    }
+}
+
+impl<T> Seen<T> {
+    pub fn known(&self) -> Option<&T> {
+        match self {
+            Self::Known(value) => Some(value),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// Why it is not known.
+    pub fn why(&self) -> Option<&str> {
+        match self {
+            Self::Known(_) => None,
+            Self::Unknown(why) => Some(why),
+        }
+    }
+}
+
+/// A limit that holds in an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limit {
+    pub value: u64,
+    /// Applied to this account, else AWS's default for everybody.
+    pub applied: bool,
+}
+
+/// One account and region; by default nothing is known.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// Limits by id of the quota.
+    pub limits: BTreeMap<String, Seen<Limit>>,
+    /// Use by everything that stands there, our own stacks included, by id of the quota.
+    pub usage: BTreeMap<String, Seen<BTreeMap<Within, u64>>>,
+    /// Stacks that stand there, by name.
+    pub stacks: Seen<BTreeMap<String, Standing>>,
+    /// What deployments under way are yet to make.
+    pub in_flight: Demand,
+    /// Names of the stacks with a deployment under way.
+    pub deploying: Vec<String>,
+    pub subnets: Seen<Vec<LiveSubnet>>,
+    pub offer: Offer,
+}
+
+/// A stack that stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Standing {
+    /// Exactly as git says: what it takes is in the usage.
+    AsDesired,
+    /// As another template says.
+    Otherwise(Box<Demand>),
+    /// It could not be read.
+    Unknown(String),
+}
+
+/// A subnet as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveSubnet {
+    pub id: String,
+    pub cidr: String,
+    /// Name of the stack, and its logical id there.
+    pub stack: Option<String>,
+    pub logical_id: Option<String>,
+    /// The tenant that its tags name.
+    pub tenant: Option<String>,
+    /// Addresses that can still be had.
+    pub free: u64,
+    /// Addresses in use by owner; interfaces that cannot be read are unknown.
+    pub owners: Seen<BTreeMap<Owner, u64>>,
+}
+
+/// What a region offers to an account.
+#[derive(Debug, Clone, Default)]
+pub struct Offer {
+    /// Whether the account may use the region.
+    pub enabled: Seen<bool>,
+    /// Ids of the zones that the account may use.
+    pub zones: Seen<BTreeSet<String>>,
+    /// Types of resources that CloudFormation makes there.
+    pub types: Seen<BTreeSet<String>>,
+    /// The zones in which a type of machine can be had.
+    pub instances: BTreeMap<String, Seen<BTreeSet<String>>>,
+}
