@@ -76,6 +76,19 @@ pub fn function_flags(root: &Path) -> io::Result<Arc<Source>> {
     Ok(Arc::new(Source { path: shown, text }))
 }
 
+/// A table of an estate's policies, else of this version: `quotas.yaml`.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn table(root: &Path, name: &str) -> io::Result<String> {
+    let own = root.join("policies").join(name);
+    if own.exists() {
+        return std::fs::read_to_string(own);
+    }
+    let embedded = POLICIES.get_file(name).and_then(|file| file.contents_utf8());
+    embedded.map(str::to_owned).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no table `{name}`")))
+}
+
 fn collect(folder: &Path, root: &Path, ending: &str, found: &mut Vec<Arc<Source>>) -> io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();

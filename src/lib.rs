@@ -31,6 +31,8 @@ pub mod deploy;
 
 pub mod cloud;
 
+pub mod survey;
+
 pub mod report;
 
 pub mod cli;

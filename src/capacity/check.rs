@@ -5,12 +5,11 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::demand::{Demand, Within};
 use super::needs::Needs;
 use super::offer;
 use super::quotas::Quota;
 use super::regions::Regions;
-use super::snapshot::{Seen, Snapshot, Standing};
+use super::snapshot::{Snapshot, Standing};
 use super::starve::{self, SubnetVerdict};
 use super::weigh::{Asked, Level, Verdict, next_wall, weigh};
 use crate::estate::ids::{AccountId, Region};
@@ -147,6 +146,7 @@ pub(super) fn asked(site: &Site) -> (Asked, Asked) {
     }
     // A deployment under way ends whoever else does something.
     for asked in [&mut plan, &mut fleet] {
+        asked.unread = asked.unread.take().or_else(|| site.snapshot.unread.clone());
         asked.adds.add(&site.snapshot.in_flight);
     }
     (plan, fleet)
@@ -207,7 +207,8 @@ fn collapse(found: Vec<Finding>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::snapshot::Limit;
+    use crate::capacity::demand::{Demand, Within};
+    use crate::capacity::snapshot::{Limit, Seen};
 
     fn one(amount: u64) -> Demand {
         let mut demand = Demand::default();

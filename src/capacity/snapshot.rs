@@ -29,6 +29,20 @@ impl<T> Seen<T> {
         }
     }
 
+    pub fn as_ref(&self) -> Seen<&T> {
+        match self {
+            Self::Known(value) => Seen::Known(value),
+            Self::Unknown(why) => Seen::Unknown(why.clone()),
+        }
+    }
+
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Seen<U> {
+        match self {
+            Self::Known(value) => Seen::Known(change(value)),
+            Self::Unknown(why) => Seen::Unknown(why),
+        }
+    }
+
     /// Why it is not known.
     pub fn why(&self) -> Option<&str> {
         match self {
@@ -57,10 +71,26 @@ pub struct Snapshot {
     pub stacks: Seen<BTreeMap<String, Standing>>,
     /// What deployments under way are yet to make.
     pub in_flight: Demand,
+    /// Why nobody can say what deployments under way are yet to make.
+    pub unread: Option<String>,
     /// Names of the stacks with a deployment under way.
     pub deploying: Vec<String>,
     pub subnets: Seen<Vec<LiveSubnet>>,
     pub offer: Offer,
+}
+
+impl Snapshot {
+    /// A place at which nobody could look, for one reason.
+    pub fn unknown(why: &str) -> Self {
+        let (stacks, subnets) = (Seen::Unknown(why.to_owned()), Seen::Unknown(why.to_owned()));
+        let offer = Offer {
+            enabled: Seen::Unknown(why.to_owned()),
+            zones: Seen::Unknown(why.to_owned()),
+            types: Seen::Unknown(why.to_owned()),
+            instances: BTreeMap::new(),
+        };
+        Self { stacks, subnets, offer, ..Self::default() }
+    }
 }
 
 /// A stack that stands.

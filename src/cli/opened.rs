@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Failure, Global};
+use crate::capacity::{self, Regions, Tables};
 use crate::deploy::{Desired, stacks};
 use crate::embedded;
 use crate::estate::{self, Estate, Tenant};
@@ -45,6 +46,14 @@ pub(super) fn load(root: &Path) -> Result<(Option<Estate>, Vec<Finding>), Failur
 pub(super) fn renderer(root: &Path) -> Result<Renderer, Failure> {
     let set = TemplateSet::parse(embedded::templates(root)?).map_err(|found| refused(&found, "the templates"))?;
     Ok(Renderer::new(set))
+}
+
+/// The tables of quotas and regions of an estate.
+pub(super) fn tables(root: &Path) -> Result<Tables, Failure> {
+    Ok(Tables {
+        quotas: capacity::parse(&embedded::table(root, "quotas.yaml")?)?,
+        regions: Regions::parse(&embedded::table(root, "regions.yaml")?)?,
+    })
 }
 
 impl Opened {

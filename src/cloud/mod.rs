@@ -3,17 +3,23 @@
 //! The only folder that knows the SDK; nothing of the SDK leaves it. Missing response fields are errors that name
 //! account, region, operation and field.
 
+pub mod account_settings;
 pub mod appconfig;
 pub mod cloudformation;
 pub mod cloudwatch;
 pub mod ec2;
+pub mod ec2_usage;
 mod error;
 pub mod iam;
+pub mod offers;
 pub mod rates;
+pub mod resource_lists;
 pub mod s3;
+pub mod servicequotas;
 mod session;
 pub mod sqs;
 pub mod sts;
+pub mod usage_metrics;
 
 pub use error::{CallError, Cause, is_access_denied, is_expired, is_throttled, is_wrong_credentials, not_implemented};
 pub use rates::Family;

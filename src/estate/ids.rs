@@ -148,4 +148,18 @@ impl Region {
             "aws"
         }
     }
+
+    /// The region in which what counts over a whole account of the partition is kept, such as quotas of IAM and S3.
+    /// Source: Amazon S3 User Guide, "General purpose bucket quotas"; Service Quotas User Guide, "Requesting a quota
+    /// increase".
+    pub fn home(&self) -> Self {
+        Self(
+            match self.partition() {
+                "aws-cn" => "cn-north-1",
+                "aws-us-gov" => "us-gov-west-1",
+                _ => "us-east-1",
+            }
+            .to_owned(),
+        )
+    }
 }

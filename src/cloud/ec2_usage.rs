@@ -1,0 +1,150 @@
+//! Amazon EC2: how much of what is used, and who stands in which subnet.
+
+use std::collections::BTreeMap;
+
+use super::{CallError, Family, Session};
+
+/// A subnet as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subnet {
+    pub id: String,
+    pub cidr: String,
+    /// Id of its zone.
+    pub zone: Option<String>,
+    /// Addresses that can still be had.
+    pub free: u64,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A network interface as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Interface {
+    pub subnet: String,
+    /// As EC2 names it: `interface`, `lambda`, `nat_gateway`, …
+    pub kind: String,
+    pub description: String,
+    /// Private addresses of it.
+    pub addresses: u64,
+}
+
+/// Counts of what a region holds for the account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    InternetGateways,
+    EgressOnlyGateways,
+    SecurityGroups,
+    GatewayEndpoints,
+    ElasticAddresses,
+}
+
+/// Walks over the pages of a call and hands each over.
+macro_rules! pages {
+    ($session:expr, $operation:expr, $request:expr, |$page:ident| $take:expr) => {{
+        let mut pages = $request.into_paginator().send();
+        loop {
+            $session.turn(Family::Ec2Read).await;
+            let Some(page) = pages.next().await else { break };
+            let subject = $session.place.region.as_str();
+            let $page = page.map_err(|error| CallError::of(&$session.place, $operation, subject, error))?;
+            $take;
+        }
+    }};
+}
+
+/// Counts one kind of thing.
+pub async fn count(session: &Session, what: Counted) -> Result<u64, CallError> {
+    let mut found = 0;
+    match what {
+        Counted::InternetGateways => {
+            let request = session.ec2.describe_internet_gateways();
+            pages!(session, "DescribeInternetGateways", request, |page| found +=
+                page.internet_gateways.unwrap_or_default().len());
+        }
+        Counted::EgressOnlyGateways => {
+            let request = session.ec2.describe_egress_only_internet_gateways();
+            pages!(session, "DescribeEgressOnlyInternetGateways", request, |page| found +=
+                page.egress_only_internet_gateways.unwrap_or_default().len());
+        }
+        Counted::SecurityGroups => {
+            let request = session.ec2.describe_security_groups();
+            pages!(session, "DescribeSecurityGroups", request, |page| found +=
+                page.security_groups.unwrap_or_default().len());
+        }
+        Counted::GatewayEndpoints => {
+            let request = session.ec2.describe_vpc_endpoints();
+            pages!(session, "DescribeVpcEndpoints", request, |page| {
+                let endpoints = page.vpc_endpoints.unwrap_or_default();
+                let gateway = |kind: &aws_sdk_ec2::types::VpcEndpointType| kind.as_str() == "Gateway";
+                found += endpoints
+                    .iter()
+                    .filter(|endpoint| endpoint.vpc_endpoint_type.as_ref().is_some_and(gateway))
+                    .count();
+            });
+        }
+        Counted::ElasticAddresses => {
+            const OPERATION: &str = "DescribeAddresses";
+            session.turn(Family::Ec2Read).await;
+            let answer = session.ec2.describe_addresses().send().await;
+            let subject = session.place.region.as_str();
+            let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+            found = answer.addresses.unwrap_or_default().len();
+        }
+    }
+    Ok(found as u64)
+}
+
+/// NAT gateways by subnet: those that count against the quota.
+/// Source: Amazon VPC User Guide, "Amazon VPC quotas", NAT gateways per Availability Zone.
+pub async fn nat_gateways(session: &Session) -> Result<BTreeMap<String, u64>, CallError> {
+    const OPERATION: &str = "DescribeNatGateways";
+    let mut found = BTreeMap::new();
+    pages!(session, OPERATION, session.ec2.describe_nat_gateways(), |page| {
+        for gateway in page.nat_gateways.unwrap_or_default() {
+            let state = gateway.state.as_ref().map_or("", |state| state.as_str());
+            if matches!(state, "pending" | "available" | "deleting") {
+                let subnet = session.need(gateway.subnet_id, OPERATION, session.place.region.as_str(), "SubnetId")?;
+                *found.entry(subnet).or_default() += 1;
+            }
+        }
+    });
+    Ok(found)
+}
+
+/// Every subnet of the account in the region.
+pub async fn subnets(session: &Session) -> Result<Vec<Subnet>, CallError> {
+    const OPERATION: &str = "DescribeSubnets";
+    let mut found = Vec::new();
+    pages!(session, OPERATION, session.ec2.describe_subnets(), |page| {
+        for subnet in page.subnets.unwrap_or_default() {
+            let id = session.need(subnet.subnet_id, OPERATION, session.place.region.as_str(), "SubnetId")?;
+            let free = session.need(subnet.available_ip_address_count, OPERATION, &id, "AvailableIpAddressCount")?;
+            let tags = subnet.tags.unwrap_or_default().into_iter();
+            found.push(Subnet {
+                cidr: session.need(subnet.cidr_block, OPERATION, &id, "CidrBlock")?,
+                zone: subnet.availability_zone_id,
+                free: u64::try_from(free).unwrap_or(0),
+                tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
+                id,
+            });
+        }
+    });
+    Ok(found)
+}
+
+/// Every network interface of the account in the region.
+pub async fn interfaces(session: &Session) -> Result<Vec<Interface>, CallError> {
+    const OPERATION: &str = "DescribeNetworkInterfaces";
+    let mut found = Vec::new();
+    pages!(session, OPERATION, session.ec2.describe_network_interfaces(), |page| {
+        for interface in page.network_interfaces.unwrap_or_default() {
+            let subject = session.place.region.as_str();
+            found.push(Interface {
+                subnet: session.need(interface.subnet_id, OPERATION, subject, "SubnetId")?,
+                kind: interface.interface_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+                description: interface.description.unwrap_or_default(),
+                addresses: (interface.private_ip_addresses.unwrap_or_default().len() as u64).max(1),
+            });
+        }
+    });
+    Ok(found)
+}

@@ -1,0 +1,75 @@
+//! What a region offers to an account: the right to use it, types of resources and of machines.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_sdk_cloudformation::types::{Category, RegistryType, TypeFilters, Visibility};
+use aws_sdk_ec2::types::LocationType;
+
+use super::{CallError, Family, Session};
+
+/// Whether the account may use the session's region (EC2 DescribeRegions).
+pub async fn is_enabled(session: &Session) -> Result<bool, CallError> {
+    const OPERATION: &str = "DescribeRegions";
+    let subject = session.place.region.as_str();
+    session.turn(Family::Ec2Read).await;
+    let answer = session.ec2.describe_regions().all_regions(true).region_names(subject).send().await;
+    let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+    let region =
+        answer.regions.unwrap_or_default().into_iter().find(|region| region.region_name.as_deref() == Some(subject));
+    let region = session.need(region, OPERATION, subject, "Regions")?;
+    let status = session.need(region.opt_in_status, OPERATION, subject, "OptInStatus")?;
+    Ok(status != "not-opted-in")
+}
+
+/// Every type of AWS's that CloudFormation makes in the region (ListTypes).
+pub async fn resource_types(session: &Session) -> Result<BTreeSet<String>, CallError> {
+    const OPERATION: &str = "ListTypes";
+    let aws = TypeFilters::builder().category(Category::AwsTypes).build();
+    let request = session.cloudformation.list_types().visibility(Visibility::Public).r#type(RegistryType::Resource);
+    let mut pages = request.filters(aws).max_results(100).into_paginator().send();
+    let mut found = BTreeSet::new();
+    loop {
+        session.turn(Family::CloudFormationRead).await;
+        let Some(page) = pages.next().await else { return Ok(found) };
+        let subject = session.place.region.as_str();
+        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+        found.extend(page.type_summaries.unwrap_or_default().into_iter().filter_map(|summary| summary.type_name));
+    }
+}
+
+/// The zones, by name, in which each type of search node can be had for an engine (OpenSearch ListInstanceTypeDetails).
+pub async fn search_types(session: &Session, engine: &str) -> Result<BTreeMap<String, BTreeSet<String>>, CallError> {
+    const OPERATION: &str = "ListInstanceTypeDetails";
+    let request = session.opensearch.list_instance_type_details().engine_version(engine).retrieve_azs(true);
+    let mut pages = request.max_results(100).into_paginator().send();
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    loop {
+        session.turn(Family::OpenSearch).await;
+        let Some(page) = pages.next().await else { return Ok(found) };
+        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, engine, error))?;
+        for detail in page.instance_type_details.unwrap_or_default() {
+            let kind = session.need(detail.instance_type, OPERATION, engine, "InstanceType")?;
+            let zones = detail.availability_zones.unwrap_or_default();
+            found.entry(kind.as_str().to_owned()).or_default().extend(zones);
+        }
+    }
+}
+
+/// The zones, by id, in which types of EC2 instances can be had (EC2 DescribeInstanceTypeOfferings).
+pub async fn instance_types(session: &Session) -> Result<BTreeMap<String, BTreeSet<String>>, CallError> {
+    const OPERATION: &str = "DescribeInstanceTypeOfferings";
+    let request = session.ec2.describe_instance_type_offerings().location_type(LocationType::AvailabilityZoneId);
+    let mut pages = request.into_paginator().send();
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    loop {
+        session.turn(Family::Ec2Read).await;
+        let Some(page) = pages.next().await else { return Ok(found) };
+        let subject = session.place.region.as_str();
+        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+        for offering in page.instance_type_offerings.unwrap_or_default() {
+            let kind = session.need(offering.instance_type, OPERATION, subject, "InstanceType")?;
+            let zone = session.need(offering.location, OPERATION, subject, "Location")?;
+            found.entry(kind.as_str().to_owned()).or_default().insert(zone);
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! AWS Cloud Control: how many resources of a type there are, whatever made them.
+
+use super::{CallError, Family, Session};
+
+/// Pages that are read at most: a hundred resources each.
+const MOST_PAGES: usize = 100;
+
+/// A count of resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    Exactly(u64),
+    /// There are more than so many; reading on would take too many calls.
+    MoreThan(u64),
+}
+
+/// Counts the resources of a type in the region.
+pub async fn count(session: &Session, resource_type: &str) -> Result<Count, CallError> {
+    const OPERATION: &str = "ListResources";
+    let request = session.cloudcontrol.list_resources().type_name(resource_type).max_results(100);
+    let mut pages = request.into_paginator().send();
+    let mut found = 0_u64;
+    for _ in 0..MOST_PAGES {
+        session.turn(Family::CloudControl).await;
+        let Some(page) = pages.next().await else { return Ok(Count::Exactly(found)) };
+        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, resource_type, error))?;
+        found += page.resource_descriptions.unwrap_or_default().len() as u64;
+        if page.next_token.is_none() {
+            return Ok(Count::Exactly(found));
+        }
+    }
+    Ok(Count::MoreThan(found))
+}

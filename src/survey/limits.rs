@@ -1,0 +1,71 @@
+//! The limits that hold in an account: applied to it, else AWS's defaults.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Global, said};
+use crate::capacity::{Limit, Quota, Scope, Seen};
+use crate::cloud::usage_metrics::Metric;
+use crate::cloud::{Session, servicequotas};
+
+/// Limits by id of the quota, and the metrics in which their use is published.
+pub(super) struct Limits {
+    pub(super) limits: BTreeMap<String, Seen<Limit>>,
+    pub(super) metrics: BTreeMap<String, Metric>,
+}
+
+/// A few paginated calls for each service.
+pub(super) async fn look(session: &Session, global: &Global, quotas: &[&Quota]) -> Limits {
+    let mut found = Limits { limits: BTreeMap::new(), metrics: BTreeMap::new() };
+    let services: BTreeSet<(&str, bool)> = quotas
+        .iter()
+        .filter(|quota| quota.code.is_some())
+        .map(|quota| (quota.service.as_str(), is_global(quota)))
+        .collect();
+    for (service, in_global) in services {
+        let rows = quotas.iter().filter(|quota| quota.service == service && is_global(quota) == in_global);
+        let asked = if in_global { global.as_deref() } else { Ok(session) };
+        match asked {
+            Ok(session) => look_at(session, service, rows.copied().collect(), &mut found).await,
+            Err(why) => rows.for_each(|quota| drop(found.limits.insert(quota.id.clone(), Seen::Unknown(why.clone())))),
+        }
+    }
+    for quota in quotas.iter().filter(|quota| quota.code.is_none()) {
+        let why = quota.reason.clone().unwrap_or_else(|| "it has no code in Service Quotas".to_owned());
+        found.limits.insert(quota.id.clone(), Seen::Unknown(why));
+    }
+    found
+}
+
+fn is_global(quota: &Quota) -> bool {
+    quota.scope == Scope::Account
+}
+
+async fn look_at(session: &Session, service: &str, rows: Vec<&Quota>, found: &mut Limits) {
+    let applied = servicequotas::applied(session, service).await;
+    let missing = |listed: &[servicequotas::ListedQuota]| {
+        rows.iter().any(|row| listed.iter().all(|quota| Some(&quota.code) != row.code.as_ref()))
+    };
+    let defaults = match &applied {
+        Ok(listed) if !missing(listed) => Ok(Vec::new()),
+        _ => servicequotas::defaults(session, service).await,
+    };
+    for row in rows {
+        let of = |listed: &'_ [servicequotas::ListedQuota]| {
+            listed.iter().find(|quota| Some(&quota.code) == row.code.as_ref()).cloned()
+        };
+        let known = match (&applied, &defaults) {
+            (Ok(applied), _) if of(applied).is_some() => of(applied).map(|quota| (quota, true)),
+            (_, Ok(defaults)) => of(defaults).map(|quota| (quota, false)),
+            _ => None,
+        };
+        let limit = match (known, &applied, &defaults) {
+            (Some((quota, applied)), ..) => {
+                found.metrics.extend(quota.metric.map(|metric| (row.id.clone(), metric)));
+                Seen::Known(Limit { value: quota.value.max(0.0) as u64, applied })
+            }
+            (None, Err(error), _) | (None, _, Err(error)) => Seen::Unknown(said(error)),
+            (None, Ok(_), Ok(_)) => Seen::Unknown(format!("Service Quotas lists no such quota of {service} here")),
+        };
+        found.limits.insert(row.id.clone(), limit);
+    }
+}

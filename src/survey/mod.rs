@@ -1,0 +1,177 @@
+//! What stands in accounts and regions, asked of AWS, and how what git wants would fit into it.
+//!
+//! In: the stacks of a plan. Out: one [`Assessment`] for each place and account. It decides nothing: [`crate::capacity`]
+//! does, over a [`Snapshot`]. What AWS denies, or an endpoint does not offer, stays unknown with the reason.
+
+mod limits;
+mod offer;
+mod stacks;
+mod subnets;
+mod usage;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::{StreamExt, stream};
+use rayon::prelude::*;
+
+use crate::capacity::{self, Assessment, Ground, Needs, Outlines, Quota, Seen, Site, Snapshot, Stack, Tables, check};
+use crate::cloud::{Access, Cloud, Place, Session};
+use crate::deploy::Desired;
+use crate::render::Template;
+
+/// Accounts and regions that are looked at at once.
+const AT_ONCE: usize = 8;
+
+/// A stack that git places somewhere, as far as it is looked for.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub tenant: String,
+    pub name: String,
+    pub place: Place,
+    pub access: Access,
+    pub digest: String,
+    pub needs: Needs,
+    /// It is part of the plan; others only count for the next wall.
+    pub planned: bool,
+}
+
+impl Wanted {
+    /// The stack that a plan is about, with its template as it was rendered.
+    pub fn new(desired: &Desired, template: &Template, outlines: &Outlines) -> Self {
+        Self::of(desired, capacity::needs(&outlines.tree(template)))
+    }
+
+    fn of(desired: &Desired, needs: Needs) -> Self {
+        Self {
+            tenant: desired.tenant.clone(),
+            name: desired.stack.clone(),
+            place: desired.place.clone(),
+            access: desired.access.clone(),
+            digest: desired.digest.clone(),
+            needs,
+            planned: true,
+        }
+    }
+}
+
+/// The stacks of a plan, read from the templates that it would send. A template that is no JSON needs nothing.
+pub fn wanted(desired: &[Desired]) -> Vec<Wanted> {
+    let needs = |desired: &Desired| {
+        serde_json::from_str(&desired.body).map(|template| capacity::needs(&template)).unwrap_or_default()
+    };
+    desired.par_iter().map(|desired| Wanted::of(desired, needs(desired))).collect()
+}
+
+/// The places of stacks, without looking at AWS: everything there is unknown.
+pub fn unseen(wanted: &[Wanted], why: &str) -> BTreeMap<Ground, Site> {
+    let blank = |_: &Ground| Snapshot::unknown(why);
+    sites(wanted, blank)
+}
+
+/// How stacks would fit, without looking at AWS.
+pub fn offline(tables: &Tables, wanted: &[Wanted]) -> Vec<Assessment> {
+    check(tables, &unseen(wanted, "AWS was not asked (--offline)"))
+}
+
+/// How stacks would fit into what stands in their accounts and regions now.
+pub async fn live(cloud: &Cloud, tables: &Tables, wanted: &[Wanted]) -> Vec<Assessment> {
+    check(tables, &look(cloud, tables, wanted).await)
+}
+
+/// The places of stacks with what stands there now.
+pub async fn look(cloud: &Cloud, tables: &Tables, wanted: &[Wanted]) -> BTreeMap<Ground, Site> {
+    let mut places: BTreeMap<&Place, Vec<&Wanted>> = BTreeMap::new();
+    wanted.iter().for_each(|one| places.entry(&one.place).or_default().push(one));
+    let looks = places.into_iter().map(|(place, wanted)| async move {
+        let ground = ground(place);
+        let access = wanted.first().map(|one| one.access.clone()).unwrap_or_default();
+        (ground, place_snapshot(cloud, tables, place, &access, &wanted).await)
+    });
+    let mut seen: BTreeMap<Ground, Snapshot> = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
+    sites(wanted, |ground| seen.remove(ground).unwrap_or_default())
+}
+
+fn ground(place: &Place) -> Ground {
+    Ground { account: place.account.clone(), region: place.region.clone() }
+}
+
+fn sites(wanted: &[Wanted], mut snapshot: impl FnMut(&Ground) -> Snapshot) -> BTreeMap<Ground, Site> {
+    let mut sites: BTreeMap<Ground, Site> = BTreeMap::new();
+    for one in wanted {
+        let ground = ground(&one.place);
+        let site =
+            sites.entry(ground.clone()).or_insert_with(|| Site { stacks: Vec::new(), snapshot: snapshot(&ground) });
+        site.stacks.push(Stack {
+            tenant: one.tenant.clone(),
+            name: one.name.clone(),
+            needs: one.needs.clone(),
+            planned: one.planned,
+        });
+    }
+    sites
+}
+
+async fn place_snapshot(
+    cloud: &Cloud,
+    tables: &Tables,
+    place: &Place,
+    access: &Access,
+    wanted: &[&Wanted],
+) -> Snapshot {
+    let session = match cloud.session(place, access).await {
+        Ok(session) => session,
+        Err(error) => return Snapshot::unknown(&said(&error)),
+    };
+    // What counts over the whole account is kept, and raised, in one region of the partition.
+    let home = Place { account: place.account.clone(), region: place.region.home() };
+    let global = if home == *place { Ok(std::sync::Arc::clone(&session)) } else { cloud.session(&home, access).await };
+    let global = global.map_err(|error| said(&error));
+    let asked = asked_quotas(&tables.quotas, wanted);
+    let (stacks, limits) = futures::join!(stacks::look(&session, wanted), limits::look(&session, &global, &asked));
+    let nodes: BTreeSet<_> = wanted.iter().flat_map(|one| one.needs.instances.iter().cloned()).collect();
+    let (subnets, offer) = futures::join!(subnets::look(&session), offer::look(&session, &nodes));
+    let usage = usage::look(&session, &asked, &stacks, &subnets, &limits.metrics).await;
+    let mut limits = limits.limits;
+    limits.extend(usage.limits);
+    Snapshot {
+        limits,
+        usage: usage.usage,
+        stacks: stacks.standing,
+        in_flight: stacks.in_flight,
+        unread: stacks.unread,
+        deploying: stacks.deploying,
+        subnets: subnets.map(|subnets| subnets.live),
+        offer,
+    }
+}
+
+/// The quotas that the stacks take something of and that count beyond one stack.
+fn asked_quotas<'q>(quotas: &'q [Quota], wanted: &[&Wanted]) -> Vec<&'q Quota> {
+    let taken: BTreeSet<&str> = wanted.iter().flat_map(|one| one.needs.demand.amounts.keys().copied()).collect();
+    quotas.iter().filter(|quota| taken.contains(quota.id.as_str())).collect()
+}
+
+/// An error with its causes in one line.
+fn said(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// An answer, or why there is none.
+fn seen<T, E: std::error::Error>(answer: Result<T, E>) -> Seen<T> {
+    match answer {
+        Ok(value) => Seen::Known(value),
+        Err(error) => Seen::Unknown(said(&error)),
+    }
+}
+
+/// The session in which what counts over an account is asked, or why there is none.
+type Global = Result<std::sync::Arc<Session>, String>;
