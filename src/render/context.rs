@@ -9,11 +9,12 @@ use crate::estate::spec::{Fleet, Framing, Nat};
 use crate::estate::{Estate, Tenant};
 use crate::flags::{self, Reads};
 use crate::network::NetworkPlan;
-use crate::sizing::Sizing;
+use crate::sizing::{Sizing, Work};
 
 /// Images of the proxy in amber: the end of TLS, and the signer of requests to the search domain.
 const PROXY_TLS_IMAGE: &str = "public.ecr.aws/docker/library/caddy:2.10-alpine";
 const PROXY_SIGN_IMAGE: &str = "public.ecr.aws/aws-observability/aws-sigv4-proxy:1.10";
+const KIB_PER_GIB: f64 = 1024.0 * 1024.0;
 /// How many days logs are kept in the tenant's own account.
 const LOG_RETENTION_DAYS: u64 = 90;
 
@@ -138,6 +139,12 @@ impl Context {
                 "retention_days": spec.search.retention_days,
                 "replicas": spec.search.replicas,
             },
+            "workload": {
+                "mean_kib_per_minute": kib_per_minute(spec.ingest.peak_gib_per_minute * spec.ingest.mean_to_peak),
+                "peak_kib_per_minute": kib_per_minute(spec.ingest.peak_gib_per_minute),
+                "splitter": work(&sizing.splitter_work),
+                "ingest": work(&sizing.ingest_work),
+            },
             "proxy": { "tls_image": PROXY_TLS_IMAGE, "sign_image": PROXY_SIGN_IMAGE, "tasks": sizing.proxy_tasks.value },
             "logs": { "retention_days": LOG_RETENTION_DAYS },
             "flags": { "content": flags::app_config(&estate.flags, &runtime).to_string() },
@@ -209,6 +216,20 @@ fn control(fleet: &Fleet, account: &AccountId, region: &Region) -> Value {
     })
 }
 
+/// A rate in whole KiB; what is negative or no number counts as 0.
+fn kib_per_minute(gib: f64) -> u64 {
+    (gib * KIB_PER_GIB).round() as u64
+}
+
+fn work(work: &Work) -> Value {
+    json!({
+        "mean_per_day": work.mean_per_day.value,
+        "peak_per_day": work.peak_per_day.value,
+        "working_milliseconds": work.working_milliseconds.value,
+        "waiting_milliseconds": work.waiting_milliseconds.value,
+    })
+}
+
 /// How many retries may be at work at once: less than all, so that they never keep new work out.
 fn retry_concurrency(reserved: u32) -> u32 {
     (reserved / 2).clamp(*RETRY_CONCURRENCY.start(), *RETRY_CONCURRENCY.end())
@@ -265,6 +286,7 @@ fn tenant_routes(path: &str) -> &'static [&'static str] {
         ("search", "retention_days") => &["search.retention_days"],
         ("search", "replicas") => &["search.replicas"],
         ("search", _) => &["search", "ingest.peak_gib_per_minute", "overrides"],
+        ("workload", _) => &["ingest", "overrides"],
         ("flags", _) => &["flags"],
         _ => &[],
     }

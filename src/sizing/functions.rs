@@ -1,6 +1,6 @@
 //! Sizes of the functions, by Little's law: functions at work = arrivals per second × seconds each takes.
 
-use super::{Derived, inputs, whole};
+use super::{Derived, MINUTES_PER_DAY, Work, inputs, whole};
 use crate::estate::spec::TenantSpec;
 
 /// Megabytes of memory at which Lambda gives a function one whole vCPU.
@@ -22,6 +22,11 @@ const INGEST_MIB_PER_SECOND: f64 = 8.0;
 /// Seconds before the first byte: cold start and first requests.
 const SPLITTER_START_SECONDS: f64 = 2.0;
 const INGEST_START_SECONDS: f64 = 1.0;
+/// What ingest sends at once, as `pipeline/README.md` has it: MiB of a bulk request, requests under way.
+const BULK_MIB: f64 = 5.0;
+const BULK_PARALLEL: f64 = 4.0;
+/// Seconds until a search domain that is busy indexing answers a bulk request.
+const BULK_ANSWER_SECONDS: f64 = 0.5;
 /// Bursts and retries on top of the peak.
 const PEAK_FACTOR: f64 = 2.0;
 /// A function's timeout in multiples of the time it needs.
@@ -48,13 +53,21 @@ pub(super) struct Function {
     pub(super) memory_mib: Derived<u32>,
     pub(super) timeout_seconds: Derived<u32>,
     pub(super) concurrency: Derived<u32>,
+    pub(super) work: Work,
 }
 
 /// What makes one function's sizes.
 struct Load {
     names: [&'static str; 3],
+    /// Names of the numbers of [`Work`].
+    work_names: [&'static str; 4],
     arrivals_per_minute: f64,
+    mean_to_peak: f64,
     seconds_each: f64,
+    /// How many of those seconds the function waits for somebody else.
+    waiting_seconds: f64,
+    waiting_formula: &'static str,
+    waiting_inputs: Vec<(String, String)>,
     /// Fewest at work: one more than an event source mapping needs at least.
     least: f64,
 }
@@ -77,27 +90,55 @@ pub(super) fn size(spec: &TenantSpec) -> Functions {
     let files = ingest.files_per_minute.max(0.001);
     let splitter = function(&Load {
         names: ["splitter_memory_mib", "splitter_timeout_seconds", "splitter_concurrency"],
+        work_names: [
+            "splitter_mean_per_day",
+            "splitter_peak_per_day",
+            "splitter_working_milliseconds",
+            "splitter_waiting_milliseconds",
+        ],
         arrivals_per_minute: files,
+        mean_to_peak: ingest.mean_to_peak,
         seconds_each: SPLITTER_START_SECONDS + mib_per_minute / files / SPLITTER_MIB_PER_SECOND,
+        waiting_seconds: SPLITTER_START_SECONDS,
+        waiting_formula: "start and first requests",
+        waiting_inputs: inputs(&[("start seconds", SPLITTER_START_SECONDS)]),
         least: 3.0,
     });
     let part = f64::from(part_mib.value);
     let parts_per_minute = (mib_per_minute / part).max(files);
     let work = function(&Load {
         names: ["ingest_memory_mib", "ingest_timeout_seconds", "ingest_concurrency"],
+        work_names: [
+            "ingest_mean_per_day",
+            "ingest_peak_per_day",
+            "ingest_working_milliseconds",
+            "ingest_waiting_milliseconds",
+        ],
         arrivals_per_minute: parts_per_minute,
+        mean_to_peak: ingest.mean_to_peak,
         seconds_each: INGEST_START_SECONDS + part / INGEST_MIB_PER_SECOND,
+        waiting_seconds: INGEST_START_SECONDS + (part / BULK_MIB).ceil() * BULK_ANSWER_SECONDS / BULK_PARALLEL,
+        waiting_formula: "start and first requests + ⌈part / bulk⌉ × answer / parallel",
+        waiting_inputs: inputs(&[
+            ("start seconds", INGEST_START_SECONDS),
+            ("part MiB", part),
+            ("bulk MiB", BULK_MIB),
+            ("answer seconds", BULK_ANSWER_SECONDS),
+            ("parallel", BULK_PARALLEL),
+        ]),
         least: 3.0,
     });
     let splitter = Function {
         memory_mib: splitter.memory_mib.or(&pinned.splitter_memory_mib),
         timeout_seconds: splitter.timeout_seconds.or(&pinned.splitter_timeout_seconds),
         concurrency: splitter.concurrency.or(&pinned.splitter_concurrency),
+        work: splitter.work,
     };
     let work = Function {
         memory_mib: work.memory_mib.or(&pinned.ingest_memory_mib),
         timeout_seconds: work.timeout_seconds.or(&pinned.ingest_timeout_seconds),
         concurrency: work.concurrency.or(&pinned.ingest_concurrency),
+        work: work.work,
     };
     Functions {
         queue_visibility_seconds: visibility(&splitter, &work),
@@ -117,11 +158,54 @@ pub(super) fn size(spec: &TenantSpec) -> Functions {
     }
 }
 
+/// What a function does and for how long: what it is billed for.
+fn billed(load: &Load) -> Work {
+    let [mean, peak, working, waiting] = load.work_names;
+    let per_day = load.arrivals_per_minute * MINUTES_PER_DAY;
+    let waits = load.waiting_seconds.min(load.seconds_each);
+    let derived = |name, value, unit, formula, inputs| Derived {
+        name,
+        value: whole(value),
+        unit,
+        formula,
+        inputs,
+        source: "what a function is billed for: it pays for waiting as for work",
+        depends_on: vec!["ingest.peak_gib_per_minute", "ingest.files_per_minute", "overrides.part_mib"],
+        overridden: false,
+    };
+    let arrivals = |factor| inputs(&[("arrivals per minute", load.arrivals_per_minute), ("mean to peak", factor)]);
+    Work {
+        mean_per_day: derived(
+            mean,
+            per_day * load.mean_to_peak,
+            "executions",
+            "⌈arrivals per minute × mean to peak × 1,440⌉",
+            arrivals(load.mean_to_peak),
+        ),
+        peak_per_day: derived(peak, per_day, "executions", "⌈arrivals per minute × 1,440⌉", arrivals(1.0)),
+        working_milliseconds: derived(
+            working,
+            (load.seconds_each - waits) * 1000.0,
+            "ms",
+            "seconds each − seconds waited",
+            inputs(&[("seconds each", load.seconds_each), ("seconds waited", waits)]),
+        ),
+        waiting_milliseconds: derived(
+            waiting,
+            waits * 1000.0,
+            "ms",
+            load.waiting_formula,
+            load.waiting_inputs.clone(),
+        ),
+    }
+}
+
 fn function(load: &Load) -> Function {
     let [memory, timeout, concurrency] = load.names;
     let workload = vec!["ingest.peak_gib_per_minute", "ingest.files_per_minute", "overrides.part_mib"];
     let at_work = load.arrivals_per_minute / 60.0 * load.seconds_each * PEAK_FACTOR;
     Function {
+        work: billed(load),
         memory_mib: Derived {
             name: memory,
             value: ONE_VCPU_MIB,

@@ -40,6 +40,8 @@ pub struct Sizing {
     pub ingest_timeout_seconds: Derived<u32>,
     /// Reserved concurrency of the ingest function.
     pub ingest_concurrency: Derived<u32>,
+    pub splitter_work: Work,
+    pub ingest_work: Work,
     /// Visibility timeout of the queue that feeds a function: at least six times the function's timeout.
     pub queue_visibility_seconds: Derived<u32>,
     pub search_instance_type: Derived<String>,
@@ -57,6 +59,17 @@ pub struct Sizing {
     pub retry_depth_alarm: Derived<u32>,
     /// Storage that the landing bucket holds, GiB.
     pub landing_gib: Derived<u64>,
+}
+
+/// What one function is billed for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Work {
+    /// Executions of a day at the mean rate, and of a day that is all peak.
+    pub mean_per_day: Derived<u32>,
+    pub peak_per_day: Derived<u32>,
+    /// Of one execution: at work, and waiting for somebody else.
+    pub working_milliseconds: Derived<u32>,
+    pub waiting_milliseconds: Derived<u32>,
 }
 
 /// Days for which uploaded objects stay in the landing bucket's first storage class.
@@ -102,6 +115,8 @@ pub fn size(spec: &TenantSpec, zones: usize) -> Sizing {
         ingest_memory_mib: functions.ingest.memory_mib,
         ingest_timeout_seconds: functions.ingest.timeout_seconds,
         ingest_concurrency: functions.ingest.concurrency,
+        splitter_work: functions.splitter.work,
+        ingest_work: functions.ingest.work,
         queue_visibility_seconds: functions.queue_visibility_seconds,
         retry_depth_alarm: functions.retry_depth_alarm,
         search_instance_type: search.instance_type,
@@ -146,6 +161,14 @@ impl Sizing {
             self.ingest_memory_mib.row(),
             self.ingest_timeout_seconds.row(),
             self.ingest_concurrency.row(),
+            self.splitter_work.mean_per_day.row(),
+            self.splitter_work.peak_per_day.row(),
+            self.splitter_work.working_milliseconds.row(),
+            self.splitter_work.waiting_milliseconds.row(),
+            self.ingest_work.mean_per_day.row(),
+            self.ingest_work.peak_per_day.row(),
+            self.ingest_work.working_milliseconds.row(),
+            self.ingest_work.waiting_milliseconds.row(),
             self.queue_visibility_seconds.row(),
             self.retry_depth_alarm.row(),
             self.landing_gib.row(),

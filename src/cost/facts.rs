@@ -1,0 +1,176 @@
+//! What a template holds of everything that is billed: counted once, for all lines of the bill.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::items::{self, Billing};
+
+/// Counts and sizes of one template.
+#[derive(Debug, Default)]
+pub(super) struct Facts<'t> {
+    pub(super) nat_gateways: u64,
+    /// Interface endpoints, once for each of their subnets.
+    pub(super) endpoint_zones: u64,
+    pub(super) elastic_addresses: u64,
+    /// Load balancers that face the internet, once for each of their subnets.
+    pub(super) load_balancer_addresses: u64,
+    pub(super) load_balancers: u64,
+    pub(super) trust_stores: u64,
+    pub(super) tasks: u64,
+    /// Of all tasks.
+    pub(super) vcpus: f64,
+    pub(super) task_gib: f64,
+    /// Nodes of search domains, masters too, by instance type.
+    pub(super) search_nodes: BTreeMap<&'t str, u64>,
+    /// Storage of all search nodes.
+    pub(super) search_gib: u64,
+    pub(super) search_zones: u64,
+    pub(super) functions: Vec<Function<'t>>,
+    /// Days for which a byte that arrives is stored, over all rules of all buckets.
+    pub(super) stored_days: u64,
+    pub(super) mappings: u64,
+    pub(super) alarms: u64,
+    pub(super) dashboards: u64,
+    pub(super) keys: u64,
+    pub(super) log_groups: u64,
+    /// The longest retention of a log group; 0 where there is none.
+    pub(super) log_days: u64,
+    pub(super) log_filters: u64,
+    pub(super) flow_logs: u64,
+    pub(super) unknown_types: BTreeSet<String>,
+    /// Types that are billed, but not by themselves: how.
+    pub(super) elsewhere: BTreeMap<String, &'static str>,
+}
+
+#[derive(Debug)]
+pub(super) struct Function<'t> {
+    pub(super) id: &'t str,
+    pub(super) architecture: &'t str,
+    pub(super) memory_gib: f64,
+    pub(super) part_mib: Option<f64>,
+    /// Asks for its flags.
+    pub(super) has_flags: bool,
+}
+
+impl<'t> Facts<'t> {
+    /// Counts what a template holds.
+    pub(super) fn of(template: &'t Value) -> Self {
+        let mut facts = Self::default();
+        for (id, resource) in template["Resources"].as_object().into_iter().flatten() {
+            let kind = resource["Type"].as_str().unwrap_or("");
+            match items::billing(kind) {
+                None => drop(facts.unknown_types.insert(kind.to_owned())),
+                Some(Billing::Free) => {}
+                Some(Billing::Elsewhere(how)) => drop(facts.elsewhere.insert(kind.to_owned(), how)),
+                Some(Billing::Lines) => facts.count(template, id, kind, &resource["Properties"]),
+            }
+            if kind == "AWS::EC2::FlowLog" {
+                facts.flow_logs += 1;
+            }
+        }
+        facts
+    }
+
+    fn count(&mut self, template: &'t Value, id: &'t str, kind: &str, properties: &'t Value) {
+        match kind {
+            "AWS::EC2::NatGateway" => self.nat_gateways += 1,
+            "AWS::EC2::EIP" => self.elastic_addresses += 1,
+            "AWS::EC2::VPCEndpoint" if properties["VpcEndpointType"] == "Interface" => {
+                self.endpoint_zones += length(&properties["SubnetIds"]);
+            }
+            "AWS::ElasticLoadBalancingV2::LoadBalancer" => {
+                self.load_balancers += 1;
+                if properties["Scheme"] != "internal" {
+                    self.load_balancer_addresses += length(&properties["Subnets"]);
+                }
+            }
+            "AWS::ElasticLoadBalancingV2::TrustStore" => self.trust_stores += 1,
+            "AWS::ECS::Service" => self.service(template, properties),
+            "AWS::OpenSearchService::Domain" => self.domain(properties),
+            "AWS::Lambda::Function" => self.functions.push(function(id, properties)),
+            "AWS::Lambda::EventSourceMapping" => self.mappings += 1,
+            "AWS::S3::Bucket" => self.stored_days += stored_days(properties),
+            "AWS::CloudWatch::Alarm" => self.alarms += 1,
+            "AWS::CloudWatch::Dashboard" => self.dashboards += 1,
+            "AWS::KMS::Key" => self.keys += 1,
+            "AWS::Logs::LogGroup" => {
+                self.log_groups += 1;
+                self.log_days = self.log_days.max(whole(&properties["RetentionInDays"]));
+            }
+            "AWS::Logs::SubscriptionFilter" => self.log_filters += 1,
+            _ => {}
+        }
+    }
+
+    fn service(&mut self, template: &Value, properties: &Value) {
+        let tasks = whole(&properties["DesiredCount"]);
+        let id = properties["TaskDefinition"]["Ref"].as_str().unwrap_or("");
+        let task = &template["Resources"][id]["Properties"];
+        self.tasks += tasks;
+        self.vcpus += tasks as f64 * number(&task["Cpu"]) / 1024.0;
+        self.task_gib += tasks as f64 * number(&task["Memory"]) / 1024.0;
+    }
+
+    fn domain(&mut self, properties: &'t Value) {
+        let cluster = &properties["ClusterConfig"];
+        let nodes = whole(&cluster["InstanceCount"]);
+        *self.search_nodes.entry(cluster["InstanceType"].as_str().unwrap_or("unknown")).or_default() += nodes;
+        let masters = whole(&cluster["DedicatedMasterCount"]);
+        if masters > 0 {
+            *self.search_nodes.entry(cluster["DedicatedMasterType"].as_str().unwrap_or("unknown")).or_default() +=
+                masters;
+        }
+        self.search_gib += nodes.saturating_mul(whole(&properties["EBSOptions"]["VolumeSize"]));
+        self.search_zones = self.search_zones.max(whole(&cluster["ZoneAwarenessConfig"]["AvailabilityZoneCount"]));
+    }
+
+    /// Network interfaces that a flow log records, roughly: one for each thing that has an address.
+    pub(super) fn interfaces(&self) -> u64 {
+        let nodes: u64 = self.search_nodes.values().sum();
+        self.nat_gateways
+            + self.endpoint_zones
+            + self.load_balancer_addresses
+            + self.tasks
+            + nodes
+            + self.functions.len() as u64 * self.search_zones
+    }
+}
+
+fn function<'t>(id: &'t str, properties: &'t Value) -> Function<'t> {
+    let variables = &properties["Environment"]["Variables"];
+    Function {
+        id,
+        architecture: properties["Architectures"][0].as_str().unwrap_or("x86_64"),
+        memory_gib: number(&properties["MemorySize"]) / 1024.0,
+        part_mib: variables.get("PART_MIB").map(number),
+        has_flags: variables.get("FLAGS_PATH").is_some(),
+    }
+}
+
+/// Days for which a byte is stored that arrives once below each prefix: until its version ends, and then as an old
+/// version.
+fn stored_days(properties: &Value) -> u64 {
+    let rules = properties["LifecycleConfiguration"]["Rules"].as_array();
+    let one = |rule: &Value| match whole(&rule["ExpirationInDays"]) {
+        0 => 0,
+        days => days + whole(&rule["NoncurrentVersionExpiration"]["NoncurrentDays"]),
+    };
+    rules.into_iter().flatten().filter(|rule| rule["Prefix"].is_string()).map(one).sum()
+}
+
+fn length(list: &Value) -> u64 {
+    list.as_array().map_or(0, |items| items.len() as u64)
+}
+
+/// A number, or a text that is one; anything else counts as 0.
+fn number(value: &Value) -> f64 {
+    match value {
+        Value::String(text) => text.parse().unwrap_or(0.0),
+        other => other.as_f64().unwrap_or(0.0),
+    }
+}
+
+fn whole(value: &Value) -> u64 {
+    number(value) as u64
+}

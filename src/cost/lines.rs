@@ -1,0 +1,305 @@
+//! The lines of a bill: from counts and workload to quantities, each with its formula.
+
+use super::facts::{Facts, Function};
+use super::workload::{Work, Workload};
+use super::{DAYS, HOURS, Kind, Line, Load, Prices, SECONDS, items};
+
+/// What devices send at once. Source: AWS CLI Command Reference, "AWS CLI S3 Configuration", `multipart_chunksize`.
+const DEVICE_PIECE_MIB: f64 = 8.0;
+/// What the splitter sends at once: the smallest piece of a multipart upload.
+/// Source: Amazon S3 User Guide, "Amazon S3 multipart upload limits".
+const SPLITTER_PIECE_MIB: f64 = 5.0;
+/// Requests that begin and end a multipart upload.
+const UPLOAD_REQUESTS: f64 = 2.0;
+/// Requests to the key for each execution: one to read, one to write.
+const KEY_REQUESTS: f64 = 2.0;
+/// KiB that a function logs in one execution: its journal, its metrics, and what Lambda reports.
+const LOG_KIB: f64 = 4.0;
+/// Flow records of one interface in a minute, and KiB of one record.
+const FLOWS: f64 = 20.0;
+const FLOW_KIB: f64 = 0.15;
+/// Stored logs take this share of what was ingested. Source: Amazon CloudWatch Pricing, examples.
+const LOG_COMPRESSION: f64 = 0.15;
+/// Custom metrics that a function makes while it works (`pipeline/README.md`).
+const METRICS: f64 = 10.0;
+/// Requests of one event source mapping while its queue is empty: five pollers, each waiting 20 seconds.
+/// Source: AWS Lambda Developer Guide, "Using Lambda with Amazon SQS".
+const POLLERS: f64 = 5.0;
+const POLL_SECONDS: f64 = 20.0;
+/// Seconds after which the AppConfig extension asks again.
+/// Source: AWS AppConfig User Guide, "Configuring the AWS AppConfig Agent Lambda extension".
+const FLAG_POLL_SECONDS: f64 = 45.0;
+/// Share of its size that a bulk request has on the wire, where it is compressed.
+const BULK_COMPRESSION: f64 = 0.25;
+/// GB a task pulls through NAT in a month: its images, a few times.
+const TASK_PULL_GIB: f64 = 1.0;
+/// Capacity units of a load balancer that few people use.
+const CAPACITY_UNITS: f64 = 1.0;
+const KIB: f64 = 1024.0 * 1024.0;
+
+type Inputs = Vec<(&'static str, String)>;
+
+struct Sheet<'a> {
+    region: &'a str,
+    prices: &'a Prices,
+    lines: Vec<Line>,
+}
+
+/// All lines of a bill, in the order of their services.
+pub(super) fn lines(facts: &Facts<'_>, workload: Option<&Workload>, region: &str, prices: &Prices) -> Vec<Line> {
+    let mut sheet = Sheet { region, prices, lines: Vec::new() };
+    for function in &facts.functions {
+        sheet.function(function, workload.and_then(|workload| workload.functions.get(function.id)));
+    }
+    sheet.search(facts, workload);
+    sheet.bucket(facts, workload);
+    sheet.network(facts, workload);
+    sheet.proxy(facts);
+    sheet.watching(facts, workload);
+    sheet.around(facts, workload);
+    sheet.lines
+}
+
+impl Sheet<'_> {
+    /// Adds a line; one of nothing at all is left out.
+    #[expect(clippy::too_many_arguments, reason = "the columns of a bill, each of its own type")]
+    fn add(
+        &mut self,
+        service: &'static str,
+        what: impl Into<String>,
+        kind: Kind,
+        item: impl Into<String>,
+        quantity: Option<Load>,
+        formula: &'static str,
+        inputs: Inputs,
+    ) {
+        if quantity.is_some_and(|quantity| quantity.peak <= 0.0) {
+            return;
+        }
+        let item = item.into();
+        let price = self.prices.get(&item, self.region).cloned();
+        let unit = self.prices.describe(&item).map_or("", |(_, unit)| unit).to_owned();
+        let usd = quantity.zip(price.as_ref()).map(|(quantity, price)| quantity * price.usd);
+        self.lines.push(Line { service, what: what.into(), kind, item, unit, formula, inputs, quantity, price, usd });
+    }
+
+    /// Something that is paid by the hour as long as it stands.
+    fn hours(&mut self, service: &'static str, what: impl Into<String>, item: impl Into<String>, count: f64) {
+        let inputs = vec![("count", plain(count)), ("hours", plain(HOURS))];
+        let quantity = Some(Load::flat(count * HOURS));
+        self.add(service, what, Kind::Standing, item, quantity, "count × hours", inputs);
+    }
+
+    /// Something that is paid by the month as long as it stands.
+    fn months(&mut self, service: &'static str, what: &str, item: &str, count: f64) {
+        let inputs = vec![("count", plain(count))];
+        self.add(service, what, Kind::Standing, item, Some(Load::flat(count)), "count", inputs);
+    }
+
+    fn function(&mut self, function: &Function<'_>, work: Option<&Work>) {
+        let item = format!("lambda-gb-second-{}", function.architecture);
+        let seconds = |seconds: fn(&Work) -> f64| {
+            let quantity = work.map(|work| work.executions * seconds(work) * function.memory_gib);
+            let inputs = vec![
+                ("executions", work.map_or(unknown(), |work| plain(work.executions.expected))),
+                ("seconds", work.map_or(unknown(), |work| plain(seconds(work)))),
+                ("GB of memory", plain(function.memory_gib)),
+            ];
+            (quantity, inputs)
+        };
+        let formula = "executions × seconds × GB of memory";
+        let (quantity, inputs) = seconds(|work| work.working);
+        self.add("Lambda", format!("{} at work", function.id), Kind::Work, &item, quantity, formula, inputs);
+        let (quantity, inputs) = seconds(|work| work.waiting);
+        self.add("Lambda", format!("{} waiting", function.id), Kind::Waiting, &item, quantity, formula, inputs);
+        let quantity = work.map(|work| work.executions);
+        let inputs = vec![("executions", work.map_or(unknown(), |work| plain(work.executions.expected)))];
+        let what = format!("{} requests", function.id);
+        self.add("Lambda", what, Kind::Work, "lambda-request", quantity, "executions", inputs);
+    }
+
+    fn search(&mut self, facts: &Facts<'_>, workload: Option<&Workload>) {
+        for (kind, count) in &facts.search_nodes {
+            self.hours("OpenSearch", format!("{kind} nodes"), format!("{}{kind}", items::SEARCH_NODE), *count as f64);
+        }
+        self.months("OpenSearch", "storage", "search-gp3-gib-month", facts.search_gib as f64);
+        if facts.search_zones > 1 {
+            let zones = facts.search_zones as f64;
+            let quantity = workload.map(|work| work.gib * (BULK_COMPRESSION * (zones - 1.0) / zones * 2.0));
+            let inputs = vec![
+                ("GB that arrive", workload.map_or(unknown(), |work| plain(work.gib.expected))),
+                ("compression", plain(BULK_COMPRESSION)),
+                ("zones", plain(zones)),
+            ];
+            let formula = "GB that arrive × compression × (zones − 1) / zones × 2 ways";
+            let item = "transfer-between-zones-gib";
+            self.add("OpenSearch", "bulk requests between zones", Kind::Work, item, quantity, formula, inputs);
+        }
+    }
+
+    fn bucket(&mut self, facts: &Facts<'_>, workload: Option<&Workload>) {
+        if facts.functions.is_empty() || facts.stored_days == 0 {
+            return;
+        }
+        let days = facts.stored_days as f64;
+        let arrive = workload.map_or(unknown(), |work| plain(work.gib.expected));
+        let quantity = workload.map(|work| work.gib * (days / DAYS));
+        let inputs = vec![("GB that arrive", arrive.clone()), ("days kept", plain(days)), ("days", plain(DAYS))];
+        let formula = "GB that arrive × days kept / days, over all prefixes";
+        self.add("S3", "storage", Kind::Work, "s3-gib-month", quantity, formula, inputs);
+        let files = |work: &Workload| work.of_function("Splitter");
+        let parts = |work: &Workload| work.of_function("Ingest");
+        let part_mib = facts.functions.iter().find_map(|function| function.part_mib).unwrap_or(0.0);
+        let pieces = (part_mib / SPLITTER_PIECE_MIB).ceil() + UPLOAD_REQUESTS;
+        let quantity = workload.map(|work| {
+            work.gib * (1024.0 / DEVICE_PIECE_MIB) + files(work) * UPLOAD_REQUESTS + parts(work) * pieces
+        });
+        let said = |of: &dyn Fn(&Workload) -> Load| workload.map_or(unknown(), |work| plain(of(work).expected));
+        let inputs = vec![
+            ("GB that arrive", arrive),
+            ("MiB of a piece", plain(DEVICE_PIECE_MIB)),
+            ("files", said(&files)),
+            ("parts", said(&parts)),
+            ("requests of a part", plain(pieces)),
+        ];
+        let formula = "GB that arrive × 1,024 / MiB of a piece + files × 2 + parts × requests of a part";
+        self.add("S3", "uploads", Kind::Work, "s3-put", quantity, formula, inputs);
+        let quantity = workload.map(|work| files(work) + parts(work));
+        let inputs = vec![("files", said(&files)), ("parts", said(&parts))];
+        self.add("S3", "downloads", Kind::Work, "s3-get", quantity, "files + parts", inputs);
+    }
+
+    fn network(&mut self, facts: &Facts<'_>, workload: Option<&Workload>) {
+        self.hours("VPC", "NAT gateways", "nat-hour", facts.nat_gateways as f64);
+        if facts.nat_gateways > 0 {
+            let pulled = facts.tasks as f64 * TASK_PULL_GIB;
+            let inputs = vec![("tasks", plain(facts.tasks as f64)), ("GB of each", plain(TASK_PULL_GIB))];
+            let quantity = Some(Load::flat(pulled));
+            self.add("VPC", "images through NAT", Kind::Standing, "nat-gib", quantity, "tasks × GB of each", inputs);
+        }
+        self.hours("VPC", "interface endpoints in zones", "endpoint-hour", facts.endpoint_zones as f64);
+        if facts.endpoint_zones > 0 && !facts.functions.is_empty() {
+            let quantity = workload.map(|work| work.executions() * (LOG_KIB / KIB));
+            let inputs = self::executions(workload, ("KiB of logs", LOG_KIB));
+            let formula = "executions × KiB of logs / 1,048,576";
+            self.add("VPC", "logs through endpoints", Kind::Work, "endpoint-gib", quantity, formula, inputs);
+        }
+        let addresses = facts.elastic_addresses + facts.load_balancer_addresses;
+        self.hours("VPC", "public IPv4 addresses", "address-hour", addresses as f64);
+    }
+
+    fn proxy(&mut self, facts: &Facts<'_>) {
+        const ELB: &str = "Elastic Load Balancing";
+        self.hours(ELB, "load balancers", "alb-hour", facts.load_balancers as f64);
+        let units = facts.load_balancers as f64 * CAPACITY_UNITS;
+        self.hours(ELB, "capacity units", "alb-capacity-hour", units);
+        self.hours(ELB, "trust stores", "alb-trust-store-hour", facts.trust_stores as f64);
+        self.hours("Fargate", "vCPUs of the proxy", "fargate-vcpu-hour", facts.vcpus);
+        self.hours("Fargate", "GB of memory of the proxy", "fargate-gib-hour", facts.task_gib);
+    }
+
+    fn watching(&mut self, facts: &Facts<'_>, workload: Option<&Workload>) {
+        const CLOUDWATCH: &str = "CloudWatch";
+        self.months(CLOUDWATCH, "alarms", "alarm-month", facts.alarms as f64);
+        self.months(CLOUDWATCH, "dashboards", "dashboard-month", facts.dashboards as f64);
+        let functions = facts.functions.len() as f64;
+        if functions > 0.0 {
+            let active = |executions: f64| if executions > 0.0 { functions * METRICS } else { 0.0 };
+            let quantity = workload.map(|work| each(work.executions(), active));
+            let inputs = vec![("functions", plain(functions)), ("metrics of each", plain(METRICS))];
+            let formula = "functions × metrics of each, while they work";
+            self.add(CLOUDWATCH, "the functions' metrics", Kind::Work, "metric-month", quantity, formula, inputs);
+        }
+        if facts.flow_logs > 0 {
+            let interfaces = facts.interfaces() as f64;
+            let gib = interfaces * FLOWS * super::MINUTES * FLOW_KIB / KIB;
+            let inputs = vec![
+                ("interfaces", plain(interfaces)),
+                ("flows a minute", plain(FLOWS)),
+                ("KiB of a record", plain(FLOW_KIB)),
+            ];
+            let formula = "interfaces × flows a minute × 43,800 × KiB of a record / 1,048,576";
+            self.logs("flow logs", Kind::Standing, Some(Load::flat(gib)), formula, inputs, facts);
+        }
+        if functions > 0.0 && facts.log_groups > 0 {
+            let quantity = workload.map(|work| work.executions() * (LOG_KIB / KIB));
+            let inputs = executions(workload, ("KiB of logs", LOG_KIB));
+            let formula = "executions × KiB of logs / 1,048,576";
+            self.logs("the functions' logs", Kind::Work, quantity, formula, inputs, facts);
+        }
+    }
+
+    /// Logs of one origin: taken in, kept, and sent to the central logs.
+    fn logs(
+        &mut self,
+        what: &str,
+        kind: Kind,
+        gib: Option<Load>,
+        formula: &'static str,
+        inputs: Inputs,
+        facts: &Facts<'_>,
+    ) {
+        self.add("CloudWatch", format!("{what} taken in"), kind, "logs-gib", gib, formula, inputs);
+        let shown = gib.map_or(unknown(), |gib| plain(gib.expected));
+        let kept = LOG_COMPRESSION * facts.log_days as f64 / DAYS;
+        let inputs = vec![
+            ("GB taken in", shown.clone()),
+            ("compression", plain(LOG_COMPRESSION)),
+            ("days kept", plain(facts.log_days as f64)),
+            ("days", plain(DAYS)),
+        ];
+        let formula = "GB taken in × compression × days kept / days";
+        let quantity = gib.map(|gib| gib * kept);
+        self.add("CloudWatch", format!("{what} kept"), kind, "logs-stored-gib-month", quantity, formula, inputs);
+        if facts.log_filters > 0 {
+            let inputs = vec![("GB taken in", shown)];
+            self.add("Data Firehose", format!("{what} to the central logs"), kind, "firehose-gib", gib, "GB taken in", inputs);
+        }
+    }
+
+    fn around(&mut self, facts: &Facts<'_>, workload: Option<&Workload>) {
+        self.months("KMS", "keys", "kms-key-month", facts.keys as f64);
+        if facts.keys > 0 && !facts.functions.is_empty() {
+            let quantity = workload.map(|work| work.executions() * KEY_REQUESTS);
+            let inputs = executions(workload, ("requests of each", KEY_REQUESTS));
+            let formula = "executions × requests of each";
+            self.add("KMS", "requests", Kind::Work, "kms-request", quantity, formula, inputs);
+        }
+        let mappings = facts.mappings as f64;
+        let inputs = vec![
+            ("mappings", plain(mappings)),
+            ("pollers", plain(POLLERS)),
+            ("seconds of a poll", plain(POLL_SECONDS)),
+        ];
+        let quantity = Some(Load::flat(mappings * POLLERS * SECONDS / POLL_SECONDS));
+        let formula = "mappings × pollers × 2,628,000 / seconds of a poll";
+        self.add("SQS", "looking into retry queues", Kind::Standing, "sqs-request", quantity, formula, inputs);
+        if facts.functions.iter().any(|function| function.has_flags) {
+            let quantity = workload.map(|work| work.seconds() * (1.0 / FLAG_POLL_SECONDS));
+            let inputs = vec![
+                ("seconds that functions run", workload.map_or(unknown(), |work| plain(work.seconds().expected))),
+                ("seconds of a poll", plain(FLAG_POLL_SECONDS)),
+            ];
+            let formula = "seconds that functions run / seconds of a poll";
+            self.add("AppConfig", "asking for flags", Kind::Work, "appconfig-request", quantity, formula, inputs);
+        }
+    }
+}
+
+fn executions(workload: Option<&Workload>, each: (&'static str, f64)) -> Inputs {
+    let executions = workload.map_or(unknown(), |work| plain(work.executions().expected));
+    vec![("executions", executions), (each.0, plain(each.1))]
+}
+
+fn each(load: Load, change: impl Fn(f64) -> f64) -> Load {
+    Load { low: change(load.low), expected: change(load.expected), peak: change(load.peak) }
+}
+
+fn unknown() -> String {
+    "unknown".to_owned()
+}
+
+/// A number with at most three digits behind the point.
+fn plain(number: f64) -> String {
+    format!("{}", (number * 1000.0).round() / 1000.0)
+}
