@@ -50,6 +50,14 @@ pub fn rules(root: &Path) -> io::Result<Vec<Arc<Source>>> {
     sources(root, "policies", &POLICIES, ".guard")
 }
 
+/// The table of prices: the estate's own, else that of this version.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn prices(root: &Path) -> io::Result<Arc<Source>> {
+    Ok(Arc::new(Source { path: PathBuf::from("policies/prices.yaml"), text: table(root, "prices.yaml")? }))
+}
+
 /// The digests of the functions' artifacts: the estate's own `pipeline/functions.lock.json`, else those of this version.
 ///
 /// # Errors

@@ -27,6 +27,8 @@ pub mod policy;
 
 pub mod capacity;
 
+pub mod cost;
+
 pub mod deploy;
 
 pub mod cloud;

@@ -13,10 +13,11 @@ use crate::sizing::Derived;
 /// Explain a finding's code, or every number that was derived for a tenant.
 ///
 /// `tenantry explain TN1011` says why a code matters and what to do; `tenantry explain acme` shows each derived number
-/// of tenant acme with its formula, its inputs and its source; `tenantry explain network acme` only its network.
+/// of tenant acme with its formula, its inputs and its source; `tenantry explain network acme` only its network, and
+/// `tenantry explain cost acme` its bill.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
-    /// A code, a tenant, or `sizing` or `network` and a tenant; `codes` lists every code.
+    /// A code, a tenant, or `sizing`, `network` or `cost` and a tenant; `codes` lists every code.
     #[arg(value_name = "WHAT", required = true, num_args = 1..=2)]
     what: Vec<String>,
 }
@@ -44,9 +45,10 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             None => numbers(output, global, one, true, true)?,
         },
         ["sizing", tenant] => numbers(output, global, tenant, true, false)?,
+        ["cost", tenant] => return super::cost::one(output, global, tenant),
         ["network", tenant] => numbers(output, global, tenant, false, true)?,
         _ => {
-            let hint = "a code such as TN1011, a tenant, `sizing TENANT`, `network TENANT`, or `codes`";
+            let hint = "a code such as TN1011, a tenant, `sizing TENANT`, `network TENANT`, `cost TENANT`, or `codes`";
             return Err(Failure::new("nothing of that kind can be explained").with_hint(hint));
         }
     }

@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod completions;
+mod cost;
 mod deploy;
 mod destroy;
 mod exit;
@@ -61,6 +62,7 @@ enum Command {
     Explain(explain::Args),
     Render(render::Args),
     Bootstrap(bootstrap::Args),
+    Cost(cost::Args),
     Plan(plan::Args),
     Deploy(deploy::Args),
     Status(status::Args),
@@ -98,6 +100,7 @@ impl Cli {
             Command::Explain(args) => explain::run(args, global),
             Command::Render(args) => render::run(args, global),
             Command::Bootstrap(args) => bootstrap::run(args, global),
+            Command::Cost(args) => cost::run(args, global),
             Command::Plan(args) => plan::run(args, global),
             Command::Deploy(args) => deploy::run(args, global),
             Command::Status(args) => status::run(args, global),

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{Failure, Global};
 use crate::capacity::{self, Regions, Tables};
+use crate::cost::{self, Prices};
 use crate::deploy::{Desired, stacks};
 use crate::embedded;
 use crate::estate::{self, Estate, Tenant};
@@ -54,6 +55,11 @@ pub(super) fn tables(root: &Path) -> Result<Tables, Failure> {
         quotas: capacity::parse(&embedded::table(root, "quotas.yaml")?)?,
         regions: Regions::parse(&embedded::table(root, "regions.yaml")?)?,
     })
+}
+
+/// The prices of an estate.
+pub(super) fn prices(root: &Path) -> Result<Prices, Failure> {
+    cost::parse(embedded::prices(root)?).map_err(|found| refused(&found, "the table of prices"))
 }
 
 impl Opened {

@@ -151,9 +151,8 @@ impl Sheet<'_> {
         let parts = |work: &Workload| work.of_function("Ingest");
         let part_mib = facts.functions.iter().find_map(|function| function.part_mib).unwrap_or(0.0);
         let pieces = (part_mib / SPLITTER_PIECE_MIB).ceil() + UPLOAD_REQUESTS;
-        let quantity = workload.map(|work| {
-            work.gib * (1024.0 / DEVICE_PIECE_MIB) + files(work) * UPLOAD_REQUESTS + parts(work) * pieces
-        });
+        let quantity = workload
+            .map(|work| work.gib * (1024.0 / DEVICE_PIECE_MIB) + files(work) * UPLOAD_REQUESTS + parts(work) * pieces);
         let said = |of: &dyn Fn(&Workload) -> Load| workload.map_or(unknown(), |work| plain(of(work).expected));
         let inputs = vec![
             ("GB that arrive", arrive),
@@ -253,7 +252,15 @@ impl Sheet<'_> {
         self.add("CloudWatch", format!("{what} kept"), kind, "logs-stored-gib-month", quantity, formula, inputs);
         if facts.log_filters > 0 {
             let inputs = vec![("GB taken in", shown)];
-            self.add("Data Firehose", format!("{what} to the central logs"), kind, "firehose-gib", gib, "GB taken in", inputs);
+            self.add(
+                "Data Firehose",
+                format!("{what} to the central logs"),
+                kind,
+                "firehose-gib",
+                gib,
+                "GB taken in",
+                inputs,
+            );
         }
     }
 

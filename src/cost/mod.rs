@@ -178,7 +178,7 @@ impl Bill {
     /// What to tell about the bill: everything in it that is unknown.
     pub fn findings(&self) -> Vec<Finding> {
         let types = self.unknown_types.iter().map(|kind| {
-            Finding::new(Code("TN2402"), format!("nobody has said what a resource of type `{kind}` costs"))
+            Finding::new(Code("TN2502"), format!("nobody has said what a resource of type `{kind}` costs"))
         });
         let mut items: Vec<&str> =
             self.lines.iter().filter(|line| line.price.is_none()).map(|line| line.item.as_str()).collect();
@@ -188,10 +188,13 @@ impl Bill {
         let priceless = (!items.is_empty()).then(|| {
             let named: Vec<String> = items.iter().take(4).map(|item| format!("`{item}`")).collect();
             let more = if items.len() > 4 { format!(" and {} more", items.len() - 4) } else { String::new() };
-            Finding::new(Code("TN2403"), format!("the table has no price in {region} of {}{more}", named.join(", ")))
+            Finding::new(Code("TN2503"), format!("the table has no price in {region} of {}{more}", named.join(", ")))
         });
         let silent = self.lines.iter().any(|line| line.quantity.is_none()).then(|| {
-            Finding::new(Code("TN2404"), "the template does not tell what arrives, so nothing that depends on it is priced")
+            Finding::new(
+                Code("TN2504"),
+                "the template does not tell what arrives, so nothing that depends on it is priced",
+            )
         });
         types.chain(priceless).chain(silent).collect()
     }

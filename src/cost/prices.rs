@@ -85,7 +85,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn fault(&mut self, route: &str, message: String) {
-        self.faults.push(Finding::new(Code("TN2401"), message).at(self.document.nearest(route)));
+        self.faults.push(Finding::new(Code("TN2501"), message).at(self.document.nearest(route)));
     }
 
     fn table(&mut self) -> Prices {
@@ -267,7 +267,7 @@ mod tests {
         for (said, (_, case)) in said.iter().zip(&cases) {
             let line = TABLE.lines().count();
             let at = said.split(' ').nth(1).and_then(|place| place.split(':').next()?.parse::<usize>().ok());
-            assert!(said.starts_with("TN2401 ") && at.is_some_and(|at| at >= 1 && at <= line), "{case}: {said}");
+            assert!(said.starts_with("TN2501 ") && at.is_some_and(|at| at >= 1 && at <= line), "{case}: {said}");
         }
         assert!(said[3].contains("there is no source `ec2-eu-west-2`, did you mean `ec2-eu-west-1`?"), "{}", said[3]);
         assert!(said[5].contains("nothing is billed as `nat-hours`, did you mean `nat-hour`?"), "{}", said[5]);

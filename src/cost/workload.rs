@@ -62,8 +62,6 @@ impl Workload {
 
     /// Seconds that all functions run.
     pub(super) fn seconds(&self) -> Load {
-        self.functions
-            .values()
-            .fold(Load::default(), |sum, work| sum + work.executions * (work.working + work.waiting))
+        self.functions.values().fold(Load::default(), |sum, work| sum + work.executions * (work.working + work.waiting))
     }
 }

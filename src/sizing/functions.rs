@@ -190,13 +190,7 @@ fn billed(load: &Load) -> Work {
             "seconds each − seconds waited",
             inputs(&[("seconds each", load.seconds_each), ("seconds waited", waits)]),
         ),
-        waiting_milliseconds: derived(
-            waiting,
-            waits * 1000.0,
-            "ms",
-            load.waiting_formula,
-            load.waiting_inputs.clone(),
-        ),
+        waiting_milliseconds: derived(waiting, waits * 1000.0, "ms", load.waiting_formula, load.waiting_inputs.clone()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Codes of capacity, quotas, zones and money: TN2xxx.
 
-use super::{Explanation, entry};
+use super::{Explanation, entry, error};
 use crate::finding::Severity;
 
 pub(super) const CODES: &[Explanation] = &[
@@ -135,5 +135,33 @@ pub(super) const CODES: &[Explanation] = &[
         "nobody can say whether a name is taken",
         "The account was not asked, or did not answer, whether something bears the name already.",
         "Plan with credentials that may call cloudformation:GetResource (Cloud Control).",
+    ),
+    error(
+        "TN2501",
+        "the table of prices has a fault",
+        "A price that is wrong or stands under a misspelt name would make every bill wrong without anybody noticing.",
+        "Correct the row of `policies/prices.yaml` that the finding points at.",
+    ),
+    entry(
+        "TN2502",
+        Severity::Warning,
+        "nobody has said what a resource costs",
+        "A type of resource that is not in the table of types may be the dearest of the stack; its bill is a lower bound.",
+        "Say in `src/cost/items.rs` how the type is billed, and add its lines and prices.",
+    ),
+    entry(
+        "TN2503",
+        Severity::Warning,
+        "a price is not known",
+        "What has no price in its region is unknown, not free; the bill without it is a lower bound.",
+        "Add the region's prices to `policies/prices.yaml`, each with its source and date.",
+    ),
+    entry(
+        "TN2504",
+        Severity::Warning,
+        "a template does not tell what arrives",
+        "How much arrives and how long functions run stands in no resource, but in the metadata that the tenant's \
+         template writes; without it only what stands there is priced.",
+        "Render the stack with this version's templates, or add `Metadata.TenantryWorkload` to your own.",
     ),
 ];

@@ -1,0 +1,48 @@
+//! `tenantry cost`.
+
+use clap::Args as ClapArgs;
+
+use super::opened::{self, Opened};
+use super::{Exit, Failure, Global, Output, Selection};
+use crate::cost::bill;
+use crate::estate::Tenant;
+use crate::report::cost::{Costs, text};
+
+const SCHEMA: &str = "tenantry/cost/v1";
+
+/// Show what tenants cost in a month: idle, at the mean rate and at the peak.
+///
+/// One tenant is shown line by line, each with its formula, its inputs and the price; of several each has one line. The
+/// cost of functions that wait is told apart. Needs no credentials and no network. Exit code 4: something has no price.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    #[command(flatten)]
+    selection: Selection,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let opened = Opened::open(global)?;
+    let tenants = args.selection.select(&opened.estate)?;
+    show(&opened, &tenants, Output::new(global.output), global)
+}
+
+/// `tenantry explain cost TENANT`: the bill of one tenant.
+pub(super) fn one(output: Output, global: &Global, name: &str) -> Result<Exit, Failure> {
+    let opened = Opened::open(global)?;
+    let tenant = opened.estate.tenants.values().find(|tenant| tenant.name.as_str() == name);
+    let tenant = tenant.ok_or_else(|| Failure::new(format!("there is no tenant `{name}`")))?;
+    show(&opened, &[tenant], output, global)
+}
+
+fn show(opened: &Opened, tenants: &[&Tenant], output: Output, global: &Global) -> Result<Exit, Failure> {
+    let prices = opened::prices(&global.estate)?;
+    let rendered = opened.render(tenants, "unreleased")?;
+    let bills = rendered.iter().map(|one| {
+        let spec = &one.tenant.spec;
+        let bill = bill(&one.template.tree(), spec.region.as_str(), &prices);
+        (one.tenant.name.to_string(), spec.account.to_string(), bill)
+    });
+    let costs = Costs::of(&prices.date, bills.collect());
+    output.show(SCHEMA, &costs, text)?;
+    Ok(if costs.total.missing.is_empty() { Exit::Clean } else { Exit::Incomplete })
+}
