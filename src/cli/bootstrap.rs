@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 
 use super::opened::{self, Opened};
 use super::pace::Pace;
-use super::run::{self, Execution};
+use super::run::{self, Execution, Site};
 use super::{Exit, Failure, Global, Output};
 use crate::cloud::{Access, CallError, Cloud, cloudformation, iam};
 use crate::deploy::{Desired, Plan, prepare, stacks};
@@ -35,19 +35,20 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
     let output = Output::new(global.output);
+    let site = Site { root: &global.estate, fleet: &opened.estate.fleet, command: "bootstrap" };
     super::wait(async {
         let cloud = Cloud::configure().await;
         let central = opened.estate.fleet.control_plane.account.clone();
         let own = |stack: &Desired| stack.place.account == central;
         let (first, _): (Vec<Desired>, Vec<Desired>) =
             desired(&opened, &BTreeMap::new(), args)?.into_iter().partition(own);
-        let exit = step(&cloud, args, &first, output).await?;
+        let exit = step(&cloud, site, args, &first, output).await?;
         if exit >= Exit::Incomplete {
             return Ok(exit);
         }
         let sinks = sinks(&cloud, &first).await?;
         let (_, rest): (Vec<Desired>, Vec<Desired>) = desired(&opened, &sinks, args)?.into_iter().partition(own);
-        Ok(exit.max(step(&cloud, args, &rest, output).await?))
+        Ok(exit.max(step(&cloud, site, args, &rest, output).await?))
     })?
 }
 
@@ -58,7 +59,13 @@ fn desired(opened: &Opened, sinks: &BTreeMap<Region, String>, args: &Args) -> Re
     Ok(stacks.into_iter().map(|stack| Desired { access: access.clone(), ..stack }).collect())
 }
 
-async fn step(cloud: &Cloud, args: &Args, desired: &[Desired], output: Output) -> Result<Exit, Failure> {
+async fn step(
+    cloud: &Cloud,
+    site: Site<'_>,
+    args: &Args,
+    desired: &[Desired],
+    output: Output,
+) -> Result<Exit, Failure> {
     if desired.is_empty() {
         return Ok(Exit::Clean);
     }
@@ -66,7 +73,7 @@ async fn step(cloud: &Cloud, args: &Args, desired: &[Desired], output: Output) -
     if !output.is_json() {
         output.text(&report::plan::text(&plan))?;
     }
-    let exit = run::execute(cloud, &plan, desired, &args.execution, &args.pace, output).await?;
+    let exit = run::execute(cloud, site, &plan, desired, &args.execution, &args.pace, output).await?;
     let mut accounts = BTreeSet::new();
     for stack in desired.iter().filter(|stack| accounts.insert(&stack.place.account)) {
         let session = cloud.session(&stack.place, &stack.access).await?;

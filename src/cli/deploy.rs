@@ -6,16 +6,17 @@ use clap::Args as ClapArgs;
 
 use super::opened::{Opened, Release};
 use super::pace::Pace;
-use super::run::{self, Execution};
+use super::run::{self, Execution, Site};
 use super::{Exit, Failure, Global, Output, Selection};
 use crate::cloud::Cloud;
+use crate::deploy::journal::{self, Record};
 use crate::deploy::{Plan, prepare};
 use crate::estate::Tenant;
 use crate::report;
 
 /// Deploy tenants: show the plan, ask, execute exactly its change sets and follow them to their end.
 ///
-/// A run that was stopped or killed is simply run again. With `--plan` a saved plan is executed; it is refused when git
+/// A run that was stopped or killed is simply run again (or `--resume`d). One deploy at a time holds the lock of an account. With `--plan` a saved plan is executed; it is refused when git
 /// or a stack has moved since.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -28,21 +29,28 @@ pub(super) struct Args {
     #[command(flatten)]
     pace: Pace,
     /// Execute a plan that `tenantry plan --out FILE` saved.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["names", "all", "ring", "account", "region"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["names", "all", "ring", "account", "region", "shard"])]
     plan: Option<PathBuf>,
+    /// Go on with what the newest run of the journal did not see done, at its release.
+    #[arg(long, conflicts_with_all = ["plan", "names", "all", "ring", "account", "region", "shard"])]
+    resume: bool,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
     let output = Output::new(global.output);
     let saved = args.plan.as_deref().map(read).transpose()?;
-    let tenants = match &saved {
-        Some(plan) => of_plan(&opened, plan),
-        None => args.selection.select(&opened.estate)?,
+    let left = if args.resume { Some(left(&global.estate)?) } else { None };
+    let tenants = match (&saved, &left) {
+        (Some(plan), _) => of_plan(&opened, plan),
+        (None, Some((_, tenants))) if tenants.is_empty() => Vec::new(),
+        (None, Some((_, tenants))) => Selection::named(tenants).select(&opened.estate)?,
+        (None, None) => args.selection.select(&opened.estate)?,
     };
-    let release = match &saved {
-        Some(plan) => Release { release: plan.release.clone(), ..args.release.clone() },
-        None => args.release.clone(),
+    let release = match (&saved, left) {
+        (Some(plan), _) => Release { release: plan.release.clone(), ..args.release.clone() },
+        (None, Some((release, _))) => Release { release, ..args.release.clone() },
+        (None, None) => args.release.clone(),
     };
     let desired = opened.desired(&tenants, &release)?;
     super::wait(async {
@@ -54,8 +62,20 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         if !output.is_json() {
             output.text(&report::plan::text(&plan))?;
         }
-        run::execute(&cloud, &plan, &desired, &args.execution, &args.pace, output).await
+        let site = Site { root: &global.estate, fleet: &opened.estate.fleet, command: "deploy" };
+        run::execute(&cloud, site, &plan, &desired, &args.execution, &args.pace, output).await
     })?
+}
+
+/// The release of the newest deploy, and the tenants that it did not see done.
+fn left(root: &Path) -> Result<(String, Vec<String>), Failure> {
+    let runs = journal::runs(root)?;
+    let deploys = runs.iter().rev().find_map(|run| match run.begun()?.record {
+        Record::Begun { ref command, ref release, .. } if command == "deploy" => Some((run, release.clone())),
+        _ => None,
+    });
+    let (run, release) = deploys.ok_or_else(|| Failure::new("the journal has no deploy that could be resumed"))?;
+    Ok((release, run.left().into_iter().map(str::to_owned).collect()))
 }
 
 fn read(path: &Path) -> Result<Plan, Failure> {

@@ -9,18 +9,22 @@ mod destroy;
 mod exit;
 mod explain;
 mod failure;
+mod guard;
 mod init;
+mod journal;
 mod new;
 mod opened;
 mod output;
 mod pace;
 mod plan;
+mod progress;
 mod render;
 mod replay;
 mod run;
 mod schema;
 mod selection;
 mod status;
+mod unlock;
 mod validate;
 
 use std::path::PathBuf;
@@ -66,6 +70,8 @@ enum Command {
     Plan(plan::Args),
     Deploy(deploy::Args),
     Status(status::Args),
+    Journal(journal::Args),
+    Unlock(unlock::Args),
     Destroy(destroy::Args),
     Replay(replay::Replay),
     Schema(schema::Args),
@@ -77,6 +83,7 @@ impl Command {
     fn formats(&self) -> &'static [Format] {
         match self {
             Self::Validate(_) => &[Format::Text, Format::Json, Format::Sarif, Format::Junit],
+            Self::Plan(_) => &[Format::Text, Format::Json, Format::Markdown],
             Self::Completions(_) => &[Format::Text],
             _ => &[Format::Text, Format::Json],
         }
@@ -104,12 +111,20 @@ impl Cli {
             Command::Plan(args) => plan::run(args, global),
             Command::Deploy(args) => deploy::run(args, global),
             Command::Status(args) => status::run(args, global),
+            Command::Journal(args) => journal::run(args, global),
+            Command::Unlock(args) => unlock::run(args, global),
             Command::Destroy(args) => destroy::run(args, global),
             Command::Replay(replay) => replay.run(global),
             Command::Schema(args) => schema::run(args, global),
             Command::Completions(args) => completions::run(args, global),
         }
     }
+}
+
+/// Writes a file whole or not at all.
+fn write_file(path: &std::path::Path, text: &str) -> Result<(), Failure> {
+    crate::atomic::replace(path, text.as_bytes())
+        .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))
 }
 
 /// Runs what talks to AWS to its end.

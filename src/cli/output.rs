@@ -15,6 +15,8 @@ pub enum Format {
     Text,
     /// For programs; the schema's name and version stand in it.
     Json,
+    /// For pull requests.
+    Markdown,
     /// Findings for code scanning: SARIF 2.1.0.
     Sarif,
     /// Findings for the test views of CI: JUnit's XML.
@@ -26,6 +28,7 @@ impl fmt::Display for Format {
         f.write_str(match self {
             Self::Text => "text",
             Self::Json => "json",
+            Self::Markdown => "markdown",
             Self::Sarif => "sarif",
             Self::Junit => "junit",
         })

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::deploy::prepare;
+use crate::deploy::prepare::{self, Alarms};
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pace")]
@@ -15,9 +15,16 @@ pub(super) struct Pace {
     /// Seconds between two looks at the stacks at work.
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, env = "TENANTRY_POLL_SECONDS")]
     poll: f64,
-    /// Minutes after which waiting ends; AWS goes on.
+    /// Minutes after which a stack is no longer waited for; AWS goes on.
     #[arg(long, value_name = "MINUTES", default_value_t = 120)]
     deadline: u64,
+    /// Minutes for which CloudFormation watches a tenant's alarms after its update, ready to roll it back; during the
+    /// update it does in any case.
+    #[arg(long, value_name = "MINUTES", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=180))]
+    monitor: u8,
+    /// Let no alarm roll an update back.
+    #[arg(long, conflicts_with = "monitor")]
+    ignore_alarms: bool,
 }
 
 impl Pace {
@@ -27,6 +34,7 @@ impl Pace {
 
     pub(super) fn wait(&self) -> prepare::Pace {
         let poll = if self.poll.is_finite() { self.poll.clamp(0.05, 600.0) } else { 3.0 };
-        prepare::Pace { poll: Duration::from_secs_f64(poll), deadline: Duration::from_secs(self.deadline * 60) }
+        let alarms = if self.ignore_alarms { Alarms::Ignored } else { Alarms::Watched { minutes: self.monitor } };
+        prepare::Pace { poll: Duration::from_secs_f64(poll), deadline: Duration::from_secs(self.deadline * 60), alarms }
     }
 }

@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 
 use super::opened::{Opened, Release};
 use super::pace::Pace;
-use super::{Exit, Failure, Global, Output, Selection};
+use super::{Exit, Failure, Format, Global, Output, Selection};
 use crate::atomic;
 use crate::cloud::Cloud;
 use crate::deploy::plan::SCHEMA;
@@ -31,6 +31,9 @@ pub(super) struct Args {
     /// Save the plan for `tenantry deploy --plan FILE`.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Write a summary for pull requests into this file.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
@@ -49,7 +52,13 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         atomic::replace(path, &serde_json::to_vec_pretty(&plan)?)
             .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))?;
     }
-    Output::new(global.output).show(SCHEMA, &plan, report::plan::text)?;
+    if let Some(path) = &args.markdown {
+        super::write_file(path, &report::markdown::plan(&plan))?;
+    }
+    match global.output {
+        Format::Markdown => Output::new(global.output).text(&report::markdown::plan(&plan))?,
+        format => Output::new(format).show(SCHEMA, &plan, report::plan::text)?,
+    }
     Ok(exit(&plan))
 }
 

@@ -1,20 +1,25 @@
 //! Executing a plan in front of a person: the question, the progress, the summary, the exit code.
 
 use std::io::{self, BufRead, IsTerminal};
-use std::sync::Mutex;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use clap::Args;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::guard::{self, Guard};
 use super::pace::Pace;
+use super::progress::Progress;
 use super::{Exit, Failure, Output};
 use crate::cloud::{Cloud, Place};
-use crate::deploy::apply::{self, Options, Outcomes};
+use crate::deploy::apply::{self, Options, Outcomes, Tolerance};
 use crate::deploy::events::{Event, Outcome, What};
-use crate::deploy::{Action, Desired, Plan};
-use crate::report;
+use crate::deploy::journal::{self, Entry, Journal, Planned, Record};
+use crate::deploy::{Desired, Plan};
+use crate::estate::spec::Fleet;
+use crate::report::{self, markdown};
 
 /// How a plan is executed.
 #[derive(Debug, Clone, Args)]
@@ -26,9 +31,25 @@ pub(super) struct Execution {
     /// Allow this stateful resource, by logical id, to be replaced or removed.
     #[arg(long, value_name = "LOGICAL_ID")]
     pub(super) allow_replace: Vec<String>,
-    /// Start no more stacks after this many failures.
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub(super) max_failures: usize,
+    /// Start no more stacks after so many failures: a number, or a share of the stacks (`5%`).
+    #[arg(long, value_name = "N|N%", default_value = "1")]
+    pub(super) max_failures: Tolerance,
+    /// Wait so long for another run's lock, instead of giving up at once.
+    #[arg(long, value_name = "SECONDS", default_value_t = 0)]
+    pub(super) wait_for_lock: u64,
+    /// Write a summary for pull requests into this file.
+    #[arg(long, value_name = "FILE")]
+    pub(super) markdown: Option<PathBuf>,
+}
+
+/// What is executed, where, and on whose command.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Site<'a> {
+    /// The estate's root.
+    pub(super) root: &'a Path,
+    pub(super) fleet: &'a Fleet,
+    /// Name of the subcommand.
+    pub(super) command: &'a str,
 }
 
 #[derive(Serialize)]
@@ -43,9 +64,10 @@ struct Line<'a> {
     outcome: &'a Outcome,
 }
 
-/// Asks, executes and reports.
+/// Asks, takes the locks, executes and reports.
 pub(super) async fn execute(
     cloud: &Cloud,
+    site: Site<'_>,
     plan: &Plan,
     desired: &[Desired],
     how: &Execution,
@@ -61,47 +83,196 @@ pub(super) async fn execute(
             .with_exit(Exit::Refused)
             .with_hint("name each with `--allow-replace LOGICAL_ID` if that is what you want"));
     }
-    let work =
-        plan.stacks.iter().filter(|stack| !matches!(stack.action, Action::Nothing | Action::Blocked { .. })).count();
+    let work = plan.work().count();
     if work == 0 {
         return Ok(super::plan::exit(plan));
     }
     if !how.yes && !confirmed(&format!("Deploy {work} stack{}?", if work == 1 { "" } else { "s" }), "yes")? {
         return Err(Failure::new("not confirmed, nothing was deployed").with_exit(Exit::Refused));
     }
+    let outcomes = guarded(cloud, site, plan, desired, how, pace).await?;
+    if let Some(path) = &how.markdown {
+        super::write_file(path, &format!("{}{}", markdown::plan(plan), markdown::outcomes(&outcomes)))?;
+    }
+    let lines = outcomes.iter().map(|((tenant, place), outcome)| Line { tenant, place, outcome }).collect();
+    output.show("tenantry/outcomes/v1", &Answer { outcomes: lines }, |answer| {
+        answer.outcomes.iter().map(text).collect()
+    })?;
+    let rest = if plan.unseen.is_empty() { Exit::Clean } else { Exit::Incomplete };
+    let blocked = if plan.blocked().next().is_some() { Exit::Changes } else { Exit::Clean };
+    Ok(exit(&outcomes).max(blocked).max(rest))
+}
+
+/// Executes under the locks of every account concerned, with a journal.
+async fn guarded(
+    cloud: &Cloud,
+    site: Site<'_>,
+    plan: &Plan,
+    desired: &[Desired],
+    how: &Execution,
+    pace: &Pace,
+) -> Result<Outcomes, Failure> {
+    if let Some(before) = journal::last(site.root)?.filter(|run| !run.is_finished()) {
+        anstream::eprintln!("run {} did not come to its end; whatever it began is followed", before.run);
+    }
+    let digest = plan.digest()?;
+    let name = guard::run_name();
+    let purpose = format!("{} of plan {}", site.command, digest.get(..12).unwrap_or_default());
+    let concerned: Vec<&Desired> = plan
+        .work()
+        .filter_map(|stack| desired.iter().find(|d| d.stack == stack.stack && d.place == stack.place))
+        .collect();
+    let patience = Duration::from_secs(how.wait_for_lock);
+    let mut guard = Guard::take(cloud, site.fleet, &concerned, &guard::claim(&name, purpose), patience).await?;
+    let run = under_guard(cloud, site, plan, desired, how, pace, &mut guard, (&name, &digest)).await;
+    guard.release().await;
+    run
+}
+
+#[expect(clippy::too_many_arguments, reason = "all of what `execute` was given, and what it has taken for it")]
+async fn under_guard(
+    cloud: &Cloud,
+    site: Site<'_>,
+    plan: &Plan,
+    desired: &[Desired],
+    how: &Execution,
+    pace: &Pace,
+    guard: &mut Guard,
+    (name, digest): (&str, &str),
+) -> Result<Outcomes, Failure> {
+    let log = Log::open(site, plan, name, digest)?;
     let options = Options {
         concurrency: pace.concurrency(),
-        max_failures: how.max_failures,
+        tolerance: how.max_failures,
         pace: pace.wait(),
         allow_replace: how.allow_replace.clone(),
     };
     let (stop, stopped) = watch::channel(false);
-    let progress = Progress::new(work);
-    let draw = |event: Event| progress.draw(&event);
-    let run = apply::apply(cloud, plan, desired, &options, stopped, &draw);
-    tokio::pin!(run);
+    let progress = Progress::new(plan.work().count());
+    let seen = |event: Event| {
+        progress.draw(&event);
+        if !log.note(&event) {
+            // Nothing more is begun that no journal tells of; nobody listening means that all has ended.
+            let _ = stop.send(true);
+        }
+    };
+    let (mut lost, mut signals) = (false, Signals::listen()?);
+    let mut run = Box::pin(apply::apply(cloud, plan, desired, &options, stopped, &seen));
+    let mut hold = Box::pin(guard.hold(&stop));
     let outcomes = loop {
         tokio::select! {
             result = &mut run => break result,
-            signal = tokio::signal::ctrl_c() => {
-                signal?;
+            () = &mut hold, if !lost => {
+                lost = true;
+                progress.say("stopping: another run has taken the lock");
+            }
+            () = signals.next() => {
                 progress.say("stopping: what AWS has begun goes on there; run the same command again to continue");
                 let _ = stop.send(true);
             }
         }
     };
-    let outcomes = outcomes.map_err(|refused| Failure::new(refused).with_exit(Exit::Refused))?;
+    drop((run, hold));
     progress.clear();
-    let lines = outcomes.iter().map(|((tenant, place), outcome)| Line { tenant, place, outcome }).collect();
-    output.show("tenantry/outcomes/v1", &Answer { outcomes: lines }, |answer| {
-        answer.outcomes.iter().map(text).collect()
-    })?;
-    Ok(exit(&outcomes).max(if plan.blocked().next().is_some() { Exit::Changes } else { Exit::Clean }))
+    let outcomes = outcomes.map_err(|refused| Failure::new(refused).with_exit(Exit::Refused))?;
+    log.finish()?;
+    Ok(outcomes)
+}
+
+/// The signals that ask a run to stop.
+struct Signals {
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        let interrupted = async {
+            // Where no handler can be set, the signal ends the process as ever.
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        #[cfg(unix)]
+        tokio::select! {
+            () = interrupted => {}
+            _ = self.terminate.recv() => {}
+        }
+        #[cfg(not(unix))]
+        interrupted.await;
+    }
+}
+
+/// The journal of one run; remembers the first line that could not be written.
+struct Log {
+    journal: Mutex<(Journal, Option<io::Error>)>,
+}
+
+impl Log {
+    fn open(site: Site<'_>, plan: &Plan, name: &str, digest: &str) -> io::Result<Self> {
+        let mut journal = Journal::create(site.root, name)?;
+        let stacks = plan.work().map(|stack| Planned {
+            tenant: stack.tenant.clone(),
+            place: stack.place.clone(),
+            stack: stack.stack.clone(),
+            action: stack.action.name().to_owned(),
+        });
+        journal.write(&entry(Record::Begun {
+            schema: journal::SCHEMA.to_owned(),
+            by: guard::who(),
+            command: site.command.to_owned(),
+            release: plan.release.clone(),
+            plan: digest.to_owned(),
+            stacks: stacks.collect(),
+        }))?;
+        Ok(Self { journal: Mutex::new((journal, None)) })
+    }
+
+    /// Writes down what an event says of a stack's outcome. False once something could not be written.
+    fn note(&self, event: &Event) -> bool {
+        let (tenant, place) = (event.tenant.clone(), event.place.clone());
+        let record = match &event.what {
+            What::Started => Record::Started { tenant, place },
+            What::Ended { outcome } => Record::Ended { tenant, place, outcome: outcome.clone() },
+            _ => return true,
+        };
+        // Nothing panics while the journal is held.
+        let mut held = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        let (journal, broken) = &mut *held;
+        if broken.is_none() {
+            *broken = journal.write(&entry(record)).err();
+        }
+        broken.is_none()
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        let (mut journal, broken) = self.journal.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match broken {
+            Some(error) => Err(Failure::new(format!("`{}` cannot be written: {error}", journal.path.display()))),
+            None => Ok(journal.write(&entry(Record::Finished))?),
+        }
+    }
+}
+
+fn entry(record: Record) -> Entry {
+    Entry { at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), record }
 }
 
 fn text(line: &Line<'_>) -> String {
-    let event = Event { tenant: line.tenant.to_owned(), what: What::Ended { outcome: line.outcome.clone() } };
-    format!("{} ({} in {})\n", report::plan::event(&event), line.place.account, line.place.region)
+    format!(
+        "{}: {} ({} in {})\n",
+        line.tenant,
+        report::plan::outcome(line.outcome),
+        line.place.account,
+        line.place.region
+    )
 }
 
 /// What outcomes say to the shell.
@@ -126,59 +297,4 @@ pub(super) fn confirmed(question: &str, word: &str) -> Result<bool, Failure> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     Ok(line.trim() == word)
-}
-
-/// Progress on standard error: a bar with the latest lines on a terminal, else every event as a line.
-struct Progress {
-    bars: Option<(MultiProgress, ProgressBar)>,
-    last: Mutex<Option<String>>,
-}
-
-impl Progress {
-    fn new(stacks: usize) -> Self {
-        let bars = io::stderr().is_terminal().then(|| {
-            let bars = MultiProgress::new();
-            let bar = bars.add(ProgressBar::new(stacks as u64));
-            if let Ok(style) =
-                ProgressStyle::with_template("{bar:30} {pos}/{len} stacks, {elapsed}, about {eta} left  {msg}")
-            {
-                bar.set_style(style);
-            }
-            (bars, bar)
-        });
-        Self { bars, last: Mutex::new(None) }
-    }
-
-    fn draw(&self, event: &Event) {
-        let line = report::plan::event(event);
-        match (&self.bars, &event.what) {
-            (Some((_, bar)), What::Ended { .. }) => {
-                bar.inc(1);
-                self.say(&line);
-            }
-            (Some((_, bar)), _) => bar.set_message(line),
-            (None, What::Resource { status, .. }) if !status.ends_with("FAILED") => {}
-            (None, _) => self.say(&line),
-        }
-    }
-
-    /// A line that stays; the same line is not said twice in a row.
-    fn say(&self, line: &str) {
-        let Ok(mut last) = self.last.lock() else { return };
-        if last.as_deref() == Some(line) {
-            return;
-        }
-        *last = Some(line.to_owned());
-        match &self.bars {
-            // What cannot be drawn is no reason to stop a deploy.
-            Some((bars, _)) => drop(bars.println(line)),
-            None => anstream::eprintln!("{line}"),
-        }
-    }
-
-    fn clear(&self) {
-        if let Some((_, bar)) = &self.bars {
-            bar.finish_and_clear();
-        }
-    }
 }

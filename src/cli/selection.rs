@@ -1,7 +1,10 @@
 //! Which tenants a command is about.
 
+use std::str::FromStr;
+
 use clap::Args;
 use globset::{Glob, GlobSetBuilder};
+use sha2::{Digest, Sha256};
 
 use super::Failure;
 use crate::estate::ids::{AccountId, Region, RingName};
@@ -26,9 +29,46 @@ pub struct Selection {
     /// Only tenants in this region.
     #[arg(long)]
     pub region: Vec<Region>,
+    /// Only one part of them, always the same: `3/8` is the third of eight.
+    #[arg(long, value_name = "PART/PARTS")]
+    pub shard: Option<Shard>,
+}
+
+/// One of several parts of a fleet. A tenant's part follows from its name alone, so that runners that share the work
+/// need not know of each other and a new tenant moves no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// From one.
+    part: u64,
+    parts: u64,
+}
+
+impl Shard {
+    fn has(self, tenant: &str) -> bool {
+        let digest = Sha256::digest(tenant.as_bytes());
+        let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+        number % self.parts == self.part - 1
+    }
+}
+
+impl FromStr for Shard {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let numbers = text.split_once('/').and_then(|(part, parts)| Some((part.parse().ok()?, parts.parse().ok()?)));
+        match numbers {
+            Some((part, parts)) if (1..=parts).contains(&part) => Ok(Self { part, parts }),
+            _ => Err("a part and the number of parts, as `3/8`"),
+        }
+    }
 }
 
 impl Selection {
+    /// Tenants by their names.
+    pub fn named(names: &[String]) -> Self {
+        Self { names: names.to_vec(), ..Self::default() }
+    }
+
     /// True when nothing was said.
     pub fn is_empty(&self) -> bool {
         !self.all && self.names.is_empty() && self.ring.is_empty() && self.account.is_empty() && self.region.is_empty()
@@ -56,6 +96,7 @@ impl Selection {
                 && one_of(&self.ring, &tenant.spec.ring)
                 && one_of(&self.account, &tenant.spec.account)
                 && one_of(&self.region, &tenant.spec.region)
+                && self.shard.is_none_or(|shard| shard.has(tenant.name.as_str()))
         });
         Ok(chosen.collect())
     }
@@ -79,5 +120,31 @@ fn no_such_tenant(pattern: &str, names: &[&str]) -> Failure {
     match nearest {
         Some(name) if strsim::jaro_winkler(name, pattern) > 0.8 => failure.with_hint(format!("did you mean `{name}`?")),
         _ => failure.with_hint("`tenantry validate` lists the tenants of the estate"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tenant_is_in_exactly_one_shard_and_stays_there() {
+        let shards: Vec<Shard> = (1..=8).map(|part| format!("{part}/8").parse().unwrap()).collect();
+        let mut sizes = [0; 8];
+        for tenant in (0..1000).map(|number| format!("tenant-{number}")) {
+            let found: Vec<usize> = (0..8).filter(|part| shards[*part].has(&tenant)).collect();
+            assert_eq!(found.len(), 1, "{tenant}");
+            sizes[found[0]] += 1;
+        }
+        assert!(sizes.iter().all(|size| (80..=170).contains(size)), "{sizes:?}");
+        // Runners of different versions share a fleet only as long as this stays.
+        assert!("1/8".parse::<Shard>().unwrap().has("acme"), "{:?}", (1..=8).find(|part| shards[part - 1].has("acme")));
+    }
+
+    #[test]
+    fn a_shard_outside_its_number_is_refused() {
+        for text in ["0/8", "9/8", "1/0", "1", "a/b", ""] {
+            assert!(text.parse::<Shard>().is_err(), "{text}");
+        }
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn run(_: &Args, global: &Global) -> Result<Exit, Failure> {
     match global.output {
         Format::Sarif => output.text(&sarif::text(&checked.findings)?)?,
         Format::Junit => output.text(&junit::text(&checked.cases, &checked.findings)?)?,
-        Format::Text | Format::Json => output.show("tenantry/findings/v1", &checked, text)?,
+        Format::Text | Format::Json | Format::Markdown => output.show("tenantry/findings/v1", &checked, text)?,
     }
     let worst = checked.findings.iter().map(|finding| finding.severity).max();
     Ok(if worst > Some(Severity::Note) { Exit::Changes } else { Exit::Clean })

@@ -50,7 +50,21 @@ pub struct ChangeSetRequest {
     pub kind: ChangeSetKind,
     pub template: TemplateSource,
     pub tags: BTreeMap<String, String>,
+    /// None leaves what the stack has.
+    pub triggers: Option<RollbackTriggers>,
 }
+
+/// Alarms that roll an update back when they go off during it, or in the time after it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollbackTriggers {
+    /// ARNs; each must exist, or the update fails.
+    pub alarms: Vec<String>,
+    pub monitor_minutes: u8,
+}
+
+/// Most rollback triggers of a stack. Source: AWS CloudFormation User Guide, "Roll back your CloudFormation stack on
+/// alarm breach with rollback triggers".
+pub const MOST_TRIGGERS: usize = 5;
 
 /// A change set as it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -93,6 +107,16 @@ pub struct PropertyChange {
     pub source: Option<String>,
     /// The resource or parameter behind the change.
     pub cause: Option<String>,
+}
+
+/// A remark of CloudFormation about a change set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Validation {
+    /// Name of the check.
+    pub check: String,
+    pub reason: String,
+    pub logical_id: Option<String>,
+    pub path: Option<String>,
 }
 
 /// Something that happened in a stack.
@@ -181,6 +205,7 @@ pub async fn create_change_set(session: &Session, request: &ChangeSetRequest) ->
         .change_set_type(kind)
         .capabilities(sdk::Capability::CapabilityNamedIam)
         .set_tags(Some(tags));
+    let call = call.set_rollback_configuration(request.triggers.as_ref().map(rollback_configuration));
     let call = match &request.template {
         TemplateSource::Inline(body) => call.template_body(body),
         TemplateSource::Url(url) => call.template_url(url),
@@ -189,6 +214,38 @@ pub async fn create_change_set(session: &Session, request: &ChangeSetRequest) ->
     let answer = call.send().await;
     let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &request.stack, error))?;
     session.need(answer.id, OPERATION, &request.stack, "Id")
+}
+
+fn rollback_configuration(triggers: &RollbackTriggers) -> sdk::RollbackConfiguration {
+    let trigger = |arn: &String| sdk::RollbackTrigger::builder().arn(arn).r#type("AWS::CloudWatch::Alarm").build();
+    sdk::RollbackConfiguration::builder()
+        .set_rollback_triggers(Some(triggers.alarms.iter().map(trigger).collect()))
+        .monitoring_time_in_minutes(triggers.monitor_minutes.into())
+        .build()
+}
+
+/// What CloudFormation's own validation says about a change set: quotas, names in use, properties. Nothing said, nothing
+/// found. Source: AWS CloudFormation API Reference, DescribeEvents.
+pub async fn validations(session: &Session, change_set: &str) -> Result<Vec<Validation>, CallError> {
+    const OPERATION: &str = "DescribeEvents";
+    let filter = sdk::EventFilter::builder().failed_events(true).build();
+    let request = session.cloudformation.describe_events().change_set_name(change_set).filters(filter);
+    let mut pages = request.into_paginator().send();
+    let mut found = Vec::new();
+    loop {
+        session.turn(Family::CloudFormationRead).await;
+        let Some(page) = pages.next().await else { return Ok(found) };
+        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, change_set, error))?;
+        let events = page.operation_events.unwrap_or_default().into_iter();
+        found.extend(events.filter(|event| event.event_type == Some(sdk::EventType::ValidationError)).map(|event| {
+            Validation {
+                check: event.validation_name.unwrap_or_default(),
+                reason: event.validation_status_reason.unwrap_or_default(),
+                logical_id: event.logical_resource_id,
+                path: event.validation_path,
+            }
+        }));
+    }
 }
 
 /// A change set with all its pages, or nothing when there is none of that name.
@@ -277,12 +334,34 @@ pub async fn delete_change_set(session: &Session, id: &str) -> Result<(), CallEr
     answer.map(drop).map_err(|error| CallError::of(&session.place, "DeleteChangeSet", id, error))
 }
 
-/// Events of a stack that are newer than the one with the id `seen`, oldest first.
-pub async fn events_since(session: &Session, stack_id: &str, seen: Option<&str>) -> Result<Vec<Event>, CallError> {
+/// Most pages of an operation's events, a hundred on each.
+const MOST_PAGES: usize = 20;
+/// Pages of later operations that are passed by in search of one's own.
+const MOST_FOREIGN_PAGES: usize = 3;
+
+/// The newest event of a stack, if it has any.
+pub async fn newest_event(session: &Session, stack_id: &str) -> Result<Option<Event>, CallError> {
+    const OPERATION: &str = "DescribeStackEvents";
+    session.turn(Family::CloudFormationRead).await;
+    let answer = session.cloudformation.describe_stack_events().stack_name(stack_id).send().await;
+    let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, stack_id, error))?;
+    let newest = answer.stack_events.unwrap_or_default().into_iter().next();
+    newest.map(|event| event_of(session, stack_id, event)).transpose()
+}
+
+/// The events of one operation on a stack, newer than the one with the id `seen`, oldest first. All events of an
+/// operation carry the token of the request that began it (`ours`).
+/// Source: AWS CloudFormation API Reference, StackEvent.
+pub async fn events_of(
+    session: &Session,
+    stack_id: &str,
+    ours: impl Fn(&str) -> bool,
+    seen: Option<&str>,
+) -> Result<Vec<Event>, CallError> {
     const OPERATION: &str = "DescribeStackEvents";
     let mut pages = session.cloudformation.describe_stack_events().stack_name(stack_id).into_paginator().send();
     let mut found = Vec::new();
-    'pages: loop {
+    'pages: for read in 1..=MOST_PAGES {
         session.turn(Family::CloudFormationRead).await;
         let Some(page) = pages.next().await else { break };
         let page = page.map_err(|error| CallError::of(&session.place, OPERATION, stack_id, error))?;
@@ -291,7 +370,15 @@ pub async fn events_since(session: &Session, stack_id: &str, seen: Option<&str>)
             if Some(event.id.as_str()) == seen {
                 break 'pages;
             }
-            found.push(event);
+            match event.token.as_deref() {
+                Some(token) if ours(token) => found.push(event),
+                // Newer than ours: somebody went on afterwards.
+                _ if found.is_empty() => {}
+                _ => break 'pages,
+            }
+        }
+        if found.is_empty() && read == MOST_FOREIGN_PAGES {
+            break;
         }
     }
     found.reverse();
@@ -377,6 +464,22 @@ pub fn stack_does_not_exist(error: &CallError) -> bool {
         }
         _ => false,
     }
+}
+
+/// Something else is being done to the stack.
+pub fn stack_is_busy(error: &CallError) -> bool {
+    match &error.cause {
+        Cause::Refused { code, message, .. } => {
+            code == "OperationInProgressException" || (code == "ValidationError" && message.contains("_IN_PROGRESS"))
+        }
+        _ => false,
+    }
+}
+
+/// The change set was executed, or outrun by another one.
+pub fn change_set_is_spent(error: &CallError) -> bool {
+    matches!(error.code(), Some("InvalidChangeSetStatus" | "InvalidChangeSetStatusException"))
+        || change_set_does_not_exist(error)
 }
 
 /// There is no change set of that name.

@@ -33,6 +33,8 @@ pub enum Cause {
     Refused { code: String, message: String, http_status: u16 },
     #[error("the endpoint cannot be reached")]
     Unreachable,
+    #[error("the connection broke before the answer came")]
+    Interrupted,
     #[error("no answer in time")]
     TimedOut,
     #[error("no credentials could be loaded")]
@@ -62,7 +64,15 @@ impl CallError {
             SdkError::TimeoutError(_) => Cause::TimedOut,
             SdkError::DispatchFailure(failure) => {
                 let credentials = failure.as_connector_error().and_then(|error| credentials_cause(error));
-                credentials.unwrap_or(if failure.is_timeout() { Cause::TimedOut } else { Cause::Unreachable })
+                credentials.unwrap_or_else(|| {
+                    if failure.is_timeout() {
+                        Cause::TimedOut
+                    } else if was_connected(failure.as_connector_error()) {
+                        Cause::Interrupted
+                    } else {
+                        Cause::Unreachable
+                    }
+                })
             }
             SdkError::ResponseError(context) => Cause::Unreadable { http_status: context.raw().status().as_u16() },
             other => credentials_cause(other).unwrap_or(Cause::Unsendable),
@@ -100,7 +110,7 @@ impl CallError {
         let account = &self.place.account;
         let text = match &self.cause {
             Cause::NoCredentials => "set AWS_PROFILE, sign in with `aws sso login`, or export credentials".to_owned(),
-            Cause::Unreachable | Cause::TimedOut => {
+            Cause::Unreachable | Cause::TimedOut | Cause::Interrupted => {
                 "check the network, the proxy, the region's name and AWS_ENDPOINT_URL".to_owned()
             }
             Cause::WrongAccount { .. } => {
@@ -152,6 +162,35 @@ fn credentials_cause(error: &(dyn Error + 'static)) -> Option<Cause> {
         link = error.source();
     }
     found
+}
+
+/// Whether a connection that broke had been made before.
+fn was_connected(error: Option<&(impl Error + 'static)>) -> bool {
+    let mut link = error.map(|error| error as &(dyn Error + 'static));
+    while let Some(error) = link {
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+            return matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset | UnexpectedEof);
+        }
+        let text = error.to_string();
+        if text.contains("connection closed") || text.contains("IncompleteMessage") {
+            return true;
+        }
+        link = error.source();
+    }
+    false
+}
+
+/// The failure says nothing about what was asked: the same call may succeed in a while. Expired credentials are among
+/// them, because whoever gives them out may have renewed them meanwhile.
+pub fn may_pass(error: &CallError) -> bool {
+    is_throttled(error)
+        || is_expired(error)
+        || match &error.cause {
+            Cause::TimedOut | Cause::Unreachable | Cause::Interrupted | Cause::Unreadable { .. } => true,
+            Cause::Refused { http_status, .. } => *http_status >= 500 && *http_status != 501,
+            _ => false,
+        }
 }
 
 /// AWS asks for fewer calls. Source: AWS SDKs and Tools Reference Guide, "Retry behavior".

@@ -21,7 +21,9 @@ pub mod sqs;
 pub mod sts;
 pub mod usage_metrics;
 
-pub use error::{CallError, Cause, is_access_denied, is_expired, is_throttled, is_wrong_credentials, not_implemented};
+pub use error::{
+    CallError, Cause, is_access_denied, is_expired, is_throttled, is_wrong_credentials, may_pass, not_implemented,
+};
 pub use rates::Family;
 pub use session::{Access, Cloud, Place, Session};
 

@@ -20,8 +20,19 @@ pub enum Put {
     Present,
 }
 
-/// Stores an object under a key that names its content, unless it is there.
+/// Stores an object under a key that names its content, unless it is there. A session asks for each object once.
 pub async fn put_if_absent(session: &Session, bucket: &str, key: &str, content: Content<'_>) -> Result<Put, CallError> {
+    let mut put = Put::Present;
+    let once = session.stored(bucket, key);
+    once.get_or_try_init(async || {
+        put = store(session, bucket, key, content).await?;
+        Ok(())
+    })
+    .await?;
+    Ok(put)
+}
+
+async fn store(session: &Session, bucket: &str, key: &str, content: Content<'_>) -> Result<Put, CallError> {
     const OPERATION: &str = "PutObject";
     let subject = format!("s3://{bucket}/{key}");
     if exists(session, bucket, key).await? {
@@ -101,6 +112,18 @@ pub async fn write_if(
     match request.send().await.map_err(|error| CallError::of(&session.place, "PutObject", &subject, error)) {
         Ok(_) => Ok(true),
         Err(error) if somebody_was_first(&error) || (before.is_some() && object_does_not_exist(&error)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Removes an object if it still is the version of that ETag. False when it is another one.
+pub async fn delete_if(session: &Session, bucket: &str, key: &str, etag: &str) -> Result<bool, CallError> {
+    let subject = format!("s3://{bucket}/{key}");
+    session.turn(Family::S3).await;
+    let answer = session.s3.delete_object().bucket(bucket).key(key).if_match(etag).send().await;
+    match answer.map_err(|error| CallError::of(&session.place, "DeleteObject", &subject, error)) {
+        Ok(_) => Ok(true),
+        Err(error) if somebody_was_first(&error) || object_does_not_exist(&error) => Ok(false),
         Err(error) => Err(error),
     }
 }

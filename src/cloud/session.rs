@@ -10,7 +10,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_cloudformation::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
 use serde::{Deserialize, Serialize};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::rates::{Buckets, Family};
 use super::{CallError, Cause, sts};
@@ -59,6 +59,8 @@ pub struct Session {
     pub(super) sqs: aws_sdk_sqs::Client,
     pub(super) sts: aws_sdk_sts::Client,
     buckets: Buckets,
+    /// Objects that this session has stored or found, each with whoever is at it.
+    stored: std::sync::Mutex<HashMap<(String, String), Arc<OnceCell<()>>>>,
 }
 
 impl std::fmt::Debug for Session {
@@ -104,6 +106,13 @@ impl Cloud {
     }
 }
 
+/// How many times our own rates the caller asks for: `TENANTRY_RATE_FACTOR`, 1 to 100, for accounts whose API limits
+/// AWS has raised.
+fn rate_factor() -> u32 {
+    let said = std::env::var("TENANTRY_RATE_FACTOR").ok().and_then(|factor| factor.parse().ok());
+    said.filter(|factor| (1..=100).contains(factor)).unwrap_or(1)
+}
+
 impl Session {
     async fn open(base: &SdkConfig, place: &Place, access: &Access) -> Self {
         let mut builder = base.to_builder().region(SdkRegion::new(place.region.to_string()));
@@ -147,13 +156,21 @@ impl Session {
             servicequotas: client!(aws_sdk_servicequotas, "servicequotas"),
             sqs: client!(aws_sdk_sqs, "sqs"),
             sts: client!(aws_sdk_sts, "sts"),
-            buckets: Buckets::full(),
+            buckets: Buckets::full(rate_factor()),
+            stored: std::sync::Mutex::default(),
         }
     }
 
     /// Waits for a turn to call an operation of a family; to be asked for before each call and each page.
     pub(super) async fn turn(&self, family: Family) {
         self.buckets.take(family).await;
+    }
+
+    /// Where it is noted that an object is there.
+    pub(super) fn stored(&self, bucket: &str, key: &str) -> Arc<OnceCell<()>> {
+        // Nothing panics while the map is held, and a poisoned one would still be whole.
+        let mut stored = self.stored.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(stored.entry((bucket.to_owned(), key.to_owned())).or_default())
     }
 
     /// A field that the answer must have.

@@ -7,26 +7,60 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use futures::future::join_all;
 use futures::{StreamExt, stream};
 use tokio::sync::watch;
 
 use super::events::{Event, Outcome, What};
 use super::flight::{Flight, Step};
+use super::patience::enter;
 use super::prepare::Pace;
-use super::{Action, Desired, Ground, Plan, StackPlan, stale};
-use crate::cloud::cloudformation::{self, Stack};
-use crate::cloud::{CallError, Cloud, Place, Session, is_throttled};
+use super::{Action, Desired, Plan, StackPlan, stale};
+use crate::cloud::{CallError, Cloud, Place, cloudformation, is_expired, may_pass};
 
 /// How a plan is executed.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Stacks in flight in one account and region.
     pub concurrency: usize,
-    /// Failures after which nothing more is started.
-    pub max_failures: usize,
+    pub tolerance: Tolerance,
     pub pace: Pace,
     /// Logical ids whose replacement or deletion is allowed.
     pub allow_replace: Vec<String>,
+}
+
+/// Failures after which no more stacks are started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tolerance {
+    Failures(usize),
+    /// Of the stacks that the plan changes, 0 to 100.
+    Percent(u8),
+}
+
+impl Tolerance {
+    /// The number of failures that ends a run over so many stacks; at least one.
+    pub fn of(self, stacks: usize) -> usize {
+        match self {
+            Self::Failures(count) => count.max(1),
+            Self::Percent(percent) => (stacks * usize::from(percent) / 100).max(1),
+        }
+    }
+}
+
+impl std::str::FromStr for Tolerance {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (number, is_percent) = match text.strip_suffix('%') {
+            Some(number) => (number, true),
+            None => (text, false),
+        };
+        match number.parse::<usize>() {
+            Ok(percent) if is_percent && percent <= 100 => Ok(Self::Percent(percent as u8)),
+            Ok(count) if !is_percent => Ok(Self::Failures(count)),
+            _ => Err("a number of failures (`2`) or a share of the stacks (`5%`)".to_owned()),
+        }
+    }
 }
 
 /// Why nothing was executed.
@@ -47,15 +81,20 @@ pub(super) struct Run<'a> {
     pub stop: watch::Receiver<bool>,
     pub events: &'a (dyn Fn(Event) + Sync),
     failures: AtomicUsize,
+    most_failures: usize,
 }
 
 impl Run<'_> {
     pub(super) fn emit(&self, stack: &StackPlan, what: What) {
-        (self.events)(Event { tenant: stack.tenant.clone(), what });
+        (self.events)(Event { tenant: stack.tenant.clone(), place: stack.place.clone(), what });
+    }
+
+    fn is_stopped(&self) -> bool {
+        *self.stop.borrow()
     }
 
     fn is_over(&self) -> bool {
-        *self.stop.borrow() || self.failures.load(Ordering::Relaxed) >= self.options.max_failures.max(1)
+        self.is_stopped() || self.failures.load(Ordering::Relaxed) >= self.most_failures
     }
 
     fn end(&self, outcomes: &mut Outcomes, stack: &StackPlan, outcome: Outcome) {
@@ -95,7 +134,8 @@ pub async fn apply(
             places.entry(&stack.place).or_default().push_back((stack, desired));
         }
     }
-    let run = Run { options, stop, events, failures: AtomicUsize::new(0) };
+    let most_failures = options.tolerance.of(places.values().map(VecDeque::len).sum());
+    let run = Run { options, stop, events, failures: AtomicUsize::new(0), most_failures };
     let run = &run;
     let all: Vec<_> = places.into_values().map(|queue| in_place(cloud, run, queue)).collect();
     let width = all.len().max(1);
@@ -103,19 +143,17 @@ pub async fn apply(
     Ok(outcomes.into_iter().flatten().collect())
 }
 
+/// Polls of one place that may fail in a row because its credentials are over.
+const MOST_EXPIRED: usize = 5;
+
 /// Everything in one account and region.
 async fn in_place(cloud: &Cloud, run: &Run<'_>, mut queue: VecDeque<(&StackPlan, &Desired)>) -> Outcomes {
     let mut outcomes = Outcomes::new();
     let Some((first, access)) = queue.front().map(|(stack, desired)| (*stack, &desired.access)) else {
         return outcomes;
     };
-    let opened = async {
-        let session = cloud.session(&first.place, access).await?;
-        let live = cloudformation::stacks(&session).await?;
-        Ok::<_, CallError>((session, live))
-    };
-    let (session, mut live) = match opened.await {
-        Ok(opened) => opened,
+    let (session, mut live) = match enter(cloud, &first.place, access, run.options.pace.poll).await {
+        Ok(entered) => entered,
         Err(error) => {
             for (stack, _) in queue {
                 run.end(&mut outcomes, stack, broken(&error));
@@ -123,50 +161,61 @@ async fn in_place(cloud: &Cloud, run: &Run<'_>, mut queue: VecDeque<(&StackPlan,
             return outcomes;
         }
     };
-    let mut flying: Vec<Flight<'_>> = Vec::new();
+    let (mut flying, mut expired, mut last): (Vec<Flight<'_>>, usize, Option<CallError>) = Default::default();
     loop {
         while flying.len() < run.options.concurrency.max(1) && !run.is_over() {
             let Some((stack, desired)) = queue.pop_front() else { break };
-            match start(&session, run, stack, desired, live.get(&stack.stack)).await {
-                Ok(flight) => flying.push(flight),
-                Err(outcome) => run.end(&mut outcomes, stack, outcome),
-            }
+            flying.push(Flight::new(stack, desired));
         }
-        if flying.is_empty() || *run.stop.borrow() {
-            break;
-        }
-        pause(run).await;
-        match cloudformation::stacks(&session).await {
-            Ok(seen) => live = seen,
-            Err(error) if may_pass(&error) => {
-                for flight in &flying {
-                    run.emit(flight.stack, What::NotSeen { why: error.to_string() });
-                }
-                continue;
-            }
-            Err(error) => {
-                for flight in flying.drain(..) {
-                    run.end(&mut outcomes, flight.stack, broken(&error));
-                }
-                break;
-            }
-        }
+        let steps = flying.iter_mut().map(|flight| {
+            let live = live.get(&flight.stack.stack);
+            flight.step(&session, run, live)
+        });
+        let steps = join_all(steps).await;
         let mut still = Vec::new();
-        for mut flight in flying {
-            match flight.look(&session, run, live.get(&flight.stack.stack)).await {
+        for (flight, step) in flying.into_iter().zip(steps) {
+            match step {
+                Ok(Step::Flying) if flight.is_late(run.options.pace.deadline) => {
+                    run.end(&mut outcomes, flight.stack, flight.left());
+                }
                 Ok(Step::Flying) => still.push(flight),
                 Ok(Step::Landed(outcome)) => run.end(&mut outcomes, flight.stack, outcome),
-                Err(error) if may_pass(&error) => {
+                Err(error) if may_pass(&error) && !flight.is_late(run.options.pace.deadline) => {
                     run.emit(flight.stack, What::NotSeen { why: error.to_string() });
+                    expired += usize::from(is_expired(&error));
+                    last = Some(error);
                     still.push(flight);
                 }
                 Err(error) => run.end(&mut outcomes, flight.stack, broken(&error)),
             }
         }
         flying = still;
+        if (flying.is_empty() && (queue.is_empty() || run.is_over())) || run.is_stopped() {
+            break;
+        }
+        pause(run).await;
+        match cloudformation::stacks(&session).await {
+            Ok(seen) => (live, expired) = (seen, 0),
+            Err(error) if may_pass(&error) => {
+                for flight in &flying {
+                    run.emit(flight.stack, What::NotSeen { why: error.to_string() });
+                }
+                expired += usize::from(is_expired(&error));
+                last = Some(error);
+            }
+            Err(error) => {
+                flying.drain(..).for_each(|flight| run.end(&mut outcomes, flight.stack, broken(&error)));
+                break;
+            }
+        }
+        if expired >= MOST_EXPIRED {
+            break;
+        }
     }
+    let over = last.filter(|error| expired >= MOST_EXPIRED && is_expired(error));
     for flight in flying {
-        run.end(&mut outcomes, flight.stack, Outcome::StillRunning);
+        let outcome = over.as_ref().map_or_else(|| flight.left(), broken);
+        run.end(&mut outcomes, flight.stack, outcome);
     }
     for (stack, _) in queue {
         run.end(&mut outcomes, stack, Outcome::NotStarted);
@@ -189,32 +238,22 @@ async fn pause(run: &Run<'_>) {
     }
 }
 
-async fn start<'a>(
-    session: &Session,
-    run: &Run<'_>,
-    stack: &'a StackPlan,
-    desired: &'a Desired,
-    live: Option<&Stack>,
-) -> Result<Flight<'a>, Outcome> {
-    if stack.action != Action::Follow
-        && let Some(why) = stale::moved(stack, &Ground::of(live))
-    {
-        return Err(Outcome::Stale { why });
-    }
-    Flight::start(session, run, stack, desired, live).await.map_err(|error| broken(&error))
-}
-
-/// A failure to look that says nothing about the stacks.
-fn may_pass(error: &CallError) -> bool {
-    use crate::cloud::Cause;
-    is_throttled(error)
-        || match &error.cause {
-            Cause::TimedOut | Cause::Unreachable | Cause::Unreadable { .. } => true,
-            Cause::Refused { http_status, .. } => *http_status >= 500 && *http_status != 501,
-            _ => false,
-        }
-}
-
 pub(super) fn broken(error: &CallError) -> Outcome {
     Outcome::Broken { why: error.to_string(), hint: error.hint() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tolerance_is_a_number_or_a_share_and_at_least_one() {
+        let cases = [("2", 50, 2), ("0", 50, 1), ("5%", 50, 2), ("5%", 10, 1), ("100%", 7, 7)];
+        for (text, stacks, expected) in cases {
+            assert_eq!(text.parse::<Tolerance>().unwrap().of(stacks), expected, "{text} of {stacks}");
+        }
+        for text in ["", "%", "101%", "-1", "two", "5.5%"] {
+            assert!(text.parse::<Tolerance>().is_err(), "{text}");
+        }
+    }
 }

@@ -56,10 +56,11 @@ impl Desired {
     }
 
     /// Name of the change set from `ground` to this: the same for the same two, so that a run that was killed finds it.
-    pub fn change_set_name(&self, ground: &Ground) -> String {
+    /// `triggers` are the alarms that guard it.
+    pub fn change_set_name(&self, ground: &Ground, triggers: &str) -> String {
         let updated = ground.updated.map(|seconds| seconds.to_string()).unwrap_or_default();
         let tags: String = self.tags.iter().map(|(key, value)| format!("{key}={value};")).collect();
-        format!("{}-{}", self.change_set_prefix(), hash(&[&updated, &tags], 8))
+        format!("{}-{}", self.change_set_prefix(), hash(&[&updated, &tags, triggers], 8))
     }
 
     /// Key of the template in the artifacts bucket.

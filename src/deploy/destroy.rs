@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::desired::hash;
 use super::prepare::Pace;
 use super::{State, failure};
-use crate::cloud::cloudformation::{self, Event, Protection, Resource};
-use crate::cloud::{CallError, Session, is_throttled};
+use crate::cloud::cloudformation::{self, Protection, Resource};
+use crate::cloud::{CallError, Session, may_pass};
 
 /// What a deletion will leave behind, from the stack's own template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -110,28 +110,31 @@ pub async fn destroy(session: &Session, farewell: &Farewell, pace: Pace) -> Resu
     if State::of(Some(&farewell.status)) == State::InProgress && farewell.status != "DELETE_IN_PROGRESS" {
         return Err(DestroyError::Busy { stack: stack.clone(), status: farewell.status.clone() });
     }
-    let before = cloudformation::events_since(session, id, None).await.map_err(call)?;
-    if farewell.status != "DELETE_IN_PROGRESS" {
+    let newest = cloudformation::newest_event(session, id).await.map_err(call)?;
+    let token = if farewell.status == "DELETE_IN_PROGRESS" {
+        newest.and_then(|event| event.token).unwrap_or_default()
+    } else {
         cloudformation::set_termination_protection(session, id, Protection::Off).await.map_err(call)?;
-        let seen = before.last().map_or("", |event: &Event| event.id.as_str());
-        let token = format!("tenantry-{}", hash(&[id, seen], 20));
+        // Another one after each failure, the same one for the same attempt.
+        let seen = newest.map(|event| event.id).unwrap_or_default();
+        let token = format!("tenantry-{}", hash(&[id, &seen], 20));
         cloudformation::delete_stack(session, id, &token).await.map_err(call)?;
-    }
-    let seen = before.last().map(|event| event.id.as_str());
+        token
+    };
     let deadline = tokio::time::Instant::now() + pace.deadline;
     while tokio::time::Instant::now() < deadline {
         match cloudformation::stack(session, id).await {
             Ok(None) => return Ok(Gone::Deleted),
             Ok(Some(live)) if live.status == "DELETE_COMPLETE" => return Ok(Gone::Deleted),
             Ok(Some(live)) if live.status == "DELETE_FAILED" => {
-                let events = cloudformation::events_since(session, id, seen).await.map_err(call)?;
+                let events = cloudformation::events_of(session, id, |own| own == token, None).await.map_err(call)?;
                 if let Some(first) = failure::first(&events) {
                     let reason = first.reason.clone().or(live.reason).unwrap_or_else(|| "no reason given".to_owned());
                     return Ok(Gone::Failed { resource: Some(first.logical_id.clone()), reason });
                 }
             }
             Ok(Some(_)) => {}
-            Err(error) if is_throttled(&error) => {}
+            Err(error) if may_pass(&error) => {}
             Err(error) => return Err(call(error)),
         }
         tokio::time::sleep(pace.poll).await;

@@ -1,11 +1,14 @@
 //! What happens while a plan is made or executed; someone else draws it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+
+use crate::cloud::Place;
 
 /// An event of one stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Event {
     pub tenant: String,
+    pub place: Place,
     pub what: What,
 }
 
@@ -36,7 +39,7 @@ pub enum What {
 }
 
 /// How a stack's deploy ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Outcome {
     Done,

@@ -11,7 +11,7 @@ pub(super) fn first(events: &[Event]) -> Option<&Event> {
 
 /// What probably helps, by what AWS says in such cases.
 pub(super) fn remedy(reason: &str) -> Option<&'static str> {
-    const KNOWN: [(&[&str], &str); 5] = [
+    const KNOWN: [(&[&str], &str); 7] = [
         (
             &["already exists", "AlreadyExists", "AlreadyOwnedByYou"],
             "a resource of that name is left from before (retained data?): remove or import it, then deploy again",
@@ -24,6 +24,14 @@ pub(super) fn remedy(reason: &str) -> Option<&'static str> {
         (
             &["NoSuchKey", "NoSuchBucket"],
             "an artifact is missing in the artifacts bucket: run `tenantry bootstrap`, then deploy again",
+        ),
+        (
+            &["rollback trigger", "entered ALARM", "ALARM state"],
+            "one of the tenant's own alarms went off: correct what rings, or deploy with `--ignore-alarms`",
+        ),
+        (
+            &["DependencyViolation", "has a dependent object", "in use"],
+            "something that no template declares still uses it: `tenantry drift` names it",
         ),
         (&["Throttl", "Rate exceeded"], "AWS throttled: deploy again, with a lower --concurrency"),
     ];

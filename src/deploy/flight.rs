@@ -4,7 +4,7 @@ use super::apply::Run;
 use super::change::stack_policy;
 use super::desired::hash;
 use super::events::{Outcome, What};
-use super::{Action, Desired, Ground, StackPlan, State, UploadContent, failure, prepare};
+use super::{Action, Desired, Ground, StackPlan, State, UploadContent, failure, prepare, stale};
 use crate::cloud::cloudformation::{self, ChangeSetKind, Event, Protection, Stack};
 use crate::cloud::{CallError, Session, s3};
 
@@ -18,10 +18,15 @@ pub(super) struct Flight<'a> {
     seen: Option<String>,
     /// Everything that has happened since the start.
     events: Vec<Event>,
+    since: tokio::time::Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
+    /// Nothing was asked of CloudFormation yet.
+    Waiting,
+    /// The change may have been asked for: an answer was lost.
+    Asked,
     /// What a failed creation left is being deleted.
     Clearing,
     Changing,
@@ -34,53 +39,96 @@ pub(super) enum Step {
 }
 
 impl<'a> Flight<'a> {
-    /// Uploads what the template names and starts the change.
-    pub(super) async fn start(
-        session: &Session,
-        run: &Run<'_>,
-        stack: &'a StackPlan,
-        desired: &'a Desired,
-        live: Option<&Stack>,
-    ) -> Result<Self, CallError> {
-        upload(session, run, stack, desired).await?;
-        let status = live.map(|stack| stack.status.clone()).unwrap_or_default();
-        let mut flight = Self { stack, desired, phase: Phase::Changing, status, seen: None, events: Vec::new() };
-        if let (Some(live), false) = (live, stack.action == Action::Follow) {
-            let before = cloudformation::events_since(session, &live.id, None).await?;
-            flight.seen = before.last().map(|event| event.id.clone());
-        }
-        match &stack.action {
-            Action::Apply { change_set: Some(id), makes, .. } => {
-                if *makes == ChangeSetKind::Update {
-                    let policy = stack_policy(&run.options.allow_replace);
-                    cloudformation::set_stack_policy(session, &stack.stack, &policy).await?;
-                }
-                flight.execute(session, id).await?;
-            }
-            Action::Recreate { .. } => {
-                let id = live.map_or(stack.stack.as_str(), |stack| stack.id.as_str());
-                cloudformation::set_termination_protection(session, id, Protection::Off).await?;
-                cloudformation::delete_stack(session, id, &format!("tenantry-{}", hash(&[id], 20))).await?;
-                flight.phase = Phase::Clearing;
-            }
-            _ => {}
-        }
-        run.emit(stack, What::Started);
-        Ok(flight)
+    pub(super) fn new(stack: &'a StackPlan, desired: &'a Desired) -> Self {
+        let (status, since) = (String::new(), tokio::time::Instant::now());
+        Self { stack, desired, phase: Phase::Waiting, status, seen: None, events: Vec::new(), since }
     }
 
-    async fn execute(&self, session: &Session, id: &str) -> Result<(), CallError> {
-        let token = format!("{}-{}", self.desired.change_set_prefix(), hash(&[id], 8));
-        cloudformation::execute_change_set(session, id, &token).await
-    }
-
-    /// Looks at the stack as the common poll saw it.
-    pub(super) async fn look(
+    /// One step further: starts the change, or looks at the stack as the common poll saw it. After a call that failed
+    /// for now, the same step can be taken again.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub(super) async fn step(
         &mut self,
         session: &Session,
         run: &Run<'_>,
         live: Option<&Stack>,
     ) -> Result<Step, CallError> {
+        match self.phase {
+            Phase::Waiting | Phase::Asked => self.begin(session, run, live).await,
+            Phase::Clearing | Phase::Changing => self.look(session, run, live).await,
+        }
+    }
+
+    /// Uploads what the template names and starts the change.
+    async fn begin(&mut self, session: &Session, run: &Run<'_>, live: Option<&Stack>) -> Result<Step, CallError> {
+        let stack = self.stack;
+        if self.phase == Phase::Waiting
+            && stack.action != Action::Follow
+            && let Some(why) = stale::moved(stack, &Ground::of(live))
+        {
+            return Ok(Step::Landed(Outcome::Stale { why }));
+        }
+        upload(session, run, stack, self.desired).await?;
+        if self.phase == Phase::Waiting {
+            self.status = live.map(|stack| stack.status.clone()).unwrap_or_default();
+        }
+        let next = match &stack.action {
+            Action::Apply { change_set: Some(id), makes, .. } => {
+                if *makes == ChangeSetKind::Update && self.phase == Phase::Waiting {
+                    let policy = stack_policy(&run.options.allow_replace);
+                    cloudformation::set_stack_policy(session, &stack.stack, &policy).await?;
+                }
+                self.phase = Phase::Asked;
+                if let Some(refusal) = self.execute(session, id, live).await? {
+                    return Ok(Step::Landed(refusal));
+                }
+                Phase::Changing
+            }
+            Action::Recreate { .. } if live.is_none_or(|live| live.status == "DELETE_IN_PROGRESS") => Phase::Clearing,
+            Action::Recreate { .. } => {
+                let id = live.map_or(stack.stack.as_str(), |stack| stack.id.as_str());
+                cloudformation::set_termination_protection(session, id, Protection::Off).await?;
+                self.phase = Phase::Asked;
+                cloudformation::delete_stack(session, id, &clearing_token(id)).await?;
+                Phase::Clearing
+            }
+            Action::Follow if State::of(stack.ground.status.as_deref()) != State::InProgress => {
+                // It ended before this run began: what is left is to protect it.
+                self.protect(session, &stack.stack).await?;
+                return Ok(Step::Landed(Outcome::Done));
+            }
+            _ => Phase::Changing,
+        };
+        self.phase = next;
+        run.emit(stack, What::Started);
+        Ok(Step::Flying)
+    }
+
+    /// Starts a change set once. Gives an outcome where it cannot be started any more and this run has not done so.
+    async fn execute(&self, session: &Session, id: &str, live: Option<&Stack>) -> Result<Option<Outcome>, CallError> {
+        let token = format!("{}-{}", self.desired.change_set_prefix(), hash(&[id], 8));
+        match cloudformation::execute_change_set(session, id, &token).await {
+            Ok(()) => Ok(None),
+            Err(error) if cloudformation::stack_is_busy(&error) || cloudformation::change_set_is_spent(&error) => {
+                let stack = live.map_or(self.stack.stack.as_str(), |stack| stack.id.as_str());
+                let ours = cloudformation::events_of(session, stack, |own| own == token, None).await?;
+                Ok(ours.is_empty().then(|| Outcome::Stale { why: error.to_string() }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether an event's token is of what this flight has started on the stack of that id.
+    fn is_ours(&self, token: &str, id: &str) -> bool {
+        match self.phase {
+            Phase::Clearing => token == clearing_token(id),
+            _ => token.starts_with(&self.desired.change_set_prefix()),
+        }
+    }
+
+    async fn look(&mut self, session: &Session, run: &Run<'_>, live: Option<&Stack>) -> Result<Step, CallError> {
         let Some(live) = live else { return self.absent(session, run).await };
         let changed = live.status != self.status;
         if changed {
@@ -91,18 +139,17 @@ impl<'a> Flight<'a> {
         if changed || state != State::InProgress {
             self.read_events(session, run, &live.id).await?;
         }
-        // Right after the start the old status may still be shown: only an event of this change ends it.
-        if state == State::InProgress || state == State::Absent || !self.has_ended(live) {
-            return Ok(Step::Flying);
-        }
-        if self.phase == Phase::Changing && state == State::Settled {
+        // Right after the start the old status may still be shown, and afterwards somebody else's: only an event of
+        // this change ends it.
+        let Some(status) = self.ended(live) else { return Ok(Step::Flying) };
+        if self.phase == Phase::Changing && State::of(Some(&status)) == State::Settled {
             self.protect(session, &live.id).await?;
             return Ok(Step::Landed(Outcome::Done));
         }
         if !run.options.allow_replace.is_empty() && self.phase == Phase::Changing {
             cloudformation::set_stack_policy(session, &live.id, &stack_policy(&[])).await?;
         }
-        Ok(Step::Landed(self.failed(live)))
+        Ok(Step::Landed(self.failed(live, status)))
     }
 
     /// No stack: gone as meant, or gone by somebody's hand.
@@ -113,9 +160,11 @@ impl<'a> Flight<'a> {
             return Ok(Step::Landed(Outcome::Failed { status, resource: None, reason, remedy: None }));
         }
         let (ground, pace) = (Ground::default(), run.options.pace);
-        match prepare::change_set(session, self.desired, &ground, ChangeSetKind::Create, pace).await {
+        match prepare::change_set(session, self.desired, &ground, ChangeSetKind::Create, None, pace).await {
             Ok(Some(set)) => {
-                self.execute(session, &set.id).await?;
+                if let Some(refusal) = self.execute(session, &set.id, None).await? {
+                    return Ok(Step::Landed(refusal));
+                }
                 (self.phase, self.seen) = (Phase::Changing, None);
                 self.events.clear();
                 Ok(Step::Flying)
@@ -127,7 +176,7 @@ impl<'a> Flight<'a> {
     }
 
     async fn read_events(&mut self, session: &Session, run: &Run<'_>, id: &str) -> Result<(), CallError> {
-        let new = cloudformation::events_since(session, id, self.seen.as_deref()).await?;
+        let new = cloudformation::events_of(session, id, |token| self.is_ours(token, id), self.seen.as_deref()).await?;
         for event in &new {
             let (logical_id, status) = (event.logical_id.clone(), event.status.clone());
             run.emit(self.stack, What::Resource { logical_id, status, reason: event.reason.clone() });
@@ -139,10 +188,10 @@ impl<'a> Flight<'a> {
         Ok(())
     }
 
-    /// The newest event of the stack itself has the status that the stack shows.
-    fn has_ended(&self, live: &Stack) -> bool {
-        let own = self.events.iter().rev().find(|event| event.physical_id.as_deref() == Some(live.id.as_str()));
-        own.is_some_and(|event| event.status == live.status)
+    /// The status that this change has left the stack in, once it has ended.
+    fn ended(&self, live: &Stack) -> Option<String> {
+        let own = self.events.iter().rev().find(|event| event.physical_id.as_deref() == Some(live.id.as_str()))?;
+        (!own.status.ends_with("_IN_PROGRESS")).then(|| own.status.clone())
     }
 
     async fn protect(&self, session: &Session, id: &str) -> Result<(), CallError> {
@@ -150,19 +199,33 @@ impl<'a> Flight<'a> {
         cloudformation::set_termination_protection(session, id, Protection::On).await
     }
 
-    fn failed(&self, live: &Stack) -> Outcome {
+    fn failed(&self, live: &Stack, status: String) -> Outcome {
         let first = failure::first(&self.events);
         let reason = first.and_then(|event| event.reason.clone()).or_else(|| live.reason.clone());
         let reason = reason.unwrap_or_else(|| "CloudFormation gave no reason".to_owned());
-        let stuck = State::of(Some(&live.status)) == State::Stuck;
-        let remedy = failure::remedy(&reason).or_else(|| stuck.then(|| State::remedy(&live.status)));
+        let stuck = State::of(Some(&status)) == State::Stuck;
+        let remedy = failure::remedy(&reason).or_else(|| stuck.then(|| State::remedy(&status)));
         Outcome::Failed {
-            status: live.status.clone(),
+            status,
             resource: first.map(|event| event.logical_id.clone()),
             remedy: remedy.map(str::to_owned),
             reason,
         }
     }
+
+    /// Whether it has been waited for long enough.
+    pub(super) fn is_late(&self, deadline: std::time::Duration) -> bool {
+        self.since.elapsed() >= deadline
+    }
+
+    /// The outcome of a flight that the run leaves.
+    pub(super) fn left(&self) -> Outcome {
+        if self.phase == Phase::Waiting { Outcome::NotStarted } else { Outcome::StillRunning }
+    }
+}
+
+fn clearing_token(id: &str) -> String {
+    format!("tenantry-{}", hash(&[id], 20))
 }
 
 async fn upload(session: &Session, run: &Run<'_>, stack: &StackPlan, desired: &Desired) -> Result<(), CallError> {

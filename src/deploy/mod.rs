@@ -11,6 +11,10 @@ pub mod events;
 mod failure;
 pub mod flags;
 mod flight;
+mod guards;
+pub mod journal;
+pub mod lock;
+mod patience;
 pub mod plan;
 pub mod prepare;
 pub mod stacks;
@@ -19,5 +23,5 @@ mod state;
 pub mod status;
 
 pub use desired::{Desired, Upload, UploadContent};
-pub use plan::{Action, Ground, Plan, StackPlan, Unseen};
+pub use plan::{Action, Ground, Plan, StackPlan, Unseen, Warning};
 pub use state::State;

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::change;
+use super::desired::hash;
 use crate::cloud::Place;
-use crate::cloud::cloudformation::{ChangeSetKind, ResourceChange, Stack};
+use crate::cloud::cloudformation::{ChangeSetKind, ResourceChange, Stack, Validation};
 
 /// Name and version of the stored format.
 pub const SCHEMA: &str = "tenantry/plan/v1";
@@ -33,6 +34,24 @@ pub struct StackPlan {
     pub digest: String,
     pub ground: Ground,
     pub action: Action,
+    /// What may go wrong with it, as CloudFormation and our own look at its guards say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+}
+
+/// Something to know before a stack is changed; it stops nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Warning {
+    /// Name of the check that says it.
+    pub check: String,
+    pub reason: String,
+}
+
+impl From<Validation> for Warning {
+    fn from(found: Validation) -> Self {
+        let place = found.logical_id.map(|id| format!("{id}{}: ", found.path.unwrap_or_default())).unwrap_or_default();
+        Self { check: found.check, reason: format!("{place}{}", found.reason) }
+    }
 }
 
 /// What a stack was when the plan was made.
@@ -73,6 +92,9 @@ pub enum Action {
 pub struct Unseen {
     pub tenant: String,
     pub why: String,
+    /// What a person can do about it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
 impl Ground {
@@ -100,10 +122,36 @@ impl Action {
     }
 }
 
+impl Action {
+    /// The action in a word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Apply { .. } => "apply",
+            Self::Recreate { .. } => "recreate",
+            Self::Follow => "follow",
+            Self::Blocked { .. } => "blocked",
+        }
+    }
+}
+
 impl Plan {
+    /// Stacks on which something is done.
+    pub fn work(&self) -> impl Iterator<Item = &StackPlan> {
+        self.stacks.iter().filter(|stack| !matches!(stack.action, Action::Nothing | Action::Blocked { .. }))
+    }
+
     /// Nothing to do, nothing blocked and nothing unseen.
     pub fn is_empty(&self) -> bool {
         self.unseen.is_empty() && self.stacks.iter().all(|stack| stack.action == Action::Nothing)
+    }
+
+    /// SHA-256 of the plan: names it in the journal and in locks.
+    ///
+    /// # Errors
+    /// A plan that cannot be written as JSON; none is known.
+    pub fn digest(&self) -> Result<String, serde_json::Error> {
+        Ok(hash(&[&serde_json::to_string(self)?], 64))
     }
 
     /// Changes that lose data or a place in the network and that nobody allowed, by tenant.

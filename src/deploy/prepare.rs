@@ -9,10 +9,13 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 
 use super::desired::hash;
-use super::plan::{Action, Ground, Plan, StackPlan, Unseen};
-use super::{Desired, State, change};
-use crate::cloud::cloudformation::{self, ChangeSet, ChangeSetKind, ChangeSetRequest, Stack, TemplateSource};
-use crate::cloud::{Access, CallError, Cloud, Place, Session, s3};
+use super::patience::{enter, patiently};
+use super::plan::{Action, Ground, Plan, StackPlan, Unseen, Warning};
+use super::{Desired, State, change, guards};
+use crate::cloud::cloudformation::{
+    self, ChangeSet, ChangeSetKind, ChangeSetRequest, RollbackTriggers, Stack, TemplateSource,
+};
+use crate::cloud::{Access, CallError, Cloud, Place, Session, is_access_denied, may_pass, not_implemented, s3};
 
 /// Why no change set could be made.
 #[derive(Debug, thiserror::Error)]
@@ -39,11 +42,22 @@ pub enum PrepareError {
     },
 }
 
-/// How often to look, and for how long.
+/// How often to look, for how long, and what is watched meanwhile.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
     pub poll: Duration,
     pub deadline: Duration,
+    pub alarms: Alarms,
+}
+
+/// Whether a tenant's own alarms roll its update back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Alarms {
+    Ignored,
+    /// During the update and so many minutes after it.
+    Watched {
+        minutes: u8,
+    },
 }
 
 /// The plan without looking at AWS: everything as new.
@@ -66,17 +80,15 @@ pub async fn plan(cloud: &Cloud, release: &str, desired: &[Desired], pace: Pace,
         places.entry(&desired.place).or_insert_with(|| (&desired.access, Vec::new())).1.push(desired);
     }
     let looks = places.into_iter().map(|(place, (access, desired))| async move {
-        let seen = async {
-            let session = cloud.session(place, access).await?;
-            let live = cloudformation::stacks(&session).await?;
-            Ok::<_, CallError>((session, live))
-        };
-        match seen.await {
+        match enter(cloud, place, access, pace.poll).await {
             Err(error) => desired.into_iter().map(|desired| Err(unseen(desired, &error))).collect(),
             Ok((session, live)) => {
                 let plans = desired.into_iter().map(|desired| {
                     let (session, live) = (&session, live.get(&desired.stack));
-                    async move { one(session, desired, live, pace).await.map_err(|error| unseen(desired, &error)) }
+                    async move {
+                        let plan = patiently(pace.poll, passes, async || one(session, desired, live, pace).await).await;
+                        plan.map_err(|error| unseen(desired, &error))
+                    }
                 });
                 stream::iter(plans).buffer_unordered(concurrency.max(1)).collect::<Vec<_>>().await
             }
@@ -91,6 +103,10 @@ pub async fn plan(cloud: &Cloud, release: &str, desired: &[Desired], pace: Pace,
         }
     }
     assemble(release, desired, false, stacks, unseen)
+}
+
+fn passes(error: &PrepareError) -> bool {
+    matches!(error, PrepareError::Call { source, .. } if may_pass(source))
 }
 
 fn assemble(
@@ -116,17 +132,23 @@ fn planned(desired: &Desired, ground: Ground, action: Action) -> StackPlan {
         digest: desired.digest.clone(),
         ground,
         action,
+        warnings: Vec::new(),
     }
 }
 
-fn unseen(desired: &Desired, error: &dyn std::error::Error) -> Unseen {
-    let mut why = error.to_string();
+fn unseen(desired: &Desired, error: &(dyn std::error::Error + 'static)) -> Unseen {
+    let (mut why, mut hint) = (error.to_string(), hint_of(error));
     let mut source = error.source();
     while let Some(cause) = source {
         why = format!("{why}: {cause}");
+        hint = hint.or_else(|| hint_of(cause));
         source = cause.source();
     }
-    Unseen { tenant: desired.tenant.clone(), why }
+    Unseen { tenant: desired.tenant.clone(), why, hint }
+}
+
+fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    error.downcast_ref::<CallError>().and_then(CallError::hint)
 }
 
 async fn one(
@@ -137,14 +159,17 @@ async fn one(
 ) -> Result<StackPlan, PrepareError> {
     let ground = Ground::of(live);
     let status = live.map_or("", |stack| stack.status.as_str());
+    let mut warnings = Vec::new();
     let action = match State::of(ground.status.as_deref()) {
         State::Settled | State::RolledBack if is_as_desired(desired, &ground, live) => {
             // A run that was killed at its very end has left the stack unprotected.
             if live.is_some_and(|stack| stack.termination_protection) { Action::Nothing } else { Action::Follow }
         }
-        State::Absent => change_set_action(session, desired, &ground, ChangeSetKind::Create, pace).await?,
+        State::Absent => {
+            change_set_action(session, desired, &ground, ChangeSetKind::Create, pace, &mut warnings).await?
+        }
         State::Settled | State::RolledBack => {
-            change_set_action(session, desired, &ground, ChangeSetKind::Update, pace).await?
+            change_set_action(session, desired, &ground, ChangeSetKind::Update, pace, &mut warnings).await?
         }
         State::FailedCreation => Action::Recreate { changes: all_new(desired)? },
         State::InProgress if started_by_us(session, desired, live).await? => Action::Follow,
@@ -154,7 +179,7 @@ async fn one(
         },
         State::Stuck => Action::Blocked { why: status.to_owned(), remedy: State::remedy(status).to_owned() },
     };
-    Ok(planned(desired, ground, action))
+    Ok(StackPlan { warnings, ..planned(desired, ground, action) })
 }
 
 fn is_as_desired(desired: &Desired, ground: &Ground, live: Option<&Stack>) -> bool {
@@ -170,10 +195,9 @@ fn all_new(desired: &Desired) -> Result<Vec<cloudformation::ResourceChange>, Pre
 /// Whether the operation in progress is the one that this very change would start.
 async fn started_by_us(session: &Session, desired: &Desired, live: Option<&Stack>) -> Result<bool, PrepareError> {
     let Some(stack) = live else { return Ok(false) };
-    let events = cloudformation::events_since(session, &stack.id, None).await;
-    let events = events.map_err(|source| PrepareError::Call { stack: desired.stack.clone(), source })?;
-    let newest = events.iter().rev().find(|event| event.physical_id.as_deref() == Some(stack.id.as_str()));
-    let token = newest.and_then(|event| event.token.as_deref());
+    let newest = cloudformation::newest_event(session, &stack.id).await;
+    let newest = newest.map_err(|source| PrepareError::Call { stack: desired.stack.clone(), source })?;
+    let token = newest.and_then(|event| event.token);
     Ok(token.is_some_and(|token| token.starts_with(&desired.change_set_prefix())))
 }
 
@@ -183,11 +207,26 @@ async fn change_set_action(
     ground: &Ground,
     makes: ChangeSetKind,
     pace: Pace,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Action, PrepareError> {
-    Ok(match change_set(session, desired, ground, makes, pace).await? {
-        Some(set) => Action::Apply { change_set: Some(set.id), makes, changes: set.changes },
-        None => Action::Nothing,
-    })
+    let call = |source| PrepareError::Call { stack: desired.stack.clone(), source };
+    let triggers = match makes {
+        // The alarms of a stack that does not exist do not exist either.
+        ChangeSetKind::Create => None,
+        ChangeSetKind::Update => guards::triggers(session, desired, pace.alarms, warnings).await.map_err(call)?,
+    };
+    let Some(set) = change_set(session, desired, ground, makes, triggers, pace).await? else {
+        return Ok(Action::Nothing);
+    };
+    match cloudformation::validations(session, &set.id).await {
+        Ok(found) => warnings.extend(found.into_iter().map(Warning::from)),
+        Err(error) if is_access_denied(&error) || not_implemented(&error) => warnings.push(Warning {
+            check: "validation".to_owned(),
+            reason: format!("CloudFormation's own checks are not known: {}", error.cause),
+        }),
+        Err(error) => return Err(call(error)),
+    }
+    Ok(Action::Apply { change_set: Some(set.id), makes, changes: set.changes })
 }
 
 /// The change set from `ground` to `desired`: one left by an earlier run, or a new one. Nothing if nothing would
@@ -197,10 +236,11 @@ pub(super) async fn change_set(
     desired: &Desired,
     ground: &Ground,
     kind: ChangeSetKind,
+    triggers: Option<RollbackTriggers>,
     pace: Pace,
 ) -> Result<Option<ChangeSet>, PrepareError> {
     let call = |source| PrepareError::Call { stack: desired.stack.clone(), source };
-    let name = desired.change_set_name(ground);
+    let name = desired.change_set_name(ground, &guards::named(triggers.as_ref()));
     let left = cloudformation::change_set(session, &desired.stack, &name).await.map_err(call)?;
     if let Some(left) = left {
         if left.execution_status == "AVAILABLE" || is_pending(&left) {
@@ -216,6 +256,7 @@ pub(super) async fn change_set(
         kind,
         template,
         tags: desired.tags.clone(),
+        triggers,
     };
     match cloudformation::create_change_set(session, &request).await {
         Ok(_) => {}
@@ -252,12 +293,20 @@ async fn settle(
     if set.status == "CREATE_COMPLETE" {
         return Ok(Some(set));
     }
+    let nothing = cloudformation::no_changes(&set);
+    let why = if nothing { String::new() } else { said_by_validation(session, &set.id).await };
     cloudformation::delete_change_set(session, &set.id).await.map_err(call)?;
-    if cloudformation::no_changes(&set) {
+    if nothing {
         return Ok(None);
     }
-    let reason = set.reason.unwrap_or_else(|| set.status.clone());
+    let reason = format!("{}{why}", set.reason.unwrap_or_else(|| set.status.clone()));
     Err(PrepareError::ChangeSet { stack: stack(), reason })
+}
+
+/// What CloudFormation's validation adds to the failure of a change set; it adds nothing where it cannot be asked.
+async fn said_by_validation(session: &Session, id: &str) -> String {
+    let found = cloudformation::validations(session, id).await.unwrap_or_default();
+    found.into_iter().map(|found| format!("; {}", Warning::from(found).reason)).collect()
 }
 
 /// The template in the request where it fits, else in the artifacts bucket.

@@ -2,7 +2,9 @@
 
 pub mod cost;
 pub mod findings;
+mod groups;
 pub mod junit;
+pub mod markdown;
 pub mod plan;
 pub mod sarif;
 mod values;

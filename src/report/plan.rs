@@ -2,31 +2,31 @@
 
 use std::fmt::Write;
 
-use super::values;
-use crate::cloud::cloudformation::ResourceChange;
+use super::groups::{self, Group};
 use crate::deploy::events::{Event, Outcome, What};
-use crate::deploy::{Action, Plan, StackPlan, change};
+use crate::deploy::{Action, Plan};
 
-/// What is said of a change that delivers flags and does nothing else.
-pub const FLAGS_ONLY: &str = "flags only: nothing but AppConfig and the release record is touched";
-
-/// The whole plan: a paragraph per stack with something to do, then what was not seen, then the counts.
+/// The whole plan: a paragraph for all stacks that change alike, then what was not seen, then the counts.
 pub fn text(plan: &Plan) -> String {
     let mut out = String::new();
-    for stack in plan.stacks.iter().filter(|stack| stack.action != Action::Nothing) {
-        out.push_str(&stack_text(stack));
+    for group in groups::of(plan.stacks.iter()) {
+        group_text(&mut out, &group);
     }
-    for unseen in &plan.unseen {
-        line(&mut out, format_args!("? {}: not seen: {}", unseen.tenant, unseen.why));
+    for (unseen, tenants) in groups::unseen(plan) {
+        line(&mut out, format_args!("? {}: not seen: {}", groups::named(&tenants), unseen.why));
+        if let Some(hint) = &unseen.hint {
+            line(&mut out, format_args!("  help: {hint}"));
+        }
     }
-    let idle = plan.stacks.iter().filter(|stack| stack.action == Action::Nothing).count();
-    let blocked = plan.blocked().count();
-    let busy = plan.stacks.len() - idle - blocked;
-    line(
-        &mut out,
-        format_args!("{busy} to deploy, {idle} with nothing to do, {blocked} blocked, {} not seen", plan.unseen.len()),
-    );
+    line(&mut out, format_args!("{}", counts(plan)));
     out
+}
+
+/// `3 to deploy, 2 with nothing to do, 0 blocked, 0 not seen`.
+pub(super) fn counts(plan: &Plan) -> String {
+    let idle = plan.stacks.iter().filter(|stack| stack.action == Action::Nothing).count();
+    let (busy, blocked) = (plan.work().count(), plan.blocked().count());
+    format!("{busy} to deploy, {idle} with nothing to do, {blocked} blocked, {} not seen", plan.unseen.len())
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
@@ -34,66 +34,50 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = writeln!(out, "{text}");
 }
 
-fn stack_text(stack: &StackPlan) -> String {
-    let place = format!("{} in {}", stack.place.account, stack.place.region);
-    let mut out = String::new();
-    match &stack.action {
+fn group_text(out: &mut String, group: &Group<'_>) {
+    let (title, Some(action)) = (group.title(), group.action()) else { return };
+    match action {
         Action::Nothing => {}
-        Action::Apply { .. } => line(&mut out, format_args!("{} ({place})", stack.tenant)),
+        Action::Apply { .. } => line(out, format_args!("{title}")),
         Action::Recreate { .. } => {
-            line(&mut out, format_args!("{} ({place}): delete what a failed creation left, then create", stack.tenant));
+            line(out, format_args!("{title}: delete what a failed creation left, then create"));
         }
-        Action::Follow => line(&mut out, format_args!("{} ({place}): follow what an earlier run began", stack.tenant)),
-        Action::Blocked { why, remedy } => {
-            line(&mut out, format_args!("! {} ({place}): {why}\n  help: {remedy}", stack.tenant));
-        }
+        Action::Follow => line(out, format_args!("{title}: follow what an earlier run began")),
+        Action::Blocked { why, remedy } => line(out, format_args!("! {title}: {why}\n  help: {remedy}")),
     }
-    let changes = stack.action.changes();
-    if change::delivers_flags_only(changes.iter().map(|c| (c.logical_id.as_str(), c.resource_type.as_str()))) {
-        line(&mut out, format_args!("  {FLAGS_ONLY}"));
+    for warning in group.warnings() {
+        line(out, format_args!("  warning: {warning}"));
     }
-    for change in changes {
-        change_text(&mut out, change);
-    }
-    out
-}
-
-fn change_text(out: &mut String, change: &ResourceChange) {
-    let sign = match change.action.as_str() {
-        "Add" | "Import" => "+",
-        "Remove" => "-",
-        _ => "~",
-    };
-    let replacement = match change.replacement.as_deref() {
-        Some("True") => " (replaced)",
-        Some("Conditional") => " (perhaps replaced)",
-        _ => "",
-    };
-    let guard = if change::endangers_state(change) { " (holds state: needs --allow-replace)" } else { "" };
-    line(out, format_args!("  {sign} {} {}{replacement}{guard}", change.logical_id, change.resource_type));
-    for property in &change.properties {
-        let cause = property.cause.as_ref().map(|cause| format!(" because of {cause}")).unwrap_or_default();
-        for difference in values::differences(&property.path, property.before.as_deref(), property.after.as_deref()) {
-            line(out, format_args!("      {difference}{cause}"));
+    for (index, change) in action.changes().iter().enumerate() {
+        line(out, format_args!("  {}", groups::resource(change)));
+        for (number, property) in change.properties.iter().enumerate() {
+            for difference in group.differences(index, number) {
+                line(out, format_args!("      {difference}{}", groups::cause(property)));
+            }
         }
     }
 }
 
 /// An event as a plain line.
 pub fn event(event: &Event) -> String {
-    let what = match &event.what {
+    format!("{}: {}", event.tenant, what(&event.what))
+}
+
+/// What happened, without the tenant.
+pub fn what(what: &What) -> String {
+    match what {
         What::Uploaded { key } => format!("uploaded {key}"),
         What::Started => "started".to_owned(),
         What::Status { status } => status.clone(),
         What::Resource { logical_id, status, reason: Some(reason) } => format!("{logical_id} {status}: {reason}"),
         What::Resource { logical_id, status, reason: None } => format!("{logical_id} {status}"),
         What::NotSeen { why } => format!("not seen this time: {why}"),
-        What::Ended { outcome } => outcome_text(outcome),
-    };
-    format!("{}: {what}", event.tenant)
+        What::Ended { outcome: ended } => outcome(ended),
+    }
 }
 
-fn outcome_text(outcome: &Outcome) -> String {
+/// How a stack's change ended.
+pub fn outcome(outcome: &Outcome) -> String {
     let help = |hint: &Option<String>| hint.as_ref().map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
     match outcome {
         Outcome::Done => "done".to_owned(),
@@ -109,9 +93,9 @@ fn outcome_text(outcome: &Outcome) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
-    use crate::deploy::{Ground, Unseen};
+    use crate::deploy::{Ground, StackPlan, Unseen, Warning};
 
     #[test]
     fn a_plan_names_dangers_what_blocks_and_what_was_not_seen() {
@@ -130,13 +114,14 @@ mod tests {
             digest: "d".to_owned(),
             ground: Ground::default(),
             action: serde_json::from_value(action).unwrap(),
+            warnings: Vec::new(),
         };
         let plan = Plan {
             release: "v1".to_owned(),
             estate_digest: "e".to_owned(),
             offline: false,
             stacks: vec![stack],
-            unseen: vec![Unseen { tenant: "bolt".to_owned(), why: "denied".to_owned() }],
+            unseen: vec![Unseen { tenant: "bolt".to_owned(), why: "denied".to_owned(), hint: None }],
         };
         insta::assert_snapshot!(text(&plan), @"
         acme (111122223333 in eu-west-1)
@@ -145,5 +130,67 @@ mod tests {
         ? bolt: not seen: denied
         1 to deploy, 0 with nothing to do, 0 blocked, 1 not seen
         ");
+    }
+
+    /// So many tenants with the same change: a release, and a role that becomes one of two others.
+    pub(in crate::report) fn fleet(tenants: usize) -> Plan {
+        let stack = |number: usize| {
+            let property = |path: &str, before: &str, after: String| {
+                serde_json::json!({ "path": path, "before": before, "after": after, "requires_recreation": "Never",
+                    "source": null, "cause": null })
+            };
+            let change = |id: &str, kind: &str, property: serde_json::Value| {
+                serde_json::json!({ "action": "Modify", "logical_id": id, "resource_type": kind, "physical_id": id,
+                    "replacement": "False", "policy_action": null, "properties": [property] })
+            };
+            let digest = property("/Properties/Value", "v1", format!("v2 {number}"));
+            let role = property("/Properties/Role", "old", format!("new-{}", number % 2));
+            let changes = [
+                change("ReleaseRecord", "AWS::SSM::Parameter", digest),
+                change("Splitter", "AWS::Lambda::Function", role),
+            ];
+            let action =
+                serde_json::json!({ "kind": "apply", "change_set": "id", "makes": "update", "changes": changes });
+            StackPlan {
+                tenant: format!("tenant-{number:03}"),
+                ring: None,
+                place: serde_json::from_str(r#"{"account":"111122223333","region":"eu-west-1"}"#).unwrap(),
+                stack: format!("org-{number}"),
+                digest: "d".to_owned(),
+                ground: Ground::default(),
+                action: serde_json::from_value(action).unwrap(),
+                warnings: vec![Warning { check: "quota".to_owned(), reason: "VPCs: 5 of 5".to_owned() }],
+            }
+        };
+        Plan {
+            release: "v2".to_owned(),
+            estate_digest: "e".to_owned(),
+            offline: false,
+            stacks: (0..tenants).map(stack).collect(),
+            unseen: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn five_hundred_tenants_with_the_same_change_read_as_one() {
+        insta::assert_snapshot!(text(&fleet(500)), @"
+        500 tenants: tenant-000, tenant-001, tenant-002, tenant-003 and 496 more (1 account, 1 region)
+          warning: quota: VPCs: 5 of 5 (500 of 500 tenants)
+          ~ ReleaseRecord AWS::SSM::Parameter
+              /Properties/Value: 500 different values
+          ~ Splitter AWS::Lambda::Function
+              /Properties/Role: old -> new-0 (250 tenants)
+              /Properties/Role: old -> new-1 (250 tenants)
+        500 to deploy, 0 with nothing to do, 0 blocked, 0 not seen
+        ");
+    }
+
+    #[test]
+    fn a_tenant_that_changes_otherwise_stands_alone() {
+        let mut plan = fleet(3);
+        plan.stacks[1].action = Action::Follow;
+        let text = text(&plan);
+        assert!(text.contains("2 tenants: tenant-000, tenant-002 (1 account, 1 region)"), "{text}");
+        assert!(text.contains("tenant-001 (111122223333 in eu-west-1): follow"), "{text}");
     }
 }

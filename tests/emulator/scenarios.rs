@@ -6,10 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tenantry::cloud::cloudformation::ChangeSetKind;
 use tenantry::cloud::{Access, Cloud, Place};
-use tenantry::deploy::apply::{Options, Outcomes, Refused, apply};
+use tenantry::deploy::apply::{Options, Outcomes, Refused, Tolerance, apply};
 use tenantry::deploy::destroy::{Gone, destroy, look};
 use tenantry::deploy::events::{Event, Outcome};
-use tenantry::deploy::prepare::{Pace, plan};
+use tenantry::deploy::prepare::{Alarms, Pace, plan};
 use tenantry::deploy::stacks::control_planes;
 use tenantry::deploy::status::{Verdict, status};
 use tenantry::deploy::{Action, Desired, Plan};
@@ -17,11 +17,11 @@ use tenantry::estate::spec::Fleet;
 use tenantry::finding::Source;
 use tenantry::render::{Renderer, TemplateSet};
 
-const PACE: Pace = Pace { poll: Duration::from_millis(50), deadline: Duration::from_secs(60) };
+const PACE: Pace = Pace { poll: Duration::from_millis(50), deadline: Duration::from_secs(60), alarms: Alarms::Ignored };
 
 fn options(allow: &[&str]) -> Options {
     let allow_replace = allow.iter().map(|id| (*id).to_owned()).collect();
-    Options { concurrency: 4, max_failures: 10, pace: PACE, allow_replace }
+    Options { concurrency: 4, tolerance: Tolerance::Failures(10), pace: PACE, allow_replace }
 }
 
 /// A small stack with a bucket, a queue and the release record.

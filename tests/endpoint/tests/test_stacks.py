@@ -207,3 +207,42 @@ def test_template_url_and_conditional_put(client: Client, endpoint: str) -> None
                             TemplateURL="https://artifacts.s3.eu-central-1.amazonaws.com/t.yaml")
     first = cloud.describe_change_set(StackName="s", ChangeSetName="c")["Changes"][0]
     assert first["ResourceChange"]["Action"] == "Add"
+
+
+ALARMED = """
+Resources:
+  Queue: {{Type: 'AWS::SQS::Queue', Properties: {{QueueName: guarded, VisibilityTimeout: {timeout}}}}}
+  Alarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties: {{AlarmName: guard, Namespace: N, MetricName: M, Statistic: Sum, Period: 60, EvaluationPeriods: 1,
+                  Threshold: 1, ComparisonOperator: GreaterThanThreshold}}
+"""
+
+
+def test_an_alarm_that_rings_undoes_an_update(client: Client) -> None:
+    cloud, watch = client("cloudformation"), client("cloudwatch")
+    assert deploy(cloud, "s", ALARMED.format(timeout=1), "CREATE")["StackStatus"] == "CREATE_COMPLETE"
+    arn = watch.describe_alarms(AlarmNames=["guard"])["MetricAlarms"][0]["AlarmArn"]
+    triggers = {"RollbackTriggers": [{"Arn": arn, "Type": "AWS::CloudWatch::Alarm"}], "MonitoringTimeInMinutes": 2}
+    guarded = deploy(cloud, "s", ALARMED.format(timeout=2), RollbackConfiguration=triggers)
+    assert guarded["StackStatus"] == "UPDATE_COMPLETE" and guarded["RollbackConfiguration"] == triggers
+    watch.set_alarm_state(AlarmName="guard", StateValue="ALARM", StateReason="test")
+    assert deploy(cloud, "s", ALARMED.format(timeout=3))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    url = client("sqs").get_queue_url(QueueName="guarded")["QueueUrl"]
+    found = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+    assert found["VisibilityTimeout"] == "2"
+    unguarded = deploy(cloud, "s", ALARMED.format(timeout=4), RollbackConfiguration={"RollbackTriggers": []})
+    assert unguarded["StackStatus"] == "UPDATE_COMPLETE"
+
+
+def test_a_change_set_beyond_a_quota_is_warned_about(client: Client) -> None:
+    cloud = client("cloudformation")
+    few = "Resources: {V: {Type: 'AWS::EC2::VPC', Properties: {CidrBlock: 10.0.0.0/16}}}"
+    many = {"Resources": {f"V{n}": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": f"10.{n}.0.0/16"}}
+                          for n in range(9)}}
+    change(cloud, "few", few, "CREATE")
+    change(cloud, "many", yaml.safe_dump(many), "CREATE")
+    for name, expected in (("few", []), ("many", ["WARN"])):
+        ident = cloud.describe_change_set(StackName=name, ChangeSetName="c")["ChangeSetId"]
+        events = cloud.describe_events(ChangeSetName=ident, Filters={"FailedEvents": True})["OperationEvents"]
+        assert [event["ValidationFailureMode"] for event in events] == expected

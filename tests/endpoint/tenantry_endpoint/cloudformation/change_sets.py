@@ -48,7 +48,7 @@ def create_change_set(call: Call) -> Answer:
         ident = f"arn:{call.partition}:cloudformation:{call.region}:{call.account}:changeSet/{name}/{uuid.uuid4()}"
         found = changes(stack, target)
         made = ChangeSet(name, ident, kind, target, found, call.get("Description"), call.get("OnStackFailure"),
-                         token=token)
+                         token=token, rollback=call.get("RollbackConfiguration"))
         if kind == "UPDATE" and not differs(stack, target, found):
             made.status, made.execution, made.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
         stack.change_sets[name] = made
@@ -72,6 +72,8 @@ def describe_change_set(call: Call) -> Answer:
         page = [{"Type": "Resource", "ResourceChange": _bare(item["ResourceChange"])} for item in page]
     answer = _summary(stack, made) | {"Changes": page, "Parameters": parameter_rows(made.target),
                                       "Tags": made.target.tags, "Capabilities": made.target.capabilities}
+    if made.rollback is not None:
+        answer["RollbackConfiguration"] = made.rollback
     if made.on_failure:
         answer["OnStackFailure"] = made.on_failure
     return answer | ({"NextToken": str(first + 100)} if len(made.changes) > first + 100 else {})
@@ -107,6 +109,8 @@ def execute_change_set(call: Call) -> Answer:
         for other in stack.change_sets.values():
             if other is not made:
                 other.execution = "OBSOLETE"
+        if made.rollback is not None:
+            stack.rollback = made.rollback
         if made.kind == "UPDATE":
             begin_update(call, stack, made.target)
             return {}

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import AwsError
 from ..internal import as_system
+from . import triggers
 from .model import Resource, Stack, Target
 from .plan import look_up, properties_of, recreation, resolver
 from .resources import KINDS
@@ -227,6 +228,11 @@ def update(stack: Stack, target: Target) -> None:
     try:
         wanted = _forward(stack, target, replaced)
         _settle(stack, target)
+        triggers.watch(stack, pause)
+    except triggers.Breached as breached:
+        stack.become("UPDATE_ROLLBACK_IN_PROGRESS", str(breached))
+        _back(stack, before, replaced)
+        return
     except (Failed, AwsError) as failure:
         stack.become("UPDATE_ROLLBACK_IN_PROGRESS", f"The following resource(s) failed to update: [{failure}]. ")
         _back(stack, before, replaced)

@@ -53,6 +53,7 @@ class ChangeSet:
     execution: str = "AVAILABLE"
     reason: str | None = None
     token: str | None = None
+    rollback: dict[str, Any] | None = None
     at: float = field(default_factory=time.time)
 
 
@@ -77,6 +78,7 @@ class Stack:
     updated: float | None = None
     deleted: float | None = None
     tokens: set[str] = field(default_factory=set)
+    rollback: dict[str, Any] = field(default_factory=dict)
     token: str | None = None
     drift: dict[str, Any] = field(default_factory=lambda: {"StackDriftStatus": "NOT_CHECKED"})
     drifts: list[dict[str, Any]] = field(default_factory=list)

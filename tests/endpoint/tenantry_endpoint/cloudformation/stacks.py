@@ -45,6 +45,7 @@ def update_stack(call: Call) -> Answer:
         target = target_of(call, stack)
         if not differs(stack, target, changes(stack, target)):
             raise invalid("No updates are to be performed.")
+        stack.rollback = call.get("RollbackConfiguration", stack.rollback)
         begin_update(call, stack, target)
     return {"StackId": stack.id}
 
@@ -74,7 +75,8 @@ def describe(stack: Stack) -> Answer:
            "StackStatusReason": stack.reason, "Outputs": stack.outputs, "Parameters": parameter_rows(target),
            "Tags": target.tags if target else [],
            "Capabilities": target.capabilities if target else [], "EnableTerminationProtection": stack.protected,
-           "Description": target.document.get("Description") if target else None, "DriftInformation": stack.drift}
+           "Description": target.document.get("Description") if target else None, "DriftInformation": stack.drift,
+           "RollbackConfiguration": stack.rollback or None}
     return {key: value for key, value in row.items() if value is not None}
 
 

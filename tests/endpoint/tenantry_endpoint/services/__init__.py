@@ -5,5 +5,5 @@ from __future__ import annotations
 
 def register() -> None:
     """Register every operation answered here."""
-    from ..cloudformation import change_sets, contents, drift, stacks, templates  # noqa: F401
+    from ..cloudformation import change_sets, contents, drift, stacks, templates, validation  # noqa: F401
     from . import account, cloudcontrol, layers, policies, quotas, recorded, subscriptions  # noqa: F401

@@ -29,6 +29,11 @@ def load(path: Path) -> None:
     _table[:] = (yaml.safe_load(path.read_text()) or {}).get("quotas", []) if path.is_file() else []
 
 
+def default_of(code: str) -> float | None:
+    """The default of a quota by its code, if the table has it."""
+    return next((float(row["default"]) for row in _table if row.get("code") == code), None)
+
+
 def enforce(wanted: bool) -> None:
     """Refuse to start with enforcement, which the endpoint does not have."""
     if wanted:

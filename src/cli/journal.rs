@@ -1,0 +1,71 @@
+//! `tenantry journal`.
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::{Exit, Failure, Global, Output};
+use crate::deploy::journal::{self, Entry, Record, Run};
+use crate::report;
+
+/// Show what deploys did: who, when, which plan, and how each stack's change ended.
+///
+/// Without a run, a line for each; the newest is last. The journal lies in `.tenantry/journal` of the estate, which git
+/// ignores. It is a record: what is true stands in CloudFormation, and a deploy needs no journal.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Show every entry of this run; `last` is the newest.
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    runs: Vec<Run>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let mut runs = journal::runs(&global.estate)?;
+    if let Some(wanted) = &args.run {
+        let newest = runs.last().map(|run| run.run.clone());
+        let wanted = if wanted == "last" { newest.unwrap_or_default() } else { wanted.clone() };
+        runs.retain(|run| run.run == wanted);
+        if runs.is_empty() {
+            return Err(Failure::new(format!("there is no run `{wanted}`")).with_hint("`tenantry journal` lists them"));
+        }
+    }
+    let whole = args.run.is_some();
+    Output::new(global.output).show(journal::SCHEMA, &Answer { runs }, |answer| {
+        let text = |run: &Run| if whole { entries(run) } else { line(run) };
+        answer.runs.iter().map(text).collect()
+    })?;
+    Ok(Exit::Clean)
+}
+
+fn line(run: &Run) -> String {
+    let Some(Entry { at, record: Record::Begun { by, command, release, plan, stacks, .. } }) = run.begun() else {
+        return format!("{}: nothing was written\n", run.run);
+    };
+    let done = stacks.len() - run.left().len();
+    let plan = plan.get(..12).unwrap_or(plan);
+    let end = if run.is_finished() { "" } else { ", did not come to its end" };
+    format!(
+        "{} {at} {by}: {command} of release {release}, plan {plan}: {done} of {} stacks done{end}\n",
+        run.run,
+        stacks.len()
+    )
+}
+
+fn entries(run: &Run) -> String {
+    let entry = |entry: &Entry| {
+        let what = match &entry.record {
+            Record::Begun { .. } => return line(run),
+            Record::Started { tenant, place } => format!("{tenant} ({} in {}): started", place.account, place.region),
+            Record::Ended { tenant, place, outcome } => {
+                format!("{tenant} ({} in {}): {}", place.account, place.region, report::plan::outcome(outcome))
+            }
+            Record::Finished => "finished".to_owned(),
+        };
+        format!("  {} {what}\n", entry.at)
+    };
+    run.entries.iter().map(entry).collect()
+}

@@ -1,0 +1,91 @@
+//! `tenantry unlock`.
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::opened;
+use super::run::confirmed;
+use super::{Exit, Failure, Global, Output, guard};
+use crate::cloud::Cloud;
+use crate::deploy::lock::Shelf;
+use crate::estate;
+use crate::estate::ids::AccountId;
+
+/// Take an account's deploy lock away from whoever holds it; without an account, show every lock.
+///
+/// The lock of a run that was killed ends by itself a minute after it was last renewed. A run whose lock is taken away
+/// stops as if it had been interrupted.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// The account whose lock is taken away.
+    account: Option<AccountId>,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    locks: Vec<Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    account: AccountId,
+    /// Owner, age and purpose; nothing where nobody holds it.
+    held: Option<String>,
+    removed: bool,
+    /// Why the lock could not be read.
+    unknown: Option<String>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let (estate, findings) = opened::load(&global.estate)?;
+    let Some(estate) = estate.filter(|_| !estate::has_errors(&findings)) else {
+        return Err(opened::refused(&findings, "the estate"));
+    };
+    let fleet = &estate.fleet;
+    let locks = super::wait(async {
+        let cloud = Cloud::configure().await;
+        let Some(account) = &args.account else { return Ok(every(&cloud, fleet).await) };
+        if !fleet.accounts.contains_key(account) {
+            return Err(Failure::new(format!("account {account} is not in `fleet.yaml`")));
+        }
+        let (session, bucket) = guard::shelf(&cloud, fleet, account).await?;
+        let shelf = Shelf { session: &session, bucket: &bucket };
+        let held = shelf.look().await.map_err(guard::failure)?.map(|held| held.said(guard::now()));
+        let Some(said) = &held else { return Ok(vec![line(account, held, false)]) };
+        if !args.yes && !confirmed(&format!("Take the lock of {account} from {said}?"), "yes")? {
+            return Err(Failure::new("not confirmed, the lock stays").with_exit(Exit::Refused));
+        }
+        let removed = shelf.remove().await.map_err(guard::failure)?.is_some();
+        Ok(vec![line(account, held, removed)])
+    })??;
+    let exit = if locks.iter().any(|line| line.unknown.is_some()) { Exit::Incomplete } else { Exit::Clean };
+    Output::new(global.output)
+        .show("tenantry/locks/v1", &Answer { locks }, |answer| answer.locks.iter().map(text).collect())?;
+    Ok(exit)
+}
+
+async fn every(cloud: &Cloud, fleet: &crate::estate::spec::Fleet) -> Vec<Line> {
+    let locks = guard::locks(cloud, fleet).await.into_iter();
+    let shown = locks.map(|(account, found)| match found {
+        Ok(held) => line(&account, held, false),
+        Err(why) => Line { account, held: None, removed: false, unknown: Some(why) },
+    });
+    shown.collect()
+}
+
+fn line(account: &AccountId, held: Option<String>, removed: bool) -> Line {
+    Line { account: account.clone(), held, removed, unknown: None }
+}
+
+fn text(line: &Line) -> String {
+    let account = &line.account;
+    match (&line.held, &line.unknown) {
+        (_, Some(why)) => format!("{account}: not known: {why}\n"),
+        (Some(held), _) if line.removed => format!("{account}: unlocked, it was locked by {held}\n"),
+        (Some(held), _) => format!("{account}: locked by {held}\n"),
+        (None, None) => format!("{account}: not locked\n"),
+    }
+}

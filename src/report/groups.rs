@@ -1,0 +1,158 @@
+//! Stacks that a plan changes in the same way, so that five hundred of them read as one.
+//!
+//! Two stacks change alike when the same action does the same to the same resources and properties. Values may differ: a
+//! property shows each value that it gets with the number of stacks, and only how many there are when they are many.
+
+use std::collections::BTreeMap;
+
+use super::values;
+use crate::cloud::cloudformation::{PropertyChange, ResourceChange};
+use crate::deploy::{Action, Plan, StackPlan, Unseen, change};
+
+/// Different values of a property that are still shown one by one.
+const MOST_VALUES: usize = 3;
+/// Names that are shown before the rest is only counted.
+const MOST_NAMES: usize = 4;
+
+/// Stacks with the same change, in the order of the plan.
+#[derive(Debug)]
+pub(super) struct Group<'p> {
+    pub stacks: Vec<&'p StackPlan>,
+}
+
+/// Every stack with something to do, in groups; the group of the first stack comes first.
+pub(super) fn of<'p>(stacks: impl Iterator<Item = &'p StackPlan>) -> Vec<Group<'p>> {
+    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut groups: Vec<Group<'p>> = Vec::new();
+    for stack in stacks.filter(|stack| stack.action != Action::Nothing) {
+        let index = *places.entry(signature(&stack.action)).or_insert_with(|| {
+            groups.push(Group { stacks: Vec::new() });
+            groups.len() - 1
+        });
+        groups[index].stacks.push(stack);
+    }
+    groups
+}
+
+/// What two actions have in common when they do the same.
+fn signature(action: &Action) -> String {
+    let mut text = match action {
+        Action::Blocked { why, remedy } => format!("blocked\n{why}\n{remedy}\n"),
+        Action::Apply { makes, .. } => format!("{} {makes:?}\n", action.name()),
+        _ => format!("{}\n", action.name()),
+    };
+    for change in action.changes() {
+        let ResourceChange { action, logical_id, resource_type, replacement, policy_action, .. } = change;
+        text.push_str(&format!("{action} {logical_id} {resource_type} {replacement:?} {policy_action:?}\n"));
+        for PropertyChange { path, requires_recreation, source, cause, .. } in &change.properties {
+            text.push_str(&format!("  {path} {requires_recreation:?} {source:?} {cause:?}\n"));
+        }
+    }
+    text
+}
+
+impl<'p> Group<'p> {
+    /// The action of all of them; of the first, since they do the same.
+    pub(super) fn action(&self) -> Option<&'p Action> {
+        self.stacks.first().map(|stack| &stack.action)
+    }
+
+    /// `acme (111122223333 in eu-west-1)`, or `500 tenants: acme, bolt, cube, dune and 496 more (2 accounts, 1 region)`.
+    pub(super) fn title(&self) -> String {
+        if let [only] = self.stacks[..] {
+            return format!("{} ({} in {})", only.tenant, only.place.account, only.place.region);
+        }
+        let names: Vec<&str> = self.stacks.iter().map(|stack| stack.tenant.as_str()).collect();
+        let accounts = distinct(self.stacks.iter().map(|stack| stack.place.account.as_str()));
+        let regions = distinct(self.stacks.iter().map(|stack| stack.place.region.as_str()));
+        format!("{} ({}, {})", named(&names), counted(accounts, "account"), counted(regions, "region"))
+    }
+
+    /// What differs in a property, as `path: before -> after`; each with the number of stacks where they differ.
+    pub(super) fn differences(&self, resource: usize, property: usize) -> Vec<String> {
+        let mut found: BTreeMap<Vec<String>, usize> = BTreeMap::new();
+        let mut path = "";
+        for stack in &self.stacks {
+            let change = stack.action.changes().get(resource).and_then(|change| change.properties.get(property));
+            if let Some(change) = change {
+                path = &change.path;
+                let (before, after) = (change.before.as_deref(), change.after.as_deref());
+                *found.entry(values::differences(path, before, after)).or_default() += 1;
+            }
+        }
+        match found.len() {
+            0 | 1 => found.into_keys().flatten().collect(),
+            2..=MOST_VALUES => {
+                let counted = |line: String, count: usize| format!("{line} ({count} tenants)");
+                let lines = found.into_iter().map(|(lines, count)| (lines.into_iter(), count));
+                lines.flat_map(|(lines, count)| lines.map(move |line| counted(line, count))).collect()
+            }
+            many => vec![format!("{path}: {many} different values")],
+        }
+    }
+
+    /// What is said about them, each with the number of stacks.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let mut said: BTreeMap<String, usize> = BTreeMap::new();
+        for warning in self.stacks.iter().flat_map(|stack| &stack.warnings) {
+            *said.entry(format!("{}: {}", warning.check, warning.reason)).or_default() += 1;
+        }
+        let all = self.stacks.len();
+        let text = |(text, count)| if all == 1 { text } else { format!("{text} ({count} of {all} tenants)") };
+        said.into_iter().map(text).collect()
+    }
+}
+
+/// `acme`, or `500 tenants: acme, bolt, cube, dune and 496 more`.
+pub(super) fn named(tenants: &[&str]) -> String {
+    if let [only] = tenants {
+        return (*only).to_owned();
+    }
+    let shown = tenants.len().min(MOST_NAMES);
+    let more = tenants.len() - shown;
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("{} tenants: {}{more}", tenants.len(), tenants[..shown].join(", "))
+}
+
+/// What could not be seen, each reason once with its tenants, in the order of the plan. Reasons that differ only in the
+/// tenant's own names are not the same.
+pub(super) fn unseen(plan: &Plan) -> Vec<(&Unseen, Vec<&str>)> {
+    let mut found: Vec<(&Unseen, Vec<&str>)> = Vec::new();
+    for unseen in &plan.unseen {
+        match found.iter_mut().find(|(first, _)| first.why == unseen.why) {
+            Some((_, tenants)) => tenants.push(&unseen.tenant),
+            None => found.push((unseen, vec![&unseen.tenant])),
+        }
+    }
+    found
+}
+
+/// `+ LandingBucket AWS::S3::Bucket (replaced)`.
+pub(super) fn resource(change: &ResourceChange) -> String {
+    let sign = match change.action.as_str() {
+        "Add" | "Import" => "+",
+        "Remove" => "-",
+        _ => "~",
+    };
+    let replacement = match change.replacement.as_deref() {
+        Some("True") => " (replaced)",
+        Some("Conditional") => " (perhaps replaced)",
+        _ => "",
+    };
+    let guard = if change::endangers_state(change) { " (holds state: needs --allow-replace)" } else { "" };
+    format!("{sign} {} {}{replacement}{guard}", change.logical_id, change.resource_type)
+}
+
+/// `because of Queue`, where a change has a cause.
+pub(super) fn cause(change: &PropertyChange) -> String {
+    change.cause.as_ref().map(|cause| format!(" because of {cause}")).unwrap_or_default()
+}
+
+fn distinct<'t>(texts: impl Iterator<Item = &'t str>) -> usize {
+    texts.collect::<std::collections::BTreeSet<_>>().len()
+}
+
+/// `1 region`, `2 regions`.
+pub(super) fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
