@@ -6,4 +6,4 @@ from __future__ import annotations
 def register() -> None:
     """Register every operation answered here."""
     from ..cloudformation import change_sets, contents, drift, stacks, templates, validation  # noqa: F401
-    from . import account, cloudcontrol, layers, policies, quotas, recorded, subscriptions  # noqa: F401
+    from . import account, cloudcontrol, deployments, layers, policies, quotas, recorded, subscriptions  # noqa: F401

@@ -198,27 +198,6 @@ def put_sink_policy(call: Call) -> Answer:
     raise AwsError("ResourceNotFoundException", "sink not found")
 
 
-@operation("appconfig", "StartDeployment")
-def start_deployment(call: Call) -> Answer:
-    """AppConfig: StartDeployment; it is complete at once."""
-    table = store(Records, call.account, call.region).by_noun["appconfig.Deployment"]
-    place = f"{call.parameters['ApplicationId']}/{call.parameters['EnvironmentId']}/"
-    number = 1 + sum(key.startswith(place) for key in table)
-    record = dict(call.parameters) | {"DeploymentNumber": number, "State": "COMPLETE", "PercentageComplete": 100.0}
-    table[f"{place}{number}"] = record
-    return record
-
-
-@operation("appconfig", "GetDeployment")
-def get_deployment(call: Call) -> Answer:
-    """AppConfig: GetDeployment."""
-    table = store(Records, call.account, call.region).by_noun["appconfig.Deployment"]
-    key = "/".join(str(call.parameters[name]) for name in ("ApplicationId", "EnvironmentId", "DeploymentNumber"))
-    if key not in table:
-        raise AwsError("ResourceNotFoundException", f"deployment {key} not found")
-    return table[key]
-
-
 def _certificates(call: Call) -> int:
     """How many certificates a bundle holds; the bundle must exist."""
     try:
