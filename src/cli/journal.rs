@@ -45,6 +45,9 @@ fn line(run: &Run) -> String {
     let Some(Entry { at, record: Record::Begun { by, command, release, plan, stacks, .. } }) = run.begun() else {
         return format!("{}: nothing was written\n", run.run);
     };
+    if let Some(pushed) = run.pushed() {
+        return format!("{} {at} {by}: {}\n", run.run, pushed_text(pushed));
+    }
     let done = stacks.len() - run.left().len();
     let plan = plan.get(..12).unwrap_or(plan);
     let end = if run.is_finished() { "" } else { ", did not come to its end" };
@@ -63,9 +66,17 @@ fn entries(run: &Run) -> String {
             Record::Ended { tenant, place, outcome } => {
                 format!("{tenant} ({} in {}): {}", place.account, place.region, report::plan::outcome(outcome))
             }
+            pushed @ Record::Pushed { .. } => pushed_text(pushed),
             Record::Finished => "finished".to_owned(),
         };
         format!("  {} {what}\n", entry.at)
     };
     run.entries.iter().map(entry).collect()
+}
+
+/// `pushed verbose-logs false -> true to acme: parts pile up`.
+fn pushed_text(record: &Record) -> String {
+    let Record::Pushed { tenant, flag, before, after, reason, version, .. } = record else { return String::new() };
+    let before = before.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
+    format!("pushed {flag} {before} -> {after} to {tenant} as version {version}: {reason}")
 }

@@ -9,6 +9,7 @@ mod destroy;
 mod exit;
 mod explain;
 mod failure;
+mod flags;
 mod guard;
 mod init;
 mod journal;
@@ -72,6 +73,7 @@ enum Command {
     Status(status::Args),
     Journal(journal::Args),
     Unlock(unlock::Args),
+    Flags(flags::Args),
     Destroy(destroy::Args),
     Replay(replay::Replay),
     Schema(schema::Args),
@@ -113,6 +115,7 @@ impl Cli {
             Command::Status(args) => status::run(args, global),
             Command::Journal(args) => journal::run(args, global),
             Command::Unlock(args) => unlock::run(args, global),
+            Command::Flags(args) => flags::run(args, global),
             Command::Destroy(args) => destroy::run(args, global),
             Command::Replay(replay) => replay.run(global),
             Command::Schema(args) => schema::run(args, global),

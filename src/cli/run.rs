@@ -261,7 +261,7 @@ impl Log {
     }
 }
 
-fn entry(record: Record) -> Entry {
+pub(super) fn entry(record: Record) -> Entry {
     Entry { at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), record }
 }
 

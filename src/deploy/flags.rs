@@ -3,16 +3,20 @@
 //! A push makes a version of the tenant's document with one flag changed and deploys it to everybody at once. The stack
 //! knows nothing of it: what is in force differs from what git says until git says the same and is deployed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::prepare::Pace;
+use super::stacks;
 use crate::cloud::appconfig::{self, Deployment, Ids};
 use crate::cloud::cloudformation::{self, Resource, stack_does_not_exist};
-use crate::cloud::{CallError, Session};
+use crate::cloud::{CallError, Cloud, Place, Session};
+use crate::estate::{Estate, Tenant};
 use crate::flags::{self, Difference, Values};
+use crate::render::names;
 
 /// Logical ids of the template's AppConfig resources.
 const APPLICATION: &str = "FlagApplication";
@@ -57,6 +61,29 @@ pub enum PushError {
     Undone { stack: String, number: i32, state: String },
     #[error("deployment {number} of stack `{stack}` was still {state} after {seconds} s; AppConfig goes on")]
     Late { stack: String, number: i32, state: String, seconds: u64 },
+}
+
+/// What is in force for a tenant; None while there is nothing.
+///
+/// # Errors
+/// An account that cannot be entered, or a call that was refused or gave no answer.
+pub async fn look(cloud: &Cloud, estate: &Estate, tenant: &Tenant) -> Result<Option<InForce>, CallError> {
+    let session = session(cloud, estate, tenant).await?;
+    in_force(&session, &stack(estate, tenant)).await
+}
+
+/// The session of a tenant's account and region.
+///
+/// # Errors
+/// An account that cannot be entered.
+pub async fn session(cloud: &Cloud, estate: &Estate, tenant: &Tenant) -> Result<Arc<Session>, CallError> {
+    let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
+    cloud.session(&place, &stacks::access(&estate.fleet, &tenant.spec.account)).await
+}
+
+/// Name of a tenant's stack.
+pub fn stack(estate: &Estate, tenant: &Tenant) -> String {
+    names::stack(&estate.fleet.organisation, tenant.name.as_str())
 }
 
 /// What is in force for a stack; None while it has no stack, no AppConfig in it, or never deployed a document.

@@ -52,6 +52,17 @@ pub enum Record {
         place: Place,
         outcome: Outcome,
     },
+    /// A flag was turned past CloudFormation.
+    Pushed {
+        tenant: String,
+        place: Place,
+        flag: String,
+        before: Option<serde_json::Value>,
+        after: serde_json::Value,
+        reason: String,
+        /// Number of the hosted version in force since then.
+        version: String,
+    },
     /// The last line of a run that came to its end.
     Finished,
 }
@@ -134,6 +145,11 @@ impl Run {
         let Some(Entry { record: Record::Begun { stacks, .. }, .. }) = self.begun() else { return Vec::new() };
         let done = |stack: &&Planned| outcomes.get(&(stack.tenant.as_str(), &stack.place)) != Some(&&Outcome::Done);
         stacks.iter().filter(done).map(|stack| stack.tenant.as_str()).collect()
+    }
+
+    /// What it turned past CloudFormation, if that is what the run was for.
+    pub fn pushed(&self) -> Option<&Record> {
+        self.entries.iter().map(|entry| &entry.record).find(|record| matches!(record, Record::Pushed { .. }))
     }
 
     /// It came to its end, however that was.

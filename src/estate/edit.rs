@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use yamlpatch::{Op, Patch, apply_yaml_patches};
-use yamlpath::{Component, Route};
+use yamlpath::{Component, FeatureKind, Route};
 
 use super::document::Document;
 use crate::finding::{Finding, Source};
@@ -28,8 +28,7 @@ pub enum EditError {
 }
 
 /// The text of a file with `route` (keys joined by dots, such as `flags.extended-retry`) set to `value`. Maps that the
-/// route needs are made. Two liberties: a comment on the line of an empty map goes with it, and the texts in a map
-/// between braces that gets another key may get quotes.
+/// route needs are made. One liberty: a comment on the line of an empty map goes with it.
 ///
 /// # Errors
 /// The file is no YAML, something on the way is no map, or the file is written so that the rest would change.
@@ -43,19 +42,105 @@ pub fn set(source: &Arc<Source>, route: &str, value: &Value) -> Result<String, E
         at: keys[..depth].join("."),
     };
     let (above, rest) = keys.split_at(depth);
-    let add = |at: &[&str], key: &str, value: &Value| {
-        Ok((at.len(), Op::Add { key: key.to_owned(), value: yaml(source, route, value)? }))
-    };
+    let add = |at: &[&str], key: &str, value: &Value| addition(source, route, at, key, value);
+    let whole = nested(rest.get(1..).unwrap_or_default(), value);
+    let mut wanted = document.value.clone();
+    put(&mut wanted, &keys, value);
     let operations = match (rest, found, above) {
         ([], ..) => vec![(depth, Op::Replace(yaml(source, route, value)?))],
         // A map with nothing in it has no form that could be added to; it is written anew.
         (_, empty, [on @ .., key]) if is_empty(empty) => vec![(depth, Op::Remove), add(on, key, &nested(rest, value))?],
-        ([key, rest @ ..], Value::Object(_), _) => vec![add(above, key, &nested(rest, value))?],
+        ([key, ..], Value::Object(_), _) => match insertion(source, above, key, &whole) {
+            Some(text) => return faithful(source, route, text, &wanted),
+            None => vec![add(above, key, &whole)?],
+        },
         _ => return Err(no_map()),
     };
-    let mut wanted = document.value.clone();
-    put(&mut wanted, &keys, value);
-    patched(source, route, &keys, operations, &wanted)
+    let text = patched(source, route, &keys, operations)?;
+    // What was added as a word stands there as itself now.
+    let as_itself = if is_empty(found) { nested(rest, value) } else { whole };
+    faithful(source, route, text.replace(WORD, &between_braces(&as_itself)), &wanted)
+}
+
+/// The text with a key added before the closing brace of the map at `at`; None if that is not between braces.
+fn insertion(source: &Source, at: &[&str], key: &str, value: &Value) -> Option<String> {
+    let text = source.text.as_str();
+    let document = yamlpath::Document::new(text).ok()?;
+    let (start, end) = braces(&document, at)?;
+    let inside = text.get(start..end)?.strip_prefix('{')?.strip_suffix('}')?.trim_end();
+    let comma = if inside.trim().is_empty() || inside.ends_with(',') { "" } else { "," };
+    let (before, after) = text.split_at(start + 1 + inside.len());
+    let closing = after.trim_start();
+    Some(format!("{before}{comma} {}: {} {closing}", written_key(key), between_braces(value)))
+}
+
+/// The text without the key at `at` and one comma beside it; None if that is not between braces.
+fn removal(source: &Source, at: &[&str]) -> Option<String> {
+    let document = yamlpath::Document::new(source.text.as_str()).ok()?;
+    let map = braces(&document, &at[..at.len() - 1])?;
+    let value = document.query_exact(&path(at)).ok()??;
+    // The key stands between the value and the comma or brace before it.
+    let end = value.location.byte_span.1;
+    let head = source.text.get(map.0 + 1..value.location.byte_span.0)?;
+    let start = map.0 + 1 + head.rfind([',', '{']).map_or(0, |comma| comma + 1);
+    let (before, after) = (source.text.get(..start)?.trim_end(), source.text.get(end..)?.trim_start());
+    Some(match (before.strip_suffix(','), after.strip_prefix(',')) {
+        (Some(before), _) => format!("{before}{}", &source.text[end..]),
+        (None, Some(after)) => format!("{} {}", before, after.trim_start()),
+        (None, None) => format!("{before}{after}"),
+    })
+}
+
+/// The bytes of the map at a place if it stands between braces.
+fn braces(document: &yamlpath::Document, at: &[&str]) -> Option<(usize, usize)> {
+    let map = document.query_exact(&path(at)).ok()??;
+    (map.kind() == FeatureKind::FlowMapping).then_some(map.location.byte_span)
+}
+
+fn path<'k>(keys: &[&'k str]) -> Route<'k> {
+    Route::from(keys.iter().map(|key| Component::from(*key)).collect::<Vec<_>>())
+}
+
+/// A word that stands for a map while it is added.
+const WORD: &str = "tenantry-writes-a-map-here";
+
+/// The operation that adds a key below `at`. A map in a map is not written faithfully between lines: there a word is
+/// added, and becomes the map between braces afterwards.
+fn addition(
+    source: &Source,
+    route: &str,
+    at: &[&str],
+    key: &str,
+    value: &Value,
+) -> Result<(usize, Op<'static>), EditError> {
+    let simple = |map: &Map<String, Value>| map.iter().all(|(key, inside)| is_plain(key) && !inside.is_object());
+    let as_word = value.as_object().is_some_and(|map| !simple(map));
+    let value = if as_word { yaml_serde::Value::from(WORD) } else { yaml(source, route, value)? };
+    Ok((at.len(), Op::Add { key: written_key(key), value }))
+}
+
+fn written_key(key: &str) -> String {
+    if is_plain(key) { key.to_owned() } else { Value::from(key).to_string() }
+}
+
+/// A key that is a text in YAML without quotes.
+fn is_plain(key: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    let word = matches!(key, "true" | "false" | "null" | "yes" | "no" | "on" | "off" | "y" | "n");
+    key.starts_with(|first: char| first.is_ascii_alphabetic()) && key.bytes().all(good) && !word
+}
+
+/// A value on one line.
+fn between_braces(value: &Value) -> String {
+    match value {
+        Value::Object(map) => {
+            let entries: Vec<String> =
+                map.iter().map(|(key, value)| format!("{}: {}", written_key(key), between_braces(value))).collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+        Value::Array(items) => format!("[{}]", items.iter().map(between_braces).collect::<Vec<_>>().join(", ")),
+        scalar => scalar.to_string(),
+    }
 }
 
 /// The text of a file without `route`, and without the maps that it leaves empty.
@@ -75,7 +160,11 @@ pub fn unset(source: &Arc<Source>, route: &str) -> Result<String, EditError> {
     let gone = &keys[..above.unwrap_or(keys.len())];
     let mut wanted = document.value.clone();
     remove(&mut wanted, gone);
-    patched(source, route, gone, vec![(gone.len(), Op::Remove)], &wanted)
+    let text = match removal(source, gone) {
+        Some(text) => text,
+        None => patched(source, route, gone, vec![(gone.len(), Op::Remove)])?,
+    };
+    faithful(source, route, text, &wanted)
 }
 
 fn read(source: &Arc<Source>) -> Result<Document, EditError> {
@@ -134,23 +223,17 @@ fn patch_error(file: &Source, route: &str, source: yamlpatch::Error) -> EditErro
     EditError::Patch { file: file.path.as_path().into(), route: route.to_owned(), source }
 }
 
-/// Applies operations, each at the first so many of `keys`, and reads the result back: it must say `wanted`, neither
-/// more nor less.
-fn patched(
-    source: &Source,
-    route: &str,
-    keys: &[&str],
-    operations: Vec<(usize, Op<'_>)>,
-    wanted: &Value,
-) -> Result<String, EditError> {
+/// Applies operations, each at the first so many of `keys`.
+fn patched(source: &Source, route: &str, keys: &[&str], operations: Vec<(usize, Op<'_>)>) -> Result<String, EditError> {
     let fault = |error| patch_error(source, route, error);
     let document = yamlpath::Document::new(source.text.as_str()).map_err(|error| fault(error.into()))?;
-    let patch = |(depth, operation)| {
-        let route = keys[..depth].iter().map(|key| Component::from(*key)).collect::<Vec<_>>();
-        Patch { route: Route::from(route), operation }
-    };
+    let patch = |(depth, operation): (usize, _)| Patch { route: path(&keys[..depth]), operation };
     let patches: Vec<Patch<'_>> = operations.into_iter().map(patch).collect();
-    let text = apply_yaml_patches(&document, &patches).map_err(fault)?.source().to_owned();
+    Ok(apply_yaml_patches(&document, &patches).map_err(fault)?.source().to_owned())
+}
+
+/// A text, read back: it must say `wanted`, neither more nor less.
+fn faithful(source: &Source, route: &str, text: String, wanted: &Value) -> Result<String, EditError> {
     let changed = read(&Arc::new(Source { path: source.path.clone(), text: text.clone() }))?;
     if changed.value == *wanted {
         Ok(text)
@@ -191,11 +274,35 @@ ingest:
     #[test]
     fn a_value_is_added_where_it_belongs() {
         let text = set(&source(FILE), "network.zones", &json!(2)).unwrap();
-        assert_eq!(text, FILE.replace("10.17.0.0/18 }", "\"10.17.0.0/18\", zones: 2 }"));
+        assert_eq!(text, FILE.replace("/18 }", "/18, zones: 2 }"));
         let text = set(&source(FILE), "ingest.framing", &json!("newline")).unwrap();
         assert_eq!(text, format!("{FILE}  framing: newline\n"));
         let text = set(&source(FILE), "flags.extended-retry", &json!(false)).unwrap();
         assert_eq!(text, format!("{FILE}flags:\n  extended-retry: false\n"));
+    }
+
+    #[test]
+    fn maps_in_maps_come_and_go() {
+        let file = "flags:\n  # switch\n  one: { default: true }\n  two:\n    default: true # on\n\nlast: 1\n";
+        let early = set(&source(file), "flags.two.rules.rings.early", &json!(true)).unwrap();
+        assert_eq!(early, file.replace("# on\n", "# on\n    rules: { rings: { early: true } }\n"));
+        let account = set(&source(&early), "flags.two.rules.accounts.444455556666", &json!("x")).unwrap();
+        let canary = set(&source(&account), "flags.two.rules.rings.canary", &json!(false)).unwrap();
+        let more = set(&source(&canary), "flags.two.rules.accounts.111122223333", &json!("x")).unwrap();
+        // Whoever reads keys as numbers would not find the account.
+        let plain: serde_yaml::Value = serde_yaml::from_str(&more).unwrap();
+        let accounts = plain["flags"]["two"]["rules"]["accounts"].as_mapping().unwrap();
+        assert!(accounts.len() == 2 && accounts.keys().all(serde_yaml::Value::is_string), "{more}");
+        assert_eq!(unset(&source(&more), "flags.two.rules.accounts.111122223333").unwrap(), canary);
+        let back = unset(&source(&canary), "flags.two.rules.accounts.444455556666").unwrap();
+        let back = unset(&source(&back), "flags.two.rules.rings.early").unwrap();
+        assert_eq!(unset(&source(&back), "flags.two.rules.rings.canary").unwrap(), file);
+        let inside = set(&source(file), "flags.one.rules.rings.early", &json!(true)).unwrap();
+        assert_eq!(unset(&source(&inside), "flags.one.rules.rings.early").unwrap(), file);
+        let block = "accounts:\n  \"111122223333\": 1\n";
+        let more = set(&source(block), "accounts.444455556666", &json!(2)).unwrap();
+        assert_eq!(more, format!("{block}  \"444455556666\": 2\n"));
+        assert_eq!(unset(&source(&more), "accounts.444455556666").unwrap(), block);
     }
 
     #[test]

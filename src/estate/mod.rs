@@ -28,7 +28,7 @@ pub use places::Places;
 
 use crate::digest::hex;
 use crate::finding::{Location, Source};
-use crate::flags::{Catalogue, Subject};
+use crate::flags::{Catalogue, Reads, Subject, Values};
 use ids::TenantName;
 use spec::{Fleet, TenantSpec};
 
@@ -76,6 +76,13 @@ impl Tenant {
 }
 
 impl Estate {
+    /// The values that AppConfig delivers to a tenant's functions.
+    pub fn delivered(&self, tenant: &Tenant) -> Values {
+        let runtime = |key: &String| self.flags.flags.get(key).is_some_and(|flag| flag.reads == Reads::Runtime);
+        let values = crate::flags::values(&self.flags, &tenant.subject());
+        values.into_iter().filter(|(key, _)| runtime(key)).collect()
+    }
+
     /// SHA-256, lower case hex, of everything that the estate's files say: the ground that a plan stands on.
     pub fn digest(&self) -> String {
         let mut hash = Sha256::new();

@@ -103,8 +103,14 @@ impl<'p> Group<'p> {
     }
 }
 
+/// Whether an action delivers flags and does nothing else.
+pub(super) fn flags_only(action: &Action) -> bool {
+    let changes = action.changes().iter();
+    change::delivers_flags_only(changes.map(|found| (found.logical_id.as_str(), found.resource_type.as_str())))
+}
+
 /// `acme`, or `500 tenants: acme, bolt, cube, dune and 496 more`.
-pub(super) fn named(tenants: &[&str]) -> String {
+pub fn named(tenants: &[&str]) -> String {
     if let [only] = tenants {
         return (*only).to_owned();
     }

@@ -45,6 +45,9 @@ fn group_part(out: &mut String, group: &Group<'_>) {
     if changes.is_empty() {
         return;
     }
+    if groups::flags_only(action) {
+        line(out, format_args!("**{}**\n", text::FLAGS_ONLY));
+    }
     let dangers = changes.iter().filter(|found| change::endangers_state(found)).count();
     if dangers > 0 {
         line(

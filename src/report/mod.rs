@@ -2,7 +2,8 @@
 
 pub mod cost;
 pub mod findings;
-mod groups;
+pub mod flags;
+pub mod groups;
 pub mod junit;
 pub mod markdown;
 pub mod plan;

@@ -6,6 +6,9 @@ use super::groups::{self, Group};
 use crate::deploy::events::{Event, Outcome, What};
 use crate::deploy::{Action, Plan};
 
+/// What is said of a change that delivers flags and does nothing else.
+pub const FLAGS_ONLY: &str = "flags only: nothing but AppConfig and the release record is touched";
+
 /// The whole plan: a paragraph for all stacks that change alike, then what was not seen, then the counts.
 pub fn text(plan: &Plan) -> String {
     let mut out = String::new();
@@ -44,6 +47,9 @@ fn group_text(out: &mut String, group: &Group<'_>) {
         }
         Action::Follow => line(out, format_args!("{title}: follow what an earlier run began")),
         Action::Blocked { why, remedy } => line(out, format_args!("! {title}: {why}\n  help: {remedy}")),
+    }
+    if groups::flags_only(action) {
+        line(out, format_args!("  {FLAGS_ONLY}"));
     }
     for warning in group.warnings() {
         line(out, format_args!("  warning: {warning}"));

@@ -4,6 +4,7 @@
 
 mod estate;
 mod lint;
+mod positions;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -154,11 +155,15 @@ fn templates_stay_within_the_limits_with_room_to_grow() {
 
 #[test]
 fn cfn_lint_finds_nothing() {
-    let templates: Vec<_> = all(&renderer(), "v1.0.0")
-        .into_iter()
-        .map(|(name, region, template, _)| (name, region, template.tree()))
-        .collect();
-    assert_eq!(lint::run(&templates), "");
+    let (renderer, estate) = (renderer(), estate::estate());
+    let sample = all(&renderer, "v1.0.0").into_iter();
+    let sample = sample.map(|(name, region, template, _)| (name, region, template.tree()));
+    let positions = positions::tenants(&estate);
+    let positions = positions.iter().map(|tenant| {
+        let template = render(&renderer, &estate::context(&estate, tenant, "v1.0.0"));
+        (tenant.name.to_string(), tenant.spec.region.to_string(), template.tree())
+    });
+    assert_eq!(lint::run(&sample.chain(positions).collect::<Vec<_>>()), "");
 }
 
 #[test]

@@ -1,0 +1,91 @@
+//! `tenantry flags`.
+
+mod change;
+mod lint;
+mod list;
+mod preview;
+mod push;
+mod retire;
+mod show;
+mod why;
+
+use clap::{Args as ClapArgs, Subcommand};
+
+use super::opened::Opened;
+use super::{Exit, Failure, Global, Output};
+use crate::estate::Tenant;
+use crate::flags::Flag;
+
+/// Soft releases: what each flag is for whom and why, and changing it.
+///
+/// Flags stand in `policies/flags.yaml` with their rules and rollouts; a tenant's own values stand in its file. Every
+/// change is one of YAML that git can review, but `push`, which cannot wait.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    List(list::Args),
+    Show(show::Args),
+    Why(why::Args),
+    Set(change::Set),
+    Unset(change::Unset),
+    Rollout(change::Rollout),
+    Retire(retire::Args),
+    Lint(lint::Args),
+    Push(push::Args),
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    match &args.command {
+        Command::List(args) => list::run(args, global),
+        Command::Show(args) => show::run(args, global),
+        Command::Why(args) => why::run(args, global),
+        Command::Set(args) => args.run(global),
+        Command::Unset(args) => args.run(global),
+        Command::Rollout(args) => args.run(global),
+        Command::Retire(args) => retire::run(args, global),
+        Command::Lint(args) => lint::run(args, global),
+        Command::Push(args) => push::run(args, global),
+    }
+}
+
+/// The tenant of that name.
+fn tenant<'o>(opened: &'o Opened, name: &str) -> Result<&'o Tenant, Failure> {
+    let known = || opened.estate.tenants.values();
+    let found = known().find(|tenant| tenant.name.as_str() == name);
+    found.ok_or_else(|| absent("tenant", name, known().map(|tenant| tenant.name.as_str())))
+}
+
+/// The flag of that key.
+fn flag<'o>(opened: &'o Opened, key: &str) -> Result<&'o Flag, Failure> {
+    let flags = &opened.estate.flags.flags;
+    flags.get(key).ok_or_else(|| absent("flag", key, flags.keys().map(String::as_str)))
+}
+
+fn absent<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k str>) -> Failure {
+    let known: Vec<&str> = known.collect();
+    let likeness = |other: &str| strsim::jaro_winkler(other, name);
+    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let failure = Failure::new(format!("there is no {what} `{name}`"));
+    match nearest {
+        Some(nearest) if likeness(nearest) > 0.8 => failure.with_hint(format!("did you mean `{nearest}`?")),
+        _ => failure.with_hint(format!("there are {}", known.join(", "))),
+    }
+}
+
+/// A value as people read it.
+fn shown(value: &serde_json::Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// Rows below a heading, without lines.
+fn table<const N: usize>(heading: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::NOTHING).set_header(heading);
+    table.add_rows(rows);
+    table.lines().map(|row| format!("{}\n", row.trim_end())).collect()
+}

@@ -1,0 +1,82 @@
+//! `tenantry flags why`.
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::{Exit, Failure, Global, Output, flag, shown, tenant};
+use crate::cli::opened::Opened;
+use crate::estate::{self, Document, Tenant};
+use crate::finding::Location;
+use crate::flags::{Evaluation, Flag, Reads, Step, Trace, evaluate, trace};
+
+/// Say what a flag is for a tenant, and why: every step from the tenant's own value to the default.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    tenant: String,
+    flag: String,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    tenant: String,
+    #[serde(flatten)]
+    evaluation: Evaluation,
+    steps: Vec<Trace>,
+    /// Where the value stands that decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    place: Option<Location>,
+    /// Why the value does not reach who reads it, if it does not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undelivered: Option<String>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let opened = Opened::open(global)?;
+    let (tenant, flag) = (tenant(&opened, &args.tenant)?, flag(&opened, &args.flag)?);
+    let (catalogue, subject) = (&opened.estate.flags, tenant.subject());
+    let evaluation = evaluate(catalogue, &args.flag, &subject);
+    let document = estate::flags_document(&global.estate).ok();
+    let answer = Answer {
+        tenant: tenant.name.to_string(),
+        steps: trace(catalogue, &args.flag, &subject),
+        place: evaluation.step.and_then(|step| place(document.as_ref(), tenant, step, &args.flag)),
+        undelivered: undelivered(&opened, tenant, flag),
+        evaluation,
+    };
+    Output::new(global.output).show("tenantry/flag/v1", &answer, text)?;
+    Ok(Exit::Clean)
+}
+
+/// Where the value of a step stands.
+pub(super) fn place(catalogue: Option<&Document>, tenant: &Tenant, step: Step, key: &str) -> Option<Location> {
+    let route = step.route(key, &tenant.subject());
+    match step {
+        Step::Tenant => Some(tenant.locate(&route)),
+        _ => catalogue.map(|document| document.place(&route).unwrap_or_else(|| document.nearest(&route))),
+    }
+}
+
+/// Functions see flags through AppConfig's extension alone.
+fn undelivered(opened: &Opened, tenant: &Tenant, flag: &Flag) -> Option<String> {
+    let region = opened.estate.fleet.regions.get(&tenant.spec.region)?;
+    let without = flag.reads == Reads::Runtime && region.appconfig_extension.is_none();
+    let region = &tenant.spec.region;
+    without
+        .then(|| format!("region `{region}` has no `appconfig_extension` in fleet.yaml, so functions take it for off"))
+}
+
+fn text(answer: &Answer) -> String {
+    let evaluation = &answer.evaluation;
+    let reason = serde_json::to_value(evaluation.reason).map(|reason| shown(&reason)).unwrap_or_default();
+    let value = shown(&evaluation.value);
+    let mut out = format!("{} is `{value}` for {}: {reason}\n", evaluation.flag_key, answer.tenant);
+    for step in &answer.steps {
+        let place = answer.place.as_ref().filter(|_| step.decided);
+        let place = place.map(|at| format!(" ({}:{}:{})", at.source.path.display(), at.line, at.column));
+        let sign = if step.decided { '>' } else { ' ' };
+        out.push_str(&format!("  {sign} {}{}\n", step.finding, place.unwrap_or_default()));
+    }
+    let error = evaluation.error_message.iter().map(|error| format!("  ! {error}: the default holds\n"));
+    out.extend(error.chain(answer.undelivered.iter().map(|why| format!("  ! {why}\n"))));
+    out
+}

@@ -1,0 +1,18 @@
+//! Flags as text.
+
+use serde_json::Value;
+
+use crate::deploy::flags::Pushed;
+
+/// What AppConfig has in force otherwise than git, a line per flag.
+pub fn pushed(pushed: &Pushed) -> String {
+    let said = |value: &Option<Value>| match value {
+        None => "nothing".to_owned(),
+        Some(value) => format!("`{}`", value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+    };
+    let line = |one: &crate::flags::Difference| {
+        let (live, git) = (said(&one.live), said(&one.git));
+        format!("~ {}: AppConfig has {live} (version {}, {}), git says {git}\n", one.flag, pushed.version, pushed.state)
+    };
+    pushed.differences.iter().map(line).collect()
+}
