@@ -35,11 +35,9 @@ pub async fn put_if_absent(session: &Session, bucket: &str, key: &str, content: 
 async fn store(session: &Session, bucket: &str, key: &str, content: Content<'_>) -> Result<Put, CallError> {
     const OPERATION: &str = "PutObject";
     let subject = format!("s3://{bucket}/{key}");
-    if exists(session, bucket, key).await? {
-        return Ok(Put::Present);
-    }
     let body = match content {
         Content::Text(text) => ByteStream::from(text.as_bytes().to_vec()),
+        Content::File(_) if exists(session, bucket, key).await? => return Ok(Put::Present),
         Content::File(path) => {
             let bytes = std::fs::read(path);
             let unreadable = |error| CallError::file(&session.place, OPERATION, path, error);
@@ -55,14 +53,16 @@ async fn store(session: &Session, bucket: &str, key: &str, content: Content<'_>)
     }
 }
 
-/// Whether an object exists.
+/// Whether an object exists: its first byte is asked for, because a HEAD request has no body that says why it was
+/// refused.
 pub async fn exists(session: &Session, bucket: &str, key: &str) -> Result<bool, CallError> {
     session.turn(Family::S3).await;
     let subject = format!("s3://{bucket}/{key}");
-    let answer = session.s3.head_object().bucket(bucket).key(key).send().await;
-    match answer.map_err(|error| CallError::of(&session.place, "HeadObject", &subject, error)) {
+    let answer = session.s3.get_object().bucket(bucket).key(key).range("bytes=0-0").send().await;
+    match answer.map_err(|error| CallError::of(&session.place, "GetObject", &subject, error)) {
         Ok(_) => Ok(true),
-        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) if error.code() == Some("InvalidRange") => Ok(true),
+        Err(error) if object_does_not_exist(&error) => Ok(false),
         Err(error) => Err(error),
     }
 }

@@ -198,11 +198,6 @@ async fn a_role_that_may_not_be_assumed_is_named_as_that() {
 #[tokio::test]
 async fn objects_go_by_path_to_an_address_and_only_if_absent() {
     let server = MockServer::start().await;
-    Mock::given(method("HEAD"))
-        .and(path("/bucket/trust/a.pem"))
-        .respond_with(ResponseTemplate::new(404))
-        .mount(&server)
-        .await;
     Mock::given(method("PUT"))
         .and(path("/bucket/trust/a.pem"))
         .and(header("if-none-match", "*"))

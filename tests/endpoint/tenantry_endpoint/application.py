@@ -19,7 +19,7 @@ from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.http import HTTP_STATUS_CODES
 
-from . import control, faults, operations, wire
+from . import control, faults, operations, rpc, wire
 from .errors import AwsError
 
 log = logging.getLogger("tenantry_endpoint")
@@ -61,6 +61,9 @@ class Application:
 
     def respond(self, environ: dict[str, Any], moto_only: bool = False) -> Response:
         """Answer a request; `moto_only` passes the endpoint's own operations by."""
+        name = rpc.operation_of(environ)
+        if name is not None:
+            return rpc.respond(environ, name) or not_implemented("aws", name)
         scope = wire.credential_scope(environ.get("HTTP_AUTHORIZATION"))
         if scope is not None and not moto_only:
             access_key, region, signing_name = scope
