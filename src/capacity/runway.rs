@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::check::{Site, Tables, asked};
+use super::check::{Ground, Site, Tables, asked};
 use super::demand::{Demand, Within};
 use super::weigh::{Asked, Verdict, weigh};
 use crate::estate::ids::{AccountId, Region};
@@ -25,13 +25,7 @@ pub struct Runway {
 /// The runway of a place whose stacks are the tenants that git places there. `average` are the needs of all tenants of
 /// the fleet, for a place that has none; `blocks` is how many more blocks of addresses the pools have for its region.
 /// Quotas of the account are weighed with this region alone.
-pub fn runway(
-    tables: &Tables,
-    (account, region): (&AccountId, &Region),
-    site: &Site,
-    (average, of): (&Demand, u64),
-    blocks: u64,
-) -> Runway {
+pub fn runway(tables: &Tables, ground: &Ground, site: &Site, (average, of): (&Demand, u64), blocks: u64) -> Runway {
     let (_, fleet) = asked(site);
     let tenants = site.stacks.len() as u64;
     let (whole, of) = if tenants == 0 { (average, of) } else { (&fleet.whole, tenants) };
@@ -53,7 +47,8 @@ pub fn runway(
         }
     }
     let (more, binds) = least.unzip();
-    Runway { account: account.clone(), region: region.clone(), tenants, more, binds, upper_bound }
+    let (account, region) = (ground.account.clone(), ground.region.clone());
+    Runway { account, region, tenants, more, binds, upper_bound }
 }
 
 /// A demand with a row for everything that another has, at 0 where it has none itself.
@@ -101,8 +96,8 @@ mod tests {
         snapshot.limits.insert(id.clone(), Seen::Known(Limit { value: limit, applied: true }));
         snapshot.usage.insert(id, Seen::Known([(Within::Region, used)].into_iter().collect()));
         let site = Site { stacks: vec![stack], snapshot };
-        let place = ("111122223333".parse().unwrap(), "eu-west-1".parse().unwrap());
-        let found = runway(&Tables { quotas, regions }, (&place.0, &place.1), &site, (&Demand::default(), 0), blocks);
+        let ground = Ground { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() };
+        let found = runway(&Tables { quotas, regions }, &ground, &site, (&Demand::default(), 0), blocks);
         (found.more, found.binds)
     }
 

@@ -2,6 +2,7 @@
 //! an exit code. Nothing outside this folder, `report` and `main.rs` writes to the terminal.
 
 mod bootstrap;
+mod capacity;
 mod completions;
 mod cost;
 mod deploy;
@@ -11,6 +12,7 @@ mod explain;
 mod failure;
 mod flags;
 mod guard;
+mod fit;
 mod init;
 mod journal;
 mod new;
@@ -19,6 +21,7 @@ mod output;
 mod pace;
 mod plan;
 mod progress;
+mod quotas;
 mod render;
 mod replay;
 mod run;
@@ -68,6 +71,8 @@ enum Command {
     Render(render::Args),
     Bootstrap(bootstrap::Args),
     Cost(cost::Args),
+    Quotas(quotas::Args),
+    Capacity(capacity::Args),
     Plan(plan::Args),
     Deploy(deploy::Args),
     Status(status::Args),
@@ -110,6 +115,8 @@ impl Cli {
             Command::Render(args) => render::run(args, global),
             Command::Bootstrap(args) => bootstrap::run(args, global),
             Command::Cost(args) => cost::run(args, global),
+            Command::Quotas(args) => quotas::run(args, global),
+            Command::Capacity(args) => capacity::run(args, global),
             Command::Plan(args) => plan::run(args, global),
             Command::Deploy(args) => deploy::run(args, global),
             Command::Status(args) => status::run(args, global),

@@ -48,6 +48,31 @@ pub fn allocate(
     Err(AllocationError::Exhausted { prefix, pools: names.join(", ") })
 }
 
+/// How many more blocks the pools have for tenants in `region`, each of its pool's usual length. `taken` as for
+/// [`allocate`].
+pub fn room(fleet: &Fleet, taken: &[Ipv4Network], region: &Region) -> u64 {
+    let mut taken: Vec<Ipv4Network> =
+        taken.iter().copied().chain(fleet.reserved.iter().map(|reserved| reserved.cidr)).collect();
+    taken.sort_unstable_by_key(|block| block.network());
+    let pools = fleet.pools.iter().filter(|pool| serves(pool, region));
+    pools.map(|pool| free_blocks(pool.cidr, &taken, pool.tenant_prefix)).sum()
+}
+
+/// Aligned blocks of a pool that touch none of `taken`, which is sorted by address.
+fn free_blocks(pool: Ipv4Network, taken: &[Ipv4Network], prefix: u8) -> u64 {
+    if !(pool.prefix()..=32).contains(&prefix) {
+        return 0;
+    }
+    let size = 1_u64 << (32 - u32::from(prefix));
+    let (first, last) = bounds(pool);
+    let (mut at, mut free) = (first, 0);
+    for (from, to) in taken.iter().map(|block| bounds(*block)) {
+        free += from.min(last + 1).saturating_sub(at) / size;
+        at = at.max((to + 1).next_multiple_of(size));
+    }
+    free + (last + 1).saturating_sub(at) / size
+}
+
 /// Whether tenants of a region may have blocks of a pool.
 pub(super) fn serves(pool: &Pool, region: &Region) -> bool {
     pool.regions.is_empty() || pool.regions.contains(region)
@@ -109,6 +134,31 @@ mod tests {
 
     fn block(text: &str) -> Ipv4Network {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn room_is_as_much_as_can_be_allocated() {
+        let (estate, _) = crate::estate::load(std::path::Path::new(env!("CARGO_MANIFEST_DIR")));
+        let mut fleet = estate.unwrap().fleet;
+        for (pool, prefix, taken) in [
+            ("10.0.0.0/16", 18, vec![]),
+            ("10.0.0.0/16", 20, vec!["10.0.0.0/28", "10.0.20.0/23", "10.0.128.0/17"]),
+            ("10.0.0.0/16", 20, vec!["9.0.0.0/8", "10.0.255.0/24"]),
+            ("10.0.0.0/18", 18, vec!["10.0.0.0/12"]),
+            ("10.0.0.0/20", 18, vec![]),
+        ] {
+            fleet.pools.truncate(1);
+            (fleet.pools[0].cidr, fleet.pools[0].tenant_prefix) = (block(pool), prefix);
+            fleet.pools[0].regions.clear();
+            fleet.reserved.clear();
+            let mut taken: Vec<Ipv4Network> = taken.into_iter().map(block).collect();
+            let region: Region = "eu-west-1".parse().unwrap();
+            let room = super::room(&fleet, &taken, &region);
+            for _ in 0..room {
+                taken.push(allocate(&fleet, &taken, &region, None).unwrap());
+            }
+            assert!(allocate(&fleet, &taken, &region, None).is_err(), "{pool} /{prefix}: more than {room}");
+        }
     }
 
     fn any_block() -> impl Strategy<Value = Ipv4Network> {

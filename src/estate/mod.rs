@@ -10,6 +10,7 @@ mod document;
 pub mod edit;
 mod flags;
 pub mod ids;
+mod imagine;
 mod load;
 mod places;
 pub mod schema;
@@ -21,8 +22,9 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-pub use blocks::{AllocationError, allocate};
+pub use blocks::{AllocationError, allocate, room};
 pub use document::Document;
+pub use imagine::{ImagineError, Otherwise, imagine};
 pub use load::{flags_document, has_errors, load};
 pub use places::Places;
 

@@ -3,6 +3,7 @@
 //! In: the stacks of a plan. Out: one [`Assessment`] for each place and account. It decides nothing: [`crate::capacity`]
 //! does, over a [`Snapshot`]. What AWS denies, or an endpoint does not offer, stays unknown with the reason.
 
+pub mod increases;
 mod limits;
 mod offer;
 mod stacks;
@@ -16,8 +17,12 @@ use rayon::prelude::*;
 
 use crate::capacity::{self, Assessment, Ground, Needs, Outlines, Quota, Seen, Site, Snapshot, Stack, Tables, check};
 use crate::cloud::{Access, Cloud, Place, Session};
-use crate::deploy::Desired;
-use crate::render::Template;
+use crate::deploy::{Desired, stacks as stacks_of};
+use crate::estate::spec::Fleet;
+use crate::render::{RenderedTenant, names};
+
+/// Why nothing is known of a place that was not looked at.
+pub const OFFLINE: &str = "AWS was not asked (--offline)";
 
 /// Accounts and regions that are looked at at once.
 const AT_ONCE: usize = 8;
@@ -36,30 +41,37 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// The stack that a plan is about, with its template as it was rendered.
-    pub fn new(desired: &Desired, template: &Template, outlines: &Outlines) -> Self {
-        Self::of(desired, capacity::needs(&outlines.tree(template)))
+    /// The stack of a tenant, with its template as it was rendered.
+    pub fn tenant(fleet: &Fleet, rendered: &RenderedTenant<'_>, outlines: &Outlines) -> Self {
+        let (tenant, spec) = (rendered.tenant.name.as_str(), &rendered.tenant.spec);
+        Self {
+            tenant: tenant.to_owned(),
+            name: names::stack(&fleet.organisation, tenant),
+            place: Place { account: spec.account.clone(), region: spec.region.clone() },
+            access: stacks_of::access(fleet, &spec.account),
+            digest: rendered.template.digest.clone(),
+            needs: capacity::needs(&outlines.tree(&rendered.template)),
+            planned: true,
+        }
     }
 
-    fn of(desired: &Desired, needs: Needs) -> Self {
+    fn desired(desired: &Desired) -> Self {
+        let template = serde_json::from_str(&desired.body).unwrap_or_default();
         Self {
             tenant: desired.tenant.clone(),
             name: desired.stack.clone(),
             place: desired.place.clone(),
             access: desired.access.clone(),
             digest: desired.digest.clone(),
-            needs,
+            needs: capacity::needs(&template),
             planned: true,
         }
     }
 }
 
-/// The stacks of a plan, read from the templates that it would send. A template that is no JSON needs nothing.
+/// The stacks of a plan, read from the templates that it would send.
 pub fn wanted(desired: &[Desired]) -> Vec<Wanted> {
-    let needs = |desired: &Desired| {
-        serde_json::from_str(&desired.body).map(|template| capacity::needs(&template)).unwrap_or_default()
-    };
-    desired.par_iter().map(|desired| Wanted::of(desired, needs(desired))).collect()
+    desired.par_iter().map(Wanted::desired).collect()
 }
 
 /// The places of stacks, without looking at AWS: everything there is unknown.
@@ -70,7 +82,7 @@ pub fn unseen(wanted: &[Wanted], why: &str) -> BTreeMap<Ground, Site> {
 
 /// How stacks would fit, without looking at AWS.
 pub fn offline(tables: &Tables, wanted: &[Wanted]) -> Vec<Assessment> {
-    check(tables, &unseen(wanted, "AWS was not asked (--offline)"))
+    check(tables, &unseen(wanted, OFFLINE))
 }
 
 /// How stacks would fit into what stands in their accounts and regions now.

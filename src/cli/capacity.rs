@@ -1,0 +1,92 @@
+//! `tenantry capacity`.
+
+use clap::Args as ClapArgs;
+use ipnetwork::Ipv4Network;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::fit::{self, Fit, Look};
+use super::opened::Release;
+use super::{Exit, Failure, Format, Global, Output, Selection};
+use crate::capacity::{Assessment, Demand, Ground, Growth, Runway, Site, runway};
+use crate::estate;
+use crate::finding::Finding;
+use crate::report::{capacity as report, findings, sarif};
+
+/// Show whether the chosen tenants fit: addresses of each subnet by owner, now, at the peak, with a zone lost and in a
+/// deployment; zones, services and types of machines of their regions; and the quota that stops the fleet next.
+///
+/// Exit code 0: all green; 2: something is red or amber; 4: something could not be seen.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    release: Release,
+    #[command(flatten)]
+    look: Look,
+    /// How the workload grows, such as `5%/month`: shows the day on which each subnet is used up.
+    #[arg(long, value_name = "RATE/PERIOD")]
+    growth: Option<Growth>,
+    /// Show for each account and region how many more average tenants fit, and what stops them first.
+    #[arg(long)]
+    runway: bool,
+    /// Show every subnet, also those far from being used up.
+    #[arg(long)]
+    full: bool,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    what_if: Vec<String>,
+    places: Vec<Assessment>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    runway: Vec<Runway>,
+    findings: Vec<Finding>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let mut fit = fit::fit(global, &args.selection, &args.release, &args.look)?;
+    if let Some(growth) = args.growth {
+        let today = TimeZone::UTC.to_datetime(Timestamp::now()).date();
+        for subnet in fit.assessments.iter_mut().flat_map(|assessment| &mut assessment.subnets) {
+            subnet.grow(growth, today);
+        }
+    }
+    let exit = fit::exit(&fit.assessments);
+    let runway = if args.runway { runways(&fit) } else { Vec::new() };
+    let answer = Answer {
+        what_if: args.look.what_if.iter().map(ToString::to_string).collect(),
+        findings: fit.assessments.iter().flat_map(Assessment::findings).collect(),
+        places: fit.assessments,
+        runway,
+    };
+    let output = Output::new(global.output);
+    if global.output == Format::Sarif {
+        output.text(&sarif::text(&answer.findings)?)?;
+        return Ok(exit);
+    }
+    output.show("tenantry/capacity/v1", &answer, |answer| {
+        let places = answer.places.iter().map(|place| report::subnets(place, args.full));
+        let mut text: String = places.collect();
+        text += &answer.places.iter().filter_map(report::wall).collect::<String>();
+        text += &report::runways(&answer.runway);
+        text + &findings::text(&answer.findings)
+    })?;
+    Ok(exit)
+}
+
+/// The runway of every place.
+fn runways(fit: &Fit) -> Vec<Runway> {
+    let fleet = &fit.opened.estate.fleet;
+    let taken: Vec<Ipv4Network> = fit.opened.estate.tenants.values().map(|tenant| tenant.spec.network.cidr).collect();
+    let mut all = Demand::default();
+    let stacks = fit.sites.values().flat_map(|site| &site.stacks);
+    let number = stacks.map(|stack| all.add(&stack.needs.demand)).count() as u64;
+    let of = |(ground, site): (&Ground, &Site)| {
+        let blocks = estate::room(fleet, &taken, &ground.region);
+        runway(&fit.tables, ground, site, (&all, number), blocks)
+    };
+    fit.sites.iter().map(of).collect()
+}

@@ -1,0 +1,106 @@
+//! What `quotas` and `capacity` share: the fleet of the places in question, and what stands there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use clap::Args;
+use rayon::prelude::*;
+
+use super::opened::{self, Opened, Release};
+use super::{Exit, Failure, Global, Selection};
+use crate::capacity::{Assessment, Ground, Level, Outlines, Site, Tables, check};
+use crate::cloud::{Access, Cloud, Place};
+use crate::estate::{Otherwise, Tenant, imagine};
+use crate::survey::{self, Wanted};
+
+/// What is looked at, and what is imagined.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Look")]
+pub(super) struct Look {
+    /// Without credentials and network: limits and zones come from the tables, and what is used is unknown.
+    #[arg(long)]
+    pub(super) offline: bool,
+    /// As if a value of the chosen tenants were another (`ingest.peak_gib_per_minute=4`), or as if there were more
+    /// tenants (`tenants+=50:like=acme@eu-west-1`).
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(super) what_if: Vec<Otherwise>,
+}
+
+/// A fleet held against its places.
+pub(super) struct Fit {
+    pub(super) opened: Opened,
+    pub(super) tables: Tables,
+    pub(super) sites: BTreeMap<Ground, Site>,
+    pub(super) assessments: Vec<Assessment>,
+    /// How each place is entered.
+    pub(super) places: BTreeMap<Place, Access>,
+}
+
+/// Renders every tenant of the places that the selection names (all without one), counts, and looks. The selected ones
+/// are the plan; the others only count for the next wall.
+pub(super) fn fit(global: &Global, selection: &Selection, release: &Release, look: &Look) -> Result<Fit, Failure> {
+    let mut opened = Opened::open(global)?;
+    let tables = opened::tables(&global.estate)?;
+    let before = chosen(&opened, selection)?;
+    let existing: BTreeSet<String> = opened.estate.tenants.keys().map(ToString::to_string).collect();
+    opened.estate = imagine(&opened.estate, &look.what_if, |tenant| before.contains(tenant.name.as_str()))?;
+    // Tenants that are imagined are part of the plan.
+    let planned = |tenant: &Tenant| {
+        let name = tenant.name.as_str();
+        before.contains(name) || !existing.contains(name)
+    };
+    let place = |tenant: &Tenant| Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
+    let tenants: Vec<&Tenant> = opened.estate.tenants.values().collect();
+    let places: BTreeSet<Place> = tenants.iter().filter(|tenant| planned(tenant)).map(|tenant| place(tenant)).collect();
+    let tenants: Vec<&Tenant> = tenants.into_iter().filter(|tenant| places.contains(&place(tenant))).collect();
+    let rendered = opened.render(&tenants, &release.release)?;
+    let outlines = Outlines::default();
+    let wanted: Vec<Wanted> = rendered
+        .par_iter()
+        .map(|rendered| Wanted {
+            planned: planned(rendered.tenant),
+            ..Wanted::tenant(&opened.estate.fleet, rendered, &outlines)
+        })
+        .collect();
+    drop(rendered);
+    let sites = if look.offline {
+        survey::unseen(&wanted, survey::OFFLINE)
+    } else {
+        super::wait(async { survey::look(&Cloud::configure().await, &tables, &wanted).await })?
+    };
+    let assessments = check(&tables, &sites);
+    let places = wanted.into_iter().map(|one| (one.place, one.access)).collect();
+    Ok(Fit { opened, tables, sites, assessments, places })
+}
+
+/// Names of the chosen tenants; all when nothing was said.
+fn chosen(opened: &Opened, selection: &Selection) -> Result<BTreeSet<String>, Failure> {
+    let tenants = if selection.is_empty() {
+        opened.estate.tenants.values().collect()
+    } else {
+        selection.select(&opened.estate)?
+    };
+    Ok(tenants.into_iter().map(|tenant| tenant.name.to_string()).collect())
+}
+
+/// What assessments say to the shell: red and amber are findings; what nobody could look at makes the answer incomplete.
+pub(super) fn exit(assessments: &[Assessment]) -> Exit {
+    let levels = |assessment: &Assessment| {
+        let quotas = assessment.quotas.iter().map(|verdict| verdict.level).collect::<Vec<_>>();
+        let subnets = assessment.subnets.iter().map(|verdict| verdict.level).collect::<Vec<_>>();
+        let offer = assessment.offer.iter().map(|finding| match finding.code.0 {
+            "TN2301" => Level::Green,
+            "TN2306" => Level::Unknown,
+            _ => Level::Red,
+        });
+        quotas.into_iter().chain(subnets).chain(offer).map(of_level).max().unwrap_or(Exit::Clean)
+    };
+    assessments.iter().map(levels).max().unwrap_or(Exit::Clean)
+}
+
+fn of_level(level: Level) -> Exit {
+    match level {
+        Level::Green => Exit::Clean,
+        Level::Amber | Level::Red => Exit::Changes,
+        Level::Unknown => Exit::Incomplete,
+    }
+}

@@ -1,0 +1,144 @@
+//! `tenantry quotas`.
+
+use std::collections::BTreeMap;
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::fit::{self, Fit, Look};
+use super::opened::Release;
+use super::pace::Pace;
+use super::{Exit, Failure, Global, Output, Selection};
+use crate::capacity::Assessment;
+use crate::cloud::servicequotas::IncreaseRequest;
+use crate::cloud::{Cloud, Place};
+use crate::report::capacity as report;
+use crate::survey::increases::{self, Outcome, Wish};
+
+/// Show what each account and region has used of its quotas, and would after a plan of the chosen tenants.
+///
+/// Counts what the templates take, adds what is used and what deployments under way are yet to make, and holds it
+/// against the limits that AWS tells, with the source of each. Exit code 0: all green; 2: something is red or amber;
+/// 4: something could not be seen.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    release: Release,
+    #[command(flatten)]
+    look: Look,
+    /// Show every quota, also those far from their limit.
+    #[arg(long)]
+    full: bool,
+    /// Ask AWS for every limit that should be higher. What is asked for already is found, not asked again.
+    #[arg(long, conflicts_with = "offline")]
+    request: bool,
+    /// Follow open requests until AWS has decided them all, or until Ctrl-C.
+    #[arg(long, conflicts_with = "offline")]
+    watch: bool,
+    #[command(flatten)]
+    pace: Pace,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    what_if: Vec<String>,
+    places: &'a [Assessment],
+    requests: &'a [Wish],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    watched: Option<&'a Watched>,
+}
+
+/// What became of the requests that were open.
+#[derive(Debug, Default, Serialize)]
+struct Watched {
+    requests: Vec<(Place, IncreaseRequest)>,
+    interrupted: bool,
+    unseen: Vec<String>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let fit = fit::fit(global, &args.selection, &args.release, &args.look)?;
+    let (wishes, watched) = super::wait(follow(args, &fit))??;
+    let answer = Answer {
+        what_if: args.look.what_if.iter().map(ToString::to_string).collect(),
+        places: &fit.assessments,
+        requests: &wishes,
+        watched: watched.as_ref(),
+    };
+    Output::new(global.output).show("tenantry/quotas/v1", &answer, |answer| {
+        let tables = answer.places.iter().map(|place| report::quotas(place, args.full));
+        let mut text: String = tables.collect::<Vec<_>>().join("\n");
+        text += &report::wishes(answer.requests);
+        if let Some(watched) = answer.watched {
+            text +=
+                &watched.requests.iter().map(|(place, request)| report::request(place, request)).collect::<String>();
+        }
+        text
+    })?;
+    let failed = wishes.iter().any(|wish| matches!(wish.outcome, Outcome::Failed { .. }));
+    let asked = if failed { Exit::Error } else { Exit::Clean };
+    Ok(fit::exit(&fit.assessments).max(asked).max(watched.as_ref().map_or(Exit::Clean, exit)))
+}
+
+/// Asks and follows, as far as that was said.
+async fn follow(args: &Args, fit: &Fit) -> Result<(Vec<Wish>, Option<Watched>), Failure> {
+    if !args.request && !args.watch {
+        return Ok((Vec::new(), None));
+    }
+    let cloud = Cloud::configure().await;
+    let wishes = if args.request { increases::file(&cloud, &fit.assessments, &fit.places).await } else { Vec::new() };
+    let watched = if args.watch { Some(watch(&cloud, fit, &args.pace).await?) } else { None };
+    Ok((wishes, watched))
+}
+
+/// Looks again until no request is open. Each change is a line on standard error.
+async fn watch(cloud: &Cloud, fit: &Fit, pace: &Pace) -> Result<Watched, Failure> {
+    let places: BTreeMap<Place, _> =
+        fit.assessments.iter().filter_map(|assessment| increases::place(assessment, &fit.places)).collect();
+    let mut followed: BTreeMap<(Place, String), IncreaseRequest> = BTreeMap::new();
+    loop {
+        let mut watched = Watched::default();
+        for (place, access) in &places {
+            match increases::all(cloud, place, access).await {
+                Ok(requests) => {
+                    for request in requests {
+                        let key = (place.clone(), request.id.clone());
+                        let before = followed.get(&key);
+                        if before.is_none() && !request.is_open() {
+                            continue;
+                        }
+                        if before.is_none_or(|before| before.status != request.status) {
+                            anstream::eprint!("{}", report::request(place, &request));
+                        }
+                        followed.insert(key, request);
+                    }
+                }
+                Err(error) => watched.unseen.push(error.to_string()),
+            }
+        }
+        watched.requests = followed.iter().map(|((place, _), request)| (place.clone(), request.clone())).collect();
+        if !watched.unseen.is_empty() || !followed.values().any(IncreaseRequest::is_open) {
+            return Ok(watched);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(pace.wait().poll) => {}
+            signal = tokio::signal::ctrl_c() => {
+                signal?;
+                watched.interrupted = true;
+                return Ok(watched);
+            }
+        }
+    }
+}
+
+fn exit(watched: &Watched) -> Exit {
+    if !watched.unseen.is_empty() || watched.interrupted {
+        Exit::Incomplete
+    } else if watched.requests.iter().all(|(_, request)| request.is_approved()) {
+        Exit::Clean
+    } else {
+        Exit::Changes
+    }
+}
