@@ -9,6 +9,8 @@ use crate::cloud::Place;
 use crate::cloud::servicequotas::IncreaseRequest;
 use crate::survey::increases::{Outcome, Wish};
 
+/// The subnets of so few stacks are always shown.
+const FEW: usize = 2;
 /// A quota below this share of its limit is left out of the short form, in percent.
 const FAR: u64 = 50;
 
@@ -86,6 +88,7 @@ pub fn subnets(assessment: &Assessment, full: bool) -> String {
     if assessment.subnets.is_empty() {
         return String::new();
     }
+    let full = full || assessment.stacks <= FEW;
     let shown = |verdict: &&SubnetVerdict| full || verdict.percent >= FAR || !matches!(verdict.level, Level::Green);
     let (near, left): (Vec<&SubnetVerdict>, Vec<&SubnetVerdict>) = assessment.subnets.iter().partition(shown);
     let mut text = format!("{} ({})\n", assessment.ground(), stacks(assessment.stacks));

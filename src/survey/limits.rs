@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Global, said};
+use futures::{StreamExt, stream};
+
+use super::{AT_ONCE, Global, said};
 use crate::capacity::{Limit, Quota, Scope, Seen};
 use crate::cloud::usage_metrics::Metric;
 use crate::cloud::{Session, servicequotas};
@@ -21,13 +23,23 @@ pub(super) async fn look(session: &Session, global: &Global, quotas: &[&Quota]) 
         .filter(|quota| quota.code.is_some())
         .map(|quota| (quota.service.as_str(), is_global(quota)))
         .collect();
-    for (service, in_global) in services {
-        let rows = quotas.iter().filter(|quota| quota.service == service && is_global(quota) == in_global);
-        let asked = if in_global { global.as_deref() } else { Ok(session) };
-        match asked {
-            Ok(session) => look_at(session, service, rows.copied().collect(), &mut found).await,
-            Err(why) => rows.for_each(|quota| drop(found.limits.insert(quota.id.clone(), Seen::Unknown(why.clone())))),
+    let looks = services.into_iter().map(|(service, in_global)| {
+        let rows =
+            quotas.iter().copied().filter(move |quota| quota.service == service && is_global(quota) == in_global);
+        async move {
+            match if in_global { global.as_deref() } else { Ok(session) } {
+                Ok(session) => look_at(session, service, rows.collect()).await,
+                Err(why) => {
+                    let unknown = |quota: &Quota| (quota.id.clone(), Seen::Unknown(why.clone()));
+                    Limits { limits: rows.map(unknown).collect(), metrics: BTreeMap::new() }
+                }
+            }
         }
+    });
+    let answers: Vec<Limits> = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
+    for answer in answers {
+        found.limits.extend(answer.limits);
+        found.metrics.extend(answer.metrics);
     }
     for quota in quotas.iter().filter(|quota| quota.code.is_none()) {
         let why = quota.reason.clone().unwrap_or_else(|| "it has no code in Service Quotas".to_owned());
@@ -40,7 +52,8 @@ fn is_global(quota: &Quota) -> bool {
     quota.scope == Scope::Account
 }
 
-async fn look_at(session: &Session, service: &str, rows: Vec<&Quota>, found: &mut Limits) {
+async fn look_at(session: &Session, service: &str, rows: Vec<&Quota>) -> Limits {
+    let mut found = Limits { limits: BTreeMap::new(), metrics: BTreeMap::new() };
     let applied = servicequotas::applied(session, service).await;
     let missing = |listed: &[servicequotas::ListedQuota]| {
         rows.iter().any(|row| listed.iter().all(|quota| Some(&quota.code) != row.code.as_ref()))
@@ -68,4 +81,5 @@ async fn look_at(session: &Session, service: &str, rows: Vec<&Quota>, found: &mu
         };
         found.limits.insert(row.id.clone(), limit);
     }
+    found
 }

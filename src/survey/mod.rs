@@ -24,7 +24,7 @@ use crate::render::{RenderedTenant, names};
 /// Why nothing is known of a place that was not looked at.
 pub const OFFLINE: &str = "AWS was not asked (--offline)";
 
-/// Accounts and regions that are looked at at once.
+/// Accounts and regions, and in each of them questions, that are under way at once.
 const AT_ONCE: usize = 8;
 
 /// A stack that git places somewhere, as far as it is looked for.

@@ -4,6 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use futures::{StreamExt, stream};
+
+use super::AT_ONCE;
 use super::stacks::Stacks;
 use super::subnets::Subnets;
 use super::{said, seen};
@@ -38,18 +41,22 @@ pub(super) async fn look(
     } else {
         Seen::default()
     };
-    let mut usage = BTreeMap::new();
-    for quota in &counted {
-        let mut answer = own(session, quota, stacks, subnets, &lambda).await;
-        if answer.known().is_none() {
-            if let Some(value) = published.known().and_then(|values| values.get(&quota.id)) {
-                answer = Seen::Known(everywhere(quota, *value));
-            } else if let Some(kind) = quota.measure.strip_prefix("cloudcontrol ListResources ") {
-                answer = listed(session, quota, kind).await;
-            }
+    let (lambda, published) = (&lambda, &published);
+    let looks = counted.iter().map(|quota| async move {
+        let answer = own(session, quota, stacks, subnets, lambda).await;
+        if answer.known().is_some() {
+            return (quota.id.clone(), answer);
         }
-        usage.insert(quota.id.clone(), answer);
-    }
+        let answer = match published.known().and_then(|values| values.get(&quota.id)) {
+            Some(value) => Seen::Known(everywhere(quota, *value)),
+            None => match quota.measure.strip_prefix("cloudcontrol ListResources ") {
+                Some(kind) => listed(session, quota, kind).await,
+                None => answer,
+            },
+        };
+        (quota.id.clone(), answer)
+    });
+    let usage = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
     let limit = |settings: &LambdaSettings| {
         [("lambda-concurrency", settings.concurrency), ("lambda-code-storage", settings.code_bytes / BYTES_PER_GIB)]
     };

@@ -21,6 +21,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--port-file", type=Path, help="where to write the port once it answers (else stdout)")
     parser.add_argument("--quotas", type=Path, help="service quotas (policies/quotas.yaml)")
     parser.add_argument("--enforce-quotas", action="store_true", help="refuse what the quotas do not allow")
+    parser.add_argument("--grant-seconds", type=float, help="grant requests for higher quotas after so many seconds")
     parser.add_argument("--parent-pid", type=int, help="stop when this process is gone")
     parser.add_argument("--step-ms", type=int, help="pause between the steps of a stack (TENANTRY_ENDPOINT_STEP_MS)")
     parser.add_argument("--verbose", action="store_true", help="log each request to stderr")
@@ -69,6 +70,7 @@ def main() -> None:
     if options.quotas is not None:
         quotas.load(options.quotas)
     quotas.enforce(options.enforce_quotas)
+    quotas.grant_after(options.grant_seconds)
     server = make_server(options.host, options.port, application(), threaded=True, request_handler=Quiet)
     server.daemon_threads = True
     if options.parent_pid:

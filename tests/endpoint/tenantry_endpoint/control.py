@@ -1,4 +1,5 @@
-"""The endpoint's own control paths: `/_tenantry/health`, `/_tenantry/reset` and `/_tenantry/faults`."""
+"""The endpoint's own control paths: `/_tenantry/health`, `/_tenantry/reset`, `/_tenantry/faults`,
+`/_tenantry/quotas` and `/_tenantry/offers`."""
 
 from __future__ import annotations
 
@@ -6,10 +7,24 @@ import json
 from typing import Any
 
 from . import faults, state
+from .services import offers, quotas
 
 
 def _json(status: int, value: Any) -> tuple[int, dict[str, str], bytes]:
     return status, {"Content-Type": "application/json"}, json.dumps(value).encode()
+
+
+def _set(path: str, environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    """Set what holds in an account and region: the value of a quota, the zones without a type of machine."""
+    try:
+        document = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        if path == "/_tenantry/quotas":
+            quotas.apply(document["account"], document["region"], document["code"], float(document["value"]))
+        else:
+            offers.take_away(document)
+    except (ValueError, TypeError, KeyError) as error:
+        return _json(400, {"error": repr(error)})
+    return _json(200, document)
 
 
 def respond(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
@@ -21,6 +36,8 @@ def respond(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         faults.clear()
         state.reset()
         return _json(200, {"status": "reset"})
+    if path in ("/_tenantry/quotas", "/_tenantry/offers") and method == "POST":
+        return _set(path, environ)
     if path == "/_tenantry/faults":
         if method == "GET":
             return _json(200, {"faults": faults.describe()})

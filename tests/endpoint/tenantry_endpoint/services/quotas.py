@@ -1,4 +1,7 @@
-"""Service Quotas from a table (`policies/quotas.yaml`): "Service Quotas API Reference"."""
+"""Service Quotas from a table (`policies/quotas.yaml`): "Service Quotas API Reference".
+
+Values hold per account and region. A request stays pending, or is granted after `--grant-seconds`.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +18,21 @@ from ..state import store
 
 whole_service("service-quotas")
 _table: list[dict[str, Any]] = []
+_rules: dict[str, Any] = {"enforce": False, "grant_seconds": None}
+
+#: Quotas whose use services publish in AWS/Usage: the dimensions Service and Resource.
+PUBLISHED = {
+    "elb-application-load-balancers": ("Elastic Load Balancing", "ApplicationLoadBalancersPerRegion"),
+    "elb-target-groups": ("Elastic Load Balancing", "TargetGroupsPerRegion"),
+}
 
 
-class Requests:
-    """Increases asked for and values granted."""
+class Applied:
+    """Increases asked for and values granted, of one account and region."""
 
     def __init__(self) -> None:
         self.made: list[Answer] = []
+        self.values: dict[str, float] = {}
 
 
 def load(path: Path) -> None:
@@ -35,24 +46,65 @@ def default_of(code: str) -> float | None:
 
 
 def enforce(wanted: bool) -> None:
-    """Refuse to start with enforcement, which the endpoint does not have."""
-    if wanted:
-        raise SystemExit("--enforce-quotas is not implemented")
+    """Refuse what the quotas do not allow, for the calls in `enforcement`."""
+    _rules["enforce"] = wanted
 
 
-def _quota(call: Call, row: dict[str, Any]) -> Answer:
+def grant_after(seconds: float | None) -> None:
+    """Grant each request so many seconds after it was made; None leaves requests pending."""
+    _rules["grant_seconds"] = seconds
+
+
+def limit(account: str, region: str, name: str) -> float | None:
+    """The value of a quota (by the table's id) that is enforced; None when none is."""
+    if not _rules["enforce"]:
+        return None
+    row = next((row for row in _table if row.get("id") == name), None)
+    return None if row is None else _value(account, region, row)
+
+
+def apply(account: str, region: str, code: str, value: float) -> None:
+    """Set what holds in an account and region."""
+    store(Applied, account, region).values[code] = value
+
+
+def _settle(account: str, region: str) -> Applied:
+    """The state of an account and region after everything that is due was granted."""
+    applied = store(Applied, account, region)
+    wait = _rules["grant_seconds"]
+    for record in applied.made:
+        if wait is not None and record["Status"] == "PENDING" and time.time() - record["Created"] >= wait:
+            record["Status"] = "APPROVED"
+            applied.values[record["QuotaCode"]] = record["DesiredValue"]
+    return applied
+
+
+def _value(account: str, region: str, row: dict[str, Any]) -> float:
+    return float(_settle(account, region).values.get(str(row["code"]), row["default"]))
+
+
+def _quota(call: Call, row: dict[str, Any], value: float) -> Answer:
     arn = f"arn:{call.partition}:servicequotas:{call.region}:{call.account}:{row['service']}/{row['code']}"
-    return {"ServiceCode": row["service"], "ServiceName": row["service"], "QuotaArn": arn, "QuotaCode": row["code"],
-            "QuotaName": row["name"], "Value": float(row["default"]), "Unit": row.get("unit", "None"),
-            "Adjustable": bool(row.get("adjustable", False)), "GlobalQuota": False, "QuotaAppliedAtLevel": "ACCOUNT"}
+    answer = {
+        "ServiceCode": row["service"], "ServiceName": row["service"], "QuotaArn": arn, "QuotaCode": row["code"],
+        "QuotaName": row["name"], "Value": value, "Unit": row.get("unit", "None"),
+        "Adjustable": bool(row.get("adjustable", False)), "GlobalQuota": row.get("scope") == "account",
+        "QuotaAppliedAtLevel": "ACCOUNT",
+    }
+    if row.get("id") in PUBLISHED:
+        service, resource = PUBLISHED[row["id"]]
+        answer["UsageMetric"] = {
+            "MetricNamespace": "AWS/Usage", "MetricName": "ResourceCount", "MetricStatisticRecommendation": "Maximum",
+            "MetricDimensions": {"Service": service, "Resource": resource, "Type": "Resource", "Class": "None"}}
+    return answer
 
 
 def _rows(call: Call) -> list[dict[str, Any]]:
     service = call.parameters["ServiceCode"]
     rows = [row for row in _table if row["service"] == service and str(row.get("code") or "").startswith("L-")]
     if not rows:
-        raise AwsError("NoSuchResourceException", f"The request failed because the specified service {service} does "
-                       f"not exist.")
+        message = f"The request failed because the specified service {service} does not exist."
+        raise AwsError("NoSuchResourceException", message)
     return rows
 
 
@@ -66,37 +118,44 @@ def _row(call: Call) -> dict[str, Any]:
 @operation("service-quotas", "GetServiceQuota")
 def get_service_quota(call: Call) -> Answer:
     """The applied value."""
-    return {"Quota": _quota(call, _row(call))}
+    row = _row(call)
+    return {"Quota": _quota(call, row, _value(call.account, call.region, row))}
 
 
 @operation("service-quotas", "GetAWSDefaultServiceQuota")
 def get_default(call: Call) -> Answer:
     """The default value."""
-    return {"Quota": _quota(call, _row(call))}
+    row = _row(call)
+    return {"Quota": _quota(call, row, float(row["default"]))}
 
 
 @operation("service-quotas", "ListServiceQuotas")
 def list_quotas(call: Call) -> Answer:
-    """Every quota of a service."""
-    return {"Quotas": [_quota(call, row) for row in _rows(call)]}
+    """Every applied quota of a service."""
+    return {"Quotas": [_quota(call, row, _value(call.account, call.region, row)) for row in _rows(call)]}
 
 
-operation("service-quotas", "ListAWSDefaultServiceQuotas")(list_quotas)
+@operation("service-quotas", "ListAWSDefaultServiceQuotas")
+def list_defaults(call: Call) -> Answer:
+    """Every default of a service."""
+    return {"Quotas": [_quota(call, row, float(row["default"])) for row in _rows(call)]}
 
 
 @operation("service-quotas", "RequestServiceQuotaIncrease")
 def request_increase(call: Call) -> Answer:
-    """Ask for more; the request stays pending, one open request per quota."""
-    row, made = _row(call), store(Requests, call.account, call.region).made
+    """Ask for more: one open request per quota."""
+    row, applied = _row(call), _settle(call.account, call.region)
     if not row.get("adjustable"):
         raise AwsError("IllegalArgumentException", "The quota is not adjustable.")
-    if any(r["QuotaCode"] == row["code"] and r["ServiceCode"] == row["service"] for r in made):
+    is_open = {(r["ServiceCode"], r["QuotaCode"]) for r in applied.made if r["Status"] in ("PENDING", "CASE_OPENED")}
+    if (row["service"], row["code"]) in is_open:
         raise AwsError("ResourceAlreadyExistsException", "A request for this quota is open already.")
-    if call.parameters["DesiredValue"] <= float(row["default"]):
+    if call.parameters["DesiredValue"] <= _value(call.account, call.region, row):
         raise AwsError("IllegalArgumentException", "The desired value must be greater than the current value.")
-    record = {"Id": uuid.uuid4().hex, "ServiceCode": row["service"], "QuotaCode": row["code"], "QuotaName": row["name"],
-              "DesiredValue": call.parameters["DesiredValue"], "Status": "PENDING", "Created": time.time()}
-    made.append(record)
+    record = {
+        "Id": uuid.uuid4().hex, "ServiceCode": row["service"], "QuotaCode": row["code"], "QuotaName": row["name"],
+        "DesiredValue": call.parameters["DesiredValue"], "Status": "PENDING", "Created": time.time()}
+    applied.made.append(record)
     return {"RequestedQuota": record}
 
 
@@ -104,7 +163,7 @@ def request_increase(call: Call) -> Answer:
 def history(call: Call) -> Answer:
     """Requests made so far."""
     wanted = call.get("ServiceCode")
-    made = store(Requests, call.account, call.region).made
+    made = _settle(call.account, call.region).made
     return {"RequestedQuotas": [record for record in made if wanted in (None, record["ServiceCode"])]}
 
 
