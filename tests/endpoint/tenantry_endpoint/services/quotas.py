@@ -64,8 +64,12 @@ def limit(account: str, region: str, name: str) -> float | None:
 
 
 def apply(account: str, region: str, code: str, value: float) -> None:
-    """Set what holds in an account and region."""
-    store(Applied, account, region).values[code] = value
+    """Set what holds in an account and region; requests for no more than that are granted."""
+    applied = store(Applied, account, region)
+    applied.values[code] = value
+    for record in applied.made:
+        if record["Status"] == "PENDING" and record["QuotaCode"] == code and record["DesiredValue"] <= value:
+            record["Status"] = "APPROVED"
 
 
 def _settle(account: str, region: str) -> Applied:

@@ -1,0 +1,147 @@
+//! The local endpoint as a child process, and what is done on it beside the tool.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+pub(crate) struct Endpoint {
+    process: Child,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Endpoint {
+    pub(crate) fn start(options: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port_file: PathBuf = folder.path().join("port");
+        let mut process = Command::new(root().join(".venv/bin/python"))
+            .args(["-m", "tenantry_endpoint", "--port", "0", "--port-file"])
+            .arg(&port_file)
+            .args(["--parent-pid", &std::process::id().to_string(), "--quotas"])
+            .arg(root().join("policies/quotas.yaml"))
+            .args(options)
+            .env("PYTHONPATH", root().join("tests/endpoint"))
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("`make test` makes the endpoint's Python");
+        let port = loop {
+            if let Some(status) = process.try_wait().unwrap() {
+                panic!("the endpoint ended: {status}");
+            }
+            match std::fs::read_to_string(&port_file) {
+                Ok(port) if !port.trim().is_empty() => break port.trim().to_owned(),
+                _ => std::thread::yield_now(),
+            }
+        };
+        Self { process, url: format!("http://127.0.0.1:{port}"), _folder: folder }
+    }
+
+    fn environment(&self, command: &mut Command) {
+        command
+            .env("AWS_ENDPOINT_URL", &self.url)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("TENANTRY_POLL_SECONDS", "0.1")
+            .env_remove("AWS_PROFILE")
+            .stdin(Stdio::null());
+    }
+
+    /// The real binary on an estate.
+    pub(crate) fn tenantry(&self, estate: &Estate, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
+        command.args(arguments).arg("--estate").arg(estate.folder.path());
+        self.environment(&mut command);
+        command
+    }
+
+    /// Runs a command and gives its exit code with its JSON.
+    pub(crate) fn json(&self, estate: &Estate, arguments: &[&str]) -> (i32, Value) {
+        let output = self.tenantry(estate, arguments).args(["--output", "json"]).output().unwrap();
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        let answer = serde_json::from_slice(&output.stdout);
+        (output.status.code().unwrap(), answer.unwrap_or_else(|error| panic!("{error}: {errors}")))
+    }
+
+    /// Runs Python with clients of an account: `client("ec2")`.
+    pub(crate) fn python(&self, account: &str, script: &str) -> Output {
+        let prelude = format!(
+            "import boto3, json\n\
+             role = boto3.client('sts').assume_role(RoleArn='arn:aws:iam::{account}:role/t', RoleSessionName='tests')\n\
+             keys = role['Credentials']\n\
+             def client(service):\n\
+             \x20   return boto3.client(service, aws_access_key_id=keys['AccessKeyId'],\n\
+             \x20       aws_secret_access_key=keys['SecretAccessKey'], aws_session_token=keys['SessionToken'])\n"
+        );
+        let mut command = Command::new(root().join(".venv/bin/python"));
+        self.environment(&mut command);
+        command.env("AWS_DEFAULT_REGION", "eu-west-1").args(["-c", &format!("{prelude}{script}")]).output().unwrap()
+    }
+
+    /// As [`Self::python`], for a script that must succeed; gives what it prints.
+    pub(crate) fn done(&self, account: &str, script: &str) -> String {
+        let output = self.python(account, script);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Sends a document to one of the endpoint's control paths.
+    pub(crate) fn control(&self, path: &str, document: &Value) {
+        let script = format!(
+            "import sys, urllib.request\n\
+             urllib.request.urlopen(urllib.request.Request('{}{path}', data=sys.stdin.buffer.read(), method='POST'))\n",
+            self.url
+        );
+        let mut python =
+            Command::new(root().join(".venv/bin/python")).args(["-c", &script]).stdin(Stdio::piped()).spawn().unwrap();
+        python.stdin.take().unwrap().write_all(document.to_string().as_bytes()).unwrap();
+        assert!(python.wait().unwrap().success());
+    }
+}
+
+impl Drop for Endpoint {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+/// The sample estate with an account of its own, so that tests do not see each other on one endpoint.
+pub(crate) struct Estate {
+    folder: tempfile::TempDir,
+    pub(crate) account: &'static str,
+}
+
+impl Estate {
+    pub(crate) fn new(account: &'static str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let init = Command::new(env!("CARGO_BIN_EXE_tenantry")).arg("init").arg(folder.path()).output().unwrap();
+        assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
+        let estate = Self { folder, account };
+        estate.edit("tenants/fleet.yaml", "111122223333", account);
+        estate.edit("tenants/acme.yaml", "111122223333", account);
+        estate
+    }
+
+    /// Replaces a text in one of its files, which must have it.
+    pub(crate) fn edit(&self, file: &str, from: &str, to: &str) {
+        let path = self.folder.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} has no {from}: {text}");
+        std::fs::write(path, text.replace(from, to)).unwrap();
+    }
+
+    /// A tenant's template.
+    pub(crate) fn template(&self, endpoint: &Endpoint) -> Value {
+        let (code, mut answer) = endpoint.json(self, &["render", "acme"]);
+        assert_eq!(code, 0);
+        answer["templates"][0]["template"].take()
+    }
+}
