@@ -37,6 +37,8 @@ class Failed(Exception):
 
 def start(action: Any, *arguments: Any) -> None:
     """Run a stack operation in the background."""
+    arguments[0].making = next((one for one in arguments if isinstance(one, Target)), None)
+
     def run() -> None:
         stack = arguments[0]
         try:

@@ -67,6 +67,8 @@ class Stack:
     id: str
     status: str
     target: Target | None = None
+    #: What the last operation began to bring it to.
+    making: Target | None = None
     reason: str | None = None
     resources: dict[str, Resource] = field(default_factory=dict)
     outputs: list[dict[str, Any]] = field(default_factory=list)

@@ -76,11 +76,12 @@ def parameter_rows(target: Target | None) -> list[Answer]:
 
 @operation("cloudformation", "GetTemplate")
 def get_template(call: Call) -> Answer:
-    """GetTemplate."""
+    """GetTemplate; of a stack that is being made or changed, what it will be."""
     if call.get("ChangeSetName"):
         return {"TemplateBody": change_set_of(call)[1].target.body}
     stack = stack_of(call.account, call.region, call.parameters["StackName"])
-    return {"TemplateBody": stack.target.body if stack.target else "", "StagesAvailable": ["Original", "Processed"]}
+    target = stack.making if stack.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS") else stack.target
+    return {"TemplateBody": target.body if target else "", "StagesAvailable": ["Original", "Processed"]}
 
 
 @operation("cloudformation", "ValidateTemplate")
