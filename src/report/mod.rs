@@ -1,7 +1,7 @@
 //! What people and their CI read: findings, plans and events.
 
-pub mod cost;
 pub mod capacity;
+pub mod cost;
 pub mod findings;
 pub mod flags;
 pub mod groups;
