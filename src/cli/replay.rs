@@ -23,7 +23,7 @@ pub(super) struct Replay {
     /// Only messages parked since then: a moment (`2026-11-24T09:00:00Z`) or how long ago (`2h`, `3d`).
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// Most messages in one run.
+    /// Most parked messages that one run looks at.
     #[arg(long, default_value_t = 1000, value_name = "N")]
     limit: usize,
     /// Put them back without asking.
@@ -103,19 +103,15 @@ impl Replay {
         let (rows, others): (Vec<Row>, Vec<Row>) =
             held.into_iter().map(|held| row(held, &queues)).partition(|row| is_since(row, since));
         let go_on = !rows.is_empty() && self.agreed(&rows)?;
-        let moved = if go_on { put_back(&session, &parking_url, &rows).await } else { Ok(Vec::new()) };
-        let replayed = moved.as_ref().map_or(0, Vec::len);
-        let is_moved = |row: &&Row| moved.as_ref().is_ok_and(|moved| moved.contains(&row.held.id));
+        let (moved, failed) = if go_on { put_back(&session, &parking_url, &rows).await } else { (Vec::new(), None) };
+        let is_moved = |row: &&Row| moved.contains(&row.held.id);
         for row in others.iter().chain(rows.iter().filter(|row| !is_moved(row))) {
             // Where this fails the message shows itself again after `HIDDEN_SECONDS`.
-            if sqs::release(&session, &parking_url, &row.held).await.is_err() {
-                break;
-            }
+            let _hidden_for_longer = sqs::release(&session, &parking_url, &row.held).await;
         }
-        moved.map_err(of_call)?;
-        let answer = Answer { tenant: tenant.name.as_str(), messages: &rows, replayed };
+        let answer = Answer { tenant: tenant.name.as_str(), messages: &rows, replayed: moved.len() };
         output.show("tenantry/replay/v1", &answer, text)?;
-        Ok(exit(&rows, replayed))
+        failed.map_or_else(|| Ok(exit(&rows, moved.len())), |error| Err(of_call(error)))
     }
 
     /// Shows the messages and asks, unless the answer was given beforehand.
@@ -130,16 +126,18 @@ impl Replay {
     }
 }
 
-/// Ids of the messages that went back.
-async fn put_back(session: &Session, parking_url: &str, rows: &[Row]) -> Result<Vec<String>, CallError> {
+/// Ids of the messages that went back, and why no more did, if so.
+async fn put_back(session: &Session, parking_url: &str, rows: &[Row]) -> (Vec<String>, Option<CallError>) {
     let mut moved = Vec::new();
     for row in rows {
         if let Some(to) = &row.to {
-            sqs::move_to(session, parking_url, &row.held, to).await?;
+            if let Err(error) = sqs::move_to(session, parking_url, &row.held, to).await {
+                return (moved, Some(error));
+            }
             moved.push(row.held.id.clone());
         }
     }
-    Ok(moved)
+    (moved, None)
 }
 
 fn exit(rows: &[Row], replayed: usize) -> Exit {

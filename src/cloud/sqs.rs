@@ -41,7 +41,8 @@ pub async fn receive(session: &Session, url: &str, most: usize, hidden_seconds: 
     let mut held = Vec::new();
     while held.len() < most {
         session.turn(Family::Sqs).await;
-        let request = session.sqs.receive_message().queue_url(url).max_number_of_messages(AT_ONCE);
+        let wanted = i32::try_from(most - held.len()).unwrap_or(AT_ONCE).min(AT_ONCE);
+        let request = session.sqs.receive_message().queue_url(url).max_number_of_messages(wanted);
         let request = request.visibility_timeout(hidden_seconds).wait_time_seconds(WAIT_SECONDS);
         let request = request.message_attribute_names("All");
         let answer = request.message_system_attribute_names(MessageSystemAttributeName::SentTimestamp).send().await;

@@ -350,13 +350,15 @@ pub struct Overrides {
     pub splitter_memory_mib: Option<u32>,
     #[schemars(range(min = 1, max = 900))]
     pub splitter_timeout_seconds: Option<u32>,
-    #[schemars(range(min = 1, max = 100_000))]
+    /// At least 3: retries may take two at once, and one is left for new work.
+    #[schemars(range(min = 3, max = 100_000))]
     pub splitter_concurrency: Option<u32>,
     #[schemars(range(min = 128, max = 10240))]
     pub ingest_memory_mib: Option<u32>,
     #[schemars(range(min = 1, max = 900))]
     pub ingest_timeout_seconds: Option<u32>,
-    #[schemars(range(min = 1, max = 100_000))]
+    /// At least 3: retries may take two at once, and one is left for new work.
+    #[schemars(range(min = 3, max = 100_000))]
     pub ingest_concurrency: Option<u32>,
     #[schemars(range(min = 1, max = 1024))]
     pub part_mib: Option<u32>,

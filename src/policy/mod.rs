@@ -141,6 +141,9 @@ impl Checker {
         for (entry, fault) in known.faults(stack.template).iter() {
             findings.fault(*entry, fault);
         }
+        for fault in known.short_visibility(stack.template) {
+            findings.fault(checks::QUEUE_VISIBILITY, &fault);
+        }
         if let Owner::Tenant(tenant) = stack.owner {
             for fault in known.open_doors(stack.template, &tenant.spec.ingest.allow_from) {
                 findings.fault(checks::INGRESS_AS_SPECIFIED, &fault);

@@ -1,5 +1,5 @@
 //! What is known about the templates of one form: what each file of rules can reach, its verdicts by what it saw, and
-//! where doors and names stand.
+//! where doors, queues that feed functions and names stand.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -8,6 +8,7 @@ use ipnetwork::IpNetwork;
 use serde_json::Value;
 
 use super::checks::ingress_as_specified::{self, Door};
+use super::checks::queue_visibility::{self, Feed, TIMEOUT, VISIBILITY};
 use super::checks::shared_names::{self, Named};
 use super::checks::{Fault, JOINS, Stack};
 use super::guard::{GuardError, RuleFile, Verdict};
@@ -37,6 +38,8 @@ pub(super) struct FormVerdicts {
     files: Vec<FileVerdicts>,
     faults: OnceLock<Faults>,
     doors: Vec<(Door, Place)>,
+    /// Queues and the functions that they feed, with the timeouts of both.
+    feeds: Vec<(Feed, Place, Place)>,
     names: Vec<(Named, Place)>,
 }
 
@@ -73,8 +76,12 @@ impl FormVerdicts {
             let place = place(&named.resource, &format!("Properties/{}", named.property));
             (named, place)
         });
-        let (doors, names) = (doors.collect(), names.collect());
-        Self { files, faults: OnceLock::new(), doors, names, form }
+        let feeds = queue_visibility::feeds(&form.tree).into_iter().map(|feed| {
+            let (hidden, runs) = (place(&feed.queue, VISIBILITY), place(&feed.function, TIMEOUT));
+            (feed, hidden, runs)
+        });
+        let (doors, feeds, names) = (doors.collect(), feeds.collect(), names.collect());
+        Self { files, faults: OnceLock::new(), doors, feeds, names, form }
     }
 
     /// The verdict of a file of rules on a template of the form.
@@ -119,6 +126,14 @@ impl FormVerdicts {
             ingress_as_specified::check(door, &self.value(place, template), allowed.iter())
         };
         self.doors.iter().filter_map(check).collect()
+    }
+
+    /// Queues that hide their messages for too short a time.
+    pub(super) fn short_visibility(&self, template: &Template) -> Vec<Fault> {
+        let check = |(feed, hidden, runs): &(Feed, Place, Place)| {
+            queue_visibility::check(feed, &self.value(hidden, template), &self.value(runs, template))
+        };
+        self.feeds.iter().filter_map(check).collect()
     }
 
     /// The names in a template. A name that CloudFormation puts together is taken as it is written.

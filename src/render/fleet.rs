@@ -6,7 +6,7 @@ use super::{Context, Functions, Renderer, Template, TenantStack};
 use crate::estate::{Estate, Tenant};
 use crate::finding::{Code, Finding};
 use crate::network::{NetworkPlan, lay_out};
-use crate::sizing::{Sizing, size};
+use crate::sizing::{Overrun, Sizing, overruns, size};
 
 /// One tenant with everything that was derived for it.
 #[derive(Debug, Clone)]
@@ -31,7 +31,7 @@ pub fn render_fleet<'e>(
 /// Renders one tenant for a release.
 ///
 /// # Errors
-/// TN1021 when its subnets do not fit; everything that is wrong with the template of its shape.
+/// TN1021 when its subnets do not fit; TN2001 when a function cannot end its work; everything that is wrong with the template of its shape.
 pub fn render_tenant<'e>(
     renderer: &Renderer,
     estate: &'e Estate,
@@ -43,6 +43,11 @@ pub fn render_tenant<'e>(
     let zones = estate.fleet.regions.get(&tenant.spec.region).map_or(&[][..], |region| &region.zones);
     let zones = &zones[..zones.len().min(usize::from(tenant.spec.network.zones))];
     let sizing = size(&tenant.spec, zones.len());
+    let overruns = overruns(&tenant.spec, &sizing);
+    if !overruns.is_empty() {
+        let finding = |overrun: Overrun| Finding::new(Code("TN2001"), overrun.message).at(tenant.locate(overrun.route));
+        return Err(overruns.into_iter().map(|overrun| named(finding(overrun))).collect());
+    }
     let network = lay_out(&tenant.spec, &sizing, zones).map_err(|error| {
         vec![named(Finding::new(Code("TN1021"), error.to_string()).at(tenant.locate(error.route())))]
     })?;

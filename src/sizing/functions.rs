@@ -16,12 +16,28 @@ const MOST_CONCURRENT: f64 = 100_000.0;
 const LONGEST_VISIBILITY_SECONDS: u32 = 43_200;
 
 const PART_MIB: u32 = 64;
-/// What one vCPU does, in MiB per second, with room to spare: `make bench-pipeline` prints what it really is.
-const SPLITTER_MIB_PER_SECOND: f64 = 100.0;
-const INGEST_MIB_PER_SECOND: f64 = 8.0;
-/// Seconds before the first byte: cold start and first requests.
-const SPLITTER_START_SECONDS: f64 = 2.0;
-const INGEST_START_SECONDS: f64 = 1.0;
+/// Objects per minute below which a rate is no rate.
+const LEAST_FILES: f64 = 0.001;
+/// How fast a function is at its worst.
+pub(super) struct Rate {
+    /// Of one vCPU, with room to spare: `make bench-pipeline` prints what it really is.
+    mib_per_second: f64,
+    /// Before the first byte: cold start and first requests.
+    start_seconds: f64,
+}
+
+pub(super) const SPLITTER: Rate = Rate { mib_per_second: 100.0, start_seconds: 2.0 };
+pub(super) const INGEST: Rate = Rate { mib_per_second: 8.0, start_seconds: 1.0 };
+
+impl Rate {
+    /// Seconds that `mib` take. Below one vCPU Lambda gives CPU in proportion to the memory; above it the rate is not
+    /// counted on to grow.
+    pub(super) fn seconds(&self, mib: f64, memory_mib: u32) -> f64 {
+        let share = (f64::from(memory_mib) / f64::from(ONE_VCPU_MIB)).min(1.0);
+        self.start_seconds + mib / (self.mib_per_second * share)
+    }
+}
+
 /// What ingest sends at once, as `pipeline/README.md` has it: MiB of a bulk request, requests under way.
 const BULK_MIB: f64 = 5.0;
 const BULK_PARALLEL: f64 = 4.0;
@@ -61,6 +77,8 @@ struct Load {
     names: [&'static str; 3],
     /// Names of the numbers of [`Work`].
     work_names: [&'static str; 4],
+    /// Route of the pinned memory, which changes how fast it is.
+    pinned: &'static str,
     arrivals_per_minute: f64,
     mean_to_peak: f64,
     seconds_each: f64,
@@ -72,10 +90,20 @@ struct Load {
     least: f64,
 }
 
+fn mib_per_minute(spec: &TenantSpec) -> f64 {
+    // `max` also takes what is no number to 0.
+    (spec.ingest.peak_gib_per_minute * 1024.0).max(0.0)
+}
+
+/// Size of an object at the peak, MiB.
+pub(super) fn object_mib(spec: &TenantSpec) -> f64 {
+    mib_per_minute(spec) / spec.ingest.files_per_minute.max(LEAST_FILES)
+}
+
 pub(super) fn size(spec: &TenantSpec) -> Functions {
     let (ingest, pinned) = (&spec.ingest, &spec.overrides);
-    // `max` also takes what is no number to 0.
-    let mib_per_minute = (ingest.peak_gib_per_minute * 1024.0).max(0.0);
+    let mib_per_minute = mib_per_minute(spec);
+    let memory = |pinned: Option<u32>| pinned.unwrap_or(ONE_VCPU_MIB);
     let part_mib = Derived {
         name: "part_mib",
         value: PART_MIB,
@@ -87,7 +115,7 @@ pub(super) fn size(spec: &TenantSpec) -> Functions {
         overridden: false,
     }
     .or(&pinned.part_mib);
-    let files = ingest.files_per_minute.max(0.001);
+    let files = ingest.files_per_minute.max(LEAST_FILES);
     let splitter = function(&Load {
         names: ["splitter_memory_mib", "splitter_timeout_seconds", "splitter_concurrency"],
         work_names: [
@@ -96,12 +124,13 @@ pub(super) fn size(spec: &TenantSpec) -> Functions {
             "splitter_working_milliseconds",
             "splitter_waiting_milliseconds",
         ],
+        pinned: "overrides.splitter_memory_mib",
         arrivals_per_minute: files,
         mean_to_peak: ingest.mean_to_peak,
-        seconds_each: SPLITTER_START_SECONDS + mib_per_minute / files / SPLITTER_MIB_PER_SECOND,
-        waiting_seconds: SPLITTER_START_SECONDS,
+        seconds_each: SPLITTER.seconds(object_mib(spec), memory(pinned.splitter_memory_mib)),
+        waiting_seconds: SPLITTER.start_seconds,
         waiting_formula: "start and first requests",
-        waiting_inputs: inputs(&[("start seconds", SPLITTER_START_SECONDS)]),
+        waiting_inputs: inputs(&[("start seconds", SPLITTER.start_seconds)]),
         least: 3.0,
     });
     let part = f64::from(part_mib.value);
@@ -114,13 +143,14 @@ pub(super) fn size(spec: &TenantSpec) -> Functions {
             "ingest_working_milliseconds",
             "ingest_waiting_milliseconds",
         ],
+        pinned: "overrides.ingest_memory_mib",
         arrivals_per_minute: parts_per_minute,
         mean_to_peak: ingest.mean_to_peak,
-        seconds_each: INGEST_START_SECONDS + part / INGEST_MIB_PER_SECOND,
-        waiting_seconds: INGEST_START_SECONDS + (part / BULK_MIB).ceil() * BULK_ANSWER_SECONDS / BULK_PARALLEL,
+        seconds_each: INGEST.seconds(part, memory(pinned.ingest_memory_mib)),
+        waiting_seconds: INGEST.start_seconds + (part / BULK_MIB).ceil() * BULK_ANSWER_SECONDS / BULK_PARALLEL,
         waiting_formula: "start and first requests + ⌈part / bulk⌉ × answer / parallel",
         waiting_inputs: inputs(&[
-            ("start seconds", INGEST_START_SECONDS),
+            ("start seconds", INGEST.start_seconds),
             ("part MiB", part),
             ("bulk MiB", BULK_MIB),
             ("answer seconds", BULK_ANSWER_SECONDS),
@@ -196,7 +226,7 @@ fn billed(load: &Load) -> Work {
 
 fn function(load: &Load) -> Function {
     let [memory, timeout, concurrency] = load.names;
-    let workload = vec!["ingest.peak_gib_per_minute", "ingest.files_per_minute", "overrides.part_mib"];
+    let workload = vec!["ingest.peak_gib_per_minute", "ingest.files_per_minute", "overrides.part_mib", load.pinned];
     let at_work = load.arrivals_per_minute / 60.0 * load.seconds_each * PEAK_FACTOR;
     Function {
         work: billed(load),

@@ -3,10 +3,13 @@
 //! In: the tenant's spec. Out: a [`Sizing`], in which each number carries its formula, inputs and source, so that
 //! `tenantry explain NAME` can show the reasoning. It knows nothing about addresses, templates or prices.
 
+mod fit;
 mod functions;
 mod search;
 
 use serde::Serialize;
+
+pub use fit::{Overrun, overruns};
 
 use crate::estate::spec::TenantSpec;
 

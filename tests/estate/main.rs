@@ -156,3 +156,24 @@ fn the_schemas_in_git_are_those_of_the_types() {
         assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), expected, "schemas/{name}.json");
     }
 }
+
+#[test]
+fn a_pinned_number_that_does_not_fit_is_told_at_its_line() {
+    use tenantry::render::{Renderer, TemplateSet, render_tenant};
+    let folder = base();
+    let path = folder.path().join("tenants/acme.yaml");
+    let text =
+        fs::read_to_string(&path).unwrap() + "overrides:\n  ingest_memory_mib: 256\n  ingest_timeout_seconds: 30\n";
+    fs::write(&path, text).unwrap();
+    let (estate, findings) = estate::load(folder.path());
+    assert_eq!(told(&findings), "");
+    let estate = estate.unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let renderer = Renderer::new(TemplateSet::parse(tenantry::embedded::templates(root).unwrap()).unwrap());
+    let functions = tenantry::embedded::functions(root).unwrap();
+    let acme = estate.tenants.values().next().unwrap();
+    let findings = render_tenant(&renderer, &estate, &functions, "v1", acme).unwrap_err();
+    let expected = "tenants/acme.yaml:13:27 TN2001 a part of 64 MiB takes ingest 56 s with 256 MiB of memory; \
+                    of a timeout of 30 s it works 22 s\n";
+    assert_eq!(told(&findings), expected);
+}

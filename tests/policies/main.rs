@@ -144,6 +144,22 @@ fn a_broken_template_is_found_at_its_line() {
 }
 
 #[test]
+fn a_queue_that_hides_its_messages_too_shortly_is_found() {
+    let short = |source: &Arc<Source>| {
+        let text = source.text.replace("{{ queues.visibility_seconds }}", "100");
+        Arc::new(Source { path: source.path.clone(), text })
+    };
+    let sources = embedded::templates(root()).unwrap().iter().map(short).collect();
+    let renderer = Renderer::new(TemplateSet::parse(sources).unwrap());
+    let estate = sample_estate();
+    let rendered = rendered(&renderer, &estate);
+    let one = &rendered[0];
+    let found = checker().check(&[Stack { template: &one.template, owner: Owner::Tenant(one.tenant) }]);
+    let found: Vec<_> = found.iter().map(|finding| (finding.code.0, finding.resource.as_deref().unwrap())).collect();
+    assert_eq!(found, [("TN4406", "IngestRetryQueue"), ("TN4406", "SplitterRetryQueue")]);
+}
+
+#[test]
 fn two_stacks_with_one_name_are_found() {
     let (renderer, estate) = (renderer(), sample_estate());
     let rendered = rendered(&renderer, &estate);

@@ -5,6 +5,13 @@ use crate::finding::Severity;
 
 pub(super) const CODES: &[Explanation] = &[
     entry(
+        "TN2001",
+        Severity::Error,
+        "a function cannot end its work within its timeout",
+        "A part, or an object to split, takes longer at the worst rate than the function may work before it must hand the rest back: each run would be cut off, and what is compressed begins anew each time.",
+        "Pin a longer timeout, more memory or smaller parts, or let objects arrive more often (`ingest.files_per_minute`). `tenantry explain NAME` shows the numbers.",
+    ),
+    entry(
         "TN2101",
         Severity::Error,
         "a quota would be exceeded that can be raised",

@@ -216,6 +216,13 @@ pub(super) const CODES: &[Explanation] = &[
         "Place functions in lambda subnets and everything else in another tier.",
     ),
     entry(
+        "TN4406",
+        Error,
+        "a queue hides its messages for too short a time",
+        "A message that comes back while its first delivery is still at work is worked on twice, and its receives are used up by itself. Lambda asks for six times the function's timeout.",
+        "Derive `VisibilityTimeout` from the longest timeout of the functions that the queue feeds.",
+    ),
+    entry(
         "TN4501",
         Error,
         "a queue loses messages or hides them",

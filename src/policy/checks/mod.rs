@@ -7,6 +7,7 @@ mod dead_letters;
 pub(super) mod ingress_as_specified;
 mod isolated_subnets;
 mod lambda_subnets;
+pub(super) mod queue_visibility;
 pub(super) mod shared_names;
 mod stack;
 mod tenants_own_key;
@@ -53,12 +54,14 @@ pub(super) const JOINS: &[Join] = &[
 
 /// A template against its tenant's spec.
 pub(super) const INGRESS_AS_SPECIFIED: Entry = entry("TN4208", "ingress_as_specified");
+/// What a template's values say about queues and the functions that they feed.
+pub(super) const QUEUE_VISIBILITY: Entry = entry("TN4406", "queue_visibility");
 /// The names of the whole fleet.
 pub(super) const SHARED_NAMES: Entry = entry("TN4302", "shared_names");
 
 /// Every check of this folder.
 pub fn entries() -> impl Iterator<Item = Entry> {
-    JOINS.iter().map(|join| join.entry).chain([INGRESS_AS_SPECIFIED, SHARED_NAMES])
+    JOINS.iter().map(|join| join.entry).chain([INGRESS_AS_SPECIFIED, QUEUE_VISIBILITY, SHARED_NAMES])
 }
 
 #[cfg(test)]

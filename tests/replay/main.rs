@@ -1,0 +1,120 @@
+//! A message's whole way: into the bucket, split, refused by a search domain that is down, retried, extended, parked,
+//! shown and put back by the real `tenantry replay`, and indexed; with nothing lost and nothing twice.
+//!
+//! The functions' own code runs here over HTTP to S3 and SQS of the local endpoint. What AWS does between them (events,
+//! retries, dead letters, receives) is done by [`stack::Stack`].
+
+#![cfg(test)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+#[path = "../emulator/endpoint.rs"]
+#[expect(dead_code, reason = "the scenarios of stacks use more of it")]
+mod endpoint;
+mod search;
+mod stack;
+
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+use stack::{Stack, bucket_event, records};
+
+/// Runs `tenantry replay acme` as a person would, against the endpoint.
+fn replay(stack: &Stack, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tenantry"))
+        .args(["replay", "acme", "--estate"])
+        .arg(stack.estate.path())
+        .args(arguments)
+        .env_clear()
+        .envs([("AWS_ENDPOINT_URL", stack.endpoint.url()), ("AWS_REGION", "eu-west-1")])
+        .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap()
+}
+
+fn check(output: &Output, code: i32) -> String {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    assert_eq!(output.status.code(), Some(code), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    text
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_bucket_through_every_retry_and_a_replay_to_the_index() {
+    let stack = Stack::start().await;
+    let text = check(&replay(&stack, &[]), 0);
+    assert_eq!(text, "no message of acme is parked\n");
+
+    stack.put("in/probe-1/conn.log", records(0..40)).await;
+    stack.split("in/probe-1/conn.log").await.unwrap();
+    let parts = stack.keys("parts/").await;
+    assert_eq!(parts.len(), 1, "{parts:?}");
+
+    // The domain is down: three failed invocations, a dead letter, three extended retries, parked.
+    stack.domain.set_down(true);
+    for _ in 0..3 {
+        stack.ingest(&bucket_event(&parts[0])).await.unwrap_err();
+    }
+    stack.send(&stack.ingest_queue, &bucket_event(&parts[0]).to_string()).await;
+    for receive in 1..=4 {
+        assert_eq!(stack.feed(&stack.ingest_queue).await, (receive, receive < 4));
+    }
+    assert_eq!(stack.depth(&stack.parking_queue).await, 1);
+
+    // Shown first, and nothing moves without a yes.
+    let shown = check(&replay(&stack, &[]), 2);
+    assert!(shown.contains("ingest (transient, 4 attempts)") && shown.contains(&parts[0]), "{shown}");
+    assert!(shown.contains("503") && shown.contains("to: metanet-acme-ingest-retry"), "{shown}");
+    assert!(shown.ends_with("1 parked messages of acme, 0 put back; `--yes` puts them back\n"), "{shown}");
+    assert_eq!(stack.depths().await, (0, 0, 1));
+
+    // The fix, and the replay.
+    stack.domain.set_down(false);
+    let shown = check(&replay(&stack, &["--yes"]), 0);
+    assert!(shown.contains(&parts[0]) && shown.ends_with("1 parked messages of acme, 1 put back\n"), "{shown}");
+    assert_eq!(stack.depths().await, (0, 1, 0));
+    assert_eq!(stack.feed(&stack.ingest_queue).await, (1, false));
+    assert_eq!(stack.depths().await, (0, 0, 0));
+    assert_eq!(stack.domain.counts(), (0..40).map(|n| (format!("C{n}"), 1)).collect());
+    assert_eq!(check(&replay(&stack, &["--yes"]), 0), "no message of acme is parked\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn since_leaves_the_older_ones_parked_and_each_goes_back_to_its_own_function() {
+    let stack = Stack::start().await;
+    // One that was parked long ago, one whose function died before it could say anything, one that nobody can place.
+    let old = [("ParkedAt", "2020-01-01T00:00:00Z"), ("Function", "splitter"), ("Reason", "long ago")];
+    stack.park("in/old.log", &old).await;
+    stack.park("in/new.log", &[]).await;
+    stack.send(&stack.parking_queue, "no event at all").await;
+    // What is logically wrong is parked at once, by the function itself.
+    stack.ingest(&bucket_event("parts/gone/0123456789abcdef0123-000000000000")).await.unwrap();
+    assert_eq!(stack.depths().await, (0, 0, 4));
+
+    let output = replay(&stack, &["--since", "1h", "--output", "json"]);
+    let answer: Value = serde_json::from_str(&check(&output, 2)).unwrap();
+    let objects: Vec<&str> = rows(&answer).map(|row| row["object"].as_str().unwrap()).collect();
+    assert_eq!(objects.len(), 3, "{answer:#}");
+    assert!(!objects.contains(&"in/old.log"), "{answer:#}");
+    assert_eq!(answer["replayed"], json!(0));
+
+    // Two go back, each to its own queue; the third stays, and the run says that it is not done.
+    let shown = check(&replay(&stack, &["--since", "1h", "--yes"]), 4);
+    assert!(shown.contains("the function died before it could say why"), "{shown}");
+    assert!(shown.contains("to: unknown: stays parked") && shown.contains("3 parked messages"), "{shown}");
+    assert_eq!(stack.depths().await, (1, 1, 2));
+    assert_eq!(stack.body(&stack.splitter_queue).await, bucket_event("in/new.log"));
+
+    // A limit is kept, and a moment that nobody can read moves nothing.
+    let unreadable = replay(&stack, &["--since", "soon", "--yes"]);
+    check(&unreadable, 1);
+    assert!(String::from_utf8_lossy(&unreadable.stderr).contains("`soon` is no moment"));
+    let output = replay(&stack, &["--limit", "1", "--output", "json"]);
+    let answer: Value = serde_json::from_str(&check(&output, 2)).unwrap();
+    assert_eq!(rows(&answer).count(), 1, "{answer:#}");
+    assert_eq!(stack.depth(&stack.parking_queue).await, 2);
+}
+
+fn rows(answer: &Value) -> impl Iterator<Item = &Value> {
+    answer["messages"].as_array().into_iter().flatten()
+}
