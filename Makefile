@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 TOOLS  := target/tools
-# The README's tour, on a local AWS endpoint.
+# The README's tour, on a local AWS endpoint, with the functions that the sample estate's stacks run.
+demo: ARCHITECTURES := x86_64
 demo: $(TOOLS)/python functions
 	cargo build --quiet
 	demo/run
@@ -39,14 +40,14 @@ fuzz: $(TOOLS)/bin/cargo-fuzz
 $(TOOLS)/bin/cargo-fuzz:
 	cargo install --quiet --locked cargo-fuzz@0.13.1 --root $(TOOLS)
 
-# The functions' zips, in target/functions; an error if they are not those of pipeline/functions.lock.json.
-# ARCHITECTURE=arm64 needs rustup's target aarch64-unknown-linux-gnu.
-ARCHITECTURE ?= x86_64
+# The functions' zips for both architectures, in target/functions; an error if they are not those of
+# pipeline/functions.lock.json.
+ARCHITECTURES ?= x86_64 arm64
 functions: $(TOOLS)/functions
-	.venv/bin/python pipeline/package.py verify $(ARCHITECTURE)
+	.venv/bin/python pipeline/package.py verify $(ARCHITECTURES)
 
 functions-lock: $(TOOLS)/functions
-	.venv/bin/python pipeline/package.py lock $(ARCHITECTURE)
+	.venv/bin/python pipeline/package.py lock $(ARCHITECTURES)
 
 # cargo-lambda and zig, as pinned.
 $(TOOLS)/functions: pipeline/requirements.txt

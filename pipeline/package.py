@@ -1,9 +1,10 @@
 """Builds the functions' zips: the same bytes wherever the checkout and the registry lie.
 
-    package.py verify ARCHITECTURE   builds and compares with pipeline/functions.lock.json; 1 if they differ
-    package.py lock ARCHITECTURE     builds and rewrites pipeline/functions.lock.json
+    package.py verify ARCHITECTURE…   builds and compares with pipeline/functions.lock.json; 1 if they differ
+    package.py lock ARCHITECTURE…     builds and writes into pipeline/functions.lock.json
 
-ARCHITECTURE is Lambda's word: x86_64 or arm64. The zips are target/functions/<sha256>.zip.
+ARCHITECTURE is Lambda's word: x86_64 or arm64. The zips are target/functions/<sha256>.zip. Which architecture the stacks
+run is the lock's own `architecture`; a person changes it there.
 """
 
 import hashlib
@@ -19,7 +20,8 @@ LOCK = ROOT / "pipeline" / "functions.lock.json"
 OUT = ROOT / "target" / "functions"
 FUNCTIONS = ("splitter", "ingest")
 FLAGS = {"x86_64": "--x86-64", "arm64": "--arm64"}
-LOCK_VERSION = 1
+TARGETS = {"x86_64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
+LOCK_VERSION = 2
 # The earliest moment that a zip can hold.
 MOMENT = (1980, 1, 1, 0, 0, 0)
 
@@ -42,6 +44,7 @@ def build(architecture: str) -> None:
         "SOURCE_DATE_EPOCH": "315532800",
     }
     subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=ROOT, check=True)
+    subprocess.run(["rustup", "--quiet", "target", "add", TARGETS[architecture]], cwd=ROOT, check=True)
     command = ["cargo-lambda", "lambda", "build", "--profile", "artifact", "-p", "tenantry-pipeline", "--locked"]
     subprocess.run([*command, FLAGS[architecture]], cwd=ROOT, env=environment, check=True)
 
@@ -61,21 +64,38 @@ def package(function: str) -> dict:
     return {"sha256": sha256, "bytes": len(content)}
 
 
-def main(mode: str, architecture: str) -> int:
-    build(architecture)
-    built = {"version": LOCK_VERSION, "architecture": architecture} | {name: package(name) for name in FUNCTIONS}
-    text = json.dumps(built, indent=2) + "\n"
-    if mode == "lock":
-        LOCK.write_text(text)
+def verify(architecture: str, built: dict) -> int:
+    """Whether the zips are those of the lock; if not, says what was built."""
+    locked = json.loads(LOCK.read_text())["artifacts"].get(architecture)
+    if locked == built:
         return 0
-    if LOCK.exists() and json.loads(LOCK.read_text()) == built:
-        return 0
-    print(f"the functions are not those of {LOCK.relative_to(ROOT)}; built were:\n{text}", end="", file=sys.stderr)
+    text = json.dumps(built, indent=2)
+    print(f"the {architecture} functions are not those of {LOCK.relative_to(ROOT)}; built were:\n{text}", file=sys.stderr)
     print("help: if the change is meant, `make functions-lock` writes it down", file=sys.stderr)
     return 1
 
 
+def lock(architecture: str, built: dict) -> int:
+    """Writes down what was built."""
+    content = json.loads(LOCK.read_text())
+    content["version"] = LOCK_VERSION
+    content["artifacts"][architecture] = built
+    LOCK.write_text(json.dumps(content, indent=2) + "\n")
+    return 0
+
+
+def main(mode: str, architectures: list[str]) -> int:
+    """Deals with every architecture, also when an earlier one differs."""
+    act = {"verify": verify, "lock": lock}[mode]
+    codes = []
+    for architecture in architectures:
+        build(architecture)
+        codes.append(act(architecture, {name: package(name) for name in FUNCTIONS}))
+    return max(codes)
+
+
 if __name__ == "__main__":
-    if len(sys.argv) != 3 or sys.argv[1] not in ("verify", "lock") or sys.argv[2] not in FLAGS:
+    known = len(sys.argv) > 2 and sys.argv[1] in ("verify", "lock") and set(sys.argv[2:]) <= FLAGS.keys()
+    if not known:
         sys.exit(__doc__)
-    sys.exit(main(sys.argv[1], sys.argv[2]))
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

@@ -155,8 +155,9 @@ fn a_queue_that_hides_its_messages_too_shortly_is_found() {
     let rendered = rendered(&renderer, &estate);
     let one = &rendered[0];
     let found = checker().check(&[Stack { template: &one.template, owner: Owner::Tenant(one.tenant) }]);
-    let found: Vec<_> = found.iter().map(|finding| (finding.code.0, finding.resource.as_deref().unwrap())).collect();
-    assert_eq!(found, [("TN4406", "IngestRetryQueue"), ("TN4406", "SplitterRetryQueue")]);
+    let found: BTreeSet<_> =
+        found.iter().map(|finding| (finding.code.0, finding.resource.as_deref().unwrap())).collect();
+    assert_eq!(found, BTreeSet::from([("TN4406", "IngestRetryQueue"), ("TN4406", "SplitterRetryQueue")]));
 }
 
 #[test]

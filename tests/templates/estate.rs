@@ -93,7 +93,7 @@ pub(crate) fn tenants() -> Vec<Tenant> {
 fn functions() -> Functions {
     let artifact = Artifact { sha256: "5f".repeat(32), bytes: 8_000_000 };
     let architecture = "x86_64".to_owned();
-    Functions { version: 1, architecture, splitter: artifact.clone(), ingest: artifact }
+    Functions { architecture, splitter: artifact.clone(), ingest: artifact }
 }
 
 /// The context of a tenant in a release.
