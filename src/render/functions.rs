@@ -82,13 +82,19 @@ mod tests {
     const LOCK: &str = include_str!("../../pipeline/functions.lock.json");
 
     #[test]
-    fn the_lock_has_both_architectures_and_stacks_run_the_one_it_names() {
-        let usual = Functions::parse(LOCK).unwrap();
-        assert_eq!(usual.architecture, "x86_64");
-        let other = LOCK.replace("\"architecture\": \"x86_64\"", "\"architecture\": \"arm64\"");
-        let other = Functions::parse(&other).unwrap();
-        assert_eq!(other.architecture, "arm64");
-        assert!(other.splitter != usual.splitter && other.ingest != usual.ingest);
+    fn stacks_run_the_architecture_that_the_lock_names() {
+        let pair = r#"{"splitter":{"sha256":"SPLIT","bytes":1},"ingest":{"sha256":"INGEST","bytes":2}}"#;
+        let other = pair.replace("SPLIT", "other").replace("INGEST", "another");
+        let lock = |named: &str| {
+            format!(r#"{{"version":2,"architecture":"{named}","artifacts":{{"x86_64":{pair},"arm64":{other}}}}}"#)
+        };
+        assert_eq!(Functions::parse(&lock("x86_64")).unwrap().splitter.key(), "functions/SPLIT.zip");
+        assert_eq!(Functions::parse(&lock("arm64")).unwrap().ingest.key(), "functions/another.zip");
+    }
+
+    #[test]
+    fn the_lock_of_this_version_can_be_used() {
+        assert_eq!(Functions::parse(LOCK).unwrap().architecture, "x86_64");
     }
 
     #[test]
