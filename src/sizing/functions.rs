@@ -200,7 +200,7 @@ fn billed(load: &Load) -> Work {
         formula,
         inputs,
         source: "what a function is billed for: it pays for waiting as for work",
-        depends_on: vec!["ingest.peak_gib_per_minute", "ingest.files_per_minute", "overrides.part_mib"],
+        depends_on: vec!["ingest.peak_gib_per_minute", "ingest.files_per_minute", "overrides.part_mib", load.pinned],
         overridden: false,
     };
     let arrivals = |factor| inputs(&[("arrivals per minute", load.arrivals_per_minute), ("mean to peak", factor)]);
