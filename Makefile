@@ -49,6 +49,14 @@ functions: $(TOOLS)/functions
 functions-lock: $(TOOLS)/functions
 	.venv/bin/python pipeline/package.py lock $(ARCHITECTURES)
 
+# The functions for arm64 through the chain's tests, emulated: wants Debian's qemu-user, libc6-arm64-cross and
+# libgcc-s1-arm64-cross.
+chain-arm64: export CHAIN_RUNNER ?= qemu-aarch64 -L /usr/aarch64-linux-gnu
+chain-arm64: export CHAIN_FUNCTIONS ?= $(CURDIR)/target/lambda
+chain-arm64: ARCHITECTURES := arm64
+chain-arm64: functions $(TOOLS)/python
+	cargo test -p tenantry-pipeline --test chain
+
 # cargo-lambda and zig, as pinned.
 $(TOOLS)/functions: pipeline/requirements.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
@@ -64,4 +72,4 @@ $(TOOLS)/python: tests/endpoint/requirements.txt
 $(TOOLS)/bin/cargo-deny:
 	cargo install --quiet --locked cargo-deny@0.20.2 --no-default-features --root $(TOOLS)
 
-.PHONY: demo test lint bench functions functions-lock bench-pipeline fuzz fuzz-chain
+.PHONY: chain-arm64 demo test lint bench functions functions-lock bench-pipeline fuzz fuzz-chain

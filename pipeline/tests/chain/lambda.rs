@@ -1,5 +1,6 @@
 //! Lambda's Runtime API (AWS Lambda Developer Guide, "Using the Lambda runtime API"), and one function behind it.
 
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -24,7 +25,7 @@ impl Function {
         let (done, outcomes) = channel();
         let (waiting, done) = (Arc::new(Mutex::new(waiting)), Mutex::new(done));
         let port = serve(move |request| answer(&request, &waiting.lock().unwrap(), &done.lock().unwrap()));
-        let process = Command::new(program)
+        let process = command(program)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
             .env("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}"))
@@ -56,6 +57,26 @@ impl Drop for Function {
     fn drop(&mut self) {
         self.process.kill().unwrap_or_default();
         self.process.wait().unwrap();
+    }
+}
+
+/// What runs a function: this build's binary, or another build below `CHAIN_FUNCTIONS` (as cargo-lambda lays it out),
+/// by `CHAIN_RUNNER` if that is set. So are the functions for arm64 run on another machine.
+fn command(program: &str) -> Command {
+    let set = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+    let program = match set("CHAIN_FUNCTIONS") {
+        Some(folder) => Path::new(&folder).join(Path::new(program).file_name().unwrap()).join("bootstrap"),
+        None => PathBuf::from(program),
+    };
+    let runner = set("CHAIN_RUNNER").unwrap_or_default();
+    let mut words = runner.split_whitespace();
+    match words.next() {
+        Some(first) => {
+            let mut command = Command::new(first);
+            command.args(words).arg(program);
+            command
+        }
+        None => Command::new(program),
     }
 }
 
