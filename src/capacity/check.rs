@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+use super::names;
 use super::needs::Needs;
 use super::offer;
 use super::quotas::Quota;
@@ -71,6 +72,8 @@ pub struct Assessment {
     pub deploying: Vec<String>,
     /// Regions, zones, services and types of machines.
     pub offer: Vec<Finding>,
+    /// Names that something bears already.
+    pub names: Vec<Finding>,
     /// What deploying the plan's stacks asks of AWS, by service: calls at least.
     pub api_calls: BTreeMap<&'static str, u64>,
     /// Storage of the plan's search domains.
@@ -100,6 +103,7 @@ pub fn check(tables: &Tables, sites: &BTreeMap<Ground, Site>) -> Vec<Assessment>
             subnets: starve::subnets(site),
             deploying: site.snapshot.deploying.clone(),
             offer: offer::check(ground, site, &tables.regions),
+            names: names::check(site),
             api_calls: plan.whole.api_calls,
             search_gib: plan.whole.search_gib,
         });
@@ -114,6 +118,7 @@ pub fn check(tables: &Tables, sites: &BTreeMap<Ground, Site>) -> Vec<Assessment>
             subnets: Vec::new(),
             deploying: Vec::new(),
             offer: Vec::new(),
+            names: Vec::new(),
             api_calls: BTreeMap::new(),
             search_gib: 0,
         });
@@ -166,22 +171,22 @@ impl Assessment {
         let ground = self.ground();
         let mut found: Vec<Finding> = self.quotas.iter().filter_map(|verdict| verdict.finding(&ground)).collect();
         found.extend(starve::findings(&self.subnets));
-        found.extend(self.offer.iter().cloned());
+        found.extend(self.offer.iter().chain(&self.names).cloned());
         found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
         collapse(found)
     }
 
-    /// The worst level of all.
-    pub fn level(&self) -> Level {
+    /// The levels of everything that was weighed.
+    pub fn levels(&self) -> impl Iterator<Item = Level> {
         let quotas = self.quotas.iter().map(|verdict| verdict.level);
         let subnets = self.subnets.iter().map(|verdict| verdict.level);
-        let offer = self.offer.iter().map(|finding| match finding.severity {
-            Severity::Error => Level::Red,
-            Severity::Warning if finding.code.0 == "TN2306" => Level::Unknown,
-            Severity::Warning => Level::Amber,
-            Severity::Note => Level::Green,
+        let others = self.offer.iter().chain(&self.names).map(|finding| match (finding.code.0, finding.severity) {
+            ("TN2306" | "TN2404", _) => Level::Unknown,
+            (_, Severity::Error) => Level::Red,
+            (_, Severity::Warning) => Level::Amber,
+            (_, Severity::Note) => Level::Green,
         });
-        quotas.chain(subnets).chain(offer).max().unwrap_or(Level::Green)
+        quotas.chain(subnets).chain(others)
     }
 }
 

@@ -18,7 +18,24 @@ pub struct Needs {
     /// Types of its resources, as CloudFormation names them.
     pub types: BTreeSet<&'static str>,
     pub instances: BTreeSet<Instance>,
+    /// Names that nothing else in the account may bear.
+    pub names: BTreeSet<Name>,
 }
+
+/// A name that the template fixes, of a type whose resources may outlive their stack.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    pub resource_type: &'static str,
+    pub logical_id: String,
+    pub name: String,
+}
+
+/// Types whose resources a stack may leave behind, and the property that names them.
+const NAMED: [(&str, &str); 3] = [
+    ("AWS::OpenSearchService::Domain", "DomainName"),
+    ("AWS::S3::Bucket", "BucketName"),
+    ("AWS::SQS::Queue", "QueueName"),
+];
 
 /// A type of machine that must be had in some zones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,7 +54,14 @@ pub fn needs(template: &Value) -> Needs {
     let types = resources(template).filter_map(|(_, kind, _)| Some(consumption::of(kind)?.kind)).collect();
     let instances =
         resources(template).flat_map(|(_, kind, properties)| instances(kind, properties, &subnets)).collect();
-    Needs { demand, subnets, types, instances }
+    let names = resources(template).filter_map(name).collect();
+    Needs { demand, subnets, types, instances, names }
+}
+
+fn name((logical_id, kind, properties): (&str, &str, &Value)) -> Option<Name> {
+    let (resource_type, property) = NAMED.into_iter().find(|(named, _)| *named == kind)?;
+    let name = properties[property].as_str()?.to_owned();
+    Some(Name { resource_type, logical_id: logical_id.to_owned(), name })
 }
 
 fn instances(kind: &str, properties: &Value, subnets: &BTreeMap<String, SubnetDemand>) -> Vec<Instance> {

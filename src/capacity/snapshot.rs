@@ -76,6 +76,8 @@ pub struct Snapshot {
     /// Names of the stacks with a deployment under way.
     pub deploying: Vec<String>,
     pub subnets: Seen<Vec<LiveSubnet>>,
+    /// Names that are borne in the account, by type of resource.
+    pub names: BTreeMap<&'static str, Seen<BTreeSet<String>>>,
     pub offer: Offer,
 }
 

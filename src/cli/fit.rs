@@ -84,17 +84,7 @@ fn chosen(opened: &Opened, selection: &Selection) -> Result<BTreeSet<String>, Fa
 
 /// What assessments say to the shell: red and amber are findings; what nobody could look at makes the answer incomplete.
 pub(super) fn exit(assessments: &[Assessment]) -> Exit {
-    let levels = |assessment: &Assessment| {
-        let quotas = assessment.quotas.iter().map(|verdict| verdict.level).collect::<Vec<_>>();
-        let subnets = assessment.subnets.iter().map(|verdict| verdict.level).collect::<Vec<_>>();
-        let offer = assessment.offer.iter().map(|finding| match finding.code.0 {
-            "TN2301" => Level::Green,
-            "TN2306" => Level::Unknown,
-            _ => Level::Red,
-        });
-        quotas.into_iter().chain(subnets).chain(offer).map(of_level).max().unwrap_or(Exit::Clean)
-    };
-    assessments.iter().map(levels).max().unwrap_or(Exit::Clean)
+    assessments.iter().flat_map(Assessment::levels).map(of_level).max().unwrap_or(Exit::Clean)
 }
 
 fn of_level(level: Level) -> Exit {

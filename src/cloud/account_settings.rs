@@ -1,7 +1,7 @@
 //! What services tell of an account as a whole: AWS Lambda's settings, IAM's summary, Amazon S3's buckets, Amazon
 //! OpenSearch Service's domains.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{CallError, Family, Session};
 
@@ -47,28 +47,28 @@ pub async fn iam(session: &Session) -> Result<BTreeMap<String, u64>, CallError> 
     Ok(map.map(|(name, number)| (name.as_str().to_owned(), whole(number.into()))).collect())
 }
 
-/// S3 ListBuckets: how many there are in the account, over all regions.
-pub async fn buckets(session: &Session) -> Result<u64, CallError> {
+/// S3 ListBuckets: the names of all in the account, over all regions.
+pub async fn buckets(session: &Session) -> Result<BTreeSet<String>, CallError> {
     const OPERATION: &str = "ListBuckets";
     let subject = session.place.account.as_str();
     let mut pages = session.s3.list_buckets().max_buckets(1000).into_paginator().send();
-    let mut found = 0_u64;
+    let mut found = BTreeSet::new();
     loop {
         session.turn(Family::S3).await;
         let Some(page) = pages.next().await else { return Ok(found) };
         let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
-        found += page.buckets.unwrap_or_default().len() as u64;
+        found.extend(page.buckets.unwrap_or_default().into_iter().filter_map(|bucket| bucket.name));
     }
 }
 
-/// OpenSearch ListDomainNames: how many domains there are in the region.
-pub async fn search_domains(session: &Session) -> Result<u64, CallError> {
+/// OpenSearch ListDomainNames: the domains of the region.
+pub async fn search_domains(session: &Session) -> Result<BTreeSet<String>, CallError> {
     const OPERATION: &str = "ListDomainNames";
     session.turn(Family::OpenSearch).await;
     let answer = session.opensearch.list_domain_names().send().await;
     let answer =
         answer.map_err(|error| CallError::of(&session.place, OPERATION, session.place.region.as_str(), error))?;
-    Ok(answer.domain_names.unwrap_or_default().len() as u64)
+    Ok(answer.domain_names.unwrap_or_default().into_iter().filter_map(|domain| domain.domain_name).collect())
 }
 
 /// A number that cannot be negative.

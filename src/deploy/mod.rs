@@ -21,6 +21,7 @@ pub mod stacks;
 pub mod stale;
 mod state;
 pub mod status;
+pub mod teardown;
 
 pub use desired::{Desired, Upload, UploadContent};
 pub use plan::{Action, Ground, Plan, StackPlan, Unseen, Warning};

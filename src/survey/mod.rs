@@ -5,6 +5,7 @@
 
 pub mod increases;
 mod limits;
+mod names;
 mod offer;
 mod stacks;
 mod subnets;
@@ -19,7 +20,7 @@ use crate::capacity::{self, Assessment, Ground, Needs, Outlines, Quota, Seen, Si
 use crate::cloud::{Access, Cloud, Place, Session};
 use crate::deploy::{Desired, stacks as stacks_of};
 use crate::estate::spec::Fleet;
-use crate::render::{RenderedTenant, names};
+use crate::render::{self, RenderedTenant};
 
 /// Why nothing is known of a place that was not looked at.
 pub const OFFLINE: &str = "AWS was not asked (--offline)";
@@ -46,7 +47,7 @@ impl Wanted {
         let (tenant, spec) = (rendered.tenant.name.as_str(), &rendered.tenant.spec);
         Self {
             tenant: tenant.to_owned(),
-            name: names::stack(&fleet.organisation, tenant),
+            name: render::names::stack(&fleet.organisation, tenant),
             place: Place { account: spec.account.clone(), region: spec.region.clone() },
             access: stacks_of::access(fleet, &spec.account),
             digest: rendered.template.digest.clone(),
@@ -142,7 +143,10 @@ async fn place_snapshot(
     let (stacks, limits) = futures::join!(stacks::look(&session, wanted), limits::look(&session, &global, &asked));
     let nodes: BTreeSet<_> = wanted.iter().flat_map(|one| one.needs.instances.iter().cloned()).collect();
     let (subnets, offer) = futures::join!(subnets::look(&session), offer::look(&session, &nodes));
-    let usage = usage::look(&session, &asked, &stacks, &subnets, &limits.metrics).await;
+    let standing: BTreeSet<String> =
+        stacks.standing.known().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+    let names = names::look(&session, wanted, &standing).await;
+    let usage = usage::look(&session, &asked, &stacks, &subnets, &limits.metrics, &names).await;
     let mut limits = limits.limits;
     limits.extend(usage.limits);
     Snapshot {
@@ -153,6 +157,7 @@ async fn place_snapshot(
         unread: stacks.unread,
         deploying: stacks.deploying,
         subnets: subnets.map(|subnets| subnets.live),
+        names,
         offer,
     }
 }

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use futures::{StreamExt, stream};
 
 use super::AT_ONCE;
+use super::names::Names;
 use super::stacks::Stacks;
 use super::subnets::Subnets;
 use super::{said, seen};
@@ -32,6 +33,7 @@ pub(super) async fn look(
     stacks: &Stacks,
     subnets: &Seen<Subnets>,
     metrics: &BTreeMap<String, Metric>,
+    names: &Names,
 ) -> Usage {
     let counted: Vec<&Quota> =
         quotas.iter().copied().filter(|quota| !matches!(quota.scope, Scope::Stack | Scope::Resource)).collect();
@@ -43,7 +45,7 @@ pub(super) async fn look(
     };
     let (lambda, published) = (&lambda, &published);
     let looks = counted.iter().map(|quota| async move {
-        let answer = own(session, quota, stacks, subnets, lambda).await;
+        let answer = own(session, quota, stacks, subnets, lambda, names).await;
         if answer.known().is_some() {
             return (quota.id.clone(), answer);
         }
@@ -78,6 +80,7 @@ async fn own(
     stacks: &Stacks,
     subnets: &Seen<Subnets>,
     lambda: &Seen<LambdaSettings>,
+    names: &Names,
 ) -> Seen<BTreeMap<Within, u64>> {
     let ec2 = |answer: Result<u64, CallError>| seen(answer).map(|used| everywhere(quota, used));
     match quota.id.as_str() {
@@ -93,7 +96,7 @@ async fn own(
         },
         "vpc-nat-gateways" => nat_gateways(session, subnets).await,
         "cloudformation-stacks" => stacks.number.clone().map(|used| everywhere(quota, used)),
-        "es-domains" => seen(account_settings::search_domains(session).await).map(|used| everywhere(quota, used)),
+        "es-domains" => counted_names(quota, names, "AWS::OpenSearchService::Domain"),
         "iam-roles" => match account_settings::iam(session).await {
             Ok(summary) => match summary.get("Roles") {
                 Some(used) => Seen::Known(everywhere(quota, *used)),
@@ -101,7 +104,7 @@ async fn own(
             },
             Err(error) => Seen::Unknown(said(&error)),
         },
-        "s3-buckets" => seen(account_settings::buckets(session).await).map(|used| everywhere(quota, used)),
+        "s3-buckets" => counted_names(quota, names, "AWS::S3::Bucket"),
         "lambda-concurrency" => {
             lambda.clone().map(|settings| everywhere(quota, settings.concurrency.saturating_sub(settings.unreserved)))
         }
@@ -110,6 +113,11 @@ async fn own(
         }
         _ => Seen::Unknown(format!("nobody counts it here ({})", quota.measure)),
     }
+}
+
+fn counted_names(quota: &Quota, names: &Names, kind: &str) -> Seen<BTreeMap<Within, u64>> {
+    let known = names.get(kind).map_or_else(Seen::default, Seen::as_ref);
+    known.map(|names| everywhere(quota, names.len() as u64))
 }
 
 async fn nat_gateways(session: &Session, subnets: &Seen<Subnets>) -> Seen<BTreeMap<Within, u64>> {

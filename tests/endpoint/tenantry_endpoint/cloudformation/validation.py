@@ -11,7 +11,7 @@ from typing import Any
 
 from ..internal import call as ask
 from ..operations import Answer, Call, operation
-from ..services.quotas import default_of
+from ..services.quotas import value_of
 from .model import ChangeSet, Stack, change_set_of, stack_of
 
 #: type → (quota's code, operation that lists what exists, field of the answer).
@@ -27,7 +27,7 @@ def _warnings(call: Call, stack: Stack, made: ChangeSet) -> list[Answer]:
     for kind, (code, listing, field) in COUNTED.items():
         added = [item["ResourceChange"] for item in made.changes if item["ResourceChange"]["ResourceType"] == kind
                  and item["ResourceChange"]["Action"] == "Add"]
-        most = default_of(code)
+        most = value_of(call.account, call.region, code)
         if not added or most is None:
             continue
         used = len(ask(call.account, call.region, "ec2", listing)[field])

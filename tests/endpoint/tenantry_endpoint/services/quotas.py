@@ -40,9 +40,10 @@ def load(path: Path) -> None:
     _table[:] = (yaml.safe_load(path.read_text()) or {}).get("quotas", []) if path.is_file() else []
 
 
-def default_of(code: str) -> float | None:
-    """The default of a quota by its code, if the table has it."""
-    return next((float(row["default"]) for row in _table if row.get("code") == code), None)
+def value_of(account: str, region: str, code: str) -> float | None:
+    """The value that a quota has in an account and region; None when the table does not know it."""
+    row = next((row for row in _table if row.get("code") == code), None)
+    return None if row is None else _value(account, region, row)
 
 
 def enforce(wanted: bool) -> None:
