@@ -135,6 +135,7 @@ async fn what_an_endpoint_does_not_offer_is_told_apart_for_every_adapter() {
     Mock::given(any()).respond_with(answer).mount(&server).await;
     let session = session(&server.uri());
     let errors = [
+        appconfig::deployments(&session, &flag_ids()).await.unwrap_err(),
         cloudformation::stacks(&session).await.unwrap_err(),
         ec2::vpc_cidrs(&session).await.unwrap_err(),
         ec2::zones(&session).await.unwrap_err(),
@@ -226,4 +227,48 @@ async fn blocks_of_a_vpc_include_the_secondary_ones_but_not_those_given_up() {
     let (_server, session) = answering("Action=DescribeVpcs", 200, xml).await;
     let cidrs: Vec<String> = ec2::vpc_cidrs(&session).await.unwrap().into_iter().map(|(_, c)| c.to_string()).collect();
     assert_eq!(cidrs, ["10.0.0.0/16", "10.1.0.0/16"]);
+}
+
+fn flag_ids() -> appconfig::Ids {
+    appconfig::Ids { application: "app1".to_owned(), environment: "env1".to_owned(), profile: "pro1".to_owned() }
+}
+
+#[tokio::test]
+async fn deployments_are_those_of_the_profile_newest_first() {
+    let server = MockServer::start().await;
+    let one = |number: u32, profile: &str, state: &str| {
+        serde_json::json!({ "DeploymentNumber": number, "ConfigurationProfileId": profile, "State": state,
+            "ConfigurationVersion": number.to_string() })
+    };
+    let items = serde_json::json!({ "Items": [one(1, "pro1", "COMPLETE"), one(2, "other", "COMPLETE"),
+        one(3, "pro1", "ROLLED_BACK")] });
+    Mock::given(method("GET"))
+        .and(path("/applications/app1/environments/env1/deployments"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(items))
+        .mount(&server)
+        .await;
+    let found = appconfig::deployments(&session(&server.uri()), &flag_ids()).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.number).collect::<Vec<_>>(), [3, 1]);
+    assert_eq!(found.iter().map(appconfig::Deployment::is_in_force).collect::<Vec<_>>(), [false, true]);
+}
+
+#[tokio::test]
+async fn a_version_is_deployed_with_its_reason_and_a_conflict_is_told_apart() {
+    let server = MockServer::start().await;
+    let answer = serde_json::json!({ "__type": "ConflictException", "Message": "one is in progress" });
+    Mock::given(method("POST"))
+        .and(path("/applications/app1/environments/env1/deployments"))
+        .and(body_string_contains(r#""ConfigurationVersion":"7""#))
+        .and(body_string_contains(r#""DeploymentStrategyId":"AppConfig.AllAtOnce""#))
+        .and(body_string_contains("too many errors"))
+        .respond_with(
+            ResponseTemplate::new(409).set_body_json(answer).insert_header("x-amzn-errortype", "ConflictException"),
+        )
+        .expect(1)
+        .mount(&server)
+        .await;
+    let session = session(&server.uri());
+    let error =
+        appconfig::start(&session, &flag_ids(), 7, appconfig::ALL_AT_ONCE, "too many errors").await.unwrap_err();
+    assert!(appconfig::is_conflict(&error), "{error:?}");
 }

@@ -6,6 +6,7 @@
 #![cfg(test)]
 
 mod endpoint;
+mod flags;
 mod scenarios;
 
 use endpoint::Endpoint;
@@ -63,4 +64,9 @@ fn what_a_destroyed_stack_retains_is_named_and_stays() {
 #[test]
 fn the_control_plane_is_planned_in_every_region_the_central_one_first() {
     check("control_planes_planned");
+}
+
+#[test]
+fn a_flag_is_delivered_pushed_and_committed() {
+    Endpoint::start().run("flags::pushed_and_brought_together");
 }

@@ -17,7 +17,8 @@ use tenantry::estate::spec::Fleet;
 use tenantry::finding::Source;
 use tenantry::render::{Renderer, TemplateSet};
 
-const PACE: Pace = Pace { poll: Duration::from_millis(50), deadline: Duration::from_secs(60), alarms: Alarms::Ignored };
+pub(super) const PACE: Pace =
+    Pace { poll: Duration::from_millis(50), deadline: Duration::from_secs(60), alarms: Alarms::Ignored };
 
 fn options(allow: &[&str]) -> Options {
     let allow_replace = allow.iter().map(|id| (*id).to_owned()).collect();
@@ -41,7 +42,7 @@ fn desired(tenant: &str, bucket: &str, digest: &str, release: &str) -> Desired {
     )
 }
 
-fn with_resources(tenant: &str, digest: &str, release: &str, resources: Value) -> Desired {
+pub(super) fn with_resources(tenant: &str, digest: &str, release: &str, resources: Value) -> Desired {
     let body = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Resources": resources,
@@ -62,19 +63,24 @@ fn with_resources(tenant: &str, digest: &str, release: &str, resources: Value) -
     }
 }
 
-async fn planned(cloud: &Cloud, desired: &[Desired]) -> Plan {
+pub(super) async fn planned(cloud: &Cloud, desired: &[Desired]) -> Plan {
     let plan = plan(cloud, &desired[0].release, desired, PACE, 4).await;
     // What is saved is what is executed.
     serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap()
 }
 
-async fn applied(cloud: &Cloud, plan: &Plan, desired: &[Desired], allow: &[&str]) -> Result<Outcomes, Refused> {
+pub(super) async fn applied(
+    cloud: &Cloud,
+    plan: &Plan,
+    desired: &[Desired],
+    allow: &[&str],
+) -> Result<Outcomes, Refused> {
     let events: Mutex<Vec<Event>> = Mutex::default();
     let (_stop, stopped) = tokio::sync::watch::channel(false);
     apply(cloud, plan, desired, &options(allow), stopped, &|event| events.lock().unwrap().push(event)).await
 }
 
-fn all_done(outcomes: &Outcomes, count: usize) {
+pub(super) fn all_done(outcomes: &Outcomes, count: usize) {
     assert_eq!(outcomes.len(), count);
     assert!(outcomes.values().all(|outcome| *outcome == Outcome::Done), "{outcomes:#?}");
 }
