@@ -28,7 +28,7 @@ bench-pipeline:
 # A million random chains with faults, each message counted; CHAIN_SEED and CHAIN_ROUNDS choose others.
 fuzz-chain: export CHAIN_ROUNDS ?= 1000000
 fuzz-chain:
-	cargo test --release -p tenantry-pipeline --no-default-features --test model
+	cargo test --release -p tenantry-pipeline --no-default-features --test model -- --nocapture
 
 # Each fuzz target for FUZZ_SECONDS. cargo-fuzz wants a nightly compiler's flags of the pinned one.
 FUZZ_SECONDS ?= 60

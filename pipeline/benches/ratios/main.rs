@@ -9,7 +9,7 @@ mod records;
 
 use std::fs;
 use std::hint::black_box;
-use std::io::{Read as _, Write as _};
+use std::io::{Read, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -134,7 +134,7 @@ fn split_compressed(text: &[u8], folder: &Path) {
         let bare = best(|| {
             let copied = match compression {
                 Compression::Zstd => zstd::stream::copy_decode(&*bytes, std::io::sink()).map(|()| text.len() as u64),
-                _ => std::io::copy(&mut flate2::read::MultiGzDecoder::new(&*bytes), &mut std::io::sink()),
+                _ => read_away(flate2::bufread::MultiGzDecoder::new(&*bytes)),
             };
             assert_eq!(copied.unwrap(), text.len() as u64);
         });
@@ -142,7 +142,18 @@ fn split_compressed(text: &[u8], folder: &Path) {
         let piped =
             best(|| shell(&format!("{unpack} {} | split --line-bytes=64M --filter='cat >/dev/null'", file.display())));
         row(&format!("{unpack} | split --line-bytes=64M, to cat >/dev/null"), piped, text.len(), ours);
-        println!();
+        println!("  vCPU for 2 GB/min: {:.4}\n", 2e9 / 60.0 * ours.as_secs_f64() / text.len() as f64);
+    }
+}
+
+/// Reads to the end, in pieces as large as ours.
+fn read_away(mut reader: impl Read) -> std::io::Result<u64> {
+    let (mut buffer, mut total) = (vec![0; 64 << 10], 0);
+    loop {
+        match reader.read(&mut buffer)? {
+            0 => return Ok(total),
+            read => total += read as u64,
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 use tenantry_pipeline::bulk::send::{NoAnswer, Search};
 
+use crate::tally::TALLY;
+
 #[derive(Clone)]
 pub(crate) struct Domain {
     inner: Arc<Mutex<Inner>>,
@@ -45,7 +47,7 @@ impl Search for Domain {
         if inner.down {
             return Ok((503, Bytes::new()));
         }
-        let fault = inner.random.u32(0..1000) < inner.faults;
+        let fault = TALLY.fault(inner.random.u32(0..1000) < inner.faults);
         let which = inner.random.u32(0..6);
         match (fault, which) {
             (true, 0) => return Ok((429, Bytes::new())),
@@ -84,7 +86,7 @@ impl Inner {
         if document.get("zeek.conn.poison").is_some() {
             return json!({ "status": 400, "error": { "type": "mapper_parsing_exception", "reason": "poison" } });
         }
-        if self.random.u32(0..1000) < self.faults {
+        if TALLY.fault(self.random.u32(0..1000) < self.faults) {
             return json!({ "status": 429, "error": { "type": "rejected_execution_exception", "reason": "busy" } });
         }
         if self.documents.contains_key(&place) {

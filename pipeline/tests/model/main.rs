@@ -1,15 +1,17 @@
 //! The whole chain against a model that counts every message once: bucket event, split, ingest, retries, extended
 //! retries, parking, replay; under random faults of store, domain and queues, repeated events and ends of time.
 //!
-//! `CHAIN_ROUNDS` sets how many random chains run (`make fuzz` runs a million), `CHAIN_SEED` the first seed.
+//! `CHAIN_ROUNDS` sets how many random chains run (`make fuzz-chain` runs a million), `CHAIN_SEED` the first seed.
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod domain;
 mod queues;
 mod store;
+mod tally;
 mod world;
 
+use tally::TALLY;
 use world::World;
 
 fn number(name: &str, default: u64) -> u64 {
@@ -24,6 +26,10 @@ async fn every_message_is_indexed_rejected_or_set_aside_exactly_once() {
         world.upload();
         world.run().await;
         world.check();
+        let done = seed - first + 1;
+        if done.is_multiple_of(50_000) || done == rounds {
+            TALLY.say(done);
+        }
     }
 }
 

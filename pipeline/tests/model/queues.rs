@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use tenantry_pipeline::queues::{Parked, QueueError, Queues};
 
+use crate::tally::TALLY;
+
 #[derive(Debug, Clone)]
 pub(crate) struct Waiting {
     pub(crate) id: u64,
@@ -32,7 +34,7 @@ impl Inner {
     }
 
     fn call(&mut self, operation: &'static str, act: impl FnOnce(&mut Self)) -> Result<(), QueueError> {
-        if self.random.u32(0..1000) < self.faults {
+        if TALLY.fault(self.random.u32(0..1000) < self.faults) {
             return Err(QueueError { operation, queue: "q".to_owned(), cause: "fault".to_owned() });
         }
         act(self);

@@ -9,6 +9,8 @@ use tenantry_pipeline::storage::{
     COPY_SOURCE_MIN, ObjectAt, ObjectInfo, Objects, PIECE_MIN, StorageError, StorageErrorKind, Target, Upload,
 };
 
+use crate::tally::TALLY;
+
 #[derive(Clone)]
 pub(crate) struct Store {
     inner: Arc<Mutex<Inner>>,
@@ -65,7 +67,7 @@ impl Store {
         let mut inner = self.inner.lock().unwrap();
         let error = |kind| StorageError { operation, object: key.to_owned(), kind, cause: "fault".to_owned() };
         let (faults, draw, late) = (inner.faults, inner.random.u32(0..1000), inner.random.bool());
-        if draw < faults && !late {
+        if TALLY.fault(draw < faults) && !late {
             return Err(error(StorageErrorKind::Transient));
         }
         let done = act(&mut inner).ok_or_else(|| error(StorageErrorKind::Missing))?;

@@ -24,6 +24,7 @@ use tenantry_pipeline::work::{Ingest, Splitter};
 use crate::domain::Domain;
 use crate::queues::{QueuePair, Waiting};
 use crate::store::Store;
+use crate::tally::TALLY;
 
 /// What must become of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -168,6 +169,7 @@ impl World {
             }
         };
         self.expected.insert(uid, fate);
+        TALLY.message();
         text.into_bytes()
     }
 
@@ -213,6 +215,7 @@ impl World {
     async fn step(&mut self) -> bool {
         for key in self.store.take_written() {
             if key.starts_with("parts/") {
+                TALLY.part();
                 // Events come at least once.
                 let times = if self.random.u32(0..20) == 0 { 2 } else { 1 };
                 self.events.extend(std::iter::repeat_n((key, 0), times));
@@ -274,6 +277,7 @@ impl World {
     }
 
     async fn call_with<W: Work>(&mut self, work: &W, queues: &QueuePair, event: &Value) -> Result<Value, String> {
+        TALLY.invocation();
         let schedule = Schedule { delays: vec![1; SCHEDULE_STEPS], jitter_percent: 20 };
         let micros = match (self.hurried, self.random.u32(0..4)) {
             (true, 0) => self.random.u64(0..300),
