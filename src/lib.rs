@@ -31,6 +31,8 @@ pub mod cost;
 
 pub mod deploy;
 
+pub mod release;
+
 pub mod cloud;
 
 pub mod survey;

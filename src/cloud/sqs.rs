@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName, QueueAttributeName};
 
 use super::{CallError, Family, Session};
 
@@ -34,6 +34,27 @@ pub async fn queue_url(session: &Session, name: &str) -> Result<Option<String>, 
         Err(error) if queue_does_not_exist(&error) => Ok(None),
         Err(error) => Err(error),
     }
+}
+
+/// About how many messages a queue holds, those in flight and delayed included.
+pub async fn depth(session: &Session, url: &str) -> Result<u64, CallError> {
+    const OPERATION: &str = "GetQueueAttributes";
+    const PARTS: [QueueAttributeName; 3] = [
+        QueueAttributeName::ApproximateNumberOfMessages,
+        QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
+        QueueAttributeName::ApproximateNumberOfMessagesDelayed,
+    ];
+    session.turn(Family::Sqs).await;
+    let request = session.sqs.get_queue_attributes().queue_url(url).set_attribute_names(Some(PARTS.to_vec()));
+    let answer = request.send().await;
+    let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, url, error))?;
+    let attributes = answer.attributes.unwrap_or_default();
+    let mut depth = 0;
+    for part in PARTS {
+        let count = attributes.get(&part).and_then(|count| count.parse::<u64>().ok());
+        depth += session.need(count, OPERATION, url, "ApproximateNumberOfMessages…")?;
+    }
+    Ok(depth)
 }
 
 /// Receives until the queue gives no more, or `most` are held; they stay hidden for `hidden_seconds`.

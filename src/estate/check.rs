@@ -12,7 +12,7 @@ use super::document::Document;
 use super::flags::{self, Flags};
 use super::ids::{AccountId, Region, RingName, TenantName};
 use super::places::Places;
-use super::spec::{Fleet, default_zones};
+use super::spec::{Fleet, Share, Window, default_zones};
 use crate::finding::{Code, Finding};
 use crate::flags::Values;
 
@@ -57,8 +57,51 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
             say("TN1022", &format!("regions.{region}.zones[{index}]"), format!("zone `{zone}` stands twice"));
         }
     }
+    for (route, message) in releases(fleet) {
+        let code = if message.starts_with("ring ") { "TN1016" } else { "TN1030" };
+        let place = document.place(&route).unwrap_or_else(|| document.nearest(&route));
+        findings.push(Finding::new(Code(code), message).at(place));
+    }
     findings.extend(pools(fleet, document));
     findings
+}
+
+/// What is wrong with waves, windows and freezes: the route and a sentence for each.
+fn releases(fleet: &Fleet) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (index, ring) in fleet.rings.iter().enumerate() {
+        for (at, pair) in ring.waves.windows(2).enumerate() {
+            let shrinks = match (pair[0], pair[1]) {
+                (Share::Count(before), Share::Count(after)) => after <= before,
+                (Share::Percent(before), Share::Percent(after)) => after <= before,
+                _ => false,
+            };
+            if shrinks {
+                let route = format!("rings[{index}].waves[{}]", at + 1);
+                found.push((route, "a wave reaches no more of the ring than the one before it".to_owned()));
+            }
+        }
+        if ring.window.as_ref().and_then(Window::hours).is_some_and(|(from, to)| from == to) {
+            found.push((format!("rings[{index}].window"), "the window opens and closes at the same time".to_owned()));
+        }
+    }
+    for (index, freeze) in fleet.freezes.iter().enumerate() {
+        let route = format!("freezes[{index}]");
+        for (at, name) in freeze.rings.iter().enumerate() {
+            if fleet.rings.iter().all(|ring| ring.name != *name) {
+                let known = fleet.rings.iter().map(|ring| &ring.name);
+                found.push((format!("{route}.rings[{at}]"), unknown("ring", name, known)));
+            }
+        }
+        match freeze.days() {
+            None => found.push((route, format!("freeze `{}` has a day that no calendar has", freeze.name))),
+            Some((from, to)) if to < from => {
+                found.push((route, format!("freeze `{}` ends before it begins", freeze.name)));
+            }
+            Some(_) => {}
+        }
+    }
+    found
 }
 
 /// Pools that share addresses.

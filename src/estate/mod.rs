@@ -13,6 +13,7 @@ pub mod ids;
 mod imagine;
 mod load;
 mod places;
+pub mod rings;
 pub mod schema;
 pub mod spec;
 

@@ -12,6 +12,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::ids::{AccountId, Region, RingName, ZoneId};
+pub use super::rings::{Freeze, Gate, GateCommand, Ring, Share, Window};
 
 /// The version of the estate's format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +47,9 @@ pub struct Fleet {
     /// Release rings, first to last.
     #[schemars(length(min = 1))]
     pub rings: Vec<Ring>,
+    /// Days on which nothing is released.
+    #[serde(default)]
+    pub freezes: Vec<Freeze>,
     /// Defaults for every field of a tenant; a tenant's own file wins.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
@@ -163,28 +167,6 @@ pub struct Reserved {
     #[schemars(schema_with = "block_schema")]
     pub cidr: Ipv4Network,
     pub reason: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Ring {
-    pub name: RingName,
-    /// How long a wave of this ring is watched before the next one starts, such as `30m` or `2h`.
-    #[schemars(regex(pattern = r"^[0-9]+(s|m|h|d)$"))]
-    pub bake: String,
-    /// What must hold at the end of the bake time.
-    #[serde(default)]
-    pub gates: Vec<Gate>,
-}
-
-/// A condition that is watched while a release bakes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Gate {
-    Alarms,
-    QueueDepth,
-    Drift,
-    StackState,
 }
 
 /// One tenant, with the fleet's defaults merged in.

@@ -187,4 +187,10 @@ pub(super) const CODES: &[Explanation] = &[
         "A release flag that everybody has alike has done its work; rules that change nothing only have to be read.",
         "Retire the flag, or take its rules out.",
     ),
+    error(
+        "TN1030",
+        "a ring's waves, window or freeze make no sense",
+        "Waves say how much of the ring has the release after each, so each reaches further than the one before; a window or a freeze that can never hold would stop releases for ever or never.",
+        "Correct what the message names in `fleet.yaml`.",
+    ),
 ];

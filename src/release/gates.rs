@@ -1,0 +1,293 @@
+//! The gates of a wave: what is looked at in each tenant while a release bakes.
+//!
+//! A gate has three answers. What could not be read is not green: it never lets a wave pass, and it is no reason to
+//! undo one either.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use serde::Serialize;
+
+use crate::cloud::cloudformation::{self, Stack};
+use crate::cloud::cloudwatch::{self, AlarmState};
+use crate::cloud::{CallError, Cloud, Place, Session, sqs};
+use crate::deploy::{Desired, Ground, State};
+use crate::estate::rings::{Gate, GateCommand, Ring, duration};
+
+/// One look at one gate of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Look {
+    pub tenant: String,
+    /// `alarms`, or the name of a command.
+    pub gate: String,
+    pub verdict: Verdict,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Verdict {
+    Green,
+    Red { why: String },
+    Unread { why: String },
+}
+
+impl std::fmt::Display for Look {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (tenant, gate) = (&self.tenant, &self.gate);
+        match &self.verdict {
+            Verdict::Green => write!(f, "gate `{gate}` of {tenant} is green"),
+            Verdict::Red { why } => write!(f, "gate `{gate}` of {tenant} is red: {why}"),
+            Verdict::Unread { why } => write!(f, "gate `{gate}` of {tenant} cannot be read: {why}"),
+        }
+    }
+}
+
+/// What is looked at.
+#[derive(Debug)]
+pub struct Watched<'a> {
+    pub ring: &'a Ring,
+    pub tenants: &'a [&'a Desired],
+    pub organisation: &'a str,
+    /// The release's own files, in which commands run.
+    pub root: &'a Path,
+    /// Commands run at the end of a bake only.
+    pub commands: bool,
+    pub concurrency: usize,
+}
+
+/// Looks at every gate of every tenant once.
+pub async fn look(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
+    let mut places: BTreeMap<&Place, Vec<&Desired>> = BTreeMap::new();
+    for desired in watched.tenants {
+        places.entry(&desired.place).or_default().push(desired);
+    }
+    let mut looks = Vec::new();
+    for (place, tenants) in places {
+        let seen = async {
+            let access = tenants.first().map(|desired| desired.access.clone()).unwrap_or_default();
+            let session = cloud.session(place, &access).await?;
+            let live = cloudformation::stacks(&session).await?;
+            Ok::<_, CallError>((session, live))
+        };
+        match seen.await {
+            Err(error) => {
+                let why = error.to_string();
+                let unread =
+                    tenants.iter().flat_map(|desired| all(watched, desired, &Verdict::Unread { why: why.clone() }));
+                looks.extend(unread);
+            }
+            Ok((session, live)) => {
+                let each = tenants.iter().map(|desired| tenant(&session, watched, desired, live.get(&desired.stack)));
+                let seen: Vec<Vec<Look>> =
+                    stream::iter(each).buffer_unordered(watched.concurrency.max(1)).collect().await;
+                looks.extend(seen.into_iter().flatten());
+            }
+        }
+    }
+    looks.sort_by(|a, b| (&a.tenant, &a.gate).cmp(&(&b.tenant, &b.gate)));
+    looks
+}
+
+/// The same verdict for every gate of a tenant.
+fn all(watched: &Watched<'_>, desired: &Desired, verdict: &Verdict) -> Vec<Look> {
+    let gates = watched.ring.gates.iter().map(|gate| name(*gate).to_owned());
+    let commands = watched.ring.commands.iter().filter(|_| watched.commands).map(|command| command.name.clone());
+    let look = |gate| Look { tenant: desired.tenant.clone(), gate, verdict: verdict.clone() };
+    gates.chain(commands).map(look).collect()
+}
+
+fn name(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Alarms => "alarms",
+        Gate::QueueDepth => "queue-depth",
+        Gate::Drift => "drift",
+        Gate::StackState => "stack-state",
+    }
+}
+
+async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, live: Option<&Stack>) -> Vec<Look> {
+    let mut looks = Vec::new();
+    for gate in &watched.ring.gates {
+        let verdict = match gate {
+            Gate::StackState => Ok(stack_state(desired, &Ground::of(live))),
+            Gate::Drift => drift(session, desired, &Ground::of(live)).await,
+            Gate::Alarms => alarms(session, desired).await,
+            Gate::QueueDepth => queue_depth(session, watched.organisation, desired).await,
+        };
+        let verdict = verdict.unwrap_or_else(|error| Verdict::Unread { why: error.to_string() });
+        looks.push(Look { tenant: desired.tenant.clone(), gate: name(*gate).to_owned(), verdict });
+    }
+    for command in watched.ring.commands.iter().filter(|_| watched.commands) {
+        let verdict = self::command(command, watched, desired).await;
+        looks.push(Look { tenant: desired.tenant.clone(), gate: command.name.clone(), verdict });
+    }
+    looks
+}
+
+/// The stack has the release, and CloudFormation is at rest.
+fn stack_state(desired: &Desired, ground: &Ground) -> Verdict {
+    let status = ground.status.as_deref();
+    let shown = status.unwrap_or("no stack");
+    match State::of(status) {
+        State::Settled if ground.release.as_ref() == Some(&desired.release) => Verdict::Green,
+        State::InProgress => Verdict::Unread { why: format!("the stack is {shown}") },
+        _ => Verdict::Red {
+            why: format!("the stack is {shown} with release `{}`", ground.release.as_deref().unwrap_or("none")),
+        },
+    }
+}
+
+/// The stack's template is the one that the release renders: its digest, and the text that CloudFormation holds.
+async fn drift(session: &Session, desired: &Desired, ground: &Ground) -> Result<Verdict, CallError> {
+    if ground.digest.as_ref() != Some(&desired.digest) {
+        let live = ground.digest.as_deref().unwrap_or("none");
+        return Ok(Verdict::Red { why: format!("the stack's digest is `{live}`, not `{}`", desired.digest) });
+    }
+    let body = cloudformation::template(session, &desired.stack).await?;
+    let (live, wanted) = (serde_json::from_str::<serde_json::Value>(&body), serde_json::from_str(&desired.body));
+    Ok(match (live, wanted) {
+        (Ok(live), Ok(wanted)) if live == wanted => Verdict::Green,
+        (Ok(_), Ok::<serde_json::Value, _>(_)) => {
+            Verdict::Red { why: "the stack's template is not the one that the release renders".to_owned() }
+        }
+        _ => Verdict::Unread { why: "the stack's template is not JSON".to_owned() },
+    })
+}
+
+/// No alarm of the stack is in ALARM, and each has a state.
+async fn alarms(session: &Session, desired: &Desired) -> Result<Verdict, CallError> {
+    const KINDS: [&str; 2] = ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"];
+    let resources = cloudformation::resources(session, &desired.stack).await?;
+    let own = resources.into_iter().filter(|resource| KINDS.contains(&resource.resource_type.as_str()));
+    let names: Vec<String> = own.filter_map(|resource| resource.physical_id).collect();
+    if names.is_empty() {
+        return Ok(Verdict::Unread { why: "the stack has no alarm".to_owned() });
+    }
+    let alarms = cloudwatch::alarms(session, &names).await?;
+    if let Some(red) = alarms.iter().find(|alarm| alarm.state == AlarmState::Alarm) {
+        let since = red.since.and_then(|since| jiff::Timestamp::from_second(since).ok());
+        let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
+        return Ok(Verdict::Red { why: format!("`{}` is in ALARM{since}: {}", red.name, red.reason) });
+    }
+    if let Some(gone) = names.iter().find(|name| alarms.iter().all(|alarm| alarm.name != **name)) {
+        return Ok(Verdict::Unread { why: format!("alarm `{gone}` does not exist") });
+    }
+    let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
+    Ok(silent.map_or(Verdict::Green, |alarm| Verdict::Unread {
+        why: format!("`{}` has insufficient data: {}", alarm.name, alarm.reason),
+    }))
+}
+
+/// No message waits for a person.
+async fn queue_depth(session: &Session, organisation: &str, desired: &Desired) -> Result<Verdict, CallError> {
+    let [_, _, parking] = crate::render::names::queues(organisation, &desired.tenant);
+    let Some(url) = sqs::queue_url(session, &parking).await? else {
+        return Ok(Verdict::Unread { why: format!("there is no queue `{parking}`") });
+    };
+    Ok(match sqs::depth(session, &url).await? {
+        0 => Verdict::Green,
+        1 => Verdict::Red { why: format!("a message is parked in `{parking}`") },
+        parked => Verdict::Red { why: format!("{parked} messages are parked in `{parking}`") },
+    })
+}
+
+/// What a command of the ring says about a tenant.
+async fn command(command: &GateCommand, watched: &Watched<'_>, desired: &Desired) -> Verdict {
+    let Some((program, arguments)) = command.run.split_first() else {
+        return Verdict::Unread { why: "it names no program".to_owned() };
+    };
+    let timeout = duration(&command.timeout).and_then(|timeout| Duration::try_from(timeout).ok());
+    let timeout = timeout.unwrap_or(Duration::from_secs(60));
+    let child = tokio::process::Command::new(program)
+        .args(arguments)
+        .current_dir(watched.root)
+        .env("TENANTRY_TENANT", &desired.tenant)
+        .env("TENANTRY_RELEASE", &desired.release)
+        .env("TENANTRY_RING", watched.ring.name.as_str())
+        .env("TENANTRY_ACCOUNT", desired.place.account.as_str())
+        .env("TENANTRY_REGION", desired.place.region.as_str())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = match tokio::time::timeout(timeout, child).await {
+        Err(_) => return Verdict::Unread { why: format!("no answer in {}", command.timeout) },
+        Ok(Err(error)) => return Verdict::Unread { why: format!("`{program}` cannot be run: {error}") },
+        Ok(Ok(output)) => output,
+    };
+    let said = String::from_utf8_lossy(if output.stderr.is_empty() { &output.stdout } else { &output.stderr });
+    let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing").trim().to_owned();
+    match output.status.code() {
+        Some(0) => Verdict::Green,
+        Some(1) => Verdict::Red { why: said },
+        _ => Verdict::Unread { why: format!("{}: {said}", output.status) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::Access;
+
+    fn desired() -> Desired {
+        Desired {
+            tenant: "acme".to_owned(),
+            ring: None,
+            place: Place { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() },
+            access: Access::default(),
+            stack: "org-acme".to_owned(),
+            body: "{}".to_owned(),
+            digest: "d".to_owned(),
+            release: "v2".to_owned(),
+            tags: BTreeMap::new(),
+            artifacts: None,
+            uploads: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn only_a_stack_at_rest_with_the_release_is_green() {
+        let ground = |status: &str, release: &str| Ground {
+            status: Some(status.to_owned()),
+            release: Some(release.to_owned()),
+            ..Ground::default()
+        };
+        assert_eq!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v2")), Verdict::Green);
+        assert!(matches!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v1")), Verdict::Red { .. }));
+        assert!(matches!(stack_state(&desired(), &ground("UPDATE_ROLLBACK_COMPLETE", "v2")), Verdict::Red { .. }));
+        assert!(matches!(stack_state(&desired(), &ground("UPDATE_IN_PROGRESS", "v2")), Verdict::Unread { .. }));
+        assert!(matches!(stack_state(&desired(), &Ground::default()), Verdict::Red { .. }));
+    }
+
+    #[tokio::test]
+    async fn a_command_says_yes_no_or_nothing() {
+        let ring: Ring = serde_json::from_value(serde_json::json!({ "name": "canary", "bake": "1m" })).unwrap();
+        let desired = desired();
+        let tenants = [&desired];
+        let watched = Watched {
+            ring: &ring,
+            tenants: &tenants,
+            organisation: "org",
+            root: Path::new("/"),
+            commands: true,
+            concurrency: 1,
+        };
+        let run = |run: &[&str], timeout: &str| GateCommand {
+            name: "smoke".to_owned(),
+            run: run.iter().map(|part| (*part).to_owned()).collect(),
+            timeout: timeout.to_owned(),
+        };
+        let sh = |script: &str, timeout: &str| run(&["/bin/sh", "-c", script], timeout);
+        let verdict = async |gate: GateCommand| command(&gate, &watched, &desired).await;
+        assert_eq!(
+            verdict(sh("test $TENANTRY_TENANT/$TENANTRY_RELEASE/$TENANTRY_RING = acme/v2/canary", "9s")).await,
+            Verdict::Green
+        );
+        assert_eq!(verdict(sh("echo broken >&2; exit 1", "9s")).await, Verdict::Red { why: "broken".to_owned() });
+        assert!(matches!(verdict(sh("exit 7", "9s")).await, Verdict::Unread { .. }));
+        assert!(matches!(verdict(run(&["/no/such/program"], "9s")).await, Verdict::Unread { .. }));
+        assert!(matches!(verdict(sh("sleep 60", "0s")).await, Verdict::Unread { why } if why == "no answer in 0s"));
+    }
+}

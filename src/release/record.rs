@@ -1,0 +1,482 @@
+//! The record of a roll: what all of its runners know and agree on. Pure values and their transitions.
+//!
+//! Which tenant runs which release is never read from here: that is the stacks' to say. The record holds what no stack
+//! can: who is rolling, since when a wave bakes, where its tenants came from, and whether somebody said stop.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Name and version of the stored format.
+pub const SCHEMA: &str = "tenantry/roll/v1";
+
+/// Steps that are kept; older ones are dropped.
+const JOURNAL: usize = 400;
+
+/// One roll of one release.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub schema: String,
+    pub release: String,
+    pub commit: String,
+    pub began: Timestamp,
+    /// How many runners share the fleet.
+    pub shards: u16,
+    pub pause: Option<Pause>,
+    pub halt: Option<Halt>,
+    /// The runners by the number of their shard, from 1.
+    pub runners: BTreeMap<u16, Runner>,
+    /// Tenants that this roll changed: the release that each came from, and the stage in which it was changed.
+    pub came_from: BTreeMap<String, CameFrom>,
+    pub journal: Vec<Entry>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pause {
+    pub by: String,
+    pub why: String,
+    pub at: Timestamp,
+}
+
+/// The roll went wrong: no stage is begun, and each runner takes its part of this stage back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Halt {
+    pub stage: usize,
+    /// `ring early, wave 1 of 2`
+    pub title: String,
+    pub why: String,
+    pub cause: HaltCause,
+    pub at: Timestamp,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HaltCause {
+    /// A gate was red.
+    Gate,
+    /// A stack could not be deployed.
+    Deploy,
+    /// Somebody rolled back by hand.
+    Hand,
+}
+
+/// One runner's part.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Runner {
+    /// Who is at work; None when nobody is.
+    pub holder: Option<Holder>,
+    /// The first stage that has not passed.
+    pub stage: usize,
+    /// When the last stack of that stage had the release: the bake time counts from here.
+    pub landed: Option<Timestamp>,
+    pub done: bool,
+    /// After a halt: everything of the stage that could go back has.
+    pub undone: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Different for every run.
+    pub id: String,
+    /// For people: the host and the process.
+    pub who: String,
+    pub renewed: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CameFrom {
+    /// None: the tenant did not exist.
+    pub release: Option<String>,
+    pub stage: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub at: Timestamp,
+    pub who: String,
+    #[serde(flatten)]
+    pub step: Step,
+}
+
+/// What happened in a roll.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "step")]
+pub enum Step {
+    Began {
+        release: String,
+    },
+    Continued {
+        release: String,
+    },
+    Deploying {
+        stage: String,
+        tenants: Vec<String>,
+    },
+    WindowsOverridden {
+        why: String,
+    },
+    Waiting {
+        tenants: Vec<String>,
+        until: Timestamp,
+        why: String,
+    },
+    Deferred {
+        tenants: Vec<String>,
+        until: Option<Timestamp>,
+        why: String,
+    },
+    Baking {
+        stage: String,
+        until: Timestamp,
+    },
+    Passed {
+        stage: String,
+    },
+    /// A gate could not be read: the roll waits for a person.
+    Held {
+        stage: String,
+        why: String,
+    },
+    Halted {
+        stage: String,
+        why: String,
+    },
+    WentBack {
+        tenant: String,
+        to: String,
+    },
+    /// A tenant that could not go back.
+    Stayed {
+        tenant: String,
+        why: String,
+    },
+    Paused {
+        why: String,
+    },
+    Finished {
+        release: String,
+    },
+}
+
+/// Who asks, and what for.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    pub release: String,
+    pub commit: String,
+    pub shard: u16,
+    pub shards: u16,
+    pub id: String,
+    pub who: String,
+    /// Go on after a pause or a halt.
+    pub resume: bool,
+    /// Take the place of a runner whose lease has not ended.
+    pub take_over: bool,
+    /// Leave another release's roll unfinished.
+    pub supersede: bool,
+    /// How long a runner counts as alive after its last sign.
+    pub lease: SignedDuration,
+}
+
+/// Why a roll is not begun, or not gone on with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("release `{release}` is being rolled by {who}, last seen {seconds} s ago")]
+    Busy { release: String, who: String, seconds: i64 },
+    #[error("the roll of release `{release}` is unfinished: {state}")]
+    Unfinished { release: String, state: String },
+    #[error("tag `{release}` has moved: the roll began with commit {was}, the tag names {is}")]
+    Moved { release: String, was: String, is: String },
+    #[error("this roll has {was} shards, not {is}")]
+    Shards { was: u16, is: u16 },
+    #[error("the roll is paused by {by}: {why}")]
+    Paused { by: String, why: String },
+    #[error("the roll is halted in {title}: {why}")]
+    Halted { title: String, why: String },
+    #[error("another runner has taken over")]
+    TakenOver,
+    #[error("there is no roll{}", .0.as_ref().map(|release| format!(" of release `{release}`")).unwrap_or_default())]
+    NoRoll(Option<String>),
+}
+
+impl Refusal {
+    /// What a person can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Busy { .. } => Some("wait for it; if that runner is dead, `--take-over` does not wait for its lease"),
+            Self::Unfinished { .. } => {
+                Some("finish it, `tenantry release rollback` it, or leave it as it is with `--supersede`")
+            }
+            Self::Moved { .. } => Some("a released tag must not move: tag the new commit with a new name"),
+            Self::Shards { .. } => Some("give every runner the same number of shards as when the roll began"),
+            Self::Paused { .. } => Some("`tenantry release resume` goes on"),
+            Self::Halted { .. } => Some("correct the cause, then `tenantry release resume` tries the wave again"),
+            Self::TakenOver | Self::NoRoll(_) => None,
+        }
+    }
+}
+
+impl Record {
+    /// The record with which a runner begins or goes on.
+    pub fn begin(before: Option<Self>, ask: &Ask, now: Timestamp) -> Result<Self, Refusal> {
+        let mut record = match before {
+            Some(record) if record.release == ask.release && !record.is_done() => record.go_on(ask, now)?,
+            Some(record) => {
+                record.may_be_replaced(ask, now)?;
+                Self::new(ask, now)
+            }
+            None if ask.resume => return Err(Refusal::NoRoll(Some(ask.release.clone()))),
+            None => Self::new(ask, now),
+        };
+        let holder = Holder { id: ask.id.clone(), who: ask.who.clone(), renewed: now };
+        record.runners.entry(ask.shard).or_default().holder = Some(holder);
+        Ok(record)
+    }
+
+    fn new(ask: &Ask, now: Timestamp) -> Self {
+        let began = Entry { at: now, who: ask.who.clone(), step: Step::Began { release: ask.release.clone() } };
+        Self {
+            schema: SCHEMA.to_owned(),
+            release: ask.release.clone(),
+            commit: ask.commit.clone(),
+            began: now,
+            shards: ask.shards,
+            pause: None,
+            halt: None,
+            runners: BTreeMap::new(),
+            came_from: BTreeMap::new(),
+            journal: vec![began],
+        }
+    }
+
+    fn go_on(mut self, ask: &Ask, now: Timestamp) -> Result<Self, Refusal> {
+        if self.commit != ask.commit {
+            let (was, is) = (self.commit, ask.commit.clone());
+            return Err(Refusal::Moved { release: self.release, was, is });
+        }
+        if self.shards != ask.shards {
+            return Err(Refusal::Shards { was: self.shards, is: ask.shards });
+        }
+        let other = self.runners.get(&ask.shard).and_then(|runner| runner.holder.as_ref());
+        if let Some(busy) = other.filter(|_| !ask.take_over).and_then(|holder| self.busy(holder, ask, now)) {
+            return Err(busy);
+        }
+        if ask.resume {
+            self.clear();
+        }
+        if let Some(pause) = self.pause {
+            return Err(Refusal::Paused { by: pause.by, why: pause.why });
+        }
+        // A runner that has not taken its part back yet goes on to do that.
+        if let Some(halt) = self.halt.as_ref().filter(|_| self.runners.get(&ask.shard).is_none_or(|own| own.undone)) {
+            return Err(Refusal::Halted { title: halt.title.clone(), why: halt.why.clone() });
+        }
+        self.note(now, &ask.who, Step::Continued { release: ask.release.clone() });
+        Ok(self)
+    }
+
+    /// Forgets a pause and a halt; the halted stage is begun anew.
+    fn clear(&mut self) {
+        self.pause = None;
+        if let Some(halt) = self.halt.take() {
+            self.came_from.retain(|_, from| from.stage != halt.stage);
+            for runner in self.runners.values_mut() {
+                runner.stage = runner.stage.min(halt.stage);
+                (runner.landed, runner.undone, runner.done) = (None, false, false);
+            }
+        }
+    }
+
+    fn busy(&self, holder: &Holder, ask: &Ask, now: Timestamp) -> Option<Refusal> {
+        let age = now.duration_since(holder.renewed);
+        (holder.id != ask.id && age < ask.lease).then(|| Refusal::Busy {
+            release: self.release.clone(),
+            who: holder.who.clone(),
+            seconds: age.as_secs(),
+        })
+    }
+
+    fn may_be_replaced(&self, ask: &Ask, now: Timestamp) -> Result<(), Refusal> {
+        let holders = self.runners.values().filter_map(|runner| runner.holder.as_ref());
+        if let Some(busy) = holders.filter_map(|holder| self.busy(holder, ask, now)).next() {
+            return Err(busy);
+        }
+        if ask.resume && self.release != ask.release {
+            return Err(Refusal::NoRoll(Some(ask.release.clone())));
+        }
+        if self.is_over() || ask.supersede {
+            return Ok(());
+        }
+        Err(Refusal::Unfinished { release: self.release.clone(), state: self.state() })
+    }
+
+    /// Every runner has passed every stage.
+    pub fn is_done(&self) -> bool {
+        (1..=self.shards).all(|shard| self.runners.get(&shard).is_some_and(|runner| runner.done))
+    }
+
+    /// Nothing of it is under way or left to do: done, or halted and taken back.
+    pub fn is_over(&self) -> bool {
+        self.is_done() || (self.halt.is_some() && self.runners.values().all(|runner| runner.undone))
+    }
+
+    /// Where it stands, in words.
+    pub fn state(&self) -> String {
+        if self.is_done() {
+            return "done".to_owned();
+        }
+        if let Some(halt) = &self.halt {
+            let undone = if self.is_over() { "" } else { ", not yet taken back everywhere" };
+            return format!("halted in {}{undone}: {}", halt.title, halt.why);
+        }
+        match &self.pause {
+            Some(pause) => format!("paused by {}: {}", pause.by, pause.why),
+            None => "under way".to_owned(),
+        }
+    }
+
+    /// The stage that all runners have reached.
+    pub fn reached(&self) -> usize {
+        let of = |shard| self.runners.get(&shard).map_or(0, |own| if own.done { usize::MAX } else { own.stage });
+        (1..=self.shards).map(of).min().unwrap_or(0)
+    }
+
+    /// A runner's own part, if it still is its own; gives a sign of life.
+    pub fn own(&mut self, shard: u16, id: &str, now: Timestamp) -> Result<&mut Runner, Refusal> {
+        let runner = self.runners.get_mut(&shard).ok_or(Refusal::TakenOver)?;
+        match &mut runner.holder {
+            Some(holder) if holder.id == id => holder.renewed = now,
+            _ => return Err(Refusal::TakenOver),
+        }
+        Ok(runner)
+    }
+
+    /// Keeps a step; the oldest give way.
+    pub fn note(&mut self, at: Timestamp, who: &str, step: Step) {
+        self.journal.push(Entry { at, who: who.to_owned(), step });
+        if self.journal.len() > JOURNAL {
+            self.journal.drain(..self.journal.len() - JOURNAL);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(1_800_000_000 + seconds).unwrap()
+    }
+
+    fn ask(release: &str, id: &str) -> Ask {
+        Ask {
+            release: release.to_owned(),
+            commit: format!("commit of {release}"),
+            shard: 1,
+            shards: 1,
+            id: id.to_owned(),
+            who: format!("runner {id}"),
+            resume: false,
+            take_over: false,
+            supersede: false,
+            lease: SignedDuration::from_secs(120),
+        }
+    }
+
+    fn begun() -> Record {
+        Record::begin(None, &ask("v1", "a"), at(0)).unwrap()
+    }
+
+    fn halted() -> Record {
+        let mut record = begun();
+        let halt = |stage| Halt {
+            stage,
+            title: "ring early, wave 1 of 1".to_owned(),
+            why: "red".to_owned(),
+            cause: HaltCause::Gate,
+            at: at(5),
+        };
+        record.halt = Some(halt(1));
+        record.came_from.insert("bolt".to_owned(), CameFrom { release: Some("v0".to_owned()), stage: 1 });
+        record.came_from.insert("acme".to_owned(), CameFrom { release: Some("v0".to_owned()), stage: 0 });
+        let runner = record.runners.get_mut(&1).unwrap();
+        (runner.stage, runner.landed, runner.holder) = (1, Some(at(4)), None);
+        record
+    }
+
+    #[test]
+    fn two_rolls_at_once_are_refused_until_the_lease_of_the_first_has_ended() {
+        for release in ["v1", "v2"] {
+            let second = Record::begin(Some(begun()), &ask(release, "b"), at(100));
+            assert!(matches!(second, Err(Refusal::Busy { seconds: 100, .. })), "{second:?}");
+        }
+        let same = Record::begin(Some(begun()), &ask("v1", "b"), at(121)).unwrap();
+        assert_eq!(same.runners[&1].holder.as_ref().unwrap().id, "b");
+        let other = Record::begin(Some(begun()), &ask("v2", "b"), at(121));
+        assert!(matches!(other, Err(Refusal::Unfinished { .. })), "{other:?}");
+        let superseded = Record::begin(Some(begun()), &Ask { supersede: true, ..ask("v2", "b") }, at(121)).unwrap();
+        assert_eq!((superseded.release.as_str(), superseded.came_from.len()), ("v2", 0));
+        assert!(Record::begin(Some(begun()), &Ask { take_over: true, ..ask("v1", "b") }, at(1)).is_ok());
+    }
+
+    #[test]
+    fn a_runner_that_was_taken_over_may_not_go_on() {
+        let mut record = Record::begin(Some(begun()), &Ask { take_over: true, ..ask("v1", "b") }, at(1)).unwrap();
+        assert_eq!(record.own(1, "a", at(2)).unwrap_err(), Refusal::TakenOver);
+        assert_eq!(record.own(1, "b", at(2)).unwrap().holder.as_ref().unwrap().renewed, at(2));
+    }
+
+    #[test]
+    fn a_tag_that_moved_and_another_number_of_shards_are_refused() {
+        let moved = Ask { commit: "other".to_owned(), ..ask("v1", "a") };
+        assert!(matches!(Record::begin(Some(begun()), &moved, at(1)), Err(Refusal::Moved { .. })));
+        let shards = Ask { shards: 2, ..ask("v1", "a") };
+        assert_eq!(Record::begin(Some(begun()), &shards, at(1)), Err(Refusal::Shards { was: 1, is: 2 }));
+    }
+
+    #[test]
+    fn a_pause_holds_until_it_is_resumed() {
+        let mut record = begun();
+        record.pause = Some(Pause { by: "ann".to_owned(), why: "incident".to_owned(), at: at(1) });
+        let paused = Record::begin(Some(record.clone()), &ask("v1", "a"), at(2));
+        assert!(matches!(paused, Err(Refusal::Paused { .. })));
+        let resumed = Record::begin(Some(record), &Ask { resume: true, ..ask("v1", "a") }, at(2)).unwrap();
+        assert_eq!(resumed.pause, None);
+        assert!(matches!(Record::begin(None, &Ask { resume: true, ..ask("v1", "a") }, at(2)), Err(Refusal::NoRoll(_))));
+    }
+
+    #[test]
+    fn a_halted_roll_is_over_only_when_its_wave_is_back_and_a_resume_begins_the_wave_anew() {
+        let mut record = halted();
+        assert!(!record.is_over() && record.state().contains("not yet taken back"), "{}", record.state());
+        assert!(Record::begin(Some(record.clone()), &ask("v1", "b"), at(9)).is_ok(), "its part is to be taken back");
+        assert!(matches!(Record::begin(Some(record.clone()), &ask("v2", "b"), at(9)), Err(Refusal::Unfinished { .. })));
+        record.runners.get_mut(&1).unwrap().undone = true;
+        assert!(record.is_over());
+        assert!(matches!(Record::begin(Some(record.clone()), &ask("v1", "b"), at(9)), Err(Refusal::Halted { .. })));
+        assert!(Record::begin(Some(record.clone()), &ask("v2", "b"), at(9)).is_ok());
+        let again = Record::begin(Some(record), &Ask { resume: true, ..ask("v1", "b") }, at(9)).unwrap();
+        assert_eq!((again.runners[&1].stage, again.runners[&1].landed), (1, None));
+        assert_eq!(again.came_from.keys().collect::<Vec<_>>(), ["acme"]);
+    }
+
+    #[test]
+    fn a_stage_is_reached_when_every_shard_has_reached_it() {
+        let mut record = Record::begin(None, &Ask { shards: 2, ..ask("v1", "a") }, at(0)).unwrap();
+        record.runners.get_mut(&1).unwrap().stage = 3;
+        assert_eq!(record.reached(), 0, "the second shard has not begun");
+        record.runners.insert(2, Runner { stage: 2, ..Runner::default() });
+        assert_eq!(record.reached(), 2);
+        record.runners.get_mut(&1).unwrap().done = true;
+        assert!(!record.is_done());
+    }
+
+    #[test]
+    fn the_journal_does_not_grow_for_ever() {
+        let mut record = begun();
+        for _ in 0..JOURNAL * 2 {
+            record.note(at(1), "a", Step::Passed { stage: "s".to_owned() });
+        }
+        assert_eq!(record.journal.len(), JOURNAL);
+    }
+}

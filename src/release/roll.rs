@@ -1,0 +1,465 @@
+//! Rolls a release: stage by stage, deploy, bake, look, go on; or halt and take the wave back.
+//!
+//! What has the release is read from the stacks every time; the shared record holds the rest, and is written before
+//! what it announces is done. Killed at any point, the same command goes on where it was.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
+
+use super::back::{self, Means};
+use super::candidate::Candidate;
+use super::gates::{self, Look, Verdict, Watched};
+use super::itinerary::{Stage, calendar};
+use super::record::{Ask, CameFrom, Halt, HaltCause, Record, Refusal, Runner, Step};
+use super::store::StoreError;
+use crate::deploy::apply::{self, Options};
+use crate::deploy::events::Event;
+use crate::deploy::{Action, Desired, Plan, prepare};
+use crate::estate::ids::TenantName;
+use crate::estate::rings::Opening;
+
+/// Times that gates which cannot be read are looked at again once the bake time is over.
+const PATIENCE: u32 = 5;
+
+/// A roll that one runner makes.
+#[expect(missing_debug_implementations, reason = "it holds a function that draws events")]
+pub struct Roll<'a> {
+    pub means: Means<'a>,
+    pub candidate: &'a Candidate,
+    pub stages: &'a [Stage<'a>],
+    /// What the stacks of this runner's shard should be, by tenant.
+    pub desired: &'a BTreeMap<String, Desired>,
+    pub ask: Ask,
+    pub options: Options,
+    /// Between two looks at gates and at the record.
+    pub watch: Duration,
+    /// Leave tenants whose window is closed for a later run, instead of waiting.
+    pub defer: bool,
+    /// Why windows and freezes do not hold this time.
+    pub override_windows: Option<String>,
+    pub now: fn() -> Timestamp,
+    pub stop: watch::Receiver<bool>,
+    pub events: &'a (dyn Fn(Happened) + Sync),
+}
+
+/// What a roll says while it goes on.
+#[derive(Debug, Clone)]
+pub enum Happened {
+    Step(Step),
+    Stack(Event),
+    /// A gate that is not green, when it is first seen so.
+    Look(Look),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// Every stage has passed; `changed` says whether this roll changed any stack.
+    Done {
+        changed: bool,
+    },
+    Paused {
+        by: String,
+        why: String,
+    },
+    /// Tenants whose window is closed are left for a later run.
+    Deferred {
+        tenants: Vec<String>,
+        until: Option<Timestamp>,
+        why: String,
+    },
+    /// A gate or a stack could not be read.
+    Held {
+        why: String,
+    },
+    /// The wave was taken back; `stuck` are tenants that could not go back, each with the reason.
+    Halted {
+        cause: HaltCause,
+        title: String,
+        why: String,
+        stuck: BTreeMap<String, String>,
+    },
+    Stopped,
+}
+
+/// What ends a stage before it has passed.
+enum Break {
+    Ended(Ending),
+    /// This runner says that the wave is bad.
+    Halt {
+        cause: HaltCause,
+        why: String,
+    },
+    /// Another runner says so: look at the record again.
+    Again,
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Break {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+type Staged<T> = Result<T, Break>;
+
+impl Roll<'_> {
+    /// Begins, or goes on, and rolls to the end.
+    ///
+    /// # Errors
+    /// [`Refusal`]s, and a record that cannot be read or written.
+    pub async fn run(&self) -> Result<Ending, StoreError> {
+        self.means.store.update(|before| Record::begin(before, &self.ask, (self.now)())).await?;
+        let ended = self.all_stages().await;
+        // Whoever took over has the record now.
+        if !matches!(ended, Err(StoreError::Refused(Refusal::TakenOver))) {
+            self.own(|runner| runner.holder = None).await?;
+        }
+        ended
+    }
+
+    async fn all_stages(&self) -> Result<Ending, StoreError> {
+        if let Some(why) = &self.override_windows {
+            self.step(Step::WindowsOverridden { why: why.clone() }).await?;
+        }
+        loop {
+            let record = self.alive().await?;
+            let own = record.runners.get(&self.ask.shard).cloned().unwrap_or_default();
+            if let Some(halt) = &record.halt {
+                return self.take_back(&record, halt).await;
+            }
+            let Some(stage) = self.stages.get(own.stage) else {
+                return self.finish(&record).await;
+            };
+            match self.stage(own.stage, stage, &own).await {
+                Ok(()) => self.pass(own.stage, stage).await?,
+                Err(Break::Again) => {}
+                Err(Break::Ended(ending)) => return Ok(ending),
+                Err(Break::Halt { cause, why }) => self.halt(own.stage, stage, cause, why).await?,
+                Err(Break::Failed(error)) => return Err(error),
+            }
+        }
+    }
+
+    async fn finish(&self, record: &Record) -> Result<Ending, StoreError> {
+        self.own(|runner| runner.done = true).await?;
+        self.step(Step::Finished { release: self.ask.release.clone() }).await?;
+        Ok(Ending::Done { changed: !record.came_from.is_empty() })
+    }
+
+    async fn pass(&self, index: usize, stage: &Stage<'_>) -> Result<(), StoreError> {
+        self.own(|runner| (runner.stage, runner.landed) = (index + 1, None)).await?;
+        self.step(Step::Passed { stage: stage.title() }).await
+    }
+
+    /// One stage of this runner's shard, once every other has reached it too.
+    async fn stage(&self, index: usize, stage: &Stage<'_>, own: &Runner) -> Staged<()> {
+        while self.alive().await?.reached() < index {
+            self.rest(self.watch).await?;
+        }
+        let mine: Vec<&Desired> = stage.tenants.iter().filter_map(|tenant| self.desired.get(tenant.as_str())).collect();
+        if mine.is_empty() {
+            return Ok(());
+        }
+        let landed = match own.landed {
+            Some(landed) => landed,
+            None => self.deploy(index, stage, &mine).await?,
+        };
+        self.bake(stage, &mine, landed.saturating_add(stage.bake).unwrap_or(Timestamp::MAX)).await
+    }
+
+    /// Deploys a wave, each tenant when its window is open. Gives the moment from which it bakes: one so long ago that
+    /// the bake is over when no stack had to change.
+    async fn deploy(&self, index: usize, stage: &Stage<'_>, mine: &[&Desired]) -> Staged<Timestamp> {
+        let mut unseen = 0;
+        loop {
+            let plan = self.plan(mine).await?;
+            if let Some(first) = plan.unseen.first() {
+                unseen += 1;
+                if unseen > PATIENCE {
+                    return Err(self.held(stage, format!("{}: {}", first.tenant, first.why)).await?);
+                }
+                self.rest(self.watch).await?;
+                continue;
+            }
+            self.refuse(&plan)?;
+            let (open, closed) = self.by_window(&plan);
+            if !open.is_empty() {
+                self.change(index, stage, &plan, &open).await?;
+            } else if closed.is_empty() {
+                return Ok(self.landed(index, stage).await?);
+            } else {
+                self.wait_for_windows(&closed).await?;
+            }
+        }
+    }
+
+    async fn plan(&self, mine: &[&Desired]) -> Result<Plan, StoreError> {
+        let desired: Vec<Desired> = mine.iter().map(|desired| (*desired).clone()).collect();
+        let (cloud, options) = (self.means.cloud, &self.options);
+        let plan = prepare::plan(cloud, &self.ask.release, &desired, options.pace, options.concurrency);
+        self.while_alive(plan).await
+    }
+
+    /// A wave with a stack that cannot be changed, or would lose state, is bad before it has begun.
+    fn refuse(&self, plan: &Plan) -> Staged<()> {
+        let blocked = plan.blocked().next().map(|stack| match &stack.action {
+            Action::Blocked { why, remedy } => format!("{}: {why}: {remedy}", stack.tenant),
+            _ => stack.tenant.clone(),
+        });
+        let loses = plan.refused(&self.options.allow_replace).into_iter().next().map(|(tenant, change)| {
+            format!("{tenant}: `{}` would be replaced or removed; `--allow-replace` allows it", change.logical_id)
+        });
+        match blocked.or(loses) {
+            Some(why) => Err(Break::Halt { cause: HaltCause::Deploy, why }),
+            None => Ok(()),
+        }
+    }
+
+    /// Tenants that have to change: those that may now, and those that may not yet.
+    fn by_window(&self, plan: &Plan) -> (BTreeSet<String>, Vec<(String, Opening)>) {
+        let (mut open, mut closed) = (BTreeSet::new(), Vec::new());
+        for stack in plan.stacks.iter().filter(|stack| stack.action != Action::Nothing) {
+            let name = stack.tenant.parse::<TenantName>();
+            let opening = match name {
+                Ok(name) if self.override_windows.is_none() && stack.action != Action::Follow => {
+                    calendar(&self.candidate.estate, &name).opening((self.now)())
+                }
+                _ => Opening::Open,
+            };
+            if opening == Opening::Open {
+                open.insert(stack.tenant.clone());
+            } else {
+                closed.push((stack.tenant.clone(), opening));
+            }
+        }
+        (open, closed)
+    }
+
+    /// Writes down where the open tenants come from, then deploys them.
+    async fn change(&self, index: usize, stage: &Stage<'_>, plan: &Plan, open: &BTreeSet<String>) -> Staged<()> {
+        let mut plan = plan.clone();
+        plan.stacks.retain(|stack| open.contains(&stack.tenant));
+        self.record(|record| {
+            for stack in &plan.stacks {
+                let from = CameFrom { release: stack.ground.release.clone(), stage: index };
+                record.came_from.entry(stack.tenant.clone()).or_insert(from);
+            }
+        })
+        .await?;
+        let tenants = open.iter().cloned().collect();
+        self.step(Step::Deploying { stage: stage.title(), tenants }).await?;
+        let desired: Vec<Desired> = open.iter().filter_map(|tenant| self.desired.get(tenant)).cloned().collect();
+        let events = |event| (self.events)(Happened::Stack(event));
+        let work = apply::apply(self.means.cloud, &plan, &desired, &self.options, self.stop.clone(), &events);
+        let outcomes = self.while_alive(work).await?;
+        if *self.stop.borrow() {
+            return Err(Break::Ended(Ending::Stopped));
+        }
+        let failed = match outcomes {
+            Err(refused) => Some(refused.to_string()),
+            Ok(outcomes) => {
+                let failed = outcomes
+                    .iter()
+                    .filter_map(|((tenant, _), outcome)| back::failure(outcome).map(|why| format!("{tenant}: {why}")));
+                let failed: Vec<String> = failed.collect();
+                (!failed.is_empty()).then(|| failed.join("; "))
+            }
+        };
+        failed.map_or(Ok(()), |why| Err(Break::Halt { cause: HaltCause::Deploy, why }))
+    }
+
+    async fn wait_for_windows(&self, closed: &[(String, Opening)]) -> Staged<()> {
+        let tenants = closed.iter().map(|(tenant, _)| tenant.clone()).collect();
+        let next = closed.iter().filter_map(|(_, opening)| match opening {
+            Opening::At { at, why } => Some((*at, why.clone())),
+            _ => None,
+        });
+        let Some((at, why)) = next.min() else {
+            let why = "no window of these tenants opens in the next year".to_owned();
+            return Err(self.deferred(tenants, None, why).await?);
+        };
+        if self.defer {
+            return Err(self.deferred(tenants, Some(at), why).await?);
+        }
+        self.step(Step::Waiting { tenants, until: at, why }).await?;
+        while (self.now)() < at {
+            self.rest(self.until(at)).await?;
+        }
+        Ok(())
+    }
+
+    async fn deferred(&self, tenants: Vec<String>, until: Option<Timestamp>, why: String) -> Result<Break, StoreError> {
+        self.step(Step::Deferred { tenants: tenants.clone(), until, why: why.clone() }).await?;
+        Ok(Break::Ended(Ending::Deferred { tenants, until, why }))
+    }
+
+    async fn held(&self, stage: &Stage<'_>, why: String) -> Result<Break, StoreError> {
+        self.step(Step::Held { stage: stage.title(), why: why.clone() }).await?;
+        Ok(Break::Ended(Ending::Held { why }))
+    }
+
+    async fn landed(&self, index: usize, stage: &Stage<'_>) -> Result<Timestamp, StoreError> {
+        let now = (self.now)();
+        let record = self.alive().await?;
+        let mine = |(tenant, from): (&String, &CameFrom)| from.stage == index && self.desired.contains_key(tenant);
+        let changed = record.came_from.iter().any(mine);
+        let landed = if changed { now } else { now.saturating_sub(stage.bake).unwrap_or(Timestamp::MIN) };
+        self.own(|runner| runner.landed = Some(landed)).await?;
+        if changed {
+            let until = landed.saturating_add(stage.bake).unwrap_or(Timestamp::MAX);
+            self.step(Step::Baking { stage: stage.title(), until }).await?;
+        }
+        Ok(landed)
+    }
+
+    /// Watches a wave until `end`. Red ends it at once; at the end everything must be green.
+    async fn bake(&self, stage: &Stage<'_>, mine: &[&Desired], end: Timestamp) -> Staged<()> {
+        let mut told: BTreeSet<String> = BTreeSet::new();
+        let mut late = 0;
+        loop {
+            let over = (self.now)() >= end;
+            let watched = Watched {
+                ring: stage.ring,
+                tenants: mine,
+                organisation: &self.candidate.estate.fleet.organisation,
+                root: self.candidate.root(),
+                commands: over,
+                concurrency: self.options.concurrency,
+            };
+            let looks = self.while_alive(gates::look(self.means.cloud, &watched)).await?;
+            for look in looks.iter().filter(|look| look.verdict != Verdict::Green) {
+                if told.insert(look.to_string()) {
+                    (self.events)(Happened::Look(look.clone()));
+                }
+            }
+            let red: Vec<String> = looks.iter().filter(|look| is_red(look)).map(ToString::to_string).collect();
+            if !red.is_empty() {
+                return Err(Break::Halt { cause: HaltCause::Gate, why: red.join("; ") });
+            }
+            let unread = looks.iter().find(|look| matches!(look.verdict, Verdict::Unread { .. }));
+            match unread {
+                None if over => return Ok(()),
+                Some(look) if late >= PATIENCE => return Err(self.held(stage, look.to_string()).await?),
+                Some(_) if over => late += 1,
+                _ => {}
+            }
+            self.rest(if over { self.watch } else { self.until(end) }).await?;
+        }
+    }
+
+    async fn halt(&self, index: usize, stage: &Stage<'_>, cause: HaltCause, why: String) -> Result<(), StoreError> {
+        let halt = Halt { stage: index, title: stage.title(), why: why.clone(), cause, at: (self.now)() };
+        self.record(|record| record.halt = Some(record.halt.take().unwrap_or_else(|| halt.clone()))).await?;
+        self.step(Step::Halted { stage: stage.title(), why }).await
+    }
+
+    /// Takes this runner's part of the halted wave back to where it came from.
+    async fn take_back(&self, record: &Record, halt: &Halt) -> Result<Ending, StoreError> {
+        let mine =
+            |(tenant, from): &(&String, &CameFrom)| from.stage == halt.stage && self.desired.contains_key(*tenant);
+        let targets: BTreeMap<String, Option<String>> =
+            record.came_from.iter().filter(mine).map(|(tenant, from)| (tenant.clone(), from.release.clone())).collect();
+        let events = |event| (self.events)(Happened::Stack(event));
+        let work = async {
+            let ways = back::find(self.means, &targets).await;
+            back::take(self.means.cloud, ways, &self.options, &self.stop, &events).await
+        };
+        let results = self.while_alive(work).await?;
+        let mut stuck = BTreeMap::new();
+        for (tenant, result) in results {
+            match result {
+                Ok(to) => self.step(Step::WentBack { tenant, to }).await?,
+                Err(why) => {
+                    self.step(Step::Stayed { tenant: tenant.clone(), why: why.clone() }).await?;
+                    stuck.insert(tenant, why);
+                }
+            }
+        }
+        if *self.stop.borrow() {
+            return Ok(Ending::Stopped);
+        }
+        self.own(|runner| (runner.undone, runner.landed) = (true, None)).await?;
+        Ok(Ending::Halted { cause: halt.cause, title: halt.title.clone(), why: halt.why.clone(), stuck })
+    }
+
+    /// Rests for a while, and looks whether anybody said stop.
+    async fn rest(&self, time: Duration) -> Staged<()> {
+        let mut stop = self.stop.clone();
+        let stopped = async {
+            if stop.wait_for(|stop| *stop).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        tokio::select! {
+            () = tokio::time::sleep(time) => {}
+            () = stopped => return Err(Break::Ended(Ending::Stopped)),
+        }
+        let record = self.alive().await?;
+        if record.halt.is_some() {
+            return Err(Break::Again);
+        }
+        match record.pause {
+            Some(pause) => Err(Break::Ended(Ending::Paused { by: pause.by, why: pause.why })),
+            None => Ok(()),
+        }
+    }
+
+    /// The time to a moment, at most that between two looks.
+    fn until(&self, at: Timestamp) -> Duration {
+        let left = at.duration_since((self.now)()).max(SignedDuration::ZERO);
+        Duration::try_from(left).unwrap_or(self.watch).min(self.watch)
+    }
+
+    /// Gives signs of life while something takes its time.
+    async fn while_alive<T>(&self, work: impl Future<Output = T>) -> Result<T, StoreError> {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = tokio::time::sleep(self.watch) => match self.alive().await {
+                    Err(StoreError::Refused(refusal)) => return Err(refusal.into()),
+                    // What cannot be read now can be read later; the work goes on.
+                    Ok(_) | Err(_) => {}
+                },
+            }
+        }
+    }
+
+    async fn alive(&self) -> Result<Record, StoreError> {
+        self.record(|_| ()).await
+    }
+
+    async fn own(&self, change: impl Fn(&mut Runner)) -> Result<Record, StoreError> {
+        self.record(|record| {
+            if let Some(runner) = record.runners.get_mut(&self.ask.shard) {
+                change(runner);
+            }
+        })
+        .await
+    }
+
+    async fn step(&self, step: Step) -> Result<(), StoreError> {
+        self.record(|record| record.note((self.now)(), &self.ask.who, step.clone())).await?;
+        (self.events)(Happened::Step(step));
+        Ok(())
+    }
+
+    /// Changes the record, if this runner still is in its place.
+    async fn record(&self, change: impl Fn(&mut Record)) -> Result<Record, StoreError> {
+        let change = |before: Option<Record>| {
+            let mut record = before.filter(|record| record.release == self.ask.release).ok_or(Refusal::TakenOver)?;
+            record.own(self.ask.shard, &self.ask.id, (self.now)())?;
+            change(&mut record);
+            Ok(record)
+        };
+        self.means.store.update(change).await
+    }
+}
+
+fn is_red(look: &Look) -> bool {
+    matches!(look.verdict, Verdict::Red { .. })
+}

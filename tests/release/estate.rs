@@ -1,0 +1,274 @@
+//! A git repository with a small estate, the command run in it, and one endpoint for all tests of this binary.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+/// Four tenants in three rings of one account: acme, then bolt and cube, then dora.
+pub(super) struct Estate {
+    folder: tempfile::TempDir,
+    pub(super) organisation: String,
+}
+
+const TENANTS: [(&str, &str, u8); 4] = [("acme", "canary", 1), ("bolt", "early", 2), ("cube", "early", 3), ("dora", "general", 4)];
+
+impl Estate {
+    /// The estate of an organisation, committed; `rings` is YAML.
+    pub(super) fn new(organisation: &str, rings: &str) -> Self {
+        let estate = Self { folder: tempfile::tempdir().unwrap(), organisation: organisation.to_owned() };
+        let fleet = format!(
+            "apiVersion: tenantry/v1
+organisation: {organisation}
+control_plane: {{ account: \"123456789012\", region: eu-west-1 }}
+accounts:
+  \"123456789012\": {{ name: one, dns: {{ zone: one.example.com, hosted_zone_id: Z0111111111EXAMPLE }} }}
+regions:
+  eu-west-1: {{ zones: [euw1-az1, euw1-az2], s3_prefix_list: pl-6da54004 }}
+pools:
+  - {{ name: europe, cidr: 10.16.0.0/12 }}
+rings:
+{rings}
+defaults:
+  apiVersion: tenantry/v1
+  network: {{ zones: 2 }}
+"
+        );
+        estate.write("tenants/fleet.yaml", &fleet);
+        let ca = include_str!("../../tenants/certs/acme.pem");
+        estate.write("tenants/certs/ca.pem", ca);
+        for (name, ring, number) in TENANTS {
+            estate.tenant(name, ring, number, 0.5);
+        }
+        let zip = |name: &str| {
+            let digest: String = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect();
+            estate.write(&format!("zips/{digest}.zip"), name);
+            serde_json::json!({ "sha256": digest, "bytes": name.len() })
+        };
+        let lock = serde_json::json!({
+            "version": 1, "architecture": "x86_64",
+            "splitter": zip(&format!("splitter {organisation}")), "ingest": zip(&format!("ingest {organisation}")),
+        });
+        estate.write("pipeline/functions.lock.json", &lock.to_string());
+        estate.write(".gitignore", "zips/\n");
+        estate.git(&["init", "--quiet", "--initial-branch", "main"]);
+        estate.commit("begin");
+        estate
+    }
+
+    /// One tenant's file.
+    pub(super) fn tenant(&self, name: &str, ring: &str, number: u8, gib: f64) {
+        let text = format!(
+            "account: \"123456789012\"\nregion: eu-west-1\nring: {ring}\n\
+             contact: {{ timezone: Europe/Zagreb, page: \"https://pages.example.com/{name}\" }}\n\
+             network: {{ cidr: 10.{}.0.0/18 }}\n\
+             ingest: {{ peak_gib_per_minute: {gib}, client_ca: certs/ca.pem, allow_from: [203.0.113.0/24] }}\n",
+            16 + number
+        );
+        self.write(&format!("tenants/{name}.yaml"), &text);
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.root().join(path)
+    }
+
+    pub(super) fn read(&self, path: &str) -> String {
+        std::fs::read_to_string(self.path(path)).unwrap()
+    }
+
+    pub(super) fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Replaces a text in a file that must have it.
+    pub(super) fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = self.read(path);
+        assert!(text.contains(from), "{path} has no `{from}`");
+        self.write(path, &text.replace(from, to));
+    }
+
+    pub(super) fn git(&self, arguments: &[&str]) -> String {
+        git(self.root(), arguments)
+    }
+
+    pub(super) fn commit(&self, message: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", message]);
+    }
+
+    /// Commits and tags.
+    pub(super) fn release(&self, tag: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", tag]);
+        self.git(&["tag", tag]);
+    }
+
+    /// The command, not yet run.
+    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+        command(self.root(), &self.path("zips"), arguments)
+    }
+
+    /// Runs `tenantry ARGUMENTS`.
+    pub(super) fn run(&self, arguments: &[&str]) -> Run {
+        Run::of(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs with a local endpoint as AWS.
+    pub(super) fn online(&self, arguments: &[&str]) -> Run {
+        Run::of(self.online_command(arguments).output().unwrap())
+    }
+
+    pub(super) fn online_command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command(arguments);
+        command
+            .env("AWS_ENDPOINT_URL", endpoint())
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("TENANTRY_POLL_SECONDS", "0.05")
+            .env_remove("AWS_PROFILE");
+        command
+    }
+
+    /// Rolls a release with short bake times.
+    pub(super) fn roll(&self, arguments: &[&str]) -> Run {
+        self.online(&[&["release"], arguments, &["--yes", "--bake", "0s"]].concat())
+    }
+
+    /// The release of each tenant, by name; `-` for none.
+    pub(super) fn releases(&self) -> Vec<(String, String)> {
+        let status = self.status();
+        let tenants = status["tenants"].as_array().unwrap().iter();
+        let release = |tenant: &Value| tenant["release"].as_str().unwrap_or("-").to_owned();
+        let mut all: Vec<_> =
+            tenants.map(|one| (one["tenant"].as_str().unwrap().to_owned(), release(one))).collect();
+        all.sort();
+        all
+    }
+
+    pub(super) fn status(&self) -> Value {
+        let run = self.online(&["release", "status", "--output", "json"]);
+        serde_json::from_str(&run.stdout).unwrap_or_else(|error| panic!("{error}: {run:?}"))
+    }
+
+    /// Makes the control plane.
+    pub(super) fn bootstrap(&self) {
+        let run = self.online(&["bootstrap", "--yes"]);
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+
+    /// Calls AWS behind the command's back, with the endpoint's own client.
+    pub(super) fn aws(&self, script: &str) {
+        let script = format!(
+            "import boto3\norganisation = '{}'\ndef client(name):\n    return boto3.client(name, endpoint_url='{}', \
+             region_name='eu-west-1', aws_access_key_id='test', aws_secret_access_key='test')\n{script}\n",
+            self.organisation,
+            endpoint()
+        );
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let run = Run::of(Command::new(root.join(".venv/bin/python")).args(["-c", &script]).output().unwrap());
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+
+    /// Puts an alarm of a tenant into a state.
+    pub(super) fn alarm(&self, tenant: &str, state: &str) {
+        let name = format!("{}-{tenant}-Ingest-throttles", self.organisation);
+        self.aws(&format!(
+            "client('cloudwatch').set_alarm_state(AlarmName='{name}', StateValue='{state}', StateReason='tested')"
+        ));
+    }
+}
+
+/// `tenantry` in a folder, without anything from the environment.
+pub(super) fn command(folder: &Path, zips: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
+    command.args(arguments).current_dir(folder).env("TENANTRY_FUNCTIONS", zips).stdin(Stdio::null());
+    command.env_remove("TENANTRY_ESTATE").env_remove("TENANTRY_RELEASE");
+    command
+}
+
+/// Git with an author, and with no configuration of the person or the machine.
+pub(super) fn git(folder: &Path, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .args(["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgsign=false"])
+        .args(arguments)
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a run said.
+#[derive(Debug)]
+pub(super) struct Run {
+    pub(super) code: i32,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Run {
+    pub(super) fn of(output: Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// The exit code is this, and the output has these texts.
+    #[track_caller]
+    pub(super) fn expect(&self, code: i32, texts: &[&str]) {
+        assert_eq!(self.code, code, "{self:#?}");
+        for text in texts {
+            assert!(self.stdout.contains(text) || self.stderr.contains(text), "no `{text}` in {self:#?}");
+        }
+    }
+}
+
+struct Endpoint {
+    _process: Child,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+/// The address of the endpoint, which ends when this process does.
+fn endpoint() -> &'static str {
+    static ENDPOINT: OnceLock<Endpoint> = OnceLock::new();
+    &ENDPOINT.get_or_init(start).url
+}
+
+fn start() -> Endpoint {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::tempdir().unwrap();
+    let port_file = folder.path().join("port");
+    let mut process = Command::new(root.join(".venv/bin/python"))
+        .args(["-m", "tenantry_endpoint", "--port", "0", "--step-ms", "0", "--port-file"])
+        .arg(&port_file)
+        .args(["--parent-pid", &std::process::id().to_string()])
+        .env("PYTHONPATH", root.join("tests/endpoint"))
+        .stdin(Stdio::null())
+        .spawn()
+        .expect("`make test` makes the endpoint's Python");
+    let port = loop {
+        if let Some(status) = process.try_wait().unwrap() {
+            panic!("the endpoint ended: {status}");
+        }
+        match std::fs::read_to_string(&port_file) {
+            Ok(port) if !port.trim().is_empty() => break port.trim().to_owned(),
+            _ => std::thread::yield_now(),
+        }
+    };
+    Endpoint { _process: process, url: format!("http://127.0.0.1:{port}"), _folder: folder }
+}

@@ -1,0 +1,8 @@
+//! Releases through the command line, in a git repository of their own: cut, verified, rolled, halted, taken back, on
+//! an endpoint on loopback.
+
+#![cfg(test)]
+
+mod cut;
+mod estate;
+mod rolls;

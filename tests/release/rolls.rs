@@ -1,0 +1,219 @@
+//! Rolling, on the local endpoint. Each test has an organisation of its own.
+
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
+use super::estate::Estate;
+
+const GATES: &str = "gates: [alarms, queue-depth, drift, stack-state]";
+
+fn rings(of_early: &str) -> String {
+    format!(
+        "  - {{ name: canary, bake: 1h, {GATES} }}
+  - {{ name: early, bake: 1h, {GATES}{of_early} }}
+  - {{ name: general, bake: 1h, {GATES} }}
+"
+    )
+}
+
+fn fleet(releases: [&str; 4]) -> Vec<(String, String)> {
+    let names = ["acme", "bolt", "cube", "dora"];
+    names.into_iter().zip(releases).map(|(name, release)| (name.to_owned(), release.to_owned())).collect()
+}
+
+/// The whole story: v1 everywhere, v2 halts in the second ring and its wave goes back, the cause is removed, v2 goes on.
+#[test]
+fn a_red_gate_in_the_second_ring_takes_its_wave_back_and_leaves_the_others() {
+    let estate = Estate::new("story", &rings(", waves: [1]"));
+    estate.release("v1");
+    estate.run(&["release", "cut", "v1"]).expect(0, &[]);
+    estate.bootstrap();
+    estate.online(&["release", "plan", "v1"]).expect(2, &["ring early, wave 2 of 2", "create"]);
+    estate.roll(&["roll", "v1"]).expect(0, &["release v1: done", "ring early, wave 1 of 2: passed"]);
+    assert_eq!(estate.releases(), fleet(["v1"; 4]));
+    estate.roll(&["roll", "v1"]).expect(0, &["nothing to do"]);
+    estate.online(&["release", "plan", "v1"]).expect(0, &[]);
+    estate.online(&["release", "status"]).expect(0, &["release v1: 4 tenants", "the roll of v1 is done"]);
+
+    estate.edit("tenants/fleet.yaml", "network: { zones: 2 }", "network: { zones: 2 }\n  search: { retention_days: 20 }");
+    estate.release("v2");
+    estate.alarm("cube", "ALARM");
+    let halted = estate.roll(&["roll", "v2"]);
+    halted.expect(3, &["release v2: halted in ring early, wave 2 of 2", "`story-cube-Ingest-throttles` is in ALARM"]);
+    halted.expect(3, &["cube went back to v1"]);
+    assert_eq!(estate.releases(), fleet(["v2", "v2", "v1", "v1"]));
+    let status = estate.online(&["release", "status"]);
+    status.expect(2, &["the roll of v2 is halted in ring early, wave 2 of 2", "taken back", "not reached"]);
+    status.expect(2, &["release v1: 2 tenants, 1 commit and 1 file from v2"]);
+    // Nothing goes on by itself, and nothing else begins over it unseen.
+    estate.roll(&["roll", "v2"]).expect(3, &["halted", "release resume"]);
+
+    estate.alarm("cube", "OK");
+    estate.roll(&["resume"]).expect(0, &["release v2: done"]);
+    assert_eq!(estate.releases(), fleet(["v2"; 4]));
+
+    // By hand, everything that the roll changed goes back to where it came from.
+    estate.online(&["release", "rollback", "--yes"]).expect(0, &["acme: v2 -> v1"]);
+    assert_eq!(estate.releases(), fleet(["v1"; 4]));
+    estate.online(&["release", "rollback", "v1", "--yes"]).expect(0, &["every tenant is where it should go"]);
+}
+
+#[test]
+fn a_gate_that_cannot_be_read_holds_the_wave_and_undoes_nothing() {
+    let estate = Estate::new("unread", &rings(""));
+    estate.release("v1");
+    estate.bootstrap();
+    estate.roll(&["roll", "v1"]).expect(0, &[]);
+    estate.release("v2");
+    estate.alarm("bolt", "INSUFFICIENT_DATA");
+    let held = estate.roll(&["roll", "v2"]);
+    held.expect(4, &["release v2: held", "gate `alarms` of bolt cannot be read"]);
+    assert_eq!(estate.releases(), fleet(["v2", "v2", "v2", "v1"]));
+    estate.alarm("bolt", "OK");
+    estate.roll(&["roll", "v2"]).expect(0, &["release v2: done"]);
+    estate.aws(
+        "sqs = client('sqs')\n\
+         url = sqs.get_queue_url(QueueName=f'{organisation}-dora-parking')['QueueUrl']\n\
+         sqs.send_message(QueueUrl=url, MessageBody='parked')",
+    );
+    estate.release("v3");
+    estate.roll(&["roll", "v3"]).expect(3, &["gate `queue-depth` of dora is red", "dora went back to v2"]);
+    assert_eq!(estate.releases(), fleet(["v3", "v3", "v3", "v2"]));
+}
+
+#[test]
+fn a_run_killed_in_a_bake_goes_on_where_it_was_and_a_second_one_is_refused() {
+    let estate = Estate::new("killed", &rings(""));
+    estate.release("v1");
+    estate.bootstrap();
+    let mut first = estate
+        .online_command(&["release", "roll", "v1", "--yes", "--bake", "1h"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(first.stderr.take().unwrap()).lines();
+    let mut lines = lines.map_while(Result::ok);
+    assert!(lines.any(|line| line.contains("ring canary, wave 1 of 1: bakes until")), "it never baked");
+    estate.roll(&["roll", "v1"]).expect(3, &["is being rolled by"]);
+    estate.release("v2");
+    estate.roll(&["roll", "v2"]).expect(3, &["is being rolled by"]);
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(estate.releases(), fleet(["v1", "-", "-", "-"]));
+    // Its lease still stands; then it has ended, and the wave is not deployed again but its bake goes on.
+    estate.roll(&["roll", "v1"]).expect(3, &["--take-over"]);
+    estate.roll(&["roll", "v2", "--lease", "0s"]).expect(3, &["unfinished", "--supersede"]);
+    let second = estate.roll(&["roll", "v1", "--take-over"]);
+    second.expect(0, &["release v1 goes on", "release v1: done"]);
+    assert!(!second.stderr.contains("ring canary, wave 1 of 1: deploying"), "{second:#?}");
+    assert_eq!(estate.releases(), fleet(["v1"; 4]));
+}
+
+#[test]
+fn a_pause_ends_the_runner_and_a_resume_goes_on() {
+    let estate = Estate::new("paused", &rings(""));
+    estate.release("v1");
+    estate.bootstrap();
+    estate.online(&["release", "pause", "--why", "nothing there"]).expect(3, &["there is no roll"]);
+    let mut runner = estate
+        .online_command(&["release", "roll", "v1", "--yes", "--bake", "1h"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(runner.stderr.take().unwrap()).lines();
+    assert!(lines.map_while(Result::ok).any(|line| line.contains("bakes until")));
+    estate.online(&["release", "pause", "--why", "incident 7"]).expect(0, &["is paused: incident 7"]);
+    assert_eq!(runner.wait().unwrap().code(), Some(4));
+    estate.roll(&["roll", "v1"]).expect(3, &["paused by", "incident 7", "resume"]);
+    estate.online(&["release", "status"]).expect(2, &["the roll of v1 is paused by"]);
+    estate.roll(&["resume", "v1"]).expect(0, &["release v1: done"]);
+}
+
+#[test]
+fn a_failed_deploy_takes_its_wave_back_and_says_why() {
+    let estate = Estate::new("failed", &rings(""));
+    estate.release("v1");
+    estate.bootstrap();
+    estate.roll(&["roll", "v1"]).expect(0, &[]);
+    // A queue of the second ring is gone behind CloudFormation's back, and v2 wants to change it.
+    estate.aws(
+        "sqs = client('sqs')\n\
+         sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=f'{organisation}-cube-ingest-retry')['QueueUrl'])",
+    );
+    estate.edit("tenants/fleet.yaml", "network: { zones: 2 }", "network: { zones: 2 }\n  overrides: { ingest_timeout_seconds: 77 }");
+    estate.release("v2");
+    let run = estate.roll(&["roll", "v2"]);
+    run.expect(1, &["release v2: halted in ring early, wave 1 of 1", "cube"]);
+    assert_eq!(estate.releases(), fleet(["v2", "v1", "v1", "v1"]));
+}
+
+#[test]
+fn two_shards_wait_for_each_other_after_every_wave() {
+    let estate = Estate::new("shards", &rings(""));
+    estate.release("v1");
+    estate.bootstrap();
+    let shard = |shard: &str| {
+        let mut command = estate.online_command(&["release", "roll", "v1", "--yes", "--bake", "0s", "--shard", shard]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let (one, two) = (shard("1/2"), shard("2/2"));
+    for runner in [one, two] {
+        let output = runner.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(estate.releases(), fleet(["v1"; 4]));
+    estate.roll(&["roll", "v1"]).expect(0, &["nothing to do"]);
+    let journal = estate.status()["roll"]["journal"].clone();
+    assert_eq!(journal.as_array().unwrap().iter().filter(|entry| entry["step"] == "began").count(), 1);
+}
+
+#[test]
+fn a_closed_window_defers_its_tenants_and_says_until_when() {
+    let frozen = "freezes:\n  - { name: audit, from: 2020-01-01, to: 2199-12-31, rings: [early] }\n";
+    let estate = Estate::new("frozen", &format!("{}{frozen}", rings("")));
+    estate.release("v1");
+    estate.bootstrap();
+    estate.online(&["release", "plan", "v1"]).expect(2, &["never (freeze `audit`)"]);
+    let deferred = estate.roll(&["roll", "v1", "--defer"]);
+    deferred.expect(4, &["release v1: deferred bolt, cube"]);
+    assert_eq!(estate.releases(), fleet(["v1", "-", "-", "-"]));
+    let forced = estate.roll(&["roll", "v1", "--override-windows", "the auditors agree"]);
+    forced.expect(0, &["windows and freezes do not hold: the auditors agree", "release v1: done"]);
+}
+
+#[test]
+fn what_cannot_be_rolled_is_refused_before_anything_changes() {
+    let estate = Estate::new("refused", &format!("{}  - {{ name: spare, bake: 1h }}\n", rings("")));
+    estate.release("v1");
+    estate.bootstrap();
+    estate.roll(&["roll", "v1"]).expect(3, &["no tenant is in ring `spare`"]);
+    estate.roll(&["roll", "v0"]).expect(1, &["there is no tag `v0`"]);
+    estate.roll(&["roll", "v1", "--allow-empty-rings"]).expect(0, &[]);
+    // The tag moves after it was rolled.
+    estate.edit("tenants/acme.yaml", "0.5", "0.6");
+    estate.commit("more");
+    estate.git(&["tag", "--force", "v1"]);
+    estate.roll(&["roll", "v1", "--allow-empty-rings"]).expect(3, &["first rolled", "the tag has moved"]);
+    estate.online(&["release", "rollback", "v1", "--yes"]).expect(0, &["every tenant is where it should go"]);
+    // A release whose functions are neither here nor in the bucket, forwards and backwards.
+    estate.edit("pipeline/functions.lock.json", "\"bytes\":", "\"bytes\": ");
+    let lock = estate.read("pipeline/functions.lock.json");
+    let sha = lock.split("sha256\":\"").nth(1).unwrap()[..64].to_owned();
+    estate.write("pipeline/functions.lock.json", &lock.replace(&sha, &"0".repeat(64)));
+    estate.release("v2");
+    let gone = estate.roll(&["roll", "v2", "--allow-empty-rings"]);
+    gone.expect(3, &["release `v2` needs `functions/000", "which is gone from"]);
+    estate.online(&["release", "rollback", "v2", "--yes"]).expect(3, &["there is no way back", "functions/000"]);
+    assert_eq!(estate.releases(), fleet(["v1"; 4]));
+}
+
+#[test]
+fn without_a_control_plane_nothing_is_rolled() {
+    let estate = Estate::new("nowhere", &rings(""));
+    estate.release("v1");
+    let run = estate.roll(&["roll", "v1"]);
+    assert_eq!(run.code, 1, "{run:#?}");
+    estate.online(&["release", "status"]).expect(4, &["cannot be read"]);
+}
