@@ -22,6 +22,7 @@ mod pace;
 mod plan;
 mod progress;
 mod quotas;
+mod release;
 mod render;
 mod replay;
 mod run;
@@ -75,6 +76,7 @@ enum Command {
     Capacity(capacity::Args),
     Plan(plan::Args),
     Deploy(deploy::Args),
+    Release(release::Args),
     Status(status::Args),
     Journal(journal::Args),
     Unlock(unlock::Args),
@@ -119,6 +121,7 @@ impl Cli {
             Command::Capacity(args) => capacity::run(args, global),
             Command::Plan(args) => plan::run(args, global),
             Command::Deploy(args) => deploy::run(args, global),
+            Command::Release(args) => release::run(args, global),
             Command::Status(args) => status::run(args, global),
             Command::Journal(args) => journal::run(args, global),
             Command::Unlock(args) => unlock::run(args, global),

@@ -13,6 +13,7 @@ pub mod record;
 pub mod repository;
 pub mod roll;
 pub mod signature;
+pub mod skew;
 pub mod store;
 
 pub use candidate::{Candidate, CandidateError};

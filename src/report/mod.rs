@@ -9,4 +9,5 @@ pub mod junit;
 pub mod markdown;
 pub mod plan;
 pub mod sarif;
+pub mod release;
 mod values;

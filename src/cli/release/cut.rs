@@ -1,0 +1,125 @@
+//! `tenantry release cut`.
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+
+use super::super::{Exit, Failure, Global, Output, opened};
+use crate::estate::has_errors;
+use crate::policy::Stack;
+use crate::release::manifest::SCHEMA;
+use crate::release::{Candidate, Manifest, signature};
+
+/// Cut a release: write down what a clean, tagged commit gives, digest by digest.
+///
+/// The commit that is checked out must be the tag's and the estate's files must be as they are in it; templates that
+/// break a policy are not cut. The manifest goes to `releases/NAME.json`; commit it, or keep it where your artifacts
+/// are. The same tag gives the same bytes on any machine.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// The tag.
+    release: String,
+    /// Where the manifest is written; `releases/NAME.json` of the estate when not given.
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Sign the manifest with this private key (OpenSSH's format, Ed25519): the signature goes to `FILE.sig`.
+    #[arg(long, value_name = "KEY")]
+    sign: Option<PathBuf>,
+    /// Passphrase of the key.
+    #[arg(long, hide = true, env = "TENANTRY_SIGNING_PASSPHRASE", hide_env_values = true)]
+    passphrase: Option<String>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let repository = super::repository(global)?;
+    let commit = repository.tag(&args.release).map_err(super::of_git)?;
+    let head = repository.head().map_err(super::of_git)?;
+    if head != commit {
+        return Err(Failure::new(format!("tag `{}` names commit {commit}, checked out is {head}", args.release))
+            .with_hint(format!("`git checkout {}`, or tag the commit that you mean", args.release)));
+    }
+    let dirty = repository.dirty().map_err(super::of_git)?;
+    if !dirty.is_empty() {
+        return Err(Failure::new(format!("the work tree is not clean: {}", named(&dirty)))
+            .with_hint("commit, remove or ignore these files: a release is what git holds"));
+    }
+    let candidate = super::candidate(&repository, &args.release)?;
+    keeps_policies(&candidate)?;
+    let manifest = Manifest::of(&candidate).map_err(super::of_candidate)?;
+    let path = args.out.clone().unwrap_or_else(|| super::manifest_path(global, &args.release));
+    let text = manifest.text()?;
+    write(&path, &text, &manifest)?;
+    let signed = match &args.sign {
+        Some(key) => {
+            let signature = signature::sign(&text, key, args.passphrase.as_deref())?;
+            let target = beside(&path);
+            std::fs::write(&target, signature)?;
+            format!("signature in {}\n", target.display())
+        }
+        None => String::new(),
+    };
+    Output::new(global.output).show(SCHEMA, &manifest, |manifest| {
+        let (release, commit, tenants) = (&manifest.release, &manifest.commit, manifest.tenants.len());
+        format!("{release} is commit {commit} with {tenants} tenants: {}\n{signed}", path.display())
+    })?;
+    Ok(Exit::Clean)
+}
+
+/// `FILE.sig`
+pub(super) fn beside(path: &std::path::Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".sig");
+    name.into()
+}
+
+/// At most five names and how many more there are.
+fn named(paths: &[String]) -> String {
+    const SHOWN: usize = 5;
+    let more = paths.len().saturating_sub(SHOWN);
+    let shown = paths.iter().take(SHOWN).map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+    if more == 0 { shown } else { format!("{shown} and {more} more") }
+}
+
+fn keeps_policies(candidate: &Candidate) -> Result<(), Failure> {
+    let rendered = candidate.render(&candidate.tenants()).map_err(super::of_candidate)?;
+    let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
+    let found = opened::checker(candidate.root())?.check(&stacks);
+    if has_errors(&found) { Err(opened::refused(&found, &format!("release `{}`", candidate.name))) } else { Ok(()) }
+}
+
+/// Writes a manifest whole or not at all, and never over one of something else.
+fn write(path: &std::path::Path, text: &str, manifest: &Manifest) -> Result<(), Failure> {
+    let shown = path.display();
+    match std::fs::read_to_string(path) {
+        Ok(there) if there == text => return Ok(()),
+        Ok(there) => {
+            let differences = match Manifest::parse(&there) {
+                Ok(there) => there.differences(manifest),
+                Err(why) => vec![format!("it is no manifest: {why}")],
+            };
+            return Err(Failure::new(format!("`{shown}` was cut from something else: {}", differences.join("; ")))
+                .with_exit(Exit::Refused)
+                .with_hint("a release is cut once: tag the new commit with a new name"));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(Failure::new(format!("`{shown}` cannot be read: {error}"))),
+    }
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    let partial = path.with_extension("partial");
+    std::fs::write(&partial, text)?;
+    Ok(std::fs::rename(&partial, path)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_files_are_counted_not_listed() {
+        let paths = |count: usize| (0..count).map(|index| format!("f{index}")).collect::<Vec<_>>();
+        assert_eq!(named(&paths(2)), "`f0`, `f1`");
+        assert!(named(&paths(9)).ends_with("`f4` and 4 more"));
+    }
+}

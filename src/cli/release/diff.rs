@@ -1,0 +1,95 @@
+//! `tenantry release diff`.
+
+use clap::Args as ClapArgs;
+use serde::Serialize;
+
+use super::super::{Exit, Failure, Global, Output};
+use crate::release::diff::{Change, TenantDiff, between, functions};
+use crate::release::repository::Distance;
+use crate::release::{Candidate, Manifest};
+use crate::report::release as text;
+
+/// Show what stands between two releases: resources with their properties, flags, functions.
+///
+/// Exit code 0: nothing; 2: something differs.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// The earlier tag.
+    from: String,
+    /// The later tag; the work tree when not given.
+    to: Option<String>,
+    /// Only this tenant.
+    #[arg(long, value_name = "NAME")]
+    tenant: Vec<String>,
+    /// The templates line by line, too.
+    #[arg(long, short)]
+    unified: bool,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    from: String,
+    to: String,
+    distance: Option<Distance>,
+    functions: Vec<Change>,
+    /// Digest of templates, policies, flags and fleet, where it differs.
+    files: Vec<String>,
+    tenants: Vec<TenantDiff>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let repository = super::repository(global)?;
+    let before = super::candidate(&repository, &args.from)?;
+    let after = match &args.to {
+        Some(tag) => super::candidate(&repository, tag)?,
+        None => Candidate::of_work_tree(&global.estate, "work tree").map_err(super::of_candidate)?,
+    };
+    let known = |name: &str| {
+        [&before, &after].iter().any(|side| side.estate.tenants.keys().any(|tenant| tenant.as_str() == name))
+    };
+    if let Some(unknown) = args.tenant.iter().find(|name| !known(name)) {
+        return Err(Failure::new(format!("neither `{}` nor `{}` knows tenant `{unknown}`", before.name, after.name)));
+    }
+    let wanted = |name: &crate::estate::ids::TenantName| {
+        args.tenant.is_empty() || args.tenant.iter().any(|wanted| wanted == name.as_str())
+    };
+    let distance = match (&before.commit, &after.commit) {
+        (Some(from), Some(to)) => Some(repository.distance(from, to).map_err(super::of_git)?),
+        _ => None,
+    };
+    let manifests = (Manifest::of(&before), Manifest::of(&after));
+    let (was, is) = (manifests.0.map_err(super::of_candidate)?, manifests.1.map_err(super::of_candidate)?);
+    let parts = ["template `", "policy `", "flags:", "fleet.yaml:"];
+    let files = was.differences(&is).into_iter().filter(|line| parts.iter().any(|part| line.starts_with(part)));
+    let answer = Answer {
+        from: before.name.clone(),
+        to: after.name.clone(),
+        distance,
+        functions: functions(&before.functions, &after.functions),
+        files: files.filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect(),
+        tenants: between(&before, &after, wanted).map_err(super::of_candidate)?,
+    };
+    Output::new(global.output).show("tenantry/release-diff/v1", &answer, |answer| text_of(answer, args.unified))?;
+    Ok(if answer.tenants.is_empty() && answer.functions.is_empty() { Exit::Clean } else { Exit::Changes })
+}
+
+fn text_of(answer: &Answer, unified: bool) -> String {
+    let mut lines = match &answer.distance {
+        Some(distance) => {
+            let back = match distance.behind {
+                0 => String::new(),
+                behind => format!(" and without {}", text::count(behind, "commit")),
+            };
+            let (ahead, files) = (text::count(distance.ahead, "commit"), text::count(distance.files.len(), "file"));
+            format!("{} to {}: {ahead}{back}, {files}\n", answer.from, answer.to)
+        }
+        None => format!("{} to the {}\n", answer.from, answer.to),
+    };
+    lines.extend(answer.files.iter().map(|file| format!("changed: {file}\n")));
+    lines.extend(answer.functions.iter().map(|function| format!("function {}\n", text::change(function))));
+    lines.extend(answer.tenants.iter().map(|tenant| text::tenant_diff(tenant, unified)));
+    if answer.tenants.is_empty() {
+        lines.push_str("no tenant's template differs\n");
+    }
+    lines
+}

@@ -1,0 +1,137 @@
+//! `tenantry release`: one file per subcommand.
+
+mod back;
+mod cut;
+mod diff;
+mod pause;
+mod plan;
+mod roll;
+mod status;
+mod verify;
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Subcommand};
+use jiff::SignedDuration;
+
+use super::opened;
+use super::{Exit, Failure, Global};
+use crate::estate::rings::duration;
+use crate::release::itinerary::empty_rings;
+use crate::release::store::StoreError;
+use crate::release::{Candidate, CandidateError, Repository, RepositoryError};
+
+/// Releases: git tags that go to the fleet ring by ring, and back.
+///
+/// A release is rendered from its tag and never from the work tree. `cut` writes down what a tag gives; `roll` takes
+/// it through the rings in waves, each watched for its bake time by its gates, and takes a wave back that goes wrong.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Cut(cut::Args),
+    Verify(verify::Args),
+    Plan(plan::Args),
+    Roll(roll::Args),
+    Resume(roll::ResumeArgs),
+    Pause(pause::Args),
+    Status(status::Args),
+    Rollback(back::Args),
+    Diff(diff::Args),
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    match &args.command {
+        Command::Cut(args) => cut::run(args, global),
+        Command::Verify(args) => verify::run(args, global),
+        Command::Plan(args) => plan::run(args, global),
+        Command::Roll(args) => roll::run(args, global),
+        Command::Resume(args) => roll::resume(args, global),
+        Command::Pause(args) => pause::run(args, global),
+        Command::Status(args) => status::run(args, global),
+        Command::Rollback(args) => back::run(args, global),
+        Command::Diff(args) => diff::run(args, global),
+    }
+}
+
+/// Where the functions' zips lie.
+#[derive(Debug, Clone, ClapArgs)]
+#[command(next_help_heading = "Release")]
+struct Zips {
+    /// Directory of the functions' zips, each named by its SHA-256.
+    #[arg(long, value_name = "DIR", default_value = "target/functions", env = "TENANTRY_FUNCTIONS")]
+    functions: PathBuf,
+}
+
+fn repository(global: &Global) -> Result<Repository, Failure> {
+    Repository::open(&global.estate).map_err(of_git)
+}
+
+fn of_git(error: RepositoryError) -> Failure {
+    let hint = error.hint();
+    let failure = Failure::new(error);
+    match hint {
+        Some(hint) => failure.with_hint(hint),
+        None => failure,
+    }
+}
+
+/// A release that cannot be opened; findings are printed.
+fn of_candidate(error: CandidateError) -> Failure {
+    match error {
+        CandidateError::Repository(error) => of_git(error),
+        CandidateError::Findings { release, found } => opened::refused(&found, &format!("release `{release}`")),
+        error @ CandidateError::Files { .. } => Failure::new(error),
+    }
+}
+
+fn of_store(error: StoreError) -> Failure {
+    match error {
+        StoreError::Refused(refusal) => {
+            let hint = refusal.hint();
+            let failure = Failure::new(refusal).with_exit(Exit::Refused);
+            match hint {
+                Some(hint) => failure.with_hint(hint),
+                None => failure,
+            }
+        }
+        error => Failure::new(error),
+    }
+}
+
+fn candidate(repository: &Repository, release: &str) -> Result<Candidate, Failure> {
+    Candidate::of_tag(repository, release).map_err(of_candidate)
+}
+
+/// A manifest of the estate's folder `releases`.
+fn manifest_path(global: &Global, release: &str) -> PathBuf {
+    global.estate.join("releases").join(format!("{release}.json"))
+}
+
+/// A length of time on the command line, as the estate writes it.
+fn length_of_time(text: &str) -> Result<SignedDuration, String> {
+    duration(text).ok_or_else(|| "must be a number and a unit: `90s`, `30m`, `2h`, `1d`".to_owned())
+}
+
+/// Refuses a fleet in which a ring has no tenant.
+fn no_empty_ring(candidate: &Candidate, allowed: bool) -> Result<(), Failure> {
+    let empty: Vec<String> = empty_rings(&candidate.estate).iter().map(|ring| format!("`{}`", ring.name)).collect();
+    if allowed || empty.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("no tenant is in ring {}: a release would pass it unseen", empty.join(", ")))
+        .with_exit(Exit::Refused)
+        .with_hint("give the ring a tenant or remove it from `fleet.yaml`; `--allow-empty-rings` goes on"))
+}
+
+/// Who is at work, for people: who a person or a CI job says it is, the host, the process.
+fn who() -> String {
+    let of = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let host = std::fs::read_to_string("/etc/hostname").ok().map(|host| host.trim().to_owned()).or(of("HOSTNAME"));
+    let name = of("GITHUB_ACTOR").or(of("USER")).or(of("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
+    format!("{name} on {} (process {})", host.unwrap_or_else(|| "a host".to_owned()), std::process::id())
+}

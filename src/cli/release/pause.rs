@@ -1,0 +1,45 @@
+//! `tenantry release pause`.
+
+use clap::Args as ClapArgs;
+use jiff::Timestamp;
+
+use super::super::{Exit, Failure, Global, Output, opened};
+use crate::cloud::Cloud;
+use crate::release::record::{Pause, Record, Refusal, Step};
+use crate::release::store::Store;
+
+/// Pause the roll: every runner ends at its next look, and none begins a wave until `resume`.
+///
+/// What AWS has begun goes on there.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Why; whoever meets the pause reads it.
+    #[arg(long, value_name = "REASON")]
+    why: String,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let fleet = fleet(global)?;
+    let who = super::who();
+    let record = super::super::wait(async {
+        let store = Store::open(&Cloud::configure().await, &fleet).await?;
+        let pause = |before: Option<Record>| {
+            let mut record = before.filter(|record| !record.is_over()).ok_or(Refusal::NoRoll(None))?;
+            let now = Timestamp::now();
+            record.pause = Some(Pause { by: who.clone(), why: args.why.clone(), at: now });
+            record.note(now, &who, Step::Paused { why: args.why.clone() });
+            Ok(record)
+        };
+        store.update(pause).await.map_err(super::of_store)
+    })??;
+    Output::new(global.output).show("tenantry/roll/v1", &record, |record| {
+        format!("release {} is paused: {}\n`tenantry release resume` goes on\n", record.release, args.why)
+    })?;
+    Ok(Exit::Clean)
+}
+
+/// The fleet as the work tree says it: where the shared state lies.
+pub(super) fn fleet(global: &Global) -> Result<crate::estate::spec::Fleet, Failure> {
+    let (estate, found) = opened::load(&global.estate)?;
+    estate.map(|estate| estate.fleet).ok_or_else(|| opened::refused(&found, "the estate"))
+}

@@ -1,0 +1,203 @@
+//! `tenantry release plan`, and the plan that `roll` shows before it asks.
+
+use std::collections::BTreeMap;
+
+use clap::Args as ClapArgs;
+use comfy_table::{Table, presets};
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use super::super::pace::Pace;
+use super::super::{Exit, Failure, Global, Output};
+use super::Zips;
+use crate::cloud::Cloud;
+use crate::deploy::{Action, Desired, Plan, StackPlan, prepare};
+use crate::estate::rings::Opening;
+use crate::release::itinerary::{Stage, calendar, may_be_release, stages};
+use crate::release::{Candidate, Repository};
+use crate::report::release as text;
+
+/// Show what a roll would do: ring by ring, wave by wave, tenant by tenant.
+///
+/// Each tenant with the release that it has, how many resources change, whether its window is open, and whether there
+/// is a way back. Changes no resource. Exit code 0: the release is everywhere; 2: there is something to roll; 4: a
+/// stack could not be seen.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// The tag.
+    release: String,
+    #[command(flatten)]
+    zips: Zips,
+    #[command(flatten)]
+    pace: Pace,
+    /// Bake time of every ring, instead of the fleet's.
+    #[arg(long, value_name = "TIME", value_parser = super::length_of_time)]
+    bake: Option<SignedDuration>,
+    /// Go on with a ring that has no tenant.
+    #[arg(long)]
+    allow_empty_rings: bool,
+}
+
+pub(super) const SCHEMA: &str = "tenantry/release-plan/v1";
+
+#[derive(Debug, Serialize)]
+pub(super) struct Itinerary {
+    release: String,
+    commit: String,
+    stages: Vec<Wave>,
+}
+
+#[derive(Debug, Serialize)]
+struct Wave {
+    ring: String,
+    wave: usize,
+    waves: usize,
+    bake_seconds: i64,
+    gates: Vec<String>,
+    tenants: Vec<Line>,
+}
+
+#[derive(Debug, Serialize)]
+struct Line {
+    tenant: String,
+    /// The release that it has.
+    from: Option<String>,
+    /// `nothing`, `update`, `create`, `blocked`, `unseen`.
+    action: &'static str,
+    /// Resources that change, or why nothing can be done.
+    detail: String,
+    opening: Opening,
+    /// Whether the release that it has is a tag.
+    way_back: bool,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let repository = super::repository(global)?;
+    let candidate = super::candidate(&repository, &args.release)?;
+    super::no_empty_ring(&candidate, args.allow_empty_rings)?;
+    let stages = stages(&candidate.estate, args.bake);
+    let desired = candidate.desired(&candidate.tenants(), &args.zips.functions).map_err(super::of_candidate)?;
+    let plan = super::super::wait(async {
+        let cloud = Cloud::configure().await;
+        look(&cloud, &candidate, &desired, &args.pace).await
+    })?;
+    let itinerary = Itinerary::of(&repository, &candidate, &stages, &plan, Timestamp::now());
+    Output::new(global.output).show(SCHEMA, &itinerary, Itinerary::text)?;
+    Ok(super::super::plan::exit(&plan))
+}
+
+/// What every stack would get.
+pub(super) async fn look(
+    cloud: &Cloud,
+    candidate: &Candidate,
+    desired: &BTreeMap<String, Desired>,
+    pace: &Pace,
+) -> Plan {
+    let desired: Vec<Desired> = desired.values().cloned().collect();
+    prepare::plan(cloud, &candidate.name, &desired, pace.wait(), pace.concurrency()).await
+}
+
+impl Itinerary {
+    pub(super) fn of(
+        repository: &Repository,
+        candidate: &Candidate,
+        stages: &[Stage<'_>],
+        plan: &Plan,
+        now: Timestamp,
+    ) -> Self {
+        let line = |name: &&crate::estate::ids::TenantName| {
+            let stack = plan.stacks.iter().find(|stack| stack.tenant == name.as_str());
+            let unseen = plan.unseen.iter().find(|unseen| unseen.tenant == name.as_str());
+            let opening = calendar(&candidate.estate, name).opening(now);
+            match (stack, unseen) {
+                (Some(stack), _) => Some(Line::of(repository, stack, opening)),
+                (None, Some(unseen)) => Some(Line {
+                    tenant: name.to_string(),
+                    from: None,
+                    action: "unseen",
+                    detail: unseen.why.clone(),
+                    opening,
+                    way_back: false,
+                }),
+                // Another shard's.
+                (None, None) => None,
+            }
+        };
+        let stages = stages.iter().map(|stage| Wave {
+            ring: stage.ring.name.to_string(),
+            wave: stage.wave,
+            waves: stage.waves,
+            bake_seconds: stage.bake.as_secs(),
+            gates: stage
+                .ring
+                .gates
+                .iter()
+                .map(|gate| serde_json::to_value(gate).ok().and_then(|v| v.as_str().map(str::to_owned)))
+                .flatten()
+                .chain(stage.ring.commands.iter().map(|command| command.name.clone()))
+                .collect(),
+            tenants: stage.tenants.iter().filter_map(line).collect(),
+        });
+        Self {
+            release: candidate.name.clone(),
+            commit: candidate.commit.as_ref().map(ToString::to_string).unwrap_or_default(),
+            stages: stages.collect(),
+        }
+    }
+
+    /// How many stacks would change.
+    pub(super) fn work(&self) -> usize {
+        let all = self.stages.iter().flat_map(|stage| &stage.tenants);
+        all.filter(|line| !matches!(line.action, "nothing" | "unseen" | "blocked")).count()
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut text = format!("release {}, commit {}\n", self.release, self.commit);
+        for stage in &self.stages {
+            let gates = if stage.gates.is_empty() { "no gates".to_owned() } else { stage.gates.join(", ") };
+            let bake = SignedDuration::from_secs(stage.bake_seconds);
+            text.push_str(&format!(
+                "\nring {}, wave {} of {}: bakes {bake:#}, then {gates}\n",
+                stage.ring, stage.wave, stage.waves
+            ));
+            let mut table = Table::new();
+            table.load_style(presets::NOTHING);
+            for line in &stage.tenants {
+                table.add_row(line.cells());
+            }
+            text.extend(table.lines().map(|row| format!("  {}\n", row.trim_end())));
+        }
+        text
+    }
+}
+
+impl Line {
+    fn of(repository: &Repository, stack: &StackPlan, opening: Opening) -> Self {
+        let from = stack.ground.release.clone();
+        let way_back = from.as_ref().is_some_and(|from| may_be_release(from) && repository.tag(from).is_ok());
+        let (action, detail) = match &stack.action {
+            Action::Nothing => ("nothing", String::new()),
+            Action::Blocked { why, .. } => ("blocked", why.clone()),
+            Action::Follow => ("update", "goes on".to_owned()),
+            Action::Recreate { changes } => ("create", text::count(changes.len(), "resource")),
+            Action::Apply { changes, .. } if from.is_none() => ("create", text::count(changes.len(), "resource")),
+            Action::Apply { changes, .. } => ("update", text::count(changes.len(), "change")),
+        };
+        Self { tenant: stack.tenant.clone(), from, action, detail, opening, way_back }
+    }
+
+    fn cells(&self) -> [String; 5] {
+        let opening = match &self.opening {
+            Opening::Open => String::new(),
+            Opening::At { at, why } => format!("not before {} ({why})", text::moment(*at)),
+            Opening::Never { why } => format!("never ({why})"),
+        };
+        let back = match (self.action, self.way_back, &self.from) {
+            ("update", false, Some(from)) => format!("no way back: `{from}` is no tag"),
+            _ => String::new(),
+        };
+        let from = self.from.clone().unwrap_or_else(|| "-".to_owned());
+        let notes: Vec<String> = [opening, back].into_iter().filter(|note| !note.is_empty()).collect();
+        [self.tenant.clone(), from, self.action.to_owned(), self.detail.clone(), notes.join("; ")]
+    }
+}

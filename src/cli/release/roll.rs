@@ -1,0 +1,308 @@
+//! `tenantry release roll` and `tenantry release resume`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use tokio::sync::watch;
+
+use super::super::pace::Pace;
+use super::super::run::{Execution, confirmed};
+use super::super::{Exit, Failure, Global, Output};
+use super::Zips;
+use super::plan::{self, Itinerary};
+use crate::cloud::Cloud;
+use crate::deploy::Desired;
+use crate::deploy::apply::Options as Deploying;
+use crate::release::back::{Means, gone};
+use crate::release::itinerary::stages;
+use crate::release::record::{Ask, HaltCause};
+use crate::release::roll::{Ending, Happened, Roll};
+use crate::release::store::Store;
+use crate::release::{Candidate, Manifest, Repository};
+use crate::report::release as text;
+
+/// Roll a release: ring by ring, wave by wave, watched by its gates.
+///
+/// A run that was stopped or killed is simply run again. When a gate turns red or a stack fails, the roll halts, the
+/// wave goes back to the release it came from, and later waves keep theirs. Exit code 0: the release is everywhere; 3:
+/// a gate turned red and the wave went back, or the roll was refused; 4: paused, waiting for a window, or a gate that
+/// cannot be read.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// The tag.
+    release: String,
+    /// Leave the unfinished roll of another release as it is.
+    #[arg(long)]
+    supersede: bool,
+    #[command(flatten)]
+    how: How,
+}
+
+/// Go on with a roll that is paused or halted; a halted wave is tried again.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ResumeArgs {
+    /// The tag; that of the latest roll when not given.
+    release: Option<String>,
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, ClapArgs)]
+struct How {
+    #[command(flatten)]
+    zips: Zips,
+    /// Roll only this part of every wave; the other parts are other runners'. All wait for each other after each wave.
+    #[arg(long, value_name = "I/N", default_value = "1/1", value_parser = shard)]
+    shard: (u16, u16),
+    /// Bake time of every ring, instead of the fleet's.
+    #[arg(long, value_name = "TIME", value_parser = super::length_of_time)]
+    bake: Option<SignedDuration>,
+    /// End with code 4 where a window or freeze is closed, instead of waiting; run it again later.
+    #[arg(long)]
+    defer: bool,
+    /// Roll although windows or freezes are closed; the reason is kept.
+    #[arg(long, value_name = "REASON")]
+    override_windows: Option<String>,
+    /// Go on with a ring that has no tenant.
+    #[arg(long)]
+    allow_empty_rings: bool,
+    /// Take the place of a runner that is dead without waiting for the end of its lease.
+    #[arg(long)]
+    take_over: bool,
+    /// How long a runner counts as alive after its last sign.
+    #[arg(long, value_name = "TIME", default_value = "2m", value_parser = super::length_of_time)]
+    lease: SignedDuration,
+    #[command(flatten)]
+    execution: Execution,
+    #[command(flatten)]
+    pace: Pace,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    release: &'a str,
+    ending: &'a str,
+    why: Option<String>,
+    /// Tenants that could not go back.
+    stuck: BTreeMap<String, String>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    roll(&args.release, &args.how, global, false, args.supersede)
+}
+
+pub(super) fn resume(args: &ResumeArgs, global: &Global) -> Result<Exit, Failure> {
+    let release = match &args.release {
+        Some(release) => release.clone(),
+        None => {
+            let fleet = super::pause::fleet(global)?;
+            let record = super::super::wait(async {
+                let store = Store::open(&Cloud::configure().await, &fleet).await?;
+                store.record().await.map_err(super::of_store)
+            })??;
+            record.map(|record| record.release).ok_or_else(|| Failure::new("nothing has been rolled yet"))?
+        }
+    };
+    roll(&release, &args.how, global, true, false)
+}
+
+fn roll(release: &str, how: &How, global: &Global, resume: bool, supersede: bool) -> Result<Exit, Failure> {
+    let repository = super::repository(global)?;
+    let candidate = super::candidate(&repository, release)?;
+    super::no_empty_ring(&candidate, how.allow_empty_rings)?;
+    let manifest = Manifest::of(&candidate).map_err(super::of_candidate)?;
+    let path = super::manifest_path(global, release);
+    if let Ok(cut) = std::fs::read_to_string(&path) {
+        same(&cut, &manifest, &path.display().to_string())?;
+    }
+    let mine: Vec<_> =
+        candidate.tenants().into_iter().filter(|tenant| is_of_shard(tenant.name.as_str(), how.shard)).collect();
+    let desired = candidate.desired(&mine, &how.zips.functions).map_err(super::of_candidate)?;
+    let ask = Ask {
+        release: release.to_owned(),
+        commit: manifest.commit.clone(),
+        shard: how.shard.0,
+        shards: how.shard.1,
+        id: format!("{}-{}", std::process::id(), Timestamp::now().as_nanosecond()),
+        who: super::who(),
+        resume,
+        take_over: how.take_over,
+        supersede,
+        lease: how.lease,
+    };
+    super::super::wait(go(&repository, &candidate, &manifest, &desired, ask, how, Output::new(global.output)))?
+}
+
+async fn go(
+    repository: &Repository,
+    candidate: &Candidate,
+    manifest: &Manifest,
+    desired: &BTreeMap<String, Desired>,
+    ask: Ask,
+    how: &How,
+    output: Output,
+) -> Result<Exit, Failure> {
+    let cloud = Cloud::configure().await;
+    let store = Store::open(&cloud, &candidate.estate.fleet).await?;
+    if let Some(kept) = store.manifest(&candidate.name).await.map_err(super::of_store)? {
+        same(&kept, manifest, "the manifest with which it was first rolled")?;
+    }
+    functions_are_there(&cloud, desired).await?;
+    let stages = stages(&candidate.estate, how.bake);
+    let plan = plan::look(&cloud, candidate, desired, &how.pace).await;
+    let itinerary = Itinerary::of(repository, candidate, &stages, &plan, Timestamp::now());
+    if !output.is_json() {
+        output.text(&itinerary.text())?;
+    }
+    let question = format!("Roll {} to {}?", candidate.name, text::count(itinerary.work(), "stack"));
+    if itinerary.work() > 0 && !how.execution.yes && !confirmed(&question, "yes")? {
+        return Err(Failure::new("not confirmed, nothing was rolled").with_exit(Exit::Refused));
+    }
+    store.keep_manifest(&candidate.name, &manifest.text()?).await.map_err(super::of_store)?;
+    let (stop, stopped) = watch::channel(false);
+    let draw = |happened: Happened| {
+        if let Some(line) = text::happened(&happened) {
+            anstream::eprintln!("{line}");
+        }
+    };
+    let roll = Roll {
+        means: Means { cloud: &cloud, repository, store: &store, zips: &how.zips.functions },
+        candidate,
+        stages: &stages,
+        desired,
+        ask,
+        options: Deploying {
+            concurrency: how.pace.concurrency(),
+            max_failures: how.execution.max_failures,
+            pace: how.pace.wait(),
+            allow_replace: how.execution.allow_replace.clone(),
+        },
+        watch: how.pace.wait().poll.saturating_mul(LOOKS).max(Duration::from_millis(200)),
+        defer: how.defer,
+        override_windows: how.override_windows.clone(),
+        now: Timestamp::now,
+        stop: stopped,
+        events: &draw,
+    };
+    let run = roll.run();
+    tokio::pin!(run);
+    let ending = loop {
+        tokio::select! {
+            ending = &mut run => break ending,
+            signal = tokio::signal::ctrl_c() => {
+                signal?;
+                anstream::eprintln!("stopping: what AWS has begun goes on there; run the same command again to go on");
+                let _ = stop.send(true);
+            }
+        }
+    };
+    report(&candidate.name, &ending.map_err(super::of_store)?, output)
+}
+
+/// Polls of stacks between two looks at gates and at what other runners say.
+const LOOKS: u32 = 5;
+
+/// Refuses a release that does not render as it was cut.
+fn same(text: &str, now: &Manifest, what: &str) -> Result<(), Failure> {
+    let refused = |why: String| {
+        Failure::new(format!("release `{}` is not what {what} says: {why}", now.release))
+            .with_exit(Exit::Refused)
+            .with_hint("a released tag must not move, and a release is rolled by the tool that cut it")
+    };
+    let was = Manifest::parse(text).map_err(refused)?;
+    let differences = was.differences(now);
+    if differences.is_empty() { Ok(()) } else { Err(refused(differences.join("; "))) }
+}
+
+/// Refuses a release whose functions are neither here nor in the artifacts buckets.
+async fn functions_are_there(cloud: &Cloud, desired: &BTreeMap<String, Desired>) -> Result<(), Failure> {
+    let mut places = std::collections::BTreeSet::new();
+    for one in desired.values().filter(|one| places.insert(&one.place)) {
+        gone(cloud, one).await.map_err(|why| {
+            Failure::new(why)
+                .with_exit(Exit::Refused)
+                .with_hint("`make functions` at the tag's commit makes them, or name their folder with `--functions`")
+        })?;
+    }
+    Ok(())
+}
+
+fn report(release: &str, ending: &Ending, output: Output) -> Result<Exit, Failure> {
+    let mut stuck = BTreeMap::new();
+    let (name, why, exit) = match ending {
+        Ending::Done { changed: true } => ("done", None, Exit::Clean),
+        Ending::Done { changed: false } => ("nothing to do", None, Exit::Clean),
+        Ending::Paused { by, why } => ("paused", Some(format!("by {by}: {why}")), Exit::Incomplete),
+        Ending::Deferred { why, tenants, .. } => {
+            ("deferred", Some(format!("{}: {why}", tenants.join(", "))), Exit::Incomplete)
+        }
+        Ending::Held { why } => ("held", Some(why.clone()), Exit::Incomplete),
+        Ending::Stopped => ("stopped", None, Exit::Incomplete),
+        Ending::Halted { cause, title, why, stuck: left } => {
+            stuck.clone_from(left);
+            let exit = if *cause == HaltCause::Gate && left.is_empty() { Exit::Refused } else { Exit::Error };
+            ("halted", Some(format!("in {title}: {why}")), exit)
+        }
+    };
+    let answer = Answer { release, ending: name, why, stuck };
+    output.show("tenantry/release-roll/v1", &answer, |answer| {
+        let why = answer.why.as_ref().map(|why| format!(" {why}")).unwrap_or_default();
+        let stuck = answer.stuck.iter().map(|(tenant, why)| format!("{tenant} could not go back: {why}\n"));
+        format!("release {}: {}{why}\n{}", answer.release, answer.ending, stuck.collect::<String>())
+    })?;
+    Ok(exit)
+}
+
+/// `2/4`
+fn shard(text: &str) -> Result<(u16, u16), String> {
+    let wrong = || "must be `I/N` with 1 <= I <= N, such as `2/4`".to_owned();
+    let (index, of) = text.split_once('/').ok_or_else(wrong)?;
+    let (index, of) = (index.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?);
+    if 1 <= index && index <= of { Ok((index, of)) } else { Err(wrong()) }
+}
+
+/// Whether a tenant is a shard's: a stable hash of its name, so that other tenants come and go without moving it.
+fn is_of_shard(tenant: &str, (index, of): (u16, u16)) -> bool {
+    use sha2::{Digest, Sha256};
+    let hash = Sha256::digest(tenant.as_bytes());
+    let number = u64::from_be_bytes(hash.first_chunk().copied().unwrap_or_default());
+    number % u64::from(of) == u64::from(index - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shards_part_the_fleet() {
+        for tenant in ["acme", "bolt", "globex"] {
+            assert_eq!((1..=3).filter(|index| is_of_shard(tenant, (*index, 3))).count(), 1, "{tenant}");
+            assert!(is_of_shard(tenant, (1, 1)));
+        }
+        assert_eq!(shard("2/4"), Ok((2, 4)));
+        assert!(["0/1", "3/2", "2", "a/b", "1/0"].iter().all(|text| shard(text).is_err()));
+    }
+
+    #[test]
+    fn the_exit_code_says_how_a_roll_ended() {
+        let output = Output::new(super::super::super::Format::Json);
+        let halted = |cause, stuck: &[&str]| Ending::Halted {
+            cause,
+            title: "ring early, wave 1 of 1".to_owned(),
+            why: "red".to_owned(),
+            stuck: stuck.iter().map(|tenant| ((*tenant).to_owned(), "gone".to_owned())).collect(),
+        };
+        for (ending, exit) in [
+            (Ending::Done { changed: true }, Exit::Clean),
+            (Ending::Held { why: "denied".to_owned() }, Exit::Incomplete),
+            (halted(HaltCause::Gate, &[]), Exit::Refused),
+            (halted(HaltCause::Gate, &["bolt"]), Exit::Error),
+            (halted(HaltCause::Deploy, &[]), Exit::Error),
+        ] {
+            assert_eq!(report("v1", &ending, output).unwrap(), exit, "{ending:?}");
+        }
+    }
+}

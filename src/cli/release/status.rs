@@ -1,0 +1,149 @@
+//! `tenantry release status`.
+
+use std::collections::BTreeMap;
+
+use clap::Args as ClapArgs;
+use comfy_table::{Table, presets};
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::super::{Exit, Failure, Global, Output, opened};
+use crate::cloud::Cloud;
+use crate::release::Repository;
+use crate::release::record::Record;
+use crate::release::repository::Distance;
+use crate::release::skew::{Running, running};
+use crate::release::store::Store;
+use crate::report::release as text;
+
+/// Show which tenants run which release, since when, and how the latest roll went.
+///
+/// Exit code 0: the whole fleet runs one release and no roll is unfinished; 2: it does not; 4: something could not be
+/// read.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Steps of the latest roll that are shown.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    steps: usize,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    tenants: Vec<Running>,
+    releases: Vec<Share>,
+    roll: Option<Record>,
+    /// Why the record of the latest roll could not be read.
+    roll_unread: Option<String>,
+}
+
+/// The tenants of one release, and how far it is from the latest roll's.
+#[derive(Serialize)]
+struct Share {
+    release: String,
+    tenants: usize,
+    /// The first of them, to look at.
+    example: String,
+    distance: Option<Distance>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let (estate, found) = opened::load(&global.estate)?;
+    let estate = estate.ok_or_else(|| opened::refused(&found, "the estate"))?;
+    let (tenants, roll) = super::super::wait(async {
+        let cloud = Cloud::configure().await;
+        let roll = async { Store::open(&cloud, &estate.fleet).await?.record().await.map_err(Failure::from) };
+        (running(&cloud, &estate).await, roll.await)
+    })?;
+    let (roll, roll_unread) = match roll {
+        Ok(roll) => (roll, None),
+        Err(failure) => (None, Some(failure.lines().join("; "))),
+    };
+    let releases = shares(Repository::open(&global.estate).ok().as_ref(), &tenants, roll.as_ref());
+    let answer = Answer { tenants, releases, roll, roll_unread };
+    Output::new(global.output)
+        .show("tenantry/release-status/v1", &answer, |answer| text_of(answer, args.steps, Timestamp::now()))?;
+    Ok(exit(&answer))
+}
+
+fn exit(answer: &Answer) -> Exit {
+    if answer.roll_unread.is_some() || answer.tenants.iter().any(|tenant| tenant.unread.is_some()) {
+        Exit::Incomplete
+    } else if answer.releases.len() > 1 || answer.roll.as_ref().is_some_and(|roll| !roll.is_done()) {
+        Exit::Changes
+    } else {
+        Exit::Clean
+    }
+}
+
+fn shares(repository: Option<&Repository>, tenants: &[Running], roll: Option<&Record>) -> Vec<Share> {
+    let mut by_release: BTreeMap<&str, Vec<&Running>> = BTreeMap::new();
+    for tenant in tenants.iter().filter(|tenant| tenant.unread.is_none()) {
+        by_release.entry(tenant.release.as_deref().unwrap_or("none")).or_default().push(tenant);
+    }
+    let distance = |release: &str| {
+        let (repository, target) = (repository?, roll.map(|roll| roll.release.as_str())?);
+        let (from, to) = (repository.tag(release).ok()?, repository.tag(target).ok()?);
+        (release != target).then(|| repository.distance(&from, &to).ok()).flatten()
+    };
+    let share = |(release, of): (&str, Vec<&Running>)| Share {
+        release: release.to_owned(),
+        tenants: of.len(),
+        example: of.first().map(|tenant| tenant.tenant.clone()).unwrap_or_default(),
+        distance: distance(release),
+    };
+    by_release.into_iter().map(share).collect()
+}
+
+fn text_of(answer: &Answer, steps: usize, now: Timestamp) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_header(["TENANT", "RING", "ACCOUNT", "REGION", "RELEASE", "FOR", "STACK", "ROLL"]);
+    for tenant in &answer.tenants {
+        let dash = || "-".to_owned();
+        let since = tenant.since.map(|since| text::ago(now.as_second() - since));
+        table.add_row([
+            tenant.tenant.clone(),
+            tenant.ring.clone(),
+            tenant.place.account.to_string(),
+            tenant.place.region.to_string(),
+            tenant.release.clone().unwrap_or_else(dash),
+            since.unwrap_or_else(dash),
+            tenant.unread.clone().or_else(|| tenant.status.clone()).unwrap_or_else(|| "not deployed".to_owned()),
+            part(answer.roll.as_ref(), tenant),
+        ]);
+    }
+    let mut lines: String = table.lines().map(|row| format!("{}\n", row.trim_end())).collect();
+    lines.push('\n');
+    for share in &answer.releases {
+        let target = answer.roll.as_ref().map_or("", |roll| roll.release.as_str());
+        let distance = share.distance.as_ref().map(|distance| {
+            let (ahead, files) = (text::count(distance.ahead, "commit"), text::count(distance.files.len(), "file"));
+            let (release, tenant) = (&share.release, &share.example);
+            format!(", {ahead} and {files} from {target}: `tenantry release diff {release} {target} --tenant {tenant}`")
+        });
+        let tenants = text::count(share.tenants, "tenant");
+        lines.push_str(&format!("release {}: {tenants}{}\n", share.release, distance.unwrap_or_default()));
+    }
+    match (&answer.roll, &answer.roll_unread) {
+        (Some(roll), _) => {
+            lines.push_str(&format!("\nthe roll of {} is {}\n", roll.release, roll.state()));
+            lines.push_str(&text::story(&roll.journal, steps));
+        }
+        (None, Some(why)) => lines.push_str(&format!("\nthe latest roll cannot be read: {why}\n")),
+        (None, None) => lines.push_str("\nnothing has been rolled yet\n"),
+    }
+    lines
+}
+
+/// What the latest roll did with a tenant.
+fn part(roll: Option<&Record>, tenant: &Running) -> String {
+    let Some(roll) = roll else { return "-".to_owned() };
+    let from = roll.came_from.get(&tenant.tenant);
+    match (from, tenant.release.as_deref() == Some(&roll.release)) {
+        (Some(from), true) => format!("came from {}", from.release.as_deref().unwrap_or("nothing")),
+        (Some(_), false) => "taken back".to_owned(),
+        (None, true) => "in place".to_owned(),
+        (None, false) => "not reached".to_owned(),
+    }
+}

@@ -1,0 +1,66 @@
+//! Which tenants run which release: read from the stacks, one paginated call for each account and region.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::cloud::{CallError, Cloud, Place, cloudformation};
+use crate::deploy::{Ground, stacks};
+use crate::estate::Estate;
+use crate::render::names;
+
+/// One tenant's stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Running {
+    pub tenant: String,
+    pub ring: String,
+    pub place: Place,
+    /// None: it is not deployed, or could not be read.
+    pub release: Option<String>,
+    pub digest: Option<String>,
+    pub status: Option<String>,
+    /// Since when the stack is as it is, in seconds since 1970.
+    pub since: Option<i64>,
+    /// Why it could not be read.
+    pub unread: Option<String>,
+}
+
+/// Every tenant of an estate, by ring in the order of rings, then by name.
+pub async fn running(cloud: &Cloud, estate: &Estate) -> Vec<Running> {
+    let mut places: BTreeMap<Place, Result<_, String>> = BTreeMap::new();
+    for tenant in estate.tenants.values() {
+        let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
+        if places.contains_key(&place) {
+            continue;
+        }
+        let seen = async {
+            let session = cloud.session(&place, &stacks::access(&estate.fleet, &place.account)).await?;
+            cloudformation::stacks(&session).await
+        };
+        let seen = seen.await.map_err(|error: CallError| error.to_string());
+        places.insert(place, seen);
+    }
+    let mut all = Vec::new();
+    for ring in &estate.fleet.rings {
+        for tenant in estate.tenants.values().filter(|tenant| tenant.spec.ring == ring.name) {
+            let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
+            let stack = names::stack(&estate.fleet.organisation, tenant.name.as_str());
+            let (ground, unread) = match places.get(&place) {
+                Some(Ok(live)) => (Ground::of(live.get(&stack)), None),
+                Some(Err(why)) => (Ground::default(), Some(why.clone())),
+                None => (Ground::default(), Some("its account was not looked at".to_owned())),
+            };
+            all.push(Running {
+                tenant: tenant.name.to_string(),
+                ring: ring.name.to_string(),
+                place,
+                release: ground.release,
+                digest: ground.digest,
+                status: ground.status,
+                since: ground.updated,
+                unread,
+            });
+        }
+    }
+    all
+}
