@@ -8,6 +8,6 @@ pub mod groups;
 pub mod junit;
 pub mod markdown;
 pub mod plan;
-pub mod sarif;
 pub mod release;
+pub mod sarif;
 mod values;

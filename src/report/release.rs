@@ -4,15 +4,20 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 
+use crate::deploy::events::{Event, What};
 use crate::release::diff::{Action, Change, TenantDiff};
 use crate::release::record::{Entry, Step};
 use crate::release::roll::Happened;
 
-/// What a roll says while it goes on, as a line.
+/// What a roll says while it goes on, as a line; None for what nobody needs to read.
 pub fn happened(happened: &Happened) -> Option<String> {
     Some(match happened {
         Happened::Step(step) => self::step(step),
         Happened::Look(look) => format!("  {look}"),
+        // Hundreds of resources that are made as they should be tell nothing.
+        Happened::Stack(Event { what: What::Resource { status, .. }, .. }) if !status.ends_with("_FAILED") => {
+            return None;
+        }
         Happened::Stack(event) => format!("  {}", super::plan::event(event)),
     })
 }

@@ -17,10 +17,15 @@ fn the_same_tag_gives_the_same_bytes_in_a_second_clone() {
     estate.run(&["release", "cut", "v1.0.0"]).expect(0, &["v1.0.0 is commit", "4 tenants"]);
     let clone = tempfile::tempdir().unwrap();
     let target = clone.path().join("elsewhere");
-    git(clone.path(), &["-c", "core.autocrlf=true", "clone", "--quiet", estate.root().to_str().unwrap(), "elsewhere"]);
+    git(
+        clone.path(),
+        &["clone", "--config", "core.autocrlf=true", "--quiet", estate.root().to_str().unwrap(), "elsewhere"],
+    );
     Run::of(command(&target, &target, &["release", "cut", "v1.0.0"]).output().unwrap()).expect(0, &[]);
-    let (here, there) =
-        (std::fs::read(estate.path("releases/v1.0.0.json")).unwrap(), std::fs::read(target.join("releases/v1.0.0.json")).unwrap());
+    let (here, there) = (
+        std::fs::read(estate.path("releases/v1.0.0.json")).unwrap(),
+        std::fs::read(target.join("releases/v1.0.0.json")).unwrap(),
+    );
     assert!(here == there && here.ends_with(b"}\n"));
     // The work tree goes on; the release stays what it was.
     estate.edit("tenants/acme.yaml", "gib_per_minute: 0.5", "gib_per_minute: 4.0");

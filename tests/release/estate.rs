@@ -13,7 +13,8 @@ pub(super) struct Estate {
     pub(super) organisation: String,
 }
 
-const TENANTS: [(&str, &str, u8); 4] = [("acme", "canary", 1), ("bolt", "early", 2), ("cube", "early", 3), ("dora", "general", 4)];
+const TENANTS: [(&str, &str, u8); 4] =
+    [("acme", "canary", 1), ("bolt", "early", 2), ("cube", "early", 3), ("dora", "general", 4)];
 
 impl Estate {
     /// The estate of an organisation, committed; `rings` is YAML.
@@ -149,8 +150,7 @@ defaults:
         let status = self.status();
         let tenants = status["tenants"].as_array().unwrap().iter();
         let release = |tenant: &Value| tenant["release"].as_str().unwrap_or("-").to_owned();
-        let mut all: Vec<_> =
-            tenants.map(|one| (one["tenant"].as_str().unwrap().to_owned(), release(one))).collect();
+        let mut all: Vec<_> = tenants.map(|one| (one["tenant"].as_str().unwrap().to_owned(), release(one))).collect();
         all.sort();
         all
     }

@@ -35,7 +35,11 @@ fn a_red_gate_in_the_second_ring_takes_its_wave_back_and_leaves_the_others() {
     estate.online(&["release", "plan", "v1"]).expect(0, &[]);
     estate.online(&["release", "status"]).expect(0, &["release v1: 4 tenants", "the roll of v1 is done"]);
 
-    estate.edit("tenants/fleet.yaml", "network: { zones: 2 }", "network: { zones: 2 }\n  search: { retention_days: 20 }");
+    estate.edit(
+        "tenants/fleet.yaml",
+        "network: { zones: 2 }",
+        "network: { zones: 2 }\n  search: { retention_days: 20 }",
+    );
     estate.release("v2");
     estate.alarm("cube", "ALARM");
     let halted = estate.roll(&["roll", "v2"]);
@@ -142,7 +146,11 @@ fn a_failed_deploy_takes_its_wave_back_and_says_why() {
         "sqs = client('sqs')\n\
          sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=f'{organisation}-cube-ingest-retry')['QueueUrl'])",
     );
-    estate.edit("tenants/fleet.yaml", "network: { zones: 2 }", "network: { zones: 2 }\n  overrides: { ingest_timeout_seconds: 77 }");
+    estate.edit(
+        "tenants/fleet.yaml",
+        "network: { zones: 2 }",
+        "network: { zones: 2 }\n  overrides: { ingest_timeout_seconds: 77 }",
+    );
     estate.release("v2");
     let run = estate.roll(&["roll", "v2"]);
     run.expect(1, &["release v2: halted in ring early, wave 1 of 1", "cube"]);

@@ -15,6 +15,7 @@ use crate::cloud::Cloud;
 use crate::deploy::apply::Options;
 use crate::release::back::{Means, find, take};
 use crate::release::record::{Halt, HaltCause, Record, Refusal, Step};
+use crate::release::roll::Happened;
 use crate::release::skew::{Running, running};
 use crate::release::store::{Store, StoreError};
 use crate::report;
@@ -98,7 +99,11 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             allow_replace: args.execution.allow_replace.clone(),
         };
         let (_stop, stopped) = watch::channel(false);
-        let draw = |event| anstream::eprintln!("  {}", report::plan::event(&event));
+        let draw = |event| {
+            if let Some(line) = report::release::happened(&Happened::Stack(event)) {
+                anstream::eprintln!("{line}");
+            }
+        };
         let results = take(&cloud, ways, &options, &stopped, &draw).await;
         note(&store, &results).await.map_err(super::of_store)?;
         let from = |tenant: &str| live.iter().find(|one| one.tenant == tenant).and_then(|one| one.release.clone());

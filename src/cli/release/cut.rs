@@ -6,9 +6,10 @@ use clap::Args as ClapArgs;
 
 use super::super::{Exit, Failure, Global, Output, opened};
 use crate::estate::has_errors;
-use crate::policy::Stack;
+use crate::policy::{Checker, Stack};
 use crate::release::manifest::SCHEMA;
 use crate::release::{Candidate, Manifest, signature};
+use crate::{atomic, embedded};
 
 /// Cut a release: write down what a clean, tagged commit gives, digest by digest.
 ///
@@ -53,7 +54,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         Some(key) => {
             let signature = signature::sign(&text, key, args.passphrase.as_deref())?;
             let target = beside(&path);
-            std::fs::write(&target, signature)?;
+            atomic::replace(&target, signature.as_bytes())?;
             format!("signature in {}\n", target.display())
         }
         None => String::new(),
@@ -83,7 +84,9 @@ fn named(paths: &[String]) -> String {
 fn keeps_policies(candidate: &Candidate) -> Result<(), Failure> {
     let rendered = candidate.render(&candidate.tenants()).map_err(super::of_candidate)?;
     let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
-    let found = opened::checker(candidate.root())?.check(&stacks);
+    let rules = embedded::rules(candidate.root())?;
+    let checker = Checker::new(rules).map_err(|found| opened::refused(&found, "the policies"))?;
+    let found = checker.check(&stacks);
     if has_errors(&found) { Err(opened::refused(&found, &format!("release `{}`", candidate.name))) } else { Ok(()) }
 }
 
@@ -107,9 +110,7 @@ fn write(path: &std::path::Path, text: &str, manifest: &Manifest) -> Result<(), 
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
     }
-    let partial = path.with_extension("partial");
-    std::fs::write(&partial, text)?;
-    Ok(std::fs::rename(&partial, path)?)
+    Ok(atomic::replace(path, text.as_bytes())?)
 }
 
 #[cfg(test)]
