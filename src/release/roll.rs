@@ -112,7 +112,10 @@ impl Roll<'_> {
     /// # Errors
     /// [`Refusal`]s, and a record that cannot be read or written.
     pub async fn run(&self) -> Result<Ending, StoreError> {
-        self.means.store.update(|before| Record::begin(before, &self.ask, (self.now)())).await?;
+        let record = self.means.store.update(|before| Record::begin(before, &self.ask, (self.now)())).await?;
+        if let Some(begun) = record.journal.last() {
+            (self.events)(Happened::Step(begun.step.clone()));
+        }
         let ended = self.all_stages().await;
         // Whoever took over has the record now.
         if !matches!(ended, Err(StoreError::Refused(Refusal::TakenOver))) {

@@ -24,9 +24,8 @@ fn fleet(releases: [&str; 4]) -> Vec<(String, String)> {
 /// The whole story: v1 everywhere, v2 halts in the second ring and its wave goes back, the cause is removed, v2 goes on.
 #[test]
 fn a_red_gate_in_the_second_ring_takes_its_wave_back_and_leaves_the_others() {
-    let estate = Estate::new("story", &rings(", waves: [1]"));
+    let estate = Estate::small("story", &rings(", waves: [1]"));
     estate.release("v1");
-    estate.run(&["release", "cut", "v1"]).expect(0, &[]);
     estate.bootstrap();
     estate.online(&["release", "plan", "v1"]).expect(2, &["ring early, wave 2 of 2", "create"]);
     estate.roll(&["roll", "v1"]).expect(0, &["release v1: done", "ring early, wave 1 of 2: passed"]);
@@ -35,11 +34,7 @@ fn a_red_gate_in_the_second_ring_takes_its_wave_back_and_leaves_the_others() {
     estate.online(&["release", "plan", "v1"]).expect(0, &[]);
     estate.online(&["release", "status"]).expect(0, &["release v1: 4 tenants", "the roll of v1 is done"]);
 
-    estate.edit(
-        "tenants/fleet.yaml",
-        "network: { zones: 2 }",
-        "network: { zones: 2 }\n  search: { retention_days: 20 }",
-    );
+    estate.edit("templates/tenant.yaml.tera", "VisibilityTimeout: 100", "VisibilityTimeout: 200");
     estate.release("v2");
     estate.alarm("cube", "ALARM");
     let halted = estate.roll(&["roll", "v2"]);
@@ -64,7 +59,7 @@ fn a_red_gate_in_the_second_ring_takes_its_wave_back_and_leaves_the_others() {
 
 #[test]
 fn a_gate_that_cannot_be_read_holds_the_wave_and_undoes_nothing() {
-    let estate = Estate::new("unread", &rings(""));
+    let estate = Estate::small("unread", &rings(""));
     estate.release("v1");
     estate.bootstrap();
     estate.roll(&["roll", "v1"]).expect(0, &[]);
@@ -87,7 +82,7 @@ fn a_gate_that_cannot_be_read_holds_the_wave_and_undoes_nothing() {
 
 #[test]
 fn a_run_killed_in_a_bake_goes_on_where_it_was_and_a_second_one_is_refused() {
-    let estate = Estate::new("killed", &rings(""));
+    let estate = Estate::small("killed", &rings(""));
     estate.release("v1");
     estate.bootstrap();
     let mut first = estate
@@ -116,7 +111,7 @@ fn a_run_killed_in_a_bake_goes_on_where_it_was_and_a_second_one_is_refused() {
 
 #[test]
 fn a_pause_ends_the_runner_and_a_resume_goes_on() {
-    let estate = Estate::new("paused", &rings(""));
+    let estate = Estate::small("paused", &rings(""));
     estate.release("v1");
     estate.bootstrap();
     estate.online(&["release", "pause", "--why", "nothing there"]).expect(3, &["there is no roll"]);
@@ -137,7 +132,7 @@ fn a_pause_ends_the_runner_and_a_resume_goes_on() {
 
 #[test]
 fn a_failed_deploy_takes_its_wave_back_and_says_why() {
-    let estate = Estate::new("failed", &rings(""));
+    let estate = Estate::small("failed", &rings(""));
     estate.release("v1");
     estate.bootstrap();
     estate.roll(&["roll", "v1"]).expect(0, &[]);
@@ -146,11 +141,7 @@ fn a_failed_deploy_takes_its_wave_back_and_says_why() {
         "sqs = client('sqs')\n\
          sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=f'{organisation}-cube-ingest-retry')['QueueUrl'])",
     );
-    estate.edit(
-        "tenants/fleet.yaml",
-        "network: { zones: 2 }",
-        "network: { zones: 2 }\n  overrides: { ingest_timeout_seconds: 77 }",
-    );
+    estate.edit("templates/tenant.yaml.tera", "VisibilityTimeout: 100", "VisibilityTimeout: 200");
     estate.release("v2");
     let run = estate.roll(&["roll", "v2"]);
     run.expect(1, &["release v2: halted in ring early, wave 1 of 1", "cube"]);
@@ -159,7 +150,7 @@ fn a_failed_deploy_takes_its_wave_back_and_says_why() {
 
 #[test]
 fn two_shards_wait_for_each_other_after_every_wave() {
-    let estate = Estate::new("shards", &rings(""));
+    let estate = Estate::small("shards", &rings(""));
     estate.release("v1");
     estate.bootstrap();
     let shard = |shard: &str| {
@@ -180,7 +171,7 @@ fn two_shards_wait_for_each_other_after_every_wave() {
 #[test]
 fn a_closed_window_defers_its_tenants_and_says_until_when() {
     let frozen = "freezes:\n  - { name: audit, from: 2020-01-01, to: 2199-12-31, rings: [early] }\n";
-    let estate = Estate::new("frozen", &format!("{}{frozen}", rings("")));
+    let estate = Estate::small("frozen", &format!("{}{frozen}", rings("")));
     estate.release("v1");
     estate.bootstrap();
     estate.online(&["release", "plan", "v1"]).expect(2, &["never (freeze `audit`)"]);
@@ -193,7 +184,7 @@ fn a_closed_window_defers_its_tenants_and_says_until_when() {
 
 #[test]
 fn what_cannot_be_rolled_is_refused_before_anything_changes() {
-    let estate = Estate::new("refused", &format!("{}  - {{ name: spare, bake: 1h }}\n", rings("")));
+    let estate = Estate::small("refused", &format!("{}  - {{ name: spare, bake: 1h }}\n", rings("")));
     estate.release("v1");
     estate.bootstrap();
     estate.roll(&["roll", "v1"]).expect(3, &["no tenant is in ring `spare`"]);
@@ -219,7 +210,7 @@ fn what_cannot_be_rolled_is_refused_before_anything_changes() {
 
 #[test]
 fn without_a_control_plane_nothing_is_rolled() {
-    let estate = Estate::new("nowhere", &rings(""));
+    let estate = Estate::small("nowhere", &rings(""));
     estate.release("v1");
     let run = estate.roll(&["roll", "v1"]);
     assert_eq!(run.code, 1, "{run:#?}");
