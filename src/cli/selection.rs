@@ -44,7 +44,12 @@ pub struct Shard {
 }
 
 impl Shard {
-    fn has(self, tenant: &str) -> bool {
+    /// The part, from one, and the number of parts.
+    pub(super) fn numbers(self) -> (u64, u64) {
+        (self.part, self.parts)
+    }
+
+    pub(super) fn has(self, tenant: &str) -> bool {
         let digest = Sha256::digest(tenant.as_bytes());
         let number = digest.iter().take(8).fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
         number % self.parts == self.part - 1

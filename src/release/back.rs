@@ -11,7 +11,7 @@ use super::manifest::Manifest;
 use super::repository::Repository;
 use super::store::Store;
 use crate::cloud::{Cloud, s3};
-use crate::deploy::apply::{self, Options};
+use crate::deploy::apply::{self, Options, Tolerance};
 use crate::deploy::events::{Event, Outcome};
 use crate::deploy::{Action, Desired, UploadContent, prepare};
 
@@ -118,7 +118,7 @@ pub async fn take(
     let mut results: BTreeMap<String, Result<String, String>> =
         ways.stuck.into_iter().map(|(tenant, why)| (tenant, Err(why))).collect();
     // One that fails is no reason to leave the others where they are.
-    let options = Options { max_failures: usize::MAX, ..options.clone() };
+    let options = Options { tolerance: Tolerance::Failures(usize::MAX), ..options.clone() };
     for (release, desired) in ways.to {
         let plan = prepare::plan(cloud, &release, &desired, options.pace, options.concurrency).await;
         for unseen in &plan.unseen {

@@ -8,6 +8,7 @@ pub mod candidate;
 pub mod diff;
 pub mod gates;
 pub mod itinerary;
+pub mod locks;
 pub mod manifest;
 pub mod record;
 pub mod repository;

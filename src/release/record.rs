@@ -22,11 +22,11 @@ pub struct Record {
     pub commit: String,
     pub began: Timestamp,
     /// How many runners share the fleet.
-    pub shards: u16,
+    pub shards: u64,
     pub pause: Option<Pause>,
     pub halt: Option<Halt>,
     /// The runners by the number of their shard, from 1.
-    pub runners: BTreeMap<u16, Runner>,
+    pub runners: BTreeMap<u64, Runner>,
     /// Tenants that this roll changed: the release that each came from, and the stage in which it was changed.
     pub came_from: BTreeMap<String, CameFrom>,
     pub journal: Vec<Entry>,
@@ -164,8 +164,8 @@ pub enum Step {
 pub struct Ask {
     pub release: String,
     pub commit: String,
-    pub shard: u16,
-    pub shards: u16,
+    pub shard: u64,
+    pub shards: u64,
     pub id: String,
     pub who: String,
     /// Go on after a pause or a halt.
@@ -188,7 +188,7 @@ pub enum Refusal {
     #[error("tag `{release}` has moved: the roll began with commit {was}, the tag names {is}")]
     Moved { release: String, was: String, is: String },
     #[error("this roll has {was} shards, not {is}")]
-    Shards { was: u16, is: u16 },
+    Shards { was: u64, is: u64 },
     #[error("the roll is paused by {by}: {why}")]
     Paused { by: String, why: String },
     #[error("the roll is halted in {title}: {why}")]
@@ -342,7 +342,7 @@ impl Record {
     }
 
     /// A runner's own part, if it still is its own; gives a sign of life.
-    pub fn own(&mut self, shard: u16, id: &str, now: Timestamp) -> Result<&mut Runner, Refusal> {
+    pub fn own(&mut self, shard: u64, id: &str, now: Timestamp) -> Result<&mut Runner, Refusal> {
         let runner = self.runners.get_mut(&shard).ok_or(Refusal::TakenOver)?;
         match &mut runner.holder {
             Some(holder) if holder.id == id => holder.renewed = now,

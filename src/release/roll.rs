@@ -13,10 +13,12 @@ use super::back::{self, Means};
 use super::candidate::Candidate;
 use super::gates::{self, Look, Verdict, Watched};
 use super::itinerary::{Stage, calendar};
+use super::locks::{self, LocksError};
 use super::record::{Ask, CameFrom, Halt, HaltCause, Record, Refusal, Runner, Step};
 use super::store::StoreError;
 use crate::deploy::apply::{self, Options};
 use crate::deploy::events::Event;
+use crate::deploy::lock::Claim;
 use crate::deploy::{Action, Desired, Plan, prepare};
 use crate::estate::ids::TenantName;
 use crate::estate::rings::Opening;
@@ -34,6 +36,9 @@ pub struct Roll<'a> {
     pub desired: &'a BTreeMap<String, Desired>,
     pub ask: Ask,
     pub options: Options,
+    /// What is written into the locks of accounts, and how long they are waited for.
+    pub claim: Claim,
+    pub patience: Duration,
     /// Between two looks at gates and at the record.
     pub watch: Duration,
     /// Leave tenants whose window is closed for a later run, instead of waiting.
@@ -258,7 +263,10 @@ impl Roll<'_> {
         let desired: Vec<Desired> = open.iter().filter_map(|tenant| self.desired.get(tenant)).cloned().collect();
         let events = |event| (self.events)(Happened::Stack(event));
         let work = apply::apply(self.means.cloud, &plan, &desired, &self.options, self.stop.clone(), &events);
-        let outcomes = self.while_alive(work).await?;
+        let outcomes = match self.while_alive(self.locked(&desired, work)).await? {
+            Ok(outcomes) => outcomes,
+            Err(error) => return Err(self.held(stage, error.to_string()).await?),
+        };
         if *self.stop.borrow() {
             return Err(Break::Ended(Ending::Stopped));
         }
@@ -273,6 +281,12 @@ impl Roll<'_> {
             }
         };
         failed.map_or(Ok(()), |why| Err(Break::Halt { cause: HaltCause::Deploy, why }))
+    }
+
+    /// Does work under the locks of the accounts that it touches.
+    async fn locked<T>(&self, desired: &[Desired], work: impl Future<Output = T>) -> Result<T, LocksError> {
+        let fleet = &self.candidate.estate.fleet;
+        locks::under(self.means.cloud, fleet, desired, (&self.claim, self.patience), work).await
     }
 
     async fn wait_for_windows(&self, closed: &[(String, Opening)]) -> Staged<()> {
@@ -367,11 +381,17 @@ impl Roll<'_> {
         let targets: BTreeMap<String, Option<String>> =
             record.came_from.iter().filter(mine).map(|(tenant, from)| (tenant.clone(), from.release.clone())).collect();
         let events = |event| (self.events)(Happened::Stack(event));
-        let work = async {
-            let ways = back::find(self.means, &targets).await;
-            back::take(self.means.cloud, ways, &self.options, &self.stop, &events).await
+        let ways = self.while_alive(back::find(self.means, &targets)).await?;
+        let desired: Vec<Desired> = ways.to.values().flatten().cloned().collect();
+        let work = back::take(self.means.cloud, ways, &self.options, &self.stop, &events);
+        let results = match self.while_alive(self.locked(&desired, work)).await? {
+            Ok(results) => results,
+            Err(error) => {
+                let why = error.to_string();
+                self.step(Step::Held { stage: halt.title.clone(), why: why.clone() }).await?;
+                return Ok(Ending::Held { why });
+            }
         };
-        let results = self.while_alive(work).await?;
         let mut stuck = BTreeMap::new();
         for (tenant, result) in results {
             match result {

@@ -1,19 +1,23 @@
 //! `tenantry release rollback`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::super::guard;
 use super::super::pace::Pace;
 use super::super::run::{Execution, confirmed};
 use super::super::{Exit, Failure, Global, Output, opened};
 use super::Zips;
 use crate::cloud::Cloud;
+use crate::deploy::Desired;
 use crate::deploy::apply::Options;
 use crate::release::back::{Means, find, take};
+use crate::release::locks::{LocksError, under};
 use crate::release::record::{Halt, HaltCause, Record, Refusal, Step};
 use crate::release::roll::Happened;
 use crate::release::skew::{Running, running};
@@ -94,7 +98,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         halt(&store, args.release.as_deref()).await.map_err(super::of_store)?;
         let options = Options {
             concurrency: args.pace.concurrency(),
-            max_failures: args.execution.max_failures,
+            tolerance: args.execution.max_failures,
             pace: args.pace.wait(),
             allow_replace: args.execution.allow_replace.clone(),
         };
@@ -104,7 +108,15 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
                 anstream::eprintln!("{line}");
             }
         };
-        let results = take(&cloud, ways, &options, &stopped, &draw).await;
+        let desired: Vec<Desired> = ways.to.values().flatten().cloned().collect();
+        let claim = guard::claim(&guard::run_name(), "rollback".to_owned());
+        let work = take(&cloud, ways, &options, &stopped, &draw);
+        let patience = Duration::from_secs(args.execution.wait_for_lock);
+        let results = under(&cloud, &estate.fleet, &desired, (&claim, patience), work).await;
+        let results = results.map_err(|error| match error {
+            LocksError::Lock(error) => guard::failure(error),
+            error => Failure::new(error),
+        })?;
         note(&store, &results).await.map_err(super::of_store)?;
         let from = |tenant: &str| live.iter().find(|one| one.tenant == tenant).and_then(|one| one.release.clone());
         let line = |(tenant, result): (String, Result<String, String>)| {
@@ -170,7 +182,7 @@ async fn halt(store: &Store, to: Option<&str>) -> Result<(), StoreError> {
         for runner in record.runners.values_mut() {
             (runner.holder, runner.undone, runner.landed) = (None, true, None);
         }
-        record.note(now, &super::who(), Step::Halted { stage: title, why: why.clone() });
+        record.note(now, &guard::who(), Step::Halted { stage: title, why: why.clone() });
         Ok(record)
     };
     store.update(change).await.map(drop)
@@ -189,7 +201,7 @@ async fn note(store: &Store, results: &BTreeMap<String, Result<String, String>>)
                 Ok(to) => Step::WentBack { tenant, to: to.clone() },
                 Err(why) => Step::Stayed { tenant, why: why.clone() },
             };
-            record.note(Timestamp::now(), &super::who(), step);
+            record.note(Timestamp::now(), &guard::who(), step);
         }
         Ok(record)
     };

@@ -127,11 +127,3 @@ fn no_empty_ring(candidate: &Candidate, allowed: bool) -> Result<(), Failure> {
         .with_exit(Exit::Refused)
         .with_hint("give the ring a tenant or remove it from `fleet.yaml`; `--allow-empty-rings` goes on"))
 }
-
-/// Who is at work, for people: who a person or a CI job says it is, the host, the process.
-fn who() -> String {
-    let of = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let host = std::fs::read_to_string("/etc/hostname").ok().map(|host| host.trim().to_owned()).or(of("HOSTNAME"));
-    let name = of("GITHUB_ACTOR").or(of("USER")).or(of("LOGNAME")).unwrap_or_else(|| "somebody".to_owned());
-    format!("{name} on {} (process {})", host.unwrap_or_else(|| "a host".to_owned()), std::process::id())
-}

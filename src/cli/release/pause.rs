@@ -3,7 +3,7 @@
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
 
-use super::super::{Exit, Failure, Global, Output, opened};
+use super::super::{Exit, Failure, Global, Output, guard, opened};
 use crate::cloud::Cloud;
 use crate::release::record::{Pause, Record, Refusal, Step};
 use crate::release::store::Store;
@@ -20,7 +20,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let fleet = fleet(global)?;
-    let who = super::who();
+    let who = guard::who();
     let record = super::super::wait(async {
         let store = Store::open(&Cloud::configure().await, &fleet).await?;
         let pause = |before: Option<Record>| {

@@ -8,8 +8,10 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::super::guard;
 use super::super::pace::Pace;
 use super::super::run::{Execution, confirmed};
+use super::super::selection::Shard;
 use super::super::{Exit, Failure, Global, Output};
 use super::Zips;
 use super::plan::{self, Itinerary};
@@ -55,8 +57,8 @@ struct How {
     #[command(flatten)]
     zips: Zips,
     /// Roll only this part of every wave; the other parts are other runners'. All wait for each other after each wave.
-    #[arg(long, value_name = "I/N", default_value = "1/1", value_parser = shard)]
-    shard: (u16, u16),
+    #[arg(long, value_name = "PART/PARTS", default_value = "1/1")]
+    shard: Shard,
     /// Bake time of every ring, instead of the fleet's.
     #[arg(long, value_name = "TIME", value_parser = super::length_of_time)]
     bake: Option<SignedDuration>,
@@ -118,16 +120,16 @@ fn roll(release: &str, how: &How, global: &Global, resume: bool, supersede: bool
     if let Ok(cut) = std::fs::read_to_string(&path) {
         same(&cut, &manifest, &path.display().to_string())?;
     }
-    let mine: Vec<_> =
-        candidate.tenants().into_iter().filter(|tenant| is_of_shard(tenant.name.as_str(), how.shard)).collect();
+    let mine: Vec<_> = candidate.tenants().into_iter().filter(|tenant| how.shard.has(tenant.name.as_str())).collect();
     let desired = candidate.desired(&mine, &how.zips.functions).map_err(super::of_candidate)?;
+    let (shard, shards) = how.shard.numbers();
     let ask = Ask {
         release: release.to_owned(),
         commit: manifest.commit.clone(),
-        shard: how.shard.0,
-        shards: how.shard.1,
-        id: format!("{}-{}", std::process::id(), Timestamp::now().as_nanosecond()),
-        who: super::who(),
+        shard,
+        shards,
+        id: guard::run_name(),
+        who: guard::who(),
         resume,
         take_over: how.take_over,
         supersede,
@@ -168,6 +170,7 @@ async fn go(
             anstream::eprintln!("{line}");
         }
     };
+    let ask_id = ask.id.clone();
     let roll = Roll {
         means: Means { cloud: &cloud, repository, store: &store, zips: &how.zips.functions },
         candidate,
@@ -176,10 +179,12 @@ async fn go(
         ask,
         options: Deploying {
             concurrency: how.pace.concurrency(),
-            max_failures: how.execution.max_failures,
+            tolerance: how.execution.max_failures,
             pace: how.pace.wait(),
             allow_replace: how.execution.allow_replace.clone(),
         },
+        claim: guard::claim(&ask_id, format!("roll of {}", candidate.name)),
+        patience: how.pace.wait().deadline,
         watch: how.pace.wait().poll.saturating_mul(LOOKS).max(Duration::from_millis(200)),
         defer: how.defer,
         override_windows: how.override_windows.clone(),
@@ -256,35 +261,9 @@ fn report(release: &str, ending: &Ending, output: Output) -> Result<Exit, Failur
     Ok(exit)
 }
 
-/// `2/4`
-fn shard(text: &str) -> Result<(u16, u16), String> {
-    let wrong = || "must be `I/N` with 1 <= I <= N, such as `2/4`".to_owned();
-    let (index, of) = text.split_once('/').ok_or_else(wrong)?;
-    let (index, of) = (index.parse().map_err(|_| wrong())?, of.parse().map_err(|_| wrong())?);
-    if 1 <= index && index <= of { Ok((index, of)) } else { Err(wrong()) }
-}
-
-/// Whether a tenant is a shard's: a stable hash of its name, so that other tenants come and go without moving it.
-fn is_of_shard(tenant: &str, (index, of): (u16, u16)) -> bool {
-    use sha2::{Digest, Sha256};
-    let hash = Sha256::digest(tenant.as_bytes());
-    let number = u64::from_be_bytes(hash.first_chunk().copied().unwrap_or_default());
-    number % u64::from(of) == u64::from(index - 1)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn shards_part_the_fleet() {
-        for tenant in ["acme", "bolt", "globex"] {
-            assert_eq!((1..=3).filter(|index| is_of_shard(tenant, (*index, 3))).count(), 1, "{tenant}");
-            assert!(is_of_shard(tenant, (1, 1)));
-        }
-        assert_eq!(shard("2/4"), Ok((2, 4)));
-        assert!(["0/1", "3/2", "2", "a/b", "1/0"].iter().all(|text| shard(text).is_err()));
-    }
 
     #[test]
     fn the_exit_code_says_how_a_roll_ended() {
