@@ -28,6 +28,7 @@ pub struct Ring {
     pub commands: Vec<GateCommand>,
     /// When tenants of this ring may change, in the time zone of each; any time without it.
     #[serde(default)]
+    #[schemars(with = "Window")]
     pub window: Option<Window>,
 }
 
@@ -53,7 +54,7 @@ pub struct GateCommand {
     /// Program and arguments; no shell reads them.
     #[schemars(length(min = 1))]
     pub run: Vec<String>,
-    /// How long it may take; a command that takes longer has said nothing.
+    /// How long it may take, such as `30s`; a command that takes longer has said nothing.
     #[serde(default = "default_timeout")]
     #[schemars(regex(pattern = r"^[0-9]+(s|m|h|d)$"))]
     pub timeout: String,

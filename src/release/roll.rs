@@ -17,7 +17,7 @@ use super::locks::{self, LocksError};
 use super::record::{Ask, CameFrom, Halt, HaltCause, Record, Refusal, Runner, Step};
 use super::store::StoreError;
 use crate::deploy::apply::{self, Options};
-use crate::deploy::events::Event;
+use crate::deploy::events::{Event, Outcome};
 use crate::deploy::lock::Claim;
 use crate::deploy::{Action, Desired, Plan, prepare};
 use crate::estate::ids::TenantName;
@@ -273,8 +273,8 @@ impl Roll<'_> {
         let failed = match outcomes {
             Err(refused) => Some(refused.to_string()),
             Ok(outcomes) => {
-                let failed = outcomes
-                    .iter()
+                let started = outcomes.iter().filter(|(_, outcome)| **outcome != Outcome::NotStarted);
+                let failed = started
                     .filter_map(|((tenant, _), outcome)| back::failure(outcome).map(|why| format!("{tenant}: {why}")));
                 let failed: Vec<String> = failed.collect();
                 (!failed.is_empty()).then(|| failed.join("; "))

@@ -188,6 +188,15 @@ defaults:
         assert_eq!(run.code, 0, "{run:?}");
     }
 
+    /// Parks a message of a tenant.
+    pub(super) fn park(&self, tenant: &str) {
+        self.aws(&format!(
+            "sqs = client('sqs')\n\
+             url = sqs.get_queue_url(QueueName=f'{{organisation}}-{tenant}-parking')['QueueUrl']\n\
+             sqs.send_message(QueueUrl=url, MessageBody='parked')"
+        ));
+    }
+
     /// Puts an alarm of a tenant into a state.
     pub(super) fn alarm(&self, tenant: &str, state: &str) {
         let name = format!("{}-{tenant}-Ingest-throttles", self.organisation);
