@@ -48,10 +48,9 @@ defaults:
             estate.write(&format!("zips/{digest}.zip"), name);
             serde_json::json!({ "sha256": digest, "bytes": name.len() })
         };
-        let lock = serde_json::json!({
-            "version": 1, "architecture": "x86_64",
-            "splitter": zip(&format!("splitter {organisation}")), "ingest": zip(&format!("ingest {organisation}")),
-        });
+        let (splitter, ingest) = (zip(&format!("splitter {organisation}")), zip(&format!("ingest {organisation}")));
+        let artifacts = serde_json::json!({ "x86_64": { "splitter": splitter, "ingest": ingest } });
+        let lock = serde_json::json!({ "version": 2, "architecture": "x86_64", "artifacts": artifacts });
         estate.write("pipeline/functions.lock.json", &lock.to_string());
         estate.write(".gitignore", "zips/\n");
         estate.git(&["init", "--quiet", "--initial-branch", "main"]);
