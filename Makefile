@@ -18,7 +18,11 @@ lint: $(TOOLS)/bin/cargo-deny
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
 
 # Ratios against what one would use instead.
-bench: bench-pipeline
+bench: bench-fleet bench-pipeline
+
+# Rendering and validating 10 to 10,000 tenants, beside Sceptre, the CDK, cfn-guard and cfn-lint.
+bench-fleet: $(TOOLS)/python $(TOOLS)/cdk
+	cargo bench --bench fleet
 
 # The splitter and ingest against their peers, on one core.
 bench-pipeline:
@@ -63,6 +67,14 @@ $(TOOLS)/functions: pipeline/requirements.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r pipeline/requirements.txt
 	mkdir -p $(TOOLS) && touch $@
 
+# Sceptre, node and the CDK, as pinned.
+$(TOOLS)/cdk: $(wildcard benches/peers/*)
+	$(PYTHON) -m venv $(TOOLS)/peers
+	$(TOOLS)/peers/bin/pip install --quiet --disable-pip-version-check --require-hashes -r benches/peers/requirements.txt
+	mkdir -p $@ && cp benches/peers/*.mjs benches/peers/*.json $@
+	cd $@ && PATH=$(abspath $(TOOLS)/peers/bin):$$PATH npm ci --silent --no-audit --no-fund
+	touch $@
+
 # Python with the local endpoint and the judges of the templates, as pinned.
 $(TOOLS)/python: tests/endpoint/requirements.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
@@ -72,4 +84,4 @@ $(TOOLS)/python: tests/endpoint/requirements.txt
 $(TOOLS)/bin/cargo-deny:
 	cargo install --quiet --locked cargo-deny@0.20.2 --no-default-features --root $(TOOLS)
 
-.PHONY: chain-arm64 demo test lint bench functions functions-lock bench-pipeline fuzz fuzz-chain
+.PHONY: chain-arm64 demo test lint bench bench-fleet functions functions-lock bench-pipeline fuzz fuzz-chain

@@ -1,0 +1,88 @@
+//! One size of fleet, measured in a process of its own so that its peak memory is its own.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use tenantry::embedded;
+use tenantry::estate::{self, Tenant};
+use tenantry::policy::{Checker, Stack};
+use tenantry::render::{RenderedTenant, Renderer, TemplateSet, render_fleet};
+
+use super::estate as made;
+
+pub const RELEASE: &str = "v1.0.0";
+
+/// What one size took.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Measured {
+    pub tenants: usize,
+    /// Distinct forms that the fleet's templates share.
+    pub forms: usize,
+    /// Bytes of all bodies.
+    pub bytes: usize,
+    pub load: Duration,
+    /// Sizing, layout, filling and writing every body.
+    pub render: Duration,
+    /// Every policy held against every template.
+    pub check: Duration,
+    pub peak_mib: f64,
+}
+
+/// Measures a fleet of `tenants` in a process of its own.
+pub fn apart(tenants: usize) -> Measured {
+    let output =
+        Command::new(std::env::current_exe().unwrap()).arg("--fleet").arg(tenants.to_string()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Measures a fleet here.
+pub fn here(tenants: usize) -> Measured {
+    let folder = tempfile::tempdir().unwrap();
+    made::write(folder.path(), tenants).unwrap();
+    let begun = Instant::now();
+    let (estate, findings) = estate::load(folder.path());
+    assert!(findings.is_empty(), "{}", tenantry::report::findings::text(&findings));
+    let estate = estate.unwrap();
+    let load = begun.elapsed();
+    assert_eq!(estate.tenants.len(), tenants);
+
+    let (renderer, checker) = (renderer(folder.path()), checker(folder.path()));
+    let functions = embedded::functions(folder.path()).unwrap();
+    let all: Vec<&Tenant> = estate.tenants.values().collect();
+    let begun = Instant::now();
+    let rendered = render_fleet(&renderer, &estate, &functions, RELEASE, &all);
+    let rendered: Vec<RenderedTenant<'_>> = rendered.into_iter().map(Result::unwrap).collect();
+    let bytes = bodies(&rendered);
+    let render = begun.elapsed();
+
+    let begun = Instant::now();
+    let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
+    let found = checker.check(&stacks);
+    let check = begun.elapsed();
+    assert!(found.is_empty(), "{}", tenantry::report::findings::text(&found));
+    Measured { tenants, forms: renderer.forms(), bytes, load, render, check, peak_mib: peak_mib() }
+}
+
+fn bodies(rendered: &[RenderedTenant<'_>]) -> usize {
+    use rayon::prelude::*;
+    rendered.par_iter().map(|tenant| tenant.template.body().len()).sum()
+}
+
+pub fn renderer(root: &Path) -> Renderer {
+    Renderer::new(TemplateSet::parse(embedded::templates(root).unwrap()).unwrap())
+}
+
+pub fn checker(root: &Path) -> Checker {
+    Checker::new(embedded::rules(root).unwrap()).unwrap()
+}
+
+/// Peak resident size of this process.
+fn peak_mib() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    peak.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0
+}
