@@ -18,7 +18,7 @@ lint: $(TOOLS)/bin/cargo-deny
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
 
 # Ratios against what one would use instead.
-bench: bench-fleet bench-pipeline
+bench: bench-fleet bench-capacity bench-pipeline
 
 # Rendering and validating 10 to 10,000 tenants, beside Sceptre, the CDK, cfn-guard and cfn-lint.
 bench-fleet: $(TOOLS)/python $(TOOLS)/cdk
@@ -28,6 +28,11 @@ bench-fleet: $(TOOLS)/python $(TOOLS)/cdk
 bench-pipeline:
 	cargo bench -p tenantry-pipeline --no-default-features --bench ratios --no-run
 	taskset -c 0 cargo bench -p tenantry-pipeline --no-default-features --bench ratios
+
+# Capacity and quotas of fleets up to ten thousand tenants, on one core.
+bench-capacity:
+	cargo bench -p tenantry --bench capacity --no-run
+	taskset -c 0 cargo bench -p tenantry --bench capacity
 
 # A million random chains with faults, each message counted; CHAIN_SEED and CHAIN_ROUNDS choose others.
 fuzz-chain: export CHAIN_ROUNDS ?= 1000000
@@ -84,4 +89,4 @@ $(TOOLS)/python: tests/endpoint/requirements.txt
 $(TOOLS)/bin/cargo-deny:
 	cargo install --quiet --locked cargo-deny@0.20.2 --no-default-features --root $(TOOLS)
 
-.PHONY: chain-arm64 demo test lint bench bench-fleet functions functions-lock bench-pipeline fuzz fuzz-chain
+.PHONY: chain-arm64 demo test lint bench bench-fleet bench-capacity functions functions-lock bench-pipeline fuzz fuzz-chain

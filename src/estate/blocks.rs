@@ -186,6 +186,34 @@ mod tests {
             prop_assert_eq!(first_fit(pool, &taken, prefix), oracle);
         }
 
+        /// Blocks given before stay where they are, whoever comes and goes; the oracle marks every /26 of the pool.
+        #[test]
+        fn tenants_come_and_go_and_nobody_moves(steps in proptest::collection::vec((18_u8..=26, any::<u16>()), 34)) {
+            let pool = block("10.0.0.0/16");
+            let mut taken: Vec<Ipv4Network> = Vec::new();
+            for (prefix, chance) in steps {
+                if chance % 3 == 0 && !taken.is_empty() {
+                    taken.remove(usize::from(chance) % taken.len());
+                    continue;
+                }
+                let before = taken.clone();
+                let mut marks = [false; 1024];
+                for block in &taken {
+                    let (first, last) = bounds(*block);
+                    let (first, last) = ((first >> 6) & 1023, (last >> 6) & 1023);
+                    marks[usize::try_from(first).unwrap()..=usize::try_from(last).unwrap()].fill(true);
+                }
+                let units = 1 << (26 - prefix);
+                let free = (0..1024).step_by(units).find(|at| !marks[*at..*at + units].contains(&true));
+                let given = first_fit(pool, &taken, prefix);
+                let at = given.map(|given| usize::try_from((bounds(given).0 >> 6) & 1023).unwrap());
+                prop_assert_eq!(at, free);
+                taken.extend(given);
+                taken.sort_unstable_by_key(|block| block.network());
+                prop_assert!(before.iter().all(|block| taken.contains(block)));
+            }
+        }
+
         #[test]
         fn an_overlap_is_found_exactly_where_there_is_one(blocks in proptest::collection::vec(any_block(), 0..20)) {
             let pairs = overlaps(&blocks);
