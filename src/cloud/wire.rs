@@ -127,6 +127,48 @@ async fn a_change_set_is_read_over_all_its_pages_with_property_values() {
     assert_eq!(first.properties[0].after.as_deref(), Some("2"));
 }
 
+const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+
+fn metric() -> usage_metrics::Metric {
+    usage_metrics::Metric {
+        namespace: "AWS/Usage".to_owned(),
+        name: "ResourceCount".to_owned(),
+        dimensions: [("Service".to_owned(), "EC2".to_owned())].into_iter().collect(),
+        statistic: "Maximum".to_owned(),
+    }
+}
+
+#[tokio::test]
+async fn what_is_free_in_a_subnet_is_read_over_all_pages_and_never_taken_for_nothing() {
+    let server = MockServer::start().await;
+    let page = |id: &str, free: &str, more: &str| {
+        let xml = format!(
+            "<DescribeSubnetsResponse><subnetSet><item><subnetId>{id}</subnetId><cidrBlock>10.0.0.0/28</cidrBlock>{free}\
+             <availabilityZoneId>euw1-az1</availabilityZoneId></item></subnetSet>{more}</DescribeSubnetsResponse>"
+        );
+        ResponseTemplate::new(200).set_body_raw(xml, "text/xml")
+    };
+    let free = "<availableIpAddressCount>7</availableIpAddressCount>";
+    Mock::given(body_string_contains("NextToken=more"))
+        .respond_with(page("subnet-2", free, ""))
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    Mock::given(body_string_contains("Action=DescribeSubnets"))
+        .respond_with(page("subnet-1", free, "<nextToken>more</nextToken>"))
+        .mount(&server)
+        .await;
+    let found = ec2_usage::subnets(&session(&server.uri())).await.unwrap();
+    assert_eq!(
+        found.iter().map(|subnet| (subnet.id.as_str(), subnet.free)).collect::<Vec<_>>(),
+        [("subnet-1", 7), ("subnet-2", 7)]
+    );
+    let silent = MockServer::start().await;
+    Mock::given(any()).respond_with(page("subnet-1", "", "")).mount(&silent).await;
+    let error = ec2_usage::subnets(&session(&silent.uri())).await.unwrap_err();
+    assert_eq!(error.cause, Cause::Missing { field: "AvailableIpAddressCount" });
+}
+
 #[tokio::test]
 async fn what_an_endpoint_does_not_offer_is_told_apart_for_every_adapter() {
     let server = MockServer::start().await;
@@ -142,6 +184,25 @@ async fn what_an_endpoint_does_not_offer_is_told_apart_for_every_adapter() {
         iam::ensure_service_linked_role(&session, iam::OPENSEARCH).await.unwrap_err(),
         s3::put_if_absent(&session, "bucket", "key", s3::Content::Text("x")).await.unwrap_err(),
         sts::caller_account(&session).await.unwrap_err(),
+        servicequotas::applied(&session, "vpc").await.unwrap_err(),
+        servicequotas::defaults(&session, "vpc").await.unwrap_err(),
+        servicequotas::requests(&session).await.unwrap_err(),
+        servicequotas::request_increase(&session, "vpc", "L-F678F1CE", 8).await.unwrap_err(),
+        account_settings::lambda(&session).await.unwrap_err(),
+        account_settings::iam(&session).await.unwrap_err(),
+        account_settings::buckets(&session).await.unwrap_err(),
+        account_settings::search_domains(&session).await.unwrap_err(),
+        resource_lists::count(&session, "AWS::SNS::Topic").await.unwrap_err(),
+        usage_metrics::latest(&session, &[metric()], std::time::SystemTime::UNIX_EPOCH + DAY).await.unwrap_err(),
+        ec2_usage::subnets(&session).await.unwrap_err(),
+        ec2_usage::interfaces(&session).await.unwrap_err(),
+        ec2_usage::nat_gateways(&session).await.unwrap_err(),
+        ec2_usage::count(&session, ec2_usage::Counted::ElasticAddresses).await.unwrap_err(),
+        ec2_usage::count(&session, ec2_usage::Counted::InternetGateways).await.unwrap_err(),
+        offers::is_enabled(&session).await.unwrap_err(),
+        offers::resource_types(&session).await.unwrap_err(),
+        offers::search_types(&session, "OpenSearch_2.19").await.unwrap_err(),
+        offers::instance_types(&session).await.unwrap_err(),
     ];
     for error in errors {
         assert!(not_implemented(&error), "{error}");

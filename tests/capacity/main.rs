@@ -219,3 +219,16 @@ fn a_fleet_that_does_not_exist_is_counted_like_one_that_does() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&refused.stderr).contains("the spec has no `ingest.peek`"));
 }
+
+#[test]
+fn a_bucket_that_an_earlier_stack_left_is_named_before_the_deploy() {
+    let estate = Estate::new("700000000008");
+    let bucket = estate.template(&ENDPOINT)["Resources"]["LandingBucket"]["Properties"]["BucketName"].clone();
+    let make = format!(
+        "client('s3').create_bucket(Bucket={bucket}, CreateBucketConfiguration={{'LocationConstraint': 'eu-west-1'}})"
+    );
+    ENDPOINT.done(estate.account, &make);
+    let (code, answer) = ENDPOINT.json(&estate, &["capacity", "acme"]);
+    assert_eq!((codes(&answer), code), (vec!["TN2402"], FINDINGS), "{answer:#}");
+    assert_eq!(answer["findings"][0]["resource"], "LandingBucket");
+}

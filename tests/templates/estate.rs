@@ -40,6 +40,7 @@ pub(crate) fn estate() -> Estate {
             "us-east-1": region("use1", 4, json!(null)),
             "us-west-1": region("usw1", 2, json!(null)),
             "us-gov-west-1": region("usgw1", 3, json!(null)),
+            "cn-north-1": region("cnn1", 2, json!(null)),
         },
         "pools": [{ "name": "all", "cidr": "10.0.0.0/8" }],
         "rings": [{ "name": "canary", "bake": "30m" }],

@@ -182,15 +182,15 @@ fn the_documented_context_is_what_templates_see() {
 fn every_type_of_a_tenant_is_in_the_table_of_quotas_and_its_subnets_hold_what_stands_in_them() {
     let renderer = renderer();
     for (name, _, template, _) in all(&renderer, "v1.0.0") {
+        let tree = template.tree();
+        let demand = tenantry::capacity::count(&tree);
+        assert_eq!(demand.unknown_types, BTreeSet::new(), "{name}");
         if name.starts_with("control-") {
             continue;
         }
-        let tree = template.tree();
-        let demand = tenantry::capacity::count(&tree);
         let outline = tenantry::capacity::Outlines::default().tree(&template);
         assert_eq!(tenantry::capacity::count(&outline), demand, "{name}");
         assert_eq!(tenantry::capacity::subnets(&outline), tenantry::capacity::subnets(&tree), "{name}");
-        assert_eq!(demand.unknown_types, BTreeSet::new(), "{name}");
         let subnets = tenantry::capacity::subnets(&tree);
         assert!(subnets.len() >= 8, "{name}");
         for (id, subnet) in &subnets {
@@ -199,6 +199,42 @@ fn every_type_of_a_tenant_is_in_the_table_of_quotas_and_its_subnets_hold_what_st
         for tier in ["Red", "Amber", "Green", "Lambda"] {
             let used = subnets.iter().any(|(id, subnet)| id.starts_with(tier) && subnet.total(1.0).at_rest > 0);
             assert!(used, "{name}: nothing stands in {tier}");
+        }
+    }
+}
+
+/// Every text of a tree that has an ARN in it.
+fn arns<'t>(tree: &'t serde_json::Value, found: &mut Vec<&'t str>) {
+    match tree {
+        serde_json::Value::Object(map) => map.values().for_each(|value| arns(value, found)),
+        serde_json::Value::Array(items) => items.iter().for_each(|value| arns(value, found)),
+        serde_json::Value::String(text) if text.contains("arn:") => found.push(text),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_arn_is_of_the_regions_partition() {
+    let renderer = renderer();
+    let estate = estate::estate();
+    for (region, partition) in [("eu-west-1", "aws"), ("us-gov-west-1", "aws-us-gov"), ("cn-north-1", "aws-cn")] {
+        let zones = if region == "cn-north-1" { 2 } else { 3 };
+        let tenant = estate::tenant("acme", region, zones, |_| {});
+        let (account, place) = ("111122223333".parse().unwrap(), region.parse().unwrap());
+        let control = Context::control_plane(&estate.fleet, &account, &place, None, "v1.0.0");
+        for context in [estate::context(&estate, &tenant, "v1.0.0"), control] {
+            let tree = render(&renderer, &context).tree();
+            let mut found = Vec::new();
+            arns(&tree, &mut found);
+            assert!(!found.is_empty(), "{region}");
+            for text in found {
+                let parts = text.match_indices("arn:").map(|(at, start)| &text[at + start.len()..]);
+                for part in parts {
+                    let right =
+                        ["${AWS::Partition}", partition].into_iter().any(|one| part.starts_with(&format!("{one}:")));
+                    assert!(right, "{region}: {text}");
+                }
+            }
         }
     }
 }
