@@ -14,7 +14,7 @@ use super::snapshot::{Snapshot, Standing};
 use super::starve::{self, SubnetVerdict};
 use super::weigh::{Asked, Level, Verdict, next_wall, weigh};
 use crate::estate::ids::{AccountId, Region};
-use crate::finding::{Finding, Severity};
+use crate::finding::{Code, Finding, Severity};
 
 /// What is weighed with: `policies/quotas.yaml` and `policies/regions.yaml`.
 #[derive(Debug, Clone)]
@@ -74,6 +74,8 @@ pub struct Assessment {
     pub offer: Vec<Finding>,
     /// Names that something bears already.
     pub names: Vec<Finding>,
+    /// Types of resources of which the table does not say what they take of quotas.
+    pub uncounted: BTreeSet<String>,
     /// What deploying the plan's stacks asks of AWS, by service: calls at least.
     pub api_calls: BTreeMap<&'static str, u64>,
     /// Storage of the plan's search domains.
@@ -104,6 +106,7 @@ pub fn check(tables: &Tables, sites: &BTreeMap<Ground, Site>) -> Vec<Assessment>
             deploying: site.snapshot.deploying.clone(),
             offer: offer::check(ground, site, &tables.regions),
             names: names::check(site),
+            uncounted: plan.whole.unknown_types,
             api_calls: plan.whole.api_calls,
             search_gib: plan.whole.search_gib,
         });
@@ -119,6 +122,7 @@ pub fn check(tables: &Tables, sites: &BTreeMap<Ground, Site>) -> Vec<Assessment>
             deploying: Vec::new(),
             offer: Vec::new(),
             names: Vec::new(),
+            uncounted: BTreeSet::new(),
             api_calls: BTreeMap::new(),
             search_gib: 0,
         });
@@ -170,6 +174,10 @@ impl Assessment {
     pub fn findings(&self) -> Vec<Finding> {
         let ground = self.ground();
         let mut found: Vec<Finding> = self.quotas.iter().filter_map(|verdict| verdict.finding(&ground)).collect();
+        found.extend(self.uncounted.iter().map(|kind| {
+            let message = format!("what a resource of type `{kind}` takes of quotas is in no table");
+            Finding::new(Code("TN2105"), message)
+        }));
         found.extend(starve::findings(&self.subnets));
         found.extend(self.offer.iter().chain(&self.names).cloned());
         found.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
@@ -186,7 +194,8 @@ impl Assessment {
             (_, Severity::Warning) => Level::Amber,
             (_, Severity::Note) => Level::Green,
         });
-        quotas.chain(subnets).chain(others)
+        let uncounted = self.uncounted.iter().map(|_| Level::Unknown);
+        quotas.chain(subnets).chain(others).chain(uncounted)
     }
 }
 
@@ -276,6 +285,16 @@ mod tests {
             (after(&found, Some("eu-west-1"), "vpc-vpcs"), after(&found, Some("us-east-1"), "vpc-vpcs")),
             (1, 1)
         );
+    }
+
+    #[test]
+    fn a_type_that_no_table_knows_is_told_and_never_green() {
+        let mut stack = stack("one", true);
+        stack.needs.demand.unknown_types.insert("AWS::New::Thing".to_owned());
+        let site = Site { stacks: vec![stack], snapshot: seen(0, 0, &[]) };
+        let found = check(&tables(), &[(ground("eu-west-1"), site)].into_iter().collect());
+        assert!(found[0].findings().iter().any(|finding| finding.code.0 == "TN2105"));
+        assert!(found[0].levels().any(|level| level == Level::Unknown));
     }
 
     #[test]

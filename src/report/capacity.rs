@@ -91,7 +91,7 @@ pub fn subnets(assessment: &Assessment, full: bool) -> String {
     let full = full || assessment.stacks <= FEW;
     let shown = |verdict: &&SubnetVerdict| full || verdict.percent >= FAR || !matches!(verdict.level, Level::Green);
     let (near, left): (Vec<&SubnetVerdict>, Vec<&SubnetVerdict>) = assessment.subnets.iter().partition(shown);
-    let mut text = format!("{} ({})\n", assessment.ground(), stacks(assessment.stacks));
+    let mut text = format!("{} ({})\n  {}\n", assessment.ground(), stacks(assessment.stacks), takes(assessment));
     const HEADER: [&str; 12] = [
         "STATE",
         "TENANT",
@@ -115,6 +115,14 @@ pub fn subnets(assessment: &Assessment, full: bool) -> String {
             writeln!(text, "  and {} more, all green, the fullest at {fullest} % (`--full` shows them)", left.len());
     }
     text
+}
+
+/// What deploying takes, in one line.
+fn takes(assessment: &Assessment) -> String {
+    let calls: u64 = assessment.api_calls.values().fold(0, |sum: u64, calls| sum.saturating_add(*calls));
+    let most = assessment.api_calls.iter().max_by_key(|(_, calls)| **calls);
+    let most = most.map(|(service, calls)| format!(", {calls} of them to {service}")).unwrap_or_default();
+    format!("deploying takes at least {calls} API calls{most}; search storage {} GiB", assessment.search_gib)
 }
 
 fn subnet(verdict: &SubnetVerdict) -> [String; 12] {

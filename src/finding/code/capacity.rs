@@ -40,6 +40,13 @@ pub(super) const CODES: &[Explanation] = &[
         "Plan with credentials that may read the account's usage.",
     ),
     entry(
+        "TN2105",
+        Severity::Warning,
+        "nobody can say what a type of resource takes of quotas",
+        "The template holds a type that the table of consumption does not know, so its demand is not counted.",
+        "Add the type to the table, with the quotas that it takes of, or with none.",
+    ),
+    entry(
         "TN2201",
         Severity::Error,
         "a subnet would run out of addresses",
