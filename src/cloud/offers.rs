@@ -6,11 +6,13 @@ use aws_sdk_cloudformation::types::{Category, RegistryType, TypeFilters, Visibil
 use aws_sdk_ec2::types::LocationType;
 
 use super::{CallError, Family, Session};
+use crate::estate::ids::Region;
 
-/// Whether the account may use the session's region (EC2 DescribeRegions).
-pub async fn is_enabled(session: &Session) -> Result<bool, CallError> {
+/// Whether the account may use a region (EC2 DescribeRegions). A region that is off answers nothing itself, so that
+/// another one of the partition must be asked about it.
+pub async fn is_enabled(session: &Session, region: &Region) -> Result<bool, CallError> {
     const OPERATION: &str = "DescribeRegions";
-    let subject = session.place.region.as_str();
+    let subject = region.as_str();
     session.turn(Family::Ec2Read).await;
     let answer = session.ec2.describe_regions().all_regions(true).region_names(subject).send().await;
     let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;

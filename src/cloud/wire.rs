@@ -199,7 +199,7 @@ async fn what_an_endpoint_does_not_offer_is_told_apart_for_every_adapter() {
         ec2_usage::nat_gateways(&session).await.unwrap_err(),
         ec2_usage::count(&session, ec2_usage::Counted::ElasticAddresses).await.unwrap_err(),
         ec2_usage::count(&session, ec2_usage::Counted::InternetGateways).await.unwrap_err(),
-        offers::is_enabled(&session).await.unwrap_err(),
+        offers::is_enabled(&session, &place().region).await.unwrap_err(),
         offers::resource_types(&session).await.unwrap_err(),
         offers::search_types(&session, "OpenSearch_2.19").await.unwrap_err(),
         offers::instance_types(&session).await.unwrap_err(),

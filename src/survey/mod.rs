@@ -17,7 +17,7 @@ use futures::{StreamExt, stream};
 use rayon::prelude::*;
 
 use crate::capacity::{self, Assessment, Ground, Needs, Outlines, Quota, Seen, Site, Snapshot, Stack, Tables, check};
-use crate::cloud::{Access, Cloud, Place, Session};
+use crate::cloud::{Access, CallError, Cloud, Place, Session, offers};
 use crate::deploy::{Desired, stacks as stacks_of};
 use crate::estate::spec::Fleet;
 use crate::render::{self, RenderedTenant};
@@ -131,12 +131,12 @@ async fn place_snapshot(
     access: &Access,
     wanted: &[&Wanted],
 ) -> Snapshot {
-    let session = match cloud.session(place, access).await {
-        Ok(session) => session,
-        Err(error) => return Snapshot::unknown(&said(&error)),
-    };
     // What counts over the whole account is kept, and raised, in one region of the partition.
     let home = Place { account: place.account.clone(), region: place.region.home() };
+    let session = match cloud.session(place, access).await {
+        Ok(session) => session,
+        Err(error) => return unreachable(cloud, place, &home, access, &error).await,
+    };
     let global = if home == *place { Ok(std::sync::Arc::clone(&session)) } else { cloud.session(&home, access).await };
     let global = global.map_err(|error| said(&error));
     let asked = asked_quotas(&tables.quotas, wanted);
@@ -160,6 +160,17 @@ async fn place_snapshot(
         names,
         offer,
     }
+}
+
+/// A place that cannot be entered: perhaps the account has not opted in to the region, which another region can tell.
+async fn unreachable(cloud: &Cloud, place: &Place, home: &Place, access: &Access, error: &CallError) -> Snapshot {
+    let mut snapshot = Snapshot::unknown(&said(error));
+    if home != place
+        && let Ok(session) = cloud.session(home, access).await
+    {
+        snapshot.offer.enabled = seen(offers::is_enabled(&session, &place.region).await);
+    }
+    snapshot
 }
 
 /// The quotas that the stacks take something of and that count beyond one stack.

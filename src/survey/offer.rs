@@ -7,8 +7,11 @@ use crate::capacity::{Instance, Offer, Seen};
 use crate::cloud::{Session, ec2, offers};
 
 pub(super) async fn look(session: &Session, needed: &BTreeSet<Instance>) -> Offer {
-    let (enabled, zones, types) =
-        futures::join!(offers::is_enabled(session), ec2::zones(session), offers::resource_types(session));
+    let (enabled, zones, types) = futures::join!(
+        offers::is_enabled(session, &session.place.region),
+        ec2::zones(session),
+        offers::resource_types(session)
+    );
     let names: Seen<BTreeMap<String, String>> =
         seen(zones).map(|zones| zones.into_iter().map(|(id, name)| (name, id.to_string())).collect());
     Offer {
