@@ -76,6 +76,14 @@ impl Tenant {
             None => Location::new(Arc::clone(&self.source), 0..0),
         }
     }
+
+    /// The place of a route of fleet.yaml, or of the nearest thing around it.
+    pub fn locate_in_fleet(&self, route: &str) -> Location {
+        match &self.places {
+            Some(places) => places.locate_in_fleet(route),
+            None => Location::new(Arc::clone(&self.source), 0..0),
+        }
+    }
 }
 
 impl Estate {

@@ -30,6 +30,11 @@ impl Places {
         self.own.nearest("")
     }
 
+    /// The place of a route of fleet.yaml, or of the nearest thing around it.
+    pub(super) fn locate_in_fleet(&self, route: &str) -> Location {
+        self.fleet.place(route).unwrap_or_else(|| self.fleet.nearest(route))
+    }
+
     /// As [`Self::locate`], the key instead of the value.
     pub(super) fn locate_key(&self, route: &str) -> Location {
         let default = format!("defaults.{route}");

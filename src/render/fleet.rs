@@ -31,7 +31,8 @@ pub fn render_fleet<'e>(
 /// Renders one tenant for a release.
 ///
 /// # Errors
-/// TN1021 when its subnets do not fit; TN2001 when a function cannot end its work; everything that is wrong with the template of its shape.
+/// TN1021 when its subnets do not fit; TN2001 when a function cannot end its work; TN3011 when the functions' layer is
+/// for another architecture; everything that is wrong with the template of its shape.
 pub fn render_tenant<'e>(
     renderer: &Renderer,
     estate: &'e Estate,
@@ -48,6 +49,9 @@ pub fn render_tenant<'e>(
         let finding = |overrun: Overrun| Finding::new(Code("TN2001"), overrun.message).at(tenant.locate(overrun.route));
         return Err(overruns.into_iter().map(|overrun| named(finding(overrun))).collect());
     }
+    if let Some(finding) = foreign_extension(estate, functions, tenant) {
+        return Err(vec![named(finding)]);
+    }
     let network = lay_out(&tenant.spec, &sizing, zones).map_err(|error| {
         vec![named(Finding::new(Code("TN1021"), error.to_string()).at(tenant.locate(error.route())))]
     })?;
@@ -56,4 +60,15 @@ pub fn render_tenant<'e>(
         .render(&Context::tenant(stack))
         .map_err(|findings| findings.into_iter().map(named).collect::<Vec<_>>())?;
     Ok(RenderedTenant { tenant, sizing, network, template })
+}
+
+/// A layer of the AppConfig extension that the functions cannot load. Its name ends in `-Arm64` for arm64 (AWS AppConfig
+/// User Guide, "Available versions of the AWS AppConfig Agent Lambda extension").
+fn foreign_extension(estate: &Estate, functions: &Functions, tenant: &Tenant) -> Option<Finding> {
+    let region = &tenant.spec.region;
+    let layer = estate.fleet.regions.get(region)?.appconfig_extension.as_ref()?;
+    let (of_layer, of_functions) = (layer.contains("-Arm64:"), functions.architecture == "arm64");
+    let message = || format!("the layer of region `{region}` is not for `{}`: `{layer}`", functions.architecture);
+    let place = tenant.locate_in_fleet(&format!("regions.{region}.appconfig_extension"));
+    (of_layer != of_functions).then(|| Finding::new(Code("TN3011"), message()).at(place))
 }

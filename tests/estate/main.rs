@@ -157,23 +157,42 @@ fn the_schemas_in_git_are_those_of_the_types() {
     }
 }
 
-#[test]
-fn a_pinned_number_that_does_not_fit_is_told_at_its_line() {
+/// What rendering the only tenant of an estate says, with functions of this architecture.
+fn told_by_rendering(folder: &Path, architecture: &str) -> String {
     use tenantry::render::{Renderer, TemplateSet, render_tenant};
-    let folder = base();
-    let path = folder.path().join("tenants/acme.yaml");
-    let text =
-        fs::read_to_string(&path).unwrap() + "overrides:\n  ingest_memory_mib: 256\n  ingest_timeout_seconds: 30\n";
-    fs::write(&path, text).unwrap();
-    let (estate, findings) = estate::load(folder.path());
+    let (estate, findings) = estate::load(folder);
     assert_eq!(told(&findings), "");
     let estate = estate.unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let renderer = Renderer::new(TemplateSet::parse(tenantry::embedded::templates(root).unwrap()).unwrap());
-    let functions = tenantry::embedded::functions(root).unwrap();
-    let acme = estate.tenants.values().next().unwrap();
-    let findings = render_tenant(&renderer, &estate, &functions, "v1", acme).unwrap_err();
+    let mut functions = tenantry::embedded::functions(root).unwrap();
+    functions.architecture = architecture.to_owned();
+    let tenant = estate.tenants.values().next().unwrap();
+    render_tenant(&renderer, &estate, &functions, "v1", tenant).map_or_else(|found| told(&found), |_| String::new())
+}
+
+#[test]
+fn a_pinned_number_that_does_not_fit_is_told_at_its_line() {
+    let folder = base();
+    let path = folder.path().join("tenants/acme.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text + "overrides:\n  ingest_memory_mib: 256\n  ingest_timeout_seconds: 30\n").unwrap();
     let expected = "tenants/acme.yaml:13:27 TN2001 a part of 64 MiB takes ingest 56 s with 256 MiB of memory; \
                     of a timeout of 30 s it works 22 s\n";
-    assert_eq!(told(&findings), expected);
+    assert_eq!(told_by_rendering(folder.path(), "x86_64"), expected);
+}
+
+#[test]
+fn a_layer_for_another_architecture_is_told_at_its_line() {
+    let folder = base();
+    let path = folder.path().join("tenants/fleet.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    let layer = "arn:aws:lambda:eu-west-1:434848589818:layer:AWS-AppConfig-Extension-Arm64:1";
+    let prefix = "    s3_prefix_list: pl-6da54004\n";
+    assert!(text.contains(prefix));
+    fs::write(&path, text.replace(prefix, &format!("{prefix}    appconfig_extension: {layer}\n"))).unwrap();
+    assert_eq!(told_by_rendering(folder.path(), "arm64"), "");
+    let told = told_by_rendering(folder.path(), "x86_64");
+    let expected = format!(":26 TN3011 the layer of region `eu-west-1` is not for `x86_64`: `{layer}`\n");
+    assert!(told.starts_with("tenants/fleet.yaml:") && told.ends_with(&expected), "{told}");
 }
