@@ -5,7 +5,6 @@
 //! retries, dead letters, receives) is done by [`stack::Stack`].
 
 #![cfg(test)]
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../emulator/endpoint.rs"]
 #[expect(dead_code, reason = "the scenarios of stacks use more of it")]

@@ -36,6 +36,7 @@ impl Tally {
         self.invocations.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[expect(clippy::print_stdout, reason = "a run of half an hour says how far it is")]
     pub(crate) fn say(&self, rounds: u64) {
         let [messages, parts, faults, invocations] =
             [&self.messages, &self.parts, &self.faults, &self.invocations].map(|count| count.load(Ordering::Relaxed));
