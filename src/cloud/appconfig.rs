@@ -83,29 +83,30 @@ pub async fn document(session: &Session, ids: &Ids, version: &str) -> Result<Val
         .map_err(|_| CallError::because(&session.place, OPERATION, &subject, unreadable))
 }
 
-/// Makes a version of the profile, after `latest` and refused if somebody made another since; its number.
+/// Makes a version of the profile; its number.
 pub async fn create_version(
     session: &Session,
     ids: &Ids,
     content: &Value,
-    latest: Option<i32>,
     description: &str,
 ) -> Result<i32, CallError> {
     session.turn(Family::AppConfig).await;
     let request = session.appconfig.create_hosted_configuration_version().application_id(&ids.application);
     let request = request.configuration_profile_id(&ids.profile).content_type("application/json");
-    let request = request.description(shortened(description)).set_latest_version_number(latest);
+    let request = request.description(shortened(description));
     let answer = request.content(Blob::new(content.to_string())).send().await;
     let answer =
         answer.map_err(|e| CallError::of(&session.place, "CreateHostedConfigurationVersion", &ids.profile, e))?;
     Ok(answer.version_number)
 }
 
-/// Starts to deploy a version; what it is right after.
+/// Starts to deploy a version, after deployment `latest` and refused if somebody started another since; what it is right
+/// after.
 pub async fn start(
     session: &Session,
     ids: &Ids,
     version: i32,
+    latest: i32,
     strategy: &str,
     description: &str,
 ) -> Result<Deployment, CallError> {
@@ -114,7 +115,8 @@ pub async fn start(
     let request = session.appconfig.start_deployment().application_id(&ids.application);
     let request = request.environment_id(&ids.environment).configuration_profile_id(&ids.profile);
     let request = request.configuration_version(version.to_string()).deployment_strategy_id(strategy);
-    let answer = request.description(shortened(description)).send().await;
+    let request = request.latest_deployment_number(latest).description(shortened(description));
+    let answer = request.send().await;
     let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &ids.environment, error))?;
     let state = session.need(answer.state, OPERATION, &ids.environment, "State")?.as_str().to_owned();
     Ok(Deployment { number: answer.deployment_number, version: version.to_string(), state })

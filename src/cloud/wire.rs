@@ -321,6 +321,7 @@ async fn a_version_is_deployed_with_its_reason_and_a_conflict_is_told_apart() {
         .and(path("/applications/app1/environments/env1/deployments"))
         .and(body_string_contains(r#""ConfigurationVersion":"7""#))
         .and(body_string_contains(r#""DeploymentStrategyId":"AppConfig.AllAtOnce""#))
+        .and(body_string_contains(r#""LatestDeploymentNumber":3"#))
         .and(body_string_contains("too many errors"))
         .respond_with(
             ResponseTemplate::new(409).set_body_json(answer).insert_header("x-amzn-errortype", "ConflictException"),
@@ -330,6 +331,6 @@ async fn a_version_is_deployed_with_its_reason_and_a_conflict_is_told_apart() {
         .await;
     let session = session(&server.uri());
     let error =
-        appconfig::start(&session, &flag_ids(), 7, appconfig::ALL_AT_ONCE, "too many errors").await.unwrap_err();
+        appconfig::start(&session, &flag_ids(), 7, 3, appconfig::ALL_AT_ONCE, "too many errors").await.unwrap_err();
     assert!(appconfig::is_conflict(&error), "{error:?}");
 }

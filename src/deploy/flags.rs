@@ -3,9 +3,11 @@
 //! A push makes a version of the tenant's document with one flag changed and deploys it to everybody at once. The stack
 //! knows nothing of it: what is in force differs from what git says until git says the same and is deployed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -28,6 +30,8 @@ const PROFILE: &str = "FlagProfile";
 pub struct InForce {
     pub ids: Ids,
     pub deployment: Deployment,
+    /// Number of the newest deployment, even if it was taken back.
+    pub latest: i32,
     pub document: Value,
 }
 
@@ -42,10 +46,22 @@ pub struct Pushed {
     pub differences: Vec<Difference>,
 }
 
+/// What a look at AppConfig gave.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Delivery {
+    Read(Pushed),
+    /// There is no stack, or nothing was delivered yet.
+    NotDeployed,
+    Unknown {
+        why: String,
+    },
+}
+
 /// Why a push did not reach the functions.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
-    #[error("a deployment of flags is under way for stack `{stack}`")]
+    #[error("another deployment of flags is under way for stack `{stack}`, or was started meanwhile")]
     UnderWay {
         stack: String,
         #[source]
@@ -70,6 +86,25 @@ pub enum PushError {
 pub async fn look(cloud: &Cloud, estate: &Estate, tenant: &Tenant) -> Result<Option<InForce>, CallError> {
     let session = session(cloud, estate, tenant).await?;
     in_force(&session, &stack(estate, tenant)).await
+}
+
+/// What is in force for tenants beside what git says, by name; at most `concurrency` are looked at at once. Three calls
+/// for each.
+pub async fn survey(
+    cloud: &Cloud,
+    estate: &Estate,
+    tenants: &[&Tenant],
+    concurrency: usize,
+) -> BTreeMap<String, Delivery> {
+    let looks = tenants.iter().map(|tenant| async move {
+        let delivery = match look(cloud, estate, tenant).await {
+            Ok(Some(in_force)) => Delivery::Read(pushed(&in_force, &estate.delivered(tenant))),
+            Ok(None) => Delivery::NotDeployed,
+            Err(error) => Delivery::Unknown { why: error.to_string() },
+        };
+        (tenant.name.to_string(), delivery)
+    });
+    stream::iter(looks).buffer_unordered(concurrency.max(1)).collect().await
 }
 
 /// The session of a tenant's account and region.
@@ -97,9 +132,10 @@ pub async fn in_force(session: &Session, stack: &str) -> Result<Option<InForce>,
     };
     let Some(ids) = ids(&resources) else { return Ok(None) };
     let deployments = appconfig::deployments(session, &ids).await?;
+    let latest = deployments.first().map_or(0, |newest| newest.number);
     let Some(deployment) = deployments.into_iter().find(Deployment::is_in_force) else { return Ok(None) };
     let document = appconfig::document(session, &ids, &deployment.version).await?;
-    Ok(Some(InForce { ids, deployment, document }))
+    Ok(Some(InForce { ids, deployment, latest, document }))
 }
 
 /// What is in force beside the values of run time that git says.
@@ -142,8 +178,9 @@ pub async fn push(
         }
     };
     let description = format!("tenantry flags push: {reason}");
-    let version = appconfig::create_version(session, ids, document, None, &description).await.map_err(failed)?;
-    let started = match appconfig::start(session, ids, version, appconfig::ALL_AT_ONCE, &description).await {
+    let version = appconfig::create_version(session, ids, document, &description).await.map_err(failed)?;
+    let strategy = appconfig::ALL_AT_ONCE;
+    let started = match appconfig::start(session, ids, version, now.latest, strategy, &description).await {
         Ok(started) => started,
         Err(error) => {
             // Nobody deploys the version that was made for this; if it cannot be removed either, it does no harm.

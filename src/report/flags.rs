@@ -2,10 +2,22 @@
 
 use serde_json::Value;
 
-use crate::deploy::flags::Pushed;
+use crate::deploy::flags::{Delivery, Pushed};
+
+/// What AppConfig has beside git.
+pub fn delivery(delivery: &Delivery) -> String {
+    match delivery {
+        Delivery::NotDeployed => "AppConfig has no flags of this tenant yet\n".to_owned(),
+        Delivery::Unknown { why } => format!("unknown what AppConfig has: {why}\n"),
+        Delivery::Read(found) if found.differences.is_empty() => {
+            format!("AppConfig has the same (version {}, {})\n", found.version, found.state)
+        }
+        Delivery::Read(found) => pushed(found),
+    }
+}
 
 /// What AppConfig has in force otherwise than git, a line per flag.
-pub fn pushed(pushed: &Pushed) -> String {
+fn pushed(pushed: &Pushed) -> String {
     let said = |value: &Option<Value>| match value {
         None => "nothing".to_owned(),
         Some(value) => format!("`{}`", value.as_str().map_or_else(|| value.to_string(), str::to_owned)),

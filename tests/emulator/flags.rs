@@ -71,9 +71,13 @@ async fn pushed_and_brought_together() {
     let deployment = push(&session, "org-acme", &delivered, &document, reason, PACE).await.unwrap();
     assert_eq!((deployment.version.as_str(), deployment.number), ("2", 2));
     let now = in_force(&session, "org-acme").await.unwrap().unwrap();
+    assert_eq!(now.latest, 2);
     let expected = Difference { flag: "paused".to_owned(), git: Some(json!(false)), live: Some(json!(true)) };
     assert_eq!(pushed(&now, &values(false)).differences, [expected], "it is drift");
     assert!(planned(&cloud, &before).await.is_empty(), "the stack knows nothing of it");
+
+    let error = push(&session, "org-acme", &delivered, &document, reason, PACE).await.unwrap_err();
+    assert!(matches!(&error, PushError::UnderWay { .. }), "somebody was first: {error:?}");
 
     let broken = json!({ "version": "1", "values": { "paused": { "enabled": "perhaps" } } });
     let error = push(&session, "org-acme", &now, &broken, reason, PACE).await.unwrap_err();

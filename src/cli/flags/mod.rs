@@ -6,7 +6,7 @@ mod list;
 mod preview;
 mod push;
 mod retire;
-mod show;
+pub(super) mod show;
 mod why;
 
 use clap::{Args as ClapArgs, Subcommand};

@@ -6,9 +6,10 @@ use serde::Serialize;
 use super::{Exit, Failure, Global, Output, absent, shown, table};
 use crate::cli::opened::Opened;
 use crate::cloud::Cloud;
-use crate::deploy::flags::Pushed;
+use crate::deploy::flags::{Delivery, survey};
 use crate::estate::Tenant;
 use crate::flags::{Evaluation, evaluate};
+use crate::report;
 
 /// Show every flag of a tenant, or one flag for every tenant.
 ///
@@ -27,7 +28,7 @@ pub(super) struct Args {
 struct Answer {
     evaluations: Vec<Line>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    live: Option<Live>,
+    live: Option<Delivery>,
 }
 
 #[derive(Serialize)]
@@ -35,15 +36,6 @@ struct Line {
     tenant: String,
     #[serde(flatten)]
     evaluation: Evaluation,
-}
-
-/// What AppConfig has beside git.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub(super) enum Live {
-    Read(Pushed),
-    NotDeployed,
-    Unknown { why: String },
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
@@ -57,7 +49,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let (evaluations, live) = match (tenant, estate.flags.flags.get_key_value(&args.name)) {
         (Some(tenant), _) => {
             let evaluations = estate.flags.flags.keys().map(|key| one(tenant, key)).collect();
-            let live = args.live.then(|| super::super::wait(live(&opened, tenant))).transpose()?;
+            let look = async { survey(&Cloud::configure().await, estate, &[tenant], 1).await.into_values().next() };
+            let live = if args.live { super::super::wait(look)? } else { None };
             (evaluations, live)
         }
         (None, Some(_)) if args.live => {
@@ -78,20 +71,12 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     Ok(answer.live.as_ref().map_or(Exit::Clean, exit))
 }
 
-/// What AppConfig has for a tenant.
-async fn live(opened: &Opened, tenant: &Tenant) -> Live {
-    match crate::deploy::flags::look(&Cloud::configure().await, &opened.estate, tenant).await {
-        Ok(Some(in_force)) => Live::Read(crate::deploy::flags::pushed(&in_force, &opened.estate.delivered(tenant))),
-        Ok(None) => Live::NotDeployed,
-        Err(error) => Live::Unknown { why: error.to_string() },
-    }
-}
-
-fn exit(live: &Live) -> Exit {
-    match live {
-        Live::Read(pushed) if pushed.differences.is_empty() => Exit::Clean,
-        Live::Read(_) | Live::NotDeployed => Exit::Changes,
-        Live::Unknown { .. } => Exit::Incomplete,
+/// What AppConfig has says to the shell.
+pub(in crate::cli) fn exit(delivery: &Delivery) -> Exit {
+    match delivery {
+        Delivery::Read(pushed) if pushed.differences.is_empty() => Exit::Clean,
+        Delivery::Read(_) | Delivery::NotDeployed => Exit::Changes,
+        Delivery::Unknown { .. } => Exit::Incomplete,
     }
 }
 
@@ -104,17 +89,6 @@ fn text(answer: &Answer, by_flag: bool) -> String {
     });
     let first = if by_flag { "FLAG" } else { "TENANT" };
     let table = table([first, "VALUE", "REASON", "DECIDED BY"], rows);
-    let live = answer.live.as_ref().map(live_text).unwrap_or_default();
+    let live = answer.live.as_ref().map(report::flags::delivery).unwrap_or_default();
     format!("{table}{live}")
-}
-
-fn live_text(live: &Live) -> String {
-    match live {
-        Live::NotDeployed => "AppConfig has no flags of this tenant yet\n".to_owned(),
-        Live::Unknown { why } => format!("unknown what AppConfig has: {why}\n"),
-        Live::Read(pushed) if pushed.differences.is_empty() => {
-            format!("AppConfig has the same (version {}, {})\n", pushed.version, pushed.state)
-        }
-        Live::Read(pushed) => crate::report::flags::pushed(pushed),
-    }
 }

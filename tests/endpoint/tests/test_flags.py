@@ -57,3 +57,6 @@ def test_deployments_are_listed_newest_first(client: Client, ids: dict[str, str]
     assert [(one["DeploymentNumber"], one["ConfigurationVersion"], one["State"]) for one in listed] == [
         (2, "2", "COMPLETE"), (1, "1", "COMPLETE")]
     assert config.get_deployment(**place, DeploymentNumber=1)["ConfigurationVersion"] == "1"
+    with pytest.raises(ClientError, match="ConflictException"):
+        config.start_deployment(**place, ConfigurationProfileId=ids["ConfigurationProfileId"], ConfigurationVersion="1",
+                                DeploymentStrategyId="AppConfig.AllAtOnce", LatestDeploymentNumber=1)

@@ -80,6 +80,8 @@ def start_deployment(call: Call) -> Answer:
     """AppConfig: StartDeployment; it is complete at once."""
     table, place = _deployments(call)
     number = 1 + sum(key.startswith(place) for key in table)
+    if call.get("LatestDeploymentNumber", number - 1) != number - 1:
+        raise AwsError("ConflictException", f"The latest deployment is {number - 1}")
     record = dict(call.parameters) | {"DeploymentNumber": number, "State": "COMPLETE", "PercentageComplete": 100.0}
     table[f"{place}{number}"] = record
     return record
