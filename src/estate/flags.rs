@@ -62,7 +62,8 @@ pub(super) fn tenant(flags: Flags<'_>, tenant: &Said) -> Vec<Finding> {
 
 /// Dependencies and conflicts after evaluation, each at what turned the flag on.
 fn together(flags: Flags<'_>, tenant: &Said) -> Vec<Finding> {
-    let Some(subject) = tenant.subject() else { return Vec::new() };
+    let related = flags.catalogue.flags.values().any(|flag| !flag.requires.is_empty() || !flag.conflicts.is_empty());
+    let Some(subject) = tenant.subject().filter(|_| related) else { return Vec::new() };
     let answers: Vec<Evaluation> =
         flags.catalogue.flags.keys().map(|key| flags::evaluate(flags.catalogue, key, &subject)).collect();
     let place = |answer: &Evaluation| cause(flags, tenant, &subject, answer);

@@ -63,7 +63,7 @@ fn unread(linted: Linted<'_>, key: &str, flag: &Flag) -> Option<Finding> {
 /// A switch is the same for everybody most of the time; what is meant to differ should.
 fn uniform(linted: Linted<'_>, key: &str, flag: &Flag) -> Option<Finding> {
     let values: BTreeSet<String> = linted.fleet.values().filter_map(|values| values.get(key)).map(shown).collect();
-    let meant_to_differ = flag.kind == Kind::Release || flag.is_targeted();
+    let meant_to_differ = linted.fleet.len() > 1 && (flag.kind == Kind::Release || flag.is_targeted());
     let mut values = values.into_iter();
     let (Some(value), None, true) = (values.next(), values.next(), meant_to_differ) else { return None };
     let message = format!("flag `{key}` is `{value}` for all {} tenants", linted.fleet.len());
