@@ -33,7 +33,7 @@ pub struct Deployment {
 impl Deployment {
     /// Whether targets have its version: all of them, or some while it is under way.
     pub fn is_in_force(&self) -> bool {
-        matches!(self.state.as_str(), "COMPLETE" | "BAKING" | "DEPLOYING" | "VALIDATING")
+        matches!(self.state.as_str(), "COMPLETE" | "BAKING" | "DEPLOYING")
     }
 
     /// Whether it reaches more targets yet.
