@@ -100,8 +100,8 @@ pub async fn create_version(
     Ok(answer.version_number)
 }
 
-/// Starts to deploy a version, after deployment `latest` and refused if somebody started another since; what it is right
-/// after.
+/// Starts to deploy a version, after deployment `latest` and refused if somebody started another since; what it is
+/// right after.
 pub async fn start(
     session: &Session,
     ids: &Ids,

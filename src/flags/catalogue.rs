@@ -68,8 +68,8 @@ pub struct Flag {
     pub rollout: Option<Rollout>,
 }
 
-/// Release: hides what is not finished, and must be gone by its date. Operational: a switch for those who run the system.
-/// Entitlement: what a customer has bought.
+/// Release: hides what is not finished, and must be gone by its date. Operational: a switch for those who run the
+/// system. Entitlement: what a customer has bought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {

@@ -1,8 +1,8 @@
 //! What the functions see: an AppConfig feature-flag document, and back.
 //!
 //! Source of the format: AWS AppConfig User Guide, "Understanding the type reference for AWS.AppConfig.FeatureFlags".
-//! A boolean flag is AppConfig's `enabled`. AppConfig tells the attributes of enabled flags only, so a text or a number is
-//! always enabled and stands in the attribute `value`.
+//! A boolean flag is AppConfig's `enabled`. AppConfig tells the attributes of enabled flags only, so a text or a number
+//! is always enabled and stands in the attribute `value`.
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};

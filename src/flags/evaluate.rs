@@ -95,8 +95,8 @@ const ORDER: [Step; 6] = [Step::Tenant, Step::Ring, Step::Account, Step::Region,
 pub const BUCKETS: u32 = 100_000;
 
 /// The part that a tenant falls into for a flag, below [`BUCKETS`]: the first eight bytes of SHA-256 over the flag's
-/// key, a zero byte and the tenant's name, read as a big-endian number n, give ⌊n · 100,000 / 2⁶⁴⌋. It depends on nothing
-/// else, so a rollout of more percent holds every tenant of one with fewer, and flags choose independently.
+/// key, a zero byte and the tenant's name, read as a big-endian number n, give ⌊n · 100,000 / 2⁶⁴⌋. It depends on
+/// nothing else, so a rollout of more percent holds every tenant of one with fewer, and flags choose independently.
 pub fn bucket(key: &str, tenant: &str) -> u32 {
     let mut hash = Sha256::new();
     hash.update(key.as_bytes());
@@ -343,7 +343,7 @@ mod tests {
         assert_eq!(u128::from(bucket("extended-retry", "acme")), documented);
     }
 
-    /// Pearson's χ² over 100 equal parts of 100,000 names; 99 degrees of freedom exceed 148.23 once in a thousand times.
+    /// Pearson's χ² over 100 equal parts of 100,000 names; 99 degrees of freedom exceed 148.23 once in a thousand.
     #[test]
     fn names_are_spread_evenly() {
         for key in ["extended-retry", "verbose-logs", "a"] {

@@ -16,8 +16,8 @@ type Axis = (String, Vec<Value>);
 /// One value of one axis and one of another, by their indices.
 type Pair = ((usize, usize), (usize, usize));
 
-/// Rows of one value per axis, such that every two values of every two axes stand in one of them. Each row starts with a
-/// pair that none has yet and takes of each further axis the value that brings the most new pairs.
+/// Rows of one value per axis, such that every two values of every two axes stand in one of them. Each row starts with
+/// a pair that none has yet and takes of each further axis the value that brings the most new pairs.
 fn pairwise(axes: &[Axis]) -> Vec<Values> {
     let mut open: BTreeSet<Pair> = BTreeSet::new();
     for (one, (_, ones)) in axes.iter().enumerate() {

@@ -47,14 +47,14 @@ pub(super) struct Unset {
 
 /// Give a flag's value to a percentage of all tenants.
 ///
-/// Which ones a stable hash of flag and tenant decides: raising the percentage takes nobody out. Tenants with a value of
-/// their own and those that a rule matches stay as they are.
+/// Which ones a stable hash of flag and tenant decides: raising the percentage takes nobody out. Tenants with a value
+/// of their own and those that a rule matches stay as they are.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Rollout {
     flag: String,
     /// From `0%` to `100%`.
     percent: String,
-    /// The value that they get; without it that of the rollout so far, or for a boolean flag the opposite of the default.
+    /// The value that they get; without it that of the rollout so far, or for a boolean flag the default's opposite.
     #[arg(long)]
     value: Option<String>,
     #[command(flatten)]

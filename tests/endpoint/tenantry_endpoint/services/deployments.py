@@ -1,6 +1,7 @@
 """AppConfig: feature-flag documents are held against AWS's own schema, and deployments are complete at once.
 
-Source: AWS AppConfig User Guide, "Understanding the type reference for AWS.AppConfig.FeatureFlags", and API Reference."""
+Source: AWS AppConfig User Guide, "Understanding the type reference for AWS.AppConfig.FeatureFlags", and the
+API Reference."""
 
 from __future__ import annotations
 
