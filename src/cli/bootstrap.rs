@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args as ClapArgs;
 
+use super::judge::Judge;
 use super::opened::{self, Opened};
 use super::pace::Pace;
 use super::run::{self, Execution, Site};
@@ -11,6 +12,9 @@ use super::{Exit, Failure, Global, Output};
 use crate::cloud::{Access, CallError, Cloud, cloudformation, iam};
 use crate::deploy::{Desired, Plan, prepare, stacks};
 use crate::estate::ids::Region;
+use crate::finding::Finding;
+use crate::policy::{Owner, Stack};
+use crate::render::Template;
 use crate::report;
 
 /// Make the control plane in every account and region of the fleet.
@@ -33,43 +37,63 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    args.execution.acceptances()?;
     let opened = Opened::open(global)?;
+    let judge = Judge::open(&global.estate)?;
     let output = Output::new(global.output);
     let site = Site { root: &global.estate, fleet: &opened.estate.fleet, command: "bootstrap" };
     super::wait(async {
         let cloud = Cloud::configure().await;
         let central = opened.estate.fleet.control_plane.account.clone();
-        let own = |stack: &Desired| stack.place.account == central;
-        let (first, _): (Vec<Desired>, Vec<Desired>) =
-            desired(&opened, &BTreeMap::new(), args)?.into_iter().partition(own);
-        let exit = step(&cloud, site, args, &first, output).await?;
+        let own = |(stack, _): &(Desired, Template)| stack.place.account == central;
+        let (first, _): (Vec<_>, Vec<_>) = desired(&opened, &BTreeMap::new(), args)?.into_iter().partition(own);
+        let (first, policies) = held(&judge, first);
+        let exit = step(&cloud, site, args, (&judge, &first, &policies), output).await?;
         if exit >= Exit::Incomplete {
             return Ok(exit);
         }
         let sinks = sinks(&cloud, &first).await?;
-        let (_, rest): (Vec<Desired>, Vec<Desired>) = desired(&opened, &sinks, args)?.into_iter().partition(own);
-        Ok(exit.max(step(&cloud, site, args, &rest, output).await?))
+        let (_, rest): (Vec<_>, Vec<_>) = desired(&opened, &sinks, args)?.into_iter().partition(own);
+        let (rest, policies) = held(&judge, rest);
+        Ok(exit.max(step(&cloud, site, args, (&judge, &rest, &policies), output).await?))
     })?
 }
 
-fn desired(opened: &Opened, sinks: &BTreeMap<Region, String>, args: &Args) -> Result<Vec<Desired>, Failure> {
-    let stacks = stacks::control_planes(&opened.renderer, &opened.estate.fleet, sinks, &args.release)
+fn desired(
+    opened: &Opened,
+    sinks: &BTreeMap<Region, String>,
+    args: &Args,
+) -> Result<Vec<(Desired, Template)>, Failure> {
+    let stacks = stacks::rendered_control_planes(&opened.renderer, &opened.estate.fleet, sinks, &args.release)
         .map_err(|found| opened::refused(&found, "the control plane's template"))?;
     let access = Access { role: args.role.clone(), external_id: None };
-    Ok(stacks.into_iter().map(|stack| Desired { access: access.clone(), ..stack }).collect())
+    let own = |(stack, template)| (Desired { access: access.clone(), ..stack }, template);
+    Ok(stacks.into_iter().map(own).collect())
+}
+
+/// What the policies say of control planes.
+fn held(judge: &Judge, stacks: Vec<(Desired, Template)>) -> (Vec<Desired>, Vec<Finding>) {
+    let seen = stacks.iter().map(|(desired, template)| {
+        let (account, region) = (&desired.place.account, &desired.place.region);
+        Stack { template, owner: Owner::ControlPlane { account, region } }
+    });
+    let policies = judge.policies(&seen.collect::<Vec<_>>());
+    (stacks.into_iter().map(|(desired, _)| desired).collect(), policies)
 }
 
 async fn step(
     cloud: &Cloud,
     site: Site<'_>,
     args: &Args,
-    desired: &[Desired],
+    (judge, desired, policies): (&Judge, &[Desired], &[Finding]),
     output: Output,
 ) -> Result<Exit, Failure> {
     if desired.is_empty() {
         return Ok(Exit::Clean);
     }
-    let plan: Plan = prepare::plan(cloud, &args.release, desired, args.pace.wait(), args.pace.concurrency()).await;
+    let concurrency = args.pace.concurrency();
+    let plan: Plan = prepare::plan(cloud, &args.release, desired, args.pace.wait(), concurrency).await;
+    let plan = judge.live(cloud, plan, desired, policies, concurrency).await;
     if !output.is_json() {
         output.text(&report::plan::text(&plan))?;
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
+use super::judge::Judge;
 use super::opened::{Opened, Release};
 use super::pace::Pace;
 use super::run::{self, Execution, Site};
@@ -17,7 +18,7 @@ use crate::report;
 /// Deploy tenants: show the plan, ask, execute exactly its change sets and follow them to their end.
 ///
 /// A run that was stopped or killed is simply run again (or `--resume`d). One deploy at a time holds the lock of an account. With `--plan` a saved plan is executed; it is refused when git
-/// or a stack has moved since.
+/// or a stack has moved since. What is red in a plan stops it, unless each code is accepted with a reason.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -37,7 +38,9 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    args.execution.acceptances()?;
     let opened = Opened::open(global)?;
+    let judge = Judge::open(&global.estate)?;
     let output = Output::new(global.output);
     let saved = args.plan.as_deref().map(read).transpose()?;
     let left = if args.resume { Some(left(&global.estate)?) } else { None };
@@ -52,12 +55,16 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         (None, Some((release, _))) => Release { release, ..args.release.clone() },
         (None, None) => args.release.clone(),
     };
-    let desired = opened.desired(&tenants, &release)?;
+    let (desired, policies) = opened.held(&tenants, &release, &judge)?;
     super::wait(async {
         let cloud = Cloud::configure().await;
         let plan = match saved {
             Some(plan) => plan,
-            None => prepare::plan(&cloud, &release.release, &desired, args.pace.wait(), args.pace.concurrency()).await,
+            None => {
+                let (wait, concurrency) = (args.pace.wait(), args.pace.concurrency());
+                let plan = prepare::plan(&cloud, &release.release, &desired, wait, concurrency).await;
+                judge.live(&cloud, plan, &desired, &policies, concurrency).await
+            }
         };
         if !output.is_json() {
             output.text(&report::plan::text(&plan))?;

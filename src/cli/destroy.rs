@@ -3,16 +3,18 @@
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::opened::Opened;
+use super::opened::{self, Opened};
 use super::pace::Pace;
 use super::run::confirmed;
 use super::{Exit, Failure, Global, Output};
 use crate::cloud::{Cloud, Place, Session, ec2};
+use crate::cost::{self, Prices, Total};
 use crate::deploy::destroy::{Farewell, Gone, Retained, destroy, look};
 use crate::deploy::stacks;
 use crate::estate::Tenant;
 use crate::estate::ids::TenantName;
 use crate::render::names;
+use crate::report::cost::usd;
 
 /// Offboard a customer: say what stays, ask for the tenant's name, delete the stack.
 ///
@@ -36,7 +38,41 @@ struct Answer {
     tenant: TenantName,
     gone: Gone,
     retained: Vec<Retained>,
+    /// What the retained resources go on costing.
+    stays: Option<Stays>,
     spec_removed: bool,
+}
+
+/// What goes on costing money after a stack is gone, USD a month.
+#[derive(Serialize)]
+struct Stays {
+    prices_of: String,
+    /// As long as it stands.
+    standing: Total,
+    /// Objects in the landing bucket at first; their lifecycle ends them.
+    objects: f64,
+}
+
+impl Stays {
+    fn of(farewell: &Farewell, region: &str, prices: &Prices) -> Self {
+        let kept = farewell.retained.iter().map(|kept| kept.logical_id.as_str());
+        let standing = cost::bill_of_the_rest(&farewell.template, kept, region, prices).total();
+        let whole = cost::bill(&farewell.template, region, prices);
+        let stored = whole.lines.iter().filter(|line| line.item == "s3-gib-month");
+        let objects = stored.filter_map(|line| line.usd).map(|usd| usd.expected).sum();
+        Self { prices_of: prices.date.clone(), standing, objects }
+    }
+
+    fn sentence(&self) -> String {
+        let bound = if self.standing.missing.is_empty() { "" } else { "at least " };
+        let standing = usd(self.standing.usd.low);
+        let stored = usd(self.objects);
+        format!(
+            "what stays costs {bound}{standing} USD a month until somebody deletes it, and stored objects about \
+             {stored} USD a month at first, until their lifecycle ends them (prices of {})",
+            self.prices_of
+        )
+    }
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
@@ -44,7 +80,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let Some(tenant) = opened.estate.tenants.get(&args.tenant) else {
         return Err(Failure::new(format!("there is no tenant `{}`", args.tenant)));
     };
-    let answer = super::wait(offboard(args, &opened, tenant))??;
+    let prices = opened::prices(&global.estate)?;
+    let answer = super::wait(offboard(args, &opened, tenant, &prices))??;
     let exit = match answer.gone {
         Gone::Deleted => Exit::Clean,
         Gone::Failed { .. } => Exit::Error,
@@ -57,30 +94,31 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-async fn offboard(args: &Args, opened: &Opened, tenant: &Tenant) -> Result<Answer, Failure> {
+async fn offboard(args: &Args, opened: &Opened, tenant: &Tenant, prices: &Prices) -> Result<Answer, Failure> {
     let fleet = &opened.estate.fleet;
     let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
     let session = Cloud::configure().await.session(&place, &stacks::access(fleet, &place.account)).await?;
     let stack = names::stack(&fleet.organisation, tenant.name.as_str());
-    let (gone, retained) = match look(&session, &stack).await? {
-        None => (Gone::Deleted, Vec::new()),
+    let (gone, retained, stays) = match look(&session, &stack).await? {
+        None => (Gone::Deleted, Vec::new(), None),
         Some(farewell) => {
-            confirm(args, &farewell)?;
-            (destroy(&session, &farewell, args.pace.wait()).await?, farewell.retained)
+            let stays = Stays::of(&farewell, place.region.as_str(), prices);
+            confirm(args, &farewell, &stays)?;
+            (destroy(&session, &farewell, args.pace.wait()).await?, farewell.retained, Some(stays))
         }
     };
     let spec_removed = args.remove_spec && gone == Gone::Deleted && nothing_left(&session, tenant).await?;
-    Ok(Answer { tenant: tenant.name.clone(), gone, retained, spec_removed })
+    Ok(Answer { tenant: tenant.name.clone(), gone, retained, stays, spec_removed })
 }
 
 /// Says what stays and asks for the tenant's name.
-fn confirm(args: &Args, farewell: &Farewell) -> Result<(), Failure> {
+fn confirm(args: &Args, farewell: &Farewell, stays: &Stays) -> Result<(), Failure> {
     anstream::eprintln!("stack {}: {} resources are deleted; these stay:", farewell.stack, farewell.deleted);
     for kept in &farewell.retained {
         let id = kept.physical_id.as_deref().unwrap_or("-");
         anstream::eprintln!("  {} {} {id}", kept.logical_id, kept.resource_type);
     }
-    anstream::eprintln!("What stays goes on costing money; the search domain most of all.");
+    anstream::eprintln!("{}", stays.sentence());
     let name = args.tenant.as_str();
     let confirmed = match &args.confirm {
         Some(typed) => typed == name,
@@ -113,5 +151,6 @@ fn text(answer: &Answer) -> String {
     };
     let kept = answer.retained.len();
     let spec = if answer.spec_removed { ", its file is removed and its block is free" } else { "" };
-    format!("{}: {what}, {kept} resources stay{spec}\n", answer.tenant)
+    let money = answer.stays.as_ref().map(|stays| format!("{}\n", stays.sentence())).unwrap_or_default();
+    format!("{}: {what}, {kept} resources stay{spec}\n{money}", answer.tenant)
 }

@@ -67,6 +67,9 @@ fn entries(run: &Run) -> String {
                 format!("{tenant} ({} in {}): {}", place.account, place.region, report::plan::outcome(outcome))
             }
             pushed @ Record::Pushed { .. } => pushed_text(pushed),
+            Record::Accepted { accepted } => {
+                format!("accepted {} ({} times): {}", accepted.code, accepted.verdicts.len(), accepted.reason)
+            }
             Record::Finished => "finished".to_owned(),
         };
         format!("  {} {what}\n", entry.at)

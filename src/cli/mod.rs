@@ -15,6 +15,7 @@ mod flags;
 mod guard;
 mod init;
 mod journal;
+mod judge;
 mod new;
 mod opened;
 mod output;

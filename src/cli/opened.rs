@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::judge::Judge;
 use super::{Failure, Global};
 use crate::capacity::{self, Regions, Tables};
 use crate::cost::{self, Prices};
@@ -11,6 +12,7 @@ use crate::deploy::{Desired, stacks};
 use crate::embedded;
 use crate::estate::{self, Estate, Tenant};
 use crate::finding::Finding;
+use crate::policy::Stack;
 use crate::render::{Functions, RenderedTenant, Renderer, TemplateSet, render_fleet};
 use crate::report::findings;
 
@@ -92,13 +94,27 @@ impl Opened {
         if findings.is_empty() { Ok(rendered) } else { Err(refused(&findings, "the rendering")) }
     }
 
+    /// What the stacks of tenants should be, and what the policies say of them.
+    pub(super) fn held(
+        &self,
+        tenants: &[&Tenant],
+        release: &Release,
+        judge: &Judge,
+    ) -> Result<(Vec<Desired>, Vec<Finding>), Failure> {
+        let rendered = self.render(tenants, &release.release)?;
+        let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
+        let findings = judge.policies(&stacks);
+        Ok((rendered.iter().map(|one| self.stack(one, release)).collect(), findings))
+    }
+
     /// What the stacks of tenants should be.
     pub(super) fn desired(&self, tenants: &[&Tenant], release: &Release) -> Result<Vec<Desired>, Failure> {
-        let stack = |rendered: &RenderedTenant<'_>| {
-            let (zips, name) = (&release.functions, &release.release);
-            stacks::tenant(&self.estate, rendered.tenant, &rendered.template, &self.functions, zips, name)
-        };
-        Ok(self.render(tenants, &release.release)?.iter().map(stack).collect())
+        Ok(self.render(tenants, &release.release)?.iter().map(|one| self.stack(one, release)).collect())
+    }
+
+    fn stack(&self, rendered: &RenderedTenant<'_>, release: &Release) -> Desired {
+        let (zips, name) = (&release.functions, &release.release);
+        stacks::tenant(&self.estate, rendered.tenant, &rendered.template, &self.functions, zips, name)
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
+use super::judge::Judge;
 use super::opened::{Opened, Release};
 use super::pace::Pace;
 use super::{Exit, Failure, Format, Global, Output, Selection};
@@ -13,10 +14,12 @@ use crate::deploy::plan::SCHEMA;
 use crate::deploy::{Plan, prepare};
 use crate::report;
 
-/// Show what a deploy would do: per tenant what CloudFormation adds, changes and deletes.
+/// Show what a deploy would do: per tenant what CloudFormation adds, changes and deletes, whether it fits, whether it
+/// keeps the rules, and what it does to the monthly bill.
 ///
 /// Makes a change set for each stack that differs and leaves it for `deploy`, which executes exactly that. Changes no
-/// resource. Exit code 0: nothing to do; 2: there are changes; 4: something could not be seen.
+/// resource. Exit code 0: nothing to do; 2: there are changes; 4: something could not be seen or
+/// checked.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -38,14 +41,16 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
-    let desired = opened.desired(&args.selection.select(&opened.estate)?, &args.release)?;
+    let judge = Judge::open(&global.estate)?;
+    let (desired, policies) = opened.held(&args.selection.select(&opened.estate)?, &args.release, &judge)?;
     let release = &args.release.release;
     let plan = if args.offline {
-        prepare::offline(release, &desired)?
+        judge.offline(prepare::offline(release, &desired)?, &desired, &policies)
     } else {
         super::wait(async {
             let cloud = Cloud::configure().await;
-            prepare::plan(&cloud, release, &desired, args.pace.wait(), args.pace.concurrency()).await
+            let plan = prepare::plan(&cloud, release, &desired, args.pace.wait(), args.pace.concurrency()).await;
+            judge.live(&cloud, plan, &desired, &policies, args.pace.concurrency()).await
         })?
     };
     if let Some(path) = &args.out {
@@ -64,7 +69,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 
 /// What a plan says to the shell.
 pub(super) fn exit(plan: &Plan) -> Exit {
-    if !plan.unseen.is_empty() {
+    if plan.is_uncertain() {
         Exit::Incomplete
     } else if plan.is_empty() {
         Exit::Clean

@@ -1,5 +1,6 @@
 //! Executing a plan in front of a person: the question, the progress, the summary, the exit code.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -16,6 +17,7 @@ use super::{Exit, Failure, Output};
 use crate::cloud::{Cloud, Place};
 use crate::deploy::apply::{self, Options, Outcomes, Tolerance};
 use crate::deploy::events::{Event, Outcome, What};
+use crate::deploy::gate::{self, Acceptance, Accepted};
 use crate::deploy::journal::{self, Entry, Journal, Planned, Record};
 use crate::deploy::{Desired, Plan};
 use crate::estate::spec::Fleet;
@@ -31,6 +33,9 @@ pub(super) struct Execution {
     /// Allow this stateful resource, by logical id, to be replaced or removed.
     #[arg(long, value_name = "LOGICAL_ID")]
     pub(super) allow_replace: Vec<String>,
+    /// Let through what is red with this code, and say why: `TN2101="the increase is granted"`. Kept in the journal.
+    #[arg(long, value_name = "CODE=REASON")]
+    pub(super) accept: Vec<String>,
     /// Start no more stacks after so many failures: a number, or a share of the stacks (`5%`).
     #[arg(long, value_name = "N|N%", default_value = "1")]
     pub(super) max_failures: Tolerance,
@@ -40,6 +45,19 @@ pub(super) struct Execution {
     /// Write a summary for pull requests into this file.
     #[arg(long, value_name = "FILE")]
     pub(super) markdown: Option<PathBuf>,
+}
+
+impl Execution {
+    /// What is accepted; a code that does not exist and a reason that is empty are errors.
+    pub(super) fn acceptances(&self) -> Result<Vec<Acceptance>, Failure> {
+        let parsed = self.accept.iter().map(|text| {
+            text.parse::<Acceptance>().map_err(|error| {
+                Failure::new(error)
+                    .with_hint("say `--accept CODE=\"reason\"`; `tenantry explain codes` lists every code")
+            })
+        });
+        parsed.collect()
+    }
 }
 
 /// What is executed, where, and on whose command.
@@ -87,10 +105,11 @@ pub(super) async fn execute(
     if work == 0 {
         return Ok(super::plan::exit(plan));
     }
+    let accepted = pass(plan, &how.acceptances()?)?;
     if !how.yes && !confirmed(&format!("Deploy {work} stack{}?", if work == 1 { "" } else { "s" }), "yes")? {
         return Err(Failure::new("not confirmed, nothing was deployed").with_exit(Exit::Refused));
     }
-    let outcomes = guarded(cloud, site, plan, desired, how, pace).await?;
+    let outcomes = guarded(cloud, site, plan, desired, how, pace, &accepted).await?;
     if let Some(path) = &how.markdown {
         super::write_file(path, &format!("{}{}", markdown::plan(plan), markdown::outcomes(&outcomes)))?;
     }
@@ -103,6 +122,30 @@ pub(super) async fn execute(
     Ok(exit(&outcomes).max(blocked).max(rest))
 }
 
+/// The gate: red verdicts that nobody accepted stop the run before it starts.
+fn pass(plan: &Plan, acceptances: &[Acceptance]) -> Result<Vec<Accepted>, Failure> {
+    let Some(judgement) = &plan.judgement else {
+        return Err(Failure::new("nobody has judged the plan").with_exit(Exit::Refused).with_hint("make it again"));
+    };
+    let decision = gate::decide(&judgement.verdicts, acceptances);
+    for code in &decision.idle {
+        anstream::eprintln!("nothing red has the code {code}: accepting it changes nothing");
+    }
+    for accepted in &decision.accepted {
+        anstream::eprintln!("accepted {}: {} ({} times)", accepted.code, accepted.reason, accepted.verdicts.len());
+    }
+    if decision.refused.is_empty() {
+        return Ok(decision.accepted);
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    decision.refused.iter().for_each(|verdict| *counts.entry(verdict.code.as_str()).or_default() += 1);
+    let codes: Vec<String> = counts.iter().map(|(code, count)| format!("{code} ({count})")).collect();
+    let hint: Vec<String> = counts.keys().map(|code| format!("--accept {code}=\"REASON\"")).collect();
+    Err(Failure::new(format!("red, and accepted by nobody: {}", codes.join(", ")))
+        .with_exit(Exit::Refused)
+        .with_hint(format!("correct what is wrong, or accept it: {}", hint.join(" "))))
+}
+
 /// Executes under the locks of every account concerned, with a journal.
 async fn guarded(
     cloud: &Cloud,
@@ -111,6 +154,7 @@ async fn guarded(
     desired: &[Desired],
     how: &Execution,
     pace: &Pace,
+    accepted: &[Accepted],
 ) -> Result<Outcomes, Failure> {
     if let Some(before) = journal::last(site.root)?.filter(|run| !run.is_finished()) {
         anstream::eprintln!("run {} did not come to its end; whatever it began is followed", before.run);
@@ -124,7 +168,7 @@ async fn guarded(
         .collect();
     let patience = Duration::from_secs(how.wait_for_lock);
     let mut guard = Guard::take(cloud, site.fleet, &concerned, &guard::claim(&name, purpose), patience).await?;
-    let run = under_guard(cloud, site, plan, desired, how, pace, &mut guard, (&name, &digest)).await;
+    let run = under_guard(cloud, site, plan, desired, how, pace, &mut guard, (&name, &digest, accepted)).await;
     guard.release().await;
     run
 }
@@ -138,9 +182,9 @@ async fn under_guard(
     how: &Execution,
     pace: &Pace,
     guard: &mut Guard,
-    (name, digest): (&str, &str),
+    (name, digest, accepted): (&str, &str, &[Accepted]),
 ) -> Result<Outcomes, Failure> {
-    let log = Log::open(site, plan, name, digest)?;
+    let log = Log::open(site, plan, name, digest, accepted)?;
     let options = Options {
         concurrency: pace.concurrency(),
         tolerance: how.max_failures,
@@ -216,7 +260,7 @@ struct Log {
 }
 
 impl Log {
-    fn open(site: Site<'_>, plan: &Plan, name: &str, digest: &str) -> io::Result<Self> {
+    fn open(site: Site<'_>, plan: &Plan, name: &str, digest: &str, accepted: &[Accepted]) -> io::Result<Self> {
         let mut journal = Journal::create(site.root, name)?;
         let stacks = plan.work().map(|stack| Planned {
             tenant: stack.tenant.clone(),
@@ -232,6 +276,9 @@ impl Log {
             plan: digest.to_owned(),
             stacks: stacks.collect(),
         }))?;
+        for accepted in accepted {
+            journal.write(&entry(Record::Accepted { accepted: accepted.clone() }))?;
+        }
         Ok(Self { journal: Mutex::new((journal, None)) })
     }
 

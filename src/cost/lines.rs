@@ -123,7 +123,7 @@ impl Sheet<'_> {
             self.hours("OpenSearch", format!("{kind} nodes"), format!("{}{kind}", items::SEARCH_NODE), *count as f64);
         }
         self.months("OpenSearch", "storage", "search-gp3-gib-month", facts.search_gib as f64);
-        if facts.search_zones > 1 {
+        if facts.search_zones > 1 && !facts.functions.is_empty() {
             let zones = facts.search_zones as f64;
             let quantity = workload.map(|work| work.gib * (BULK_COMPRESSION * (zones - 1.0) / zones * 2.0));
             let inputs = vec![

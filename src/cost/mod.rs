@@ -145,6 +145,18 @@ pub fn bill(template: &Value, region: &str, prices: &Prices) -> Bill {
     }
 }
 
+/// What goes on costing money when only these resources of a template stay and nothing arrives any more.
+pub fn bill_of_the_rest<'i>(
+    template: &Value,
+    stay: impl IntoIterator<Item = &'i str>,
+    region: &str,
+    prices: &Prices,
+) -> Bill {
+    let kept = stay.into_iter().map(|id| (id.to_owned(), template["Resources"][id].clone()));
+    let resources: serde_json::Map<String, Value> = kept.collect();
+    bill(&serde_json::json!({ "Resources": resources }), region, prices)
+}
+
 impl Bill {
     /// Over all lines.
     pub fn total(&self) -> Total {

@@ -21,6 +21,9 @@ pub struct Farewell {
     pub retained: Vec<Retained>,
     /// How many resources are deleted.
     pub deleted: usize,
+    /// The stack's own template.
+    #[serde(skip)]
+    pub template: Value,
 }
 
 /// A resource that outlives its stack.
@@ -71,7 +74,9 @@ pub async fn look(session: &Session, stack: &str) -> Result<Option<Farewell>, De
     let Some(live) = cloudformation::stack(session, stack).await.map_err(call)? else { return Ok(None) };
     let body = cloudformation::template(session, &live.id).await.map_err(call)?;
     let resources = cloudformation::resources(session, &live.id).await.map_err(call)?;
-    let kept = kept_ids(&body).map_err(|source| DestroyError::Template { stack: stack.to_owned(), source })?;
+    let template: Value =
+        serde_json::from_str(&body).map_err(|source| DestroyError::Template { stack: stack.to_owned(), source })?;
+    let kept = kept_ids(&template);
     let (retained, deleted): (Vec<Resource>, Vec<Resource>) =
         resources.into_iter().filter(exists).partition(|resource| kept.contains(&resource.logical_id));
     let retained = retained.into_iter().map(|resource| Retained {
@@ -85,6 +90,7 @@ pub async fn look(session: &Session, stack: &str) -> Result<Option<Farewell>, De
         status: live.status,
         retained: retained.collect(),
         deleted: deleted.len(),
+        template,
     }))
 }
 
@@ -93,14 +99,13 @@ fn exists(resource: &Resource) -> bool {
 }
 
 /// Logical ids of the resources that a template keeps.
-fn kept_ids(body: &str) -> Result<BTreeSet<String>, serde_json::Error> {
-    let tree: Value = serde_json::from_str(body)?;
-    let resources = tree.get("Resources").and_then(Value::as_object).into_iter().flatten();
+fn kept_ids(template: &Value) -> BTreeSet<String> {
+    let resources = template.get("Resources").and_then(Value::as_object).into_iter().flatten();
     let keeps = |resource: &Value| match resource.get("DeletionPolicy").and_then(Value::as_str) {
         Some(policy) => policy.starts_with("Retain"),
         None => false,
     };
-    Ok(resources.filter(|(_, resource)| keeps(resource)).map(|(id, _)| id.clone()).collect())
+    resources.filter(|(_, resource)| keeps(resource)).map(|(id, _)| id.clone()).collect()
 }
 
 /// Deletes a stack and follows it to its end or to the deadline; run again, it goes on.
@@ -150,6 +155,6 @@ mod tests {
     fn what_a_template_retains_is_kept_and_nothing_else() {
         let body = r#"{"Resources":{"A":{"Type":"T","DeletionPolicy":"Retain"},"B":{"Type":"T"},
             "C":{"Type":"T","DeletionPolicy":"RetainExceptOnCreate"},"D":{"Type":"T","DeletionPolicy":"Delete"}}}"#;
-        assert_eq!(kept_ids(body).unwrap().into_iter().collect::<Vec<_>>(), ["A", "C"]);
+        assert_eq!(kept_ids(&serde_json::from_str(body).unwrap()).into_iter().collect::<Vec<_>>(), ["A", "C"]);
     }
 }

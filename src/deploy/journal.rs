@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::events::Outcome;
+use super::gate::Accepted;
 use crate::cloud::Place;
 
 /// Where journals lie in an estate.
@@ -41,6 +42,10 @@ pub enum Record {
         /// SHA-256 of the plan.
         plan: String,
         stacks: Vec<Planned>,
+    },
+    /// Who began the run let these red verdicts through.
+    Accepted {
+        accepted: Accepted,
     },
     /// The change of a stack was started.
     Started {

@@ -86,7 +86,9 @@ pub fn money(plan: &Plan, desired: &[Desired], live: &Live, prices: &Prices) -> 
         let Some(own) = desired.iter().find(|d| d.stack == stack.stack && d.place == stack.place) else { continue };
         let region = stack.place.region.as_str();
         let of = |body: &str| {
-            serde_json::from_str::<Value>(body).map(|template| bill(&template, region, prices)).map_err(|e| e.to_string())
+            serde_json::from_str::<Value>(body)
+                .map(|template| bill(&template, region, prices))
+                .map_err(|e| e.to_string())
         };
         let Ok(after) = of(&own.body) else { continue };
         let before = match (live.get(&(stack.tenant.clone(), stack.place.clone())), &stack.ground.status) {

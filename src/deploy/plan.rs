@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 
 use super::change;
 use super::desired::hash;
+use super::gate::{Level, Verdict};
+use super::money::Money;
 use crate::cloud::Place;
 use crate::cloud::cloudformation::{ChangeSetKind, ResourceChange, Stack, Validation};
 
 /// Name and version of the stored format.
-pub const SCHEMA: &str = "tenantry/plan/v1";
+pub const SCHEMA: &str = "tenantry/plan/v2";
 
 /// What a deploy will do, stack by stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +23,17 @@ pub struct Plan {
     /// Sorted by tenant.
     pub stacks: Vec<StackPlan>,
     pub unseen: Vec<Unseen>,
+    /// What was found about it; a plan that nobody judged cannot be deployed.
+    #[serde(default)]
+    pub judgement: Option<Judgement>,
+}
+
+/// What was found about a plan: whether it fits, keeps the rules, and what it costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The worst first.
+    pub verdicts: Vec<Verdict>,
+    pub money: Money,
 }
 
 /// What will happen to one stack.
@@ -160,6 +173,12 @@ impl Plan {
         let changes =
             stacks.flat_map(|stack| stack.action.changes().iter().map(|change| (stack.tenant.as_str(), change)));
         changes.filter(|(_, c)| change::endangers_state(c) && !allowed.contains(&c.logical_id)).collect()
+    }
+
+    /// Something about it could not be checked.
+    pub fn is_uncertain(&self) -> bool {
+        let verdicts = self.judgement.iter().flat_map(|judgement| &judgement.verdicts);
+        !self.unseen.is_empty() || verdicts.into_iter().any(|verdict| verdict.level == Level::Unknown)
     }
 
     /// Stacks on which nothing can be done now.

@@ -120,7 +120,7 @@ fn assemble(
     unseen.sort_by(|a, b| a.tenant.cmp(&b.tenant));
     let mut digests: Vec<&str> = desired.iter().flat_map(|d| [d.stack.as_str(), d.digest.as_str()]).collect();
     digests.sort_unstable();
-    Plan { release: release.to_owned(), estate_digest: hash(&digests, 64), offline, stacks, unseen }
+    Plan { release: release.to_owned(), estate_digest: hash(&digests, 64), offline, stacks, unseen, judgement: None }
 }
 
 fn planned(desired: &Desired, ground: Ground, action: Action) -> StackPlan {

@@ -53,12 +53,25 @@ pub fn control_planes(
     sinks: &BTreeMap<Region, String>,
     release: &str,
 ) -> Result<Vec<Desired>, Vec<Finding>> {
+    Ok(rendered_control_planes(renderer, fleet, sinks, release)?.into_iter().map(|(desired, _)| desired).collect())
+}
+
+/// As [`control_planes`], each with its template.
+///
+/// # Errors
+/// Everything that is wrong with the template.
+pub fn rendered_control_planes(
+    renderer: &Renderer,
+    fleet: &Fleet,
+    sinks: &BTreeMap<Region, String>,
+    release: &str,
+) -> Result<Vec<(Desired, Template)>, Vec<Finding>> {
     let mut stacks = Vec::new();
     for account in fleet.accounts.keys() {
         for region in fleet.regions.keys() {
             let sink = sinks.get(region).map(String::as_str);
             let template = renderer.render(&Context::control_plane(fleet, account, region, sink, release))?;
-            stacks.push(Desired {
+            let desired = Desired {
                 tenant: CONTROL_PLANE.to_owned(),
                 ring: None,
                 place: Place { account: account.clone(), region: region.clone() },
@@ -71,11 +84,12 @@ pub fn control_planes(
                 tags: Desired::identity(&fleet.organisation, "control-plane"),
                 artifacts: None,
                 uploads: Vec::new(),
-            });
+            };
+            stacks.push((desired, template));
         }
     }
     let central = &fleet.control_plane;
-    stacks.sort_by_key(|stack| {
+    stacks.sort_by_key(|(stack, _)| {
         let place = &stack.place;
         let home = place.account == central.account;
         (!(home && place.region == central.region), !home, place.clone())

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::groups::{self, Group};
+use super::judgement;
 use super::plan as text;
 use crate::deploy::apply::Outcomes;
 use crate::deploy::events::Outcome;
@@ -25,6 +26,9 @@ pub fn plan(plan: &Plan) -> String {
             line(&mut out, format_args!("- {}: {}{hint}", groups::named(&tenants), cell(&unseen.why)));
         }
         out.push('\n');
+    }
+    if let Some(judgement) = &plan.judgement {
+        out.push_str(&judgement::markdown(judgement));
     }
     out
 }

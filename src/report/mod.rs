@@ -5,6 +5,7 @@ pub mod cost;
 pub mod findings;
 pub mod flags;
 pub mod groups;
+mod judgement;
 pub mod junit;
 pub mod markdown;
 pub mod plan;

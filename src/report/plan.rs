@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::groups::{self, Group};
+use super::judgement;
 use crate::deploy::events::{Event, Outcome, What};
 use crate::deploy::{Action, Plan};
 
@@ -20,6 +21,9 @@ pub fn text(plan: &Plan) -> String {
         if let Some(hint) = &unseen.hint {
             line(&mut out, format_args!("  help: {hint}"));
         }
+    }
+    if let Some(judgement) = &plan.judgement {
+        out.push_str(&judgement::text(judgement));
     }
     line(&mut out, format_args!("{}", counts(plan)));
     out
@@ -128,6 +132,7 @@ pub(super) mod tests {
             offline: false,
             stacks: vec![stack],
             unseen: vec![Unseen { tenant: "bolt".to_owned(), why: "denied".to_owned(), hint: None }],
+            judgement: None,
         };
         insta::assert_snapshot!(text(&plan), @"
         acme (111122223333 in eu-west-1)
@@ -174,6 +179,7 @@ pub(super) mod tests {
             offline: false,
             stacks: (0..tenants).map(stack).collect(),
             unseen: Vec::new(),
+            judgement: None,
         }
     }
 

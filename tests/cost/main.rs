@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tenantry::cost::{Bill, Kind, Load, Prices, bill, parse};
+use tenantry::cost::{Bill, Kind, Load, Prices, bill, bill_of_the_rest, parse};
 use tenantry::embedded;
 use tenantry::estate::{self, Estate, Tenant};
 use tenantry::finding::Source;
@@ -167,6 +167,18 @@ fn twice_the_waiting_costs_twice_and_nothing_else_but_flags_moves() {
     }
     let waits = |bill: &Bill| bill.total_of(Kind::Waiting).usd.expected;
     assert!(waits(&before) > 0.0 && waits(&after) > waits(&before));
+}
+
+#[test]
+fn what_stays_of_a_stack_costs_what_stands_and_nothing_for_work() {
+    let rendering = Rendering::new();
+    let tree = rendering.tree(&rendering.tenant("initech"));
+    let rest = bill_of_the_rest(&tree, ["Search", "Key", "LandingBucket", "Vpc"], "eu-west-1", &prices());
+    let whats: Vec<&str> = rest.lines.iter().map(|line| line.what.as_str()).collect();
+    assert_eq!(whats, ["t3.small.search nodes", "storage", "keys"]);
+    // 6 nodes and 6 volumes of 57 GiB, by hand, and a key.
+    let by_hand = 6.0 * 730.0 * 0.0395 + 6.0 * 57.0 * 0.1342 + 1.0;
+    assert!(near(rest.total().usd, Load::flat(by_hand), 0.001), "{:?}", rest.total());
 }
 
 #[test]

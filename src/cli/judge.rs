@@ -1,0 +1,93 @@
+//! Judging a plan: whether it fits, whether it keeps the rules, what it costs.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::Failure;
+use super::opened;
+use crate::capacity::{Assessment, Tables};
+use crate::cloud::Cloud;
+use crate::cost::Prices;
+use crate::deploy::money::{self, Live};
+use crate::deploy::plan::Judgement;
+use crate::deploy::{Desired, Plan, gate};
+use crate::embedded;
+use crate::finding::Finding;
+use crate::policy::{Checker, Stack};
+use crate::survey;
+
+/// What plans are judged with: the estate's policies and its tables of quotas, regions and prices.
+#[derive(Debug)]
+pub(super) struct Judge {
+    checker: Checker,
+    tables: Tables,
+    prices: Prices,
+}
+
+impl Judge {
+    pub(super) fn open(root: &Path) -> Result<Self, Failure> {
+        let checker = Checker::new(embedded::rules(root)?).map_err(|found| opened::refused(&found, "the policies"))?;
+        Ok(Self { checker, tables: opened::tables(root)?, prices: opened::prices(root)? })
+    }
+
+    /// What the policies say of stacks.
+    pub(super) fn policies(&self, stacks: &[Stack<'_>]) -> Vec<Finding> {
+        self.checker.check(stacks)
+    }
+
+    /// Judges a plan that was made without looking at AWS: by the tables.
+    pub(super) fn offline(&self, plan: Plan, desired: &[Desired], policies: &[Finding]) -> Plan {
+        let assessments = survey::offline(&self.tables, &survey::wanted(&busy(&plan, desired)));
+        self.judged(plan, desired, policies, &assessments, &Live::new())
+    }
+
+    /// Judges a plan by what stands in its accounts and regions.
+    pub(super) async fn live(
+        &self,
+        cloud: &Cloud,
+        plan: Plan,
+        desired: &[Desired],
+        policies: &[Finding],
+        concurrency: usize,
+    ) -> Plan {
+        let busy = busy(&plan, desired);
+        let (assessments, live) = if busy.is_empty() {
+            (Vec::new(), Live::new())
+        } else {
+            let wanted = survey::wanted(&busy);
+            futures::join!(survey::live(cloud, &self.tables, &wanted), money::live(cloud, &plan, &busy, concurrency))
+        };
+        self.judged(plan, desired, policies, &assessments, &live)
+    }
+
+    fn judged(
+        &self,
+        plan: Plan,
+        desired: &[Desired],
+        policies: &[Finding],
+        assessments: &[Assessment],
+        live: &Live,
+    ) -> Plan {
+        let (money, bills) = money::money(&plan, desired, live, &self.prices);
+        let working: BTreeSet<&str> = plan.work().map(|stack| stack.tenant.as_str()).collect();
+        // What is wrong with a stack that stays as it is stops nobody.
+        let concerns = |finding: &&Finding| match &finding.tenant {
+            Some(tenant) => working.contains(tenant.as_str()),
+            None => !working.is_empty(),
+        };
+        let capacity: Vec<Finding> = assessments.iter().flat_map(Assessment::findings).collect();
+        let unpriced = bills.iter().flat_map(|(tenant, bill)| {
+            bill.findings().into_iter().map(move |finding| finding.with_tenant(tenant.as_str()))
+        });
+        let unpriced: Vec<Finding> = unpriced.collect();
+        let verdicts = gate::verdicts(policies.iter().filter(concerns).chain(&capacity).chain(&unpriced));
+        Plan { judgement: Some(Judgement { verdicts, money }), ..plan }
+    }
+}
+
+/// The stacks that a plan changes, as they should be.
+fn busy(plan: &Plan, desired: &[Desired]) -> Vec<Desired> {
+    let changed =
+        |desired: &&Desired| plan.work().any(|stack| stack.stack == desired.stack && stack.place == desired.place);
+    desired.iter().filter(changed).cloned().collect()
+}
