@@ -127,8 +127,10 @@ fn verdict(quota: &Quota, within: Within, used: Seen<u64>, after: u64, snapshot:
     let (whole, limit_source) = limit(quota, snapshot);
     let limit = whole.saturating_sub(quota.keep);
     let percent = after.saturating_mul(100).checked_div(limit).unwrap_or(if after == 0 { 0 } else { u64::MAX });
+    // What is over its limit already, and no more so by the plan, stops no plan.
+    let adds = used.known().is_none_or(|used| after > *used);
     let level = match used {
-        _ if after > limit => Level::Red,
+        _ if after > limit && adds => Level::Red,
         Seen::Unknown(_) => Level::Unknown,
         Seen::Known(_) if percent >= AMBER_PERCENT => Level::Amber,
         Seen::Known(_) => Level::Green,
