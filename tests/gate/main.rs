@@ -1,6 +1,220 @@
-//! The gate, through the binary and against an endpoint on loopback: what is red stops a deploy unless it is accepted.
+//! The gate, through the binary and against an endpoint on loopback: what is red stops a deploy before anything is
+//! started, unless its code is accepted with a reason; then it goes, and the journal keeps who let it.
 
 #![cfg(test)]
 
 #[path = "../endpoint/process.rs"]
 mod process;
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use process::Endpoint;
+use serde_json::{Value, json};
+
+/// The account that the endpoint gives to credentials it does not know.
+const ACCOUNT: &str = "123456789012";
+
+/// A queue without a dead-letter queue, which the policies forbid, and a workload.
+const TENANT: &str = r#"AWSTemplateFormatVersion: "2010-09-09"
+Metadata:
+  TenantryWorkload: { MeanKibPerMinute: 0, PeakKibPerMinute: 0, Functions: {} }
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties:
+      QueueName: "{{ names.prefix }}-queue"
+  Key:
+    Type: AWS::KMS::Key
+    Properties:
+      EnableKeyRotation: true
+      KeyPolicy:
+        Version: "2012-10-17"
+        Statement:
+          - Effect: Allow
+            Principal: { AWS: !Sub "arn:${AWS::Partition}:iam::${AWS::AccountId}:root" }
+            Action: "kms:*"
+            Resource: "*"
+{% include "tenant/release.yaml.tera" %}
+Outputs:
+  TenantryRelease:
+    Value: "{{ release.name }}"
+  TenantryDigest:
+    Value: "{{ release.digest }}"
+"#;
+
+/// Every `sha256` of the functions' lock.
+fn digests(lock: &Value) -> Vec<&str> {
+    let own = lock["sha256"].as_str();
+    let inner = lock.as_object().into_iter().flat_map(|map| map.values()).flat_map(digests);
+    own.into_iter().chain(inner).collect()
+}
+
+struct World {
+    endpoint: Endpoint,
+    estate: tempfile::TempDir,
+}
+
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl World {
+    fn new() -> Self {
+        let world = Self { endpoint: Endpoint::start(1), estate: tempfile::tempdir().unwrap() };
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = world.estate.path();
+        for folder in ["tenants/certs", "templates/tenant", "templates/control-plane", "policies", "zips"] {
+            fs::create_dir_all(root.join(folder)).unwrap();
+        }
+        for file in fs::read_dir(repository.join("templates/control-plane")).unwrap() {
+            let file = file.unwrap();
+            fs::copy(file.path(), root.join("templates/control-plane").join(file.file_name())).unwrap();
+        }
+        for file in ["templates/control-plane.yaml.tera", "templates/tenant/release.yaml.tera"] {
+            fs::copy(repository.join(file), root.join(file)).unwrap();
+        }
+        fs::copy(repository.join("tenants/certs/acme.pem"), root.join("tenants/certs/ca.pem")).unwrap();
+        let lock = fs::read(repository.join("pipeline/functions.lock.json")).unwrap();
+        let lock: Value = serde_json::from_slice(&lock).unwrap();
+        for digest in digests(&lock) {
+            fs::write(root.join("zips").join(format!("{digest}.zip")), "zip").unwrap();
+        }
+        let fleet = json!({
+            "apiVersion": "tenantry/v1",
+            "organisation": "metanet",
+            "control_plane": { "account": ACCOUNT, "region": "eu-west-1" },
+            "accounts": { ACCOUNT: {
+                "name": "one", "dns": { "zone": "one.example.com", "hosted_zone_id": "Z0111111111EXAMPLE" },
+            } },
+            "regions": { "eu-west-1": {
+                "zones": ["euw1-az1", "euw1-az2", "euw1-az3"], "s3_prefix_list": "pl-6da54004",
+            } },
+            "pools": [{ "name": "all", "cidr": "10.16.0.0/12", "tenant_prefix": 22 }],
+            "rings": [{ "name": "general", "bake": "30m" }],
+        });
+        let tenant = json!({
+            "apiVersion": "tenantry/v1", "account": ACCOUNT, "region": "eu-west-1", "ring": "general",
+            "contact": { "timezone": "Europe/Zagreb", "page": "https://pages.example.com/x" },
+            "network": { "cidr": "10.16.0.0/22", "zones": 2 },
+            "ingest": { "peak_gib_per_minute": 0.01, "client_ca": "certs/ca.pem" },
+        });
+        world.write("tenants/fleet.yaml", &fleet.to_string());
+        world.write("tenants/acme.yaml", &tenant.to_string());
+        world.write("templates/tenant.yaml.tera", TENANT);
+        world
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        fs::write(self.estate.path().join(path), text).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Said {
+        let output = Command::new(env!("CARGO_BIN_EXE_tenantry"))
+            .args(arguments)
+            .current_dir(self.estate.path())
+            .env_clear()
+            .env("HOME", self.estate.path())
+            .env("TENANTRY_FUNCTIONS", "zips")
+            .env("AWS_ENDPOINT_URL", &self.endpoint.url)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Said { code: output.status.code().unwrap(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+
+    fn json(&self, arguments: &[&str]) -> Value {
+        let said = self.run(&[arguments, &["--output", "json"]].concat());
+        serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {}\n{}", said.out, said.err))
+    }
+
+    fn red(&self) -> Vec<String> {
+        let plan = self.json(&["plan", "acme"]);
+        let verdicts = plan["judgement"]["verdicts"].as_array().unwrap().clone();
+        let red = verdicts.iter().filter(|verdict| verdict["level"] == "red");
+        let mut codes: Vec<String> = red.map(|verdict| verdict["code"].as_str().unwrap().to_owned()).collect();
+        codes.dedup();
+        codes
+    }
+
+    fn verdict_of_status(&self) -> String {
+        self.run(&["status", "acme"]).out
+    }
+
+    fn journal(&self) -> String {
+        let folder = self.estate.path().join(".tenantry/journal");
+        let files = fs::read_dir(folder).map(|files| files.map(|file| file.unwrap().path()).collect::<Vec<_>>());
+        files.unwrap_or_default().iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+    }
+}
+
+#[test]
+fn red_stops_a_deploy_until_every_code_is_accepted_with_a_reason() {
+    let world = World::new();
+    let said = world.run(&["bootstrap", "--yes"]);
+    assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
+
+    let red = world.red();
+    assert!(red.iter().any(|code| code.starts_with("TN4")), "{red:?}");
+    let refused = world.run(&["deploy", "acme", "--yes"]);
+    assert_eq!(refused.code, 3, "{}\n{}", refused.out, refused.err);
+    for code in &red {
+        assert!(refused.err.contains(&format!("--accept {code}=")), "{code}: {}", refused.err);
+    }
+    assert!(world.verdict_of_status().contains("missing"), "{}", world.verdict_of_status());
+    assert!(!world.journal().contains("\"command\":\"deploy\""), "a run that was refused has begun");
+
+    for (text, code, sentence) in [
+        (format!("{}=", red[0]), 1, "needs a reason"),
+        ("TN9999=why".to_owned(), 1, "there is no code `TN9999`"),
+        ("because".to_owned(), 1, "is not of the form CODE=REASON"),
+        ("TN2103=soon".to_owned(), 3, "nothing red has the code TN2103"),
+    ] {
+        let said = world.run(&["deploy", "acme", "--yes", "--accept", &text]);
+        assert!(said.code == code && said.err.contains(sentence), "{text}: {} {}", said.code, said.err);
+    }
+    assert!(world.verdict_of_status().contains("missing"));
+
+    let plan = world.run(&["plan", "acme", "--out", "plan.json"]);
+    assert!(plan.out.contains("money: acme") && plan.out.contains("+1.00 USD a month"), "{}", plan.out);
+    let accepted: Vec<String> = red.iter().map(|code| format!("{code}=a test says so")).collect();
+    let mut arguments = vec!["deploy", "--plan", "plan.json", "--yes"];
+    accepted.iter().for_each(|text| arguments.extend(["--accept", text.as_str()]));
+    let said = world.run(&arguments);
+    assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
+    let journal = world.journal();
+    for code in &red {
+        assert!(journal.contains(&format!("\"code\":\"{code}\",\"reason\":\"a test says so\"")), "{journal}");
+    }
+    assert!(!world.verdict_of_status().contains("missing"), "{}", world.verdict_of_status());
+    let said = world.run(&["plan", "acme"]);
+    assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
+
+    // A plan that nobody judged is refused; so is one of an older version.
+    world.write("templates/tenant.yaml.tera", &TENANT.replace("EnableKeyRotation: true", "EnableKeyRotation: false"));
+    world.run(&["plan", "acme", "--out", "plan.json"]);
+    let text = fs::read_to_string(world.estate.path().join("plan.json")).unwrap();
+    let mut plan: Value = serde_json::from_str(&text).unwrap();
+    plan.as_object_mut().unwrap().remove("judgement");
+    world.write("plan.json", &plan.to_string());
+    let said = world.run(&["deploy", "--plan", "plan.json", "--yes"]);
+    assert!(said.code == 3 && said.err.contains("nobody has judged the plan"), "{} {}", said.code, said.err);
+}
+
+#[test]
+fn offline_what_nobody_could_check_is_said_and_the_plan_is_incomplete() {
+    let world = World::new();
+    let said = world.run(&["plan", "acme", "--offline"]);
+    assert_eq!(said.code, 4, "{}\n{}", said.out, said.err);
+    assert!(said.out.contains("? TN2104"), "{}", said.out);
+    assert!(said.out.contains("money in all: +1.00 USD a month"), "{}", said.out);
+    let markdown = world.run(&["plan", "acme", "--offline", "--output", "markdown"]);
+    assert!(markdown.out.contains("### Verdicts") && markdown.out.contains("### Money"), "{}", markdown.out);
+}
