@@ -168,7 +168,7 @@ fn red_stops_a_deploy_until_every_code_is_accepted_with_a_reason() {
     for code in &red {
         assert!(refused.err.contains(&format!("--accept {code}=")), "{code}: {}", refused.err);
     }
-    assert!(world.verdict_of_status().contains("missing"), "{}", world.verdict_of_status());
+    assert!(world.verdict_of_status().contains("not deployed"), "{}", world.verdict_of_status());
     assert!(!world.journal().contains("\"command\":\"deploy\""), "a run that was refused has begun");
 
     for (text, code, sentence) in [
@@ -180,7 +180,7 @@ fn red_stops_a_deploy_until_every_code_is_accepted_with_a_reason() {
         let said = world.run(&["deploy", "acme", "--yes", "--accept", &text]);
         assert!(said.code == code && said.err.contains(sentence), "{text}: {} {}", said.code, said.err);
     }
-    assert!(world.verdict_of_status().contains("missing"));
+    assert!(world.verdict_of_status().contains("not deployed"));
 
     let plan = world.run(&["plan", "acme", "--out", "plan.json"]);
     assert!(plan.out.contains("money: acme") && plan.out.contains("+1.00 USD a month"), "{}", plan.out);
@@ -193,7 +193,7 @@ fn red_stops_a_deploy_until_every_code_is_accepted_with_a_reason() {
     for code in &red {
         assert!(journal.contains(&format!("\"code\":\"{code}\",\"reason\":\"a test says so\"")), "{journal}");
     }
-    assert!(!world.verdict_of_status().contains("missing"), "{}", world.verdict_of_status());
+    assert!(!world.verdict_of_status().contains("not deployed"), "{}", world.verdict_of_status());
     let said = world.run(&["plan", "acme"]);
     assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
 
