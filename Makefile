@@ -12,10 +12,12 @@ test: $(TOOLS)/python
 	cargo test --workspace
 	.venv/bin/python -m pytest tests/endpoint -q
 
-lint: $(TOOLS)/bin/cargo-deny
+lint: $(TOOLS)/bin/cargo-deny $(TOOLS)/ci/bin/zizmor
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
+	$(TOOLS)/ci/bin/zizmor --offline --no-progress --persona pedantic ci/github/*.yml
+	$(TOOLS)/ci/bin/shellcheck ci/*.sh
 
 # Ratios against what one would use instead.
 bench: bench-fleet bench-capacity bench-pipeline
@@ -88,5 +90,11 @@ $(TOOLS)/python: tests/endpoint/requirements.txt
 
 $(TOOLS)/bin/cargo-deny:
 	cargo install --quiet --locked cargo-deny@0.20.2 --no-default-features --root $(TOOLS)
+
+# The judges of the CI workflows and scripts, as pinned.
+$(TOOLS)/ci/bin/zizmor: tests/ci/requirements.txt
+	test -x $(TOOLS)/ci/bin/python || $(PYTHON) -m venv $(TOOLS)/ci
+	$(TOOLS)/ci/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/ci/requirements.txt
+	touch $@
 
 .PHONY: chain-arm64 demo test lint bench bench-fleet bench-capacity functions functions-lock bench-pipeline fuzz fuzz-chain

@@ -15,6 +15,8 @@ pub static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 pub static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/policies");
 /// JSON Schemas of the estate's files.
 pub static SCHEMAS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/schemas");
+/// Scripts and workflows that run the commands in CI.
+pub static CI: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/ci");
 const FLEET: &str = include_str!("../tenants/fleet.yaml");
 const TENANT: &str = include_str!("../tenants/acme.yaml");
 const CA: &[u8] = include_bytes!("../tenants/certs/acme.pem");
@@ -124,7 +126,7 @@ fn collect_embedded(dir: &Dir<'_>, below: &Path, ending: &str, found: &mut Vec<A
 pub fn sample_estate() -> Vec<(PathBuf, Vec<u8>)> {
     let file = |path: &str, bytes: &[u8]| (PathBuf::from(path), bytes.to_vec());
     vec![
-        file(".gitignore", b"plan.json\n"),
+        file(".gitignore", b"/reports/\nplan.json\n"),
         file("pipeline/functions.lock.json", FUNCTIONS.as_bytes()),
         file("pipeline/flags.json", FUNCTION_FLAGS.as_bytes()),
         file("tenants/certs/acme.pem", CA),

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use clap::Args as ClapArgs;
+use clap::{Args as ClapArgs, ValueEnum};
 use include_dir::Dir;
 use serde::Serialize;
 
@@ -20,6 +20,16 @@ use crate::{atomic, embedded};
 pub(super) struct Args {
     /// Directory of the new estate; made if it does not exist.
     dir: PathBuf,
+    /// Write what runs the commands in CI, too: scripts for any runner, and with `github` the workflows that call them.
+    /// An estate that exists gets only what it lacks.
+    #[arg(long, value_enum)]
+    ci: Option<Ci>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Ci {
+    Github,
+    Shell,
 }
 
 #[derive(Serialize)]
@@ -29,7 +39,7 @@ struct Answer {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    let files = missing(&args.dir)?;
+    let files = missing(&args.dir, args.ci)?;
     atomic::create_all(&args.dir, &files)
         .map_err(|error| Failure::new(format!("nothing was written to `{}`: {error}", args.dir.display())))?;
     let files = files.into_iter().map(|(path, _)| path).collect();
@@ -46,11 +56,14 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 }
 
 /// The files of a new estate that `dir` does not have. Those that make it an estate to other commands come last.
-fn missing(dir: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
+fn missing(dir: &Path, ci: Option<Ci>) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
     let mut files = Vec::new();
     collect(&embedded::TEMPLATES, Path::new("templates"), &mut files);
     collect(&embedded::POLICIES, Path::new("policies"), &mut files);
     collect(&embedded::SCHEMAS, Path::new("schemas"), &mut files);
+    if let Some(ci) = ci {
+        files.extend(of_ci(ci));
+    }
     files.extend(embedded::sample_estate());
     let (mut absent, mut in_the_way) = (Vec::new(), Vec::new());
     for (path, bytes) in files {
@@ -65,6 +78,22 @@ fn missing(dir: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
         return Ok(absent);
     }
     Err(Failure::new(format!("nothing was written, these are in the way: {}", in_the_way.join(", "))))
+}
+
+/// Scripts, and the workflows where GitHub looks for them.
+fn of_ci(ci: Ci) -> Vec<(PathBuf, Vec<u8>)> {
+    let folder = |below: &str, dir: &Dir<'static>| -> Vec<(PathBuf, Vec<u8>)> {
+        let name = |path: &Path| Path::new(below).join(path.file_name().unwrap_or_default());
+        dir.files().map(|file| (name(file.path()), file.contents().to_vec())).collect()
+    };
+    let mut files = folder("ci", &embedded::CI);
+    files.retain(|(path, _)| path.extension().is_some_and(|extension| extension == "sh"));
+    if ci == Ci::Github
+        && let Some(workflows) = embedded::CI.get_dir("github")
+    {
+        files.extend(folder(".github/workflows", workflows));
+    }
+    files
 }
 
 fn collect(dir: &Dir<'static>, below: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {

@@ -132,8 +132,7 @@ impl Repository {
         Ok(Commit(self.git.head_id().map_err(while_doing("reading HEAD"))?.detach()))
     }
 
-    /// Files of the estate that differ from the commit that is checked out, those that git does not know included;
-    /// manifests of releases do not count.
+    /// Files of the estate that differ from the commit that is checked out, those that git does not know included.
     pub fn dirty(&self) -> Result<Vec<String>> {
         let doing = "comparing the work tree with HEAD";
         let status = self.git.status(gix::progress::Discard).map_err(while_doing(doing))?;
@@ -143,7 +142,7 @@ impl Repository {
         for change in changes {
             let path = change.map_err(while_doing(doing))?.location().to_str_lossy().into_owned();
             let inside = self.inside(&path);
-            if inside.is_some_and(|inside| !inside.starts_with("releases/")) {
+            if inside.is_some_and(|inside| !is_beside(inside)) {
                 dirty.push(path);
             }
         }
@@ -183,7 +182,7 @@ impl Repository {
         let folder = tempfile::Builder::new().prefix("tenantry-").tempdir();
         let folder = folder.map_err(|source| RepositoryError::Write { path: std::env::temp_dir(), source })?;
         for (path, (kind, id)) in self.files(commit)? {
-            if path.starts_with("releases/") {
+            if is_beside(&path) {
                 continue;
             }
             let refuse = || RepositoryError::NotAFile { path: path.clone(), commit: commit.to_string() };
@@ -217,7 +216,7 @@ impl Repository {
         let mut files: Vec<String> = before.keys().chain(after.keys()).cloned().collect();
         files.sort();
         files.dedup();
-        files.retain(|path| before.get(path) != after.get(path) && !path.starts_with("releases/"));
+        files.retain(|path| before.get(path) != after.get(path) && !is_beside(path));
         Ok(Distance { ahead: count(to, from)?, behind: count(from, to)?, files })
     }
 }
@@ -229,6 +228,11 @@ pub fn is_release_name(name: &str) -> bool {
         && name.bytes().all(allowed)
         && name.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
         && !name.contains("..")
+}
+
+/// What is written about an estate and is no part of it: manifests of releases, journals of runs.
+fn is_beside(path: &str) -> bool {
+    ["releases/", ".tenantry/"].iter().any(|folder| path.starts_with(folder))
 }
 
 /// Folders of an estate that are read when it is rendered.

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod ci;
 mod cut;
 mod estate;
 mod rolls;

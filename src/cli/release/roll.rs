@@ -20,7 +20,7 @@ use crate::deploy::Desired;
 use crate::deploy::apply::Options as Deploying;
 use crate::release::back::{Means, gone};
 use crate::release::itinerary::stages;
-use crate::release::record::{Ask, HaltCause};
+use crate::release::record::{Ask, HaltCause, Record};
 use crate::release::roll::{Ending, Happened, Roll};
 use crate::release::store::Store;
 use crate::release::{Candidate, Manifest, Repository};
@@ -34,8 +34,8 @@ use crate::report::release as text;
 /// cannot be read.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
-    /// The tag.
-    release: String,
+    /// The tag; the latest roll goes on when not given, if it is unfinished.
+    release: Option<String>,
     /// Leave the unfinished roll of another release as it is.
     #[arg(long)]
     supersede: bool,
@@ -93,22 +93,37 @@ struct Answer<'a> {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    roll(&args.release, &args.how, global, false, args.supersede)
+    let release = match &args.release {
+        Some(release) => release.clone(),
+        None => match latest(global)? {
+            Some(record) if !record.is_done() => record.release,
+            _ => {
+                Output::new(global.output).text("no roll is unfinished\n")?;
+                return Ok(Exit::Clean);
+            }
+        },
+    };
+    roll(&release, &args.how, global, false, args.supersede)
 }
 
 pub(super) fn resume(args: &ResumeArgs, global: &Global) -> Result<Exit, Failure> {
     let release = match &args.release {
         Some(release) => release.clone(),
         None => {
-            let fleet = super::pause::fleet(global)?;
-            let record = super::super::wait(async {
-                let store = Store::open(&Cloud::configure().await, &fleet).await?;
-                store.record().await.map_err(super::of_store)
-            })??;
+            let record = latest(global)?;
             record.map(|record| record.release).ok_or_else(|| Failure::new("nothing has been rolled yet"))?
         }
     };
     roll(&release, &args.how, global, true, false)
+}
+
+/// The record of the latest roll.
+fn latest(global: &Global) -> Result<Option<Record>, Failure> {
+    let fleet = super::pause::fleet(global)?;
+    super::super::wait(async {
+        let store = Store::open(&Cloud::configure().await, &fleet).await?;
+        store.record().await.map_err(super::of_store)
+    })?
 }
 
 fn roll(release: &str, how: &How, global: &Global, resume: bool, supersede: bool) -> Result<Exit, Failure> {
