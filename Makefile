@@ -41,6 +41,12 @@ fuzz-chain: export CHAIN_ROUNDS ?= 1000000
 fuzz-chain:
 	cargo test --release -p tenantry-pipeline --no-default-features --test model -- --nocapture
 
+# The fault tests at full length: 50 tenants in a storm, a deploy of 20 killed a hundred times. FAULT_SEED chooses others.
+faults: export FAULT_TENANTS ?= 50
+faults: export FAULT_KILLS ?= 100
+faults: $(TOOLS)/python
+	cargo test --test faults -- --nocapture
+
 # Each fuzz target for FUZZ_SECONDS. cargo-fuzz wants a nightly compiler's flags of the pinned one.
 FUZZ_SECONDS ?= 60
 FUZZ_TARGETS := cut decode records answers
@@ -98,3 +104,4 @@ $(TOOLS)/ci/bin/zizmor: tests/ci/requirements.txt
 	touch $@
 
 .PHONY: chain-arm64 demo test lint bench bench-fleet bench-capacity functions functions-lock bench-pipeline fuzz fuzz-chain
+.PHONY: chain-arm64 demo test lint bench bench-fleet bench-capacity functions functions-lock bench-pipeline fuzz fuzz-chain faults

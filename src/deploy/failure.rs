@@ -9,6 +9,12 @@ pub(super) fn first(events: &[Event]) -> Option<&Event> {
     events.iter().filter(failed).find(|event| !cancelled(event)).or_else(|| events.iter().find(failed))
 }
 
+/// Why a stack was rolled back where no resource failed: an alarm went off, or somebody cancelled the update.
+pub(super) fn rolled_back(events: &[Event]) -> Option<&str> {
+    let begun = events.iter().find(|event| event.status.ends_with("ROLLBACK_IN_PROGRESS"));
+    begun.and_then(|event| event.reason.as_deref())
+}
+
 /// What probably helps, by what AWS says in such cases.
 pub(super) fn remedy(reason: &str) -> Option<&'static str> {
     const KNOWN: [(&[&str], &str); 7] = [
@@ -64,6 +70,9 @@ mod tests {
             event("D", "DELETE_FAILED", "later"),
         ];
         assert_eq!(first(&events).map(|event| event.logical_id.as_str()), Some("C"));
+        let back =
+            [event("s", "UPDATE_IN_PROGRESS", "User Initiated"), event("s", "UPDATE_ROLLBACK_IN_PROGRESS", "alarm")];
+        assert_eq!((first(&back), rolled_back(&back)), (None, Some("alarm")));
         assert!(remedy("the bucket already exists").is_some_and(|text| text.contains("import")));
         assert_eq!(remedy("something else"), None);
     }

@@ -201,7 +201,9 @@ impl<'a> Flight<'a> {
 
     fn failed(&self, live: &Stack, status: String) -> Outcome {
         let first = failure::first(&self.events);
-        let reason = first.and_then(|event| event.reason.clone()).or_else(|| live.reason.clone());
+        let reason = first.and_then(|event| event.reason.clone());
+        let reason =
+            reason.or_else(|| failure::rolled_back(&self.events).map(str::to_owned)).or_else(|| live.reason.clone());
         let reason = reason.unwrap_or_else(|| "CloudFormation gave no reason".to_owned());
         let stuck = State::of(Some(&status)) == State::Stuck;
         let remedy = failure::remedy(&reason).or_else(|| stuck.then(|| State::remedy(&status)));

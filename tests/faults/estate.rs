@@ -1,0 +1,123 @@
+//! A small estate on disk: real control plane, tenants of a topic, a queue, an alarm and a release record.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+/// The account that the endpoint gives to credentials it does not know.
+pub(super) const ACCOUNT: &str = "123456789012";
+pub(super) const ORGANISATION: &str = "metanet";
+
+const TENANT: &str = r#"AWSTemplateFormatVersion: "2010-09-09"
+Description: "Tenant {{ tenant.name }} of {{ fleet.organisation }}"
+Resources:
+  Topic:
+    Type: AWS::SNS::Topic
+    Properties:
+      TopicName: "{{ names.prefix }}-topic"
+  Queue:
+    Type: AWS::SQS::Queue
+    Properties:
+      QueueName: "{{ names.prefix }}-queue"
+      VisibilityTimeout: @TIMEOUT@
+  Depth:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      AlarmName: "{{ names.prefix }}-depth"
+      Namespace: AWS/SQS
+      MetricName: ApproximateNumberOfMessagesVisible
+      Dimensions: [{ Name: QueueName, Value: !GetAtt Queue.QueueName }]
+      Statistic: Maximum
+      Period: 60
+      EvaluationPeriods: 1
+      Threshold: 0
+      ComparisonOperator: GreaterThanThreshold
+@MORE@{% include "tenant/release.yaml.tera" %}
+Outputs:
+  TenantryRelease:
+    Value: "{{ release.name }}"
+  TenantryDigest:
+    Value: "{{ release.digest }}"
+"#;
+
+pub(super) struct Estate {
+    folder: tempfile::TempDir,
+    pub zips: PathBuf,
+}
+
+impl Estate {
+    /// An estate with so many tenants, `t00` and following.
+    pub(super) fn new(tenants: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+        fs::create_dir_all(root.join("tenants/certs")).unwrap();
+        copy_all(&repository.join("templates/control-plane"), &root.join("templates/control-plane"));
+        fs::create_dir_all(root.join("templates/tenant")).unwrap();
+        for file in ["templates/control-plane.yaml.tera", "templates/tenant/release.yaml.tera"] {
+            fs::copy(repository.join(file), root.join(file)).unwrap();
+        }
+        fs::copy(repository.join("tenants/certs/acme.pem"), root.join("tenants/certs/ca.pem")).unwrap();
+        let zips = root.join("zips");
+        fs::create_dir(&zips).unwrap();
+        let lock: Value =
+            serde_json::from_slice(&fs::read(repository.join("pipeline/functions.lock.json")).unwrap()).unwrap();
+        for function in ["splitter", "ingest"] {
+            fs::write(zips.join(format!("{}.zip", lock[function]["sha256"].as_str().unwrap())), function).unwrap();
+        }
+        let estate = Self { folder, zips };
+        estate.write("tenants/fleet.yaml", &fleet().to_string());
+        for number in 0..tenants {
+            let (name, block) = (format!("t{number:02}"), number * 4);
+            let spec = json!({
+                "account": ACCOUNT, "region": "eu-west-1", "ring": "general",
+                "contact": { "timezone": "Europe/Zagreb", "page": "https://pages.example.com/x" },
+                "network": { "cidr": format!("10.{}.{}.0/22", 16 + block / 256, block % 256), "zones": 2 },
+                "ingest": {
+                    "peak_gib_per_minute": 0.01, "client_ca": "certs/ca.pem", "allow_from": ["203.0.113.0/24"],
+                },
+            });
+            estate.write(&format!("tenants/{name}.yaml"), &spec.to_string());
+        }
+        estate.template(30, "");
+        estate
+    }
+
+    pub(super) fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Changes the tenants' template: the queue's timeout, and more resources (indented by two).
+    pub(super) fn template(&self, timeout: u32, more: &str) {
+        let text = TENANT.replace("@TIMEOUT@", &timeout.to_string()).replace("@MORE@", more);
+        self.write("templates/tenant.yaml.tera", &text);
+    }
+
+    pub(super) fn write(&self, path: &str, text: &str) {
+        fs::write(self.root().join(path), text).unwrap();
+    }
+}
+
+fn fleet() -> Value {
+    json!({
+        "apiVersion": "tenantry/v1",
+        "organisation": ORGANISATION,
+        "control_plane": { "account": ACCOUNT, "region": "eu-west-1" },
+        "accounts": { ACCOUNT: {
+            "name": "one", "dns": { "zone": "one.example.com", "hosted_zone_id": "Z0111111111EXAMPLE" },
+        } },
+        "regions": { "eu-west-1": { "zones": ["euw1-az1", "euw1-az2", "euw1-az3"], "s3_prefix_list": "pl-6da54004" } },
+        "pools": [{ "name": "all", "cidr": "10.16.0.0/12", "tenant_prefix": 22, "regions": ["eu-west-1"] }],
+        "rings": [{ "name": "general", "bake": "30m" }],
+        "defaults": { "apiVersion": "tenantry/v1", "search": { "retention_days": 30, "replicas": 1 } },
+    })
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
+    }
+}

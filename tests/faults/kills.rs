@@ -1,0 +1,115 @@
+//! Runs that are killed, and runs that meet.
+
+use std::process::Child;
+use std::thread::yield_now;
+
+use super::binary::{Ran, begun, open_change_sets, run, stacks, start};
+use super::estate::Estate;
+use super::process::Endpoint;
+use super::proxy::{Proxy, Weather, mixed};
+use super::{bare_account, number};
+
+const TENANTS: usize = 20;
+const DEPLOY: [&str; 7] = ["deploy", "--all", "--yes", "--concurrency", "16", "--wait-for-lock", "30"];
+
+/// Kills a process once the proxy has seen so many calls. False when it came to its end before.
+fn kill_at(mut child: Child, proxy: &Proxy, call: usize) -> bool {
+    while proxy.calls().0 < call {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        yield_now();
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    true
+}
+
+/// Runs again what was killed, and holds the account against what it should be.
+fn converges(endpoint: &Endpoint, estate: &Estate, status: &str, begin: &str, times: usize, round: u64) {
+    run(estate, &endpoint.url, &DEPLOY).must(0);
+    run(estate, &endpoint.url, &["plan", "--all"]).must(0);
+    let found = stacks(&endpoint.url);
+    assert_eq!(found.len(), TENANTS, "round {round}: {found:#?}");
+    for (name, is) in &found {
+        assert_eq!(is, status, "round {round}: {name}");
+        assert_eq!(begun(&endpoint.url, name, begin), times, "round {round}: {name} {begin}");
+        assert_eq!(open_change_sets(&endpoint.url, name), 0, "round {round}: {name}");
+    }
+    let locks = run(estate, &endpoint.url, &["unlock"]).must(0);
+    assert!(locks.out.contains("not locked"), "round {round}: {}", locks.out);
+}
+
+#[test]
+fn a_deploy_that_is_killed_anywhere_is_finished_by_the_next() {
+    let (kills, seed) = (number("FAULT_KILLS", 4), number("FAULT_SEED", 1));
+    let (endpoint, estate) = (Endpoint::start(2), Estate::new(TENANTS));
+    let proxy = Proxy::start(&endpoint.url);
+    let (mut calls, mut updates, mut killed) = (2 + 12 * TENANTS, 0, 0);
+    for round in 0..kills {
+        // Every fourth round creates, the others update.
+        let creates = round % 4 == 0;
+        if creates {
+            bare_account(&endpoint);
+            updates = 0;
+        } else {
+            updates += 1;
+        }
+        estate.template(30 + (round % 1000) as u32, "");
+        proxy.set(Weather::fair());
+        let at = mixed(seed, round) as usize % calls;
+        if kill_at(start(&estate, &proxy.url, &DEPLOY), &proxy, at) {
+            killed += 1;
+        } else {
+            calls = proxy.calls().0.max(1);
+        }
+        match creates {
+            true => converges(&endpoint, &estate, "CREATE_COMPLETE", "CREATE_IN_PROGRESS", 1, round),
+            false => converges(&endpoint, &estate, "UPDATE_COMPLETE", "UPDATE_IN_PROGRESS", updates, round),
+        }
+    }
+    println!("{killed} of {kills} runs were killed, the others had come to their end");
+    assert!(killed * 2 > kills, "{killed} of {kills}");
+}
+
+/// Waits until a run has the lock.
+fn locked(proxy: &Proxy, child: &mut Child) {
+    while proxy.count("s3 PUT /metanet-artifacts-123456789012-eu-west-1/locks") == 0 {
+        assert!(child.try_wait().unwrap().is_none(), "the deploy ended without a lock");
+        yield_now();
+    }
+}
+
+#[test]
+fn of_two_deploys_at_once_one_is_refused_with_owner_and_age_and_nothing_is_interleaved() {
+    let (endpoint, estate) = (Endpoint::start(60), Estate::new(6));
+    bare_account(&endpoint);
+    let proxy = Proxy::start(&endpoint.url);
+    let mut first = start(&estate, &proxy.url, &["deploy", "--all", "--yes"]);
+    locked(&proxy, &mut first);
+    // The second wants another template: it must not get in between.
+    let said = ["account 123456789012 is locked by ann@", "deploy of plan", "tenantry unlock 123456789012"];
+    run(&estate, &endpoint.url, &["deploy", "--all", "--yes"]).must(3).said(&said);
+    Ran::of(first.wait_with_output().unwrap()).must(0);
+    for (name, status) in stacks(&endpoint.url) {
+        assert_eq!((status.as_str(), begun(&endpoint.url, &name, "CREATE_IN_PROGRESS")), ("CREATE_COMPLETE", 1));
+    }
+    run(&estate, &endpoint.url, &["deploy", "--all", "--yes"]).must(0);
+}
+
+#[test]
+fn a_run_whose_lock_is_taken_away_stops_and_the_next_goes_on() {
+    let (endpoint, estate) = (Endpoint::start(400), Estate::new(3));
+    bare_account(&endpoint);
+    let proxy = Proxy::start(&endpoint.url);
+    let mut first = start(&estate, &proxy.url, &["deploy", "--all", "--yes"]);
+    locked(&proxy, &mut first);
+    let shown = run(&estate, &endpoint.url, &["unlock", "123456789012"]);
+    shown.must(3).said(&["nobody can be asked"]);
+    let taken = run(&estate, &endpoint.url, &["unlock", "123456789012", "--yes"]).must(0);
+    assert!(taken.out.contains("unlocked, it was locked by ann@"), "{}", taken.out);
+    Ran::of(first.wait_with_output().unwrap()).must(4).said(&["another run has taken the lock"]);
+    run(&estate, &endpoint.url, &["deploy", "--all", "--yes"]).must(0);
+    let journal = run(&estate, &endpoint.url, &["journal"]).must(0);
+    assert!(journal.out.contains("3 of 3 stacks done") && journal.out.lines().count() == 2, "{}", journal.out);
+}

@@ -1,0 +1,30 @@
+//! Deploys of the real binary while calls fail, processes die, and others deploy too.
+//!
+//! `FAULT_TENANTS` and `FAULT_KILLS` make the runs longer (`make faults`), `FAULT_SEED` makes them other ones.
+
+#![cfg(test)]
+
+mod bad_days;
+mod binary;
+mod estate;
+mod kills;
+mod proxy;
+mod storms;
+
+#[path = "../endpoint/process.rs"]
+mod process;
+
+use binary::{ask_s3, control};
+use process::Endpoint;
+
+/// A number from the environment, for runs longer than those of every day.
+fn number(name: &str, usual: u64) -> u64 {
+    std::env::var(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
+/// An empty account with nothing but its artifacts bucket.
+fn bare_account(endpoint: &Endpoint) {
+    control(&endpoint.url, "/_tenantry/reset", "");
+    let bucket = format!("{}-artifacts-{}-eu-west-1", estate::ORGANISATION, estate::ACCOUNT);
+    ask_s3(&endpoint.url, "PUT", &format!("/{bucket}"));
+}
