@@ -20,11 +20,15 @@ lint: $(TOOLS)/bin/cargo-deny $(TOOLS)/ci/bin/zizmor
 	$(TOOLS)/ci/bin/shellcheck ci/*.sh
 
 # Ratios against what one would use instead.
-bench: bench-fleet bench-capacity bench-pipeline
+bench: bench-fleet bench-capacity bench-deploy bench-pipeline
 
 # Rendering and validating 10 to 10,000 tenants, beside Sceptre, the CDK, cfn-guard and cfn-lint.
 bench-fleet: $(TOOLS)/python $(TOOLS)/cdk
 	cargo bench --bench fleet
+
+# No-op plans of 10 to 10,000 tenants at the rates of AWS, and beside a loop over stacks.
+bench-deploy: $(TOOLS)/python
+	cargo bench --bench deploy
 
 # The splitter and ingest against their peers, on one core.
 bench-pipeline:
@@ -103,5 +107,5 @@ $(TOOLS)/ci/bin/zizmor: tests/ci/requirements.txt
 	$(TOOLS)/ci/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/ci/requirements.txt
 	touch $@
 
-.PHONY: chain-arm64 demo test lint bench bench-fleet bench-capacity functions functions-lock bench-pipeline fuzz fuzz-chain
-.PHONY: chain-arm64 demo test lint bench bench-fleet bench-capacity functions functions-lock bench-pipeline fuzz fuzz-chain faults
+.PHONY: chain-arm64 demo test lint bench bench-fleet bench-capacity functions functions-lock bench-pipeline \
+    fuzz fuzz-chain faults bench-deploy

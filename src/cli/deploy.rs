@@ -17,8 +17,9 @@ use crate::report;
 
 /// Deploy tenants: show the plan, ask, execute exactly its change sets and follow them to their end.
 ///
-/// A run that was stopped or killed is simply run again (or `--resume`d). One deploy at a time holds the lock of an account. With `--plan` a saved plan is executed; it is refused when git
-/// or a stack has moved since. What is red in a plan stops it, unless each code is accepted with a reason.
+/// A run that was stopped or killed is simply run again (or `--resume`d). One deploy at a time holds the lock of an
+/// account. With `--plan` a saved plan is executed; it is refused when git or a stack has moved since. What is red in a
+/// plan stops it, unless each code is accepted with a reason.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(flatten)]

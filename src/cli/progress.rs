@@ -1,5 +1,5 @@
-//! Progress on standard error: a line for each stack in flight with counts, rate and time left on a terminal, else every
-//! event as a line.
+//! Progress on standard error: on a terminal a line for each stack in flight, with counts, rate and time left; else a
+//! line for every event.
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal};

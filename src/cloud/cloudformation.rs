@@ -224,8 +224,8 @@ fn rollback_configuration(triggers: &RollbackTriggers) -> sdk::RollbackConfigura
         .build()
 }
 
-/// What CloudFormation's own validation says about a change set: quotas, names in use, properties. Nothing said, nothing
-/// found. Source: AWS CloudFormation API Reference, DescribeEvents.
+/// What CloudFormation's own validation says about a change set: quotas, names in use, properties. Nothing said is
+/// nothing found. Source: AWS CloudFormation API Reference, DescribeEvents.
 pub async fn validations(session: &Session, change_set: &str) -> Result<Vec<Validation>, CallError> {
     const OPERATION: &str = "DescribeEvents";
     let filter = sdk::EventFilter::builder().failed_events(true).build();

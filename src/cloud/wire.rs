@@ -334,3 +334,41 @@ async fn a_version_is_deployed_with_its_reason_and_a_conflict_is_told_apart() {
         appconfig::start(&session, &flag_ids(), 7, 3, appconfig::ALL_AT_ONCE, "too many errors").await.unwrap_err();
     assert!(appconfig::is_conflict(&error), "{error:?}");
 }
+
+#[tokio::test]
+async fn two_accounts_do_not_share_the_tokens_of_their_retries() {
+    let server = MockServer::start().await;
+    let throttled = || ResponseTemplate::new(400).set_body_raw(refusal("Throttling", "slower"), "text/xml");
+    let xml = "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>444455556666</Account>\
+               </GetCallerIdentityResult></GetCallerIdentityResponse>";
+    let of = |key: &str| wiremock::matchers::header_regex("authorization", &format!("Credential={key}/"));
+    Mock::given(of("one")).respond_with(throttled()).mount(&server).await;
+    Mock::given(of("two")).respond_with(throttled()).up_to_n_times(3).mount(&server).await;
+    let answer = ResponseTemplate::new(200).set_body_raw(xml, "text/xml");
+    Mock::given(of("two")).respond_with(answer).mount(&server).await;
+    let session = async |key: &str, account: &str| {
+        let config = aws_config::defaults(BehaviorVersion::latest())
+            .region(SdkRegion::new("eu-west-1"))
+            .endpoint_url(server.uri())
+            .retry_config(
+                RetryConfig::standard().with_max_attempts(5).with_initial_backoff(std::time::Duration::from_millis(1)),
+            )
+            .credentials_provider(Credentials::new(key, "secret", None, None, "test"))
+            .load()
+            .await;
+        Session::of(&config, &Place { account: account.parse().unwrap(), region: "eu-west-1".parse().unwrap() })
+    };
+    let (one, two) = (session("one", "111122223333").await, session("two", "444455556666").await);
+    // One account is throttled until it has no tokens left and its calls are not tried again.
+    let mut before = 0;
+    for call in 0.. {
+        assert!(call < 200, "the tokens of retries never end");
+        assert!(is_throttled(&sts::caller_account(&one).await.unwrap_err()));
+        let seen = server.received_requests().await.unwrap().len();
+        if seen - before == 1 {
+            break;
+        }
+        before = seen;
+    }
+    assert_eq!(sts::caller_account(&two).await.unwrap(), "444455556666", "the other one still tries again");
+}

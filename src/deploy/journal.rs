@@ -1,7 +1,7 @@
-//! What runs did, for whoever asks later: one file of JSON lines for each run, every line on disk before the run goes on.
+//! What runs did, for whoever asks later: a file of JSON lines for each run, every line on disk before the run goes on.
 //!
-//! Truth stays in CloudFormation: a journal that is lost costs its history and nothing else. The last line of a run that
-//! was killed may be torn; it is left out and the run counts as unfinished.
+//! Truth stays in CloudFormation: a journal that is lost costs its history and nothing else. The last line of a run
+//! that was killed may be torn; it is left out and the run counts as unfinished.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};

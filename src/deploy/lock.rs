@@ -56,7 +56,8 @@ impl Held {
     /// `ann@ci-7 since 90 s (deploy of plan 12ab), renewed 4 s ago`.
     pub fn said(&self, now: i64) -> String {
         let (age, renewed) = (now - self.since, now - self.renewed);
-        format!("{} since {age} s ({}), renewed {renewed} s ago", self.claim.owner, self.claim.purpose)
+        let over = if self.expires_in(now) > 0 { "" } else { ", expired: the next run takes it over" };
+        format!("{} since {age} s ({}), renewed {renewed} s ago{over}", self.claim.owner, self.claim.purpose)
     }
 }
 
@@ -239,6 +240,7 @@ mod tests {
     #[test]
     fn what_is_said_names_owner_age_and_purpose() {
         assert_eq!(held(150).said(154), "ann@ci since 54 s (deploy of plan 12ab), renewed 4 s ago");
+        assert!(held(150).said(210).ends_with("renewed 60 s ago, expired: the next run takes it over"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Stacks that a plan changes in the same way, so that five hundred of them read as one.
 //!
-//! Two stacks change alike when the same action does the same to the same resources and properties. Values may differ: a
-//! property shows each value that it gets with the number of stacks, and only how many there are when they are many.
+//! Two stacks change alike when the same action does the same to the same resources and properties. Values may differ:
+//! a property shows each value that it gets with the number of stacks, and only how many there are when they are many.
 
 use std::collections::BTreeMap;
 
@@ -57,7 +57,7 @@ impl<'p> Group<'p> {
         self.stacks.first().map(|stack| &stack.action)
     }
 
-    /// `acme (111122223333 in eu-west-1)`, or `500 tenants: acme, bolt, cube, dune and 496 more (2 accounts, 1 region)`.
+    /// `acme (111122223333 in eu-west-1)`, or `2 tenants: acme, bolt (2 accounts, 1 region)`.
     pub(super) fn title(&self) -> String {
         if let [only] = self.stacks[..] {
             return format!("{} ({} in {})", only.tenant, only.place.account, only.place.region);

@@ -85,7 +85,8 @@ fn credentials_that_end_in_the_middle_end_the_run_and_the_next_goes_on() {
 #[test]
 fn a_creation_that_failed_names_resource_reason_and_remedy_and_is_made_anew() {
     let (endpoint, estate) = set_up(3, 5);
-    let taken = "  Taken:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: metanet-artifacts-123456789012-eu-west-1\n";
+    let taken = "  Taken:\n    Type: AWS::S3::Bucket\n    Properties:\n      \
+                 BucketName: metanet-artifacts-123456789012-eu-west-1\n";
     estate.template(30, taken);
     let said = ["failed (ROLLBACK_COMPLETE): Taken:", "help: a resource of that name is left from before"];
     run(&estate, &endpoint.url, &[&DEPLOY[..], &["--concurrency", "1"]].concat()).must(1).said(&said);

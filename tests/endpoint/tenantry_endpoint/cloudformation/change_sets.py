@@ -106,7 +106,7 @@ def execute_change_set(call: Call) -> Answer:
         if made.kind == "UPDATE":
             need_ready(stack, "updated")
         made.execution = "EXECUTE_COMPLETE"
-        for other in stack.change_sets.values():
+        for other in list(stack.change_sets.values()):
             if other is not made:
                 other.execution = "OBSOLETE"
         if made.rollback is not None:
@@ -136,4 +136,4 @@ def delete_change_set(call: Call) -> Answer:
 def list_change_sets(call: Call) -> Answer:
     """ListChangeSets."""
     stack = stack_of(call.account, call.region, call.parameters["StackName"])
-    return {"Summaries": [_summary(stack, made) for made in stack.change_sets.values()]}
+    return {"Summaries": [_summary(stack, made) for made in list(stack.change_sets.values())]}

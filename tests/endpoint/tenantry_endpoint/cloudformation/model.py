@@ -120,7 +120,7 @@ class Stacks:
         """By id, or by name among those that exist."""
         if name in self.by_id:
             return self.by_id[name]
-        return next((s for s in self.by_id.values() if s.name == name and s.status != "DELETE_COMPLETE"), None)
+        return next((s for s in list(self.by_id.values()) if s.name == name and s.status != "DELETE_COMPLETE"), None)
 
 
 def stacks(account: str, region: str) -> Stacks:
@@ -139,9 +139,9 @@ def stack_of(account: str, region: str, name: str) -> Stack:
 def change_set_of(call: Call) -> tuple[Stack, ChangeSet]:
     """The change set that a call names; `ChangeSetNotFound` when there is none."""
     name = call.parameters["ChangeSetName"]
-    for stack in stacks(call.account, call.region).by_id.values():
+    for stack in list(stacks(call.account, call.region).by_id.values()):
         if name.startswith("arn:") or call.get("StackName") in (stack.name, stack.id):
-            for made in stack.change_sets.values():
+            for made in list(stack.change_sets.values()):
                 if name in (made.name, made.id) and stack.status != "DELETE_COMPLETE":
                     return stack, made
     raise AwsError("ChangeSetNotFound", f"ChangeSet [{name}] does not exist")

@@ -31,7 +31,7 @@ def resolver(stack: Stack, target: Target, reference: Callable[[str], Any],
         return [zone["ZoneName"] for zone in answer["AvailabilityZones"]]
 
     def exported(name: str) -> str:
-        for other in stacks(stack.account, stack.region).by_id.values():
+        for other in list(stacks(stack.account, stack.region).by_id.values()):
             for output in other.outputs:
                 if output.get("ExportName") == name and other.status != "DELETE_COMPLETE":
                     return str(output["OutputValue"])

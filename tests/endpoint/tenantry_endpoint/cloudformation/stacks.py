@@ -128,5 +128,5 @@ def list_exports(call: Call) -> Answer:
     """ListExports."""
     known: Stacks = stacks(call.account, call.region)
     return {"Exports": [{"ExportingStackId": stack.id, "Name": row["ExportName"], "Value": row["OutputValue"]}
-                        for stack in known.by_id.values() if stack.status != "DELETE_COMPLETE"
+                        for stack in list(known.by_id.values()) if stack.status != "DELETE_COMPLETE"
                         for row in stack.outputs if "ExportName" in row]}
