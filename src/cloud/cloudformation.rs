@@ -52,6 +52,8 @@ pub struct ChangeSetRequest {
     pub tags: BTreeMap<String, String>,
     /// None leaves what the stack has.
     pub triggers: Option<RollbackTriggers>,
+    /// ARN of the role with which CloudFormation makes the resources; without it, it acts as the caller.
+    pub role: Option<String>,
 }
 
 /// Alarms that roll an update back when they go off during it, or in the time after it.
@@ -205,6 +207,7 @@ pub async fn create_change_set(session: &Session, request: &ChangeSetRequest) ->
         .change_set_type(kind)
         .capabilities(sdk::Capability::CapabilityNamedIam)
         .set_tags(Some(tags));
+    let call = call.set_role_arn(request.role.clone());
     let call = call.set_rollback_configuration(request.triggers.as_ref().map(rollback_configuration));
     let call = match &request.template {
         TemplateSource::Inline(body) => call.template_body(body),

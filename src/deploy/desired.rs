@@ -50,6 +50,13 @@ impl Desired {
             .into()
     }
 
+    /// The role that makes the resources of a tenant's stack: the control plane makes it beside the deploy role, which
+    /// may do nothing but hand it over. Without a deploy role, CloudFormation acts as the caller.
+    pub fn service_role(&self) -> Option<String> {
+        let (role, place) = (self.access.role.as_ref().filter(|_| self.artifacts.is_some())?, &self.place);
+        Some(format!("arn:{}:iam::{}:role/{role}-stacks", place.region.partition(), place.account))
+    }
+
     /// How the names of all change sets to this release and digest start.
     pub fn change_set_prefix(&self) -> String {
         format!("tenantry-{}", hash(&[&self.release, &self.digest], 20))
@@ -74,4 +81,30 @@ pub(super) fn hash(texts: &[&str], digits: usize) -> String {
     let mut digest = sha256(texts.iter().flat_map(|text| [text, "\0"]).collect::<String>());
     digest.truncate(digits);
     digest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tenants_stack_is_made_by_the_role_that_the_deploy_role_hands_over() {
+        let with = |role: Option<&str>, artifacts: Option<&str>| Desired {
+            tenant: "acme".to_owned(),
+            ring: None,
+            place: Place { account: "111122223333".parse().unwrap(), region: "us-gov-west-1".parse().unwrap() },
+            access: Access { role: role.map(str::to_owned), external_id: None },
+            stack: "org-acme".to_owned(),
+            body: "{}".to_owned(),
+            digest: "d".to_owned(),
+            release: "v1".to_owned(),
+            tags: BTreeMap::new(),
+            artifacts: artifacts.map(str::to_owned),
+            uploads: Vec::new(),
+        };
+        let arn = "arn:aws-us-gov:iam::111122223333:role/deployer-stacks";
+        assert_eq!(with(Some("deployer"), Some("b")).service_role().as_deref(), Some(arn));
+        assert_eq!(with(None, Some("b")).service_role(), None);
+        assert_eq!(with(Some("admin"), None).service_role(), None, "a control plane is made by the caller");
+    }
 }

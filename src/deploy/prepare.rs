@@ -257,6 +257,7 @@ pub(super) async fn change_set(
         template,
         tags: desired.tags.clone(),
         triggers,
+        role: desired.service_role(),
     };
     match cloudformation::create_change_set(session, &request).await {
         Ok(_) => {}
