@@ -2,8 +2,16 @@
 //! stacks.
 //!
 //! Part one asks a simulated CloudFormation with a token bucket and pages of a hundred stacks. AWS documents no rate for
-//! CloudFormation: the bucket is a tenth larger and faster than what Tenantry keeps to. Part two asks the local endpoint, with the calls that a tool makes that goes through stacks one by one (status,
-//! then an update that finds nothing to do, as `sceptre launch` does).
+//! CloudFormation: the bucket is a tenth larger and faster than what Tenantry keeps to. Part two asks the local endpoint
+//! beside it with the calls of a tool that goes through stacks one by one (status, then an update that finds nothing to
+//! do, as `sceptre launch` does).
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a bench measures, prints and stops at what is wrong"
+)]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -36,7 +44,7 @@ const PAGE: usize = 100;
 /// Bytes of a tenant's template: about those of the real one.
 const BODY_BYTES: usize = 60_000;
 /// What an answer of the simulation takes at least.
-const LATENCY: Duration = Duration::from_millis(100);
+const LATENCY: Duration = Duration::from_millis(30);
 const PACE: Pace =
     Pace { poll: Duration::from_millis(100), deadline: Duration::from_secs(600), alarms: Alarms::Ignored };
 /// What is measured in a process of its own, so that memory is its own too: `plan 100`.
@@ -234,6 +242,7 @@ impl Simulation {
         let kept = Arc::clone(&counts);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                stream.set_nodelay(true).expect("a socket");
                 let (counts, bucket) = (Arc::clone(&kept), Arc::clone(&bucket));
                 tokio::spawn(async move {
                     let service = hyper::service::service_fn(|request| answer(request, stacks, &counts, &bucket));

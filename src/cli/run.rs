@@ -114,9 +114,7 @@ pub(super) async fn execute(
         super::write_file(path, &format!("{}{}", markdown::plan(plan), markdown::outcomes(&outcomes)))?;
     }
     let lines = outcomes.iter().map(|((tenant, place), outcome)| Line { tenant, place, outcome }).collect();
-    output.show("tenantry/outcomes/v1", &Answer { outcomes: lines }, |answer| {
-        answer.outcomes.iter().map(text).collect()
-    })?;
+    output.show("tenantry/outcomes/v1", &Answer { outcomes: lines }, summary)?;
     let rest = if plan.unseen.is_empty() { Exit::Clean } else { Exit::Incomplete };
     let blocked = if plan.blocked().next().is_some() { Exit::Changes } else { Exit::Clean };
     Ok(exit(&outcomes).max(blocked).max(rest))
@@ -312,14 +310,14 @@ pub(super) fn entry(record: Record) -> Entry {
     Entry { at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), record }
 }
 
-fn text(line: &Line<'_>) -> String {
-    format!(
-        "{}: {} ({} in {})\n",
-        line.tenant,
-        report::plan::outcome(line.outcome),
-        line.place.account,
-        line.place.region
-    )
+/// What is not done, a line each, and how many are.
+fn summary(answer: &Answer<'_>) -> String {
+    let (done, rest): (Vec<_>, Vec<_>) = answer.outcomes.iter().partition(|line| *line.outcome == Outcome::Done);
+    let text = |line: &&Line<'_>| {
+        let Line { tenant, place, outcome } = line;
+        format!("{tenant} ({} in {}): {}\n", place.account, place.region, report::plan::outcome(outcome))
+    };
+    format!("{}{} of {} done\n", rest.iter().map(text).collect::<String>(), done.len(), answer.outcomes.len())
 }
 
 /// What outcomes say to the shell.
