@@ -63,8 +63,10 @@ impl Estate {
         fs::create_dir(&zips).unwrap();
         let lock: Value =
             serde_json::from_slice(&fs::read(repository.join("pipeline/functions.lock.json")).unwrap()).unwrap();
+        let artifacts = &lock["artifacts"][lock["architecture"].as_str().unwrap()];
         for function in ["splitter", "ingest"] {
-            fs::write(zips.join(format!("{}.zip", lock[function]["sha256"].as_str().unwrap())), function).unwrap();
+            let digest = artifacts[function]["sha256"].as_str().unwrap();
+            fs::write(zips.join(format!("{digest}.zip")), function).unwrap();
         }
         let estate = Self { folder, zips };
         estate.write("tenants/fleet.yaml", &fleet().to_string());
