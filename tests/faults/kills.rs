@@ -3,7 +3,7 @@
 use std::process::Child;
 use std::thread::yield_now;
 
-use super::binary::{Ran, begun, open_change_sets, run, stacks, start};
+use super::binary::{Ran, begun, open_change_sets, run, stacks, start, tenantry};
 use super::estate::Estate;
 use super::process::Endpoint;
 use super::proxy::{Proxy, Weather, mixed};
@@ -92,16 +92,21 @@ fn of_two_deploys_at_once_one_is_refused_with_owner_and_age_and_nothing_is_inter
     let (endpoint, estate) = (Endpoint::start(60), Estate::new(6));
     bare_account(&endpoint);
     let proxy = Proxy::start(&endpoint.url);
-    let mut first = start(&estate, &proxy.url, &["deploy", "--all", "--yes"]);
+    // A term that no busy machine outlasts.
+    let deploy = |url: &str| {
+        let mut command = tenantry(&estate, url, &["deploy", "--all", "--yes"]);
+        command.env("TENANTRY_LOCK_SECONDS", "60");
+        command
+    };
+    let mut first = deploy(&proxy.url).spawn().unwrap();
     locked(&proxy, &mut first);
-    // The second wants another template: it must not get in between.
     let said = ["account 123456789012 is locked by ann@", "deploy of plan", "tenantry unlock 123456789012"];
-    run(&estate, &endpoint.url, &["deploy", "--all", "--yes"]).must(3).said(&said);
+    Ran::of(deploy(&endpoint.url).output().unwrap()).must(3).said(&said);
     Ran::of(first.wait_with_output().unwrap()).must(0);
     for (name, status) in stacks(&endpoint.url) {
         assert_eq!((status.as_str(), begun(&endpoint.url, &name, "CREATE_IN_PROGRESS")), ("CREATE_COMPLETE", 1));
     }
-    run(&estate, &endpoint.url, &["deploy", "--all", "--yes"]).must(0);
+    Ran::of(deploy(&endpoint.url).output().unwrap()).must(0);
 }
 
 #[test]
