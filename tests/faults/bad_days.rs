@@ -5,7 +5,7 @@ use std::thread::yield_now;
 
 use super::bare_account;
 use super::binary::{Ran, ask, begun, run, stacks, start, tenantry};
-use super::estate::Estate;
+use super::estate::{Estate, big};
 use super::process::Endpoint;
 use super::proxy::{Fault, Proxy, Weather};
 
@@ -83,12 +83,12 @@ fn credentials_that_end_in_the_middle_end_the_run_and_the_next_goes_on() {
 }
 
 #[test]
-fn a_creation_that_failed_names_resource_reason_and_remedy_and_is_made_anew() {
+fn a_creation_that_failed_names_resource_and_reason_and_is_made_anew() {
     let (endpoint, estate) = set_up(3, 5);
-    let taken = "  Taken:\n    Type: AWS::S3::Bucket\n    Properties:\n      \
-                 BucketName: metanet-artifacts-123456789012-eu-west-1\n";
+    let taken = "  Taken:\n    Type: AWS::SSM::Parameter\n    Properties:\n      \
+                 Name: \"aws-{{ names.prefix }}\"\n      Type: String\n      Value: x\n";
     estate.template(30, taken);
-    let said = ["failed (ROLLBACK_COMPLETE): Taken:", "help: a resource of that name is left from before"];
+    let said = ["failed (ROLLBACK_COMPLETE): Taken: Resource handler returned message"];
     run(&estate, &endpoint.url, &[&DEPLOY[..], &["--concurrency", "1"]].concat()).must(1).said(&said);
     let found = stacks(&endpoint.url);
     assert_eq!(
@@ -143,9 +143,7 @@ fn without_an_artifacts_bucket_bootstrap_is_asked_for() {
     let (endpoint, estate) = set_up(1, 5);
     super::control(&endpoint.url, "/_tenantry/reset", "");
     run(&estate, &endpoint.url, &DEPLOY).must(1).said(&["has no control plane in eu-west-1", "tenantry bootstrap"]);
-    let big =
-        format!("  Big:\n    Type: AWS::SNS::Topic\n    Properties:\n      DisplayName: {:?}\n", "x".repeat(52_000));
-    estate.template(30, &big);
+    estate.template(30, &big());
     let ran = run(&estate, &endpoint.url, &["plan", "--all"]).must(4);
     assert!(ran.out.contains("there is no artifacts bucket: run `tenantry bootstrap`"), "{}", ran.out);
 }

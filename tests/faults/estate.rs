@@ -1,4 +1,4 @@
-//! A small estate on disk: real control plane, tenants of a topic, a queue, an alarm and a release record.
+//! A small estate on disk: real control plane, tenants of two parameters, an alarm and a release record.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,22 +12,24 @@ pub(super) const ORGANISATION: &str = "metanet";
 const TENANT: &str = r#"AWSTemplateFormatVersion: "2010-09-09"
 Description: "Tenant {{ tenant.name }} of {{ fleet.organisation }}"
 Resources:
-  Topic:
-    Type: AWS::SNS::Topic
+  First:
+    Type: AWS::SSM::Parameter
     Properties:
-      TopicName: "{{ names.prefix }}-topic"
-  Queue:
-    Type: AWS::SQS::Queue
+      Name: "/{{ names.prefix }}/first"
+      Type: String
+      Value: "1"
+  Second:
+    Type: AWS::SSM::Parameter
     Properties:
-      QueueName: "{{ names.prefix }}-queue"
-      VisibilityTimeout: @TIMEOUT@
+      Name: "/{{ names.prefix }}/second"
+      Type: String
+      Value: "@SETTING@"
   Depth:
     Type: AWS::CloudWatch::Alarm
     Properties:
       AlarmName: "{{ names.prefix }}-depth"
       Namespace: AWS/SQS
       MetricName: ApproximateNumberOfMessagesVisible
-      Dimensions: [{ Name: QueueName, Value: !GetAtt Queue.QueueName }]
       Statistic: Maximum
       Period: 60
       EvaluationPeriods: 1
@@ -59,6 +61,8 @@ impl Estate {
             fs::copy(repository.join(file), root.join(file)).unwrap();
         }
         fs::copy(repository.join("tenants/certs/acme.pem"), root.join("tenants/certs/ca.pem")).unwrap();
+        // No Guard rules: these stacks are about how they are deployed, not about what is in them.
+        fs::create_dir(root.join("policies")).unwrap();
         let zips = root.join("zips");
         fs::create_dir(&zips).unwrap();
         let lock: Value =
@@ -90,15 +94,27 @@ impl Estate {
         self.folder.path()
     }
 
-    /// Changes the tenants' template: the queue's timeout, and more resources (indented by two).
-    pub(super) fn template(&self, timeout: u32, more: &str) {
-        let text = TENANT.replace("@TIMEOUT@", &timeout.to_string()).replace("@MORE@", more);
+    /// Changes the tenants' template: the second parameter, and more resources (indented by two).
+    pub(super) fn template(&self, setting: u32, more: &str) {
+        let text = TENANT.replace("@SETTING@", &setting.to_string()).replace("@MORE@", more);
         self.write("templates/tenant.yaml.tera", &text);
     }
 
     pub(super) fn write(&self, path: &str, text: &str) {
         fs::write(self.root().join(path), text).unwrap();
     }
+}
+
+/// Resources that make a template too large for a request.
+pub(super) fn big() -> String {
+    let parameter = |number: usize| {
+        let value = "x".repeat(4_000);
+        format!(
+            "  Big{number}:\n    Type: AWS::SSM::Parameter\n    Properties:\n      \
+             Name: \"/{{{{ names.prefix }}}}/big-{number}\"\n      Type: String\n      Value: {value}\n"
+        )
+    };
+    (0..14).map(parameter).collect()
 }
 
 fn fleet() -> Value {

@@ -1,7 +1,7 @@
 //! A third of all calls fails, in every way that is known, and each stack is still changed exactly once.
 
 use super::binary::{begun, open_change_sets, run, stacks};
-use super::estate::Estate;
+use super::estate::{Estate, big};
 use super::process::Endpoint;
 use super::proxy::{EVERY, Fault, Proxy, Weather};
 use super::{bare_account, number};
@@ -58,9 +58,7 @@ fn a_throttled_status_poll_never_fails_a_deploy_that_succeeded() {
 fn what_tenants_share_is_uploaded_once_and_one_poll_serves_all_stacks() {
     let (endpoint, estate) = (Endpoint::start(5), Estate::new(8));
     bare_account(&endpoint);
-    let big =
-        format!("  Big:\n    Type: AWS::SNS::Topic\n    Properties:\n      DisplayName: {:?}\n", "x".repeat(52_000));
-    estate.template(30, &big);
+    estate.template(30, &big());
     let proxy = Proxy::start(&endpoint.url);
     proxy.set(Weather::fair());
     run(&estate, &proxy.url, &DEPLOY).must(0);
