@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -42,7 +43,7 @@ pub struct Stack {
     pub tenant: String,
     /// Name of the stack.
     pub name: String,
-    pub needs: Needs,
+    pub needs: Arc<Needs>,
     /// It is part of the plan; the others only count for the next wall.
     pub planned: bool,
 }
@@ -233,7 +234,7 @@ mod tests {
 
     fn stack(name: &str, planned: bool) -> Stack {
         let needs = Needs { demand: one(1), ..Needs::default() };
-        Stack { tenant: name.to_owned(), name: name.to_owned(), needs, planned }
+        Stack { tenant: name.to_owned(), name: name.to_owned(), needs: needs.into(), planned }
     }
 
     fn ground(region: &str) -> Ground {
@@ -290,7 +291,7 @@ mod tests {
     #[test]
     fn a_type_that_no_table_knows_is_told_and_never_green() {
         let mut stack = stack("one", true);
-        stack.needs.demand.unknown_types.insert("AWS::New::Thing".to_owned());
+        Arc::make_mut(&mut stack.needs).demand.unknown_types.insert("AWS::New::Thing".to_owned());
         let site = Site { stacks: vec![stack], snapshot: seen(0, 0, &[]) };
         let found = check(&tables(), &[(ground("eu-west-1"), site)].into_iter().collect());
         assert!(found[0].findings().iter().any(|finding| finding.code.0 == "TN2105"));

@@ -158,7 +158,8 @@ mod tests {
     fn functions_beside_search_starve_its_subnet_and_apart_they_do_not() {
         let site = |functions_in| {
             let needs = needs(&stack(3, functions_in, 500));
-            let stack = Stack { tenant: "acme".to_owned(), name: "acme".to_owned(), needs, planned: true };
+            let stack =
+                Stack { tenant: "acme".to_owned(), name: "acme".to_owned(), needs: needs.into(), planned: true };
             let (stacks, subnets) = (Seen::Known(Default::default()), Seen::Known(Vec::new()));
             Site { stacks: vec![stack], snapshot: Snapshot { stacks, subnets, ..Snapshot::default() } }
         };

@@ -54,7 +54,7 @@ mod tests {
             "Nameless": { "Type": "AWS::S3::Bucket" },
         } });
         let stack =
-            Stack { tenant: "acme".to_owned(), name: "acme".to_owned(), needs: needs(&template), planned: true };
+            Stack { tenant: "acme".to_owned(), name: "acme".to_owned(), needs: needs(&template).into(), planned: true };
         let standing = exists.then(|| ("acme".to_owned(), Standing::AsDesired));
         let mut snapshot = Snapshot { stacks: Seen::Known(standing.into_iter().collect()), ..Snapshot::default() };
         if let Some(taken) = taken {

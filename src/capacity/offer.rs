@@ -185,7 +185,7 @@ mod tests {
             "D": { "Type": "AWS::OpenSearchService::Domain", "Properties": { "EngineVersion": "OpenSearch_2.19",
                 "ClusterConfig": { "InstanceType": "r6g.large.search" }, "VPCOptions": { "SubnetIds": [{ "Ref": "A" }] } } },
         } });
-        Stack { tenant: "acme".to_owned(), name: "acme".to_owned(), needs: needs(&template), planned: true }
+        Stack { tenant: "acme".to_owned(), name: "acme".to_owned(), needs: needs(&template).into(), planned: true }
     }
 
     fn codes(region: &str, zone: &str, offer: Offer) -> Vec<&'static str> {
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn machines_are_asked_for_by_zone() {
-        let kinds: Vec<Instance> = stack("euw1-az1").needs.instances.into_iter().collect();
+        let kinds: Vec<Instance> = stack("euw1-az1").needs.instances.iter().cloned().collect();
         assert_eq!(kinds.len(), 1);
         assert_eq!(kinds[0].engine.as_deref(), Some("OpenSearch_2.19"));
         assert!(kinds[0].zones.contains("euw1-az1"));

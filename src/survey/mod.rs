@@ -12,6 +12,7 @@ mod subnets;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use rayon::prelude::*;
@@ -36,7 +37,7 @@ pub struct Wanted {
     pub place: Place,
     pub access: Access,
     pub digest: String,
-    pub needs: Needs,
+    pub needs: Arc<Needs>,
     /// It is part of the plan; others only count for the next wall.
     pub planned: bool,
 }
@@ -51,7 +52,7 @@ impl Wanted {
             place: Place { account: spec.account.clone(), region: spec.region.clone() },
             access: stacks_of::access(fleet, &spec.account),
             digest: rendered.template.digest.clone(),
-            needs: capacity::needs(&outlines.tree(&rendered.template)),
+            needs: capacity::needs(&outlines.tree(&rendered.template)).into(),
             planned: true,
         }
     }
@@ -64,7 +65,7 @@ impl Wanted {
             place: desired.place.clone(),
             access: desired.access.clone(),
             digest: desired.digest.clone(),
-            needs: capacity::needs(&template),
+            needs: capacity::needs(&template).into(),
             planned: true,
         }
     }
@@ -117,7 +118,7 @@ fn sites(wanted: &[Wanted], mut snapshot: impl FnMut(&Ground) -> Snapshot) -> BT
         site.stacks.push(Stack {
             tenant: one.tenant.clone(),
             name: one.name.clone(),
-            needs: one.needs.clone(),
+            needs: Arc::clone(&one.needs),
             planned: one.planned,
         });
     }
@@ -137,7 +138,7 @@ async fn place_snapshot(
         Ok(session) => session,
         Err(error) => return unreachable(cloud, place, &home, access, &error).await,
     };
-    let global = if home == *place { Ok(std::sync::Arc::clone(&session)) } else { cloud.session(&home, access).await };
+    let global = if home == *place { Ok(Arc::clone(&session)) } else { cloud.session(&home, access).await };
     let global = global.map_err(|error| said(&error));
     let asked = asked_quotas(&tables.quotas, wanted);
     let (stacks, limits) = futures::join!(stacks::look(&session, wanted), limits::look(&session, &global, &asked));
@@ -202,4 +203,4 @@ fn seen<T, E: std::error::Error>(answer: Result<T, E>) -> Seen<T> {
 }
 
 /// The session in which what counts over an account is asked, or why there is none.
-type Global = Result<std::sync::Arc<Session>, String>;
+type Global = Result<Arc<Session>, String>;
