@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use super::desired::hash;
 use super::patience::{enter, patiently};
 use super::plan::{Action, Ground, Plan, StackPlan, Unseen, Warning};
-use super::{Desired, State, change, guards};
+use super::{Desired, State, change, guards, teardown};
 use crate::cloud::cloudformation::{
     self, ChangeSet, ChangeSetKind, ChangeSetRequest, RollbackTriggers, Stack, TemplateSource,
 };
@@ -179,7 +179,14 @@ async fn one(
         },
         State::Stuck => Action::Blocked { why: status.to_owned(), remedy: State::remedy(status).to_owned() },
     };
-    Ok(StackPlan { warnings, ..planned(desired, ground, action) })
+    let mut stack = StackPlan { warnings, ..planned(desired, ground, action) };
+    if !stack.action.changes().is_empty() {
+        let unreadable = |source| PrepareError::Template { stack: desired.stack.clone(), source };
+        let template = serde_json::from_str(&desired.body).map_err(unreadable)?;
+        let found = teardown::findings(&stack, &template);
+        stack.warnings.extend(found.into_iter().map(Warning::from));
+    }
+    Ok(stack)
 }
 
 fn is_as_desired(desired: &Desired, ground: &Ground, live: Option<&Stack>) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::StackPlan;
+use super::{StackPlan, Warning};
 use crate::cloud::cloudformation::ResourceChange;
 use crate::finding::{Code, Finding};
 
@@ -54,6 +54,12 @@ pub fn findings(stack: &StackPlan, template: &Value) -> Vec<Finding> {
         }
     }
     found
+}
+
+impl From<Finding> for Warning {
+    fn from(finding: Finding) -> Self {
+        Self { check: finding.code.to_string(), reason: finding.message }
+    }
 }
 
 /// The change moves functions away from interfaces, or takes away what interfaces hold on to.
