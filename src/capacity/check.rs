@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn what_stands_is_not_counted_again_and_what_is_under_way_is() {
         let stacks = vec![stack("there", true), stack("other", true), stack("new", true), stack("later", false)];
-        let standing = [("there", Standing::AsDesired), ("other", Standing::Otherwise(Box::new(Demand::default())))];
+        let standing = [("there", Standing::AsDesired), ("other", Standing::Otherwise(Box::default()))];
         let mut snapshot = seen(2, 20, &standing);
         snapshot.in_flight = one(1);
         let sites = [(ground("eu-west-1"), Site { stacks, snapshot })].into_iter().collect();
