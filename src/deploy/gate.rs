@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::finding::{Finding, Severity, codes, explain};
 
 /// Codes that say that something could not be checked.
-const UNKNOWN: [&str; 8] = ["TN2104", "TN2203", "TN2306", "TN2404", "TN2502", "TN2503", "TN2504", "TN4003"];
+const UNKNOWN: [&str; 9] = ["TN2104", "TN2105", "TN2203", "TN2306", "TN2404", "TN2502", "TN2503", "TN2504", "TN4003"];
 
 /// How a verdict stands. Ordered by how much it asks for attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
