@@ -8,7 +8,7 @@ use futures::future::select_all;
 use tokio::sync::watch;
 
 use super::{Exit, Failure};
-use crate::cloud::{CallError, Cloud, Place, Session};
+use crate::cloud::{CallError, Cloud, Place, Session, may_pass};
 use crate::deploy::lock::{Claim, Lease, LockError, Shelf};
 use crate::deploy::{Desired, stacks};
 use crate::estate::ids::AccountId;
@@ -120,12 +120,18 @@ impl Guard {
     }
 }
 
+/// How often a call that fails for now is made again.
+const TRIES: usize = 6;
+
 async fn take(shelf: &Shelf<'_>, claim: &Claim, deadline: tokio::time::Instant) -> Result<Lease, LockError> {
+    let mut tries = 0;
     loop {
         match shelf.take(claim, now).await {
-            Err(LockError::Taken { .. }) if tokio::time::Instant::now() < deadline => tokio::time::sleep(LOOK).await,
+            Err(LockError::Taken { .. }) if tokio::time::Instant::now() < deadline => {}
+            Err(LockError::Call { source, .. }) if tries < TRIES && may_pass(&source) => tries += 1,
             answer => return answer,
         }
+        tokio::time::sleep(LOOK).await;
     }
 }
 
