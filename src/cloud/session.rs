@@ -42,6 +42,9 @@ pub struct Cloud {
     sessions: Mutex<HashMap<Place, Arc<Session>>>,
 }
 
+/// By bucket and key, whether an object lies there; a cell without a value is being found out.
+type Stored = HashMap<(String, String), Arc<OnceCell<()>>>;
+
 /// The clients of one account and region, with their rates.
 pub struct Session {
     pub place: Place,
@@ -60,7 +63,7 @@ pub struct Session {
     pub(super) sts: aws_sdk_sts::Client,
     buckets: Buckets,
     /// Objects that this session has stored or found, each with whoever is at it.
-    stored: std::sync::Mutex<HashMap<(String, String), Arc<OnceCell<()>>>>,
+    stored: std::sync::Mutex<Stored>,
 }
 
 impl std::fmt::Debug for Session {

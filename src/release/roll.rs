@@ -443,11 +443,12 @@ impl Roll<'_> {
         loop {
             tokio::select! {
                 done = &mut work => return Ok(done),
-                () = tokio::time::sleep(self.watch) => match self.alive().await {
-                    Err(StoreError::Refused(refusal)) => return Err(refusal.into()),
+                () = tokio::time::sleep(self.watch) => {
                     // What cannot be read now can be read later; the work goes on.
-                    Ok(_) | Err(_) => {}
-                },
+                    if let Err(StoreError::Refused(refusal)) = self.alive().await {
+                        return Err(refusal.into());
+                    }
+                }
             }
         }
     }

@@ -132,8 +132,7 @@ impl Itinerary {
                 .ring
                 .gates
                 .iter()
-                .map(|gate| serde_json::to_value(gate).ok().and_then(|v| v.as_str().map(str::to_owned)))
-                .flatten()
+                .filter_map(|gate| serde_json::to_value(gate).ok().and_then(|v| v.as_str().map(str::to_owned)))
                 .chain(stage.ring.commands.iter().map(|command| command.name.clone()))
                 .collect(),
             tenants: stage.tenants.iter().filter_map(line).collect(),
