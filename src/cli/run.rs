@@ -121,7 +121,7 @@ pub(super) async fn execute(
 }
 
 /// The gate: red verdicts that nobody accepted stop the run before it starts.
-fn pass(plan: &Plan, acceptances: &[Acceptance]) -> Result<Vec<Accepted>, Failure> {
+pub(super) fn pass(plan: &Plan, acceptances: &[Acceptance]) -> Result<Vec<Accepted>, Failure> {
     let Some(judgement) = &plan.judgement else {
         return Err(Failure::new("nobody has judged the plan").with_exit(Exit::Refused).with_hint("make it again"));
     };

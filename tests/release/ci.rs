@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::estate::{Estate, Run, command};
 
-const RINGS: &str = "  - { name: canary, bake: 0s }\n  - { name: early, bake: 0s }\n  - { name: general, bake: 0s }\n";
+const RINGS: &str = "  - { name: canary, bake: 0s }\n";
 
 /// Runs a script of `ci/` with the command on the path.
 fn script(estate: &Estate, arguments: &[&str]) -> Run {
@@ -25,6 +25,9 @@ fn script(estate: &Estate, arguments: &[&str]) -> Run {
 #[test]
 fn the_scripts_check_plan_and_roll() {
     let estate = Estate::new("scripted", RINGS);
+    for tenant in ["bolt", "cube", "dora"] {
+        std::fs::remove_file(estate.path(&format!("tenants/{tenant}.yaml"))).unwrap();
+    }
     let source = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("ci");
     for entry in std::fs::read_dir(source).unwrap().map(Result::unwrap) {
         if entry.path().is_file() {
@@ -35,7 +38,7 @@ fn the_scripts_check_plan_and_roll() {
     estate.write(".gitignore", "zips/\nreports/\n");
     estate.bootstrap();
     estate.release("v1");
-    script(&estate, &["ci/validate.sh"]).expect(0, &["all well"]);
+    script(&estate, &["ci/validate.sh"]).expect(0, &["1 tenant: all well"]);
     assert!(estate.read("reports/validate.sarif").contains("2.1.0"));
     script(&estate, &["ci/release.sh", "v1"]).expect(0, &["v1 is what was cut", "release v1: done"]);
     script(&estate, &["ci/release.sh"]).expect(0, &["no roll is unfinished"]);

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use super::estate::Estate;
+use super::estate::{BROKEN_BY_SMALL_TEMPLATES, Estate};
 
 const GATES: &str = "gates: [alarms, queue-depth, drift, stack-state]";
 
@@ -19,6 +19,16 @@ fn rings(of_early: &str) -> String {
 fn fleet(releases: [&str; 4]) -> Vec<(String, String)> {
     let names = ["acme", "bolt", "cube", "dora"];
     names.into_iter().zip(releases).map(|(name, release)| (name.to_owned(), release.to_owned())).collect()
+}
+
+/// What the small templates break is accepted.
+fn accepted() -> Vec<String> {
+    BROKEN_BY_SMALL_TEMPLATES.iter().map(|code| format!("--accept={code}=small templates")).collect()
+}
+
+fn roll_for_an_hour(accepted: &[String]) -> Vec<&str> {
+    let arguments = ["release", "roll", "v1", "--yes", "--bake", "1h"].into_iter();
+    arguments.chain(accepted.iter().map(String::as_str)).collect()
 }
 
 /// The whole story: v1 everywhere, v2 halts in the second ring and its wave goes back, the cause is removed, v2 goes on.
@@ -92,7 +102,7 @@ fn a_run_killed_in_a_bake_goes_on_where_it_was_and_a_second_one_is_refused() {
     estate.release("v1");
     estate.bootstrap();
     let mut first = estate
-        .online_command(&["release", "roll", "v1", "--yes", "--bake", "1h"])
+        .online_command(&roll_for_an_hour(&accepted()))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -122,7 +132,7 @@ fn a_pause_ends_the_runner_and_a_resume_goes_on() {
     estate.bootstrap();
     estate.online(&["release", "pause", "--why", "nothing there"]).expect(3, &["there is no roll"]);
     let mut runner = estate
-        .online_command(&["release", "roll", "v1", "--yes", "--bake", "1h"])
+        .online_command(&roll_for_an_hour(&accepted()))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -160,7 +170,10 @@ fn two_shards_wait_for_each_other_after_every_wave() {
     estate.release("v1");
     estate.bootstrap();
     let shard = |shard: &str| {
-        let mut command = estate.online_command(&["release", "roll", "v1", "--yes", "--bake", "0s", "--shard", shard]);
+        let accepted = accepted();
+        let arguments = ["release", "roll", "v1", "--yes", "--bake", "0s", "--shard", shard].into_iter();
+        let arguments: Vec<&str> = arguments.chain(accepted.iter().map(String::as_str)).collect();
+        let mut command = estate.online_command(&arguments);
         command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     };
     let (one, two) = (shard("1/2"), shard("2/2"));
@@ -194,6 +207,7 @@ fn what_cannot_be_rolled_is_refused_before_anything_changes() {
     estate.release("v1");
     estate.bootstrap();
     estate.roll(&["roll", "v1"]).expect(3, &["no tenant is in ring `spare`"]);
+    estate.online(&["release", "roll", "v1", "--allow-empty-rings", "--yes"]).expect(3, &["red", "TN4501"]);
     estate.roll(&["roll", "v0"]).expect(1, &["there is no tag `v0`"]);
     estate.roll(&["roll", "v1", "--allow-empty-rings"]).expect(0, &[]);
     // The tag moves after it was rolled.

@@ -128,13 +128,7 @@ impl Itinerary {
             wave: stage.wave,
             waves: stage.waves,
             bake_seconds: stage.bake.as_secs(),
-            gates: stage
-                .ring
-                .gates
-                .iter()
-                .filter_map(|gate| serde_json::to_value(gate).ok().and_then(|v| v.as_str().map(str::to_owned)))
-                .chain(stage.ring.commands.iter().map(|command| command.name.clone()))
-                .collect(),
+            gates: gates(stage),
             tenants: stage.tenants.iter().filter_map(line).collect(),
         });
         Self {
@@ -168,6 +162,13 @@ impl Itinerary {
         }
         text
     }
+}
+
+/// Names of a stage's gates, as the estate writes them.
+fn gates(stage: &Stage<'_>) -> Vec<String> {
+    let name = |gate| serde_json::to_value(gate).ok()?.as_str().map(str::to_owned);
+    let commands = stage.ring.commands.iter().map(|command| command.name.clone());
+    stage.ring.gates.iter().filter_map(name).chain(commands).collect()
 }
 
 impl Line {

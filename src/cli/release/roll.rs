@@ -9,15 +9,17 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::super::guard;
+use super::super::judge::Judge;
 use super::super::pace::Pace;
-use super::super::run::{Execution, confirmed};
+use super::super::run::{Execution, confirmed, pass};
 use super::super::selection::Shard;
 use super::super::{Exit, Failure, Global, Output};
 use super::Zips;
 use super::plan::{self, Itinerary};
 use crate::cloud::Cloud;
-use crate::deploy::Desired;
 use crate::deploy::apply::Options as Deploying;
+use crate::deploy::{Desired, Plan};
+use crate::policy::Stack;
 use crate::release::back::{Means, gone};
 use crate::release::itinerary::stages;
 use crate::release::record::{Ask, HaltCause, Record};
@@ -174,6 +176,7 @@ async fn go(
     if !output.is_json() {
         output.text(&itinerary.text())?;
     }
+    judged(&cloud, candidate, plan, desired, how).await?;
     let question = format!("Roll {} to {}?", candidate.name, text::count(itinerary.work(), "stack"));
     if itinerary.work() > 0 && !how.execution.yes && !confirmed(&question, "yes")? {
         return Err(Failure::new("not confirmed, nothing was rolled").with_exit(Exit::Refused));
@@ -220,6 +223,22 @@ async fn go(
         }
     };
     report(&candidate.name, &ending.map_err(super::of_store)?, output)
+}
+
+/// Refuses a release that is red, as a deploy does: that does not fit, breaks a rule, or costs too much.
+async fn judged(
+    cloud: &Cloud,
+    candidate: &Candidate,
+    plan: Plan,
+    desired: &BTreeMap<String, Desired>,
+    how: &How,
+) -> Result<(), Failure> {
+    let judge = Judge::open(candidate.root())?;
+    let rendered = candidate.render(&candidate.tenants()).map_err(super::of_candidate)?;
+    let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
+    let (policies, desired) = (judge.policies(&stacks), desired.values().cloned().collect::<Vec<_>>());
+    let plan = judge.live(cloud, plan, &desired, &policies, how.pace.concurrency()).await;
+    if plan.work().next().is_none() { Ok(()) } else { pass(&plan, &how.execution.acceptances()?).map(drop) }
 }
 
 /// Polls of stacks between two looks at gates and at what other runners say.
