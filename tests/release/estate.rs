@@ -17,7 +17,12 @@ const TENANTS: [(&str, &str, u8); 4] =
     [("acme", "canary", 1), ("bolt", "early", 2), ("cube", "early", 3), ("dora", "general", 4)];
 
 /// Policies that the small templates do not keep.
-pub(super) const BROKEN_BY_SMALL_TEMPLATES: [&str; 4] = ["TN4102", "TN4501", "TN4502", "TN4807"];
+const BROKEN: [&str; 8] = ["TN4101", "TN4102", "TN4201", "TN4501", "TN4502", "TN4701", "TN4702", "TN4807"];
+
+/// Arguments that accept what the small templates break.
+pub(super) fn accepted() -> Vec<String> {
+    BROKEN.iter().map(|code| format!("--accept={code}=small templates")).collect()
+}
 
 impl Estate {
     /// The estate of an organisation, committed; `rings` is YAML.
@@ -153,8 +158,7 @@ defaults:
 
     /// Rolls a release with short bake times.
     pub(super) fn roll(&self, arguments: &[&str]) -> Run {
-        let accepted: Vec<String> =
-            BROKEN_BY_SMALL_TEMPLATES.iter().map(|code| format!("--accept={code}=small templates")).collect();
+        let accepted = accepted();
         let accepted: Vec<&str> = accepted.iter().map(String::as_str).collect();
         self.online(&[&["release"], arguments, &["--yes", "--bake", "0s"], &accepted].concat())
     }
@@ -176,7 +180,9 @@ defaults:
 
     /// Makes the control plane.
     pub(super) fn bootstrap(&self) {
-        let run = self.online(&["bootstrap", "--yes"]);
+        let accepted = accepted();
+        let accepted: Vec<&str> = accepted.iter().map(String::as_str).collect();
+        let run = self.online(&[&["bootstrap", "--yes"], &accepted[..]].concat());
         assert_eq!(run.code, 0, "{run:?}");
     }
 

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use super::estate::{BROKEN_BY_SMALL_TEMPLATES, Estate};
+use super::estate::{Estate, accepted};
 
 const GATES: &str = "gates: [alarms, queue-depth, drift, stack-state]";
 
@@ -19,11 +19,6 @@ fn rings(of_early: &str) -> String {
 fn fleet(releases: [&str; 4]) -> Vec<(String, String)> {
     let names = ["acme", "bolt", "cube", "dora"];
     names.into_iter().zip(releases).map(|(name, release)| (name.to_owned(), release.to_owned())).collect()
-}
-
-/// What the small templates break is accepted.
-fn accepted() -> Vec<String> {
-    BROKEN_BY_SMALL_TEMPLATES.iter().map(|code| format!("--accept={code}=small templates")).collect()
 }
 
 fn roll_for_an_hour(accepted: &[String]) -> Vec<&str> {
