@@ -31,6 +31,8 @@ pub mod cost;
 
 pub mod deploy;
 
+pub mod drift;
+
 pub mod release;
 
 pub mod cloud;

@@ -7,6 +7,7 @@ mod completions;
 mod cost;
 mod deploy;
 mod destroy;
+mod drift;
 mod exit;
 mod explain;
 mod failure;
@@ -26,6 +27,7 @@ mod quotas;
 mod release;
 mod render;
 mod replay;
+mod restore;
 mod run;
 mod schema;
 mod selection;
@@ -82,6 +84,7 @@ enum Command {
     Journal(journal::Args),
     Unlock(unlock::Args),
     Flags(flags::Args),
+    Drift(drift::Args),
     Destroy(destroy::Args),
     Replay(replay::Replay),
     Schema(schema::Args),
@@ -93,7 +96,7 @@ impl Command {
     fn formats(&self) -> &'static [Format] {
         match self {
             Self::Validate(_) => &[Format::Text, Format::Json, Format::Sarif, Format::Junit],
-            Self::Plan(_) => &[Format::Text, Format::Json, Format::Markdown],
+            Self::Plan(_) | Self::Drift(_) => &[Format::Text, Format::Json, Format::Markdown],
             Self::Completions(_) => &[Format::Text],
             _ => &[Format::Text, Format::Json],
         }
@@ -127,6 +130,7 @@ impl Cli {
             Command::Journal(args) => journal::run(args, global),
             Command::Unlock(args) => unlock::run(args, global),
             Command::Flags(args) => flags::run(args, global),
+            Command::Drift(args) => drift::run(args, global),
             Command::Destroy(args) => destroy::run(args, global),
             Command::Replay(replay) => replay.run(global),
             Command::Schema(args) => schema::run(args, global),

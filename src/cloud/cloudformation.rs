@@ -54,6 +54,17 @@ pub struct ChangeSetRequest {
     pub triggers: Option<RollbackTriggers>,
     /// ARN of the role with which CloudFormation makes the resources; without it, it acts as the caller.
     pub role: Option<String>,
+    pub mode: DeploymentMode,
+}
+
+/// What a change set starts from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeploymentMode {
+    /// What the stack was last deployed with.
+    Standard,
+    /// What is there, so that drift is undone.
+    /// Source: AWS CloudFormation User Guide, "Using drift-aware change sets".
+    RevertDrift,
 }
 
 /// Alarms that roll an update back when they go off during it, or in the time after it.
@@ -209,6 +220,10 @@ pub async fn create_change_set(session: &Session, request: &ChangeSetRequest) ->
         .set_tags(Some(tags));
     let call = call.set_role_arn(request.role.clone());
     let call = call.set_rollback_configuration(request.triggers.as_ref().map(rollback_configuration));
+    let call = match request.mode {
+        DeploymentMode::Standard => call,
+        DeploymentMode::RevertDrift => call.deployment_mode(sdk::DeploymentMode::RevertDrift),
+    };
     let call = match &request.template {
         TemplateSource::Inline(body) => call.template_body(body),
         TemplateSource::Url(url) => call.template_url(url),

@@ -4,19 +4,28 @@
 //! account, region, operation and field.
 
 pub mod account_settings;
+pub mod alarms;
 pub mod appconfig;
+pub mod cloudcontrol;
 pub mod cloudformation;
+pub mod cloudtrail;
 pub mod cloudwatch;
+pub mod drift_detection;
 pub mod ec2;
 pub mod ec2_usage;
 mod error;
+pub mod functions;
 pub mod iam;
+pub mod network;
+pub mod network_repair;
 pub mod offers;
 pub mod rates;
 pub mod resource_lists;
+pub mod roles;
 pub mod s3;
 pub mod servicequotas;
 mod session;
+pub mod settings;
 pub mod sqs;
 pub mod sts;
 pub mod usage_metrics;

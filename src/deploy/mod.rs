@@ -19,6 +19,7 @@ pub mod money;
 mod patience;
 pub mod plan;
 pub mod prepare;
+pub mod restore;
 pub mod stacks;
 pub mod stale;
 mod state;

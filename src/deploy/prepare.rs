@@ -13,7 +13,7 @@ use super::patience::{enter, patiently};
 use super::plan::{Action, Ground, Plan, StackPlan, Unseen, Warning};
 use super::{Desired, State, change, guards, teardown};
 use crate::cloud::cloudformation::{
-    self, ChangeSet, ChangeSetKind, ChangeSetRequest, RollbackTriggers, Stack, TemplateSource,
+    self, ChangeSet, ChangeSetKind, ChangeSetRequest, DeploymentMode, RollbackTriggers, Stack, TemplateSource,
 };
 use crate::cloud::{Access, CallError, Cloud, Place, Session, is_access_denied, may_pass, not_implemented, s3};
 
@@ -123,7 +123,7 @@ fn assemble(
     Plan { release: release.to_owned(), estate_digest: hash(&digests, 64), offline, stacks, unseen, judgement: None }
 }
 
-fn planned(desired: &Desired, ground: Ground, action: Action) -> StackPlan {
+pub(super) fn planned(desired: &Desired, ground: Ground, action: Action) -> StackPlan {
     StackPlan {
         tenant: desired.tenant.clone(),
         ring: desired.ring.clone(),
@@ -246,9 +246,27 @@ pub(super) async fn change_set(
     triggers: Option<RollbackTriggers>,
     pace: Pace,
 ) -> Result<Option<ChangeSet>, PrepareError> {
-    let call = |source| PrepareError::Call { stack: desired.stack.clone(), source };
     let name = desired.change_set_name(ground, &guards::named(triggers.as_ref()));
-    let left = cloudformation::change_set(session, &desired.stack, &name).await.map_err(call)?;
+    change_set_named(session, desired, &name, Making { kind, triggers, mode: DeploymentMode::Standard }, pace).await
+}
+
+/// How a change set is made.
+pub(super) struct Making {
+    pub kind: ChangeSetKind,
+    pub triggers: Option<RollbackTriggers>,
+    pub mode: DeploymentMode,
+}
+
+/// The change set of this name: one left by an earlier run, or a new one. Nothing if nothing would change.
+pub(super) async fn change_set_named(
+    session: &Session,
+    desired: &Desired,
+    name: &str,
+    how: Making,
+    pace: Pace,
+) -> Result<Option<ChangeSet>, PrepareError> {
+    let call = |source| PrepareError::Call { stack: desired.stack.clone(), source };
+    let left = cloudformation::change_set(session, &desired.stack, name).await.map_err(call)?;
     if let Some(left) = left {
         if left.execution_status == "AVAILABLE" || is_pending(&left) {
             return settle(session, desired, left, pace).await;
@@ -258,20 +276,21 @@ pub(super) async fn change_set(
     let template = template(session, desired).await?;
     let request = ChangeSetRequest {
         stack: desired.stack.clone(),
-        token: name.clone(),
-        name: name.clone(),
-        kind,
+        token: name.to_owned(),
+        name: name.to_owned(),
+        kind: how.kind,
         template,
         tags: desired.tags.clone(),
-        triggers,
+        triggers: how.triggers,
         role: desired.service_role(),
+        mode: how.mode,
     };
     match cloudformation::create_change_set(session, &request).await {
         Ok(_) => {}
         Err(error) if cloudformation::already_exists(&error) => {}
         Err(error) => return Err(call(error)),
     }
-    let made = cloudformation::change_set(session, &desired.stack, &name).await.map_err(call)?;
+    let made = cloudformation::change_set(session, &desired.stack, name).await.map_err(call)?;
     let gone = || PrepareError::ChangeSet { stack: desired.stack.clone(), reason: "it is gone".to_owned() };
     settle(session, desired, made.ok_or_else(gone)?, pace).await
 }

@@ -50,11 +50,6 @@ impl Form {
         findings.extend(keys_with_values(&tree, &origins));
         findings.extend(references::check(&tree).into_iter().map(|fault| fault_finding(fault, &origins)));
         findings.extend(limits(&tree, context.template));
-        let is_release = |path: &[&str]| match path {
-            ["Resources", id] => *id == RELEASE_RECORD,
-            ["Outputs", id] => RELEASE_OUTPUTS.contains(id),
-            _ => false,
-        };
         let digested = Segments::of(&tree, &is_release);
         if digested.slots().any(|slot| paths[slot].starts_with("release.")) {
             findings.push(Finding::new(Code("TN3008"), "`release` stands outside the release record"));
@@ -69,6 +64,26 @@ impl Form {
         let digest_slot = paths.iter().position(|path| path == "release.digest");
         Ok(Self { tree, leaves, provenance, body, digested, digest_slot })
     }
+}
+
+/// The release record and its outputs.
+fn is_release(path: &[&str]) -> bool {
+    match path {
+        ["Resources", id] => *id == RELEASE_RECORD,
+        ["Outputs", id] => RELEASE_OUTPUTS.contains(id),
+        _ => false,
+    }
+}
+
+/// The canonical JSON that a template's digest is made of, for a template that comes from elsewhere.
+pub(super) fn digested(tree: &Value) -> String {
+    let mut tree = tree.clone();
+    for section in ["Resources", "Outputs"] {
+        if let Some(Value::Object(entries)) = tree.get_mut(section) {
+            entries.retain(|id, _| !is_release(&[section, id]));
+        }
+    }
+    super::canonical::to_string(&tree)
 }
 
 /// Parses rendered text as CloudFormation YAML.

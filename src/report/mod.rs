@@ -2,6 +2,7 @@
 
 pub mod capacity;
 pub mod cost;
+pub mod drift;
 pub mod findings;
 pub mod flags;
 pub mod groups;

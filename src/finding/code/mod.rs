@@ -5,6 +5,7 @@
 
 mod capacity;
 mod deploy;
+mod drift;
 mod estate;
 mod policy;
 mod render;
@@ -80,7 +81,7 @@ pub fn explain(code: &str) -> Option<&'static Explanation> {
 
 /// Every code, in ascending order.
 pub fn codes() -> impl Iterator<Item = &'static Explanation> {
-    [estate::CODES, capacity::CODES, render::CODES, policy::CODES, deploy::CODES].into_iter().flatten()
+    [estate::CODES, capacity::CODES, render::CODES, policy::CODES, deploy::CODES, drift::CODES].into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -100,6 +101,7 @@ mod tests {
             (render::CODES, '3'),
             (policy::CODES, '4'),
             (deploy::CODES, '5'),
+            (drift::CODES, '5'),
         ] {
             assert!(
                 stage.iter().all(|entry| entry.code.0.starts_with("TN") && entry.code.0.chars().nth(2) == Some(digit))

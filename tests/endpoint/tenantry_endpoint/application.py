@@ -21,6 +21,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from . import control, faults, operations, rpc, wire
 from .errors import AwsError
+from .services import trail
 
 log = logging.getLogger("tenantry_endpoint")
 
@@ -40,7 +41,10 @@ class Application:
             status, headers, body = control.respond(environ)
         else:
             began = time.monotonic()
+            seen = trail.recognised(environ)
             status, headers, body = self._respond_with_faults(environ)
+            if seen is not None:
+                trail.record(seen, status, body)
             log.debug("%s %s %s %s %.3fs", environ.get("REQUEST_METHOD"), path, status,
                       environ.get("tenantry.operation", ""), time.monotonic() - began)
         if not any(name.lower() == "content-length" for name in headers):

@@ -130,10 +130,14 @@ def _close(environ: dict[str, Any]) -> None:
 
 
 def _error(service: str, protocol: str, status: int, code: str, message: str) -> tuple[int, dict[str, str], bytes]:
+    from . import cbor, rpc
+
     if service == "s3" and code == "Throttling":
         status, code, message = 503, "SlowDown", "Please reduce your request rate."
     if service == "ec2" and code == "Throttling":
         code = "RequestLimitExceeded"
+    if protocol == "cbor":
+        return status, dict(rpc.HEADERS), cbor.dumps({"__type": code, "message": message})
     if protocol in ("json", "rest-json"):
         code = {"Throttling": "ThrottlingException", "ExpiredToken": "ExpiredTokenException",
                 "AccessDenied": "AccessDeniedException"}.get(code, code)
@@ -156,17 +160,21 @@ def meet(request: Request) -> Met | None:
         return None
     access_key, region, signing_name = scope
     service = wire.service_of(signing_name, request.path)
-    try:
-        body = request.get_data()
-        from .application import rewind
+    from . import rpc
 
-        rewind(request.environ, body)
-        incoming = wire.recognise(service, Request(request.environ))
-        rewind(request.environ, body)
-    except Exception:
-        return None
-    name = str(incoming.operation.name) if incoming else ""
-    protocol = incoming.protocol if incoming else "rest-json"
+    name, protocol = rpc.operation_of(request.environ) or "", "cbor"
+    if not name:
+        try:
+            body = request.get_data()
+            from .application import rewind
+
+            rewind(request.environ, body)
+            incoming = wire.recognise(service, Request(request.environ))
+            rewind(request.environ, body)
+        except Exception:
+            return None
+        name = str(incoming.operation.name) if incoming else ""
+        protocol = incoming.protocol if incoming else "rest-json"
     account = get_account_id_from(access_key)
     with _lock:
         for rule in _rules:

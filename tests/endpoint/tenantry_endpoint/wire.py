@@ -74,8 +74,8 @@ def recognise(service: str, request: Request) -> Incoming | None:
     """The operation that a request means and its parameters; None when the service has no such operation."""
     model: ServiceModel = get_service_model(service)
     try:
-        operation, labels = get_service_router(service).match(request)
         protocol = determine_request_protocol(model, request.content_type)
+        operation, labels = _matched(service, model, request)
     except (NotFound, NotImplementedError):
         return None
     if operation is None:
@@ -92,6 +92,17 @@ def recognise(service: str, request: Request) -> Incoming | None:
         }
     )
     return Incoming(service, operation, dict(parameters or {}), protocol)
+
+
+def _matched(service: str, model: ServiceModel, request: Request) -> tuple[OperationModel | None, Any]:
+    """The operation and the labels of the path. SDKs differ in what stands before a target's last dot."""
+    try:
+        return get_service_router(service).match(request)
+    except NotFound:
+        name = request.headers.get("X-Amz-Target", "").rsplit(".", 1)[-1]
+        if name not in model.operation_names:
+            raise
+        return model.operation_model(name), {}
 
 
 def answer(incoming: Incoming, result: Any) -> tuple[int, dict[str, str], bytes]:

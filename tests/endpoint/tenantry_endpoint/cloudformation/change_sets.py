@@ -6,7 +6,7 @@ import uuid
 
 from ..errors import AwsError
 from ..operations import Answer, Call, operation
-from . import engine
+from . import engine, revert
 from .beginning import begin_update, differs, done_before, lock, need_ready, new, note
 from .model import ChangeSet, Stack, change_set_of, stack_of, stacks
 from .plan import changes
@@ -47,8 +47,10 @@ def create_change_set(call: Call) -> Answer:
             stack.become("REVIEW_IN_PROGRESS", "User Initiated")
         ident = f"arn:{call.partition}:cloudformation:{call.region}:{call.account}:changeSet/{name}/{uuid.uuid4()}"
         found = changes(stack, target)
+        actual = revert.wanted(call, stack)
+        found += revert.changes(stack, actual, {row["ResourceChange"]["LogicalResourceId"] for row in found})
         made = ChangeSet(name, ident, kind, target, found, call.get("Description"), call.get("OnStackFailure"),
-                         token=token, rollback=call.get("RollbackConfiguration"))
+                         token=token, rollback=call.get("RollbackConfiguration"), actual=actual)
         if kind == "UPDATE" and not differs(stack, target, found):
             made.status, made.execution, made.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
         stack.change_sets[name] = made
@@ -112,6 +114,7 @@ def execute_change_set(call: Call) -> Answer:
         if made.rollback is not None:
             stack.rollback = made.rollback
         if made.kind == "UPDATE":
+            revert.take_up(stack, made.actual)
             begin_update(call, stack, made.target)
             return {}
         note(call, stack)

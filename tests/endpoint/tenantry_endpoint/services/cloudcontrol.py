@@ -9,6 +9,7 @@ from ..cloudformation.drift import _member
 from ..cloudformation.model import Resource, Stack, stacks
 from ..cloudformation.resources import KINDS
 from ..cloudformation.resources.kind import NotReadable
+from ..cloudformation.schemas import schema
 from ..errors import AwsError
 from ..operations import Answer, Call, operation, whole_service
 
@@ -30,7 +31,9 @@ def _describe(stack: Stack, item: Resource) -> Answer | None:
         raise AwsError("UnsupportedActionException", f"{item.type} cannot be read on the local endpoint") from None
     if live is None:
         return None
-    told = {key: _member(live, key) for key in item.properties}
+    known = schema(item.type, stack.region)
+    told = {key: live[key] for key in (known.properties if known else {}) if key in live}
+    told |= {key: _member(live, key) for key in item.properties}
     shown = {key: value for key, value in told.items() if value is not None}
     return {"Identifier": item.made.id, "Properties": json.dumps(shown, default=str)}
 

@@ -111,6 +111,22 @@ class Bucket(Kind):
             if not is_gone(error):
                 raise
 
+    def _read_lists(self, place: Place, name: str, properties: Properties) -> Properties:
+        """Lifecycle and notifications, which S3 tells in other words than templates do."""
+        live: Properties = {}
+        if "LifecycleConfiguration" in properties:
+            try:
+                rules = place.call("s3", "GetBucketLifecycleConfiguration", Bucket=name)["Rules"]
+            except AwsError:
+                rules = []
+            live["LifecycleConfiguration"] = {"Rules": [_lifecycle(rule) for rule in rules]}
+        if "NotificationConfiguration" in properties:
+            told = place.call("s3", "GetBucketNotificationConfiguration", Bucket=name)
+            live["NotificationConfiguration"] = {"LambdaConfigurations": [
+                {"Event": event, "Function": row["LambdaFunctionArn"]}
+                for row in told.get("LambdaFunctionConfigurations") or [] for event in row["Events"]]}
+        return live
+
     def read(self, place: Place, made: Made, properties: Properties) -> Properties | None:
         try:
             place.call("s3", "HeadBucket", Bucket=made.id)
@@ -130,12 +146,22 @@ class Bucket(Kind):
                 live[key] = answer[member] if member else answer
             except AwsError:
                 live[key] = {}
+        live |= self._read_lists(place, made.id, properties)
         if live.get("BucketEncryption"):
             live["BucketEncryption"] = {"ServerSideEncryptionConfiguration": [
                 {"BucketKeyEnabled": rule.get("BucketKeyEnabled", False),
                  "ServerSideEncryptionByDefault": rule["ApplyServerSideEncryptionByDefault"]}
                 for rule in live["BucketEncryption"]["Rules"]]}
         return live
+
+
+def _lifecycle(rule: dict[str, Any]) -> Properties:
+    """A lifecycle rule in the words of the template."""
+    told = {"Id": rule.get("ID"), "Status": rule["Status"], "Prefix": (rule.get("Filter") or {}).get("Prefix"),
+            "ExpirationInDays": (rule.get("Expiration") or {}).get("Days"),
+            "NoncurrentVersionExpiration": rule.get("NoncurrentVersionExpiration"),
+            "AbortIncompleteMultipartUpload": rule.get("AbortIncompleteMultipartUpload")}
+    return {key: value for key, value in told.items() if value not in (None, "")}
 
 
 class Document(Kind):

@@ -23,6 +23,26 @@ def _vpc_after(place: Place, made: Made, properties: Properties) -> None:
     made.attributes["DefaultSecurityGroup"] = groups[0]["GroupId"] if groups else ""
 
 
+class Vpc(Simple):
+    """AWS::EC2::VPC; its DNS attributes are told one by one."""
+
+    def read(self, place: Place, made: Made, properties: Properties) -> Properties | None:
+        live = super().read(place, made, properties)
+        for key in ("EnableDnsSupport", "EnableDnsHostnames"):
+            if live is not None and key in properties:
+                told = place.call("ec2", "DescribeVpcAttribute", VpcId=made.id, Attribute=key[0].lower() + key[1:])
+                live[key] = told[key]["Value"]
+        return live
+
+    def update(self, place: Place, made: Made, old: Properties, new: Properties) -> Made:
+        if {key for key in set(old) | set(new) if old.get(key) != new.get(key)} <= {
+                "EnableDnsSupport", "EnableDnsHostnames", "Tags"}:
+            _vpc_after(place, made, new)
+            retag(place, made, "ec2", old, new)
+            return made
+        return super().update(place, made, old, new)
+
+
 def _subnet_after(place: Place, made: Made, properties: Properties) -> None:
     if "MapPublicIpOnLaunch" in properties:
         value = str(properties["MapPublicIpOnLaunch"]).lower() == "true"
@@ -303,7 +323,8 @@ def _flow(place: Place, properties: Properties) -> Properties:
 
 
 KINDS: dict[str, Kind] = {
-    "AWS::EC2::VPC": ec2("CreateVpc", "Vpc.VpcId", "DeleteVpc VpcId", "vpc", look="DescribeVpcs VpcIds[] -> Vpcs[0]",
+    "AWS::EC2::VPC": Vpc("ec2", "CreateVpc", "Vpc.VpcId", "DeleteVpc VpcId", tag_type="vpc",
+                         look="DescribeVpcs VpcIds[] -> Vpcs[0]",
                          drop=("EnableDnsSupport", "EnableDnsHostnames"), after=_vpc_after),
     "AWS::EC2::Subnet": ec2("CreateSubnet", "Subnet.SubnetId", "DeleteSubnet SubnetId", "subnet",
                             look="DescribeSubnets SubnetIds[] -> Subnets[0]", drop=("MapPublicIpOnLaunch",),

@@ -176,7 +176,7 @@ class Key(Kind):
         policy = place.call("kms", "GetKeyPolicy", KeyId=made.id, PolicyName="default")["Policy"]
         rotation = place.call("kms", "GetKeyRotationStatus", KeyId=made.id)["KeyRotationEnabled"]
         return {"Description": live.get("Description", ""), "KeyPolicy": json.loads(policy),
-                "EnableKeyRotation": rotation}
+                "EnableKeyRotation": rotation, "Enabled": live.get("KeyState") == "Enabled"}
 
 
 class Alias(Simple):

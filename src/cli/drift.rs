@@ -1,0 +1,144 @@
+//! `tenantry drift`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use clap::Args as ClapArgs;
+use jiff::Timestamp;
+use jiff::tz::Offset;
+use serde::Serialize;
+
+use super::opened::{Opened, Release, refused};
+use super::output::Format;
+use super::pace::Pace;
+use super::restore::Restore;
+use super::run::{Execution, Site};
+use super::{Exit, Failure, Global, Output, Selection};
+use crate::cloud::Cloud;
+use crate::drift::accepted::{self, Accepted};
+use crate::drift::check::{Options, check};
+use crate::drift::record::Record;
+use crate::drift::{StackDrift, Verdict};
+use crate::estate::{Tenant, has_errors};
+use crate::finding::{Finding, Source};
+use crate::report;
+
+/// Hold every stack against what is there: its template, its network, everything else, and what no template declares.
+///
+/// Changes nothing. Exit code 0: in sync; 2: there is drift; 4: something could not be checked. Drift that may stay for
+/// a time is listed in `policies/drift-accepted.yaml`.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    #[command(flatten)]
+    selection: Selection,
+    #[command(flatten)]
+    release: Release,
+    #[command(flatten)]
+    pace: Pace,
+    /// Differences for which CloudTrail is asked who made them, the worst first; it answers about one a second.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    lookups: usize,
+    /// Say what each source looked at and can never see.
+    #[arg(long)]
+    sources: bool,
+    /// Restore what differs: by drift-aware change sets, and by direct calls for what CloudFormation cannot see. Everything
+    /// is shown before it is done; what is in no template is left to a person.
+    #[arg(long)]
+    fix: bool,
+    #[command(flatten)]
+    execution: Execution,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    release: &'a str,
+    stacks: &'a [StackDrift],
+    findings: &'a [Finding],
+}
+
+const ACCEPTED: &str = "policies/drift-accepted.yaml";
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let opened = Opened::open(global)?;
+    let today = Offset::UTC.to_datetime(Timestamp::now()).date();
+    let accepted = accepted(&global.estate, today)?;
+    let tenants: Vec<&Tenant> = if args.selection.is_empty() {
+        opened.estate.tenants.values().collect()
+    } else {
+        args.selection.select(&opened.estate)?
+    };
+    let desired = opened.desired(&tenants, &args.release)?;
+    let options = Options { pace: args.pace.wait(), concurrency: args.pace.concurrency(), lookups: args.lookups };
+    if args.fix && global.output != Format::Text {
+        return Err(Failure::new("`--fix` answers as text only"));
+    }
+    let look = async |cloud: &Cloud| {
+        let mut drifts = check(cloud, &desired, &options, &|_| {}).await;
+        let findings = accepted.apply(&mut drifts, today);
+        note(&global.estate, &drifts)?;
+        show(args, global, &drifts, &findings)?;
+        Ok::<_, Failure>(drifts)
+    };
+    super::wait(async {
+        let cloud = Cloud::configure().await;
+        let drifts = look(&cloud).await?;
+        if !args.fix {
+            return Ok(exit(&drifts));
+        }
+        let restore = Restore {
+            site: Site { root: &global.estate, fleet: &opened.estate.fleet, command: "drift" },
+            release: &args.release.release,
+            desired: &desired,
+            execution: &args.execution,
+            pace: &args.pace,
+            output: Output::new(global.output),
+        };
+        let ended = restore.run(&cloud, &drifts).await?;
+        // What was restored is looked at again.
+        Ok(ended.max(exit(&look(&cloud).await?)))
+    })?
+}
+
+/// The list of accepted drift; one with faults ends the command.
+fn accepted(estate: &Path, today: jiff::civil::Date) -> Result<Accepted, Failure> {
+    let path = estate.join(ACCEPTED);
+    if !path.exists() {
+        return Ok(Accepted::default());
+    }
+    let text = std::fs::read_to_string(&path)
+        .map_err(|error| Failure::new(format!("`{ACCEPTED}` cannot be read: {error}")))?;
+    let (accepted, findings) = accepted::parse(Arc::new(Source { path: ACCEPTED.into(), text }), today);
+    if has_errors(&findings) { Err(refused(&findings, "the list of accepted drift")) } else { Ok(accepted) }
+}
+
+/// Keeps when each stack was last checked.
+fn note(estate: &Path, drifts: &[StackDrift]) -> Result<(), Failure> {
+    let mut record = Record::load(estate);
+    record.note(drifts, Timestamp::now().as_second());
+    record.save(estate).map_err(|error| Failure::new(format!("`.tenantry/drift.json` cannot be written: {error}")))
+}
+
+fn show(args: &Args, global: &Global, drifts: &[StackDrift], findings: &[Finding]) -> Result<(), Failure> {
+    let output = Output::new(global.output);
+    match global.output {
+        Format::Json => {
+            let answer = Answer { release: &args.release.release, stacks: drifts, findings };
+            output.json("tenantry/drift/v1", &answer)
+        }
+        Format::Markdown => output.text(&report::drift::markdown(drifts)),
+        _ => {
+            anstream::eprint!("{}", report::findings::text(findings));
+            output.text(&report::drift::text(drifts))?;
+            if args.sources { output.text(&report::drift::sources(drifts)) } else { Ok(()) }
+        }
+    }
+}
+
+fn exit(drifts: &[StackDrift]) -> Exit {
+    let one = |drift: &StackDrift| match drift.verdict {
+        Verdict::InSync => Exit::Clean,
+        Verdict::Drifted => Exit::Changes,
+        Verdict::Incomplete => Exit::Incomplete,
+    };
+    drifts.iter().map(one).max().unwrap_or(Exit::Clean)
+}

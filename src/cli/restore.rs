@@ -1,0 +1,91 @@
+//! What `tenantry drift --fix` does in front of a person: show everything, ask once, restore, and look again.
+
+use super::pace::Pace;
+use super::run::{self, Execution, Site};
+use super::{Exit, Failure, Output};
+use crate::cloud::Cloud;
+use crate::deploy::{Desired, prepare};
+use crate::drift::StackDrift;
+use crate::drift::restore::{self, Call, Restoration};
+use crate::report;
+
+/// What restoring needs to know.
+pub(super) struct Restore<'a> {
+    pub site: Site<'a>,
+    pub release: &'a str,
+    pub desired: &'a [Desired],
+    pub execution: &'a Execution,
+    pub pace: &'a Pace,
+    pub output: Output,
+}
+
+impl Restore<'_> {
+    /// Plans and shows the restoration, asks, and carries it out by the same execution as a deploy.
+    pub(super) async fn run(&self, cloud: &Cloud, drifts: &[StackDrift]) -> Result<Exit, Failure> {
+        let found = restore::plan(cloud, self.desired, drifts, self.pace.wait()).await;
+        self.show(&found)?;
+        if found.is_empty() {
+            return Ok(if found.left.is_empty() { Exit::Clean } else { Exit::Changes });
+        }
+        let steps = found.direct.len() + found.first_step.len() + found.deploy.len();
+        let question = format!("Restore by {steps} change sets and {} direct calls?", found.calls.len());
+        if !self.execution.yes && !run::confirmed(&question, "yes")? {
+            return Err(Failure::new("not confirmed, nothing was restored").with_exit(Exit::Refused));
+        }
+        let execution = Execution { yes: true, ..self.execution.clone() };
+        let direct = Restoration::plan(self.release, found.direct);
+        let mut worst = self.execute(cloud, &direct, self.desired, &execution).await?;
+        let calls = found.calls;
+        let (plans, adapted): (Vec<_>, Vec<_>) = found.first_step.into_iter().unzip();
+        let first = Restoration::plan(self.release, plans);
+        worst = worst.max(self.execute(cloud, &first, &adapted, &execution).await?);
+        if !found.deploy.is_empty() {
+            let (wait, width) = (self.pace.wait(), self.pace.concurrency());
+            let plan = prepare::plan(cloud, self.release, &found.deploy, wait, width).await;
+            worst = worst.max(self.execute(cloud, &plan, &found.deploy, &execution).await?);
+        }
+        Ok(worst.max(make_calls(cloud, &calls).await))
+    }
+
+    fn show(&self, found: &Restoration) -> Result<(), Failure> {
+        let stacks = found.direct.iter().chain(found.first_step.iter().map(|(plan, _)| plan)).cloned().collect();
+        let mut text = report::plan::text(&Restoration::plan(self.release, stacks));
+        for (desired, call) in &found.calls {
+            text.push_str(&format!("direct call for {}: {}\n", desired.tenant, call.shown()));
+        }
+        for desired in &found.deploy {
+            text.push_str(&format!("{}: a deploy of {} ends it\n", desired.tenant, self.release));
+        }
+        for (tenant, what, why) in &found.left {
+            text.push_str(&format!("left to a person: {what} of {tenant}: {why}\n"));
+        }
+        self.output.text(&text)
+    }
+
+    async fn execute(
+        &self,
+        cloud: &Cloud,
+        plan: &crate::deploy::Plan,
+        desired: &[Desired],
+        execution: &Execution,
+    ) -> Result<Exit, Failure> {
+        if plan.stacks.is_empty() && plan.unseen.is_empty() {
+            return Ok(Exit::Clean);
+        }
+        run::execute(cloud, self.site, plan, desired, execution, self.pace, self.output).await
+    }
+}
+
+async fn make_calls(cloud: &Cloud, calls: &[(Desired, Call)]) -> Exit {
+    let mut worst = Exit::Clean;
+    for (what, end) in restore::make(cloud, calls).await {
+        match end {
+            Ok(()) => anstream::eprintln!("{what}: done"),
+            Err(why) => {
+                anstream::eprintln!("{what}: {why}");
+                worst = Exit::Error;
+            }
+        }
+    }
+    worst
+}

@@ -1,0 +1,162 @@
+//! What is asked of the services themselves about one stack's resources.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::expected::{Expected, is_unknown};
+use super::live::{Shared, StackView, Told};
+use super::snapshot::told;
+use super::{network, paths};
+use crate::cloud::appconfig::{self, Deployment, Ids};
+use crate::cloud::drift_detection::DriftStatus;
+use crate::cloud::{Session, cloudcontrol, functions, settings};
+
+type Telling = Told<Option<Map<String, Value>>>;
+pub(super) type Tellings = BTreeMap<String, Vec<Telling>>;
+
+/// What is cheaper or surer to ask the service than CloudFormation.
+pub(super) async fn by_own_apis(session: &Session, expected: &BTreeMap<String, Expected>) -> Tellings {
+    let mut tellings = Tellings::new();
+    for (id, expected) in expected {
+        let Some(physical) = expected.physical_id.as_deref() else { continue };
+        let telling = match expected.resource_type.as_str() {
+            "AWS::S3::Bucket" => told(settings::bucket(session, physical).await),
+            "AWS::SQS::Queue" => told(settings::queue(session, physical).await),
+            "AWS::Lambda::Function" => concurrency(session, physical).await,
+            "AWS::KMS::Key" => cloud_control(session, &expected.resource_type, physical).await,
+            "AWS::AppConfig::HostedConfigurationVersion" => hosted(session, expected).await,
+            "AWS::AppConfig::Deployment" => deployed(session, expected).await,
+            _ => continue,
+        };
+        tellings.entry(id.clone()).or_default().push(telling);
+    }
+    for (id, policy) in expected.iter().filter(|(_, e)| e.resource_type == "AWS::SQS::QueuePolicy") {
+        tellings.insert(id.clone(), policies(policy, expected, &tellings));
+    }
+    tellings
+}
+
+/// A queue policy against the policy of each of its queues.
+fn policies(policy: &Expected, expected: &BTreeMap<String, Expected>, tellings: &Tellings) -> Vec<Telling> {
+    let urls = policy.properties.get("Queues").and_then(Value::as_array).into_iter().flatten();
+    let queues = urls.filter_map(|url| {
+        let (id, _) = expected.iter().find(|(_, queue)| queue.physical_id.as_deref() == url.as_str())?;
+        tellings.get(id)?.first()
+    });
+    let of = |telling: &Telling| match telling {
+        Err(why) => Err(why.clone()),
+        // A queue that is gone is reported as itself.
+        Ok(None) => Ok(Some(Map::new())),
+        Ok(Some(live)) => Ok(match live.get("Policy") {
+            Some(document) if !document.is_null() => {
+                Some([("PolicyDocument".to_owned(), document.clone())].into_iter().collect())
+            }
+            _ => None,
+        }),
+    };
+    queues.map(of).collect()
+}
+
+async fn concurrency(session: &Session, name: &str) -> Telling {
+    match functions::reserved_concurrency(session, name).await {
+        Err(error) if functions::function_does_not_exist(&error) => Ok(None),
+        answer => told(answer)
+            .map(|reserved| Some([("ReservedConcurrentExecutions".to_owned(), json!(reserved))].into_iter().collect())),
+    }
+}
+
+async fn cloud_control(session: &Session, resource_type: &str, id: &str) -> Telling {
+    let live = told(cloudcontrol::properties(session, resource_type, id).await)?;
+    Ok(live.map(|live| match live {
+        Value::Object(properties) => properties,
+        _ => Map::new(),
+    }))
+}
+
+/// The ids of AppConfig that a resource names.
+fn ids(expected: &Expected) -> Option<Ids> {
+    let id = |key: &str| {
+        let value = expected.properties.get(key)?;
+        (!is_unknown(value)).then(|| paths::shown(value).rsplit('|').next().unwrap_or_default().to_owned())
+    };
+    Some(Ids {
+        application: id("ApplicationId")?,
+        environment: id("EnvironmentId").unwrap_or_default(),
+        profile: id("ConfigurationProfileId")?,
+    })
+}
+
+/// The content of the version that the stack made.
+async fn hosted(session: &Session, expected: &Expected) -> Telling {
+    let version = expected.physical_id.as_deref().and_then(|id| id.rsplit('|').next()).unwrap_or_default();
+    let Some(ids) = ids(expected) else { return Err("its application is not known".to_owned()) };
+    match appconfig::document(session, &ids, version).await {
+        Err(error) if appconfig::is_absent(&error) => Ok(None),
+        answer => told(answer).map(|document| {
+            let wanted = expected.properties.get("Content").and_then(Value::as_str);
+            let document = without_stamps(document);
+            let same =
+                wanted.and_then(|text| serde_json::from_str(text).ok()).map(without_stamps).as_ref() == Some(&document);
+            // The same document in other words is the same.
+            let content = match wanted {
+                Some(wanted) if same => json!(wanted),
+                _ => json!(document.to_string()),
+            };
+            Some([("Content".to_owned(), content)].into_iter().collect())
+        }),
+    }
+}
+
+/// A document without the times that AppConfig writes into it.
+fn without_stamps(document: Value) -> Value {
+    match document {
+        Value::Object(map) => {
+            let own = map.into_iter().filter(|(key, _)| !matches!(key.as_str(), "_createdAt" | "_updatedAt"));
+            own.map(|(key, value)| (key, without_stamps(value))).collect()
+        }
+        other => other,
+    }
+}
+
+/// The version that is in force.
+async fn deployed(session: &Session, expected: &Expected) -> Telling {
+    let Some(ids) = ids(expected) else { return Err("its application is not known".to_owned()) };
+    match appconfig::deployments(session, &ids).await {
+        Err(error) if appconfig::is_absent(&error) => Ok(None),
+        answer => told(answer).map(|deployments| {
+            let version = deployments.into_iter().find(Deployment::is_in_force).map(|deployment| deployment.version);
+            version.map(|version| [("ConfigurationVersion".to_owned(), json!(version))].into_iter().collect())
+        }),
+    }
+}
+
+/// What nobody else could tell is asked of Cloud Control.
+pub(super) async fn by_cloud_control(
+    session: &Session,
+    expected: &BTreeMap<String, Expected>,
+    shared: &Shared,
+    view: &mut StackView,
+) {
+    for (id, expected) in expected {
+        let kind = expected.resource_type.as_str();
+        let Some(physical) = expected.physical_id.as_deref() else { continue };
+        let by_network = network::TYPES.contains(&kind) && shared.groups.is_ok();
+        let by_batch = match kind {
+            "AWS::CloudWatch::Alarm" => shared.alarms.is_ok(),
+            "AWS::Lambda::Function" => shared.functions.is_ok(),
+            "AWS::Lambda::EventSourceMapping" => shared.mappings.is_ok(),
+            "AWS::IAM::Role" => shared.roles.is_ok(),
+            "AWS::EC2::VPC" => shared.vpcs.is_ok(),
+            _ => false,
+        };
+        let by_itself = view.told.get(id).is_some_and(|tellings| tellings.iter().any(Result::is_ok));
+        let by_detection = view.drifts.as_ref().is_ok_and(|drifts| {
+            drifts.get(id).is_some_and(|d| !matches!(d.status, DriftStatus::NotChecked | DriftStatus::Unknown))
+        });
+        if !(by_network || by_batch || by_itself || by_detection) {
+            let telling = cloud_control(session, kind, physical).await;
+            view.told.entry(id.clone()).or_default().push(telling);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Takes the snapshots and compares: the only part of a drift check that waits for AWS.
+//!
+//! The stacks of an account and region share a few batched calls; each stack costs a handful of its own. They are taken
+//! in groups, so that the snapshot of a large fleet never stands in memory as a whole. What AWS refuses to tell becomes
+//! part of the answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::{StreamExt, stream};
+
+use super::live::{Shared, StackView};
+use super::snapshot::{self, Begun, Common, said};
+use super::{Difference, StackDrift, compare};
+use crate::cloud::network::MOST_FILTER_VALUES;
+use crate::cloud::{Access, CallError, Cloud, Place, Session, cloudformation, cloudtrail};
+use crate::deploy::Desired;
+use crate::deploy::prepare::Pace;
+
+/// How a check is made.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    pub pace: Pace,
+    /// Stacks looked at at once in one account and region.
+    pub concurrency: usize,
+    /// Differences for which CloudTrail is asked in one account and region, the worst first.
+    pub lookups: usize,
+}
+
+/// Every stack's drift, sorted; `done` hears of each stack as it is known.
+pub async fn check(
+    cloud: &Cloud,
+    desired: &[Desired],
+    options: &Options,
+    done: &(dyn Fn(&StackDrift) + Sync),
+) -> Vec<StackDrift> {
+    let mut places: BTreeMap<&Place, (&Access, Vec<&Desired>)> = BTreeMap::new();
+    for desired in desired {
+        places.entry(&desired.place).or_insert_with(|| (&desired.access, Vec::new())).1.push(desired);
+    }
+    let looks = places.into_iter().map(|(place, (access, desired))| async move {
+        match cloud.session(place, access).await {
+            Ok(session) => in_place(&session, &desired, options, done).await,
+            Err(error) => desired.into_iter().map(|desired| unreachable(desired, &error)).collect(),
+        }
+    });
+    let mut all: Vec<StackDrift> = futures::future::join_all(looks).await.concat();
+    all.sort_by(|a, b| (&a.tenant, &a.place).cmp(&(&b.tenant, &b.place)));
+    all
+}
+
+/// Nothing could be seen of a stack: everything of it is unchecked.
+fn unreachable(desired: &Desired, error: &CallError) -> StackDrift {
+    let why = said(error);
+    let view = StackView {
+        template: Err(why.clone()),
+        resources: Err(why.clone()),
+        drifts: Err(why.clone()),
+        told: BTreeMap::new(),
+    };
+    compare(desired, &Shared::unseen(&why), &view)
+}
+
+async fn in_place(
+    session: &Arc<Session>,
+    desired: &[&Desired],
+    options: &Options,
+    done: &(dyn Fn(&StackDrift) + Sync),
+) -> Vec<StackDrift> {
+    let stacks = snapshot::told(cloudformation::stacks(session).await);
+    let prefix = desired.first().and_then(|first| first.stack.split_once('-')).map_or("", |(name, _)| name);
+    let common = Common::take(session, stacks, prefix).await;
+    let mut all = Vec::new();
+    for group in desired.chunks(MOST_FILTER_VALUES) {
+        all.extend(group_of(session, group, &common, options, done).await);
+    }
+    if let Err(error) = blame(session, &mut all, options.lookups).await {
+        let why = said(&error);
+        let differs = |drift: &&mut StackDrift| !drift.differences.is_empty();
+        all.iter_mut().filter(differs).for_each(|drift| drift.trail = Some(why.clone()));
+    }
+    all
+}
+
+async fn group_of(
+    session: &Arc<Session>,
+    group: &[&Desired],
+    common: &Common,
+    options: &Options,
+    done: &(dyn Fn(&StackDrift) + Sync),
+) -> Vec<StackDrift> {
+    let width = options.concurrency.max(1);
+    let begins = group.iter().map(|desired| snapshot::begin(session, desired, &common.stacks));
+    let begun: Vec<Begun<'_>> = stream::iter(begins.collect::<Vec<_>>()).buffer_unordered(width).collect().await;
+    let vpcs: BTreeSet<String> = begun.iter().filter_map(|begun| begun.vpc()).collect();
+    let shared = common.of_vpcs(session, &vpcs.into_iter().collect::<Vec<_>>()).await;
+    let shared = &shared;
+    let ends = begun.into_iter().map(|begun| async move {
+        let desired = begun.desired;
+        let view = snapshot::look(session, begun, shared, options.pace).await;
+        let drift = compare(desired, shared, &view);
+        done(&drift);
+        drift
+    });
+    stream::iter(ends.collect::<Vec<_>>()).buffer_unordered(width).collect().await
+}
+
+/// Asks CloudTrail who made the worst differences; where it does not know, nobody is named.
+async fn blame(session: &Session, drifts: &mut [StackDrift], lookups: usize) -> Result<(), CallError> {
+    let mut worst: Vec<&mut Difference> = drifts
+        .iter_mut()
+        .flat_map(|drift| &mut drift.differences)
+        .filter(|difference| difference.carrier.is_some())
+        .collect();
+    worst.sort_by_key(|difference| std::cmp::Reverse(difference.severity));
+    let mut answers = BTreeMap::new();
+    for difference in worst {
+        let Some(carrier) = difference.carrier.clone() else { continue };
+        if !answers.contains_key(&carrier) {
+            if answers.len() >= lookups {
+                continue;
+            }
+            answers.insert(carrier.clone(), cloudtrail::deeds(session, &carrier).await?);
+        }
+        let deeds = answers.get(&carrier).map(Vec::as_slice).unwrap_or_default();
+        difference.by = culprit(difference, deeds).cloned();
+    }
+    Ok(())
+}
+
+/// The newest call that names what is there now, else the newest of all.
+fn culprit<'d>(difference: &Difference, deeds: &'d [cloudtrail::Deed]) -> Option<&'d cloudtrail::Deed> {
+    let words: Vec<&str> = match &difference.actual {
+        Some(serde_json::Value::Object(map)) => {
+            map.values().filter_map(serde_json::Value::as_str).filter(|text| text.len() > 3).collect()
+        }
+        Some(serde_json::Value::String(text)) if text.len() > 3 => vec![text],
+        _ => Vec::new(),
+    };
+    let named = deeds.iter().find(|deed| words.iter().any(|word| deed.detail.contains(word)));
+    named.or_else(|| deeds.first())
+}

@@ -1,0 +1,171 @@
+//! Where two property values differ in meaning.
+//!
+//! The order of a list means nothing, `"443"` is 443, one value is a list of one, and a policy is compared as IAM reads
+//! it. What the template does not give may be anything, except inside a policy.
+
+use serde_json::{Map, Value};
+
+use super::expected::is_unknown;
+
+/// One place in which a property differs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Spot {
+    pub path: String,
+    pub expected: Value,
+    pub actual: Value,
+}
+
+/// Every spot in which `actual` is not what `expected` says, among the properties that `actual` tells.
+pub(super) fn properties(expected: &Map<String, Value>, actual: &Map<String, Value>) -> Vec<Spot> {
+    let mut spots = Vec::new();
+    for (key, wanted) in expected {
+        if let Some(told) = actual.get(key) {
+            compare(wanted, told, &format!("/{key}"), &mut spots);
+        }
+    }
+    spots
+}
+
+fn compare(expected: &Value, actual: &Value, path: &str, spots: &mut Vec<Spot>) {
+    if is_policy(expected) {
+        if !is_unknown(expected) && policy(expected) != policy(actual) {
+            spots.push(spot(path, expected, actual));
+        }
+        return;
+    }
+    match (expected, actual) {
+        (Value::Object(wanted), Value::Object(told)) => {
+            for (key, value) in wanted {
+                compare(value, told.get(key).unwrap_or(&Value::Null), &format!("{path}/{key}"), spots);
+            }
+            // An environment is given as a whole.
+            if path.ends_with("/Variables") {
+                let extra = told.iter().filter(|(key, _)| !wanted.contains_key(*key));
+                spots.extend(extra.map(|(key, value)| spot(&format!("{path}/{key}"), &Value::Null, value)));
+            }
+        }
+        (Value::Array(wanted), Value::Array(told)) => {
+            let known = !is_unknown(expected);
+            if known && (wanted.len() != told.len() || !wanted.iter().all(|item| told.iter().any(|o| same(item, o)))) {
+                spots.push(spot(path, expected, actual));
+            }
+        }
+        _ if is_unknown(expected) || same_scalar(expected, actual) => {}
+        _ => spots.push(spot(path, expected, actual)),
+    }
+}
+
+fn spot(path: &str, expected: &Value, actual: &Value) -> Spot {
+    Spot { path: path.to_owned(), expected: expected.clone(), actual: actual.clone() }
+}
+
+pub(super) fn same(expected: &Value, actual: &Value) -> bool {
+    let mut spots = Vec::new();
+    compare(expected, actual, "", &mut spots);
+    spots.is_empty()
+}
+
+/// Scalars as CloudFormation reads them: `true` is "true" and 443.0 is "443"; nothing is an empty text or list.
+fn same_scalar(expected: &Value, actual: &Value) -> bool {
+    let text = |value: &Value| match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::Number(number) => {
+            let whole = number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() < 1e15);
+            Some(whole.map_or_else(|| number.to_string(), |float| format!("{float:.0}")))
+        }
+        Value::Null => Some(String::new()),
+        Value::Array(items) if items.is_empty() => Some(String::new()),
+        Value::Object(map) if map.is_empty() => Some(String::new()),
+        _ => None,
+    };
+    match (text(expected), text(actual)) {
+        (Some(a), Some(b)) => a == b || a.parse::<f64>().ok().zip(b.parse::<f64>().ok()).is_some_and(|(a, b)| a == b),
+        _ => false,
+    }
+}
+
+/// A policy document: it has statements.
+pub(super) fn is_policy(value: &Value) -> bool {
+    value.get("Statement").is_some()
+}
+
+/// A policy with every list sorted, one value as a list of one, and scalars as text.
+pub(super) fn policy(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map.iter().map(|(key, inner)| (key.clone(), listed(key, policy(inner)))).collect(),
+        Value::Array(items) => {
+            let mut items: Vec<Value> = items.iter().map(policy).collect();
+            items.sort_by_key(Value::to_string);
+            items.dedup();
+            Value::Array(items)
+        }
+        Value::String(text) => text.clone().into(),
+        Value::Null => Value::Null,
+        other => other.to_string().into(),
+    }
+}
+
+/// One value where IAM takes a list.
+fn listed(key: &str, value: Value) -> Value {
+    match (key, value) {
+        ("Version" | "Id" | "Sid" | "Effect", value) => value,
+        // Everybody, however it is written.
+        ("Principal", Value::Object(map)) if map.len() == 1 && map.get("AWS") == Some(&serde_json::json!(["*"])) => {
+            serde_json::json!(["*"])
+        }
+        (_, value @ (Value::Array(_) | Value::Object(_))) => value,
+        (_, value) => Value::Array(vec![value]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::drift::expected::UNKNOWN;
+
+    fn paths(expected: Value, actual: Value) -> Vec<String> {
+        let (Value::Object(expected), Value::Object(actual)) = (expected, actual) else { panic!("maps") };
+        properties(&expected, &actual).into_iter().map(|spot| spot.path).collect()
+    }
+
+    #[test]
+    fn what_means_the_same_does_not_differ() {
+        let none: [String; 0] = [];
+        for (expected, actual) in [
+            (json!({ "A": "443" }), json!({ "A": 443 })),
+            (json!({ "A": true }), json!({ "A": "true" })),
+            (json!({ "A": 0 }), json!({ "A": 0.0 })),
+            (json!({ "A": [1, 2] }), json!({ "A": ["2", "1"] })),
+            (json!({ "A": "" }), json!({ "A": null })),
+            (json!({ "A": { "B": 1 } }), json!({ "A": { "B": 1, "Default": 2 } })),
+            (json!({ "A": format!("arn:{UNKNOWN}") }), json!({ "A": "arn:x" })),
+            (json!({ "A": 1 }), json!({})),
+            (
+                json!({ "P": { "Statement": [{ "Action": "a", "Principal": "*" }, { "Action": ["b", "c"] }] } }),
+                json!({ "P": { "Statement": [{ "Action": ["c", "b"] }, { "Action": ["a"], "Principal": { "AWS": "*" } }] } }),
+            ),
+        ] {
+            assert_eq!(paths(expected.clone(), actual.clone()), none, "{expected} {actual}");
+        }
+    }
+
+    #[test]
+    fn what_differs_is_found_where_it_is() {
+        for (expected, actual, path) in [
+            (json!({ "A": { "B": { "C": 1 } } }), json!({ "A": { "B": { "C": 2 } } }), "/A/B/C"),
+            (json!({ "A": { "B": 1 } }), json!({ "A": null }), "/A"),
+            (json!({ "A": [1, 2] }), json!({ "A": [1, 3] }), "/A"),
+            (json!({ "A": [1] }), json!({ "A": [1, 1] }), "/A"),
+            (
+                json!({ "P": { "Statement": [{ "Effect": "Deny", "Action": "a" }] } }),
+                json!({ "P": { "Statement": [{ "Effect": "Deny", "Action": "a" }, { "Effect": "Allow", "Action": "*" }] } }),
+                "/P",
+            ),
+        ] {
+            assert_eq!(paths(expected.clone(), actual.clone()), [path], "{expected} {actual}");
+        }
+    }
+}

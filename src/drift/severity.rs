@@ -1,0 +1,176 @@
+//! How bad a difference is, by what it is about.
+
+use serde::{Deserialize, Serialize};
+
+use super::Kind;
+use crate::deploy::change::STATEFUL;
+use crate::finding::Code;
+
+/// Ordered: `Low < Medium < High < Critical`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    Low,
+    Medium,
+    High,
+    /// Someone can get in, data can get out, or data lies open.
+    Critical,
+}
+
+pub(super) const RELEASE: Code = Code("TN5501");
+pub(super) const TEMPLATE: Code = Code("TN5502");
+pub(super) const STACK: Code = Code("TN5503");
+pub(super) const NO_STACK: Code = Code("TN5504");
+pub(super) const DELETED: Code = Code("TN5510");
+pub(super) const MODIFIED: Code = Code("TN5511");
+pub(super) const OPENED: Code = Code("TN5512");
+pub(super) const ENCRYPTION: Code = Code("TN5513");
+pub(super) const ROUTE_OUT: Code = Code("TN5514");
+pub(super) const PUBLIC: Code = Code("TN5515");
+pub(super) const PERMISSIONS: Code = Code("TN5516");
+pub(super) const TAG: Code = Code("TN5517");
+pub(super) const SILENCED: Code = Code("TN5518");
+pub(super) const CODE: Code = Code("TN5519");
+pub(super) const UNMANAGED: Code = Code("TN5520");
+
+use Severity::{Critical, High, Low, Medium};
+
+/// Words in a path, and what a change there means. The first that occurs decides.
+const BY_PATH: [(&str, Code, Severity); 40] = [
+    ("/Tags", TAG, Low),
+    ("/AlarmDescription", MODIFIED, Low),
+    ("/GroupDescription", MODIFIED, Low),
+    ("/Description", MODIFIED, Low),
+    ("/KeyPolicy", PERMISSIONS, Critical),
+    ("/AccessPolicies", PERMISSIONS, Critical),
+    ("/BucketEncryption", ENCRYPTION, Critical),
+    ("/EncryptionAtRestOptions", ENCRYPTION, Critical),
+    ("/NodeToNodeEncryptionOptions", ENCRYPTION, Critical),
+    ("/DomainEndpointOptions", ENCRYPTION, Critical),
+    ("/EnableKeyRotation", ENCRYPTION, Critical),
+    ("/SqsManagedSseEnabled", ENCRYPTION, Critical),
+    ("/Kms", ENCRYPTION, Critical),
+    ("/KMS", ENCRYPTION, Critical),
+    ("/SslPolicy", ENCRYPTION, Critical),
+    ("/MutualAuthentication", PERMISSIONS, Critical),
+    ("/Protocol", ENCRYPTION, High),
+    ("/Source/SourceData", PERMISSIONS, Critical),
+    ("/RoleArns", PERMISSIONS, Critical),
+    ("/CaCertificatesBundle", PERMISSIONS, Critical),
+    ("/NumberOfCaCertificates", PERMISSIONS, Critical),
+    ("/PublicAccessBlockConfiguration", PUBLIC, Critical),
+    ("/OwnershipControls", PUBLIC, High),
+    ("/MapPublicIpOnLaunch", PUBLIC, High),
+    ("/AssignPublicIp", PUBLIC, High),
+    ("/Scheme", PUBLIC, High),
+    ("/AssumeRolePolicyDocument", PERMISSIONS, Critical),
+    ("/ManagedPolicyArns", PERMISSIONS, High),
+    ("/Policies", PERMISSIONS, High),
+    ("/PolicyDocument", PERMISSIONS, High),
+    ("/Role", PERMISSIONS, High),
+    ("/Code", CODE, Critical),
+    ("/Layers", CODE, High),
+    ("/SecurityGroupIngress", OPENED, Critical),
+    ("/SecurityGroup", MODIFIED, High),
+    ("/RedrivePolicy", MODIFIED, High),
+    ("/DeadLetterConfig", MODIFIED, High),
+    ("/NotificationConfiguration", MODIFIED, High),
+    ("/VersioningConfiguration", MODIFIED, High),
+    ("/Enabled", MODIFIED, High),
+];
+
+/// Types whose every property says who may do what.
+const POLICIES: [&str; 3] = ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"];
+
+/// Types without which nobody hears that something is wrong.
+const WATCH: [&str; 6] = [
+    "AWS::CloudWatch::Alarm",
+    "AWS::CloudWatch::CompositeAlarm",
+    "AWS::EC2::FlowLog",
+    "AWS::Logs::SubscriptionFilter",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+];
+
+/// Code and severity of a property that has another value.
+pub(super) fn of_property(resource_type: &str, path: &str) -> (Code, Severity) {
+    let by_path =
+        || BY_PATH.iter().find(|(word, ..)| path.contains(word)).map(|(_, code, severity)| (*code, *severity));
+    match resource_type {
+        // These deny what is not encrypted on its way.
+        kind if POLICIES.contains(&kind) => (PERMISSIONS, Critical),
+        "AWS::SNS::Subscription" => (SILENCED, High),
+        kind if WATCH.contains(&kind) => match by_path() {
+            Some(found) if found.1 != High => found,
+            _ => (SILENCED, High),
+        },
+        "AWS::EC2::Route" | "AWS::EC2::SubnetRouteTableAssociation" | "AWS::EC2::NetworkAclEntry" => (MODIFIED, High),
+        _ => by_path().unwrap_or((MODIFIED, Medium)),
+    }
+}
+
+/// Code and severity of a resource that is gone.
+pub(super) fn of_deletion(resource_type: &str) -> (Code, Severity) {
+    if POLICIES.contains(&resource_type) || STATEFUL.contains(&resource_type) {
+        (DELETED, Critical)
+    } else {
+        match resource_type {
+            "AWS::SSM::Parameter" | "AWS::CloudWatch::Dashboard" | "AWS::KMS::Alias" => (DELETED, Medium),
+            _ => (DELETED, High),
+        }
+    }
+}
+
+/// Code and severity of a resource that a template edited by hand adds.
+pub(super) fn of_addition(resource_type: &str) -> (Code, Severity) {
+    match resource_type {
+        "AWS::EC2::SecurityGroupIngress" => (OPENED, Critical),
+        "AWS::EC2::Route" => (ROUTE_OUT, Critical),
+        _ => (TEMPLATE, High),
+    }
+}
+
+/// What a person can do about a difference.
+pub(super) fn remedy(kind: Kind, code: Code) -> &'static str {
+    match (kind, code) {
+        (_, RELEASE) => "deploy this release, or check out the one that the stack runs",
+        (_, NO_STACK) => "`tenantry deploy` makes it",
+        (Kind::Unmanaged, _) => "delete it, bring it into the template, or accept it for a time",
+        (Kind::Added, TAG) => "`tenantry drift --fix` removes it",
+        (Kind::Added, _) => "`tenantry drift --fix` takes it out by a direct call, shown first",
+        _ => "`tenantry drift --fix` restores it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_opens_or_uncovers_is_critical_and_a_tag_is_low() {
+        for (kind, path, expected) in [
+            ("AWS::S3::Bucket", "/BucketEncryption/ServerSideEncryptionConfiguration", (ENCRYPTION, Critical)),
+            ("AWS::S3::Bucket", "/PublicAccessBlockConfiguration/BlockPublicAcls", (PUBLIC, Critical)),
+            ("AWS::S3::Bucket", "/Tags/0/Value", (TAG, Low)),
+            ("AWS::KMS::Key", "/EnableKeyRotation", (ENCRYPTION, Critical)),
+            ("AWS::SQS::Queue", "/KmsMasterKeyId", (ENCRYPTION, Critical)),
+            ("AWS::SQS::QueuePolicy", "/PolicyDocument", (PERMISSIONS, Critical)),
+            ("AWS::IAM::Role", "/Policies", (PERMISSIONS, High)),
+            ("AWS::CloudWatch::Alarm", "/Threshold", (SILENCED, High)),
+            ("AWS::CloudWatch::Alarm", "/AlarmDescription", (MODIFIED, Low)),
+            ("AWS::Lambda::Function", "/MemorySize", (MODIFIED, Medium)),
+            ("AWS::Lambda::Function", "/Code", (CODE, Critical)),
+            ("AWS::EC2::SecurityGroup", "/SecurityGroupIngress", (OPENED, Critical)),
+        ] {
+            assert_eq!(of_property(kind, path), expected, "{kind} {path}");
+        }
+    }
+
+    #[test]
+    fn losing_what_holds_state_or_denies_is_critical() {
+        assert_eq!(of_deletion("AWS::S3::BucketPolicy").1, Critical);
+        assert_eq!(of_deletion("AWS::S3::Bucket").1, Critical);
+        assert_eq!(of_deletion("AWS::EC2::FlowLog").1, High);
+        assert_eq!(of_deletion("AWS::SSM::Parameter").1, Medium);
+    }
+}

@@ -1,0 +1,229 @@
+//! A deployed fleet on an endpoint of its own, and the tool as a person runs it.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const REGION: &str = "eu-west-1";
+pub(crate) const RELEASE: &str = "v1";
+
+/// The endpoint, the estate and the functions' zips.
+pub(crate) struct Fleet {
+    endpoint: Child,
+    url: String,
+    folder: tempfile::TempDir,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn python() -> PathBuf {
+    root().join(".venv/bin/python")
+}
+
+impl Fleet {
+    /// Starts an endpoint, and deploys tenants of these names.
+    pub(crate) fn deploy(tenants: &[&str]) -> Self {
+        Self::deploy_with(tenants, &[])
+    }
+
+    /// As [`Self::deploy`], with variables in the endpoint's environment.
+    pub(crate) fn deploy_with(tenants: &[&str], variables: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port_file = folder.path().join("port");
+        let mut endpoint = Command::new(python())
+            .args(["-m", "tenantry_endpoint", "--step-ms", "0", "--port-file"])
+            .arg(&port_file)
+            .args(["--parent-pid", &std::process::id().to_string()])
+            .env("PYTHONPATH", root().join("tests/endpoint"))
+            .envs(variables.iter().copied())
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("`make test` makes the endpoint's Python");
+        let port = loop {
+            assert_eq!(endpoint.try_wait().unwrap(), None, "the endpoint ended");
+            match std::fs::read_to_string(&port_file) {
+                Ok(port) if !port.trim().is_empty() => break port.trim().to_owned(),
+                _ => std::thread::yield_now(),
+            }
+        };
+        let fleet = Self { endpoint, url: format!("http://127.0.0.1:{port}"), folder };
+        fleet.write_estate(tenants);
+        fleet.done(&["bootstrap", "--role", "OrganizationAccountAccessRole", "--yes"]);
+        fleet.done(&["deploy", "--all", "--yes"]);
+        fleet
+    }
+
+    pub(crate) fn estate(&self) -> PathBuf {
+        self.folder.path().join("estate")
+    }
+
+    fn write_estate(&self, tenants: &[&str]) {
+        let (estate, functions) = (self.estate(), self.folder.path().join("functions"));
+        for folder in [estate.join("tenants/certs"), estate.join("pipeline"), functions.clone()] {
+            std::fs::create_dir_all(folder).unwrap();
+        }
+        let fleet = std::fs::read_to_string(root().join("tenants/fleet.yaml")).unwrap();
+        std::fs::write(estate.join("tenants/fleet.yaml"), only_one_place(&fleet)).unwrap();
+        std::fs::copy(root().join("tenants/certs/acme.pem"), estate.join("tenants/certs/acme.pem")).unwrap();
+        for (index, tenant) in tenants.iter().enumerate() {
+            let text = format!(
+                "account: \"{ACCOUNT}\"\nregion: {REGION}\nring: canary\n\
+                 contact: {{ timezone: Europe/Zagreb, page: \"https://pages.example.com/{tenant}\" }}\n\
+                 network: {{ cidr: 10.17.{}.0/18 }}\n\
+                 ingest: {{ peak_gib_per_minute: 0.5, client_ca: certs/acme.pem, allow_from: [203.0.113.0/24] }}\n",
+                index * 64
+            );
+            std::fs::write(estate.join(format!("tenants/{tenant}.yaml")), text).unwrap();
+        }
+        let artifact = |name: &str| {
+            // An empty zip with a comment that tells the two apart.
+            let mut zip = b"PK\x05\x06".to_vec();
+            zip.extend([0; 16]);
+            zip.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+            zip.extend(name.as_bytes());
+            let sha256: String = Sha256::digest(&zip).iter().map(|byte| format!("{byte:02x}")).collect();
+            std::fs::write(functions.join(format!("{sha256}.zip")), &zip).unwrap();
+            serde_json::json!({ "sha256": sha256, "bytes": zip.len() })
+        };
+        let lock = serde_json::json!({
+            "version": 2, "architecture": "x86_64",
+            "artifacts": { "x86_64": { "splitter": artifact("splitter"), "ingest": artifact("ingest") } },
+        });
+        std::fs::write(estate.join("pipeline/functions.lock.json"), lock.to_string()).unwrap();
+    }
+
+    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command
+            .env("AWS_ENDPOINT_URL", &self.url)
+            .env("AWS_ACCESS_KEY_ID", "test")
+            .env("AWS_SECRET_ACCESS_KEY", "test")
+            .env("AWS_REGION", REGION)
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("TENANTRY_ESTATE", self.estate())
+            .env("TENANTRY_FUNCTIONS", self.folder.path().join("functions"))
+            .env("TENANTRY_POLL_SECONDS", "0.05")
+            .env_remove("AWS_PROFILE")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the tool at [`RELEASE`].
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.run_at(RELEASE, arguments)
+    }
+
+    pub(crate) fn run_at(&self, release: &str, arguments: &[&str]) -> Output {
+        let mut command = self.command(env!("CARGO_BIN_EXE_tenantry"));
+        command.env("TENANTRY_RELEASE", release).args(arguments).output().unwrap()
+    }
+
+    /// Runs the tool, which must succeed.
+    pub(crate) fn done(&self, arguments: &[&str]) {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+    }
+
+    /// The answer of `tenantry drift` with its exit code.
+    pub(crate) fn drift(&self, arguments: &[&str]) -> (Value, i32) {
+        self.drift_at(RELEASE, arguments)
+    }
+
+    pub(crate) fn drift_at(&self, release: &str, arguments: &[&str]) -> (Value, i32) {
+        let all = [&["drift", "--output", "json"], arguments].concat();
+        let output = self.run_at(release, &all);
+        let answer =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", said(&output)));
+        (answer, output.status.code().unwrap())
+    }
+
+    /// Nothing differs, and everything was checked.
+    pub(crate) fn in_sync_at(&self, release: &str) {
+        let (answer, code) = self.drift_at(release, &[]);
+        for stack in stacks(&answer) {
+            assert_eq!(stack["differences"], serde_json::json!([]), "{}", stack["tenant"]);
+            assert_eq!(stack["unchecked"], serde_json::json!([]), "{}", stack["tenant"]);
+            assert!(stack["checked"].as_u64().unwrap() > 100, "{stack}");
+            assert_eq!(stack["verdict"], "in-sync", "{stack:#}");
+        }
+        assert_eq!(code, 0);
+    }
+
+    /// Makes the changes of a round of `changes.yaml`, as somebody called mallory.
+    pub(crate) fn change(&self, round: &str) {
+        let folder = root().join("tests/drift");
+        let mut command = self.command(python());
+        command.arg(folder.join("change.py")).arg(folder.join("changes.yaml"));
+        let output = command.args(["metanet", ACCOUNT, REGION, round]).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    }
+
+    /// Lets the endpoint refuse these operations of a service from now on; with none, everything works again.
+    pub(crate) fn refuse(&self, operations: &[(&str, &str)]) {
+        let rules: Vec<Value> = operations
+            .iter()
+            .map(|(service, operation)| {
+                serde_json::json!({ "kind": "denied", "service": service, "operation": operation })
+            })
+            .collect();
+        let mut command = Command::new(python());
+        command
+            .args(["-c", "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], sys.argv[2].encode()))"]);
+        command.arg(format!("{}/_tenantry/faults", self.url));
+        let output = command.arg(serde_json::json!({ "rules": rules }).to_string()).output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+    }
+}
+
+impl Drop for Fleet {
+    fn drop(&mut self) {
+        self.endpoint.kill().unwrap();
+        self.endpoint.wait().unwrap();
+    }
+}
+
+/// A fleet of one account and one region, so that its control plane is made quickly.
+fn only_one_place(fleet: &str) -> String {
+    let mut kept = Vec::new();
+    let mut skipping = None;
+    for line in fleet.lines() {
+        let indent = line.len() - line.trim_start().len();
+        if skipping.is_some_and(|at| indent <= at) {
+            skipping = None;
+        }
+        let other = ["\"444455556666\":", "us-east-1:", "us-west-1:"];
+        if other.iter().any(|name| line.trim_start().starts_with(name)) {
+            skipping = Some(indent);
+        }
+        if skipping.is_none() && !line.contains("america") {
+            kept.push(line);
+        }
+    }
+    kept.join("\n") + "\n"
+}
+
+pub(crate) fn said(output: &Output) -> String {
+    format!("{}\n{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+pub(crate) fn stacks(answer: &Value) -> impl Iterator<Item = &Value> {
+    answer["stacks"].as_array().unwrap().iter()
+}
+
+/// Every difference of a stack as `severity kind code resource path`.
+pub(crate) fn differences(stack: &Value) -> Vec<String> {
+    let text = |difference: &Value, key: &str| difference[key].as_str().unwrap_or("").to_owned();
+    let each = stack["differences"].as_array().unwrap().iter().map(|difference| {
+        let kind = text(difference, "resource_type").replace(' ', "_");
+        let what = difference["resource"].as_str().map_or(kind, str::to_owned);
+        let path = Some(text(difference, "path")).filter(|path| !path.is_empty()).unwrap_or_else(|| "-".to_owned());
+        let first = ["severity", "kind", "code"].map(|key| text(difference, key)).join(" ");
+        format!("{first} {what} {path}")
+    });
+    each.collect()
+}
