@@ -20,7 +20,11 @@ lint: $(TOOLS)/bin/cargo-deny $(TOOLS)/ci/bin/zizmor
 	$(TOOLS)/ci/bin/shellcheck ci/*.sh
 
 # Ratios against what one would use instead.
-bench: bench-fleet bench-capacity bench-deploy bench-pipeline
+bench: bench-fleet bench-capacity bench-deploy bench-drift bench-pipeline
+
+# Drift checks of 10, 100 and 500 tenants, beside a loop over stacks.
+bench-drift: $(TOOLS)/python
+	cargo bench --bench drift
 
 # Rendering and validating 10 to 10,000 tenants, beside Sceptre, the CDK, cfn-guard and cfn-lint.
 bench-fleet: $(TOOLS)/python $(TOOLS)/cdk
@@ -107,5 +111,5 @@ $(TOOLS)/ci/bin/zizmor: tests/ci/requirements.txt
 	$(TOOLS)/ci/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/ci/requirements.txt
 	touch $@
 
-.PHONY: chain-arm64 demo test lint bench bench-fleet bench-capacity functions functions-lock bench-pipeline \
+.PHONY: chain-arm64 demo test lint bench bench-drift bench-fleet bench-capacity functions functions-lock bench-pipeline \
     fuzz fuzz-chain faults bench-deploy

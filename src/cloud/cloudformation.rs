@@ -23,6 +23,10 @@ pub struct Stack {
     pub outputs: BTreeMap<String, String>,
     /// Seconds since 1970: the last update, or the creation.
     pub updated: i64,
+    /// Seconds since 1970: the last drift detection over the stack.
+    pub drift_checked: Option<i64>,
+    /// What it found: `IN_SYNC`, `DRIFTED`, `NOT_CHECKED`, …
+    pub drift: Option<String>,
     pub termination_protection: bool,
 }
 
@@ -189,7 +193,10 @@ fn stack_of(session: &Session, stack: sdk::Stack) -> Result<Stack, CallError> {
     let created = session.need(stack.creation_time, OPERATION, &name, "CreationTime")?;
     let tags = stack.tags.unwrap_or_default().into_iter();
     let outputs = stack.outputs.unwrap_or_default().into_iter();
+    let drift = stack.drift_information;
     Ok(Stack {
+        drift_checked: drift.as_ref().and_then(|drift| drift.last_check_timestamp).map(|time| time.secs()),
+        drift: drift.and_then(|drift| drift.stack_drift_status).map(|status| status.as_str().to_owned()),
         id: session.need(stack.stack_id, OPERATION, &name, "StackId")?,
         status: session.need(stack.stack_status, OPERATION, &name, "StackStatus")?.as_str().to_owned(),
         reason: stack.stack_status_reason,

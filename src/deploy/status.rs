@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{Desired, Ground, State};
+use crate::cloud::alarms::{self, Alarm};
 use crate::cloud::{CallError, Cloud, Place, cloudformation};
 
 /// One tenant's line.
@@ -15,9 +16,30 @@ pub struct Line {
     pub place: Place,
     pub status: Option<String>,
     pub release: Option<String>,
+    pub digest: Option<String>,
     /// Seconds since 1970.
     pub updated: Option<i64>,
+    /// CloudFormation's last drift detection.
+    pub drift: Option<Detected>,
+    /// Nothing where nobody tells.
+    pub alarms: Option<Alarms>,
     pub verdict: Verdict,
+}
+
+/// What CloudFormation's last drift detection found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Detected {
+    /// Seconds since 1970.
+    pub at: i64,
+    /// `IN_SYNC`, `DRIFTED`, …
+    pub status: String,
+}
+
+/// The alarms of a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Alarms {
+    pub firing: usize,
+    pub all: usize,
 }
 
 /// The stack beside git.
@@ -36,7 +58,7 @@ pub enum Verdict {
     },
 }
 
-/// Every tenant's line, sorted: one paginated call per account and region.
+/// Every tenant's line, sorted: two paginated calls per account and region.
 pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
     let mut places: BTreeMap<&Place, Vec<&Desired>> = BTreeMap::new();
     for desired in desired {
@@ -46,13 +68,20 @@ pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
         let seen = async {
             let access = desired.first().map(|desired| desired.access.clone()).unwrap_or_default();
             let session = cloud.session(place, &access).await?;
-            cloudformation::stacks(&session).await
+            let prefix = desired.first().and_then(|first| first.stack.split_once('-')).map_or("", |(name, _)| name);
+            let (stacks, alarms) = tokio::join!(cloudformation::stacks(&session), alarms::all(&session, prefix));
+            Ok((stacks?, alarms.ok()))
         };
         let seen: Result<_, CallError> = seen.await;
         desired
             .into_iter()
             .map(|desired| match &seen {
-                Ok(live) => line(desired, &Ground::of(live.get(&desired.stack))),
+                Ok((live, alarms)) => {
+                    let stack = live.get(&desired.stack);
+                    let alarms = alarms.as_ref().map(|alarms| of_stack(alarms, &desired.stack));
+                    let drift = stack.and_then(|s| Some(Detected { at: s.drift_checked?, status: s.drift.clone()? }));
+                    Line { alarms, drift, ..line(desired, &Ground::of(stack)) }
+                }
                 Err(error) => with(desired, &Ground::default(), Verdict::Unknown { why: error.to_string() }),
             })
             .collect::<Vec<_>>()
@@ -60,6 +89,17 @@ pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
     let mut lines = futures::future::join_all(looks).await.concat();
     lines.sort_by(|a, b| (&a.tenant, &a.place).cmp(&(&b.tenant, &b.place)));
     lines
+}
+
+/// The alarms whose names start with the stack's.
+fn of_stack(alarms: &BTreeMap<String, Alarm>, stack: &str) -> Alarms {
+    let own = alarms.values().filter(|alarm| alarm.name.strip_prefix(stack).is_some_and(|rest| rest.starts_with('-')));
+    let (mut firing, mut all) = (0, 0);
+    for alarm in own {
+        all += 1;
+        firing += usize::from(alarm.state == "ALARM");
+    }
+    Alarms { firing, all }
 }
 
 fn line(desired: &Desired, ground: &Ground) -> Line {
@@ -82,6 +122,9 @@ fn with(desired: &Desired, ground: &Ground, verdict: Verdict) -> Line {
         place: desired.place.clone(),
         status: ground.status.clone(),
         release: ground.release.clone(),
+        digest: ground.digest.clone(),
+        drift: None,
+        alarms: None,
         updated: ground.updated,
         verdict,
     }

@@ -74,9 +74,10 @@ impl Fleet {
             let text = format!(
                 "account: \"{ACCOUNT}\"\nregion: {REGION}\nring: canary\n\
                  contact: {{ timezone: Europe/Zagreb, page: \"https://pages.example.com/{tenant}\" }}\n\
-                 network: {{ cidr: 10.17.{}.0/18 }}\n\
+                 network: {{ cidr: 10.{}.{}.0/18 }}\n\
                  ingest: {{ peak_gib_per_minute: 0.5, client_ca: certs/acme.pem, allow_from: [203.0.113.0/24] }}\n",
-                index * 64
+                17 + index / 4,
+                index % 4 * 64
             );
             std::fs::write(estate.join(format!("tenants/{tenant}.yaml")), text).unwrap();
         }
@@ -97,7 +98,13 @@ impl Fleet {
         std::fs::write(estate.join("pipeline/functions.lock.json"), lock.to_string()).unwrap();
     }
 
-    fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    /// The endpoint's address.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// A program with this endpoint as AWS.
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
             .env("AWS_ENDPOINT_URL", &self.url)
@@ -108,6 +115,7 @@ impl Fleet {
             .env("TENANTRY_ESTATE", self.estate())
             .env("TENANTRY_FUNCTIONS", self.folder.path().join("functions"))
             .env("TENANTRY_POLL_SECONDS", "0.05")
+            .env("TENANTRY_RATE_FACTOR", "100")
             .env_remove("AWS_PROFILE")
             .stdin(Stdio::null());
         command
@@ -204,7 +212,7 @@ fn only_one_place(fleet: &str) -> String {
             kept.push(line);
         }
     }
-    kept.join("\n") + "\n"
+    kept.join("\n").replace("10.16.0.0/12", "10.0.0.0/8") + "\n"
 }
 
 pub(crate) fn said(output: &Output) -> String {

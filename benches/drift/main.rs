@@ -1,0 +1,95 @@
+//! What a drift check costs: calls, time and memory, beside a loop that checks one stack after another.
+//!
+//! Both ask the local endpoint through a proxy that counts. The loop makes the same comparison for each stack by itself, as
+//! a tool without a view of the fleet has to. `DRIFT_BENCH_TENANTS=10,100,500` chooses the sizes.
+
+use std::io::Read;
+use std::process::Stdio;
+use std::time::Duration;
+
+use proxy::{Counts, Proxy};
+
+#[path = "../../tests/drift/fleet.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
+mod fleet;
+mod proxy;
+
+use fleet::Fleet;
+
+fn main() {
+    let sizes = std::env::var("DRIFT_BENCH_TENANTS").unwrap_or_else(|_| "10,100,500".to_owned());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    println!("Drift, local endpoint; beside a loop that checks one stack after another");
+    println!(
+        "{:>8} {:>12} {:>8} {:>12} {:>9} | {:>12} {:>8} {:>7}",
+        "tenants", "calls", "/tenant", "wall s", "peak MiB", "loop: calls", "wall s", "ratio"
+    );
+    for size in sizes.split(',').map(|size| size.trim().parse::<usize>().expect("a number of tenants")) {
+        row(&runtime, size);
+    }
+}
+
+fn row(runtime: &tokio::runtime::Runtime, size: usize) {
+    let names: Vec<String> = (0..size).map(|number| format!("t{number:04}")).collect();
+    let fleet = Fleet::deploy(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let proxy = runtime.block_on(Proxy::start(fleet.url()));
+    let all = measured(&fleet, &proxy, &[]);
+    let mut one_by_one = Measured::default();
+    for name in &names {
+        let one = measured(&fleet, &proxy, &[name]);
+        one_by_one.seconds += one.seconds;
+        one_by_one.calls += one.calls;
+    }
+    println!(
+        "{size:>8} {:>12} {:>8.1} {:>12.1} {:>9.0} | {:>12} {:>8.1} {:>7.1}",
+        all.calls,
+        all.calls as f64 / size as f64,
+        all.seconds,
+        all.peak_mib,
+        one_by_one.calls,
+        one_by_one.seconds,
+        one_by_one.calls as f64 / all.calls as f64
+    );
+    let each: Vec<String> = all.counts.iter().map(|(service, calls)| format!("{service} {calls}")).collect();
+    println!("         {}", each.join(", "));
+}
+
+#[derive(Default)]
+struct Measured {
+    seconds: f64,
+    calls: usize,
+    peak_mib: f64,
+    counts: Counts,
+}
+
+/// Runs `tenantry drift`, which must find nothing.
+fn measured(fleet: &Fleet, proxy: &Proxy, tenants: &[&str]) -> Measured {
+    proxy.take();
+    let mut command = fleet.command(env!("CARGO_BIN_EXE_tenantry"));
+    command.env("AWS_ENDPOINT_URL", &proxy.url).env("TENANTRY_RELEASE", fleet::RELEASE);
+    command.args(["drift", "--output", "json"]).args(tenants).stdout(Stdio::piped());
+    let began = tokio::time::Instant::now();
+    let mut child = command.spawn().expect("the tool");
+    let mut output = child.stdout.take().expect("its output");
+    let reader = std::thread::spawn(move || {
+        let mut text = Vec::new();
+        output.read_to_end(&mut text).expect("its answer");
+        text
+    });
+    let mut peak_kib = 0;
+    let status = loop {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let now = line.and_then(|line| line.trim().split(' ').next()?.parse().ok());
+        peak_kib = peak_kib.max(now.unwrap_or(0_u64));
+        if let Some(status) = child.try_wait().expect("its end") {
+            break status;
+        }
+        std::thread::park_timeout(Duration::from_millis(5));
+    };
+    let seconds = began.elapsed().as_secs_f64();
+    let text = reader.join().expect("its answer");
+    assert_eq!(status.code(), Some(0), "{}", String::from_utf8_lossy(&text));
+    let counts = proxy.take();
+    Measured { seconds, calls: counts.values().sum(), peak_mib: peak_kib as f64 / 1024.0, counts }
+}
