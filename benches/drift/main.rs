@@ -13,10 +13,80 @@ use proxy::{Counts, Proxy};
 #[expect(dead_code, reason = "the tests use more of it")]
 mod fleet;
 mod proxy;
+mod simulation;
 
 use fleet::Fleet;
+use tenantry::cloud::Cloud;
+use tenantry::deploy::prepare::{Alarms, Pace};
+use tenantry::drift::Verdict;
+use tenantry::drift::check::{Options, check};
+
+/// What is measured in a process of its own, so that memory is its own too: the number of tenants.
+const ROLE: &str = "DRIFT_BENCH_ROLE";
 
 fn main() {
+    if let Ok(tenants) = std::env::var(ROLE) {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+        runtime.block_on(whole_fleet(tenants.parse().expect("a number of tenants")));
+        return;
+    }
+    simulated();
+    local();
+}
+
+/// Checks the simulated fleet, and prints the seconds that it took and the peak of memory, in KiB.
+async fn whole_fleet(tenants: usize) {
+    let fleet = simulation::fleet(tenants);
+    let pace = Pace { poll: Duration::from_millis(100), deadline: Duration::from_secs(3_600), alarms: Alarms::Ignored };
+    let began = tokio::time::Instant::now();
+    let options = Options { pace, concurrency: 8, lookups: 0 };
+    let drifts = check(&Cloud::configure().await, &fleet, &options, &|_| {}).await;
+    let seconds = began.elapsed().as_secs_f64();
+    let bad = drifts.iter().find(|drift| drift.verdict != Verdict::InSync);
+    assert!(bad.is_none(), "{bad:#?}");
+    let status = std::fs::read_to_string("/proc/self/status").expect("its status");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0").trim();
+    println!("{seconds} {}", peak.split(' ').next().unwrap_or("0"));
+}
+
+fn simulated() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    println!("Drift, simulated AWS at its documented rates; 17 tenants in an account and region");
+    println!(
+        "{:>8} {:>8} {:>8} {:>10} {:>8} {:>8} {:>6} {:>9}",
+        "tenants", "calls", "/tenant", "throttled", "wall s", "bound s", "ratio", "peak MiB"
+    );
+    let sizes = std::env::var("DRIFT_BENCH_SIMULATED").unwrap_or_else(|_| "1000,10000".to_owned());
+    for size in sizes.split(',').map(|size| size.trim().parse::<usize>().expect("a number of tenants")) {
+        let simulation = runtime.block_on(simulation::Simulation::start(&simulation::fleet(size)));
+        let output = std::process::Command::new(std::env::current_exe().expect("this program"))
+            .env(ROLE, size.to_string())
+            .env("AWS_ENDPOINT_URL", &simulation.url)
+            .env("AWS_ACCESS_KEY_ID", "bench")
+            .env("AWS_SECRET_ACCESS_KEY", "bench")
+            .env("AWS_REGION", "eu-west-1")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env_remove("AWS_PROFILE")
+            .env_remove("TENANTRY_RATE_FACTOR")
+            .stderr(Stdio::inherit())
+            .output()
+            .expect("a child");
+        assert!(output.status.success(), "the check of {size} failed");
+        let text = String::from_utf8_lossy(&output.stdout);
+        let numbers: Vec<f64> = text.split_whitespace().map(|number| number.parse().expect("a number")).collect();
+        let [seconds, peak_kib] = numbers[..] else { panic!("two numbers: {text}") };
+        let (calls, throttled, bound) = simulation.counted();
+        println!(
+            "{size:>8} {calls:>8} {:>8.1} {throttled:>10} {seconds:>8.1} {bound:>8.1} {:>6.2} {:>9.0}",
+            calls as f64 / size as f64,
+            seconds / bound,
+            peak_kib / 1024.0
+        );
+    }
+    println!("bound: the least seconds in which the emptiest bucket gives so many tokens\n");
+}
+
+fn local() {
     let sizes = std::env::var("DRIFT_BENCH_TENANTS").unwrap_or_else(|_| "10,100,500".to_owned());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     println!("Drift, local endpoint; beside a loop that checks one stack after another");

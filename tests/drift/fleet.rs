@@ -182,7 +182,7 @@ impl Fleet {
         let mut command = Command::new(python());
         command
             .args(["-c", "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], sys.argv[2].encode()))"]);
-        command.arg(format!("{}/_tenantry/faults", self.url));
+        command.arg(format!("{}/_tenantry/faults", self.url()));
         let output = command.arg(serde_json::json!({ "rules": rules }).to_string()).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
     }

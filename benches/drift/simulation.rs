@@ -1,0 +1,348 @@
+//! AWS, as far as a drift check asks it, at the rates that AWS documents: a fleet without drift in many accounts.
+//!
+//! Every account, region and family of operations has its token bucket; a call too many is refused as AWS refuses it.
+//! Where AWS documents no rate, the bucket is a tenth larger than ours. The stacks have as many resources as real ones, so
+//! that pages and calls are the real number; EC2's lists are empty, since a place with a few tenants has one page of each.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use tenantry::cloud::rates::Rate;
+use tenantry::cloud::{Access, Family, Place};
+use tenantry::deploy::Desired;
+use tenantry::render;
+use tokio::net::TcpListener;
+
+/// What an answer takes at least.
+const LATENCY: Duration = Duration::from_millis(20);
+/// Tenants of one account and region: ten thousand in 200 accounts and three regions.
+const PER_PLACE: usize = 17;
+const REGIONS: [&str; 3] = ["eu-west-1", "us-east-1", "us-west-1"];
+/// Resources of a real tenant's stack that drift detection is asked about.
+const DETECTED: usize = 60;
+/// Resources of a real tenant's stack.
+const RESOURCES: usize = 154;
+
+/// Account, region and family.
+type Bucket = (String, String, Family);
+
+pub struct Simulation {
+    pub url: String,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    stacks: HashMap<(String, String), BTreeMap<String, Desired>>,
+    buckets: Mutex<HashMap<Bucket, (DefaultDirectRateLimiter, usize)>>,
+    throttled: std::sync::atomic::AtomicUsize,
+}
+
+/// The fleet that the simulation has.
+pub fn fleet(tenants: usize) -> Vec<Desired> {
+    (0..tenants).map(tenant).collect()
+}
+
+fn tenant(number: usize) -> Desired {
+    let at = number / PER_PLACE;
+    let account = format!("{:012}", 100_000_000_000 + at / REGIONS.len());
+    let place: Place =
+        serde_json::from_value(json!({ "account": account, "region": REGIONS[at % REGIONS.len()] })).expect("a place");
+    let resource = |kind: &str| json!({ "Type": kind, "Properties": {} });
+    let app = json!({ "ApplicationId": "app", "EnvironmentId": "env", "ConfigurationProfileId": "profile" });
+    let mut resources = serde_json::Map::new();
+    for (id, kind) in KINDS {
+        resources.insert(id.to_owned(), resource(kind));
+    }
+    resources["QueuePolicy"]["Properties"]["Queues"] =
+        json!(["Queue1", "Queue2", "Queue3"].map(|id| json!({ "Ref": id })));
+    for id in ["FlagVersion", "FlagDeployment"] {
+        resources[id]["Properties"] = app.clone();
+    }
+    for number in 0..DETECTED {
+        resources.insert(format!("Thing{number}"), resource("AWS::Simulated::Thing"));
+    }
+    let tree = json!({ "Resources": resources });
+    let digest = render::digest_of(&tree);
+    Desired {
+        tenant: format!("t{number:05}"),
+        ring: None,
+        place,
+        access: Access { role: Some("tenantry".to_owned()), external_id: None },
+        stack: format!("org-t{number:05}"),
+        body: tree.to_string(),
+        digest,
+        release: "v1".to_owned(),
+        tags: Desired::identity("org", &format!("t{number:05}")),
+        artifacts: None,
+        uploads: Vec::new(),
+    }
+}
+
+/// The resources that the services are asked about one by one.
+const KINDS: [(&str, &str); 10] = [
+    ("Bucket", "AWS::S3::Bucket"),
+    ("Queue1", "AWS::SQS::Queue"),
+    ("Queue2", "AWS::SQS::Queue"),
+    ("Queue3", "AWS::SQS::Queue"),
+    ("QueuePolicy", "AWS::SQS::QueuePolicy"),
+    ("Splitter", "AWS::Lambda::Function"),
+    ("Ingest", "AWS::Lambda::Function"),
+    ("Key", "AWS::KMS::Key"),
+    ("FlagVersion", "AWS::AppConfig::HostedConfigurationVersion"),
+    ("FlagDeployment", "AWS::AppConfig::Deployment"),
+];
+
+fn physical(stack: &str, id: &str) -> String {
+    match id {
+        "FlagVersion" | "FlagDeployment" => "1".to_owned(),
+        id if id.starts_with("Queue") => format!("https://sqs.example.com/{stack}/{id}"),
+        id => format!("{stack}-{id}").to_lowercase(),
+    }
+}
+
+fn rate(family: Family) -> Rate {
+    let ours = family.ours();
+    let above = |number: u32| number + number.div_ceil(10);
+    family.documented().unwrap_or(Rate { burst: above(ours.burst), per_second: above(ours.per_second) })
+}
+
+impl Simulation {
+    pub async fn start(fleet: &[Desired]) -> Self {
+        let mut state = State::default();
+        for desired in fleet {
+            let place = (desired.place.account.to_string(), desired.place.region.to_string());
+            state.stacks.entry(place).or_default().insert(desired.stack.clone(), desired.clone());
+        }
+        let state = Arc::new(state);
+        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let shared = Arc::clone(&state);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let state = Arc::clone(&shared);
+                tokio::spawn(async move {
+                    let serve = hyper::service::service_fn(|request| answer(Arc::clone(&state), request));
+                    // A client that goes away ends its connection.
+                    let _ =
+                        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), serve).await;
+                });
+            }
+        });
+        Self { url, state }
+    }
+
+    /// Calls, refused calls, and the least seconds in which the buckets give so many tokens.
+    pub fn counted(&self) -> (usize, usize, f64) {
+        let buckets = self.state.buckets.lock().expect("buckets");
+        let calls = buckets.values().map(|(_, calls)| calls).sum();
+        let least = buckets.iter().map(|((.., family), (_, calls))| {
+            let rate = rate(*family);
+            calls.saturating_sub(rate.burst as usize) as f64 / f64::from(rate.per_second)
+        });
+        let throttled = self.state.throttled.load(std::sync::atomic::Ordering::SeqCst);
+        (calls, throttled, least.fold(0.0, f64::max))
+    }
+}
+
+type Answer = Response<Full<Bytes>>;
+
+async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Answer, hyper::Error> {
+    tokio::time::sleep(LATENCY).await;
+    let (parts, body) = request.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let form: HashMap<String, String> =
+        url::form_urlencoded::parse(&body).map(|(key, value)| (key.into_owned(), value.into_owned())).collect();
+    let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let scope: Vec<&str> = header("authorization").split("Credential=").nth(1).unwrap_or("").split('/').collect();
+    let [key, _, region, service, ..] = scope[..] else { return Ok(xml(400, "<Unsigned/>")) };
+    let account = key.strip_prefix("ASIA").unwrap_or("000000000000").to_owned();
+    let action = form
+        .get("Action")
+        .cloned()
+        .unwrap_or_else(|| header("x-amz-target").rsplit('.').next().unwrap_or("").to_owned());
+    let family = family(service, &action);
+    if !state.take((account.clone(), region.to_owned(), family)) {
+        state.throttled.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        return Ok(refusal(service));
+    }
+    let none = BTreeMap::new();
+    let stacks = state.stacks.get(&(account.clone(), region.to_owned())).unwrap_or(&none);
+    let path = parts.uri.path();
+    Ok(match service {
+        "sts" if action == "AssumeRole" => assumed(form.get("RoleArn").map_or("", String::as_str)),
+        "sts" => xml(200, &wrapped("GetCallerIdentity", &format!("<Account>{account}</Account>"))),
+        "cloudformation" => cloudformation(&action, &form, stacks),
+        "s3" => xml(404, "<Error><Code>NoSuchConfiguration</Code><Message>none</Message></Error>"),
+        "sqs" => json_of(&json!({ "Attributes": { "Policy": "{}" } })),
+        "lambda" if path.ends_with("/concurrency") => json_of(&json!({})),
+        "lambda" if path.contains("event-source-mappings") => json_of(&json!({ "EventSourceMappings": [] })),
+        "lambda" => {
+            let names = stacks.keys().flat_map(|stack| ["Splitter", "Ingest"].map(|id| physical(stack, id)));
+            json_of(&json!({ "Functions": names.map(|name| json!({ "FunctionName": name, "FunctionArn": name }))
+                .collect::<Vec<_>>() }))
+        }
+        "cloudcontrolapi" => json_of(&json!({ "ResourceDescription": { "Identifier": "it", "Properties": "{}" } })),
+        "appconfig" if path.ends_with("/deployments") => json_of(&json!({ "Items": [
+            { "DeploymentNumber": 1, "State": "COMPLETE", "ConfigurationVersion": "1" }] })),
+        "appconfig" => hosted(),
+        "monitoring" => cbor(),
+        _ => xml(200, &format!("<{action}Response></{action}Response>")),
+    })
+}
+
+impl State {
+    fn take(&self, bucket: Bucket) -> bool {
+        let family = bucket.2;
+        let mut buckets = self.buckets.lock().expect("buckets");
+        let (limiter, calls) = buckets.entry(bucket).or_insert_with(|| {
+            let Rate { burst, per_second } = rate(family);
+            let positive = |number: u32| NonZeroU32::new(number).expect("a rate");
+            (RateLimiter::direct(Quota::per_second(positive(per_second)).allow_burst(positive(burst))), 0)
+        });
+        *calls += 1;
+        limiter.check().is_ok()
+    }
+}
+
+fn family(service: &str, action: &str) -> Family {
+    match service {
+        "cloudformation" if action == "DetectStackDrift" => Family::CloudFormationDrift,
+        "cloudformation" => Family::CloudFormationRead,
+        "cloudcontrolapi" => Family::CloudControl,
+        "monitoring" => Family::CloudWatch,
+        "ec2" => Family::Ec2Read,
+        "iam" => Family::Iam,
+        "lambda" => Family::Lambda,
+        "s3" => Family::S3,
+        "sqs" => Family::Sqs,
+        "appconfig" => Family::AppConfig,
+        _ => Family::Sts,
+    }
+}
+
+fn refusal(service: &str) -> Answer {
+    let text = "<ErrorResponse><Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error></ErrorResponse>";
+    match service {
+        "ec2" => xml(503, "<Response><Errors><Error><Code>RequestLimitExceeded</Code></Error></Errors></Response>"),
+        "cloudformation" | "iam" | "sts" => xml(400, text),
+        _ => {
+            let mut answer = json_of(&json!({ "__type": "ThrottlingException", "message": "Rate exceeded" }));
+            *answer.status_mut() = hyper::StatusCode::BAD_REQUEST;
+            answer.headers_mut().insert("x-amzn-errortype", "ThrottlingException".parse().expect("a header"));
+            answer
+        }
+    }
+}
+
+fn cloudformation(action: &str, form: &HashMap<String, String>, stacks: &BTreeMap<String, Desired>) -> Answer {
+    let named = form.get("StackName").map_or("", String::as_str).trim_start_matches("arn:");
+    let inner = match (action, stacks.get(named)) {
+        ("DescribeStacks", _) => {
+            format!("<Stacks>{}</Stacks>", stacks.values().map(described).collect::<String>())
+        }
+        ("GetTemplate", Some(stack)) => {
+            format!("<TemplateBody>{}</TemplateBody>", stack.body.replace('&', "&amp;").replace('<', "&lt;"))
+        }
+        ("ListStackResources", Some(_)) => listed(named, form.contains_key("NextToken")),
+        ("DetectStackDrift", _) => "<StackDriftDetectionId>it</StackDriftDetectionId>".to_owned(),
+        ("DescribeStackDriftDetectionStatus", _) => "<DetectionStatus>DETECTION_COMPLETE</DetectionStatus>".to_owned(),
+        ("DescribeStackResourceDrifts", Some(_)) => drifts(),
+        _ => String::new(),
+    };
+    xml(200, &wrapped(action, &inner))
+}
+
+fn described(stack: &Desired) -> String {
+    let tags: String = stack
+        .tags
+        .iter()
+        .map(|(key, value)| format!("<member><Key>{key}</Key><Value>{value}</Value></member>"))
+        .collect();
+    let output = |key: &str, value: &str| {
+        format!("<member><OutputKey>{key}</OutputKey><OutputValue>{value}</OutputValue></member>")
+    };
+    format!(
+        "<member><StackId>arn:{0}</StackId><StackName>{0}</StackName><StackStatus>CREATE_COMPLETE</StackStatus>\
+         <CreationTime>2026-01-01T00:00:00Z</CreationTime><EnableTerminationProtection>true</EnableTerminationProtection>\
+         <Tags>{tags}</Tags><Outputs>{1}{2}</Outputs></member>",
+        stack.stack,
+        output("TenantryRelease", &stack.release),
+        output("TenantryDigest", &stack.digest)
+    )
+}
+
+/// Two pages of a hundred, as a real stack has.
+fn listed(stack: &str, second: bool) -> String {
+    let row = |id: &str, kind: &str| {
+        format!(
+            "<member><LogicalResourceId>{id}</LogicalResourceId><ResourceType>{kind}</ResourceType>\
+             <PhysicalResourceId>{}</PhysicalResourceId><ResourceStatus>CREATE_COMPLETE</ResourceStatus></member>",
+            physical(stack, id)
+        )
+    };
+    let mut rows: Vec<String> = KINDS.iter().map(|(id, kind)| row(id, kind)).collect();
+    rows.extend((0..DETECTED).map(|number| row(&format!("Thing{number}"), "AWS::Simulated::Thing")));
+    rows.extend((rows.len()..RESOURCES).map(|number| row(&format!("Other{number}"), "AWS::Simulated::Other")));
+    let (page, next) = if second { (&rows[100..], "") } else { (&rows[..100], "<NextToken>2</NextToken>") };
+    format!("<StackResourceSummaries>{}</StackResourceSummaries>{next}", page.concat())
+}
+
+fn drifts() -> String {
+    let row = |id: String, kind: &str| {
+        format!(
+            "<member><LogicalResourceId>{id}</LogicalResourceId><ResourceType>{kind}</ResourceType>\
+             <StackResourceDriftStatus>IN_SYNC</StackResourceDriftStatus></member>"
+        )
+    };
+    let things: String = (0..DETECTED).map(|number| row(format!("Thing{number}"), "AWS::Simulated::Thing")).collect();
+    format!("<StackResourceDrifts>{things}</StackResourceDrifts>")
+}
+
+fn assumed(role: &str) -> Answer {
+    let account = role.split(':').nth(4).unwrap_or("000000000000");
+    let credentials = format!(
+        "<Credentials><AccessKeyId>ASIA{account}</AccessKeyId><SecretAccessKey>s</SecretAccessKey>\
+         <SessionToken>t</SessionToken><Expiration>2030-01-01T00:00:00Z</Expiration></Credentials>"
+    );
+    xml(200, &wrapped("AssumeRole", &credentials))
+}
+
+fn wrapped(action: &str, inner: &str) -> String {
+    format!("<{action}Response><{action}Result>{inner}</{action}Result></{action}Response>")
+}
+
+fn xml(status: u16, text: &str) -> Answer {
+    let answer = Response::builder().status(status).header("content-type", "text/xml");
+    answer.body(Full::new(Bytes::from(text.to_owned()))).expect("an answer")
+}
+
+fn json_of(value: &Value) -> Answer {
+    let answer = Response::builder().header("content-type", "application/x-amz-json-1.1");
+    answer.body(Full::new(Bytes::from(value.to_string()))).expect("an answer")
+}
+
+fn hosted() -> Answer {
+    let answer = Response::builder()
+        .header("content-type", "application/json")
+        .header("application-id", "app")
+        .header("configuration-profile-id", "profile")
+        .header("version-number", "1");
+    answer.body(Full::new(Bytes::from_static(b"{}"))).expect("an answer")
+}
+
+/// An empty map.
+fn cbor() -> Answer {
+    let answer =
+        Response::builder().header("content-type", "application/cbor").header("smithy-protocol", "rpc-v2-cbor");
+    answer.body(Full::new(Bytes::from_static(&[0xa0]))).expect("an answer")
+}
