@@ -13,17 +13,17 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
 
 /// Calls by service, as their signatures name it.
-pub type Counts = BTreeMap<String, usize>;
+pub(crate) type Counts = BTreeMap<String, usize>;
 
 /// A proxy on loopback.
-pub struct Proxy {
-    pub url: String,
+pub(crate) struct Proxy {
+    pub(crate) url: String,
     counts: Arc<Mutex<Counts>>,
 }
 
 impl Proxy {
     /// Passes everything on to `to`, `http://127.0.0.1:4566`.
-    pub async fn start(to: &str) -> Self {
+    pub(crate) async fn start(to: &str) -> Self {
         let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
         let counts: Arc<Mutex<Counts>> = Arc::default();
@@ -44,7 +44,7 @@ impl Proxy {
     }
 
     /// The counts since they were last taken.
-    pub fn take(&self) -> Counts {
+    pub(crate) fn take(&self) -> Counts {
         std::mem::take(&mut *self.counts.lock().expect("counts"))
     }
 }

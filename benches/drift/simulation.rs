@@ -35,8 +35,8 @@ const RESOURCES: usize = 154;
 /// Account, region and family.
 type Bucket = (String, String, Family);
 
-pub struct Simulation {
-    pub url: String,
+pub(crate) struct Simulation {
+    pub(crate) url: String,
     state: Arc<State>,
 }
 
@@ -48,7 +48,7 @@ struct State {
 }
 
 /// The fleet that the simulation has.
-pub fn fleet(tenants: usize) -> Vec<Desired> {
+pub(crate) fn fleet(tenants: usize) -> Vec<Desired> {
     (0..tenants).map(tenant).collect()
 }
 
@@ -117,7 +117,7 @@ fn rate(family: Family) -> Rate {
 }
 
 impl Simulation {
-    pub async fn start(fleet: &[Desired]) -> Self {
+    pub(crate) async fn start(fleet: &[Desired]) -> Self {
         let mut state = State::default();
         for desired in fleet {
             let place = (desired.place.account.to_string(), desired.place.region.to_string());
@@ -142,7 +142,7 @@ impl Simulation {
     }
 
     /// Calls, refused calls, and the least seconds in which the buckets give so many tokens.
-    pub fn counted(&self) -> (usize, usize, f64) {
+    pub(crate) fn counted(&self) -> (usize, usize, f64) {
         let buckets = self.state.buckets.lock().expect("buckets");
         let calls = buckets.values().map(|(_, calls)| calls).sum();
         let least = buckets.iter().map(|((.., family), (_, calls))| {

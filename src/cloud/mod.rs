@@ -16,6 +16,7 @@ pub mod ec2_usage;
 mod error;
 pub mod functions;
 pub mod iam;
+pub mod neighbours;
 pub mod network;
 pub mod network_repair;
 pub mod offers;

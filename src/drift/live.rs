@@ -9,7 +9,8 @@ use crate::cloud::cloudformation::{Resource, Stack};
 use crate::cloud::drift_detection::ResourceDrift;
 use crate::cloud::ec2::Vpc;
 use crate::cloud::functions::Function;
-use crate::cloud::network::{Acl, Connection, Group, Interface, Item, RouteTable, Tagged};
+use crate::cloud::neighbours::{Connection, Interface, Tagged};
+use crate::cloud::network::{Acl, Group, Item, RouteTable};
 
 /// A value, or why there is none.
 pub type Told<T> = Result<T, String>;

@@ -9,7 +9,7 @@ use super::unmanaged::TENANT_TAG;
 use super::{asked, network, release};
 use crate::cloud::drift_detection::{self, Detection, MOST_RESOURCES, ResourceDrift};
 use crate::cloud::network as ec2_network;
-use crate::cloud::{CallError, Session, alarms, cloudformation, ec2, functions, roles};
+use crate::cloud::{CallError, Session, alarms, cloudformation, ec2, functions, neighbours, roles};
 use crate::deploy::prepare::Pace;
 use crate::deploy::{Desired, State};
 
@@ -39,9 +39,9 @@ impl Common {
             ec2::vpcs(session),
             ec2_network::internet_gateways(session),
             ec2_network::addresses(session),
-            ec2_network::peerings(session),
-            ec2_network::egress_only_gateways(session),
-            ec2_network::tagged(session, TENANT_TAG),
+            neighbours::peerings(session),
+            neighbours::egress_only_gateways(session),
+            neighbours::tagged(session, TENANT_TAG),
         );
         let (functions, mappings, alarms, roles) = tokio::join!(
             functions::all(session),
@@ -81,10 +81,10 @@ impl Common {
         );
         let (flow_logs, interfaces, instances, vpn, transit) = tokio::join!(
             ec2_network::flow_logs(session, vpcs),
-            ec2_network::interfaces(session, vpcs),
-            ec2_network::instances(session, vpcs),
-            ec2_network::vpn_gateways(session, vpcs),
-            ec2_network::transit_attachments(session, vpcs),
+            neighbours::interfaces(session, vpcs),
+            neighbours::instances(session, vpcs),
+            neighbours::vpn_gateways(session, vpcs),
+            neighbours::transit_attachments(session, vpcs),
         );
         shared.subnets = told(subnets);
         shared.route_tables = told(route_tables);

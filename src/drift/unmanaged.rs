@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::compare::{Case, Found};
 use super::severity::{self, Severity};
 use super::{Difference, Kind, Source};
-use crate::cloud::network::{Group, Interface, Peer};
+use crate::cloud::neighbours::Interface;
+use crate::cloud::network::{Group, Peer};
 
 const HERE: Source = Source::Unmanaged;
 /// The tag that says whose a resource is.
