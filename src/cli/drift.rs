@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use jiff::tz::Offset;
 use serde::Serialize;
 
+use super::judge::Judge;
 use super::opened::{Opened, Release, refused};
 use super::output::Format;
 use super::pace::Pace;
@@ -67,7 +68,13 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     } else {
         args.selection.select(&opened.estate)?
     };
-    let desired = opened.desired(&tenants, &args.release)?;
+    let judge = Judge::open(&global.estate)?;
+    // The policies are asked only about what is going to be executed.
+    let (desired, policies) = if args.fix {
+        opened.held(&tenants, &args.release, &judge)?
+    } else {
+        (opened.desired(&tenants, &args.release)?, Vec::new())
+    };
     let options = Options { pace: args.pace.wait(), concurrency: args.pace.concurrency(), lookups: args.lookups };
     if args.fix && global.output != Format::Text {
         return Err(Failure::new("`--fix` answers as text only"));
@@ -89,6 +96,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             site: Site { root: &global.estate, fleet: &opened.estate.fleet, command: "drift" },
             release: &args.release.release,
             desired: &desired,
+            judge: &judge,
+            policies: &policies,
             execution: &args.execution,
             pace: &args.pace,
             output: Output::new(global.output),

@@ -1,12 +1,14 @@
 //! What `tenantry drift --fix` does in front of a person: show everything, ask once, restore, and look again.
 
+use super::judge::Judge;
 use super::pace::Pace;
 use super::run::{self, Execution, Site};
 use super::{Exit, Failure, Output};
 use crate::cloud::Cloud;
-use crate::deploy::{Desired, prepare};
+use crate::deploy::{Desired, Plan, prepare};
 use crate::drift::StackDrift;
 use crate::drift::restore::{self, Call, Restoration};
+use crate::finding::Finding;
 use crate::report;
 
 /// What restoring needs to know.
@@ -14,6 +16,9 @@ pub(super) struct Restore<'a> {
     pub site: Site<'a>,
     pub release: &'a str,
     pub desired: &'a [Desired],
+    /// Judges what is restored as it judges a deploy.
+    pub judge: &'a Judge,
+    pub policies: &'a [Finding],
     pub execution: &'a Execution,
     pub pace: &'a Pace,
     pub output: Output,
@@ -34,15 +39,15 @@ impl Restore<'_> {
         }
         let execution = Execution { yes: true, ..self.execution.clone() };
         let direct = Restoration::plan(self.release, found.direct);
-        let mut worst = self.execute(cloud, &direct, self.desired, &execution).await?;
+        let mut worst = self.execute(cloud, direct, self.desired, &execution).await?;
         let calls = found.calls;
         let (plans, adapted): (Vec<_>, Vec<_>) = found.first_step.into_iter().unzip();
         let first = Restoration::plan(self.release, plans);
-        worst = worst.max(self.execute(cloud, &first, &adapted, &execution).await?);
+        worst = worst.max(self.execute(cloud, first, &adapted, &execution).await?);
         if !found.deploy.is_empty() {
             let (wait, width) = (self.pace.wait(), self.pace.concurrency());
             let plan = prepare::plan(cloud, self.release, &found.deploy, wait, width).await;
-            worst = worst.max(self.execute(cloud, &plan, &found.deploy, &execution).await?);
+            worst = worst.max(self.execute(cloud, plan, &found.deploy, &execution).await?);
         }
         Ok(worst.max(make_calls(cloud, &calls).await))
     }
@@ -65,14 +70,15 @@ impl Restore<'_> {
     async fn execute(
         &self,
         cloud: &Cloud,
-        plan: &crate::deploy::Plan,
+        plan: Plan,
         desired: &[Desired],
         execution: &Execution,
     ) -> Result<Exit, Failure> {
         if plan.stacks.is_empty() && plan.unseen.is_empty() {
             return Ok(Exit::Clean);
         }
-        run::execute(cloud, self.site, plan, desired, execution, self.pace, self.output).await
+        let plan = self.judge.live(cloud, plan, self.desired, self.policies, self.pace.concurrency()).await;
+        run::execute(cloud, self.site, &plan, desired, execution, self.pace, self.output).await
     }
 }
 

@@ -185,7 +185,14 @@ impl Restoration {
 
     /// A plan of these stacks, to be shown and executed as any other.
     pub fn plan(release: &str, stacks: Vec<StackPlan>) -> Plan {
-        Plan { release: release.to_owned(), estate_digest: String::new(), offline: false, stacks, unseen: Vec::new() }
+        Plan {
+            release: release.to_owned(),
+            estate_digest: String::new(),
+            offline: false,
+            stacks,
+            unseen: Vec::new(),
+            judgement: None,
+        }
     }
 }
 

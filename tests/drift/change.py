@@ -59,7 +59,8 @@ class Tenant:
                 return zipped(value["zip"])
             if set(value) == {"edited"}:
                 return self.edited(value["edited"])
-            return {key: self.filled(inner) for key, inner in value.items()}
+            base = jmespath.search(value["$"], self.answer) if "$" in value else {}
+            return base | {key: self.filled(inner) for key, inner in value.items() if key != "$"}
         if isinstance(value, list):
             return [self.filled(inner) for inner in value]
         if isinstance(value, str):

@@ -34,10 +34,14 @@ impl Fleet {
     /// As [`Self::deploy`], with variables in the endpoint's environment.
     pub(crate) fn deploy_with(tenants: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port_file = folder.path().join("port");
+        let (port_file, quotas) = (folder.path().join("port"), folder.path().join("quotas.yaml"));
+        std::fs::write(&quotas, raised(&std::fs::read_to_string(root().join("policies/quotas.yaml")).unwrap()))
+            .unwrap();
         let mut endpoint = Command::new(python())
             .args(["-m", "tenantry_endpoint", "--step-ms", "0", "--port-file"])
             .arg(&port_file)
+            .arg("--quotas")
+            .arg(&quotas)
             .args(["--parent-pid", &std::process::id().to_string()])
             .env("PYTHONPATH", root().join("tests/endpoint"))
             .envs(variables.iter().copied())
@@ -193,6 +197,15 @@ impl Drop for Fleet {
         self.endpoint.kill().unwrap();
         self.endpoint.wait().unwrap();
     }
+}
+
+/// The table of quotas of an account whose every increase was granted, so that capacity is no gate here.
+fn raised(quotas: &str) -> String {
+    let line = |line: &str| match line.split_once("default: ") {
+        Some((indent, _)) if indent.trim().is_empty() => format!("{indent}default: 100000\n"),
+        _ => format!("{line}\n"),
+    };
+    quotas.lines().map(line).collect()
 }
 
 /// A fleet of one account and one region, so that its control plane is made quickly.

@@ -231,6 +231,11 @@ fn accepted_drift_does_not_count_until_it_expires_and_a_bad_list_is_refused() {
     list("2020-01-01");
     let (answer, code) = fleet.drift(&[]);
     assert_eq!((code, answer["findings"][0]["code"].as_str()), (2, Some("TN5531")));
+    let status = fleet.run(&["status", "--output", "json"]);
+    let answer: Value = serde_json::from_slice(&status.stdout).unwrap_or_else(|_| panic!("{}", said(&status)));
+    let row = stacks(&answer).next().unwrap();
+    assert_eq!((row["checked"]["open"].as_u64(), row["checked"]["worst"].as_str()), (Some(1), Some("low")), "{row:#}");
+    assert!(row["alarms"]["all"].as_u64().unwrap() > 5 && row["drift"]["at"].as_i64().is_some(), "{row:#}");
     list("never");
     let refused = fleet.run(&["drift"]);
     let text = said(&refused);
