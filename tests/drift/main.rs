@@ -94,10 +94,12 @@ fn an_untouched_fleet_is_in_sync_after_a_deploy_an_update_and_a_rollback() {
     // A template of the estate's own that cannot be made: the update fails and is rolled back.
     let broken = fleet.estate().join("templates");
     copy(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"), &broken);
-    let queue = "  Unmakeable:\n    Type: AWS::SQS::Queue\n    DependsOn: Splitter\n    Properties: { QueueName: \"no such/name\" }\n";
+    // Names that start so are AWS's own.
+    let alias = "  Unmakeable:\n    Type: AWS::KMS::Alias\n    DependsOn: Splitter\n    \
+                 Properties: { AliasName: alias/aws/mine, TargetKeyId: !Ref Key }\n";
     let release = broken.join("tenant/release.yaml.tera");
     let text = std::fs::read_to_string(&release).unwrap();
-    std::fs::write(&release, text + "\n" + queue).unwrap();
+    std::fs::write(&release, text + "\n" + alias).unwrap();
     let update = fleet.run_at("v3", &["deploy", "ash", "--yes"]);
     assert_eq!(update.status.code(), Some(1), "{}", said(&update));
     std::fs::remove_dir_all(&broken).unwrap();
