@@ -243,7 +243,9 @@ impl Found {
             resource_type: expected.resource_type.clone(),
             why: self.reasons.get(id).cloned().unwrap_or_else(|| "no source told anything about it".to_owned()),
         });
-        let unchecked: Vec<Unchecked> = unchecked.collect();
+        // Of a stack that is not there, nothing is left to check.
+        let no_stack = self.differences.iter().any(|difference| difference.code == severity::NO_STACK);
+        let unchecked: Vec<Unchecked> = if no_stack { Vec::new() } else { unchecked.collect() };
         let sources = Source::ALL.map(|source| SourceReport {
             source,
             checked: self.checked.get(&source).map_or(0, BTreeSet::len),

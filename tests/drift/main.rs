@@ -95,11 +95,11 @@ fn an_untouched_fleet_is_in_sync_after_a_deploy_an_update_and_a_rollback() {
     let broken = fleet.estate().join("templates");
     copy(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates"), &broken);
     // Names that start so are AWS's own.
-    let alias = "  Unmakeable:\n    Type: AWS::KMS::Alias\n    DependsOn: Splitter\n    \
-                 Properties: { AliasName: alias/aws/mine, TargetKeyId: !Ref Key }\n";
+    let parameter = "  Unmakeable:\n    Type: AWS::SSM::Parameter\n    DependsOn: Splitter\n    \
+                 Properties: { Name: /aws/mine, Type: String, Value: mine }\n";
     let release = broken.join("tenant/release.yaml.tera");
     let text = std::fs::read_to_string(&release).unwrap();
-    std::fs::write(&release, text + "\n" + alias).unwrap();
+    std::fs::write(&release, text + "\n" + parameter).unwrap();
     let update = fleet.run_at("v3", &["deploy", "ash", "--yes"]);
     assert_eq!(update.status.code(), Some(1), "{}", said(&update));
     std::fs::remove_dir_all(&broken).unwrap();
