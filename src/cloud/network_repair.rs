@@ -11,14 +11,13 @@ use super::{CallError, Family, Session};
 pub async fn revoke(session: &Session, group: &str, rule: &Rule, outbound: bool) -> Result<(), CallError> {
     session.turn(Family::Ec2Write).await;
     let permission = permission_of(rule);
-    let answer = if outbound {
+    if outbound {
         let call = session.ec2.revoke_security_group_egress().group_id(group).ip_permissions(permission);
         call.send().await.map(drop).map_err(|e| CallError::of(&session.place, "RevokeSecurityGroupEgress", group, e))
     } else {
         let call = session.ec2.revoke_security_group_ingress().group_id(group).ip_permissions(permission);
         call.send().await.map(drop).map_err(|e| CallError::of(&session.place, "RevokeSecurityGroupIngress", group, e))
-    };
-    answer
+    }
 }
 
 fn permission_of(rule: &Rule) -> sdk::IpPermission {

@@ -15,6 +15,9 @@ use crate::cloud::network::{Acl, Group, Item, RouteTable};
 /// A value, or why there is none.
 pub type Told<T> = Result<T, String>;
 
+/// The live properties of a resource; nothing when it is gone.
+pub type Telling = Option<Map<String, Value>>;
+
 /// What the stacks of one account and region share.
 #[derive(Debug, Clone)]
 pub struct Shared {
@@ -51,7 +54,7 @@ pub struct StackView {
     /// What drift detection found, by logical id.
     pub drifts: Told<BTreeMap<String, ResourceDrift>>,
     /// Live properties by the services' own APIs or by Cloud Control, by logical id; nothing when it is gone.
-    pub told: BTreeMap<String, Vec<Told<Option<Map<String, Value>>>>>,
+    pub told: BTreeMap<String, Vec<Told<Telling>>>,
 }
 
 impl Shared {
