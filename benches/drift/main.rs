@@ -3,6 +3,14 @@
 //! Both ask the local endpoint through a proxy that counts. The loop makes the same comparison for each stack by itself, as
 //! a tool without a view of the fleet has to. `DRIFT_BENCH_TENANTS=10,100,500` chooses the sizes.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a bench stops at the first thing that fails, and prints its numbers"
+)]
+
 use std::io::Read;
 use std::process::Stdio;
 use std::time::Duration;
