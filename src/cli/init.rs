@@ -65,6 +65,13 @@ fn missing(dir: &Path, ci: Option<Ci>) -> Result<Vec<(PathBuf, Vec<u8>)>, Failur
         files.extend(of_ci(ci));
     }
     files.extend(embedded::sample_estate());
+    match fs::metadata(dir) {
+        Ok(there) if !there.is_dir() => return Err(Failure::new(format!("`{}` is no directory", dir.display()))),
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(Failure::new(format!("`{}` cannot be made: {error}", dir.display())));
+        }
+        Ok(_) | Err(_) => {}
+    }
     let (mut absent, mut in_the_way) = (Vec::new(), Vec::new());
     for (path, bytes) in files {
         let whole = dir.join(&path);

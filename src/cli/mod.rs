@@ -96,6 +96,7 @@ impl Command {
     fn formats(&self) -> &'static [Format] {
         match self {
             Self::Validate(_) => &[Format::Text, Format::Json, Format::Sarif, Format::Junit],
+            Self::Capacity(_) => &[Format::Text, Format::Json, Format::Sarif],
             Self::Plan(_) | Self::Drift(_) => &[Format::Text, Format::Json, Format::Markdown],
             Self::Completions(_) => &[Format::Text],
             _ => &[Format::Text, Format::Json],

@@ -71,6 +71,9 @@ struct Answer {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let estate = Opened::open(global)?.estate;
+    if estate.tenants.contains_key(&args.name) {
+        return Err(Failure::new(format!("there is a tenant `{}` already", args.name)));
+    }
     let model = args.like.as_ref().map(|name| selection::tenant(&estate, name.as_str())).transpose()?;
     let account = said("account", args.account.as_ref(), model.map(|model| &model.spec.account))?;
     let region = said("region", args.region.as_ref(), model.map(|model| &model.spec.region))?;

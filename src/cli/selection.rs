@@ -1,5 +1,6 @@
 //! Which tenants a command is about.
 
+use std::fmt::Display;
 use std::str::FromStr;
 
 use clap::Args;
@@ -79,7 +80,8 @@ impl Selection {
         !self.all && self.names.is_empty() && self.ring.is_empty() && self.account.is_empty() && self.region.is_empty()
     }
 
-    /// The chosen tenants, in the order of their names. Nothing said, or a name that matches nobody, is an error.
+    /// The chosen tenants, in the order of their names. Nothing said, a name that matches nobody, and a ring, account or
+    /// region that the fleet does not have are errors.
     pub fn select<'e>(&self, estate: &'e Estate) -> Result<Vec<&'e Tenant>, Failure> {
         if self.is_empty() {
             return Err(Failure::new("no tenant chosen")
@@ -96,6 +98,10 @@ impl Selection {
                 return Err(no_such_tenant(pattern, &names));
             }
         }
+        let fleet = &estate.fleet;
+        known("ring", &self.ring, fleet.rings.iter().map(|ring| &ring.name))?;
+        known("account", &self.account, fleet.accounts.keys())?;
+        known("region", &self.region, fleet.regions.keys())?;
         let chosen = estate.tenants.values().filter(|tenant| {
             (self.names.is_empty() || globs.is_match(tenant.name.as_str()))
                 && one_of(&self.ring, &tenant.spec.ring)
@@ -112,6 +118,23 @@ pub(super) fn tenant<'e>(estate: &'e Estate, name: &str) -> Result<&'e Tenant, F
     let names: Vec<&str> = estate.tenants.keys().map(|name| name.as_str()).collect();
     let found = estate.tenants.values().find(|tenant| tenant.name.as_str() == name);
     found.ok_or_else(|| no_such_tenant(name, &names))
+}
+
+/// What narrows the choice must be something that the fleet has.
+fn known<'f, T: PartialEq + Display + 'f>(
+    what: &str,
+    wanted: &[T],
+    fleet: impl Iterator<Item = &'f T>,
+) -> Result<(), Failure> {
+    let has: Vec<&T> = fleet.collect();
+    match wanted.iter().find(|one| !has.contains(one)) {
+        Some(unknown) => {
+            let has: Vec<String> = has.iter().map(ToString::to_string).collect();
+            Err(Failure::new(format!("the fleet has no {what} `{unknown}`"))
+                .with_hint(format!("it has {}", has.join(", "))))
+        }
+        None => Ok(()),
+    }
 }
 
 fn one_of<T: PartialEq>(wanted: &[T], actual: &T) -> bool {

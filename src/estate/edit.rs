@@ -46,6 +46,10 @@ pub fn set(source: &Arc<Source>, route: &str, value: &Value) -> Result<String, E
     let whole = nested(rest.get(1..).unwrap_or_default(), value);
     let mut wanted = document.value.clone();
     put(&mut wanted, &keys, value);
+    let texts = if rest.is_empty() { replacements(source, &keys, value) } else { Vec::new() };
+    if let Some(text) = texts.into_iter().find_map(|text| faithful(source, route, text, &wanted).ok()) {
+        return Ok(text);
+    }
     let operations = match (rest, found, above) {
         ([], ..) => vec![(depth, Op::Replace(yaml(source, route, value)?))],
         // A map with nothing in it has no form that could be added to; it is written anew.
@@ -60,6 +64,25 @@ pub fn set(source: &Arc<Source>, route: &str, value: &Value) -> Result<String, E
     // What was added as a word stands there as itself now.
     let as_itself = if is_empty(found) { nested(rest, value) } else { whole };
     faithful(source, route, text.replace(WORD, &between_braces(&as_itself)), &wanted)
+}
+
+/// The texts with another value in the place of the one at `at`, as it stands there without quotes and with them; none
+/// if that is a map.
+fn replacements(source: &Source, at: &[&str], value: &Value) -> Vec<String> {
+    let there = || {
+        yamlpath::Document::new(source.text.as_str()).ok()?.query_exact(&path(at)).ok()?.map(|there| {
+            (!matches!(there.kind(), FeatureKind::FlowMapping | FeatureKind::BlockMapping))
+                .then_some(there.location.byte_span)
+        })?
+    };
+    let Some((before, old, after)) = there().and_then(|(start, end)| {
+        Some((source.text.get(..start)?, source.text.get(start..end)?, source.text.get(end..)?))
+    }) else {
+        return Vec::new();
+    };
+    let bare = value.as_str().filter(|_| !old.starts_with(['"', '\'']));
+    let written = bare.map(str::to_owned).into_iter().chain([between_braces(value)]);
+    written.map(|written| format!("{before}{written}{after}")).collect()
 }
 
 /// The text with a key added before the closing brace of the map at `at`; None if that is not between braces.
@@ -269,6 +292,17 @@ ingest:
         assert_eq!(text, FILE.replace("2.0", "3.5"));
         let text = set(&source(FILE), "network.cidr", &json!("10.18.0.0/18")).unwrap();
         assert_eq!(text, FILE.replace("10.17", "10.18"));
+    }
+
+    #[test]
+    fn a_value_between_braces_changes_alone() {
+        let file = "contact: { timezone: Europe/Zagreb, page: \"https://a.example/x\" } # them\nfrom:\n  - 10.0.0.0/8 # office\n";
+        let text = set(&source(file), "contact.page", &json!("https://b.example/y")).unwrap();
+        assert_eq!(text, file.replace("a.example/x", "b.example/y"));
+        let text = set(&source(file), "contact.timezone", &json!("a, b: c")).unwrap();
+        assert_eq!(text, file.replace("Europe/Zagreb", "\"a, b: c\""));
+        let text = set(&source(file), "from", &json!([])).unwrap();
+        assert!(text.starts_with(&file[..60]) && text.contains("[]"), "{text}");
     }
 
     #[test]

@@ -61,14 +61,6 @@ impl Segments {
         }
     }
 
-    /// Indices of the slots that are filled in.
-    pub(super) fn slots(&self) -> impl Iterator<Item = usize> {
-        self.segments.iter().filter_map(|segment| match segment {
-            Segment::Literal(_) => None,
-            Segment::Number(slot) | Segment::Text(slot) => Some(*slot),
-        })
-    }
-
     fn value(&mut self, tree: &Value, skip: &dyn Fn(&[&str]) -> bool) {
         self.node(tree, &mut Vec::new(), skip);
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
+use serde_yaml::Value as Yaml;
 
 use super::canonical::Segments;
 use super::placeholder::{self, Unsuitable};
@@ -41,24 +42,24 @@ impl Form {
     /// # Errors
     /// Everything that is wrong with the template, whoever the tenant is.
     pub(super) fn compile(set: &TemplateSet, context: &Context) -> Result<Self, Vec<Finding>> {
-        let (values, paths) = placeholder::replace(&context.values).map_err(|error| vec![unsuitable(&error)])?;
+        let start = set.start(context.template);
+        let (values, paths) =
+            placeholder::replace(&context.values).map_err(|error| vec![unsuitable(&error, &start)])?;
         let text = set.text(context.template, &context.assemble(values)).map_err(|finding| vec![finding])?;
         let mut findings = bare_texts(set, &text);
         let tree = parse(set, &text).map_err(|finding| vec![finding])?;
         let origins = set.origins(&text);
-        findings.extend(malformed(&tree, &origins));
+        findings.extend(malformed(&tree, &origins, &start));
         findings.extend(keys_with_values(&tree, &origins));
         findings.extend(references::check(&tree).into_iter().map(|fault| fault_finding(fault, &origins)));
-        findings.extend(limits(&tree, context.template));
-        let digested = Segments::of(&tree, &is_release);
-        if digested.slots().any(|slot| paths[slot].starts_with("release.")) {
-            findings.push(Finding::new(Code("TN3008"), "`release` stands outside the release record"));
-        }
+        findings.extend(limits(&tree, context.template).map(|finding| somewhere(finding, &start)));
+        let mut leaves = Vec::new();
+        collect_leaves(&tree, &mut Vec::new(), &mut leaves);
+        findings.extend(release_elsewhere(&leaves, &paths, &origins));
         if !findings.is_empty() {
             return Err(findings);
         }
-        let mut leaves = Vec::new();
-        collect_leaves(&tree, &mut Vec::new(), &mut leaves);
+        let digested = Segments::of(&tree, &is_release);
         let provenance = provenance(&leaves, &paths, origins, context.routes);
         let body = Segments::of(&tree, &|_| false);
         let digest_slot = paths.iter().position(|path| path == "release.digest");
@@ -95,26 +96,61 @@ pub(super) fn parse(set: &TemplateSet, text: &str) -> Result<Value, Finding> {
             None => finding,
         }
     };
-    let yaml = serde_yaml::from_str(text).map_err(|error| {
+    let yaml: Yaml = serde_yaml::from_str(text).map_err(|error| {
         let line = error.location().map(|place| place.line());
         let shown = line.and_then(|line| text.lines().nth(line.saturating_sub(1))).unwrap_or("").trim();
         let shown = shown.split(ORIGIN).next().unwrap_or(shown).trim();
         finding(format!("{error}, in `{shown}`"), line)
     })?;
-    tags::resolve(yaml).map_err(|error| finding(error.to_string(), None))
+    tags::resolve(&yaml).map_err(|error| {
+        let finding = finding(error.to_string(), None);
+        match unresolvable(&yaml) {
+            Some(id) => place(finding, &id, &set.origins(text)),
+            None => finding,
+        }
+    })
 }
 
-fn unsuitable(error: &Unsuitable) -> Finding {
-    Finding::new(Code("TN3004"), error.to_string())
+/// The first resource or output that cannot be resolved.
+fn unresolvable(yaml: &Yaml) -> Option<String> {
+    let entries = ["Resources", "Outputs"].into_iter().filter_map(|section| yaml.get(section)?.as_mapping()).flatten();
+    let mut broken = entries.filter(|(_, entry)| tags::resolve(entry).is_err());
+    broken.find_map(|(id, _)| id.as_str().map(str::to_owned))
+}
+
+fn unsuitable(error: &Unsuitable, start: &Option<Location>) -> Finding {
+    somewhere(Finding::new(Code("TN3004"), error.to_string()), start)
+}
+
+/// A finding on a whole template, at its start.
+pub(super) fn somewhere(finding: Finding, start: &Option<Location>) -> Finding {
+    match start {
+        Some(start) => finding.at(start.clone()),
+        None => finding,
+    }
+}
+
+/// Resources and outputs that hold the release or the digest and may not.
+fn release_elsewhere(leaves: &[Leaf], paths: &[String], origins: &BTreeMap<String, Location>) -> Vec<Finding> {
+    let holds = |piece: &Piece| matches!(piece, Piece::Slot(slot) if paths[*slot].starts_with("release."));
+    let outside = leaves.iter().filter_map(|leaf| match &leaf.path[..] {
+        [section, id, ..] if !is_release(&[section, id]) && leaf.pieces.iter().any(holds) => Some(id),
+        _ => None,
+    });
+    let mut ids: Vec<&String> = outside.collect();
+    ids.dedup();
+    let message = |id: &String| format!("the release stands in `{id}`, outside the release record");
+    ids.into_iter().map(|id| place(Finding::new(Code("TN3008"), message(id)), id, origins)).collect()
 }
 
 /// Texts printed outside double quotes.
 fn bare_texts(set: &TemplateSet, text: &str) -> Vec<Finding> {
     let bare = |line: &str| {
-        line.char_indices().any(|(at, c)| {
+        let texts = line.char_indices().filter(|(_, c)| placeholder::holds_text(c.encode_utf8(&mut [0; 4])));
+        texts.into_iter().any(|(at, _)| {
             let before = &line[..at];
             let quotes = before.matches('"').count() - before.matches("\\\"").count();
-            placeholder::holds_text(c.encode_utf8(&mut [0; 4])) && quotes.is_multiple_of(2)
+            quotes.is_multiple_of(2)
         })
     };
     let findings = text.lines().enumerate().filter(|(_, line)| bare(line)).map(|(index, line)| {
@@ -154,9 +190,9 @@ fn has_key_with_value(node: &Value) -> bool {
     }
 }
 
-fn malformed(tree: &Value, origins: &BTreeMap<String, Location>) -> Vec<Finding> {
+fn malformed(tree: &Value, origins: &BTreeMap<String, Location>, start: &Option<Location>) -> Vec<Finding> {
     let Some(resources) = map_of(tree, "Resources").filter(|resources| !resources.is_empty()) else {
-        return vec![Finding::new(Code("TN3009"), "the template has no resources")];
+        return vec![somewhere(Finding::new(Code("TN3009"), "the template has no resources"), start)];
     };
     let faults = resources.iter().filter_map(|(id, resource)| {
         if !id.chars().all(|c| c.is_ascii_alphanumeric()) {
@@ -189,15 +225,14 @@ fn place(finding: Finding, id: &str, origins: &BTreeMap<String, Location>) -> Fi
     }
 }
 
-fn limits(tree: &Value, template: &str) -> Vec<Finding> {
+fn limits(tree: &Value, template: &str) -> impl Iterator<Item = Finding> {
     let counts = [("Resources", MOST_RESOURCES), ("Outputs", MOST_OUTPUTS), ("Parameters", MOST_PARAMETERS)];
-    let over = counts.into_iter().filter_map(|(section, most)| {
+    counts.into_iter().filter_map(move |(section, most)| {
         let count = map_of(tree, section).map_or(0, Map::len);
         let message =
             || format!("`{template}` renders {count} {}, CloudFormation takes {most}", section.to_lowercase());
         (count > most).then(|| Finding::new(Code("TN3007"), message()))
-    });
-    over.collect()
+    })
 }
 
 fn map_of<'t>(tree: &'t Value, section: &str) -> Option<&'t Map<String, Value>> {

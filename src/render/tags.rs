@@ -39,22 +39,22 @@ const FUNCTIONS: [&str; 17] = [
 ];
 
 /// The tree in long form, as CloudFormation's JSON has it.
-pub fn resolve(yaml: Yaml) -> Result<Value, TagError> {
+pub fn resolve(yaml: &Yaml) -> Result<Value, TagError> {
     Ok(match yaml {
         Yaml::Null => Value::Null,
-        Yaml::Bool(bool) => Value::Bool(bool),
-        Yaml::Number(number) => Value::Number(to_json_number(&number)?),
-        Yaml::String(text) => Value::String(text),
-        Yaml::Sequence(items) => Value::Array(items.into_iter().map(resolve).collect::<Result<_, _>>()?),
+        Yaml::Bool(bool) => Value::Bool(*bool),
+        Yaml::Number(number) => Value::Number(to_json_number(number)?),
+        Yaml::String(text) => Value::String(text.clone()),
+        Yaml::Sequence(items) => Value::Array(items.iter().map(resolve).collect::<Result<_, _>>()?),
         Yaml::Mapping(mapping) => {
             let mut map = Map::new();
             for (key, value) in mapping {
                 let Yaml::String(key) = key else { return Err(TagError::Key(format!("{key:?}"))) };
-                map.insert(key, resolve(value)?);
+                map.insert(key.clone(), resolve(value)?);
             }
             Value::Object(map)
         }
-        Yaml::Tagged(tagged) => function(&tagged.tag.to_string(), resolve(tagged.value)?)?,
+        Yaml::Tagged(tagged) => function(&tagged.tag.to_string(), resolve(&tagged.value)?)?,
     })
 }
 
@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     fn long(yaml: &str) -> Result<Value, TagError> {
-        resolve(serde_yaml::from_str(yaml).expect("YAML"))
+        resolve(&serde_yaml::from_str(yaml).expect("YAML"))
     }
 
     #[test]

@@ -32,7 +32,7 @@ impl TemplateSet {
         let marked =
             sources.iter().enumerate().map(|(index, source)| (name(source), mark_origins(&source.text, index)));
         if let Err(error) = tera.add_raw_templates(marked) {
-            findings.push(tera_finding(&error, &sources));
+            findings.extend(tera_findings(&error, &sources));
         }
         if findings.is_empty() { Ok(Self { tera, sources }) } else { Err(findings) }
     }
@@ -41,6 +41,12 @@ impl TemplateSet {
     pub(super) fn text(&self, template: &str, context: &serde_json::Value) -> Result<String, Finding> {
         let context = tera::Context::from_serialize(context).map_err(|error| tera_finding(&error, &self.sources))?;
         self.tera.render(template, &context).map_err(|error| tera_finding(&error, &self.sources))
+    }
+
+    /// The start of a template's file.
+    pub(super) fn start(&self, template: &str) -> Option<Location> {
+        let source = self.sources.iter().find(|source| name(source) == template)?;
+        Some(Location::new(Arc::clone(source), 0..0))
     }
 
     /// The origin that a marker names.
@@ -106,17 +112,45 @@ fn location_of_line(source: &Arc<Source>, line: usize) -> Location {
     Location::new(Arc::clone(source), start + indent..start + text.len())
 }
 
-/// A finding from Tera's own error, at the place it names.
+/// Findings from Tera's own error, each at the place that it names.
+fn tera_findings(error: &tera::Error, sources: &[Arc<Source>]) -> Vec<Finding> {
+    match error.kind() {
+        tera::ErrorKind::Msg(text) if text.contains("error: ") => reports(text, sources),
+        _ => vec![tera_finding(error, sources)],
+    }
+}
+
 fn tera_finding(error: &tera::Error, sources: &[Arc<Source>]) -> Finding {
-    let code = Code("TN3001");
     match error.kind() {
         tera::ErrorKind::SyntaxError(report) | tera::ErrorKind::RenderingError(report) => {
-            let finding = Finding::new(code, report.message().trim_end_matches('.').to_owned());
-            match sources.iter().find(|source| name(source) == report.filename()) {
-                Some(source) => finding.at(location_of_line(source, report.span().start_line)),
-                None => finding,
-            }
+            let finding = Finding::new(CODE, report.message().trim_end_matches('.').to_owned());
+            at_line(finding, report.filename(), report.span().start_line, sources)
         }
-        other => Finding::new(code, other.to_string()),
+        other => Finding::new(CODE, other.to_string()),
     }
+}
+
+const CODE: Code = Code("TN3001");
+
+fn at_line(finding: Finding, file: &str, line: usize, sources: &[Arc<Source>]) -> Finding {
+    match sources.iter().find(|source| name(source) == file) {
+        Some(source) => finding.at(location_of_line(source, line)),
+        None => finding,
+    }
+}
+
+/// What Tera says of several faults at once: `error: …`, then ` --> file:line:column` and the line.
+fn reports(text: &str, sources: &[Arc<Source>]) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for line in text.lines().map(str::trim_start) {
+        if let Some(message) = line.strip_prefix("error: ") {
+            findings.push(Finding::new(CODE, message.to_owned()));
+        }
+        let Some(place) = line.strip_prefix("--> ") else { continue };
+        let Some(last) = findings.pop() else { continue };
+        let mut parts = place.rsplitn(3, ':').skip(1);
+        let (line, file) = (parts.next().and_then(|line| line.parse().ok()), parts.next());
+        findings.push(at_line(last, file.unwrap_or_default(), line.unwrap_or(1), sources));
+    }
+    findings
 }

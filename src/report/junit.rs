@@ -1,5 +1,6 @@
 //! Findings as JUnit's XML, for the test views of CI: one case per tenant, and one for what belongs to no tenant.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
@@ -24,7 +25,8 @@ pub fn text(tenants: &BTreeMap<String, bool>, found: &[Finding]) -> Result<Strin
 
 /// What findings of one case make of it: errors and warnings fail it, as they decide the exit code.
 fn status(found: Vec<Finding>, checked: bool) -> TestCaseStatus {
-    let worst = found.iter().filter(|finding| finding.severity > Severity::Note).max_by_key(|finding| finding.severity);
+    let failing = found.iter().filter(|finding| finding.severity > Severity::Note);
+    let worst = failing.min_by_key(|finding| Reverse(finding.severity));
     match worst {
         Some(worst) => {
             let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);

@@ -34,11 +34,6 @@ impl Endpoint {
         Self { process, url: format!("http://127.0.0.1:{port}"), _folder: folder }
     }
 
-    /// Where it answers.
-    pub(super) fn url(&self) -> &str {
-        &self.url
-    }
-
     /// Runs an ignored test of this binary with this endpoint as AWS.
     pub(super) fn run(&self, scenario: &str) {
         let child = Command::new(std::env::current_exe().unwrap())

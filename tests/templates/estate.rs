@@ -18,8 +18,10 @@ pub(crate) fn source() -> Arc<Source> {
 
 /// An estate of one account and the regions of three partitions.
 pub(crate) fn estate() -> Estate {
-    let zones = |prefix: &str, count: usize| (1..=count).map(|n| format!("{prefix}-az{n}")).collect::<Vec<_>>();
-    let region = |prefix: &str, count: usize, extension: Value| json!({ "zones": zones(prefix, count), "s3_prefix_list": "pl-6da54004", "appconfig_extension": extension });
+    let region = |prefix: &str, zones: &[u8], extension: Value| {
+        let zones: Vec<String> = zones.iter().map(|n| format!("{prefix}-az{n}")).collect();
+        json!({ "zones": zones, "s3_prefix_list": "pl-6da54004", "appconfig_extension": extension })
+    };
     let layer = "arn:aws:lambda:eu-west-1:434848589818:layer:AWS-AppConfig-Extension:189";
     let fleet = json!({
         "apiVersion": "tenantry/v1",
@@ -36,11 +38,11 @@ pub(crate) fn estate() -> Estate {
             },
         },
         "regions": {
-            "eu-west-1": region("euw1", 3, json!(layer)),
-            "us-east-1": region("use1", 4, json!(null)),
-            "us-west-1": region("usw1", 2, json!(null)),
-            "us-gov-west-1": region("usgw1", 3, json!(null)),
-            "cn-north-1": region("cnn1", 2, json!(null)),
+            "eu-west-1": region("euw1", &[1, 2, 3], json!(layer)),
+            "us-east-1": region("use1", &[1, 2, 3, 4, 5, 6], json!(null)),
+            "us-west-1": region("usw1", &[1, 3], json!(null)),
+            "us-gov-west-1": region("usgw1", &[1, 2, 3], json!(null)),
+            "cn-north-1": region("cnn1", &[1, 2], json!(null)),
         },
         "pools": [{ "name": "all", "cidr": "10.0.0.0/8" }],
         "rings": [{ "name": "canary", "bake": "30m" }],
@@ -104,4 +106,33 @@ pub(crate) fn context(estate: &Estate, tenant: &Tenant, release: &str) -> Contex
     let network = lay_out(&tenant.spec, &sizing, zones).unwrap();
     let functions = functions();
     Context::tenant(TenantStack { estate, tenant, sizing: &sizing, network: &network, functions: &functions, release })
+}
+
+/// Tenants in fewer and more zones than three, with each structural flag in both positions.
+pub(crate) fn flagged_zones() -> Vec<Tenant> {
+    let one = |(zones, retry): (u8, bool)| {
+        tenant(&format!("zones-{zones}-{retry}"), "us-east-1", zones, |spec| {
+            spec.network.cidr = "10.64.0.0/16".parse().unwrap();
+            spec.flags.insert("extended-retry".to_owned(), json!(retry));
+            spec.flags.insert("search-slow-logs".to_owned(), json!(!retry));
+        })
+    };
+    [2, 4, 6].into_iter().flat_map(|zones| [(zones, true), (zones, false)]).map(one).collect()
+}
+
+/// Every tenant of this repository's own estate, in every region of its fleet.
+pub(crate) fn samples() -> (Estate, Vec<Tenant>) {
+    let (estate, findings) = tenantry::estate::load(std::path::Path::new(env!("CARGO_MANIFEST_DIR")));
+    assert_eq!(findings, []);
+    let estate = estate.unwrap();
+    let mut samples = Vec::new();
+    for tenant in estate.tenants.values() {
+        for (region, spec) in &estate.fleet.regions {
+            let mut sample = tenant.clone();
+            sample.spec.region = region.clone();
+            sample.spec.network.zones = sample.spec.network.zones.min(spec.zones.len() as u8);
+            samples.push(sample);
+        }
+    }
+    (estate, samples)
 }

@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 mod estate;
+mod expected;
+mod faults;
 mod lint;
 mod positions;
 
@@ -155,15 +157,21 @@ fn templates_stay_within_the_limits_with_room_to_grow() {
 
 #[test]
 fn cfn_lint_finds_nothing() {
-    let (renderer, estate) = (renderer(), estate::estate());
-    let sample = all(&renderer, "v1.0.0").into_iter();
-    let sample = sample.map(|(name, region, template, _)| (name, region, template.tree()));
-    let positions = positions::tenants(&estate);
-    let positions = positions.iter().map(|tenant| {
-        let template = render(&renderer, &estate::context(&estate, tenant, "v1.0.0"));
-        (tenant.name.to_string(), tenant.spec.region.to_string(), template.tree())
-    });
-    assert_eq!(lint::run(&sample.chain(positions).collect::<Vec<_>>()), "");
+    let renderer = renderer();
+    let mut templates: Vec<_> = all(&renderer, "v1.0.0")
+        .into_iter()
+        .map(|(name, region, template, _)| (name, region, template.tree()))
+        .collect();
+    let (own, samples) = estate::samples();
+    let shapes = estate::estate();
+    let (zones, positions) = (estate::flagged_zones(), positions::tenants(&shapes));
+    for (estate, tenants) in [(&own, samples), (&shapes, zones), (&shapes, positions)] {
+        templates.extend(tenants.iter().map(|tenant| {
+            let template = render(&renderer, &estate::context(estate, tenant, "v1.0.0"));
+            (tenant.name.to_string(), tenant.spec.region.to_string(), template.tree())
+        }));
+    }
+    assert_eq!(lint::run(&templates), "");
 }
 
 #[test]

@@ -36,8 +36,9 @@ fn pairwise(axes: &[Axis]) -> Vec<Values> {
             }
         }
         for axis in 0..axes.len() {
-            let covered: Vec<Pair> = pairs(&row, (axis, row[axis].unwrap())).collect();
-            covered.iter().for_each(|pair| drop(open.remove(pair)));
+            for covered in pairs(&row, (axis, row[axis].unwrap())) {
+                open.remove(&covered);
+            }
         }
         rows.push(row);
     }

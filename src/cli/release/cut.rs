@@ -27,7 +27,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "KEY")]
     sign: Option<PathBuf>,
     /// Passphrase of the key.
-    #[arg(long, hide = true, env = "TENANTRY_SIGNING_PASSPHRASE", hide_env_values = true)]
+    #[arg(long, hide = true, env = "TENANTRY_SIGNING_PASSPHRASE")]
     passphrase: Option<String>,
 }
 

@@ -1,0 +1,79 @@
+//! What a person types and sees. Each Markdown file of `offline/` and `aws/` is a transcript: its console blocks are run
+//! command by command in a folder of their own, and must print what they show. The tour of README.md is one, too, and
+//! `docs/commands.md` is what the options say. `UPDATE_EXPECTED=1` writes what is seen into the files.
+//!
+//! `? 2` below a command is its exit code (else 0); `...` stands for any lines, `[..]` for anything in a line.
+
+#![cfg(test)]
+
+mod endpoint;
+mod reference;
+mod sarif;
+mod transcript;
+
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, Mutex, PoisonError};
+
+use endpoint::Endpoint;
+use transcript::{Room, Shown};
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// One endpoint for all that need one, and one of them at a time: each begins with nothing in it.
+static ENDPOINT: LazyLock<Mutex<Endpoint>> = LazyLock::new(|| Mutex::new(Endpoint::start()));
+
+fn with_endpoint(run: impl FnOnce(&str)) {
+    let endpoint = ENDPOINT.lock().unwrap_or_else(PoisonError::into_inner);
+    endpoint.reset();
+    run(endpoint.url());
+}
+
+/// The transcripts of a folder.
+fn transcripts(folder: &str) -> Vec<PathBuf> {
+    let folder = root().join("tests/cli").join(folder);
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+#[test]
+fn every_command_has_a_transcript() {
+    let files = ["offline", "aws"].into_iter().flat_map(transcripts);
+    let text: String = files.map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let command = <tenantry::cli::Cli as clap::CommandFactory>::command();
+    for name in command.get_subcommands().map(|inner| inner.get_name()) {
+        let run = format!("\n$ tenantry {name} ");
+        assert!(text.contains(&run) || text.contains(&format!("\n$ tenantry {name}\n")), "no transcript runs {name}");
+    }
+}
+
+#[test]
+fn commands_without_an_account_print_what_their_transcripts_show() {
+    use rayon::prelude::*;
+    let wrong: Vec<String> = transcripts("offline")
+        .par_iter()
+        .filter_map(|file| transcript::check(file, &Room::new(), Shown::Everything).err())
+        .collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn commands_with_an_account_print_what_their_transcripts_show() {
+    for file in transcripts("aws") {
+        with_endpoint(|url| {
+            let checked = transcript::check(&file, &Room::with_account(url), Shown::Everything);
+            assert!(checked.is_ok(), "{}", checked.unwrap_err());
+        });
+    }
+}
+
+#[test]
+fn the_tour_of_the_readme_does_what_it_shows() {
+    with_endpoint(|url| {
+        let checked = transcript::check(&root().join("README.md"), &Room::with_account(url), Shown::WhatIsShown);
+        assert!(checked.is_ok(), "{}", checked.unwrap_err());
+    });
+}
