@@ -34,11 +34,16 @@ impl Endpoint {
         Self { process, url: format!("http://127.0.0.1:{port}"), _folder: folder }
     }
 
+    /// Where it answers.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Runs an ignored test of this binary with this endpoint as AWS.
     pub(super) fn run(&self, scenario: &str) {
         let child = Command::new(std::env::current_exe().unwrap())
             .args(["--ignored", "--exact", "--nocapture", scenario])
-            .env("AWS_ENDPOINT_URL", &self.url)
+            .env("AWS_ENDPOINT_URL", self.url())
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", "eu-west-1")
