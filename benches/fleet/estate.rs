@@ -23,7 +23,7 @@ const RINGS: [&str; 3] = ["canary", "early", "general"];
 const PEAKS: [&str; 5] = ["0.05", "0.25", "0.5", "1.0", "2.0"];
 
 /// Writes an estate of `count` tenants below `root`.
-pub fn write(root: &Path, count: usize) -> std::io::Result<()> {
+pub(super) fn write(root: &Path, count: usize) -> std::io::Result<()> {
     for (path, bytes) in embedded::sample_estate() {
         let sample = path.starts_with("tenants") && path.extension().is_some_and(|extension| extension == "yaml");
         if !sample {
@@ -48,7 +48,7 @@ fn put(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     fs::write(path, bytes)
 }
 
-pub fn name(number: usize) -> String {
+pub(super) fn name(number: usize) -> String {
     format!("customer-{number:05}")
 }
 

@@ -13,26 +13,26 @@ use tenantry::render::{RenderedTenant, Renderer, TemplateSet, render_fleet};
 
 use super::estate as made;
 
-pub const RELEASE: &str = "v1.0.0";
+pub(super) const RELEASE: &str = "v1.0.0";
 
 /// What one size took.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Measured {
-    pub tenants: usize,
+pub(super) struct Measured {
+    pub(super) tenants: usize,
     /// Distinct forms that the fleet's templates share.
-    pub forms: usize,
+    pub(super) forms: usize,
     /// Bytes of all bodies.
-    pub bytes: usize,
-    pub load: Duration,
+    pub(super) bytes: usize,
+    pub(super) load: Duration,
     /// Sizing, layout, filling and writing every body.
-    pub render: Duration,
+    pub(super) render: Duration,
     /// Every policy held against every template.
-    pub check: Duration,
-    pub peak_mib: f64,
+    pub(super) check: Duration,
+    pub(super) peak_mib: f64,
 }
 
 /// Measures a fleet of `tenants` in a process of its own.
-pub fn apart(tenants: usize) -> Measured {
+pub(super) fn apart(tenants: usize) -> Measured {
     let output =
         Command::new(std::env::current_exe().unwrap()).arg("--fleet").arg(tenants.to_string()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -40,7 +40,7 @@ pub fn apart(tenants: usize) -> Measured {
 }
 
 /// Measures a fleet here.
-pub fn here(tenants: usize) -> Measured {
+pub(super) fn here(tenants: usize) -> Measured {
     let folder = tempfile::tempdir().unwrap();
     made::write(folder.path(), tenants).unwrap();
     let begun = Instant::now();
@@ -72,11 +72,11 @@ fn bodies(rendered: &[RenderedTenant<'_>]) -> usize {
     rendered.par_iter().map(|tenant| tenant.template.body().len()).sum()
 }
 
-pub fn renderer(root: &Path) -> Renderer {
+pub(super) fn renderer(root: &Path) -> Renderer {
     Renderer::new(TemplateSet::parse(embedded::templates(root).unwrap()).unwrap())
 }
 
-pub fn checker(root: &Path) -> Checker {
+pub(super) fn checker(root: &Path) -> Checker {
     Checker::new(embedded::rules(root).unwrap()).unwrap()
 }
 

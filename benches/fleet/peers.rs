@@ -14,10 +14,10 @@ use super::measure;
 
 /// How long a peer takes: once, and for each tenant more.
 #[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    pub start: Duration,
-    pub per_tenant: Duration,
-    pub peak_mib: Option<f64>,
+pub(super) struct Pace {
+    pub(super) start: Duration,
+    pub(super) per_tenant: Duration,
+    pub(super) peak_mib: Option<f64>,
 }
 
 impl Pace {
@@ -30,7 +30,7 @@ impl Pace {
 }
 
 /// The templates of a fleet as canonical JSON, by tenant.
-pub fn templates(count: usize) -> Vec<(String, String)> {
+pub(super) fn templates(count: usize) -> Vec<(String, String)> {
     let folder = tempfile::tempdir().unwrap();
     made::write(folder.path(), count).unwrap();
     let estate = estate::load(folder.path()).0.unwrap();
@@ -41,7 +41,7 @@ pub fn templates(count: usize) -> Vec<(String, String)> {
 }
 
 /// `sceptre generate` of the same templates as YAML, each tenant's name a value of its stack's configuration.
-pub fn sceptre(templates: &[(String, String)]) -> Pace {
+pub(super) fn sceptre(templates: &[(String, String)]) -> Pace {
     let sceptre = tool("peers/bin/sceptre");
     let timed = |count: usize| {
         let project = tempfile::tempdir().unwrap();
@@ -72,7 +72,7 @@ pub fn sceptre(templates: &[(String, String)]) -> Pace {
 }
 
 /// `app.synth` of the same resources as level-1 constructs.
-pub fn cdk(templates: &[(String, String)]) -> Pace {
+pub(super) fn cdk(templates: &[(String, String)]) -> Pace {
     let folder = tempfile::tempdir().unwrap();
     let (sources, out) = (folder.path().join("templates"), folder.path().join("out"));
     fs::create_dir(&sources).unwrap();
@@ -93,7 +93,7 @@ pub fn cdk(templates: &[(String, String)]) -> Pace {
 }
 
 /// cfn-lint, all its rules, on the same templates.
-pub fn cfn_lint(templates: &[(String, String)]) -> Pace {
+pub(super) fn cfn_lint(templates: &[(String, String)]) -> Pace {
     let folder = tempfile::tempdir().unwrap();
     let paths: Vec<PathBuf> = templates.iter().map(|(name, _)| folder.path().join(format!("{name}.json"))).collect();
     for (path, (_, body)) in paths.iter().zip(templates) {
@@ -109,7 +109,7 @@ pub fn cfn_lint(templates: &[(String, String)]) -> Pace {
 }
 
 /// The Guard engine as its command runs it: every rule on every template.
-pub fn cfn_guard(templates: &[(String, String)]) -> Pace {
+pub(super) fn cfn_guard(templates: &[(String, String)]) -> Pace {
     let checker = measure::checker(&root());
     let begun = Instant::now();
     for (name, body) in templates {

@@ -19,7 +19,7 @@ impl Endpoint {
         let folder = tempfile::tempdir().unwrap();
         let port_file = folder.path().join("port");
         let mut process = Command::new(root.join(".venv/bin/python"))
-            .args(["-m", "tenantry_endpoint", "--port", "0", "--step-ms", "20", "--port-file"])
+            .args(["-m", "tenantry_endpoint", "--port", "0", "--step-ms", "20", "--grant-seconds", "1", "--port-file"])
             .arg(&port_file)
             .arg("--quotas")
             .arg(root.join("policies/quotas.yaml"))

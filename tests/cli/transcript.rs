@@ -47,6 +47,11 @@ impl Room {
             ("AWS_REGION", "eu-west-1".to_owned()),
             ("TENANTRY_FUNCTIONS", functions.display().to_string()),
             ("TENANTRY_POLL_SECONDS", "0.1".to_owned()),
+            ("GIT_AUTHOR_NAME", "test".to_owned()),
+            ("GIT_AUTHOR_EMAIL", "test@example.com".to_owned()),
+            ("GIT_COMMITTER_NAME", "test".to_owned()),
+            ("GIT_COMMITTER_EMAIL", "test@example.com".to_owned()),
+            ("GIT_CONFIG_GLOBAL", "/dev/null".to_owned()),
         ]);
         fs::create_dir(&functions).unwrap();
         room.lock_functions(&functions);
