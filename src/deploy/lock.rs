@@ -187,18 +187,24 @@ impl Lease {
 
     /// False when the lease is somebody else's or gone.
     async fn renew(&mut self, shelf: &Shelf<'_>) -> Result<bool, LockError> {
-        for _ in 0..2 {
+        let renewed = Held { renewed: (self.clock)(), ..self.held.clone() };
+        let mut written = false;
+        for _ in 0..ROUNDS {
             let Some((found, etag)) = shelf.read().await? else { return Ok(false) };
             if found.claim.run != self.held.claim.run {
                 return Ok(false);
             }
-            let renewed = Held { renewed: (self.clock)(), ..self.held.clone() };
-            if shelf.write(&renewed, Some(&etag)).await? {
-                self.held = renewed;
-                return Ok(true);
+            // A write whose answer was lost.
+            if !written || found.renewed < renewed.renewed {
+                written = true;
+                if !shelf.write(&renewed, Some(&etag)).await? {
+                    continue;
+                }
             }
+            self.held = renewed;
+            return Ok(true);
         }
-        Ok(false)
+        Err(LockError::Contended { place: shelf.session.place.clone() })
     }
 
     /// Gives the lease back; what cannot be given back expires.
