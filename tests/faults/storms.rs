@@ -1,12 +1,17 @@
 //! A third of all calls fails, in every way that is known, and each stack is still changed exactly once.
 
-use super::binary::{begun, open_change_sets, run, stacks};
+use super::binary::{Ran, begun, open_change_sets, run, stacks, tenantry};
 use super::estate::{Estate, big};
 use super::process::Endpoint;
 use super::proxy::{EVERY, Fault, Proxy, Weather};
 use super::{bare_account, number};
 
-const DEPLOY: [&str; 5] = ["deploy", "--all", "--yes", "--concurrency", "16"];
+const DEPLOY: [&str; 7] = ["deploy", "--all", "--yes", "--concurrency", "16", "--wait-for-lock", "60"];
+
+/// A deploy whose lock outlasts the retries of a storm.
+fn deploy(estate: &Estate, endpoint: &str) -> Ran {
+    Ran::of(tenantry(estate, endpoint, &DEPLOY).env("TENANTRY_LOCK_SECONDS", "30").output().unwrap())
+}
 
 /// Every stack is in `status` and was brought there by one change.
 fn all_once(endpoint: &str, tenants: usize, status: &str, begin: &str) {
@@ -28,14 +33,14 @@ fn with_a_third_of_all_calls_failing_every_stack_is_created_and_updated_exactly_
     let weather =
         Weather { seed: number("FAULT_SEED", 1), share: 300, faults: EVERY.to_vec(), spared: 4, operation: "" };
     proxy.set(weather.clone());
-    run(&estate, &proxy.url, &DEPLOY).must(0);
+    deploy(&estate, &proxy.url).must(0);
     let (calls, spoilt) = proxy.calls();
     println!("{tenants} created: {calls} calls, {spoilt} spoilt");
     assert!(spoilt as usize * 5 > calls, "{spoilt} of {calls} calls were spoilt");
     all_once(&endpoint.url, tenants, "CREATE_COMPLETE", "CREATE_IN_PROGRESS");
     estate.template(31, "");
     proxy.set(Weather { seed: weather.seed + 1, ..weather });
-    run(&estate, &proxy.url, &DEPLOY).must(0);
+    deploy(&estate, &proxy.url).must(0);
     let (calls, spoilt) = proxy.calls();
     println!("{tenants} updated: {calls} calls, {spoilt} spoilt");
     all_once(&endpoint.url, tenants, "UPDATE_COMPLETE", "UPDATE_IN_PROGRESS");
@@ -50,7 +55,7 @@ fn a_throttled_status_poll_never_fails_a_deploy_that_succeeded() {
     // Nearly every poll after the first looks fails, the SDK's own retries included.
     let faults = vec![Fault::Throttled];
     proxy.set(Weather { seed: 7, share: 850, faults, spared: 12, operation: "DescribeStacks" });
-    run(&estate, &proxy.url, &DEPLOY).must(0);
+    deploy(&estate, &proxy.url).must(0);
     all_once(&endpoint.url, 3, "CREATE_COMPLETE", "CREATE_IN_PROGRESS");
 }
 
@@ -61,7 +66,7 @@ fn what_tenants_share_is_uploaded_once_and_one_poll_serves_all_stacks() {
     estate.template(30, &big());
     let proxy = Proxy::start(&endpoint.url);
     proxy.set(Weather::fair());
-    run(&estate, &proxy.url, &DEPLOY).must(0);
+    deploy(&estate, &proxy.url).must(0);
     assert_eq!(proxy.count("PUT /metanet-artifacts-123456789012-eu-west-1/functions"), 2, "two functions, each once");
     assert_eq!(proxy.count("PUT /metanet-artifacts-123456789012-eu-west-1/trust"), 1, "one bundle for all");
     assert_eq!(proxy.count("PUT /metanet-artifacts-123456789012-eu-west-1/templates"), 8, "each template is its own");
@@ -69,6 +74,6 @@ fn what_tenants_share_is_uploaded_once_and_one_poll_serves_all_stacks() {
     let polls = proxy.count("cloudformation DescribeStacks");
     println!("{polls} polls for 8 stacks, {} calls in all", proxy.calls().0);
     assert!(proxy.count("cloudformation DescribeStackEvents") <= 8 * 4, "events only where a status changed");
-    run(&estate, &proxy.url, &DEPLOY).must(0);
+    deploy(&estate, &proxy.url).must(0);
     assert_eq!(proxy.count("cloudformation ExecuteChangeSet"), 8, "nothing is done twice");
 }
