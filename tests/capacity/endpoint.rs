@@ -1,47 +1,23 @@
-//! The local endpoint as a child process, and what is done on it beside the tool.
+//! The endpoint of these tests, and what is done on it beside the tool.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+
+use super::process::{Endpoint, command};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-pub(crate) struct Endpoint {
-    process: Child,
-    url: String,
-    _folder: tempfile::TempDir,
+/// Starts an endpoint with the table of quotas.
+pub(crate) fn start(step_ms: u32, options: &[&str]) -> Endpoint {
+    Endpoint::start(command(step_ms).arg("--quotas").arg(root().join("policies/quotas.yaml")).args(options))
 }
 
 impl Endpoint {
-    pub(crate) fn start(options: &[&str]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port_file: PathBuf = folder.path().join("port");
-        let mut process = Command::new(root().join(".venv/bin/python"))
-            .args(["-m", "tenantry_endpoint", "--port", "0", "--port-file"])
-            .arg(&port_file)
-            .args(["--parent-pid", &std::process::id().to_string(), "--quotas"])
-            .arg(root().join("policies/quotas.yaml"))
-            .args(options)
-            .env("PYTHONPATH", root().join("tests/endpoint"))
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("`make test` makes the endpoint's Python");
-        let port = loop {
-            if let Some(status) = process.try_wait().unwrap() {
-                panic!("the endpoint ended: {status}");
-            }
-            match std::fs::read_to_string(&port_file) {
-                Ok(port) if !port.trim().is_empty() => break port.trim().to_owned(),
-                _ => std::thread::yield_now(),
-            }
-        };
-        Self { process, url: format!("http://127.0.0.1:{port}"), _folder: folder }
-    }
-
     fn environment(&self, command: &mut Command) {
         command
             .env("AWS_ENDPOINT_URL", &self.url)
@@ -103,13 +79,6 @@ impl Endpoint {
             Command::new(root().join(".venv/bin/python")).args(["-c", &script]).stdin(Stdio::piped()).spawn().unwrap();
         python.stdin.take().unwrap().write_all(document.to_string().as_bytes()).unwrap();
         assert!(python.wait().unwrap().success());
-    }
-}
-
-impl Drop for Endpoint {
-    fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
     }
 }
 

@@ -3,16 +3,19 @@
 #![cfg(test)]
 
 mod endpoint;
+#[path = "../endpoint/process.rs"]
+mod process;
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::LazyLock;
 
-use endpoint::{Endpoint, Estate};
+use endpoint::{Estate, start};
+use process::Endpoint;
 use serde_json::{Value, json};
 
 /// One endpoint for all tests; each has an account of its own.
-static ENDPOINT: LazyLock<Endpoint> = LazyLock::new(|| Endpoint::start(&["--enforce-quotas", "--step-ms", "1"]));
+static ENDPOINT: LazyLock<Endpoint> = LazyLock::new(|| start(1, &["--enforce-quotas"]));
 
 const CLEAN: i32 = 0;
 const FINDINGS: i32 = 2;
@@ -184,7 +187,7 @@ fn a_type_that_a_zone_lacks_is_named_before_the_deploy() {
 
 #[test]
 fn a_deployment_under_way_is_counted() {
-    let endpoint = Endpoint::start(&["--step-ms", "60000"]);
+    let endpoint = start(60_000, &[]);
     let estate = Estate::new("700000000006");
     let body = json!({ "Resources": {
         "One": { "Type": "AWS::EC2::VPC", "Properties": { "CidrBlock": "10.9.0.0/16" } },

@@ -7,6 +7,8 @@
 #![cfg(test)]
 
 mod endpoint;
+#[path = "../endpoint/process.rs"]
+mod process;
 mod reference;
 mod sarif;
 mod transcript;
@@ -14,7 +16,7 @@ mod transcript;
 use std::path::{Path, PathBuf};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
-use endpoint::Endpoint;
+use process::Endpoint;
 use transcript::{Room, Shown};
 
 fn root() -> &'static Path {
@@ -22,12 +24,12 @@ fn root() -> &'static Path {
 }
 
 /// One endpoint for all that need one, and one of them at a time: each begins with nothing in it.
-static ENDPOINT: LazyLock<Mutex<Endpoint>> = LazyLock::new(|| Mutex::new(Endpoint::start()));
+static ENDPOINT: LazyLock<Mutex<Endpoint>> = LazyLock::new(|| Mutex::new(endpoint::start()));
 
 fn with_endpoint(run: impl FnOnce(&str)) {
     let endpoint = ENDPOINT.lock().unwrap_or_else(PoisonError::into_inner);
     endpoint.reset();
-    run(endpoint.url());
+    run(&endpoint.url);
 }
 
 /// The transcripts of a folder.

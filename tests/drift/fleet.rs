@@ -1,10 +1,15 @@
 //! A deployed fleet on an endpoint of its own, and the tool as a person runs it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+#[path = "../endpoint/process.rs"]
+mod process;
+
+use process::{Endpoint, command};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-west-1";
@@ -12,8 +17,7 @@ pub(crate) const RELEASE: &str = "v1";
 
 /// The endpoint, the estate and the functions' zips.
 pub(crate) struct Fleet {
-    endpoint: Child,
-    url: String,
+    endpoint: Endpoint,
     folder: tempfile::TempDir,
 }
 
@@ -34,28 +38,12 @@ impl Fleet {
     /// As [`Self::deploy`], with variables in the endpoint's environment.
     pub(crate) fn deploy_with(tenants: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (port_file, quotas) = (folder.path().join("port"), folder.path().join("quotas.yaml"));
+        let quotas = folder.path().join("quotas.yaml");
         std::fs::write(&quotas, raised(&std::fs::read_to_string(root().join("policies/quotas.yaml")).unwrap()))
             .unwrap();
-        let mut endpoint = Command::new(python())
-            .args(["-m", "tenantry_endpoint", "--step-ms", "0", "--port-file"])
-            .arg(&port_file)
-            .arg("--quotas")
-            .arg(&quotas)
-            .args(["--parent-pid", &std::process::id().to_string()])
-            .env("PYTHONPATH", root().join("tests/endpoint"))
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .spawn()
-            .expect("`make test` makes the endpoint's Python");
-        let port = loop {
-            assert_eq!(endpoint.try_wait().unwrap(), None, "the endpoint ended");
-            match std::fs::read_to_string(&port_file) {
-                Ok(port) if !port.trim().is_empty() => break port.trim().to_owned(),
-                _ => std::thread::yield_now(),
-            }
-        };
-        let fleet = Self { endpoint, url: format!("http://127.0.0.1:{port}"), folder };
+        let mut command = command(0);
+        command.arg("--quotas").arg(&quotas).envs(variables.iter().copied());
+        let fleet = Self { endpoint: Endpoint::start(&mut command), folder };
         fleet.write_estate(tenants);
         fleet.done(&["bootstrap", "--role", "OrganizationAccountAccessRole", "--yes"]);
         fleet.done(&["deploy", "--all", "--yes"]);
@@ -104,14 +92,14 @@ impl Fleet {
 
     /// The endpoint's address.
     pub(crate) fn url(&self) -> &str {
-        &self.url
+        &self.endpoint.url
     }
 
     /// A program with this endpoint as AWS.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command
-            .env("AWS_ENDPOINT_URL", &self.url)
+            .env("AWS_ENDPOINT_URL", &self.endpoint.url)
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", REGION)
@@ -189,13 +177,6 @@ impl Fleet {
         command.arg(format!("{}/_tenantry/faults", self.url()));
         let output = command.arg(serde_json::json!({ "rules": rules }).to_string()).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
-    }
-}
-
-impl Drop for Fleet {
-    fn drop(&mut self) {
-        self.endpoint.kill().unwrap();
-        self.endpoint.wait().unwrap();
     }
 }
 

@@ -5,15 +5,16 @@
 
 #![cfg(test)]
 
-mod endpoint;
 mod flags;
+#[path = "../endpoint/process.rs"]
+mod process;
+mod scenario;
 mod scenarios;
 
-use endpoint::Endpoint;
+use scenario::run;
 
 fn check(scenario: &str) {
-    let endpoint = Endpoint::start();
-    endpoint.run(&format!("scenarios::{scenario}"));
+    run(&format!("scenarios::{scenario}"));
 }
 
 #[test]
@@ -68,5 +69,5 @@ fn the_control_plane_is_planned_in_every_region_the_central_one_first() {
 
 #[test]
 fn a_flag_is_delivered_pushed_and_committed() {
-    Endpoint::start().run("flags::pushed_and_brought_together");
+    run("flags::pushed_and_brought_together");
 }

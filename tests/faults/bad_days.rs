@@ -6,7 +6,7 @@ use std::thread::yield_now;
 use super::bare_account;
 use super::binary::{Ran, ask, begun, run, stacks, start, tenantry};
 use super::estate::{Estate, big};
-use super::process::Endpoint;
+use super::process::{self, Endpoint};
 use super::proxy::{Fault, Proxy, Weather};
 
 const DEPLOY: [&str; 3] = ["deploy", "--all", "--yes"];
@@ -16,7 +16,7 @@ fn always(fault: Fault, spared: usize, operation: &'static str) -> Weather {
 }
 
 fn set_up(tenants: usize, step_ms: u32) -> (Endpoint, Estate) {
-    let endpoint = Endpoint::start(step_ms);
+    let endpoint = Endpoint::start(&mut process::command(step_ms));
     bare_account(&endpoint);
     (endpoint, Estate::new(tenants))
 }

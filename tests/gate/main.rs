@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use process::Endpoint;
+use process::{Endpoint, command};
 use serde_json::{Value, json};
 
 /// The account that the endpoint gives to credentials it does not know.
@@ -64,7 +64,7 @@ struct Said {
 
 impl World {
     fn new() -> Self {
-        let world = Self { endpoint: Endpoint::start(1), estate: tempfile::tempdir().unwrap() };
+        let world = Self { endpoint: Endpoint::start(&mut command(1)), estate: tempfile::tempdir().unwrap() };
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = world.estate.path();
         for folder in ["tenants/certs", "templates/tenant", "templates/control-plane", "policies", "zips"] {

@@ -1,11 +1,13 @@
 //! A git repository with a small estate, the command run in it, and one endpoint for all tests of this binary.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+
+use super::process::{self, Endpoint};
 
 /// Four tenants in three rings of one account: acme, then bolt and cube, then dora.
 pub(super) struct Estate {
@@ -266,38 +268,8 @@ impl Run {
     }
 }
 
-struct Endpoint {
-    _process: Child,
-    url: String,
-    _folder: tempfile::TempDir,
-}
-
 /// The address of the endpoint, which ends when this process does.
 fn endpoint() -> &'static str {
     static ENDPOINT: OnceLock<Endpoint> = OnceLock::new();
-    &ENDPOINT.get_or_init(start).url
-}
-
-fn start() -> Endpoint {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let folder = tempfile::tempdir().unwrap();
-    let port_file = folder.path().join("port");
-    let mut process = Command::new(root.join(".venv/bin/python"))
-        .args(["-m", "tenantry_endpoint", "--port", "0", "--step-ms", "0", "--port-file"])
-        .arg(&port_file)
-        .args(["--parent-pid", &std::process::id().to_string()])
-        .env("PYTHONPATH", root.join("tests/endpoint"))
-        .stdin(Stdio::null())
-        .spawn()
-        .expect("`make test` makes the endpoint's Python");
-    let port = loop {
-        if let Some(status) = process.try_wait().unwrap() {
-            panic!("the endpoint ended: {status}");
-        }
-        match std::fs::read_to_string(&port_file) {
-            Ok(port) if !port.trim().is_empty() => break port.trim().to_owned(),
-            _ => std::thread::yield_now(),
-        }
-    };
-    Endpoint { _process: process, url: format!("http://127.0.0.1:{port}"), _folder: folder }
+    &ENDPOINT.get_or_init(|| Endpoint::start(&mut process::command(0))).url
 }

@@ -6,4 +6,6 @@
 mod ci;
 mod cut;
 mod estate;
+#[path = "../endpoint/process.rs"]
+mod process;
 mod rolls;

@@ -6,9 +6,8 @@
 
 #![cfg(test)]
 
-#[path = "../emulator/endpoint.rs"]
-#[expect(dead_code, reason = "the scenarios of stacks use more of it")]
-mod endpoint;
+#[path = "../endpoint/process.rs"]
+mod process;
 mod search;
 mod stack;
 
@@ -24,7 +23,7 @@ fn replay(stack: &Stack, arguments: &[&str]) -> Output {
         .arg(stack.estate.path())
         .args(arguments)
         .env_clear()
-        .envs([("AWS_ENDPOINT_URL", stack.endpoint.url()), ("AWS_REGION", "eu-west-1")])
+        .envs([("AWS_ENDPOINT_URL", stack.endpoint.url.as_str()), ("AWS_REGION", "eu-west-1")])
         .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
         .env("AWS_EC2_METADATA_DISABLED", "true")
         .stdin(std::process::Stdio::null())

@@ -22,7 +22,7 @@ use tenantry_pipeline::split::cutter::Limits;
 use tenantry_pipeline::split::run::SplitSettings;
 use tenantry_pipeline::work::{Ingest, Splitter};
 
-use crate::endpoint::Endpoint;
+use crate::process::{Endpoint, command};
 use crate::search::Domain;
 
 /// The account of the endpoint's own credentials.
@@ -43,8 +43,8 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) async fn start() -> Self {
-        let endpoint = Endpoint::start();
-        let configuration = configuration(endpoint.url());
+        let endpoint = Endpoint::start(&mut command(20));
+        let configuration = configuration(&endpoint.url);
         let s3 = aws_sdk_s3::config::Builder::from(&configuration).force_path_style(true).build();
         let (s3, sqs) = (aws_sdk_s3::Client::from_conf(s3), aws_sdk_sqs::Client::new(&configuration));
         let place = aws_sdk_s3::types::CreateBucketConfiguration::builder();
