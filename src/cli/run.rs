@@ -19,7 +19,7 @@ use crate::deploy::apply::{self, Options, Outcomes, Tolerance};
 use crate::deploy::events::{Event, Outcome, What};
 use crate::deploy::gate::{self, Acceptance, Accepted};
 use crate::deploy::journal::{self, Entry, Journal, Planned, Record};
-use crate::deploy::{Desired, Plan};
+use crate::deploy::{ByStack, Desired, Plan};
 use crate::estate::spec::Fleet;
 use crate::report::{self, markdown};
 
@@ -160,10 +160,8 @@ async fn guarded(
     let digest = plan.digest()?;
     let name = guard::run_name();
     let purpose = format!("{} of plan {}", site.command, digest.get(..12).unwrap_or_default());
-    let concerned: Vec<&Desired> = plan
-        .work()
-        .filter_map(|stack| desired.iter().find(|d| d.stack == stack.stack && d.place == stack.place))
-        .collect();
+    let by_stack = ByStack::of(desired);
+    let concerned: Vec<&Desired> = plan.work().filter_map(|stack| by_stack.get(&stack.place, &stack.stack)).collect();
     let patience = Duration::from_secs(how.wait_for_lock);
     let mut guard = Guard::take(cloud, site.fleet, &concerned, &guard::claim(&name, purpose), patience).await?;
     let run = under_guard(cloud, site, plan, desired, how, pace, &mut guard, (&name, &digest, accepted)).await;

@@ -181,6 +181,17 @@ fn was_connected(error: Option<&(impl Error + 'static)>) -> bool {
     false
 }
 
+/// An error with its causes, in one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
 /// The failure says nothing about what was asked: the same call may succeed in a while. Expired credentials are among
 /// them, because whoever gives them out may have renewed them meanwhile.
 pub fn may_pass(error: &CallError) -> bool {

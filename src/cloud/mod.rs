@@ -33,6 +33,7 @@ pub mod usage_metrics;
 
 pub use error::{
     CallError, Cause, is_access_denied, is_expired, is_throttled, is_wrong_credentials, may_pass, not_implemented,
+    with_causes,
 };
 pub use rates::Family;
 pub use session::{Access, Cloud, Place, Session};

@@ -15,7 +15,7 @@ use super::events::{Event, Outcome, What};
 use super::flight::{Flight, Step};
 use super::patience::enter;
 use super::prepare::Pace;
-use super::{Action, Desired, Plan, StackPlan, stale};
+use super::{ByStack, Desired, Plan, StackPlan, stale};
 use crate::cloud::{CallError, Cloud, Place, cloudformation, is_expired, may_pass};
 
 /// How a plan is executed.
@@ -128,11 +128,10 @@ pub async fn apply(
         return Err(Refused::State(named.collect()));
     }
     let mut places: BTreeMap<&Place, VecDeque<(&StackPlan, &Desired)>> = BTreeMap::new();
-    for stack in &plan.stacks {
-        let Some(desired) = desired.iter().find(|d| d.stack == stack.stack && d.place == stack.place) else { continue };
-        if matches!(stack.action, Action::Apply { .. } | Action::Recreate { .. } | Action::Follow) {
-            places.entry(&stack.place).or_default().push_back((stack, desired));
-        }
+    let desired = ByStack::of(desired);
+    for stack in plan.work() {
+        let Some(desired) = desired.get(&stack.place, &stack.stack) else { continue };
+        places.entry(&stack.place).or_default().push_back((stack, desired));
     }
     let most_failures = options.tolerance.of(places.values().map(VecDeque::len).sum());
     let run = Run { options, stop, events, failures: AtomicUsize::new(0), most_failures };

@@ -1,6 +1,6 @@
 //! What a stack should be, and the names that follow from it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use super::Ground;
@@ -40,6 +40,20 @@ pub struct Upload {
 pub enum UploadContent {
     Text(String),
     File(PathBuf),
+}
+
+/// Desired stacks by where and what they are, for whoever looks up those of a whole fleet.
+#[derive(Debug)]
+pub struct ByStack<'a>(HashMap<(&'a Place, &'a str), &'a Desired>);
+
+impl<'a> ByStack<'a> {
+    pub fn of(desired: &'a [Desired]) -> Self {
+        Self(desired.iter().map(|one| ((&one.place, one.stack.as_str()), one)).collect())
+    }
+
+    pub fn get(&self, place: &Place, stack: &str) -> Option<&'a Desired> {
+        self.0.get(&(place, stack)).copied()
+    }
 }
 
 impl Desired {

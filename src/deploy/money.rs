@@ -6,7 +6,7 @@ use futures::{StreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Action, Desired, Plan, StackPlan};
+use super::{ByStack, Desired, Plan};
 use crate::cloud::{Cloud, Place, cloudformation};
 use crate::cost::{Bill, Prices, Total, bill};
 
@@ -57,15 +57,11 @@ impl StackMoney {
 /// Live templates by tenant and place, or why there is none to be seen.
 pub type Live = BTreeMap<(String, Place), Result<String, String>>;
 
-/// Stacks of a plan that it changes.
-fn changed(plan: &Plan) -> impl Iterator<Item = &StackPlan> {
-    plan.stacks.iter().filter(|stack| !matches!(stack.action, Action::Nothing | Action::Blocked { .. }))
-}
-
 /// Asks for the templates of the stacks that a plan changes; at most `concurrency` at once.
 pub async fn live(cloud: &Cloud, plan: &Plan, desired: &[Desired], concurrency: usize) -> Live {
-    let standing = changed(plan).filter(|stack| stack.ground.status.is_some());
-    let asked = standing.filter_map(|stack| desired.iter().find(|d| d.stack == stack.stack && d.place == stack.place));
+    let desired = ByStack::of(desired);
+    let standing = plan.work().filter(|stack| stack.ground.status.is_some());
+    let asked = standing.filter_map(|stack| desired.get(&stack.place, &stack.stack));
     let looks = asked.map(|desired| async move {
         let template = async {
             let session = cloud.session(&desired.place, &desired.access).await?;
@@ -82,8 +78,9 @@ pub async fn live(cloud: &Cloud, plan: &Plan, desired: &[Desired], concurrency: 
 pub fn money(plan: &Plan, desired: &[Desired], live: &Live, prices: &Prices) -> (Money, Vec<(String, Bill)>) {
     let mut bills = Vec::new();
     let mut stacks = Vec::new();
-    for stack in changed(plan) {
-        let Some(own) = desired.iter().find(|d| d.stack == stack.stack && d.place == stack.place) else { continue };
+    let desired = ByStack::of(desired);
+    for stack in plan.work() {
+        let Some(own) = desired.get(&stack.place, &stack.stack) else { continue };
         let region = stack.place.region.as_str();
         let of = |body: &str| {
             serde_json::from_str::<Value>(body)

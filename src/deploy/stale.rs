@@ -1,16 +1,16 @@
 //! Whether the ground of a plan has moved.
 
-use super::{Desired, Ground, Plan, StackPlan};
+use super::{ByStack, Desired, Ground, Plan, StackPlan};
 
 /// Why a plan no longer holds, a sentence each; empty when it does. Looks at git only: see [`moved`] for AWS.
 pub fn against_estate(plan: &Plan, desired: &[Desired]) -> Vec<String> {
     if plan.offline {
         return vec!["the plan was made offline: it has no change sets".to_owned()];
     }
-    let find = |stack: &StackPlan| desired.iter().find(|d| d.stack == stack.stack && d.place == stack.place);
+    let desired = ByStack::of(desired);
     let mut found = Vec::new();
     for stack in &plan.stacks {
-        match find(stack) {
+        match desired.get(&stack.place, &stack.stack) {
             None => found.push(format!("tenant `{}` is gone from the estate", stack.tenant)),
             Some(desired) if desired.release != plan.release => {
                 found.push(format!("the release is `{}`, the plan's is `{}`", desired.release, plan.release));

@@ -10,10 +10,10 @@ use serde_json::Value;
 
 use super::{Difference, Kind, Source, StackDrift, severity};
 use crate::cloud::network::{Peer, Rule};
-use crate::cloud::{CallError, Cloud, Session, cloudformation, network_repair};
+use crate::cloud::{CallError, Cloud, Session, cloudformation, network_repair, with_causes};
 use crate::deploy::prepare::Pace;
 use crate::deploy::restore::{Edit, Restoring, restoring};
-use crate::deploy::{Desired, Plan, StackPlan};
+use crate::deploy::{ByStack, Desired, Plan, StackPlan};
 
 /// A direct call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -199,8 +199,9 @@ impl Restoration {
 /// Plans what restores these stacks.
 pub async fn plan(cloud: &Cloud, desired: &[Desired], drifts: &[StackDrift], pace: Pace) -> Restoration {
     let mut found = Restoration::default();
+    let desired = ByStack::of(desired);
     for drift in drifts {
-        let Some(desired) = desired.iter().find(|d| d.stack == drift.stack && d.place == drift.place) else { continue };
+        let Some(desired) = desired.get(&drift.place, &drift.stack) else { continue };
         let heaps = sort(drift);
         for left in &heaps.left {
             let what = left.resource.clone().or_else(|| left.physical_id.clone()).unwrap_or_default();
@@ -234,7 +235,7 @@ async fn by_change_set(
         let live = cloudformation::stack(&session, &desired.stack).await.map_err(|error| error.to_string())?;
         let edits = edits(differences);
         let restored = restoring(&session, desired, live.as_ref(), &edits, &text, pace).await;
-        restored.map_err(|error| chain(&error))
+        restored.map_err(|error| with_causes(&error))
     };
     let left = |why: String| (desired.tenant.clone(), "its change set".to_owned(), why);
     match restored.await {
@@ -265,16 +266,6 @@ fn edits(differences: &[Difference]) -> Vec<Edit> {
         (!difference.path.starts_with("/Tags")).then(|| Edit { logical_id, path: difference.path.clone(), actual })
     })
     .collect()
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 /// Makes the direct calls, one after the other; what each ended in.

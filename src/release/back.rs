@@ -10,7 +10,7 @@ use super::itinerary::may_be_release;
 use super::manifest::Manifest;
 use super::repository::Repository;
 use super::store::Store;
-use crate::cloud::{Cloud, s3};
+use crate::cloud::{Cloud, s3, with_causes};
 use crate::deploy::apply::{self, Options, Tolerance};
 use crate::deploy::events::{Event, Outcome};
 use crate::deploy::{Action, Desired, UploadContent, prepare};
@@ -64,11 +64,11 @@ async fn to_release(means: Means<'_>, release: &str, tenants: &[&str]) -> Result
     if !may_be_release(release) {
         return Err(format!("it came from `{release}`, which is no tag"));
     }
-    let candidate = Candidate::of_tag(means.repository, release).map_err(|error| said(&error))?;
-    let kept = means.store.manifest(release).await.map_err(|error| said(&error))?;
+    let candidate = Candidate::of_tag(means.repository, release).map_err(|error| with_causes(&error))?;
+    let kept = means.store.manifest(release).await.map_err(|error| with_causes(&error))?;
     let kept = kept.map(|text| Manifest::parse(&text)).transpose()?;
     let known: Vec<_> = candidate.tenants().into_iter().filter(|t| tenants.contains(&t.name.as_str())).collect();
-    let mut desired = candidate.desired(&known, means.zips).map_err(|error| said(&error))?;
+    let mut desired = candidate.desired(&known, means.zips).map_err(|error| with_causes(&error))?;
     let mut stuck = BTreeMap::new();
     for tenant in tenants {
         let Some(one) = desired.get(*tenant) else {
@@ -96,10 +96,10 @@ async fn to_release(means: Means<'_>, release: &str, tenants: &[&str]) -> Result
 /// A sentence that names what is gone or could not be looked for.
 pub async fn gone(cloud: &Cloud, desired: &Desired) -> Result<(), String> {
     let Some(bucket) = &desired.artifacts else { return Ok(()) };
-    let session = cloud.session(&desired.place, &desired.access).await.map_err(|error| said(&error))?;
+    let session = cloud.session(&desired.place, &desired.access).await.map_err(|error| with_causes(&error))?;
     for upload in &desired.uploads {
         let UploadContent::File(path) = &upload.content else { continue };
-        if !path.exists() && !s3::exists(&session, bucket, &upload.key).await.map_err(|error| said(&error))? {
+        if !path.exists() && !s3::exists(&session, bucket, &upload.key).await.map_err(|error| with_causes(&error))? {
             let (key, release) = (&upload.key, &desired.release);
             return Err(format!("release `{release}` needs `{key}`, which is gone from `{bucket}` and is not here"));
         }
@@ -159,17 +159,6 @@ pub(super) fn failure(outcome: &Outcome) -> Option<String> {
         Outcome::NotStarted => "it was not started".to_owned(),
         Outcome::StillRunning => "the run was stopped; AWS goes on".to_owned(),
     })
-}
-
-/// An error with its causes, in one line.
-fn said(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 impl CandidateError {
