@@ -16,6 +16,7 @@ lint: $(TOOLS)/bin/cargo-deny $(TOOLS)/ci/bin/zizmor
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
+	$(TOOLS)/ci/bin/check-jsonschema --builtin-schema vendor.github-workflows ci/github/*.yml
 	$(TOOLS)/ci/bin/zizmor --offline --no-progress --persona pedantic ci/github/*.yml
 	$(TOOLS)/ci/bin/shellcheck ci/*.sh
 

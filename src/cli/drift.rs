@@ -109,7 +109,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 }
 
 /// The list of accepted drift; one with faults ends the command.
-fn accepted(estate: &Path, today: jiff::civil::Date) -> Result<Accepted, Failure> {
+pub(super) fn accepted(estate: &Path, today: jiff::civil::Date) -> Result<Accepted, Failure> {
     let path = estate.join(ACCEPTED);
     if !path.exists() {
         return Ok(Accepted::default());

@@ -4,12 +4,18 @@ use serde_json::Value;
 
 use super::{CallError, Cause, Family, Session};
 
-/// The live properties of a resource; nothing when it does not exist.
-pub async fn properties(session: &Session, resource_type: &str, id: &str) -> Result<Option<Value>, CallError> {
+/// The live properties of a resource; nothing when it does not exist. Cloud Control reads as `role`, else as the caller.
+pub async fn properties(
+    session: &Session,
+    role: Option<&str>,
+    resource_type: &str,
+    id: &str,
+) -> Result<Option<Value>, CallError> {
     const OPERATION: &str = "GetResource";
     let subject = format!("{resource_type} {id}");
     session.turn(Family::CloudControl).await;
-    let answer = session.cloudcontrol.get_resource().type_name(resource_type).identifier(id).send().await;
+    let call = session.cloudcontrol.get_resource().type_name(resource_type).identifier(id);
+    let answer = call.set_role_arn(role.map(str::to_owned)).send().await;
     let answer = match answer.map_err(|error| CallError::of(&session.place, OPERATION, &subject, error)) {
         Ok(answer) => answer,
         Err(error) if resource_does_not_exist(&error) => return Ok(None),

@@ -29,6 +29,7 @@ mod session;
 pub mod settings;
 pub mod sqs;
 pub mod sts;
+pub mod tagging;
 pub mod usage_metrics;
 
 pub use error::{

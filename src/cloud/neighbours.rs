@@ -35,13 +35,13 @@ pub struct Connection {
     pub tags: BTreeMap<String, String>,
 }
 
-/// A tag of any resource of EC2.
+/// A resource of EC2, and the tags of it that were asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tagged {
     pub id: String,
     /// As EC2 names it: `security-group`.
     pub kind: String,
-    pub value: String,
+    pub tags: BTreeMap<String, String>,
 }
 
 /// Network interfaces in VPCs.
@@ -170,12 +170,16 @@ pub async fn egress_only_gateways(session: &Session) -> Result<Vec<Connection>, 
     found.into_iter().map(of).collect()
 }
 
-/// Everything of EC2 that bears a tag with this key.
-pub async fn tagged(session: &Session, key: &str) -> Result<Vec<Tagged>, CallError> {
-    let call = session.ec2.describe_tags().filters(filter("key", &[key.to_owned()])).max_results(PAGE);
-    let of = |tag: sdk::TagDescription| {
+/// Everything of EC2 that bears a tag with one of these keys, with those tags.
+pub async fn tagged(session: &Session, keys: &[&str]) -> Result<Vec<Tagged>, CallError> {
+    let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+    let call = session.ec2.describe_tags().filters(filter("key", &keys)).max_results(PAGE);
+    let mut found: BTreeMap<String, Tagged> = BTreeMap::new();
+    for tag in pages!(session, "DescribeTags", call, tags) {
+        let Some(id) = tag.resource_id else { continue };
         let kind = tag.resource_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default();
-        Some(Tagged { id: tag.resource_id?, kind, value: tag.value.unwrap_or_default() })
-    };
-    Ok(pages!(session, "DescribeTags", call, tags).into_iter().filter_map(of).collect())
+        let entry = found.entry(id.clone()).or_insert_with(|| Tagged { id, kind, tags: BTreeMap::new() });
+        entry.tags.insert(tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
+    }
+    Ok(found.into_values().collect())
 }

@@ -32,6 +32,7 @@ pub enum Family {
     Sqs,
     Sts,
     AppConfig,
+    Tagging,
 }
 
 /// One token bucket.
@@ -47,7 +48,7 @@ const fn rate(burst: u32, per_second: u32) -> Rate {
 }
 
 impl Family {
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::CloudFormationRead,
         Self::CloudFormationWrite,
         Self::CloudFormationDrift,
@@ -64,6 +65,7 @@ impl Family {
         Self::Sqs,
         Self::Sts,
         Self::AppConfig,
+        Self::Tagging,
     ];
 
     /// What AWS documents, for each account and region; None where it documents nothing.
@@ -100,7 +102,7 @@ impl Family {
             Self::CloudWatch => rate(7, 7),
             Self::Ec2Read => rate(50, 15),
             Self::Ec2Write => rate(10, 4),
-            Self::Iam | Self::AppConfig | Self::OpenSearch => rate(5, 5),
+            Self::Iam | Self::AppConfig | Self::OpenSearch | Self::Tagging => rate(5, 5),
             Self::Lambda => rate(10, 10),
             Self::S3 => rate(100, 100),
             Self::ServiceQuotas => rate(8, 4),

@@ -61,6 +61,7 @@ pub struct Session {
     pub(super) servicequotas: aws_sdk_servicequotas::Client,
     pub(super) sqs: aws_sdk_sqs::Client,
     pub(super) sts: aws_sdk_sts::Client,
+    pub(super) tagging: aws_sdk_resourcegroupstagging::Client,
     buckets: Buckets,
     /// Objects that this session has stored or found, each with whoever is at it.
     stored: std::sync::Mutex<Stored>,
@@ -159,6 +160,7 @@ impl Session {
             servicequotas: client!(aws_sdk_servicequotas, "servicequotas"),
             sqs: client!(aws_sdk_sqs, "sqs"),
             sts: client!(aws_sdk_sts, "sts"),
+            tagging: client!(aws_sdk_resourcegroupstagging, "tagging"),
             buckets: Buckets::full(rate_factor()),
             stored: std::sync::Mutex::default(),
         }

@@ -160,7 +160,7 @@ async fn in_place(cloud: &Cloud, run: &Run<'_>, mut queue: VecDeque<(&StackPlan,
             return outcomes;
         }
     };
-    let (mut flying, mut expired, mut last): (Vec<Flight<'_>>, usize, Option<CallError>) = Default::default();
+    let (mut flying, mut expired): (Vec<Flight<'_>>, Vec<CallError>) = Default::default();
     loop {
         while flying.len() < run.options.concurrency.max(1) && !run.is_over() {
             let Some((stack, desired)) = queue.pop_front() else { break };
@@ -181,8 +181,6 @@ async fn in_place(cloud: &Cloud, run: &Run<'_>, mut queue: VecDeque<(&StackPlan,
                 Ok(Step::Landed(outcome)) => run.end(&mut outcomes, flight.stack, outcome),
                 Err(error) if may_pass(&error) && !flight.is_late(run.options.pace.deadline) => {
                     run.emit(flight.stack, What::NotSeen { why: error.to_string() });
-                    expired += usize::from(is_expired(&error));
-                    last = Some(error);
                     still.push(flight);
                 }
                 Err(error) => run.end(&mut outcomes, flight.stack, broken(&error)),
@@ -194,26 +192,30 @@ async fn in_place(cloud: &Cloud, run: &Run<'_>, mut queue: VecDeque<(&StackPlan,
         }
         pause(run).await;
         match cloudformation::stacks(&session).await {
-            Ok(seen) => (live, expired) = (seen, 0),
+            Ok(seen) => {
+                live = seen;
+                expired.clear();
+            }
             Err(error) if may_pass(&error) => {
                 for flight in &flying {
                     run.emit(flight.stack, What::NotSeen { why: error.to_string() });
                 }
-                expired += usize::from(is_expired(&error));
-                last = Some(error);
+                expired.extend(is_expired(&error).then_some(error));
             }
             Err(error) => {
                 flying.drain(..).for_each(|flight| run.end(&mut outcomes, flight.stack, broken(&error)));
                 break;
             }
         }
-        if expired >= MOST_EXPIRED {
+        if expired.len() >= MOST_EXPIRED {
             break;
         }
     }
-    let over = last.filter(|error| expired >= MOST_EXPIRED && is_expired(error));
     for flight in flying {
-        let outcome = over.as_ref().map_or_else(|| flight.left(), broken);
+        let outcome = match expired.last() {
+            Some(over) if expired.len() >= MOST_EXPIRED => broken(over),
+            _ => flight.left(),
+        };
         run.end(&mut outcomes, flight.stack, outcome);
     }
     for (stack, _) in queue {

@@ -16,7 +16,11 @@ type Telling = Told<Option<Map<String, Value>>>;
 pub(super) type Tellings = BTreeMap<String, Vec<Telling>>;
 
 /// What is cheaper or surer to ask the service than CloudFormation.
-pub(super) async fn by_own_apis(session: &Session, expected: &BTreeMap<String, Expected>) -> Tellings {
+pub(super) async fn by_own_apis(
+    session: &Session,
+    role: Option<&str>,
+    expected: &BTreeMap<String, Expected>,
+) -> Tellings {
     let mut tellings = Tellings::new();
     for (id, expected) in expected {
         let Some(physical) = expected.physical_id.as_deref() else { continue };
@@ -24,7 +28,7 @@ pub(super) async fn by_own_apis(session: &Session, expected: &BTreeMap<String, E
             "AWS::S3::Bucket" => told(settings::bucket(session, physical).await),
             "AWS::SQS::Queue" => told(settings::queue(session, physical).await),
             "AWS::Lambda::Function" => concurrency(session, physical).await,
-            "AWS::KMS::Key" => cloud_control(session, &expected.resource_type, physical).await,
+            "AWS::KMS::Key" => cloud_control(session, role, &expected.resource_type, physical).await,
             "AWS::AppConfig::HostedConfigurationVersion" => hosted(session, expected).await,
             "AWS::AppConfig::Deployment" => deployed(session, expected).await,
             _ => continue,
@@ -66,8 +70,8 @@ async fn concurrency(session: &Session, name: &str) -> Telling {
     }
 }
 
-async fn cloud_control(session: &Session, resource_type: &str, id: &str) -> Telling {
-    let live = told(cloudcontrol::properties(session, resource_type, id).await)?;
+async fn cloud_control(session: &Session, role: Option<&str>, resource_type: &str, id: &str) -> Telling {
+    let live = told(cloudcontrol::properties(session, role, resource_type, id).await)?;
     Ok(live.map(|live| match live {
         Value::Object(properties) => properties,
         _ => Map::new(),
@@ -134,6 +138,7 @@ async fn deployed(session: &Session, expected: &Expected) -> Telling {
 /// What nobody else could tell is asked of Cloud Control.
 pub(super) async fn by_cloud_control(
     session: &Session,
+    role: Option<&str>,
     expected: &BTreeMap<String, Expected>,
     shared: &Shared,
     view: &mut StackView,
@@ -155,7 +160,7 @@ pub(super) async fn by_cloud_control(
             drifts.get(id).is_some_and(|d| !matches!(d.status, DriftStatus::NotChecked | DriftStatus::Unknown))
         });
         if !(by_network || by_batch || by_itself || by_detection) {
-            let telling = cloud_control(session, kind, physical).await;
+            let telling = cloud_control(session, role, kind, physical).await;
             view.told.entry(id.clone()).or_default().push(telling);
         }
     }

@@ -11,6 +11,7 @@ use futures::{StreamExt, stream};
 
 use super::live::{Shared, StackView};
 use super::snapshot::{self, Begun, Common, said};
+use super::unmanaged::ESTATE_TAG;
 use super::{Difference, StackDrift, compare};
 use crate::cloud::network::MOST_FILTER_VALUES;
 use crate::cloud::{Access, CallError, Cloud, Place, Session, cloudformation, cloudtrail};
@@ -68,8 +69,8 @@ async fn in_place(
     done: &(dyn Fn(&StackDrift) + Sync),
 ) -> Vec<StackDrift> {
     let stacks = snapshot::told(cloudformation::stacks(session).await);
-    let prefix = desired.first().and_then(|first| first.stack.split_once('-')).map_or("", |(name, _)| name);
-    let common = Common::take(session, stacks, prefix).await;
+    let estate = desired.first().and_then(|first| first.tags.get(ESTATE_TAG)).map_or("", String::as_str);
+    let common = Common::take(session, stacks, estate).await;
     let mut all = Vec::new();
     for group in desired.chunks(MOST_FILTER_VALUES) {
         all.extend(group_of(session, group, &common, options, done).await);

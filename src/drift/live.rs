@@ -11,6 +11,7 @@ use crate::cloud::ec2::Vpc;
 use crate::cloud::functions::Function;
 use crate::cloud::neighbours::{Connection, Interface, Tagged};
 use crate::cloud::network::{Acl, Group, Item, RouteTable};
+use crate::cloud::tagging::Bearer;
 
 /// A value, or why there is none.
 pub type Told<T> = Result<T, String>;
@@ -36,7 +37,10 @@ pub struct Shared {
     pub instances: Told<Vec<Item>>,
     /// Peerings, VPN and transit gateways, egress-only gateways.
     pub connections: Told<Vec<Connection>>,
-    pub tagged: Told<Vec<Tagged>>,
+    /// What of EC2 bears a tenant's tag, by tenant.
+    pub tagged: Told<BTreeMap<String, Vec<Tagged>>>,
+    /// What of any service bears a tenant's tag, by tenant.
+    pub bearers: Told<BTreeMap<String, Vec<Bearer>>>,
     pub functions: Told<BTreeMap<String, Function>>,
     /// Event source mappings, by id.
     pub mappings: Told<BTreeMap<String, Map<String, Value>>>,
@@ -77,6 +81,7 @@ impl Shared {
             instances: Err(why()),
             connections: Err(why()),
             tagged: Err(why()),
+            bearers: Err(why()),
             functions: Err(why()),
             mappings: Err(why()),
             alarms: Err(why()),

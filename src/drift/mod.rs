@@ -58,7 +58,9 @@ impl Source {
             Self::Release => "an older release is not rendered again: of it, only the digest is compared",
             Self::Network => "descriptions of rules; DNS attributes of the VPC (drift detection sees them)",
             Self::Services => "properties that the template does not give; secrets and code inside an artifact",
-            Self::Unmanaged => "resources outside the VPC of services other than EC2, even with the tenant's tag",
+            Self::Unmanaged => {
+                "resources outside the VPC without the tenant's tag, and types that the tagging API does not list"
+            }
         }
     }
 }

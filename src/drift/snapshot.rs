@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use super::expected::Expected;
 use super::live::{Shared, StackView, Told};
-use super::unmanaged::TENANT_TAG;
+use super::unmanaged::{ESTATE_TAG, TENANT_TAG};
 use super::{asked, network, release};
 use crate::cloud::drift_detection::{self, Detection, MOST_RESOURCES, ResourceDrift};
 use crate::cloud::network as ec2_network;
-use crate::cloud::{CallError, Session, alarms, cloudformation, ec2, functions, neighbours, roles};
+use crate::cloud::{CallError, Session, alarms, cloudformation, ec2, functions, neighbours, roles, tagging};
 use crate::deploy::prepare::Pace;
 use crate::deploy::{Desired, State};
 
@@ -33,7 +33,7 @@ impl Common {
     pub(super) async fn take(
         session: &Session,
         stacks: Told<BTreeMap<String, cloudformation::Stack>>,
-        prefix: &str,
+        estate: &str,
     ) -> Self {
         let (vpcs, internet_gateways, addresses, peerings, egress_only, tagged) = tokio::join!(
             ec2::vpcs(session),
@@ -41,13 +41,14 @@ impl Common {
             ec2_network::addresses(session),
             neighbours::peerings(session),
             neighbours::egress_only_gateways(session),
-            neighbours::tagged(session, TENANT_TAG),
+            neighbours::tagged(session, &[TENANT_TAG, ESTATE_TAG]),
         );
-        let (functions, mappings, alarms, roles) = tokio::join!(
+        let (functions, mappings, alarms, roles, bearers) = tokio::join!(
             functions::all(session),
             functions::mappings(session),
-            alarms::all(session, prefix),
+            alarms::all(session, estate),
             roles::all(session),
+            tagging::bearers(session, TENANT_TAG),
         );
         let connections = match (peerings, egress_only) {
             (Ok(a), Ok(b)) => Ok(a.into_iter().chain(b).collect()),
@@ -58,7 +59,8 @@ impl Common {
             internet_gateways: told(internet_gateways),
             addresses: told(addresses),
             connections,
-            tagged: told(tagged),
+            tagged: told(tagged).map(|all| by_tenant(all, estate, |one| &one.tags)),
+            bearers: told(bearers).map(|all| by_tenant(all, estate, |one| &one.tags)),
             functions: told(functions),
             mappings: told(mappings),
             alarms: told(alarms),
@@ -102,6 +104,18 @@ impl Common {
         };
         shared
     }
+}
+
+/// What bears a tenant's tag, by tenant; what another estate of the account says is its own is left out.
+fn by_tenant<T>(all: Vec<T>, estate: &str, tags: impl Fn(&T) -> &BTreeMap<String, String>) -> BTreeMap<String, Vec<T>> {
+    let mut found: BTreeMap<String, Vec<T>> = BTreeMap::new();
+    for one in all {
+        let other = tags(&one).get(ESTATE_TAG).is_some_and(|owner| owner != estate);
+        if let Some(tenant) = tags(&one).get(TENANT_TAG).filter(|_| !other).cloned() {
+            found.entry(tenant).or_default().push(one);
+        }
+    }
+    found
 }
 
 /// What is known of a stack before the network is asked.
@@ -150,11 +164,13 @@ pub(super) async fn look(session: &Arc<Session>, begun: Begun<'_>, shared: &Shar
     let expected = super::compare::resolve(desired, shared, &view, &template);
     let wanted: Vec<String> =
         expected.iter().filter(|(_, e)| needs_detection(e, shared)).map(|(id, _)| id.clone()).collect();
+    let role = desired.service_role();
+    let role = role.as_deref();
     let (drifts, told) =
-        tokio::join!(detected(session, &stack.id, &wanted, pace), asked::by_own_apis(session, &expected));
+        tokio::join!(detected(session, &stack.id, &wanted, pace), asked::by_own_apis(session, role, &expected));
     view.drifts = drifts;
     view.told = told;
-    asked::by_cloud_control(session, &expected, shared, &mut view).await;
+    asked::by_cloud_control(session, role, &expected, shared, &mut view).await;
     view
 }
 

@@ -9,10 +9,12 @@ use super::severity::{self, Severity};
 use super::{Difference, Kind, Source};
 use crate::cloud::neighbours::Interface;
 use crate::cloud::network::{Group, Peer};
+use crate::cloud::tagging::Bearer;
 
 const HERE: Source = Source::Unmanaged;
-/// The tag that says whose a resource is.
+/// The tags that say whose a resource is.
 pub(super) const TENANT_TAG: &str = "tenantry:tenant";
+pub(super) const ESTATE_TAG: &str = "tenantry:estate";
 
 pub(super) fn compare(case: &Case<'_>, found: &mut Found) {
     if let Some(vpc) = case.vpc() {
@@ -25,6 +27,7 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) {
         blocks(case, found, vpc);
     }
     tagged(case, found);
+    elsewhere(case, found);
 }
 
 fn report(found: &mut Found, resource_type: &str, id: &str, severity: Severity, actual: Option<Value>) {
@@ -191,7 +194,7 @@ fn blocks(case: &Case<'_>, found: &mut Found, vpc: &str) {
     }
 }
 
-/// What bears the tenant's tag anywhere in the region.
+/// What of EC2 bears the tenant's tag anywhere in the region.
 fn tagged(case: &Case<'_>, found: &mut Found) {
     let Some(tagged) = found.told(HERE, &case.shared.tagged) else { return };
     let allocations: BTreeSet<&str> = case
@@ -202,13 +205,43 @@ fn tagged(case: &Case<'_>, found: &mut Found) {
         .filter(|address| case.is_ours(&address.id))
         .filter_map(|address| address.properties.get("AllocationId").and_then(Value::as_str))
         .collect();
-    for tag in tagged.iter().filter(|tag| tag.value == case.desired.tenant) {
+    for tag in tagged.get(&case.desired.tenant).into_iter().flatten() {
         let part = matches!(tag.kind.as_str(), "network-interface" | "security-group-rule");
         if !part && !lingers(case, &tag.id) && !case.is_ours(&tag.id) && !allocations.contains(tag.id.as_str()) {
-            let actual = json!({ "Tags": { TENANT_TAG: tag.value } });
+            let actual = json!({ "Tags": tag.tags });
             report(found, &type_of(&tag.id, &tag.kind), &tag.id, Severity::Low, Some(actual));
         }
     }
+}
+
+/// What of any other service bears the tenant's tag in the region.
+fn elsewhere(case: &Case<'_>, found: &mut Found) {
+    let Some(bearers) = found.told(HERE, &case.shared.bearers) else { return };
+    let Ok(resources) = &case.view.resources else { return };
+    let ours: BTreeSet<&str> = resources
+        .iter()
+        .filter_map(|resource| resource.physical_id.as_deref())
+        .flat_map(|id| [Some(id), id.rsplit(['|', '/']).next()])
+        .flatten()
+        .collect();
+    for Bearer { arn, tags } in bearers.get(&case.desired.tenant).into_iter().flatten() {
+        let Some((service, resource)) = parts(arn) else { continue };
+        let ids = [arn.as_str(), resource]
+            .into_iter()
+            .chain(resource.split_once([':', '/']).map(|(_, id)| id))
+            .chain(resource.rsplit([':', '/']).next());
+        let known = ids.into_iter().any(|id| ours.contains(id));
+        // EC2 tells about its own, and a stack does not contain itself.
+        if !known && !matches!(service, "ec2" | "cloudformation") {
+            report(found, service, arn, Severity::Low, Some(json!({ "Tags": tags })));
+        }
+    }
+}
+
+/// Service and resource of an ARN: `arn:partition:service:region:account:resource`.
+fn parts(arn: &str) -> Option<(&str, &str)> {
+    let mut parts = arn.splitn(6, ':');
+    Some((parts.nth(2)?, parts.nth(2)?))
 }
 
 /// Whether only the tags are left: those of some types outlive them for an hour or so, and their own lists, if they were

@@ -186,7 +186,8 @@ mod tests {
             prop_assert_eq!(first_fit(pool, &taken, prefix), oracle);
         }
 
-        /// Blocks given before stay where they are, whoever comes and goes; the oracle marks every /26 of the pool.
+        /// Blocks given before stay where they are, whoever comes and goes, in 102,000 steps; the oracle marks every /26 of
+        /// the pool.
         #[test]
         fn tenants_come_and_go_and_nobody_moves(steps in proptest::collection::vec((18_u8..=26, any::<u16>()), 34)) {
             let pool = block("10.0.0.0/16");

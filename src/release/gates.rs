@@ -9,12 +9,17 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
+use jiff::Timestamp;
+use jiff::tz::Offset;
 use serde::Serialize;
 
 use crate::cloud::cloudformation::{self, Stack};
 use crate::cloud::cloudwatch::{self, AlarmState};
 use crate::cloud::{CallError, Cloud, Place, Session, sqs};
+use crate::deploy::prepare::Pace;
 use crate::deploy::{Desired, Ground, State};
+use crate::drift::accepted::Accepted;
+use crate::drift::{StackDrift, check};
 use crate::estate::rings::{Gate, GateCommand, Ring, duration};
 
 /// One look at one gate of one tenant.
@@ -53,9 +58,18 @@ pub struct Watched<'a> {
     pub organisation: &'a str,
     /// The release's own files, in which commands run.
     pub root: &'a Path,
-    /// Commands run at the end of a bake only.
-    pub commands: bool,
+    /// Drift that may stay.
+    pub accepted: &'a Accepted,
+    /// The bake is over. Drift is searched for and commands run only then, because they take their time.
+    pub over: bool,
+    pub pace: Pace,
     pub concurrency: usize,
+}
+
+impl Watched<'_> {
+    fn drift(&self) -> bool {
+        self.over && self.ring.gates.contains(&Gate::Drift)
+    }
 }
 
 /// Looks at every gate of every tenant once.
@@ -87,14 +101,18 @@ pub async fn look(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
             }
         }
     }
+    if watched.drift() {
+        looks.extend(drift(cloud, watched).await);
+    }
     looks.sort_by(|a, b| (&a.tenant, &a.gate).cmp(&(&b.tenant, &b.gate)));
     looks
 }
 
-/// The same verdict for every gate of a tenant.
+/// The same verdict for every gate of a tenant but drift, which is looked for by itself.
 fn all(watched: &Watched<'_>, desired: &Desired, verdict: &Verdict) -> Vec<Look> {
-    let gates = watched.ring.gates.iter().map(|gate| name(*gate).to_owned());
-    let commands = watched.ring.commands.iter().filter(|_| watched.commands).map(|command| command.name.clone());
+    let quick = watched.ring.gates.iter().filter(|gate| **gate != Gate::Drift);
+    let gates = quick.map(|gate| name(*gate).to_owned());
+    let commands = watched.ring.commands.iter().filter(|_| watched.over).map(|command| command.name.clone());
     let look = |gate| Look { tenant: desired.tenant.clone(), gate, verdict: verdict.clone() };
     gates.chain(commands).map(look).collect()
 }
@@ -113,14 +131,14 @@ async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, liv
     for gate in &watched.ring.gates {
         let verdict = match gate {
             Gate::StackState => Ok(stack_state(desired, &Ground::of(live))),
-            Gate::Drift => drift(session, desired, &Ground::of(live)).await,
+            Gate::Drift => continue,
             Gate::Alarms => alarms(session, desired).await,
             Gate::QueueDepth => queue_depth(session, watched.organisation, desired).await,
         };
         let verdict = verdict.unwrap_or_else(|error| Verdict::Unread { why: error.to_string() });
         looks.push(Look { tenant: desired.tenant.clone(), gate: name(*gate).to_owned(), verdict });
     }
-    for command in watched.ring.commands.iter().filter(|_| watched.commands) {
+    for command in watched.ring.commands.iter().filter(|_| watched.over) {
         let verdict = self::command(command, watched, desired).await;
         looks.push(Look { tenant: desired.tenant.clone(), gate: command.name.clone(), verdict });
     }
@@ -140,21 +158,33 @@ fn stack_state(desired: &Desired, ground: &Ground) -> Verdict {
     }
 }
 
-/// The stack's template is the one that the release renders: its digest, and the text that CloudFormation holds.
-async fn drift(session: &Session, desired: &Desired, ground: &Ground) -> Result<Verdict, CallError> {
-    if ground.digest.as_ref() != Some(&desired.digest) {
-        let live = ground.digest.as_deref().unwrap_or("none");
-        return Ok(Verdict::Red { why: format!("the stack's digest is `{live}`, not `{}`", desired.digest) });
+/// Every stack is as the release says, whichever source tells: a difference that nobody accepted is red, what could not
+/// be checked is not green.
+async fn drift(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
+    let desired: Vec<Desired> = watched.tenants.iter().map(|desired| (*desired).clone()).collect();
+    let options = check::Options { pace: watched.pace, concurrency: watched.concurrency, lookups: 0 };
+    let mut drifts = check::check(cloud, &desired, &options, &|_| {}).await;
+    watched.accepted.apply(&mut drifts, Offset::UTC.to_datetime(Timestamp::now()).date());
+    let look = |drift: &StackDrift| Look {
+        tenant: drift.tenant.clone(),
+        gate: name(Gate::Drift).to_owned(),
+        verdict: drifted(drift),
+    };
+    drifts.iter().map(look).collect()
+}
+
+fn drifted(drift: &StackDrift) -> Verdict {
+    if let Some(worst) = drift.open().next() {
+        let resource = worst.resource.as_deref().or(worst.physical_id.as_deref()).unwrap_or("the stack");
+        let others = match drift.open().count() - 1 {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        return Verdict::Red { why: format!("`{resource}` differs at `{}`{others}", worst.path) };
     }
-    let body = cloudformation::template(session, &desired.stack).await?;
-    let (live, wanted) = (serde_json::from_str::<serde_json::Value>(&body), serde_json::from_str(&desired.body));
-    Ok(match (live, wanted) {
-        (Ok(live), Ok(wanted)) if live == wanted => Verdict::Green,
-        (Ok(_), Ok::<serde_json::Value, _>(_)) => {
-            Verdict::Red { why: "the stack's template is not the one that the release renders".to_owned() }
-        }
-        _ => Verdict::Unread { why: "the stack's template is not JSON".to_owned() },
-    })
+    let unseen = drift.sources.iter().flat_map(|source| &source.unseen).next().cloned();
+    let unchecked = drift.unchecked.first().map(|unchecked| format!("`{}`: {}", unchecked.resource, unchecked.why));
+    unseen.or(unchecked).map_or(Verdict::Green, |why| Verdict::Unread { why })
 }
 
 /// No alarm of the stack is in ALARM, and each has a state.
@@ -230,6 +260,7 @@ async fn command(command: &GateCommand, watched: &Watched<'_>, desired: &Desired
 mod tests {
     use super::*;
     use crate::cloud::Access;
+    use crate::deploy::prepare::Alarms;
 
     fn desired() -> Desired {
         Desired {
@@ -271,7 +302,9 @@ mod tests {
             tenants: &tenants,
             organisation: "org",
             root: Path::new("/"),
-            commands: true,
+            accepted: &Accepted::default(),
+            over: true,
+            pace: Pace { poll: Duration::ZERO, deadline: Duration::ZERO, alarms: Alarms::Ignored },
             concurrency: 1,
         };
         let run = |run: &[&str], timeout: &str| GateCommand {

@@ -20,6 +20,7 @@ use crate::deploy::apply::{self, Options};
 use crate::deploy::events::{Event, Outcome};
 use crate::deploy::lock::Claim;
 use crate::deploy::{Action, Desired, Plan, prepare};
+use crate::drift::accepted::Accepted;
 use crate::estate::ids::TenantName;
 use crate::estate::rings::Opening;
 
@@ -43,6 +44,8 @@ pub struct Roll<'a> {
     pub watch: Duration,
     /// Leave tenants whose window is closed for a later run, instead of waiting.
     pub defer: bool,
+    /// Drift that may stay, by the release's own list.
+    pub accepted: Accepted,
     /// Why windows and freezes do not hold this time.
     pub override_windows: Option<String>,
     pub now: fn() -> Timestamp,
@@ -344,7 +347,9 @@ impl Roll<'_> {
                 tenants: mine,
                 organisation: &self.candidate.estate.fleet.organisation,
                 root: self.candidate.root(),
-                commands: over,
+                accepted: &self.accepted,
+                over,
+                pace: self.options.pace,
                 concurrency: self.options.concurrency,
             };
             let looks = self.while_alive(gates::look(self.means.cloud, &watched)).await?;

@@ -197,6 +197,52 @@ fn a_closed_window_defers_its_tenants_and_says_until_when() {
 }
 
 #[test]
+fn a_window_that_opens_soon_is_waited_for() {
+    // At the next full minute in the tenants' own time zone.
+    let zone = jiff::tz::TimeZone::get("Europe/Zagreb").unwrap();
+    let clock = |minutes| {
+        let at = jiff::Timestamp::now().saturating_add(jiff::SignedDuration::from_mins(minutes)).unwrap();
+        at.to_zoned_datetime(zone.clone()).strftime("%H:%M").to_string()
+    };
+    let (opens, closes) = (clock(1), clock(121));
+    let window = format!(", window: {{ from: \"{opens}\", to: \"{closes}\" }}");
+    let estate = Estate::small("windowed", &rings(&window));
+    estate.release("v1");
+    estate.bootstrap();
+    let rolled = estate.roll(&["roll", "v1"]);
+    rolled.expect(0, &["waiting until", "for bolt, cube", &format!("window {opens} to {closes}"), "release v1: done"]);
+    assert_eq!(estate.releases(), fleet(["v1"; 4]));
+}
+
+#[test]
+fn a_stack_that_somebody_changed_by_hand_turns_the_drift_gate_red_unless_that_is_accepted() {
+    let estate = Estate::small("drifted", &rings(""));
+    estate.release("v1");
+    estate.bootstrap();
+    estate.roll(&["roll", "v1"]).expect(0, &[]);
+    estate.aws(
+        "sqs = client('sqs')\n\
+         url = sqs.get_queue_url(QueueName=f'{organisation}-dora-ingest-retry')['QueueUrl']\n\
+         sqs.set_queue_attributes(QueueUrl=url, Attributes={'VisibilityTimeout': '999'})",
+    );
+    estate.release("v2");
+    let halted = estate.roll(&["roll", "v2"]);
+    halted.expect(3, &["gate `drift` of dora is red: `IngestRetryQueue` differs at `/VisibilityTimeout`"]);
+    halted.expect(3, &["dora went back to v1"]);
+    assert_eq!(estate.releases(), fleet(["v2", "v2", "v2", "v1"]));
+    let until = jiff::Timestamp::now().saturating_add(jiff::SignedDuration::from_hours(720)).unwrap();
+    let until = until.strftime("%Y-%m-%d");
+    let accepted = format!(
+        "accepted:\n  - {{ tenant: dora, resource: IngestRetryQueue, path: /VisibilityTimeout, reason: a trial, \
+         until: {until} }}\n"
+    );
+    estate.write("policies/drift-accepted.yaml", &accepted);
+    estate.release("v3");
+    estate.roll(&["roll", "v3", "--supersede"]).expect(0, &["release v3: done"]);
+    assert_eq!(estate.releases(), fleet(["v3"; 4]));
+}
+
+#[test]
 fn what_cannot_be_rolled_is_refused_before_anything_changes() {
     let estate = Estate::small("refused", &format!("{}  - {{ name: spare, bake: 1h }}\n", rings("")));
     estate.release("v1");

@@ -6,6 +6,7 @@ mod estate;
 mod expected;
 mod faults;
 mod lint;
+mod permissions;
 mod positions;
 
 use std::collections::BTreeSet;

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
+use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::super::drift::accepted;
 use super::super::guard;
 use super::super::judge::Judge;
 use super::super::pace::Pace;
@@ -189,6 +191,7 @@ async fn go(
         }
     };
     let ask_id = ask.id.clone();
+    let accepted = accepted(candidate.root(), Offset::UTC.to_datetime(Timestamp::now()).date())?;
     let roll = Roll {
         means: Means { cloud: &cloud, repository, store: &store, zips: &how.zips.functions },
         candidate,
@@ -205,6 +208,7 @@ async fn go(
         patience: how.pace.wait().deadline,
         watch: how.pace.wait().poll.saturating_mul(LOOKS).max(Duration::from_millis(200)),
         defer: how.defer,
+        accepted,
         override_windows: how.override_windows.clone(),
         now: Timestamp::now,
         stop: stopped,

@@ -20,6 +20,7 @@ from werkzeug.exceptions import NotFound
 
 #: Name in a signature's credential scope → name of the service in botocore.
 SERVICE_OF_SIGNING_NAME = {
+    "tagging": "resourcegroupstaggingapi",
     "cloudcontrolapi": "cloudcontrol",
     "servicequotas": "service-quotas",
     "elasticloadbalancing": "elbv2",

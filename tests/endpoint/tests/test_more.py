@@ -61,3 +61,19 @@ def test_rollback_keeps_what_a_replacement_would_have_taken(client: Client) -> N
     bad = SMALL.format(timeout=30, name="b")[:-1] + ", X: {Type: 'AWS::Braket::Thing', DependsOn: Q}}"
     assert deploy(cloud, "s", bad)["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE", failures(cloud, "s")
     assert [url.rsplit("/")[-1] for url in client("sqs").list_queues()["QueueUrls"]] == ["a"]
+
+
+def test_tagged_resources_come_in_pages_by_arn(client: Client) -> None:
+    sqs, tagging = client("sqs"), client("resourcegroupstaggingapi")
+    for number in range(5):
+        sqs.create_queue(QueueName=f"tagged-{number}", tags={"owner": "pages"})
+    sqs.create_queue(QueueName="tagged-otherwise", tags={"owner": "nobody"})
+    asked = {"TagFilters": [{"Key": "owner", "Values": ["pages"]}], "ResourcesPerPage": 2}
+    first = tagging.get_resources(**asked)
+    sqs.create_queue(QueueName="tagged-5", tags={"owner": "pages"})
+    second = tagging.get_resources(**asked, PaginationToken=first["PaginationToken"])
+    third = tagging.get_resources(**asked, PaginationToken=second["PaginationToken"])
+    names = [row["ResourceARN"].rsplit(":", 1)[1] for page in (first, second, third)
+             for row in page["ResourceTagMappingList"]]
+    assert names == [f"tagged-{number}" for number in range(6)]
+    assert third["PaginationToken"] == ""

@@ -7,4 +7,4 @@ def register() -> None:
     """Register every operation answered here."""
     from ..cloudformation import change_sets, contents, drift, stacks, templates, validation  # noqa: F401
     from . import account, cloudcontrol, deployments, enforcement, functions, layers  # noqa: F401
-    from . import offers, policies, quotas, recorded, subscriptions, trail, usage  # noqa: F401
+    from . import offers, policies, quotas, recorded, subscriptions, tagged, trail, usage  # noqa: F401
