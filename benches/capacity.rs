@@ -48,7 +48,7 @@ fn fleet(sample: &Estate, size: u32) -> Estate {
             tenant.spec.network.cidr = format!("{block}/22").parse().unwrap();
             tenant.spec.account = accounts[number as usize % accounts.len()].clone();
             tenant.spec.region = ["eu-west-1", "us-east-1"][(number as usize / 2) % 2].parse().unwrap();
-            tenant.spec.ingest.peak_gib_per_minute = 0.01 + f64::from(number % 97) / 1_000.0;
+            tenant.spec.ingest.peak_gib_per_minute = 0.01 + f64::from(number) / 100_000.0;
             (tenant.name.clone(), tenant)
         })
         .collect();

@@ -197,6 +197,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Answer,
             { "DeploymentNumber": 1, "State": "COMPLETE", "ConfigurationVersion": "1" }] })),
         "appconfig" => hosted(),
         "monitoring" => cbor(),
+        "tagging" => json_of(&json!({ "ResourceTagMappingList": [], "PaginationToken": "" })),
         _ => xml(200, &format!("<{action}Response></{action}Response>")),
     })
 }
@@ -227,6 +228,7 @@ fn family(service: &str, action: &str) -> Family {
         "s3" => Family::S3,
         "sqs" => Family::Sqs,
         "appconfig" => Family::AppConfig,
+        "tagging" => Family::Tagging,
         _ => Family::Sts,
     }
 }

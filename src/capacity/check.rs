@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::demand::Demand;
 use super::names;
 use super::needs::Needs;
 use super::offer;
@@ -134,24 +135,35 @@ pub fn check(tables: &Tables, sites: &BTreeMap<Ground, Site>) -> Vec<Assessment>
 /// What the plan asks of a place, and what every tenant of the estate does.
 pub(super) fn asked(site: &Site) -> (Asked, Asked) {
     let (mut plan, mut fleet) = (Asked::default(), Asked::default());
+    // Stacks that need the same, and of which nothing stands or everything does, are added up as one.
+    let mut alike: BTreeMap<(*const Demand, bool), (&Demand, [u64; 2])> = BTreeMap::new();
     for stack in &site.stacks {
-        let demand = &stack.needs.demand;
+        let demand = stack.needs.demand.as_ref();
         let standing = site.snapshot.stacks.known().map(|stacks| stacks.get(&stack.name));
-        let adds = match standing {
-            None | Some(None) => demand.clone(),
-            Some(Some(Standing::AsDesired)) => demand.beyond(demand),
-            Some(Some(Standing::Otherwise(before))) => demand.beyond(before),
-            Some(Some(Standing::Unknown(_))) => demand.clone(),
-        };
         let unread = match standing {
             Some(Some(Standing::Unknown(why))) => Some(format!("stack `{}` could not be read: {why}", stack.name)),
             None => site.snapshot.stacks.why().map(str::to_owned),
             _ => None,
         };
         for asked in [Some(&mut fleet), stack.planned.then_some(&mut plan)].into_iter().flatten() {
-            asked.whole.add(demand);
-            asked.adds.add(&adds);
             asked.unread = asked.unread.take().or_else(|| unread.clone());
+            if let Some(Some(Standing::Otherwise(before))) = standing {
+                asked.whole.add(demand);
+                asked.adds.add(&demand.beyond(before));
+            }
+        }
+        if !matches!(standing, Some(Some(Standing::Otherwise(_)))) {
+            let stands = matches!(standing, Some(Some(Standing::AsDesired)));
+            let (_, [of_fleet, of_plan]) = alike.entry((demand, stands)).or_insert((demand, [0, 0]));
+            *of_fleet += 1;
+            *of_plan += u64::from(stack.planned);
+        }
+    }
+    for ((_, stands), (demand, [of_fleet, of_plan])) in alike {
+        let adds = if stands { demand.beyond(demand) } else { demand.clone() };
+        for (asked, times) in [(&mut fleet, of_fleet), (&mut plan, of_plan)] {
+            asked.whole.add_times(demand, times);
+            asked.adds.add_times(&adds, times);
         }
     }
     // A deployment under way ends whoever else does something.
@@ -222,7 +234,7 @@ fn collapse(found: Vec<Finding>) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::capacity::demand::{Demand, Within};
+    use crate::capacity::demand::Within;
     use crate::capacity::snapshot::{Limit, Seen};
 
     fn one(amount: u64) -> Demand {
@@ -233,7 +245,7 @@ mod tests {
     }
 
     fn stack(name: &str, planned: bool) -> Stack {
-        let needs = Needs { demand: one(1), ..Needs::default() };
+        let needs = Needs { demand: one(1).into(), ..Needs::default() };
         Stack { tenant: name.to_owned(), name: name.to_owned(), needs: needs.into(), planned }
     }
 
@@ -291,7 +303,7 @@ mod tests {
     #[test]
     fn a_type_that_no_table_knows_is_told_and_never_green() {
         let mut stack = stack("one", true);
-        Arc::make_mut(&mut stack.needs).demand.unknown_types.insert("AWS::New::Thing".to_owned());
+        Arc::make_mut(&mut Arc::make_mut(&mut stack.needs).demand).unknown_types.insert("AWS::New::Thing".to_owned());
         let site = Site { stacks: vec![stack], snapshot: seen(0, 0, &[]) };
         let found = check(&tables(), &[(ground("eu-west-1"), site)].into_iter().collect());
         assert!(found[0].findings().iter().any(|finding| finding.code.0 == "TN2105"));

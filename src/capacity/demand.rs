@@ -43,13 +43,24 @@ impl Demand {
 
     /// Adds another stack's demand.
     pub fn add(&mut self, other: &Self) {
-        for (quota, places) in &other.amounts {
-            places.iter().for_each(|(within, amount)| self.take(quota, within.clone(), *amount));
+        self.add_times(other, 1);
+    }
+
+    /// Adds the demand of so many stacks alike.
+    pub fn add_times(&mut self, other: &Self, times: u64) {
+        if times == 0 {
+            return;
         }
-        self.search_gib = self.search_gib.saturating_add(other.search_gib);
+        for (quota, places) in &other.amounts {
+            for (within, amount) in places {
+                let times = if *within == Within::Stack { 1 } else { times };
+                self.take(quota, within.clone(), amount.saturating_mul(times));
+            }
+        }
+        self.search_gib = self.search_gib.saturating_add(other.search_gib.saturating_mul(times));
         for (service, calls) in &other.api_calls {
             let sum = self.api_calls.entry(service).or_default();
-            *sum = sum.saturating_add(*calls);
+            *sum = sum.saturating_add(calls.saturating_mul(times));
         }
         self.unknown_types.extend(other.unknown_types.iter().cloned());
     }

@@ -1,6 +1,7 @@
 //! Everything that one rendered template asks of its place: quotas, addresses, zones, types, services.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -9,15 +10,15 @@ use super::demand::{Demand, count_with};
 use super::owners::{SubnetDemand, subnets};
 use super::template::{resources, target, targets};
 
-/// What one stack needs.
-#[derive(Debug, Clone, Default)]
+/// What one stack needs. Stacks of one form and size share everything but their blocks and names.
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Needs {
-    pub demand: Demand,
+    pub demand: Arc<Demand>,
     /// By logical id.
     pub subnets: BTreeMap<String, SubnetDemand>,
     /// Types of its resources, as CloudFormation names them.
-    pub types: BTreeSet<&'static str>,
-    pub instances: BTreeSet<Instance>,
+    pub types: Arc<BTreeSet<&'static str>>,
+    pub instances: Arc<BTreeSet<Instance>>,
     /// Names that nothing else in the account may bear.
     pub names: BTreeSet<Name>,
 }
@@ -31,7 +32,7 @@ pub struct Name {
 }
 
 /// Types whose resources a stack may leave behind, and the property that names them.
-const NAMED: [(&str, &str); 3] = [
+pub(super) const NAMED: [(&str, &str); 3] = [
     ("AWS::OpenSearchService::Domain", "DomainName"),
     ("AWS::S3::Bucket", "BucketName"),
     ("AWS::SQS::Queue", "QueueName"),
@@ -51,11 +52,12 @@ pub struct Instance {
 pub fn needs(template: &Value) -> Needs {
     let subnets = subnets(template);
     let demand = count_with(template, &subnets);
-    let types = resources(template).filter_map(|(_, kind, _)| Some(consumption::of(kind)?.kind)).collect();
-    let instances =
+    let types: BTreeSet<&'static str> =
+        resources(template).filter_map(|(_, kind, _)| Some(consumption::of(kind)?.kind)).collect();
+    let instances: BTreeSet<Instance> =
         resources(template).flat_map(|(_, kind, properties)| instances(kind, properties, &subnets)).collect();
     let names = resources(template).filter_map(name).collect();
-    Needs { demand, subnets, types, instances, names }
+    Needs { demand: Arc::new(demand), subnets, types: Arc::new(types), instances: Arc::new(instances), names }
 }
 
 fn name((logical_id, kind, properties): (&str, &str, &Value)) -> Option<Name> {

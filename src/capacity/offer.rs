@@ -2,6 +2,7 @@
 //! What was seen live decides; what was not, the dated table decides as far as it goes; the rest is unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::check::{Ground, Site, Stack};
 use super::regions::{RegionRow, Regions};
@@ -78,13 +79,14 @@ fn zones(
         let message = format!("{} offers {} usable zones: {}", ground, offered.len(), joined(&offered));
         found.push(Finding::new(Code("TN2301"), message));
     }
-    let needed = by_need(stacks, |stack| stack.needs.subnets.values().filter_map(|subnet| subnet.zone.as_deref()));
-    for (zone, tenants) in needed {
-        if !offered.contains(zone) {
-            let message = format!("{ground} has no usable zone `{zone}`, which {} needs", named(&tenants));
-            let help = format!("usable are {}: name them in `regions.{}.zones`", joined(&offered), ground.region);
-            found.push(Finding::new(Code("TN2302"), message).with_help(help));
-        }
+    let lacking = by_need(stacks, |stack| {
+        let zones = stack.needs.subnets.values().filter_map(|subnet| subnet.zone.as_deref());
+        zones.filter(|zone| !offered.contains(zone))
+    });
+    for (zone, tenants) in lacking {
+        let message = format!("{ground} has no usable zone `{zone}`, which {} needs", named(&tenants));
+        let help = format!("usable are {}: name them in `regions.{}.zones`", joined(&offered), ground.region);
+        found.push(Finding::new(Code("TN2302"), message).with_help(help));
     }
     found
 }
@@ -96,7 +98,6 @@ fn types(
     stacks: &[&Stack],
     unknown: &mut Vec<String>,
 ) -> Vec<Finding> {
-    let needed = by_need(stacks, |stack| stack.needs.types.iter().copied());
     let lacks: Box<dyn Fn(&str) -> bool> = match (&site.snapshot.offer.types, row) {
         (Seen::Known(types), _) => Box::new(|kind| !types.contains(kind)),
         (Seen::Unknown(_), Some(row)) => {
@@ -107,8 +108,15 @@ fn types(
             return Vec::new();
         }
     };
-    let missing = needed.into_iter().filter(|(kind, _)| lacks(kind));
-    missing
+    // Stacks of one form share their types.
+    let mut missing: BTreeMap<*const BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
+    for stack in stacks {
+        let types = &stack.needs.types;
+        missing.entry(Arc::as_ptr(types)).or_insert_with(|| types.iter().copied().filter(|kind| lacks(kind)).collect());
+    }
+    let of = |stack: &Stack| missing.get(&Arc::as_ptr(&stack.needs.types)).into_iter().flatten().copied();
+    by_need(stacks, of)
+        .into_iter()
         .map(|(kind, tenants)| {
             let message = format!("{} has no `{kind}`, which {} needs", ground.region, named(&tenants));
             Finding::new(Code("TN2304"), message)
@@ -119,7 +127,7 @@ fn types(
 fn instances(ground: &Ground, site: &Site, stacks: &[&Stack], unknown: &mut Vec<String>) -> Vec<Finding> {
     let mut needed: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for stack in stacks {
-        for instance in &stack.needs.instances {
+        for instance in stack.needs.instances.iter() {
             for zone in &instance.zones {
                 needed.entry((&instance.kind, zone)).or_default().insert(&stack.tenant);
             }

@@ -89,7 +89,7 @@ mod tests {
         let regions = Regions::parse(include_str!("../../policies/regions.yaml")).unwrap();
         let mut demand = Demand::default();
         demand.amounts.insert("ec2-elastic-ips", [(Within::Region, each)].into_iter().collect());
-        let needs = Needs { demand, ..Needs::default() };
+        let needs = Needs { demand: demand.into(), ..Needs::default() };
         let stack = Stack { tenant: "acme".to_owned(), name: "acme".to_owned(), needs: needs.into(), planned: true };
         let mut snapshot = Snapshot { stacks: Seen::Known(BTreeMap::new()), ..Snapshot::default() };
         let id = "ec2-elastic-ips".to_owned();

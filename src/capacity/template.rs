@@ -1,14 +1,17 @@
 //! The grammar of a template as far as counting needs it, and the part of a template that counting sees.
 //!
 //! Ten thousand tenants share a few forms. What all of a form have in common is cut down once to what counting looks
-//! at; per tenant only the values that remain are filled in.
+//! at. Of the values that remain, blocks of addresses and names are a tenant's own and change nothing but themselves;
+//! stacks that agree in all others are counted once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use ipnetwork::Ipv4Network;
 use serde_json::{Map, Value};
 
 use super::consumption;
+use super::needs::{NAMED, Name, Needs, needs};
 use crate::render::{Form, Leaf, Template};
 
 /// Logical id, type and properties of every resource.
@@ -46,20 +49,28 @@ struct Outline {
     /// Keeps the form alive, so that its address stays its own.
     form: Arc<Form>,
     tree: Value,
-    leaves: Vec<Leaf>,
+    leaves: Vec<(Leaf, Says)>,
+    /// What was counted, by the values that decide on it: those of sizes, and the prefixes of blocks.
+    counted: RwLock<HashMap<Vec<Value>, Needs>>,
+}
+
+/// What a leaf says about its resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Says {
+    Block,
+    Name,
+    Size,
 }
 
 impl Outlines {
     /// A template's tree with what counting sees of it; counting it gives what counting the whole tree gives.
     pub fn tree(&self, template: &Template) -> Value {
-        let outline = self.outline(&template.form);
-        let mut tree = outline.tree.clone();
-        for leaf in &outline.leaves {
-            if let Some(place) = lookup(&mut tree, &leaf.path) {
-                *place = leaf.fill(&template.values);
-            }
-        }
-        tree
+        self.outline(&template.form).tree(template)
+    }
+
+    /// What a template needs: the same as [`needs`] of its whole tree.
+    pub fn needs(&self, template: &Template) -> Needs {
+        self.outline(&template.form).needs(template)
     }
 
     fn outline(&self, form: &Arc<Form>) -> Arc<Outline> {
@@ -69,10 +80,75 @@ impl Outlines {
         }
         let mut tree = outline(&form.tree);
         let inside = |leaf: &&Leaf| lookup(&mut tree, &leaf.path).is_some_and(|place| !place.is_null());
-        let leaves = form.leaves.iter().filter(inside).cloned().collect();
-        let made = Arc::new(Outline { form: Arc::clone(form), tree, leaves });
+        let leaves: Vec<Leaf> = form.leaves.iter().filter(inside).cloned().collect();
+        let leaves = leaves.into_iter().map(|leaf| {
+            let says = says(&tree, &leaf);
+            (leaf, says)
+        });
+        let leaves = leaves.collect();
+        let made = Arc::new(Outline { form: Arc::clone(form), tree, leaves, counted: RwLock::default() });
         debug_assert_eq!(Arc::as_ptr(&made.form).addr(), key);
         Arc::clone(self.forms.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(made))
+    }
+}
+
+impl Outline {
+    fn tree(&self, template: &Template) -> Value {
+        let mut tree = self.tree.clone();
+        for (leaf, _) in &self.leaves {
+            if let Some(place) = lookup(&mut tree, &leaf.path) {
+                *place = leaf.fill(&template.values);
+            }
+        }
+        tree
+    }
+
+    fn needs(&self, template: &Template) -> Needs {
+        let (mut sizes, mut blocks, mut names) = (Vec::new(), BTreeMap::new(), BTreeMap::new());
+        for (leaf, says) in &self.leaves {
+            let value = leaf.fill(&template.values);
+            let (Some(id), Some(text)) = (leaf.path.get(1), value.as_str().filter(|_| *says != Says::Size)) else {
+                sizes.push(value);
+                continue;
+            };
+            match says {
+                Says::Block => {
+                    let block: Option<Ipv4Network> = text.parse().ok();
+                    sizes.push(block.map(|block| block.prefix()).into());
+                    blocks.insert(id.as_str(), block);
+                }
+                _ => drop(names.insert(id.as_str(), text.to_owned())),
+            }
+        }
+        let known = self.counted.read().unwrap_or_else(PoisonError::into_inner).get(&sizes).cloned();
+        let mut found = known.unwrap_or_else(|| {
+            let counted = needs(&self.tree(template));
+            self.counted.write().unwrap_or_else(PoisonError::into_inner).insert(sizes, counted.clone());
+            counted
+        });
+        for (id, subnet) in &mut found.subnets {
+            if let Some(Some(block)) = blocks.get(id.as_str()) {
+                subnet.cidr = *block;
+            }
+        }
+        let own = |name: Name| match names.remove(name.logical_id.as_str()) {
+            Some(own) => Name { name: own, ..name },
+            None => name,
+        };
+        found.names = std::mem::take(&mut found.names).into_iter().map(own).collect();
+        found
+    }
+}
+
+fn says(tree: &Value, leaf: &Leaf) -> Says {
+    let [section, id, part, property] = &leaf.path[..] else { return Says::Size };
+    if section != "Resources" || part != "Properties" {
+        return Says::Size;
+    }
+    match tree["Resources"][id]["Type"].as_str() {
+        Some("AWS::EC2::Subnet") if property == "CidrBlock" => Says::Block,
+        Some(kind) if NAMED.contains(&(kind, property.as_str())) => Says::Name,
+        _ => Says::Size,
     }
 }
 

@@ -3,7 +3,7 @@
 use clap::Args as ClapArgs;
 
 use super::opened::{self, Opened};
-use super::{Exit, Failure, Global, Output, Selection};
+use super::{Exit, Failure, Global, Output, Selection, selection};
 use crate::cost::bill;
 use crate::estate::Tenant;
 use crate::report::cost::{Costs, text};
@@ -29,8 +29,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 /// `tenantry explain cost TENANT`: the bill of one tenant.
 pub(super) fn one(output: Output, global: &Global, name: &str) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
-    let tenant = opened.estate.tenants.values().find(|tenant| tenant.name.as_str() == name);
-    let tenant = tenant.ok_or_else(|| Failure::new(format!("there is no tenant `{name}`")))?;
+    let tenant = selection::tenant(&opened.estate, name)?;
     show(&opened, &[tenant], output, global)
 }
 

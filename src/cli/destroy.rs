@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::opened::{self, Opened};
 use super::pace::Pace;
 use super::run::confirmed;
-use super::{Exit, Failure, Global, Output};
+use super::{Exit, Failure, Global, Output, selection};
 use crate::cloud::{Cloud, Place, Session, ec2};
 use crate::cost::{self, Prices, Total};
 use crate::deploy::destroy::{Farewell, Gone, Retained, destroy, look};
@@ -77,9 +77,7 @@ impl Stays {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
-    let Some(tenant) = opened.estate.tenants.get(&args.tenant) else {
-        return Err(Failure::new(format!("there is no tenant `{}`", args.tenant)));
-    };
+    let tenant = selection::tenant(&opened.estate, args.tenant.as_str())?;
     let prices = opened::prices(&global.estate)?;
     let answer = super::wait(offboard(args, &opened, tenant, &prices))??;
     let exit = match answer.gone {

@@ -14,11 +14,30 @@ pub struct Failure {
     pub hint: Option<String>,
 }
 
+/// From how alike on two names are taken for each other (Jaro-Winkler, 0 to 1).
+const LIKE: f64 = 0.8;
+
+/// So many names are still read.
+const FEW: usize = 12;
+
 impl Failure {
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error = error.into();
         let hint = hint_of_call(error.as_ref());
         Self { exit: Exit::Error, error, hint }
+    }
+
+    /// There is nothing of that name; the hint is the known one that is most like it, or a few that there are.
+    pub fn absent<'k>(what: &str, name: &str, known: impl IntoIterator<Item = &'k str>) -> Self {
+        let known: Vec<&str> = known.into_iter().collect();
+        let likeness = |other: &str| strsim::jaro_winkler(other, name);
+        let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+        let failure = Self::new(format!("there is no {what} `{name}`"));
+        match nearest {
+            Some(nearest) if likeness(nearest) > LIKE => failure.with_hint(format!("did you mean `{nearest}`?")),
+            Some(_) if known.len() <= FEW => failure.with_hint(format!("there are {}", known.join(", "))),
+            _ => failure,
+        }
     }
 
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -164,29 +164,28 @@ async fn guarded(
     let concerned: Vec<&Desired> = plan.work().filter_map(|stack| by_stack.get(&stack.place, &stack.stack)).collect();
     let patience = Duration::from_secs(how.wait_for_lock);
     let mut guard = Guard::take(cloud, site.fleet, &concerned, &guard::claim(&name, purpose), patience).await?;
-    let run = under_guard(cloud, site, plan, desired, how, pace, &mut guard, (&name, &digest, accepted)).await;
-    guard.release().await;
-    run
-}
-
-#[expect(clippy::too_many_arguments, reason = "all of what `execute` was given, and what it has taken for it")]
-async fn under_guard(
-    cloud: &Cloud,
-    site: Site<'_>,
-    plan: &Plan,
-    desired: &[Desired],
-    how: &Execution,
-    pace: &Pace,
-    guard: &mut Guard,
-    (name, digest, accepted): (&str, &str, &[Accepted]),
-) -> Result<Outcomes, Failure> {
-    let log = Log::open(site, plan, name, digest, accepted)?;
     let options = Options {
         concurrency: pace.concurrency(),
         tolerance: how.max_failures,
         pace: pace.wait(),
         allow_replace: how.allow_replace.clone(),
     };
+    let run = match Log::open(site, plan, &name, &digest, accepted) {
+        Ok(log) => under_guard(cloud, plan, desired, &options, &mut guard, log).await,
+        Err(error) => Err(error.into()),
+    };
+    guard.release().await;
+    run
+}
+
+async fn under_guard(
+    cloud: &Cloud,
+    plan: &Plan,
+    desired: &[Desired],
+    options: &Options,
+    guard: &mut Guard,
+    log: Log,
+) -> Result<Outcomes, Failure> {
     let (stop, stopped) = watch::channel(false);
     let progress = Progress::new(plan.work().count());
     let seen = |event: Event| {
@@ -197,7 +196,7 @@ async fn under_guard(
         }
     };
     let (mut lost, mut signals) = (false, Signals::listen()?);
-    let mut run = Box::pin(apply::apply(cloud, plan, desired, &options, stopped, &seen));
+    let mut run = Box::pin(apply::apply(cloud, plan, desired, options, stopped, &seen));
     let mut hold = Box::pin(guard.hold(&stop));
     let outcomes = loop {
         tokio::select! {

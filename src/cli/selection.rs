@@ -95,7 +95,7 @@ impl Selection {
         let names: Vec<&str> = estate.tenants.keys().map(|name| name.as_str()).collect();
         for (index, pattern) in self.names.iter().enumerate() {
             if !names.iter().any(|name| globs.matches(name).contains(&index)) {
-                return Err(no_such_tenant(pattern, &names));
+                return Err(Failure::absent("tenant", pattern, names));
             }
         }
         let fleet = &estate.fleet;
@@ -115,9 +115,8 @@ impl Selection {
 
 /// The tenant of a name.
 pub(super) fn tenant<'e>(estate: &'e Estate, name: &str) -> Result<&'e Tenant, Failure> {
-    let names: Vec<&str> = estate.tenants.keys().map(|name| name.as_str()).collect();
     let found = estate.tenants.values().find(|tenant| tenant.name.as_str() == name);
-    found.ok_or_else(|| no_such_tenant(name, &names))
+    found.ok_or_else(|| Failure::absent("tenant", name, estate.tenants.keys().map(|name| name.as_str())))
 }
 
 /// What narrows the choice must be something that the fleet has.
@@ -139,16 +138,6 @@ fn known<'f, T: PartialEq + Display + 'f>(
 
 fn one_of<T: PartialEq>(wanted: &[T], actual: &T) -> bool {
     wanted.is_empty() || wanted.contains(actual)
-}
-
-fn no_such_tenant(pattern: &str, names: &[&str]) -> Failure {
-    let failure = Failure::new(format!("no tenant matches `{pattern}`"));
-    let nearest =
-        names.iter().max_by(|a, b| strsim::jaro_winkler(a, pattern).total_cmp(&strsim::jaro_winkler(b, pattern)));
-    match nearest {
-        Some(name) if strsim::jaro_winkler(name, pattern) > 0.8 => failure.with_hint(format!("did you mean `{name}`?")),
-        _ => failure.with_hint("`tenantry validate` lists the tenants of the estate"),
-    }
 }
 
 #[cfg(test)]

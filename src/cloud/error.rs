@@ -181,12 +181,15 @@ fn was_connected(error: Option<&(impl Error + 'static)>) -> bool {
     false
 }
 
-/// An error with its causes, in one line.
+/// An error with its causes, in one line; a cause that is quoted already is left out.
 pub fn with_causes(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
-        text = format!("{text}: {cause}");
+        let more = cause.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
         source = cause.source();
     }
     text

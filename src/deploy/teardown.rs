@@ -63,7 +63,9 @@ impl From<Finding> for Warning {
 }
 
 /// The change moves functions away from interfaces, or takes away what interfaces hold on to.
-/// Source: AWS Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC".
+/// Sources: AWS Lambda Developer Guide, "Giving Lambda functions access to resources in an Amazon VPC";
+/// awslabs/aws-support-tools #174 (up to 20 minutes as a rule); aws-cloudformation/cloudformation-coverage-roadmap #392
+/// and #414 (stacks that wait 25 to 45 minutes).
 fn lingers(change: &ResourceChange) -> bool {
     let goes = change.action == "Remove" || is_replaced(change);
     match change.resource_type.as_str() {

@@ -133,10 +133,11 @@ fn functions(case: &Case<'_>, found: &mut Found, vpc: &str) {
     let Some(functions) = found.told(HERE, &case.shared.functions) else { return };
     let subnets: BTreeSet<&str> =
         case.of_type("AWS::EC2::Subnet").filter_map(|(_, subnet)| subnet.physical_id.as_deref()).collect();
-    for function in functions.values().filter(|function| !case.is_ours(&function.name)) {
+    for function in functions.values() {
         let within = function.properties.get("VpcConfig").and_then(|config| config.get("SubnetIds"));
         let within = within.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        if function.vpc.as_deref() == Some(vpc) || within.into_iter().any(|id| subnets.contains(id)) {
+        let attached = function.vpc.as_deref() == Some(vpc) || within.into_iter().any(|id| subnets.contains(id));
+        if attached && !case.is_ours(&function.name) {
             let role = function.properties.get("Role").cloned();
             report(found, "AWS::Lambda::Function", &function.name, Severity::High, role);
         }

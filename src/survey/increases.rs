@@ -4,10 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::said;
 use crate::capacity::{Assessment, Verdict};
 use crate::cloud::servicequotas::{self, IncreaseRequest};
-use crate::cloud::{Access, CallError, Cloud, Place};
+use crate::cloud::{Access, CallError, Cloud, Place, with_causes};
 
 /// What became of one wish for a higher limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -93,18 +92,18 @@ async fn wish(
     let open = match open {
         Ok(open) => open,
         // Without knowing what is open, asking might ask twice.
-        Err(error) => return Outcome::Failed { why: said(error) },
+        Err(error) => return Outcome::Failed { why: with_causes(error) },
     };
     if let Some(request) = open.iter().find(|request| request.service == verdict.service && request.code == *code) {
         return Outcome::Open { request: request.clone() };
     }
     let session = match cloud.session(place, access).await {
         Ok(session) => session,
-        Err(error) => return Outcome::Failed { why: said(&error) },
+        Err(error) => return Outcome::Failed { why: with_causes(&error) },
     };
     match servicequotas::request_increase(&session, &verdict.service, code, desired).await {
         Ok(request) => Outcome::Filed { request },
-        Err(error) => Outcome::Failed { why: said(&error) },
+        Err(error) => Outcome::Failed { why: with_causes(&error) },
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 
-use super::{AT_ONCE, Global, said};
+use super::{AT_ONCE, Global};
 use crate::capacity::{Limit, Quota, Scope, Seen};
 use crate::cloud::usage_metrics::Metric;
-use crate::cloud::{Session, servicequotas};
+use crate::cloud::{Session, servicequotas, with_causes};
 
 /// Limits by id of the quota, and the metrics in which their use is published.
 pub(super) struct Limits {
@@ -76,7 +76,7 @@ async fn look_at(session: &Session, service: &str, rows: Vec<&Quota>) -> Limits 
                 found.metrics.extend(quota.metric.map(|metric| (row.id.clone(), metric)));
                 Seen::Known(Limit { value: quota.value.max(0.0) as u64, applied })
             }
-            (None, Err(error), _) | (None, _, Err(error)) => Seen::Unknown(said(error)),
+            (None, Err(error), _) | (None, _, Err(error)) => Seen::Unknown(with_causes(error)),
             (None, Ok(_), Ok(_)) => Seen::Unknown(format!("Service Quotas lists no such quota of {service} here")),
         };
         found.limits.insert(row.id.clone(), limit);

@@ -18,7 +18,7 @@ use futures::{StreamExt, stream};
 use rayon::prelude::*;
 
 use crate::capacity::{self, Assessment, Ground, Needs, Outlines, Quota, Seen, Site, Snapshot, Stack, Tables, check};
-use crate::cloud::{Access, CallError, Cloud, Place, Session, offers};
+use crate::cloud::{Access, CallError, Cloud, Place, Session, offers, with_causes};
 use crate::deploy::{Desired, stacks as stacks_of};
 use crate::estate::spec::Fleet;
 use crate::render::{self, RenderedTenant};
@@ -52,7 +52,7 @@ impl Wanted {
             place: Place { account: spec.account.clone(), region: spec.region.clone() },
             access: stacks_of::access(fleet, &spec.account),
             digest: rendered.template.digest.clone(),
-            needs: capacity::needs(&outlines.tree(&rendered.template)).into(),
+            needs: outlines.needs(&rendered.template).into(),
             planned: true,
         }
     }
@@ -139,7 +139,7 @@ async fn place_snapshot(
         Err(error) => return unreachable(cloud, place, &home, access, &error).await,
     };
     let global = if home == *place { Ok(Arc::clone(&session)) } else { cloud.session(&home, access).await };
-    let global = global.map_err(|error| said(&error));
+    let global = global.map_err(|error| with_causes(&error));
     let asked = asked_quotas(&tables.quotas, wanted);
     let (stacks, limits) = futures::join!(stacks::look(&session, wanted), limits::look(&session, &global, &asked));
     let nodes: BTreeSet<_> = wanted.iter().flat_map(|one| one.needs.instances.iter().cloned()).collect();
@@ -165,7 +165,7 @@ async fn place_snapshot(
 
 /// A place that cannot be entered: perhaps the account has not opted in to the region, which another region can tell.
 async fn unreachable(cloud: &Cloud, place: &Place, home: &Place, access: &Access, error: &CallError) -> Snapshot {
-    let mut snapshot = Snapshot::unknown(&said(error));
+    let mut snapshot = Snapshot::unknown(&with_causes(error));
     if home != place
         && let Ok(session) = cloud.session(home, access).await
     {
@@ -180,25 +180,11 @@ fn asked_quotas<'q>(quotas: &'q [Quota], wanted: &[&Wanted]) -> Vec<&'q Quota> {
     quotas.iter().filter(|quota| taken.contains(quota.id.as_str())).collect()
 }
 
-/// An error with its causes in one line.
-fn said(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !text.contains(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 /// An answer, or why there is none.
 fn seen<T, E: std::error::Error>(answer: Result<T, E>) -> Seen<T> {
     match answer {
         Ok(value) => Seen::Known(value),
-        Err(error) => Seen::Unknown(said(&error)),
+        Err(error) => Seen::Unknown(with_causes(&error)),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{said, seen};
+use super::seen;
 use crate::capacity::{Instance, Offer, Seen};
-use crate::cloud::{Session, ec2, offers};
+use crate::cloud::{Session, ec2, offers, with_causes};
 
 pub(super) async fn look(session: &Session, needed: &BTreeSet<Instance>) -> Offer {
     let (enabled, zones, types) = futures::join!(
@@ -35,7 +35,7 @@ async fn instances(
             Some(engine) => match (offers::search_types(session, engine).await, names) {
                 (Ok(types), Seen::Known(names)) => Seen::Known(by_id(types, names)),
                 (Ok(_), Seen::Unknown(why)) => Seen::Unknown(why.clone()),
-                (Err(error), _) => Seen::Unknown(said(&error)),
+                (Err(error), _) => Seen::Unknown(with_causes(&error)),
             },
         };
         offered.insert(engine, answer);

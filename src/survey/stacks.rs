@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{Wanted, said};
+use super::Wanted;
 use crate::capacity::{Demand, Seen, Standing, count};
-use crate::cloud::{Session, cloudformation};
+use crate::cloud::{Session, cloudformation, with_causes};
 
 /// What is known of the stacks of a place.
 pub(super) struct Stacks {
@@ -31,7 +31,7 @@ pub(super) async fn look(session: &Session, wanted: &[&Wanted]) -> Stacks {
     };
     let live = match cloudformation::stacks(session).await {
         Ok(live) => live,
-        Err(error) => return nothing(said(&error)),
+        Err(error) => return nothing(with_causes(&error)),
     };
     let real = live.values().filter(|stack| stack.status != "REVIEW_IN_PROGRESS").count() as u64;
     let mut found = Stacks { standing: Seen::default(), number: Seen::Known(real), ..nothing(String::new()) };
@@ -71,14 +71,14 @@ fn is_making(status: &str) -> bool {
 }
 
 async fn template(session: &Session, stack: &str) -> Result<Value, String> {
-    let body = cloudformation::template(session, stack).await.map_err(|error| said(&error))?;
+    let body = cloudformation::template(session, stack).await.map_err(|error| with_causes(&error))?;
     serde_json::from_str(&body).map_err(|_| "its template is no JSON, which is all that is read here".to_owned())
 }
 
 /// What a stack's template takes less what of it is made.
 async fn remaining(session: &Session, stack: &str, template: &Result<Value, String>) -> Result<Demand, String> {
     let template = template.as_ref().map_err(Clone::clone)?;
-    let resources = cloudformation::resources(session, stack).await.map_err(|error| said(&error))?;
+    let resources = cloudformation::resources(session, stack).await.map_err(|error| with_causes(&error))?;
     let made: BTreeSet<String> = resources
         .into_iter()
         .filter(|resource| resource.status.ends_with("_COMPLETE") && resource.status != "DELETE_COMPLETE")

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{said, seen};
+use super::seen;
 use crate::capacity::{LiveSubnet, Owner, Seen};
-use crate::cloud::Session;
 use crate::cloud::ec2_usage::{self, Interface, Subnet};
+use crate::cloud::{Session, with_causes};
 
 /// What is known of subnets and interfaces.
 pub(super) struct Subnets {
@@ -20,7 +20,7 @@ pub(super) async fn look(session: &Session) -> Seen<Subnets> {
     let (subnets, interfaces) = futures::join!(ec2_usage::subnets(session), ec2_usage::interfaces(session));
     let subnets = match subnets {
         Ok(subnets) => subnets,
-        Err(error) => return Seen::Unknown(said(&error)),
+        Err(error) => return Seen::Unknown(with_causes(&error)),
     };
     let interfaces = seen(interfaces);
     let mut owners: BTreeMap<&str, BTreeMap<Owner, u64>> = BTreeMap::new();

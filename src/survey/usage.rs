@@ -8,15 +8,15 @@ use futures::{StreamExt, stream};
 
 use super::AT_ONCE;
 use super::names::Names;
+use super::seen;
 use super::stacks::Stacks;
 use super::subnets::Subnets;
-use super::{said, seen};
 use crate::capacity::{Limit, Quota, Scope, Seen, Within};
 use crate::cloud::account_settings::{self, LambdaSettings};
 use crate::cloud::ec2_usage::{self, Counted};
 use crate::cloud::resource_lists::{self, Count};
 use crate::cloud::usage_metrics::{self, Metric};
-use crate::cloud::{CallError, Session, ec2};
+use crate::cloud::{CallError, Session, ec2, with_causes};
 
 const BYTES_PER_GIB: u64 = 1 << 30;
 
@@ -102,7 +102,7 @@ async fn own(
                 Some(used) => Seen::Known(everywhere(quota, *used)),
                 None => Seen::Unknown("GetAccountSummary does not tell `Roles`".to_owned()),
             },
-            Err(error) => Seen::Unknown(said(&error)),
+            Err(error) => Seen::Unknown(with_causes(&error)),
         },
         "s3-buckets" => counted_names(quota, names, "AWS::S3::Bucket"),
         "lambda-concurrency" => {
@@ -127,7 +127,7 @@ async fn nat_gateways(session: &Session, subnets: &Seen<Subnets>) -> Seen<BTreeM
     };
     let mut zones: BTreeMap<Within, u64> = BTreeMap::new();
     match ec2_usage::nat_gateways(session).await {
-        Err(error) => return Seen::Unknown(said(&error)),
+        Err(error) => return Seen::Unknown(with_causes(&error)),
         Ok(gateways) => {
             for (subnet, number) in gateways {
                 let Some(zone) = subnets.zones.get(&subnet) else {
@@ -162,6 +162,6 @@ async fn listed(session: &Session, quota: &Quota, kind: &str) -> Seen<BTreeMap<W
     match resource_lists::count(session, kind).await {
         Ok(Count::Exactly(used)) => Seen::Known(everywhere(quota, used)),
         Ok(Count::MoreThan(used)) => Seen::Unknown(format!("more than {used} resources of {kind} were not counted on")),
-        Err(error) => Seen::Unknown(said(&error)),
+        Err(error) => Seen::Unknown(with_causes(&error)),
     }
 }

@@ -209,6 +209,21 @@ fn red_stops_a_deploy_until_every_code_is_accepted_with_a_reason() {
 }
 
 #[test]
+fn what_cloudformation_says_about_quotas_stands_beside_our_own_verdict() {
+    let world = World::new();
+    let said = world.run(&["bootstrap", "--yes"]);
+    assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
+    // One address more than an account has.
+    let address = |n| format!("  Address{n}:\n    Type: AWS::EC2::EIP\n    Properties: {{ Domain: vpc }}\n");
+    let addresses: String = (0..6).map(address).collect();
+    world.write("templates/tenant.yaml.tera", &TENANT.replace("  Key:\n", &format!("{addresses}  Key:\n")));
+    let said = world.run(&["plan", "acme"]);
+    let theirs = "warning: SERVICE_QUOTA: AWS::EC2::EIP: 0 in use and 6 more exceed the quota L-0263D0A3 of 5";
+    assert!(said.out.contains(theirs), "{}\n{}", said.out, said.err);
+    assert!(world.red().iter().any(|code| code == "TN2103" || code == "TN2101"), "{:?}", world.red());
+}
+
+#[test]
 fn offline_what_nobody_could_check_is_said_and_the_plan_is_incomplete() {
     let world = World::new();
     let said = world.run(&["plan", "acme", "--offline"]);

@@ -23,7 +23,7 @@ fn script(estate: &Estate, arguments: &[&str]) -> Run {
 }
 
 #[test]
-fn the_scripts_check_plan_and_roll() {
+fn the_scripts_check_plan_roll_and_look_for_drift() {
     let estate = Estate::new("scripted", RINGS);
     for tenant in ["bolt", "cube", "dora"] {
         std::fs::remove_file(estate.path(&format!("tenants/{tenant}.yaml"))).unwrap();
@@ -44,6 +44,14 @@ fn the_scripts_check_plan_and_roll() {
     script(&estate, &["ci/release.sh"]).expect(0, &["no roll is unfinished"]);
     script(&estate, &["ci/plan.sh"]).expect(0, &[]);
     assert!(!estate.read("reports/plan.md").is_empty());
+    script(&estate, &["ci/drift.sh"]).expect(0, &[]);
+    estate.aws(
+        "sqs = client('sqs')\n\
+         url = sqs.get_queue_url(QueueName=f'{organisation}-acme-parking')['QueueUrl']\n\
+         sqs.set_queue_attributes(QueueUrl=url, Attributes={'MessageRetentionPeriod': '60'})",
+    );
+    script(&estate, &["ci/drift.sh"]).expect(2, &["/MessageRetentionPeriod"]);
+    assert!(estate.read("reports/drift.md").contains("/MessageRetentionPeriod"));
 }
 
 #[test]

@@ -199,6 +199,11 @@ fn every_type_of_a_tenant_is_in_the_table_of_quotas_and_its_subnets_hold_what_st
         }
         let outline = tenantry::capacity::Outlines::default().tree(&template);
         assert_eq!(tenantry::capacity::count(&outline), demand, "{name}");
+        let outlines = tenantry::capacity::Outlines::default();
+        // The second time it is what another tenant of that size was counted as.
+        for _ in 0..2 {
+            assert_eq!(outlines.needs(&template), tenantry::capacity::needs(&tree), "{name}");
+        }
         assert_eq!(tenantry::capacity::subnets(&outline), tenantry::capacity::subnets(&tree), "{name}");
         let subnets = tenantry::capacity::subnets(&tree);
         assert!(subnets.len() >= 8, "{name}");

@@ -6,8 +6,9 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use super::preview::{Edit, Preview};
-use super::{Exit, Failure, Global, flag, tenant};
+use super::{Exit, Failure, Global, flag};
 use crate::cli::opened::Opened;
+use crate::cli::selection::tenant;
 use crate::estate::ids::{AccountId, Region, RingName};
 use crate::estate::{self, edit};
 use crate::finding::Source;
@@ -160,7 +161,7 @@ fn place(
     below: Option<String>,
 ) -> Result<(Arc<Source>, String), Failure> {
     match tenant_name {
-        Some(name) => Ok((Arc::clone(&tenant(opened, name)?.source), format!("flags.{key}"))),
+        Some(name) => Ok((Arc::clone(&tenant(&opened.estate, name)?.source), format!("flags.{key}"))),
         None => Ok((catalogue(global)?, format!("flags.{key}.{}", below.unwrap_or_default()))),
     }
 }

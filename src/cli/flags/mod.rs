@@ -13,7 +13,6 @@ use clap::{Args as ClapArgs, Subcommand};
 
 use super::opened::Opened;
 use super::{Exit, Failure, Global, Output};
-use crate::estate::Tenant;
 use crate::flags::Flag;
 
 /// Soft releases: what each flag is for whom and why, and changing it.
@@ -53,28 +52,10 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     }
 }
 
-/// The tenant of that name.
-fn tenant<'o>(opened: &'o Opened, name: &str) -> Result<&'o Tenant, Failure> {
-    let known = || opened.estate.tenants.values();
-    let found = known().find(|tenant| tenant.name.as_str() == name);
-    found.ok_or_else(|| absent("tenant", name, known().map(|tenant| tenant.name.as_str())))
-}
-
 /// The flag of that key.
 fn flag<'o>(opened: &'o Opened, key: &str) -> Result<&'o Flag, Failure> {
     let flags = &opened.estate.flags.flags;
-    flags.get(key).ok_or_else(|| absent("flag", key, flags.keys().map(String::as_str)))
-}
-
-fn absent<'k>(what: &str, name: &str, known: impl Iterator<Item = &'k str>) -> Failure {
-    let known: Vec<&str> = known.collect();
-    let likeness = |other: &str| strsim::jaro_winkler(other, name);
-    let nearest = known.iter().max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
-    let failure = Failure::new(format!("there is no {what} `{name}`"));
-    match nearest {
-        Some(nearest) if likeness(nearest) > 0.8 => failure.with_hint(format!("did you mean `{nearest}`?")),
-        _ => failure.with_hint(format!("there are {}", known.join(", "))),
-    }
+    flags.get(key).ok_or_else(|| Failure::absent("flag", key, flags.keys().map(String::as_str)))
 }
 
 /// A value as people read it.

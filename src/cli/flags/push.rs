@@ -6,11 +6,12 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Exit, Failure, Global, Output, flag, shown, tenant};
+use super::{Exit, Failure, Global, Output, flag, shown};
 use crate::cli::guard;
 use crate::cli::opened::Opened;
 use crate::cli::pace::Pace;
 use crate::cli::run::entry;
+use crate::cli::selection::tenant;
 use crate::cloud::{Cloud, Place};
 use crate::deploy::events::Outcome;
 use crate::deploy::flags::{self as deliver, InForce, PushError};
@@ -51,7 +52,7 @@ struct Answer {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
-    let (tenant, flag) = (tenant(&opened, &args.tenant)?, flag(&opened, &args.flag)?);
+    let (tenant, flag) = (tenant(&opened.estate, &args.tenant)?, flag(&opened, &args.flag)?);
     if args.reason.trim().is_empty() {
         return Err(Failure::new("a push needs a reason"));
     }

@@ -3,7 +3,7 @@
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::{Exit, Failure, Global, Output, absent, shown, table};
+use super::{Exit, Failure, Global, Output, shown, table};
 use crate::cli::opened::Opened;
 use crate::cloud::Cloud;
 use crate::deploy::flags::{Delivery, survey};
@@ -59,7 +59,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         (None, Some((key, _))) => (estate.tenants.values().map(|tenant| one(tenant, key)).collect(), None),
         (None, None) => {
             let known = estate.tenants.keys().map(|name| name.as_str());
-            return Err(absent(
+            return Err(Failure::absent(
                 "tenant or flag",
                 &args.name,
                 known.chain(estate.flags.flags.keys().map(String::as_str)),

@@ -3,8 +3,9 @@
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
-use super::{Exit, Failure, Global, Output, flag, shown, tenant};
+use super::{Exit, Failure, Global, Output, flag, shown};
 use crate::cli::opened::Opened;
+use crate::cli::selection::tenant;
 use crate::estate::{self, Document, Tenant};
 use crate::finding::Location;
 use crate::flags::{Evaluation, Flag, Reads, Step, Trace, evaluate, trace};
@@ -32,7 +33,7 @@ struct Answer {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
-    let (tenant, flag) = (tenant(&opened, &args.tenant)?, flag(&opened, &args.flag)?);
+    let (tenant, flag) = (tenant(&opened.estate, &args.tenant)?, flag(&opened, &args.flag)?);
     let (catalogue, subject) = (&opened.estate.flags, tenant.subject());
     let evaluation = evaluate(catalogue, &args.flag, &subject);
     let document = estate::flags_document(&global.estate).ok();

@@ -139,7 +139,7 @@ fn targets(
     record: Option<&Record>,
 ) -> Result<BTreeMap<String, Option<String>>, Failure> {
     if let Some(unknown) = args.tenant.iter().find(|name| live.iter().all(|one| one.tenant != **name)) {
-        return Err(Failure::new(format!("the estate knows no tenant `{unknown}`")));
+        return Err(Failure::absent("tenant", unknown, live.iter().map(|one| one.tenant.as_str())));
     }
     if let Some(unread) = live.iter().find(|one| one.unread.is_some()) {
         let why = unread.unread.clone().unwrap_or_default();
