@@ -60,7 +60,11 @@ async fn whole_fleet(tenants: usize) {
 
 fn simulated() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
-    println!("Drift, simulated AWS at its documented rates; 17 tenants in an account and region");
+    println!(
+        "Drift, simulated AWS at its documented rates; {} accounts with {} regions each",
+        simulation::ACCOUNTS,
+        simulation::REGIONS.len()
+    );
     println!(
         "{:>8} {:>8} {:>8} {:>10} {:>8} {:>8} {:>6} {:>9}",
         "tenants", "calls", "/tenant", "throttled", "wall s", "bound s", "ratio", "peak MiB"

@@ -24,9 +24,9 @@ use tokio::net::TcpListener;
 
 /// What an answer takes at least.
 const LATENCY: Duration = Duration::from_millis(20);
-/// Tenants of one account and region: ten thousand in 200 accounts and three regions.
-const PER_PLACE: usize = 17;
-const REGIONS: [&str; 3] = ["eu-west-1", "us-east-1", "us-west-1"];
+/// Accounts over which the fleet is spread evenly, each with all regions.
+pub(crate) const ACCOUNTS: usize = 10;
+pub(crate) const REGIONS: [&str; 3] = ["eu-west-1", "us-east-1", "us-west-1"];
 /// Resources of a real tenant's stack that drift detection is asked about.
 const DETECTED: usize = 60;
 /// Resources of a real tenant's stack.
@@ -53,7 +53,7 @@ pub(crate) fn fleet(tenants: usize) -> Vec<Desired> {
 }
 
 fn tenant(number: usize) -> Desired {
-    let at = number / PER_PLACE;
+    let at = number % (ACCOUNTS * REGIONS.len());
     let account = format!("{:012}", 100_000_000_000 + at / REGIONS.len());
     let place: Place =
         serde_json::from_value(json!({ "account": account, "region": REGIONS[at % REGIONS.len()] })).expect("a place");
@@ -110,10 +110,15 @@ fn physical(stack: &str, id: &str) -> String {
     }
 }
 
-fn rate(family: Family) -> Rate {
-    let ours = family.ours();
-    let above = |number: u32| number + number.div_ceil(10);
-    family.documented().unwrap_or(Rate { burst: above(ours.burst), per_second: above(ours.per_second) })
+/// Tokens of a full bucket, and a second.
+fn rate(family: Family) -> (u32, f64) {
+    match family.documented() {
+        Some(Rate { burst, per_second }) => (burst, per_second.into()),
+        None => {
+            let ours = family.ours();
+            (ours.burst + ours.burst.div_ceil(10), f64::from(ours.per_second) * 1.1)
+        }
+    }
 }
 
 impl Simulation {
@@ -146,8 +151,8 @@ impl Simulation {
         let buckets = self.state.buckets.lock().expect("buckets");
         let calls = buckets.values().map(|(_, calls)| calls).sum();
         let least = buckets.iter().map(|((.., family), (_, calls))| {
-            let rate = rate(*family);
-            calls.saturating_sub(rate.burst as usize) as f64 / f64::from(rate.per_second)
+            let (burst, per_second) = rate(*family);
+            calls.saturating_sub(burst as usize) as f64 / per_second
         });
         let throttled = self.state.throttled.load(std::sync::atomic::Ordering::SeqCst);
         (calls, throttled, least.fold(0.0, f64::max))
@@ -207,9 +212,9 @@ impl State {
         let family = bucket.2;
         let mut buckets = self.buckets.lock().expect("buckets");
         let (limiter, calls) = buckets.entry(bucket).or_insert_with(|| {
-            let Rate { burst, per_second } = rate(family);
-            let positive = |number: u32| NonZeroU32::new(number).expect("a rate");
-            (RateLimiter::direct(Quota::per_second(positive(per_second)).allow_burst(positive(burst))), 0)
+            let (burst, per_second) = rate(family);
+            let quota = Quota::with_period(Duration::from_secs_f64(1.0 / per_second)).expect("a rate");
+            (RateLimiter::direct(quota.allow_burst(NonZeroU32::new(burst).expect("a burst"))), 0)
         });
         *calls += 1;
         limiter.check().is_ok()

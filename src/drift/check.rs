@@ -5,7 +5,6 @@
 //! part of the answer.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 
@@ -28,6 +27,12 @@ pub struct Options {
     pub lookups: usize,
 }
 
+/// Accounts and regions looked at at once.
+const PLACES: usize = 64;
+
+/// Most of the time a stack waits for its drift detection: so many more than [`Options::concurrency`] are under way.
+const WAITING: usize = 4;
+
 /// Every stack's drift, sorted; `done` hears of each stack as it is known.
 pub async fn check(
     cloud: &Cloud,
@@ -45,7 +50,8 @@ pub async fn check(
             Err(error) => desired.into_iter().map(|desired| unreachable(desired, &error)).collect(),
         }
     });
-    let mut all: Vec<StackDrift> = futures::future::join_all(looks).await.concat();
+    let places = looks.collect::<Vec<_>>();
+    let mut all: Vec<StackDrift> = stream::iter(places).buffer_unordered(PLACES).concat().await;
     all.sort_by(|a, b| (&a.tenant, &a.place).cmp(&(&b.tenant, &b.place)));
     all
 }
@@ -63,7 +69,7 @@ fn unreachable(desired: &Desired, error: &CallError) -> StackDrift {
 }
 
 async fn in_place(
-    session: &Arc<Session>,
+    session: &Session,
     desired: &[&Desired],
     options: &Options,
     done: &(dyn Fn(&StackDrift) + Sync),
@@ -84,21 +90,21 @@ async fn in_place(
 }
 
 async fn group_of(
-    session: &Arc<Session>,
+    session: &Session,
     group: &[&Desired],
     common: &Common,
     options: &Options,
     done: &(dyn Fn(&StackDrift) + Sync),
 ) -> Vec<StackDrift> {
-    let width = options.concurrency.max(1);
-    let begins = group.iter().map(|desired| snapshot::begin(session, desired, &common.stacks));
+    let width = options.concurrency.max(1).saturating_mul(WAITING);
+    let begins = group.iter().map(|desired| snapshot::begin(session, desired, common, options.pace));
     let begun: Vec<Begun<'_>> = stream::iter(begins.collect::<Vec<_>>()).buffer_unordered(width).collect().await;
     let vpcs: BTreeSet<String> = begun.iter().filter_map(|begun| begun.vpc()).collect();
     let shared = common.of_vpcs(session, &vpcs.into_iter().collect::<Vec<_>>()).await;
     let shared = &shared;
     let ends = begun.into_iter().map(|begun| async move {
         let desired = begun.desired;
-        let view = snapshot::look(session, begun, shared, options.pace).await;
+        let view = snapshot::end(session, begun, shared, options.pace).await;
         let drift = compare(desired, shared, &view);
         done(&drift);
         drift

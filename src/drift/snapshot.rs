@@ -1,7 +1,6 @@
 //! The calls that make a snapshot: those that all stacks of an account and region share, and those of one stack.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::expected::Expected;
 use super::live::{Shared, StackView, Told};
@@ -24,10 +23,7 @@ pub(super) fn told<T>(result: Result<T, CallError>) -> Told<T> {
 }
 
 /// What is asked once for an account and region, however many groups of stacks there are.
-pub(super) struct Common {
-    pub stacks: Told<BTreeMap<String, cloudformation::Stack>>,
-    rest: Shared,
-}
+pub(super) struct Common(Shared);
 
 impl Common {
     pub(super) async fn take(
@@ -54,7 +50,8 @@ impl Common {
             (Ok(a), Ok(b)) => Ok(a.into_iter().chain(b).collect()),
             (Err(error), _) | (_, Err(error)) => Err(said(&error)),
         };
-        let rest = Shared {
+        Self(Shared {
+            stacks,
             vpcs: told(vpcs),
             internet_gateways: told(internet_gateways),
             addresses: told(addresses),
@@ -66,13 +63,12 @@ impl Common {
             alarms: told(alarms),
             roles: told(roles),
             ..Shared::unseen("not asked")
-        };
-        Self { stacks, rest }
+        })
     }
 
     /// The snapshot of the VPCs of one group.
     pub(super) async fn of_vpcs(&self, session: &Session, vpcs: &[String]) -> Shared {
-        let mut shared = Shared { stacks: self.stacks.clone(), ..self.rest.clone() };
+        let mut shared = self.0.clone();
         let (subnets, route_tables, acls, groups, endpoints, nat_gateways) = tokio::join!(
             ec2_network::subnets(session, vpcs),
             ec2_network::route_tables(session, vpcs),
@@ -122,26 +118,46 @@ fn by_tenant<T>(all: Vec<T>, estate: &str, tags: impl Fn(&T) -> &BTreeMap<String
 pub(super) struct Begun<'a> {
     pub desired: &'a Desired,
     view: StackView,
+    expected: BTreeMap<String, Expected>,
+    /// The resources of which drift detection was asked.
+    detected: BTreeSet<String>,
 }
 
-/// The template and the resources of a stack that is there.
-pub(super) async fn begin<'a>(
-    session: &Session,
-    desired: &'a Desired,
-    stacks: &Told<BTreeMap<String, cloudformation::Stack>>,
-) -> Begun<'a> {
-    let stack = stacks.as_ref().ok().and_then(|stacks| stacks.get(&desired.stack));
+/// The template and the resources of a stack that is there, what drift detection finds, and what the services tell.
+pub(super) async fn begin<'a>(session: &Session, desired: &'a Desired, common: &Common, pace: Pace) -> Begun<'a> {
+    let shared = &common.0;
     let nothing = |why: &str| StackView {
         template: Err(why.to_owned()),
         resources: Err(why.to_owned()),
         drifts: Err(why.to_owned()),
         told: BTreeMap::new(),
     };
-    let Some(stack) = stack else { return Begun { desired, view: nothing("there is no stack") } };
+    let mut begun =
+        Begun { desired, view: nothing("there is no stack"), expected: BTreeMap::new(), detected: BTreeSet::new() };
+    let Some(stack) = stack_of(shared, desired) else { return begun };
     let (template, resources) =
         tokio::join!(cloudformation::template(session, &stack.id), cloudformation::resources(session, &stack.id));
-    let view = StackView { template: told(template), resources: told(resources), ..nothing("not asked") };
-    Begun { desired, view }
+    begun.view = StackView { template: told(template), resources: told(resources), ..nothing("not asked") };
+    let template = release::template(desired, &begun.view);
+    begun.expected = super::compare::resolve(desired, shared, &begun.view, &template);
+    if is_at_rest(stack) {
+        begun.detected = wanted(&begun.expected, shared, true);
+        let role = desired.service_role();
+        (begun.view.drifts, begun.view.told) = tokio::join!(
+            detected(session, &stack.id, &begun.detected, pace),
+            asked::by_own_apis(session, role.as_deref(), &begun.expected),
+        );
+    }
+    begun
+}
+
+fn stack_of<'s>(shared: &'s Shared, desired: &Desired) -> Option<&'s cloudformation::Stack> {
+    shared.stacks.as_ref().ok().and_then(|stacks| stacks.get(&desired.stack))
+}
+
+/// A stack that can be asked about its resources.
+fn is_at_rest(stack: &cloudformation::Stack) -> bool {
+    !matches!(State::of(Some(&stack.status)), State::Absent | State::FailedCreation | State::InProgress)
 }
 
 impl Begun<'_> {
@@ -151,32 +167,22 @@ impl Begun<'_> {
     }
 }
 
-/// Drift detection and the services' own APIs for one stack.
-pub(super) async fn look(session: &Arc<Session>, begun: Begun<'_>, shared: &Shared, pace: Pace) -> StackView {
-    let Begun { desired, mut view } = begun;
-    let stack = shared.stacks.as_ref().ok().and_then(|stacks| stacks.get(&desired.stack));
-    let state = State::of(stack.map(|stack| stack.status.as_str()));
-    let Some(stack) = stack.filter(|_| !matches!(state, State::Absent | State::FailedCreation | State::InProgress))
-    else {
-        return view;
-    };
-    let template = release::template(desired, &view);
-    let expected = super::compare::resolve(desired, shared, &view, &template);
-    let wanted: Vec<String> =
-        expected.iter().filter(|(_, e)| needs_detection(e, shared)).map(|(id, _)| id.clone()).collect();
+/// The rest of what is asked of one stack, once it is known what the network tells.
+pub(super) async fn end(session: &Session, begun: Begun<'_>, shared: &Shared, pace: Pace) -> StackView {
+    let Begun { desired, mut view, expected, detected: before } = begun;
+    let Some(stack) = stack_of(shared, desired).filter(|stack| is_at_rest(stack)) else { return view };
+    let wanted = wanted(&expected, shared, false);
+    if !wanted.is_subset(&before) {
+        view.drifts = detected(session, &stack.id, &wanted, pace).await;
+    }
     let role = desired.service_role();
-    let role = role.as_deref();
-    let (drifts, told) =
-        tokio::join!(detected(session, &stack.id, &wanted, pace), asked::by_own_apis(session, role, &expected));
-    view.drifts = drifts;
-    view.told = told;
-    asked::by_cloud_control(session, role, &expected, shared, &mut view).await;
+    asked::by_cloud_control(session, role.as_deref(), &expected, shared, &mut view).await;
     view
 }
 
-/// Whether CloudFormation must be asked about a resource: not where the batched calls tell everything.
-fn needs_detection(expected: &Expected, shared: &Shared) -> bool {
-    let kind = expected.resource_type.as_str();
+/// The resources about which CloudFormation must be asked: not those of which the batched calls tell everything. Those
+/// that were not made yet are `hoped` to tell it.
+fn wanted(expected: &BTreeMap<String, Expected>, shared: &Shared, hoped: bool) -> BTreeSet<String> {
     let networked = [
         shared.subnets.is_ok(),
         shared.route_tables.is_ok(),
@@ -188,20 +194,24 @@ fn needs_detection(expected: &Expected, shared: &Shared) -> bool {
         shared.internet_gateways.is_ok(),
         shared.addresses.is_ok(),
     ];
-    let by_batch = (network::TYPES.contains(&kind) && networked.into_iter().all(|told| told))
-        || (kind == "AWS::CloudWatch::Alarm" && shared.alarms.is_ok());
-    !by_batch
+    let networked = hoped || networked.into_iter().all(|told| told);
+    let by_batch = |expected: &Expected| {
+        let kind = expected.resource_type.as_str();
+        (network::TYPES.contains(&kind) && networked) || (kind == "AWS::CloudWatch::Alarm" && shared.alarms.is_ok())
+    };
+    expected.iter().filter(|(_, expected)| !by_batch(expected)).map(|(id, _)| id.clone()).collect()
 }
 
 async fn detected(
     session: &Session,
     stack_id: &str,
-    wanted: &[String],
+    wanted: &BTreeSet<String>,
     pace: Pace,
 ) -> Told<BTreeMap<String, ResourceDrift>> {
     let found = async {
-        let wanted = if wanted.len() > MOST_RESOURCES { &[] } else { wanted };
-        let id = drift_detection::detect(session, stack_id, wanted).await?;
+        let named: Vec<String> = wanted.iter().cloned().collect();
+        let id = drift_detection::detect(session, stack_id, if named.len() > MOST_RESOURCES { &[] } else { &named });
+        let id = id.await?;
         let deadline = tokio::time::Instant::now() + pace.deadline;
         let mut failed = None;
         loop {
