@@ -35,6 +35,7 @@ impl Failure {
         let failure = Self::new(format!("there is no {what} `{name}`"));
         match nearest {
             Some(nearest) if likeness(nearest) > LIKE => failure.with_hint(format!("did you mean `{nearest}`?")),
+            Some(only) if known.len() == 1 => failure.with_hint(format!("there is only `{only}`")),
             Some(_) if known.len() <= FEW => failure.with_hint(format!("there are {}", known.join(", "))),
             _ => failure,
         }

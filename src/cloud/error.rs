@@ -49,8 +49,8 @@ pub enum Cause {
     Missing { field: &'static str },
     #[error("these credentials are of account {actual}")]
     WrongAccount { actual: String },
-    #[error("a file could not be read")]
-    File,
+    #[error("the file cannot be sent: {why}")]
+    File { why: String },
 }
 
 impl CallError {
@@ -90,11 +90,8 @@ impl CallError {
     }
 
     /// The error of a file that should be sent.
-    pub(super) fn file(place: &Place, operation: &'static str, path: &Path, error: io::Error) -> Self {
-        Self {
-            source: Some(Box::new(error)),
-            ..Self::because(place, operation, &path.display().to_string(), Cause::File)
-        }
+    pub(super) fn file(place: &Place, operation: &'static str, path: &Path, error: &io::Error) -> Self {
+        Self::because(place, operation, &path.display().to_string(), Cause::File { why: error.to_string() })
     }
 
     /// The error code of a refusal.

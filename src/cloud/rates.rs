@@ -7,6 +7,7 @@
 use std::num::NonZeroU32;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::Mutex;
 
 /// Operations that AWS throttles together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -114,7 +115,14 @@ impl Family {
 
 /// The buckets of one account and region.
 #[derive(Debug)]
-pub(super) struct Buckets([DefaultDirectRateLimiter; Family::ALL.len()]);
+pub(super) struct Buckets([Bucket; Family::ALL.len()]);
+
+/// A bucket, and the queue before it: first come, first served, and only the first looks at the bucket.
+#[derive(Debug)]
+struct Bucket {
+    limiter: DefaultDirectRateLimiter,
+    queue: Mutex<()>,
+}
 
 impl Buckets {
     /// Full buckets, each so many times as large and as fast as [`Family::ours`].
@@ -122,13 +130,16 @@ impl Buckets {
         Self(Family::ALL.map(|family| {
             let Rate { burst, per_second } = family.ours();
             let least_one = |number: u32| NonZeroU32::new(number.saturating_mul(factor)).unwrap_or(NonZeroU32::MIN);
-            RateLimiter::direct(Quota::per_second(least_one(per_second)).allow_burst(least_one(burst)))
+            let quota = Quota::per_second(least_one(per_second)).allow_burst(least_one(burst));
+            Bucket { limiter: RateLimiter::direct(quota), queue: Mutex::new(()) }
         }))
     }
 
     /// Waits for a token.
     pub(super) async fn take(&self, family: Family) {
-        self.0[family as usize].until_ready().await;
+        let bucket = &self.0[family as usize];
+        let _first = bucket.queue.lock().await;
+        bucket.limiter.until_ready().await;
     }
 }
 
@@ -153,10 +164,10 @@ mod tests {
         let buckets = Buckets::full(1);
         let family = Family::CloudFormationWrite;
         for _ in 0..family.ours().burst {
-            assert!(buckets.0[family as usize].check().is_ok());
+            assert!(buckets.0[family as usize].limiter.check().is_ok());
         }
-        assert!(buckets.0[family as usize].check().is_err());
-        assert!(buckets.0[Family::CloudFormationRead as usize].check().is_ok());
-        assert!(Buckets::full(1).0[family as usize].check().is_ok(), "another account's bucket is its own");
+        assert!(buckets.0[family as usize].limiter.check().is_err());
+        assert!(buckets.0[Family::CloudFormationRead as usize].limiter.check().is_ok());
+        assert!(Buckets::full(1).0[family as usize].limiter.check().is_ok(), "another account's bucket is its own");
     }
 }

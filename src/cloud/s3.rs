@@ -1,10 +1,12 @@
 //! Amazon S3: content-addressed objects of the artifacts bucket.
 
+use std::io;
 use std::path::Path;
 
 use aws_sdk_s3::primitives::ByteStream;
 
 use super::{CallError, Cause, Family, Session};
+use crate::digest::sha256;
 
 /// What an object is made of.
 #[derive(Debug, Clone, Copy)]
@@ -39,9 +41,9 @@ async fn store(session: &Session, bucket: &str, key: &str, content: Content<'_>)
         Content::Text(text) => ByteStream::from(text.as_bytes().to_vec()),
         Content::File(_) if exists(session, bucket, key).await? => return Ok(Put::Present),
         Content::File(path) => {
-            let bytes = std::fs::read(path);
-            let unreadable = |error| CallError::file(&session.place, OPERATION, path, error);
-            ByteStream::from(bytes.map_err(unreadable)?)
+            let bytes = std::fs::read(path).and_then(|bytes| as_named(key, bytes));
+            let unusable = |error| CallError::file(&session.place, OPERATION, path, &error);
+            ByteStream::from(bytes.map_err(unusable)?)
         }
     };
     session.turn(Family::S3).await;
@@ -51,6 +53,15 @@ async fn store(session: &Session, bucket: &str, key: &str, content: Content<'_>)
         Err(error) if somebody_was_first(&error) => Ok(Put::Present),
         Err(error) => Err(error),
     }
+}
+
+/// The bytes of a file, if they are those that the key names.
+fn as_named(key: &str, bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+    let digest = sha256(&bytes);
+    if key.contains(&digest) {
+        return Ok(bytes);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, format!("its SHA-256 is {digest}, and it should be `{key}`")))
 }
 
 /// Whether an object exists: its first byte is asked for, because a HEAD request has no body that says why it was

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
+use tokio::sync::Semaphore;
 
 use super::live::{Shared, StackView};
 use super::snapshot::{self, Begun, Common, said};
@@ -21,7 +22,8 @@ use crate::deploy::prepare::Pace;
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
     pub pace: Pace,
-    /// Stacks looked at at once in one account and region.
+    /// Stacks whose template and resources are read at once in one account and region: enough for the rate of such
+    /// calls, and few, so that the first drift detections start early.
     pub concurrency: usize,
     /// Differences for which CloudTrail is asked in one account and region, the worst first.
     pub lookups: usize,
@@ -96,8 +98,9 @@ async fn group_of(
     options: &Options,
     done: &(dyn Fn(&StackDrift) + Sync),
 ) -> Vec<StackDrift> {
-    let width = options.concurrency.max(1).saturating_mul(WAITING);
-    let begins = group.iter().map(|desired| snapshot::begin(session, desired, common, options.pace));
+    let (opening, width) = (options.concurrency.max(1), options.concurrency.max(1).saturating_mul(WAITING));
+    let opening = &Semaphore::new(opening);
+    let begins = group.iter().map(|desired| snapshot::begin(session, desired, common, opening, options.pace));
     let begun: Vec<Begun<'_>> = stream::iter(begins.collect::<Vec<_>>()).buffer_unordered(width).collect().await;
     let vpcs: BTreeSet<String> = begun.iter().filter_map(|begun| begun.vpc()).collect();
     let shared = common.of_vpcs(session, &vpcs.into_iter().collect::<Vec<_>>()).await;

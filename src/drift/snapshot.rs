@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use tokio::sync::Semaphore;
+
 use super::expected::Expected;
 use super::live::{Shared, StackView, Told};
 use super::unmanaged::{ESTATE_TAG, TENANT_TAG};
@@ -124,7 +126,14 @@ pub(super) struct Begun<'a> {
 }
 
 /// The template and the resources of a stack that is there, what drift detection finds, and what the services tell.
-pub(super) async fn begin<'a>(session: &Session, desired: &'a Desired, common: &Common, pace: Pace) -> Begun<'a> {
+/// `opening` bounds the stacks that are read at once: those that are read start their detection while others wait.
+pub(super) async fn begin<'a>(
+    session: &Session,
+    desired: &'a Desired,
+    common: &Common,
+    opening: &Semaphore,
+    pace: Pace,
+) -> Begun<'a> {
     let shared = &common.0;
     let nothing = |why: &str| StackView {
         template: Err(why.to_owned()),
@@ -135,8 +144,10 @@ pub(super) async fn begin<'a>(session: &Session, desired: &'a Desired, common: &
     let mut begun =
         Begun { desired, view: nothing("there is no stack"), expected: BTreeMap::new(), detected: BTreeSet::new() };
     let Some(stack) = stack_of(shared, desired) else { return begun };
+    let turn = opening.acquire().await;
     let (template, resources) =
         tokio::join!(cloudformation::template(session, &stack.id), cloudformation::resources(session, &stack.id));
+    drop(turn);
     begun.view = StackView { template: told(template), resources: told(resources), ..nothing("not asked") };
     let template = release::template(desired, &begun.view);
     begun.expected = super::compare::resolve(desired, shared, &begun.view, &template);

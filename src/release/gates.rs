@@ -19,7 +19,7 @@ use crate::cloud::{CallError, Cloud, Place, Session, sqs};
 use crate::deploy::prepare::Pace;
 use crate::deploy::{Desired, Ground, State};
 use crate::drift::accepted::Accepted;
-use crate::drift::{StackDrift, check};
+use crate::drift::{Severity, StackDrift, check};
 use crate::estate::rings::{Gate, GateCommand, Ring, duration};
 
 /// One look at one gate of one tenant.
@@ -159,7 +159,7 @@ fn stack_state(desired: &Desired, ground: &Ground) -> Verdict {
 }
 
 /// Every stack is as the release says, whichever source tells: a difference that nobody accepted is red, what could not
-/// be checked is not green.
+/// be checked is not green. A changed tag, or one that outlives its resource, undoes no wave.
 async fn drift(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
     let desired: Vec<Desired> = watched.tenants.iter().map(|desired| (*desired).clone()).collect();
     let options = check::Options { pace: watched.pace, concurrency: watched.concurrency, lookups: 0 };
@@ -174,9 +174,10 @@ async fn drift(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
 }
 
 fn drifted(drift: &StackDrift) -> Verdict {
-    if let Some(worst) = drift.open().next() {
+    let mut open = drift.open().filter(|difference| difference.severity > Severity::Low);
+    if let Some(worst) = open.next() {
         let resource = worst.resource.as_deref().or(worst.physical_id.as_deref()).unwrap_or("the stack");
-        let others = match drift.open().count() - 1 {
+        let others = match open.count() {
             0 => String::new(),
             others => format!(" and {others} more"),
         };

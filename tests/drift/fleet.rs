@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
+#[path = "../endpoint/artifacts.rs"]
+mod artifacts;
 #[path = "../endpoint/process.rs"]
 mod process;
 
@@ -56,9 +57,7 @@ impl Fleet {
 
     fn write_estate(&self, tenants: &[&str]) {
         let (estate, functions) = (self.estate(), self.folder.path().join("functions"));
-        for folder in [estate.join("tenants/certs"), estate.join("pipeline"), functions.clone()] {
-            std::fs::create_dir_all(folder).unwrap();
-        }
+        std::fs::create_dir_all(estate.join("tenants/certs")).unwrap();
         let fleet = std::fs::read_to_string(root().join("tenants/fleet.yaml")).unwrap();
         std::fs::write(estate.join("tenants/fleet.yaml"), only_one_place(&fleet)).unwrap();
         std::fs::copy(root().join("tenants/certs/acme.pem"), estate.join("tenants/certs/acme.pem")).unwrap();
@@ -73,21 +72,7 @@ impl Fleet {
             );
             std::fs::write(estate.join(format!("tenants/{tenant}.yaml")), text).unwrap();
         }
-        let artifact = |name: &str| {
-            // An empty zip with a comment that tells the two apart.
-            let mut zip = b"PK\x05\x06".to_vec();
-            zip.extend([0; 16]);
-            zip.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
-            zip.extend(name.as_bytes());
-            let sha256: String = Sha256::digest(&zip).iter().map(|byte| format!("{byte:02x}")).collect();
-            std::fs::write(functions.join(format!("{sha256}.zip")), &zip).unwrap();
-            serde_json::json!({ "sha256": sha256, "bytes": zip.len() })
-        };
-        let lock = serde_json::json!({
-            "version": 2, "architecture": "x86_64",
-            "artifacts": { "x86_64": { "splitter": artifact("splitter"), "ingest": artifact("ingest") } },
-        });
-        std::fs::write(estate.join("pipeline/functions.lock.json"), lock.to_string()).unwrap();
+        artifacts::write(&estate, &functions, "drift");
     }
 
     /// The endpoint's address.

@@ -129,6 +129,17 @@ fn an_update_that_somebody_else_makes_is_reported_and_left_alone() {
 }
 
 #[test]
+fn a_function_that_is_not_what_its_name_says_is_not_sent() {
+    let (endpoint, estate) = set_up(1, 5);
+    for zip in std::fs::read_dir(&estate.zips).unwrap() {
+        std::fs::write(zip.unwrap().path(), "another").unwrap();
+    }
+    let deploy = run(&estate, &endpoint.url, &DEPLOY).must(1);
+    assert!(deploy.out.contains("its SHA-256 is"), "{}", deploy.out);
+    assert!(stacks(&endpoint.url).iter().all(|(_, status)| status == "REVIEW_IN_PROGRESS"), "nothing was made of it");
+}
+
+#[test]
 fn a_change_set_that_cannot_be_made_is_told_and_stops_no_other_tenant() {
     let (endpoint, estate) = set_up(2, 5);
     let proxy = Proxy::start(&endpoint.url);

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::artifacts;
+
 /// The account that the endpoint gives to credentials it does not know.
 pub(super) const ACCOUNT: &str = "123456789012";
 pub(super) const ORGANISATION: &str = "metanet";
@@ -64,14 +66,7 @@ impl Estate {
         // No Guard rules: these stacks are about how they are deployed, not about what is in them.
         fs::create_dir(root.join("policies")).unwrap();
         let zips = root.join("zips");
-        fs::create_dir(&zips).unwrap();
-        let lock: Value =
-            serde_json::from_slice(&fs::read(repository.join("pipeline/functions.lock.json")).unwrap()).unwrap();
-        let artifacts = &lock["artifacts"][lock["architecture"].as_str().unwrap()];
-        for function in ["splitter", "ingest"] {
-            let digest = artifacts[function]["sha256"].as_str().unwrap();
-            fs::write(zips.join(format!("{digest}.zip")), function).unwrap();
-        }
+        artifacts::write(root, &zips, "faults");
         let estate = Self { folder, zips };
         estate.write("tenants/fleet.yaml", &fleet().to_string());
         for number in 0..tenants {

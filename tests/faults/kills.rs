@@ -6,7 +6,7 @@ use std::thread::yield_now;
 use super::binary::{Ran, begun, open_change_sets, run, stacks, start, tenantry};
 use super::estate::Estate;
 use super::process::{self, Endpoint};
-use super::proxy::{Proxy, Weather, mixed};
+use super::proxy::{Fault, Proxy, Weather, mixed};
 use super::{bare_account, number};
 
 const TENANTS: usize = 20;
@@ -100,8 +100,12 @@ fn of_two_deploys_at_once_one_is_refused_with_owner_and_age_and_nothing_is_inter
     };
     let mut first = deploy(&proxy.url).spawn().unwrap();
     locked(&proxy, &mut first);
+    // The first sees no stack end before the second has been refused.
+    let faults = vec![Fault::Throttled];
+    proxy.set(Weather { seed: 1, share: 1000, faults, spared: 0, operation: "DescribeStacks" });
     let said = ["account 123456789012 is locked by ann@", "deploy of plan", "tenantry unlock 123456789012"];
     Ran::of(deploy(&endpoint.url).output().unwrap()).must(3).said(&said);
+    proxy.set(Weather::fair());
     Ran::of(first.wait_with_output().unwrap()).must(0);
     for (name, status) in stacks(&endpoint.url) {
         assert_eq!((status.as_str(), begun(&endpoint.url, &name, "CREATE_IN_PROGRESS")), ("CREATE_COMPLETE", 1));

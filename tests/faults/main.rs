@@ -4,6 +4,8 @@
 
 #![cfg(test)]
 
+#[path = "../endpoint/artifacts.rs"]
+mod artifacts;
 mod bad_days;
 mod binary;
 mod estate;

@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+#[path = "../endpoint/artifacts.rs"]
+mod artifacts;
 #[path = "../endpoint/process.rs"]
 mod process;
 
@@ -44,13 +46,6 @@ Outputs:
     Value: "{{ release.digest }}"
 "#;
 
-/// Every `sha256` of the functions' lock.
-fn digests(lock: &Value) -> Vec<&str> {
-    let own = lock["sha256"].as_str();
-    let inner = lock.as_object().into_iter().flat_map(|map| map.values()).flat_map(digests);
-    own.into_iter().chain(inner).collect()
-}
-
 struct World {
     endpoint: Endpoint,
     estate: tempfile::TempDir,
@@ -64,10 +59,14 @@ struct Said {
 
 impl World {
     fn new() -> Self {
-        let world = Self { endpoint: Endpoint::start(&mut command(1)), estate: tempfile::tempdir().unwrap() };
+        let quotas = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/quotas.yaml");
+        let world = Self {
+            endpoint: Endpoint::start(command(1).arg("--quotas").arg(quotas)),
+            estate: tempfile::tempdir().unwrap(),
+        };
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = world.estate.path();
-        for folder in ["tenants/certs", "templates/tenant", "templates/control-plane", "policies", "zips"] {
+        for folder in ["tenants/certs", "templates/tenant", "templates/control-plane", "policies"] {
             fs::create_dir_all(root.join(folder)).unwrap();
         }
         for file in fs::read_dir(repository.join("templates/control-plane")).unwrap() {
@@ -78,11 +77,7 @@ impl World {
             fs::copy(repository.join(file), root.join(file)).unwrap();
         }
         fs::copy(repository.join("tenants/certs/acme.pem"), root.join("tenants/certs/ca.pem")).unwrap();
-        let lock = fs::read(repository.join("pipeline/functions.lock.json")).unwrap();
-        let lock: Value = serde_json::from_slice(&lock).unwrap();
-        for digest in digests(&lock) {
-            fs::write(root.join("zips").join(format!("{digest}.zip")), "zip").unwrap();
-        }
+        artifacts::write(root, &root.join("zips"), "gate");
         let fleet = json!({
             "apiVersion": "tenantry/v1",
             "organisation": "metanet",

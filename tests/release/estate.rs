@@ -4,10 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use serde_json::Value;
-use sha2::{Digest, Sha256};
-
+use super::artifacts;
 use super::process::{self, Endpoint};
+use serde_json::Value;
 
 /// Four tenants in three rings of one account: acme, then bolt and cube, then dora.
 pub(super) struct Estate {
@@ -53,15 +52,7 @@ defaults:
         for (name, ring, number) in TENANTS {
             estate.tenant(name, ring, number, 0.5);
         }
-        let zip = |name: &str| {
-            let digest: String = Sha256::digest(name).iter().map(|byte| format!("{byte:02x}")).collect();
-            estate.write(&format!("zips/{digest}.zip"), name);
-            serde_json::json!({ "sha256": digest, "bytes": name.len() })
-        };
-        let (splitter, ingest) = (zip(&format!("splitter {organisation}")), zip(&format!("ingest {organisation}")));
-        let artifacts = serde_json::json!({ "x86_64": { "splitter": splitter, "ingest": ingest } });
-        let lock = serde_json::json!({ "version": 2, "architecture": "x86_64", "artifacts": artifacts });
-        estate.write("pipeline/functions.lock.json", &lock.to_string());
+        artifacts::write(estate.root(), &estate.path("zips"), organisation);
         estate.write(".gitignore", "zips/\n");
         estate.git(&["init", "--quiet", "--initial-branch", "main"]);
         estate.commit("begin");

@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+#[path = "../endpoint/artifacts.rs"]
+mod artifacts;
 mod ci;
 mod cut;
 mod estate;
