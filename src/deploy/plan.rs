@@ -62,7 +62,13 @@ pub struct Warning {
 
 impl From<Validation> for Warning {
     fn from(found: Validation) -> Self {
-        let place = found.logical_id.map(|id| format!("{id}{}: ", found.path.unwrap_or_default())).unwrap_or_default();
+        // A path begins in the template or in the resource.
+        let place = found.logical_id.map(|id| {
+            let path = found.path.unwrap_or_default();
+            let inside = path.strip_prefix(&format!("/Resources/{id}")).unwrap_or(&path);
+            format!("{id}{inside}: ")
+        });
+        let place = place.unwrap_or_default();
         Self { check: found.check, reason: format!("{place}{}", found.reason) }
     }
 }

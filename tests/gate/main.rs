@@ -213,7 +213,8 @@ fn what_cloudformation_says_about_quotas_stands_beside_our_own_verdict() {
     let addresses: String = (0..6).map(address).collect();
     world.write("templates/tenant.yaml.tera", &TENANT.replace("  Key:\n", &format!("{addresses}  Key:\n")));
     let said = world.run(&["plan", "acme"]);
-    let theirs = "warning: SERVICE_QUOTA: AWS::EC2::EIP: 0 in use and 6 more exceed the quota L-0263D0A3 of 5";
+    let theirs =
+        "warning: SERVICE_QUOTA: Address0: AWS::EC2::EIP: 0 in use and 6 more exceed the quota L-0263D0A3 of 5";
     assert!(said.out.contains(theirs), "{}\n{}", said.out, said.err);
     assert!(world.red().iter().any(|code| code == "TN2103" || code == "TN2101"), "{:?}", world.red());
 }
