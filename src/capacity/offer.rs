@@ -2,7 +2,6 @@
 //! What was seen live decides; what was not, the dated table decides as far as it goes; the rest is unknown.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::check::{Ground, Site, Stack};
 use super::regions::{RegionRow, Regions};
@@ -108,14 +107,7 @@ fn types(
             return Vec::new();
         }
     };
-    // Stacks of one form share their types.
-    let mut missing: BTreeMap<*const BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
-    for stack in stacks {
-        let types = &stack.needs.types;
-        missing.entry(Arc::as_ptr(types)).or_insert_with(|| types.iter().copied().filter(|kind| lacks(kind)).collect());
-    }
-    let of = |stack: &Stack| missing.get(&Arc::as_ptr(&stack.needs.types)).into_iter().flatten().copied();
-    by_need(stacks, of)
+    by_need(stacks, |stack| stack.needs.types.iter().copied().filter(|kind| lacks(kind)))
         .into_iter()
         .map(|(kind, tenants)| {
             let message = format!("{} has no `{kind}`, which {} needs", ground.region, named(&tenants));

@@ -29,6 +29,10 @@ pub struct Desired {
     pub uploads: Vec<Upload>,
 }
 
+/// The tags that say whose a resource is.
+pub const TENANT_TAG: &str = "tenantry:tenant";
+pub const ESTATE_TAG: &str = "tenantry:estate";
+
 /// An object that must exist before the stack does; its key names its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
@@ -59,7 +63,7 @@ impl<'a> ByStack<'a> {
 impl Desired {
     /// Tags of a tenant's stack.
     pub fn identity(organisation: &str, tenant: &str) -> BTreeMap<String, String> {
-        [("tenantry:estate", organisation), ("tenantry:tenant", tenant), ("tenantry:tool", "tenantry")]
+        [(ESTATE_TAG, organisation), (TENANT_TAG, tenant), ("tenantry:tool", "tenantry")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into()
     }

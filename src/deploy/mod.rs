@@ -26,6 +26,6 @@ mod state;
 pub mod status;
 pub mod teardown;
 
-pub use desired::{ByStack, Desired, Upload, UploadContent};
+pub use desired::{ByStack, Desired, ESTATE_TAG, TENANT_TAG, Upload, UploadContent};
 pub use plan::{Action, Ground, Plan, StackPlan, Unseen, Warning};
 pub use state::State;

@@ -11,12 +11,11 @@ use tokio::sync::Semaphore;
 
 use super::live::{Shared, StackView};
 use super::snapshot::{self, Begun, Common, said};
-use super::unmanaged::ESTATE_TAG;
 use super::{Difference, StackDrift, compare};
 use crate::cloud::network::MOST_FILTER_VALUES;
 use crate::cloud::{Access, CallError, Cloud, Place, Session, cloudformation, cloudtrail};
-use crate::deploy::Desired;
 use crate::deploy::prepare::Pace;
+use crate::deploy::{Desired, ESTATE_TAG};
 
 /// How a check is made.
 #[derive(Debug, Clone, Copy)]
@@ -98,8 +97,8 @@ async fn group_of(
     options: &Options,
     done: &(dyn Fn(&StackDrift) + Sync),
 ) -> Vec<StackDrift> {
-    let (opening, width) = (options.concurrency.max(1), options.concurrency.max(1).saturating_mul(WAITING));
-    let opening = &Semaphore::new(opening);
+    let at_once = options.concurrency.max(1);
+    let (opening, width) = (&Semaphore::new(at_once), at_once.saturating_mul(WAITING));
     let begins = group.iter().map(|desired| snapshot::begin(session, desired, common, opening, options.pace));
     let begun: Vec<Begun<'_>> = stream::iter(begins.collect::<Vec<_>>()).buffer_unordered(width).collect().await;
     let vpcs: BTreeSet<String> = begun.iter().filter_map(|begun| begun.vpc()).collect();

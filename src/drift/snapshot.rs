@@ -6,13 +6,12 @@ use tokio::sync::Semaphore;
 
 use super::expected::Expected;
 use super::live::{Shared, StackView, Told};
-use super::unmanaged::{ESTATE_TAG, TENANT_TAG};
 use super::{asked, network, release};
 use crate::cloud::drift_detection::{self, Detection, MOST_RESOURCES, ResourceDrift};
 use crate::cloud::network as ec2_network;
 use crate::cloud::{CallError, Session, alarms, cloudformation, ec2, functions, neighbours, roles, tagging};
 use crate::deploy::prepare::Pace;
-use crate::deploy::{Desired, State};
+use crate::deploy::{Desired, ESTATE_TAG, State, TENANT_TAG};
 
 /// An error with its cause as one line.
 pub(super) fn said(error: &CallError) -> String {

@@ -12,9 +12,6 @@ use crate::cloud::network::{Group, Peer};
 use crate::cloud::tagging::Bearer;
 
 const HERE: Source = Source::Unmanaged;
-/// The tags that say whose a resource is.
-pub(super) const TENANT_TAG: &str = "tenantry:tenant";
-pub(super) const ESTATE_TAG: &str = "tenantry:estate";
 
 pub(super) fn compare(case: &Case<'_>, found: &mut Found) {
     if let Some(vpc) = case.vpc() {

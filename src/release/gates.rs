@@ -9,8 +9,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use futures::{StreamExt, stream};
-use jiff::Timestamp;
-use jiff::tz::Offset;
+use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::cloud::cloudformation::{self, Stack};
@@ -58,7 +57,8 @@ pub struct Watched<'a> {
     pub organisation: &'a str,
     /// The release's own files, in which commands run.
     pub root: &'a Path,
-    /// Drift that may stay.
+    /// The day, and what drift may stay on it.
+    pub today: Date,
     pub accepted: &'a Accepted,
     /// The bake is over. Drift is searched for and commands run only then, because they take their time.
     pub over: bool,
@@ -164,7 +164,7 @@ async fn drift(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
     let desired: Vec<Desired> = watched.tenants.iter().map(|desired| (*desired).clone()).collect();
     let options = check::Options { pace: watched.pace, concurrency: watched.concurrency, lookups: 0 };
     let mut drifts = check::check(cloud, &desired, &options, &|_| {}).await;
-    watched.accepted.apply(&mut drifts, Offset::UTC.to_datetime(Timestamp::now()).date());
+    watched.accepted.apply(&mut drifts, watched.today);
     let look = |drift: &StackDrift| Look {
         tenant: drift.tenant.clone(),
         gate: name(Gate::Drift).to_owned(),
@@ -303,6 +303,7 @@ mod tests {
             tenants: &tenants,
             organisation: "org",
             root: Path::new("/"),
+            today: Date::MIN,
             accepted: &Accepted::default(),
             over: true,
             pace: Pace { poll: Duration::ZERO, deadline: Duration::ZERO, alarms: Alarms::Ignored },

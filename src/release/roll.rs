@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
@@ -347,6 +348,7 @@ impl Roll<'_> {
                 tenants: mine,
                 organisation: &self.candidate.estate.fleet.organisation,
                 root: self.candidate.root(),
+                today: Offset::UTC.to_datetime((self.now)()).date(),
                 accepted: &self.accepted,
                 over,
                 pace: self.options.pace,

@@ -6,6 +6,7 @@ use super::seen;
 use crate::capacity::{LiveSubnet, Owner, Seen};
 use crate::cloud::ec2_usage::{self, Interface, Subnet};
 use crate::cloud::{Session, with_causes};
+use crate::deploy::TENANT_TAG;
 
 /// What is known of subnets and interfaces.
 pub(super) struct Subnets {
@@ -44,7 +45,7 @@ fn live(subnet: &Subnet, owners: Seen<BTreeMap<Owner, u64>>) -> LiveSubnet {
         cidr: subnet.cidr.clone(),
         stack: tag("aws:cloudformation:stack-name"),
         logical_id: tag("aws:cloudformation:logical-id"),
-        tenant: tag("tenantry:tenant"),
+        tenant: tag(TENANT_TAG),
         free: subnet.free,
         owners,
     }
