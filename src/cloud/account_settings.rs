@@ -51,14 +51,13 @@ pub async fn iam(session: &Session) -> Result<BTreeMap<String, u64>, CallError> 
 pub async fn buckets(session: &Session) -> Result<BTreeSet<String>, CallError> {
     const OPERATION: &str = "ListBuckets";
     let subject = session.place.account.as_str();
-    let mut pages = session.s3.list_buckets().max_buckets(1000).into_paginator().send();
+    let pages = session.s3.list_buckets().max_buckets(1000).into_paginator().send();
+    let mut pages = session.pages(Family::S3, OPERATION, subject, pages, |page| page.continuation_token());
     let mut found = BTreeSet::new();
-    loop {
-        session.turn(Family::S3).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+    while let Some(page) = pages.next().await? {
         found.extend(page.buckets.unwrap_or_default().into_iter().filter_map(|bucket| bucket.name));
     }
+    Ok(found)
 }
 
 /// OpenSearch ListDomainNames: the domains of the region.

@@ -21,17 +21,16 @@ pub struct Alarm {
 pub async fn all(session: &Session, prefix: &str) -> Result<BTreeMap<String, Alarm>, CallError> {
     const OPERATION: &str = "DescribeAlarms";
     let call = session.cloudwatch.describe_alarms().alarm_name_prefix(prefix).max_records(100);
-    let mut pages = call.into_paginator().send();
+    let pages = call.into_paginator().send();
+    let mut pages = session.pages(Family::CloudWatch, OPERATION, prefix, pages, |page| page.next_token());
     let mut found = BTreeMap::new();
-    loop {
-        session.turn(Family::CloudWatch).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, prefix, error))?;
+    while let Some(page) = pages.next().await? {
         for alarm in page.metric_alarms.unwrap_or_default() {
             let alarm = alarm_of(session, prefix, alarm)?;
             found.insert(alarm.name.clone(), alarm);
         }
     }
+    Ok(found)
 }
 
 fn alarm_of(session: &Session, prefix: &str, alarm: sdk::MetricAlarm) -> Result<Alarm, CallError> {

@@ -47,12 +47,10 @@ pub async fn deployments(session: &Session, ids: &Ids) -> Result<Vec<Deployment>
     const OPERATION: &str = "ListDeployments";
     let subject = &ids.environment;
     let request = session.appconfig.list_deployments().application_id(&ids.application).environment_id(subject);
-    let mut pages = request.into_paginator().send();
+    let pages = request.into_paginator().send();
+    let mut pages = session.pages(Family::AppConfig, OPERATION, subject, pages, |page| page.next_token());
     let mut found = Vec::new();
-    loop {
-        session.turn(Family::AppConfig).await;
-        let Some(page) = pages.next().await else { break };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+    while let Some(page) = pages.next().await? {
         for one in page.items.unwrap_or_default() {
             // An endpoint that does not tell the profile has one profile in the environment.
             if one.configuration_profile_id.as_ref().is_some_and(|profile| *profile != ids.profile) {

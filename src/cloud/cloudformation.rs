@@ -162,17 +162,17 @@ pub struct Resource {
 /// Every stack of the account in the region, by name: one paginated call for all of them. Deleted ones are not there.
 pub async fn stacks(session: &Session) -> Result<BTreeMap<String, Stack>, CallError> {
     const OPERATION: &str = "DescribeStacks";
-    let mut pages = session.cloudformation.describe_stacks().into_paginator().send();
+    let pages = session.cloudformation.describe_stacks().into_paginator().send();
+    let mut pages =
+        session.pages(Family::CloudFormationRead, OPERATION, "every stack", pages, |page| page.next_token());
     let mut found = BTreeMap::new();
-    loop {
-        session.turn(Family::CloudFormationRead).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, "every stack", error))?;
+    while let Some(page) = pages.next().await? {
         for stack in page.stacks.unwrap_or_default() {
             let stack = stack_of(session, stack)?;
             found.insert(stack.name.clone(), stack);
         }
     }
+    Ok(found)
 }
 
 /// One stack by name or id; a deleted one is found by its id only.
@@ -255,12 +255,10 @@ pub async fn validations(session: &Session, change_set: &str) -> Result<Vec<Vali
     const OPERATION: &str = "DescribeEvents";
     let filter = sdk::EventFilter::builder().failed_events(true).build();
     let request = session.cloudformation.describe_events().change_set_name(change_set).filters(filter);
-    let mut pages = request.into_paginator().send();
+    let pages = request.into_paginator().send();
+    let mut pages = session.pages(Family::CloudFormationRead, OPERATION, change_set, pages, |page| page.next_token());
     let mut found = Vec::new();
-    loop {
-        session.turn(Family::CloudFormationRead).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, change_set, error))?;
+    while let Some(page) = pages.next().await? {
         let events = page.operation_events.unwrap_or_default().into_iter();
         found.extend(events.filter(|event| event.event_type == Some(sdk::EventType::ValidationError)).map(|event| {
             Validation {
@@ -271,6 +269,7 @@ pub async fn validations(session: &Session, change_set: &str) -> Result<Vec<Vali
             }
         }));
     }
+    Ok(found)
 }
 
 /// A change set with all its pages, or nothing when there is none of that name.
@@ -384,12 +383,11 @@ pub async fn events_of(
     seen: Option<&str>,
 ) -> Result<Vec<Event>, CallError> {
     const OPERATION: &str = "DescribeStackEvents";
-    let mut pages = session.cloudformation.describe_stack_events().stack_name(stack_id).into_paginator().send();
+    let pages = session.cloudformation.describe_stack_events().stack_name(stack_id).into_paginator().send();
+    let mut pages = session.pages(Family::CloudFormationRead, OPERATION, stack_id, pages, |page| page.next_token());
     let mut found = Vec::new();
     'pages: for read in 1..=MOST_PAGES {
-        session.turn(Family::CloudFormationRead).await;
-        let Some(page) = pages.next().await else { break };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, stack_id, error))?;
+        let Some(page) = pages.next().await? else { break };
         for event in page.stack_events.unwrap_or_default() {
             let event = event_of(session, stack_id, event)?;
             if Some(event.id.as_str()) == seen {
@@ -427,12 +425,10 @@ fn event_of(session: &Session, stack_id: &str, event: sdk::StackEvent) -> Result
 /// Every resource of a stack, as CloudFormation lists them.
 pub async fn resources(session: &Session, stack: &str) -> Result<Vec<Resource>, CallError> {
     const OPERATION: &str = "ListStackResources";
-    let mut pages = session.cloudformation.list_stack_resources().stack_name(stack).into_paginator().send();
+    let pages = session.cloudformation.list_stack_resources().stack_name(stack).into_paginator().send();
+    let mut pages = session.pages(Family::CloudFormationRead, OPERATION, stack, pages, |page| page.next_token());
     let mut found = Vec::new();
-    loop {
-        session.turn(Family::CloudFormationRead).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, stack, error))?;
+    while let Some(page) = pages.next().await? {
         for resource in page.stack_resource_summaries.unwrap_or_default() {
             found.push(Resource {
                 logical_id: session.need(resource.logical_resource_id, OPERATION, stack, "LogicalResourceId")?,
@@ -442,6 +438,7 @@ pub async fn resources(session: &Session, stack: &str) -> Result<Vec<Resource>, 
             });
         }
     }
+    Ok(found)
 }
 
 /// The template that a stack was last deployed with, as it was sent.

@@ -33,11 +33,9 @@ pub async fn alarms(session: &Session, names: &[String]) -> Result<Vec<Alarm>, C
     for part in names.chunks(AT_ONCE) {
         let request = session.cloudwatch.describe_alarms().set_alarm_names(Some(part.to_vec()));
         let request = request.alarm_types(AlarmType::MetricAlarm).alarm_types(AlarmType::CompositeAlarm);
-        let mut pages = request.into_paginator().send();
-        loop {
-            session.turn(Family::CloudWatch).await;
-            let Some(page) = pages.next().await else { break };
-            let page = page.map_err(|error| CallError::of(&session.place, OPERATION, &part[0], error))?;
+        let pages = request.into_paginator().send();
+        let mut pages = session.pages(Family::CloudWatch, OPERATION, &part[0], pages, |page| page.next_token());
+        while let Some(page) = pages.next().await? {
             let metric = page.metric_alarms.unwrap_or_default().into_iter();
             let metric = metric
                 .map(|alarm| (alarm.alarm_name, alarm.state_value, alarm.state_reason, alarm.state_updated_timestamp));

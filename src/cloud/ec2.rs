@@ -19,12 +19,10 @@ pub struct Vpc {
 pub async fn vpcs(session: &Session) -> Result<Vec<Vpc>, CallError> {
     const OPERATION: &str = "DescribeVpcs";
     let subject = session.place.region.as_str();
-    let mut pages = session.ec2.describe_vpcs().into_paginator().send();
+    let pages = session.ec2.describe_vpcs().into_paginator().send();
+    let mut pages = session.pages(Family::Ec2Read, OPERATION, subject, pages, |page| page.next_token());
     let mut found = Vec::new();
-    loop {
-        session.turn(Family::Ec2Read).await;
-        let Some(page) = pages.next().await else { break };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+    while let Some(page) = pages.next().await? {
         for vpc in page.vpcs.unwrap_or_default() {
             found.push(vpc_of(session, vpc)?);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::network::pages;
 use super::{CallError, Family, Session};
 
 /// A subnet as it is.
@@ -37,49 +38,25 @@ pub enum Counted {
     ElasticAddresses,
 }
 
-/// Walks over the pages of a call and hands each over.
-macro_rules! pages {
-    ($session:expr, $operation:expr, $request:expr, |$page:ident| $take:expr) => {{
-        let mut pages = $request.into_paginator().send();
-        loop {
-            $session.turn(Family::Ec2Read).await;
-            let Some(page) = pages.next().await else { break };
-            let subject = $session.place.region.as_str();
-            let $page = page.map_err(|error| CallError::of(&$session.place, $operation, subject, error))?;
-            $take;
-        }
-    }};
-}
-
 /// Counts one kind of thing.
 pub async fn count(session: &Session, what: Counted) -> Result<u64, CallError> {
-    let mut found = 0;
-    match what {
+    let found = match what {
         Counted::InternetGateways => {
-            let request = session.ec2.describe_internet_gateways();
-            pages!(session, "DescribeInternetGateways", request, |page| found +=
-                page.internet_gateways.unwrap_or_default().len());
+            let call = session.ec2.describe_internet_gateways();
+            pages!(session, "DescribeInternetGateways", call, internet_gateways).len()
         }
         Counted::EgressOnlyGateways => {
-            let request = session.ec2.describe_egress_only_internet_gateways();
-            pages!(session, "DescribeEgressOnlyInternetGateways", request, |page| found +=
-                page.egress_only_internet_gateways.unwrap_or_default().len());
+            let call = session.ec2.describe_egress_only_internet_gateways();
+            pages!(session, "DescribeEgressOnlyInternetGateways", call, egress_only_internet_gateways).len()
         }
         Counted::SecurityGroups => {
-            let request = session.ec2.describe_security_groups();
-            pages!(session, "DescribeSecurityGroups", request, |page| found +=
-                page.security_groups.unwrap_or_default().len());
+            pages!(session, "DescribeSecurityGroups", session.ec2.describe_security_groups(), security_groups).len()
         }
         Counted::GatewayEndpoints => {
-            let request = session.ec2.describe_vpc_endpoints();
-            pages!(session, "DescribeVpcEndpoints", request, |page| {
-                let endpoints = page.vpc_endpoints.unwrap_or_default();
-                let gateway = |kind: &aws_sdk_ec2::types::VpcEndpointType| kind.as_str() == "Gateway";
-                found += endpoints
-                    .iter()
-                    .filter(|endpoint| endpoint.vpc_endpoint_type.as_ref().is_some_and(gateway))
-                    .count();
-            });
+            let endpoints =
+                pages!(session, "DescribeVpcEndpoints", session.ec2.describe_vpc_endpoints(), vpc_endpoints);
+            let gateway = |kind: &aws_sdk_ec2::types::VpcEndpointType| kind.as_str() == "Gateway";
+            endpoints.iter().filter(|endpoint| endpoint.vpc_endpoint_type.as_ref().is_some_and(gateway)).count()
         }
         Counted::ElasticAddresses => {
             const OPERATION: &str = "DescribeAddresses";
@@ -87,9 +64,9 @@ pub async fn count(session: &Session, what: Counted) -> Result<u64, CallError> {
             let answer = session.ec2.describe_addresses().send().await;
             let subject = session.place.region.as_str();
             let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
-            found = answer.addresses.unwrap_or_default().len();
+            answer.addresses.unwrap_or_default().len()
         }
-    }
+    };
     Ok(found as u64)
 }
 
@@ -98,15 +75,13 @@ pub async fn count(session: &Session, what: Counted) -> Result<u64, CallError> {
 pub async fn nat_gateways(session: &Session) -> Result<BTreeMap<String, u64>, CallError> {
     const OPERATION: &str = "DescribeNatGateways";
     let mut found = BTreeMap::new();
-    pages!(session, OPERATION, session.ec2.describe_nat_gateways(), |page| {
-        for gateway in page.nat_gateways.unwrap_or_default() {
-            let state = gateway.state.as_ref().map_or("", |state| state.as_str());
-            if matches!(state, "pending" | "available" | "deleting") {
-                let subnet = session.need(gateway.subnet_id, OPERATION, session.place.region.as_str(), "SubnetId")?;
-                *found.entry(subnet).or_default() += 1;
-            }
+    for gateway in pages!(session, OPERATION, session.ec2.describe_nat_gateways(), nat_gateways) {
+        let state = gateway.state.as_ref().map_or("", |state| state.as_str());
+        if matches!(state, "pending" | "available" | "deleting") {
+            let subnet = session.need(gateway.subnet_id, OPERATION, session.place.region.as_str(), "SubnetId")?;
+            *found.entry(subnet).or_default() += 1;
         }
-    });
+    }
     Ok(found)
 }
 
@@ -114,20 +89,18 @@ pub async fn nat_gateways(session: &Session) -> Result<BTreeMap<String, u64>, Ca
 pub async fn subnets(session: &Session) -> Result<Vec<Subnet>, CallError> {
     const OPERATION: &str = "DescribeSubnets";
     let mut found = Vec::new();
-    pages!(session, OPERATION, session.ec2.describe_subnets(), |page| {
-        for subnet in page.subnets.unwrap_or_default() {
-            let id = session.need(subnet.subnet_id, OPERATION, session.place.region.as_str(), "SubnetId")?;
-            let free = session.need(subnet.available_ip_address_count, OPERATION, &id, "AvailableIpAddressCount")?;
-            let tags = subnet.tags.unwrap_or_default().into_iter();
-            found.push(Subnet {
-                cidr: session.need(subnet.cidr_block, OPERATION, &id, "CidrBlock")?,
-                zone: subnet.availability_zone_id,
-                free: u64::try_from(free).unwrap_or(0),
-                tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
-                id,
-            });
-        }
-    });
+    for subnet in pages!(session, OPERATION, session.ec2.describe_subnets(), subnets) {
+        let id = session.need(subnet.subnet_id, OPERATION, session.place.region.as_str(), "SubnetId")?;
+        let free = session.need(subnet.available_ip_address_count, OPERATION, &id, "AvailableIpAddressCount")?;
+        let tags = subnet.tags.unwrap_or_default().into_iter();
+        found.push(Subnet {
+            cidr: session.need(subnet.cidr_block, OPERATION, &id, "CidrBlock")?,
+            zone: subnet.availability_zone_id,
+            free: u64::try_from(free).unwrap_or(0),
+            tags: tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect(),
+            id,
+        });
+    }
     Ok(found)
 }
 
@@ -135,16 +108,14 @@ pub async fn subnets(session: &Session) -> Result<Vec<Subnet>, CallError> {
 pub async fn interfaces(session: &Session) -> Result<Vec<Interface>, CallError> {
     const OPERATION: &str = "DescribeNetworkInterfaces";
     let mut found = Vec::new();
-    pages!(session, OPERATION, session.ec2.describe_network_interfaces(), |page| {
-        for interface in page.network_interfaces.unwrap_or_default() {
-            let subject = session.place.region.as_str();
-            found.push(Interface {
-                subnet: session.need(interface.subnet_id, OPERATION, subject, "SubnetId")?,
-                kind: interface.interface_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
-                description: interface.description.unwrap_or_default(),
-                addresses: (interface.private_ip_addresses.unwrap_or_default().len() as u64).max(1),
-            });
-        }
-    });
+    for interface in pages!(session, OPERATION, session.ec2.describe_network_interfaces(), network_interfaces) {
+        let subject = session.place.region.as_str();
+        found.push(Interface {
+            subnet: session.need(interface.subnet_id, OPERATION, subject, "SubnetId")?,
+            kind: interface.interface_type.map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
+            description: interface.description.unwrap_or_default(),
+            addresses: (interface.private_ip_addresses.unwrap_or_default().len() as u64).max(1),
+        });
+    }
     Ok(found)
 }

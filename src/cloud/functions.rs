@@ -24,17 +24,16 @@ pub struct Function {
 pub async fn all(session: &Session) -> Result<BTreeMap<String, Function>, CallError> {
     const OPERATION: &str = "ListFunctions";
     let subject = session.place.region.as_str();
-    let mut pages = session.lambda.list_functions().into_paginator().send();
+    let pages = session.lambda.list_functions().into_paginator().send();
+    let mut pages = session.pages(Family::Lambda, OPERATION, subject, pages, |page| page.next_marker());
     let mut found = BTreeMap::new();
-    loop {
-        session.turn(Family::Lambda).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+    while let Some(page) = pages.next().await? {
         for function in page.functions.unwrap_or_default() {
             let function = function_of(session, function)?;
             found.insert(function.name.clone(), function);
         }
     }
+    Ok(found)
 }
 
 fn function_of(session: &Session, function: sdk::FunctionConfiguration) -> Result<Function, CallError> {
@@ -88,12 +87,10 @@ pub async fn reserved_concurrency(session: &Session, name: &str) -> Result<Optio
 pub async fn mappings(session: &Session) -> Result<BTreeMap<String, Map<String, Value>>, CallError> {
     const OPERATION: &str = "ListEventSourceMappings";
     let subject = session.place.region.as_str();
-    let mut pages = session.lambda.list_event_source_mappings().into_paginator().send();
+    let pages = session.lambda.list_event_source_mappings().into_paginator().send();
+    let mut pages = session.pages(Family::Lambda, OPERATION, subject, pages, |page| page.next_marker());
     let mut found = BTreeMap::new();
-    loop {
-        session.turn(Family::Lambda).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+    while let Some(page) = pages.next().await? {
         for mapping in page.event_source_mappings.unwrap_or_default() {
             let state = mapping.state.unwrap_or_default().to_lowercase();
             let properties = [
@@ -105,6 +102,7 @@ pub async fn mappings(session: &Session) -> Result<BTreeMap<String, Map<String, 
             found.insert(id, properties.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());
         }
     }
+    Ok(found)
 }
 
 /// There is no function of that name.

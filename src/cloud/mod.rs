@@ -20,6 +20,7 @@ pub mod neighbours;
 pub mod network;
 pub mod network_repair;
 pub mod offers;
+mod pages;
 pub mod rates;
 pub mod resource_lists;
 pub mod roles;

@@ -103,14 +103,12 @@ pub struct AclEntry {
 
 /// Every page of a describe call as one list.
 macro_rules! pages {
-    ($session:ident, $operation:literal, $call:expr, $field:ident) => {{
+    ($session:ident, $operation:expr, $call:expr, $field:ident) => {{
         let subject = $session.place.region.as_str();
-        let mut pages = $call.into_paginator().send();
+        let pages = $call.into_paginator().send();
+        let mut pages = $session.pages(Family::Ec2Read, $operation, subject, pages, |page| page.next_token());
         let mut found = Vec::new();
-        loop {
-            $session.turn(Family::Ec2Read).await;
-            let Some(page) = pages.next().await else { break };
-            let page = page.map_err(|error| CallError::of(&$session.place, $operation, subject, error))?;
+        while let Some(page) = pages.next().await? {
             found.extend(page.$field.unwrap_or_default());
         }
         found

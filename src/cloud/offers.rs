@@ -28,50 +28,47 @@ pub async fn resource_types(session: &Session) -> Result<BTreeSet<String>, CallE
     const OPERATION: &str = "ListTypes";
     let aws = TypeFilters::builder().category(Category::AwsTypes).build();
     let request = session.cloudformation.list_types().visibility(Visibility::Public).r#type(RegistryType::Resource);
-    let mut pages = request.filters(aws).max_results(100).into_paginator().send();
+    let subject = session.place.region.as_str();
+    let pages = request.filters(aws).max_results(100).into_paginator().send();
+    let mut pages = session.pages(Family::CloudFormationRead, OPERATION, subject, pages, |page| page.next_token());
     let mut found = BTreeSet::new();
-    loop {
-        session.turn(Family::CloudFormationRead).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        let subject = session.place.region.as_str();
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+    while let Some(page) = pages.next().await? {
         found.extend(page.type_summaries.unwrap_or_default().into_iter().filter_map(|summary| summary.type_name));
     }
+    Ok(found)
 }
 
 /// The zones, by name, in which each type of search node can be had for an engine (OpenSearch ListInstanceTypeDetails).
 pub async fn search_types(session: &Session, engine: &str) -> Result<BTreeMap<String, BTreeSet<String>>, CallError> {
     const OPERATION: &str = "ListInstanceTypeDetails";
     let request = session.opensearch.list_instance_type_details().engine_version(engine).retrieve_azs(true);
-    let mut pages = request.max_results(100).into_paginator().send();
+    let pages = request.max_results(100).into_paginator().send();
+    let mut pages = session.pages(Family::OpenSearch, OPERATION, engine, pages, |page| page.next_token());
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    loop {
-        session.turn(Family::OpenSearch).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, engine, error))?;
+    while let Some(page) = pages.next().await? {
         for detail in page.instance_type_details.unwrap_or_default() {
             let kind = session.need(detail.instance_type, OPERATION, engine, "InstanceType")?;
             let zones = detail.availability_zones.unwrap_or_default();
             found.entry(kind.as_str().to_owned()).or_default().extend(zones);
         }
     }
+    Ok(found)
 }
 
 /// The zones, by id, in which types of EC2 instances can be had (EC2 DescribeInstanceTypeOfferings).
 pub async fn instance_types(session: &Session) -> Result<BTreeMap<String, BTreeSet<String>>, CallError> {
     const OPERATION: &str = "DescribeInstanceTypeOfferings";
     let request = session.ec2.describe_instance_type_offerings().location_type(LocationType::AvailabilityZoneId);
-    let mut pages = request.into_paginator().send();
+    let subject = session.place.region.as_str();
+    let pages = request.into_paginator().send();
+    let mut pages = session.pages(Family::Ec2Read, OPERATION, subject, pages, |page| page.next_token());
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    loop {
-        session.turn(Family::Ec2Read).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        let subject = session.place.region.as_str();
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+    while let Some(page) = pages.next().await? {
         for offering in page.instance_type_offerings.unwrap_or_default() {
             let kind = session.need(offering.instance_type, OPERATION, subject, "InstanceType")?;
             let zone = session.need(offering.location, OPERATION, subject, "Location")?;
             found.entry(kind.as_str().to_owned()).or_default().insert(zone);
         }
     }
+    Ok(found)
 }

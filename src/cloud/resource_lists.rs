@@ -17,16 +17,12 @@ pub enum Count {
 pub async fn count(session: &Session, resource_type: &str) -> Result<Count, CallError> {
     const OPERATION: &str = "ListResources";
     let request = session.cloudcontrol.list_resources().type_name(resource_type).max_results(100);
-    let mut pages = request.into_paginator().send();
+    let pages = request.into_paginator().send();
+    let mut pages = session.pages(Family::CloudControl, OPERATION, resource_type, pages, |page| page.next_token());
     let mut found = 0_u64;
     for _ in 0..MOST_PAGES {
-        session.turn(Family::CloudControl).await;
-        let Some(page) = pages.next().await else { return Ok(Count::Exactly(found)) };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, resource_type, error))?;
+        let Some(page) = pages.next().await? else { return Ok(Count::Exactly(found)) };
         found += page.resource_descriptions.unwrap_or_default().len() as u64;
-        if page.next_token.is_none() {
-            return Ok(Count::Exactly(found));
-        }
     }
-    Ok(Count::MoreThan(found))
+    Ok(if pages.ended() { Count::Exactly(found) } else { Count::MoreThan(found) })
 }

@@ -12,17 +12,16 @@ pub async fn all(session: &Session) -> Result<BTreeMap<String, Map<String, Value
     const OPERATION: &str = "GetAccountAuthorizationDetails";
     let subject = session.place.account.as_str();
     let call = session.iam.get_account_authorization_details().filter(sdk::EntityType::Role).max_items(1000);
-    let mut pages = call.into_paginator().send();
+    let pages = call.into_paginator().send();
+    let mut pages = session.pages(Family::Iam, OPERATION, subject, pages, |page| page.marker());
     let mut found = BTreeMap::new();
-    loop {
-        session.turn(Family::Iam).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+    while let Some(page) = pages.next().await? {
         for role in page.role_detail_list.unwrap_or_default() {
             let name = session.need(role.role_name.clone(), OPERATION, subject, "RoleName")?;
             found.insert(name, properties_of(role));
         }
     }
+    Ok(found)
 }
 
 fn properties_of(role: sdk::RoleDetail) -> Map<String, Value> {

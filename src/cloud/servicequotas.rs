@@ -46,13 +46,13 @@ impl IncreaseRequest {
 /// Every limit of a service that is applied to this account; a service that is not known here has none.
 pub async fn applied(session: &Session, service: &str) -> Result<Vec<ListedQuota>, CallError> {
     const OPERATION: &str = "ListServiceQuotas";
-    let mut pages = session.servicequotas.list_service_quotas().service_code(service).into_paginator().send();
+    let pages = session.servicequotas.list_service_quotas().service_code(service).into_paginator().send();
+    let mut pages = session.pages(Family::ServiceQuotas, OPERATION, service, pages, |page| page.next_token());
     let mut found = Vec::new();
     loop {
-        session.turn(Family::ServiceQuotas).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        match page.map_err(|error| CallError::of(&session.place, OPERATION, service, error)) {
-            Ok(page) => found.extend(page.quotas.unwrap_or_default().into_iter().filter_map(listed)),
+        match pages.next().await {
+            Ok(None) => return Ok(found),
+            Ok(Some(page)) => found.extend(page.quotas.unwrap_or_default().into_iter().filter_map(listed)),
             Err(error) if is_absent(&error) => return Ok(found),
             Err(error) => return Err(error),
         }
@@ -62,14 +62,13 @@ pub async fn applied(session: &Session, service: &str) -> Result<Vec<ListedQuota
 /// Every limit of a service as AWS gives it to everybody.
 pub async fn defaults(session: &Session, service: &str) -> Result<Vec<ListedQuota>, CallError> {
     const OPERATION: &str = "ListAWSDefaultServiceQuotas";
-    let mut pages =
-        session.servicequotas.list_aws_default_service_quotas().service_code(service).into_paginator().send();
+    let pages = session.servicequotas.list_aws_default_service_quotas().service_code(service).into_paginator().send();
+    let mut pages = session.pages(Family::ServiceQuotas, OPERATION, service, pages, |page| page.next_token());
     let mut found = Vec::new();
     loop {
-        session.turn(Family::ServiceQuotas).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        match page.map_err(|error| CallError::of(&session.place, OPERATION, service, error)) {
-            Ok(page) => found.extend(page.quotas.unwrap_or_default().into_iter().filter_map(listed)),
+        match pages.next().await {
+            Ok(None) => return Ok(found),
+            Ok(Some(page)) => found.extend(page.quotas.unwrap_or_default().into_iter().filter_map(listed)),
             Err(error) if is_absent(&error) => return Ok(found),
             Err(error) => return Err(error),
         }
@@ -93,12 +92,10 @@ fn listed(quota: sdk::ServiceQuota) -> Option<ListedQuota> {
 pub async fn requests(session: &Session) -> Result<Vec<IncreaseRequest>, CallError> {
     const OPERATION: &str = "ListRequestedServiceQuotaChangeHistory";
     let subject = session.place.account.as_str();
-    let mut pages = session.servicequotas.list_requested_service_quota_change_history().into_paginator().send();
+    let pages = session.servicequotas.list_requested_service_quota_change_history().into_paginator().send();
+    let mut pages = session.pages(Family::ServiceQuotas, OPERATION, subject, pages, |page| page.next_token());
     let mut found = Vec::new();
-    loop {
-        session.turn(Family::ServiceQuotas).await;
-        let Some(page) = pages.next().await else { break };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+    while let Some(page) = pages.next().await? {
         for request in page.requested_quotas.unwrap_or_default() {
             found.push(request_of(session, OPERATION, request)?);
         }

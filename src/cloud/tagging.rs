@@ -24,16 +24,15 @@ pub async fn bearers(session: &Session, key: &str) -> Result<Vec<Bearer>, CallEr
     const OPERATION: &str = "GetResources";
     let filter = TagFilter::builder().key(key).build();
     let request = session.tagging.get_resources().tag_filters(filter).resources_per_page(PAGE);
-    let mut pages = request.into_paginator().send();
+    let pages = request.into_paginator().send();
+    let mut pages = session.pages(Family::Tagging, OPERATION, key, pages, |page| page.pagination_token());
     let mut found = Vec::new();
-    loop {
-        session.turn(Family::Tagging).await;
-        let Some(page) = pages.next().await else { return Ok(found) };
-        let page = page.map_err(|error| CallError::of(&session.place, OPERATION, key, error))?;
+    while let Some(page) = pages.next().await? {
         for resource in page.resource_tag_mapping_list.unwrap_or_default() {
             let arn = session.need(resource.resource_arn, OPERATION, key, "ResourceARN")?;
             let tags = resource.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
             found.push(Bearer { arn, tags });
         }
     }
+    Ok(found)
 }

@@ -36,11 +36,9 @@ pub async fn latest(session: &Session, metrics: &[Metric], now: SystemTime) -> R
             .end_time(now.into())
             .scan_by(sdk::ScanBy::TimestampDescending)
             .set_metric_data_queries(Some(queries));
-        let mut pages = request.into_paginator().send();
-        loop {
-            session.turn(Family::CloudWatch).await;
-            let Some(page) = pages.next().await else { break };
-            let page = page.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
+        let pages = request.into_paginator().send();
+        let mut pages = session.pages(Family::CloudWatch, OPERATION, subject, pages, |page| page.next_token());
+        while let Some(page) = pages.next().await? {
             for result in page.metric_data_results.unwrap_or_default() {
                 let index = result.id.as_deref().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
                 let newest = result.values.unwrap_or_default().first().copied();

@@ -1,8 +1,8 @@
 //! Takes the snapshots and compares: the only part of a drift check that waits for AWS.
 //!
-//! The stacks of an account and region share a few batched calls; each stack costs a handful of its own. They are taken
-//! in groups, so that the snapshot of a large fleet never stands in memory as a whole. What AWS refuses to tell becomes
-//! part of the answer.
+//! The stacks of an account and region share a few batched calls; each stack costs a handful of its own. The network is
+//! asked about those that are ready, a batch at a time, while others still wait for their detection: the snapshot of a
+//! large fleet never stands in memory as a whole. What AWS refuses to tell becomes part of the answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,6 +33,14 @@ const PLACES: usize = 64;
 
 /// Most of the time a stack waits for its drift detection: so many more than [`Options::concurrency`] are under way.
 const WAITING: usize = 4;
+
+/// Stacks about whose network is asked at once, in a dozen calls: a VPC each, well below what one filter takes
+/// ([`MOST_FILTER_VALUES`]), and few enough that the last of a large fleet do not come all together.
+const BATCH: usize = 50;
+const _: () = assert!(BATCH <= MOST_FILTER_VALUES);
+
+/// Batches at which one is at the same time.
+const BATCHES: usize = 2;
 
 /// Every stack's drift, sorted; `done` hears of each stack as it is known.
 pub async fn check(
@@ -78,10 +86,12 @@ async fn in_place(
     let stacks = snapshot::told(cloudformation::stacks(session).await);
     let estate = desired.first().and_then(|first| first.tags.get(ESTATE_TAG)).map_or("", String::as_str);
     let common = Common::take(session, stacks, estate).await;
-    let mut all = Vec::new();
-    for group in desired.chunks(MOST_FILTER_VALUES) {
-        all.extend(group_of(session, group, &common, options, done).await);
-    }
+    let at_once = options.concurrency.max(1);
+    let (opening, width) = (&Semaphore::new(at_once), at_once.saturating_mul(WAITING));
+    let begins = desired.iter().map(|desired| snapshot::begin(session, desired, &common, opening, options.pace));
+    let batches = stream::iter(begins.collect::<Vec<_>>()).buffer_unordered(width).chunks(BATCH);
+    let ends = batches.map(|batch| ended(session, batch, &common, options.pace, done));
+    let mut all: Vec<StackDrift> = ends.buffer_unordered(BATCHES).concat().await;
     if let Err(error) = blame(session, &mut all, options.lookups).await {
         let why = said(&error);
         let differs = |drift: &&mut StackDrift| !drift.differences.is_empty();
@@ -90,28 +100,24 @@ async fn in_place(
     all
 }
 
-async fn group_of(
+/// Asks the network of these stacks, and compares.
+async fn ended(
     session: &Session,
-    group: &[&Desired],
+    batch: Vec<Begun<'_>>,
     common: &Common,
-    options: &Options,
+    pace: Pace,
     done: &(dyn Fn(&StackDrift) + Sync),
 ) -> Vec<StackDrift> {
-    let at_once = options.concurrency.max(1);
-    let (opening, width) = (&Semaphore::new(at_once), at_once.saturating_mul(WAITING));
-    let begins = group.iter().map(|desired| snapshot::begin(session, desired, common, opening, options.pace));
-    let begun: Vec<Begun<'_>> = stream::iter(begins.collect::<Vec<_>>()).buffer_unordered(width).collect().await;
-    let vpcs: BTreeSet<String> = begun.iter().filter_map(|begun| begun.vpc()).collect();
-    let shared = common.of_vpcs(session, &vpcs.into_iter().collect::<Vec<_>>()).await;
-    let shared = &shared;
-    let ends = begun.into_iter().map(|begun| async move {
+    let vpcs: BTreeSet<String> = batch.iter().filter_map(|begun| begun.vpc()).collect();
+    let shared = &common.of_vpcs(session, &vpcs.into_iter().collect::<Vec<_>>()).await;
+    let ends = batch.into_iter().map(|begun| async move {
         let desired = begun.desired;
-        let view = snapshot::end(session, begun, shared, options.pace).await;
+        let view = snapshot::end(session, begun, shared, pace).await;
         let drift = compare(desired, shared, &view);
         done(&drift);
         drift
     });
-    stream::iter(ends.collect::<Vec<_>>()).buffer_unordered(width).collect().await
+    futures::future::join_all(ends).await
 }
 
 /// Asks CloudTrail who made the worst differences; where it does not know, nobody is named.
