@@ -103,6 +103,10 @@ $(TOOLS)/python: tests/endpoint/requirements.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/endpoint/requirements.txt
 	mkdir -p $(TOOLS) && touch $@
 
+# It runs once, for seconds: it is not worth minutes of optimising.
+$(TOOLS)/bin/cargo-deny: export CARGO_PROFILE_RELEASE_OPT_LEVEL = 1
+$(TOOLS)/bin/cargo-deny: export CARGO_PROFILE_RELEASE_LTO = off
+$(TOOLS)/bin/cargo-deny: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = 16
 $(TOOLS)/bin/cargo-deny:
 	cargo install --quiet --locked cargo-deny@0.20.2 --no-default-features --root $(TOOLS)
 

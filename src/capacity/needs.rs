@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use super::consumption;
 use super::demand::{Demand, count_with};
 use super::owners::{SubnetDemand, subnets};
 use super::template::{resources, target, targets};
+use super::weigh::percent_of;
 
 /// What one stack needs. Stacks of one form and size share everything but their blocks and names.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -46,6 +48,23 @@ pub struct Instance {
     /// Version of the engine that it runs, for a search domain.
     pub engine: Option<String>,
     pub zones: BTreeSet<String>,
+}
+
+/// A subnet and how much of it is needed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Fullest {
+    pub logical_id: String,
+    /// Of the addresses that resources can take, those that must be given at the worst moment.
+    pub percent: u64,
+}
+
+impl Needs {
+    /// The subnet that the template's own resources come nearest to using up, at the peak, with a zone lost or in a
+    /// deployment, whichever is worst. What else stands there is not known here.
+    pub fn fullest(&self) -> Option<Fullest> {
+        let percents = self.subnets.iter().map(|(id, subnet)| (percent_of(subnet.needed(1.0), subnet.usable), id));
+        percents.max().map(|(percent, id)| Fullest { logical_id: id.clone(), percent })
+    }
 }
 
 /// Counts what a rendered template, or its outline, needs.

@@ -11,7 +11,7 @@ use super::check::{Site, Stack};
 use super::growth::Growth;
 use super::owners::{Addresses, Owner, SubnetDemand};
 use super::snapshot::{LiveSubnet, Seen};
-use super::weigh::{AMBER_PERCENT, Level};
+use super::weigh::{AMBER_PERCENT, Level, percent_of};
 use crate::finding::{Code, Finding};
 
 /// A subnet that growth uses up within so many days is amber: a subnet cannot be enlarged, tenants must be moved.
@@ -95,8 +95,7 @@ fn now(site: &Site, stack: &Stack, id: &str, live: &BTreeMap<(&str, &str), &Live
 
 fn verdict(stack: &Stack, id: &str, demand: &SubnetDemand, now: Seen<Now>) -> SubnetVerdict {
     let needed = needed(demand, &now, 1.0);
-    let percent =
-        needed.saturating_mul(100).checked_div(demand.usable).unwrap_or(if needed == 0 { 0 } else { u64::MAX });
+    let percent = percent_of(needed, demand.usable);
     let level = match &now {
         _ if needed > demand.usable => Level::Red,
         Seen::Unknown(_) => Level::Unknown,

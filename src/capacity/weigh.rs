@@ -123,10 +123,15 @@ pub fn weigh(quotas: &[Quota], asked: &Asked, snapshot: &Snapshot) -> Vec<Verdic
     verdicts
 }
 
+/// The share of a limit in percent; of a limit of nothing, everything is too much.
+pub(super) fn percent_of(amount: u64, limit: u64) -> u64 {
+    amount.saturating_mul(100).checked_div(limit).unwrap_or(if amount == 0 { 0 } else { u64::MAX })
+}
+
 fn verdict(quota: &Quota, within: Within, used: Seen<u64>, after: u64, snapshot: &Snapshot) -> Verdict {
     let (whole, limit_source) = limit(quota, snapshot);
     let limit = whole.saturating_sub(quota.keep);
-    let percent = after.saturating_mul(100).checked_div(limit).unwrap_or(if after == 0 { 0 } else { u64::MAX });
+    let percent = percent_of(after, limit);
     // What is over its limit already, and no more so by the plan, stops no plan.
     let adds = used.known().is_none_or(|used| after > *used);
     let level = match used {

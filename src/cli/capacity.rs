@@ -2,8 +2,6 @@
 
 use clap::Args as ClapArgs;
 use ipnetwork::Ipv4Network;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::fit::{self, Fit, Look};
@@ -49,7 +47,7 @@ struct Answer {
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let mut fit = fit::fit(global, &args.selection, &args.release, &args.look)?;
     if let Some(growth) = args.growth {
-        let today = TimeZone::UTC.to_datetime(Timestamp::now()).date();
+        let today = super::today();
         for subnet in fit.assessments.iter_mut().flat_map(|assessment| &mut assessment.subnets) {
             subnet.grow(growth, today);
         }

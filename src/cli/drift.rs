@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
-use jiff::tz::Offset;
 use serde::Serialize;
 
 use super::judge::Judge;
@@ -61,7 +60,7 @@ const ACCEPTED: &str = "policies/drift-accepted.yaml";
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
-    let today = Offset::UTC.to_datetime(Timestamp::now()).date();
+    let today = super::today();
     let accepted = accepted(&global.estate, today)?;
     let tenants: Vec<&Tenant> = if args.selection.is_empty() {
         opened.estate.tenants.values().collect()

@@ -146,6 +146,11 @@ fn write_file(path: &std::path::Path, text: &str) -> Result<(), Failure> {
         .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))
 }
 
+/// Today, in UTC.
+fn today() -> jiff::civil::Date {
+    jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date()
+}
+
 /// Runs what talks to AWS to its end.
 fn wait<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work))

@@ -9,17 +9,20 @@ use serde::Serialize;
 
 use super::opened::{Opened, Release};
 use super::{Exit, Failure, Global, Output, Selection};
-use crate::cloud::Cloud;
-use crate::deploy::flags::{Delivery, survey};
+use crate::capacity::Fullest;
+use crate::cloud::{Cloud, Place};
+use crate::deploy::Desired;
+use crate::deploy::flags::{self as delivery, Delivery};
 use crate::deploy::status::{Line, Verdict, status};
 use crate::drift;
 use crate::drift::record::{Check, Record};
 use crate::estate::{Estate, Tenant};
 use crate::flags;
 use crate::report;
+use crate::survey;
 
 /// Show the fleet on one screen: each tenant's stack beside what git says, when it was last held against what is there,
-/// its alarms, and the flags that are on for it.
+/// its alarms, how much its fullest subnet must give at the worst moment, and the flags that are on for it.
 ///
 /// Exit code 0: everything is as git says; 2: something differs; 4: an account or region could not be read.
 #[derive(Debug, ClapArgs)]
@@ -46,6 +49,8 @@ struct Answer {
 struct Row {
     #[serde(flatten)]
     line: Line,
+    /// The subnet that is nearest to being used up at the template's worst moment.
+    fullest_subnet: Option<Fullest>,
     /// This estate's own last drift check.
     checked: Option<Check>,
     /// Keys of the flags that are on.
@@ -66,17 +71,21 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let (lines, flags) = super::wait(async {
         let cloud = Cloud::configure().await;
         let lines = status(&cloud, &desired).await;
-        let flags = if args.flags { Some(survey(&cloud, &opened.estate, &tenants, LOOKS).await) } else { None };
+        let flags =
+            if args.flags { Some(delivery::survey(&cloud, &opened.estate, &tenants, LOOKS).await) } else { None };
         (lines, flags)
     })?;
     let record = Record::load(&global.estate);
     let stacks: BTreeMap<_, &str> = desired.iter().map(|d| ((&d.tenant, &d.place), d.stack.as_str())).collect();
     let named: BTreeMap<&str, &Tenant> = tenants.iter().map(|tenant| (tenant.name.as_str(), *tenant)).collect();
+    let fullest = fullest(&desired);
     let rows = lines.into_iter().map(|line| {
+        let fullest_subnet = fullest.get(&(line.tenant.clone(), line.place.clone())).cloned();
         let stack = stacks.get(&(&line.tenant, &line.place));
         let checked = stack.and_then(|stack| record.of(&line.place, stack)).cloned();
         let tenant = named.get(line.tenant.as_str());
-        Row { checked, flags: tenant.map(|tenant| flags_on(&opened.estate, tenant)).unwrap_or_default(), line }
+        let flags = tenant.map(|tenant| flags_on(&opened.estate, tenant)).unwrap_or_default();
+        Row { line, fullest_subnet, checked, flags }
     });
     let answer = Answer { stacks: rows.collect(), flags };
     let verdicts = answer.stacks.iter().map(|row| exit(&row.line.verdict));
@@ -85,6 +94,12 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let now = Timestamp::now().as_second();
     Output::new(global.output).show("tenantry/status/v1", &answer, |answer| text(answer, now))?;
     Ok(worst)
+}
+
+/// The fullest subnet of every tenant.
+fn fullest(desired: &[Desired]) -> BTreeMap<(String, Place), Fullest> {
+    let wanted = survey::wanted(desired).into_iter();
+    wanted.filter_map(|one| Some(((one.tenant, one.place), one.needs.fullest()?))).collect()
 }
 
 fn flags_on(estate: &Estate, tenant: &Tenant) -> Vec<String> {
@@ -117,7 +132,18 @@ const DIGITS: usize = 10;
 fn table(rows: &[Row], now: i64) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header([
-        "TENANT", "RING", "ACCOUNT", "REGION", "STACK", "RELEASE", "DIGEST", "DRIFT", "ALARMS", "FLAGS", "VERDICT",
+        "TENANT",
+        "RING",
+        "ACCOUNT",
+        "REGION",
+        "STACK",
+        "RELEASE",
+        "DIGEST",
+        "DRIFT",
+        "ALARMS",
+        "ADDRESSES",
+        "FLAGS",
+        "VERDICT",
     ]);
     for row in rows {
         let (line, dash) = (&row.line, || "-".to_owned());
@@ -131,6 +157,9 @@ fn table(rows: &[Row], now: i64) -> String {
             line.digest.as_ref().map_or_else(dash, |digest| digest.chars().take(DIGITS).collect()),
             drift(row, now),
             line.alarms.map_or_else(|| "?".to_owned(), |alarms| format!("{} of {} firing", alarms.firing, alarms.all)),
+            row.fullest_subnet
+                .as_ref()
+                .map_or_else(dash, |subnet| format!("{}% {}", subnet.percent, subnet.logical_id)),
             if row.flags.is_empty() { dash() } else { row.flags.join(",") },
             said(&line.verdict),
         ]);
@@ -205,6 +234,7 @@ mod tests {
                 verdict: Verdict::InSync,
             },
             checked: own.map(|(at, open)| Check { at, verdict: verdict(open), open, worst: None }),
+            fullest_subnet: None,
             flags: Vec::new(),
         }
     }

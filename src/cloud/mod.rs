@@ -6,6 +6,7 @@
 pub mod account_settings;
 pub mod alarms;
 pub mod appconfig;
+pub mod change_sets;
 pub mod cloudcontrol;
 pub mod cloudformation;
 pub mod cloudtrail;
@@ -29,6 +30,7 @@ pub mod servicequotas;
 mod session;
 pub mod settings;
 pub mod sqs;
+pub mod stack_events;
 pub mod sts;
 pub mod tagging;
 pub mod usage_metrics;

@@ -118,7 +118,7 @@ async fn a_change_set_is_read_over_all_its_pages_with_property_values() {
         .mount(&server)
         .await;
     let session = session(&server.uri());
-    let change_set = cloudformation::change_set(&session, "org-acme", "name").await.unwrap().unwrap();
+    let change_set = change_sets::find(&session, "org-acme", "name").await.unwrap().unwrap();
     let ids: Vec<&str> = change_set.changes.iter().map(|change| change.logical_id.as_str()).collect();
     assert_eq!(ids, ["First", "Second"]);
     let first = &change_set.changes[0];

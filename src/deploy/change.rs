@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::cloud::cloudformation::ResourceChange;
+use crate::cloud::change_sets::ResourceChange;
 
 /// Types whose loss is the loss of data, of access to data, or of a place in the network.
 pub const STATEFUL: [&str; 8] = [

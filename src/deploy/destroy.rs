@@ -9,6 +9,7 @@ use super::desired::hash;
 use super::prepare::Pace;
 use super::{State, failure};
 use crate::cloud::cloudformation::{self, Protection, Resource};
+use crate::cloud::stack_events;
 use crate::cloud::{CallError, Session, may_pass};
 
 /// What a deletion will leave behind, from the stack's own template.
@@ -115,7 +116,7 @@ pub async fn destroy(session: &Session, farewell: &Farewell, pace: Pace) -> Resu
     if State::of(Some(&farewell.status)) == State::InProgress && farewell.status != "DELETE_IN_PROGRESS" {
         return Err(DestroyError::Busy { stack: stack.clone(), status: farewell.status.clone() });
     }
-    let newest = cloudformation::newest_event(session, id).await.map_err(call)?;
+    let newest = stack_events::newest(session, id).await.map_err(call)?;
     let token = if farewell.status == "DELETE_IN_PROGRESS" {
         newest.and_then(|event| event.token).unwrap_or_default()
     } else {
@@ -132,7 +133,7 @@ pub async fn destroy(session: &Session, farewell: &Farewell, pace: Pace) -> Resu
             Ok(None) => return Ok(Gone::Deleted),
             Ok(Some(live)) if live.status == "DELETE_COMPLETE" => return Ok(Gone::Deleted),
             Ok(Some(live)) if live.status == "DELETE_FAILED" => {
-                let events = cloudformation::events_of(session, id, |own| own == token, None).await.map_err(call)?;
+                let events = stack_events::of_operation(session, id, |own| own == token, None).await.map_err(call)?;
                 if let Some(first) = failure::first(&events) {
                     let reason = first.reason.clone().or(live.reason).unwrap_or_else(|| "no reason given".to_owned());
                     return Ok(Gone::Failed { resource: Some(first.logical_id.clone()), reason });

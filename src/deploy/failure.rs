@@ -1,6 +1,6 @@
 //! Why a stack failed: the first failure among its events, and the likely remedy.
 
-use crate::cloud::cloudformation::Event;
+use crate::cloud::stack_events::Event;
 
 /// The event that everything else followed from: the first failure that is not the cancelling of others.
 pub(super) fn first(events: &[Event]) -> Option<&Event> {

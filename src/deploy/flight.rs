@@ -5,7 +5,9 @@ use super::change::stack_policy;
 use super::desired::hash;
 use super::events::{Outcome, What};
 use super::{Action, Desired, Ground, StackPlan, State, UploadContent, failure, prepare, stale};
-use crate::cloud::cloudformation::{self, ChangeSetKind, Event, Protection, Stack};
+use crate::cloud::change_sets::{self, ChangeSetKind};
+use crate::cloud::cloudformation::{self, Protection, Stack};
+use crate::cloud::stack_events::{self, Event};
 use crate::cloud::{CallError, Session, s3};
 
 /// A stack in flight.
@@ -109,11 +111,11 @@ impl<'a> Flight<'a> {
     /// Starts a change set once. Gives an outcome where it cannot be started any more and this run has not done so.
     async fn execute(&self, session: &Session, id: &str, live: Option<&Stack>) -> Result<Option<Outcome>, CallError> {
         let token = format!("{}-{}", self.desired.change_set_prefix(), hash(&[id], 8));
-        match cloudformation::execute_change_set(session, id, &token).await {
+        match change_sets::execute(session, id, &token).await {
             Ok(()) => Ok(None),
-            Err(error) if cloudformation::stack_is_busy(&error) || cloudformation::change_set_is_spent(&error) => {
+            Err(error) if cloudformation::stack_is_busy(&error) || change_sets::is_spent(&error) => {
                 let stack = live.map_or(self.stack.stack.as_str(), |stack| stack.id.as_str());
-                let ours = cloudformation::events_of(session, stack, |own| own == token, None).await?;
+                let ours = stack_events::of_operation(session, stack, |own| own == token, None).await?;
                 Ok(ours.is_empty().then(|| Outcome::Stale { why: error.to_string() }))
             }
             Err(error) => Err(error),
@@ -176,7 +178,8 @@ impl<'a> Flight<'a> {
     }
 
     async fn read_events(&mut self, session: &Session, run: &Run<'_>, id: &str) -> Result<(), CallError> {
-        let new = cloudformation::events_of(session, id, |token| self.is_ours(token, id), self.seen.as_deref()).await?;
+        let new =
+            stack_events::of_operation(session, id, |token| self.is_ours(token, id), self.seen.as_deref()).await?;
         for event in &new {
             let (logical_id, status) = (event.logical_id.clone(), event.status.clone());
             run.emit(self.stack, What::Resource { logical_id, status, reason: event.reason.clone() });

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Desired;
 use super::plan::Warning;
 use super::prepare::Alarms;
-use crate::cloud::cloudformation::{MOST_TRIGGERS, RollbackTriggers};
+use crate::cloud::change_sets::{MOST_TRIGGERS, RollbackTriggers};
 use crate::cloud::cloudwatch::{self, AlarmState};
 use crate::cloud::{CallError, Place, Session, is_access_denied, not_implemented};
 

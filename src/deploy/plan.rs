@@ -7,7 +7,8 @@ use super::desired::hash;
 use super::gate::{Level, Verdict};
 use super::money::Money;
 use crate::cloud::Place;
-use crate::cloud::cloudformation::{ChangeSetKind, ResourceChange, Stack, Validation};
+use crate::cloud::change_sets::{ChangeSetKind, ResourceChange, Validation};
+use crate::cloud::cloudformation::Stack;
 
 /// Name and version of the stored format.
 pub const SCHEMA: &str = "tenantry/plan/v2";

@@ -12,9 +12,11 @@ use super::desired::hash;
 use super::patience::{enter, patiently};
 use super::plan::{Action, Ground, Plan, StackPlan, Unseen, Warning};
 use super::{Desired, State, change, guards, teardown};
-use crate::cloud::cloudformation::{
-    self, ChangeSet, ChangeSetKind, ChangeSetRequest, DeploymentMode, RollbackTriggers, Stack, TemplateSource,
+use crate::cloud::change_sets::{
+    self, ChangeSet, ChangeSetKind, ChangeSetRequest, DeploymentMode, RollbackTriggers, TemplateSource,
 };
+use crate::cloud::cloudformation::Stack;
+use crate::cloud::stack_events;
 use crate::cloud::{Access, CallError, Cloud, Place, Session, is_access_denied, may_pass, not_implemented, s3};
 
 /// Why no change set could be made.
@@ -195,14 +197,14 @@ fn is_as_desired(desired: &Desired, ground: &Ground, live: Option<&Stack>) -> bo
         && live.is_some_and(|stack| stack.tags == desired.tags)
 }
 
-fn all_new(desired: &Desired) -> Result<Vec<cloudformation::ResourceChange>, PrepareError> {
+fn all_new(desired: &Desired) -> Result<Vec<change_sets::ResourceChange>, PrepareError> {
     change::all_new(&desired.body).map_err(|source| PrepareError::Template { stack: desired.stack.clone(), source })
 }
 
 /// Whether the operation in progress is the one that this very change would start.
 async fn started_by_us(session: &Session, desired: &Desired, live: Option<&Stack>) -> Result<bool, PrepareError> {
     let Some(stack) = live else { return Ok(false) };
-    let newest = cloudformation::newest_event(session, &stack.id).await;
+    let newest = stack_events::newest(session, &stack.id).await;
     let newest = newest.map_err(|source| PrepareError::Call { stack: desired.stack.clone(), source })?;
     let token = newest.and_then(|event| event.token);
     Ok(token.is_some_and(|token| token.starts_with(&desired.change_set_prefix())))
@@ -225,7 +227,7 @@ async fn change_set_action(
     let Some(set) = change_set(session, desired, ground, makes, triggers, pace).await? else {
         return Ok(Action::Nothing);
     };
-    match cloudformation::validations(session, &set.id).await {
+    match change_sets::validations(session, &set.id).await {
         Ok(found) => warnings.extend(found.into_iter().map(Warning::from)),
         Err(error) if is_access_denied(&error) || not_implemented(&error) => warnings.push(Warning {
             check: "validation".to_owned(),
@@ -266,12 +268,12 @@ pub(super) async fn change_set_named(
     pace: Pace,
 ) -> Result<Option<ChangeSet>, PrepareError> {
     let call = |source| PrepareError::Call { stack: desired.stack.clone(), source };
-    let left = cloudformation::change_set(session, &desired.stack, name).await.map_err(call)?;
+    let left = change_sets::find(session, &desired.stack, name).await.map_err(call)?;
     if let Some(left) = left {
         if left.execution_status == "AVAILABLE" || is_pending(&left) {
             return settle(session, desired, left, pace).await;
         }
-        cloudformation::delete_change_set(session, &left.id).await.map_err(call)?;
+        change_sets::delete(session, &left.id).await.map_err(call)?;
     }
     let template = template(session, desired).await?;
     let request = ChangeSetRequest {
@@ -285,12 +287,12 @@ pub(super) async fn change_set_named(
         role: desired.service_role(),
         mode: how.mode,
     };
-    match cloudformation::create_change_set(session, &request).await {
+    match change_sets::create(session, &request).await {
         Ok(_) => {}
-        Err(error) if cloudformation::already_exists(&error) => {}
+        Err(error) if change_sets::already_exists(&error) => {}
         Err(error) => return Err(call(error)),
     }
-    let made = cloudformation::change_set(session, &desired.stack, name).await.map_err(call)?;
+    let made = change_sets::find(session, &desired.stack, name).await.map_err(call)?;
     let gone = || PrepareError::ChangeSet { stack: desired.stack.clone(), reason: "it is gone".to_owned() };
     settle(session, desired, made.ok_or_else(gone)?, pace).await
 }
@@ -314,15 +316,15 @@ async fn settle(
             return Err(PrepareError::Late { stack: stack(), seconds: pace.deadline.as_secs() });
         }
         tokio::time::sleep(pace.poll).await;
-        let next = cloudformation::change_set(session, &desired.stack, &set.id).await.map_err(call)?;
+        let next = change_sets::find(session, &desired.stack, &set.id).await.map_err(call)?;
         set = next.ok_or_else(|| PrepareError::ChangeSet { stack: stack(), reason: "it is gone".to_owned() })?;
     }
     if set.status == "CREATE_COMPLETE" {
         return Ok(Some(set));
     }
-    let nothing = cloudformation::no_changes(&set);
+    let nothing = change_sets::no_changes(&set);
     let why = if nothing { String::new() } else { said_by_validation(session, &set.id).await };
-    cloudformation::delete_change_set(session, &set.id).await.map_err(call)?;
+    change_sets::delete(session, &set.id).await.map_err(call)?;
     if nothing {
         return Ok(None);
     }
@@ -332,14 +334,14 @@ async fn settle(
 
 /// What CloudFormation's validation adds to the failure of a change set; it adds nothing where it cannot be asked.
 async fn said_by_validation(session: &Session, id: &str) -> String {
-    let found = cloudformation::validations(session, id).await.unwrap_or_default();
+    let found = change_sets::validations(session, id).await.unwrap_or_default();
     found.into_iter().map(|found| format!("; {}", Warning::from(found).reason)).collect()
 }
 
 /// The template in the request where it fits, else in the artifacts bucket.
 async fn template(session: &Session, desired: &Desired) -> Result<TemplateSource, PrepareError> {
     let bytes = desired.body.len();
-    if bytes <= cloudformation::MOST_INLINE_BYTES {
+    if bytes <= change_sets::MOST_INLINE_BYTES {
         return Ok(TemplateSource::Inline(desired.body.clone()));
     }
     let Some(bucket) = &desired.artifacts else {

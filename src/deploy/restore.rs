@@ -12,7 +12,8 @@ use super::desired::hash;
 use super::plan::{Action, Ground, StackPlan};
 use super::prepare::{self, Pace, PrepareError};
 use super::{Desired, State};
-use crate::cloud::cloudformation::{self, ChangeSetKind, DeploymentMode, Stack};
+use crate::cloud::change_sets::{ChangeSet, ChangeSetKind, DeploymentMode};
+use crate::cloud::cloudformation::Stack;
 use crate::cloud::{CallError, Cause, Session, not_implemented};
 
 /// One property that is not as its template says.
@@ -54,7 +55,7 @@ pub async fn restoring(
         let reason = format!("the stack is {}", ground.status.as_deref().unwrap_or("not there"));
         return Err(PrepareError::ChangeSet { stack: desired.stack.clone(), reason });
     }
-    let planned = |desired: &Desired, set: cloudformation::ChangeSet| {
+    let planned = |desired: &Desired, set: ChangeSet| {
         let makes = ChangeSetKind::Update;
         prepare::planned(
             desired,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{StackPlan, Warning};
-use crate::cloud::cloudformation::ResourceChange;
+use crate::cloud::change_sets::ResourceChange;
 use crate::finding::{Code, Finding};
 
 /// The property that names a resource of a type; two of one name cannot stand side by side.
@@ -95,7 +95,7 @@ fn bears_one_name_twice<'t>(change: &ResourceChange, template: &'t Value) -> Opt
 mod tests {
     use super::*;
     use crate::cloud::Place;
-    use crate::cloud::cloudformation::{ChangeSetKind, PropertyChange};
+    use crate::cloud::change_sets::{ChangeSetKind, PropertyChange};
     use crate::deploy::{Action, Ground};
     use serde_json::json;
 

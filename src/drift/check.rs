@@ -36,7 +36,7 @@ const WAITING: usize = 4;
 
 /// Stacks about whose network is asked at once, in a dozen calls: a VPC each, well below what one filter takes
 /// ([`MOST_FILTER_VALUES`]), and few enough that the last of a large fleet do not come all together.
-const BATCH: usize = 50;
+const BATCH: usize = 16;
 const _: () = assert!(BATCH <= MOST_FILTER_VALUES);
 
 /// Batches at which one is at the same time.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::values;
-use crate::cloud::cloudformation::{PropertyChange, ResourceChange};
+use crate::cloud::change_sets::{PropertyChange, ResourceChange};
 use crate::deploy::{Action, Plan, StackPlan, Unseen, change};
 
 /// Different values of a property that are still shown one by one.

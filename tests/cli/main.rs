@@ -14,22 +14,11 @@ mod sarif;
 mod transcript;
 
 use std::path::{Path, PathBuf};
-use std::sync::{LazyLock, Mutex, PoisonError};
 
-use process::Endpoint;
 use transcript::{Room, Shown};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
-/// One endpoint for all that need one, and one of them at a time: each begins with nothing in it.
-static ENDPOINT: LazyLock<Mutex<Endpoint>> = LazyLock::new(|| Mutex::new(endpoint::start()));
-
-fn with_endpoint(run: impl FnOnce(&str)) {
-    let endpoint = ENDPOINT.lock().unwrap_or_else(PoisonError::into_inner);
-    endpoint.reset();
-    run(&endpoint.url);
 }
 
 /// The transcripts of a folder.
@@ -64,18 +53,17 @@ fn commands_without_an_account_print_what_their_transcripts_show() {
 
 #[test]
 fn commands_with_an_account_print_what_their_transcripts_show() {
+    let endpoint = endpoint::start();
     for file in transcripts("aws") {
-        with_endpoint(|url| {
-            let checked = transcript::check(&file, &Room::with_account(url), Shown::Everything);
-            assert!(checked.is_ok(), "{}", checked.unwrap_err());
-        });
+        endpoint.reset();
+        let checked = transcript::check(&file, &Room::with_account(&endpoint.url), Shown::Everything);
+        assert!(checked.is_ok(), "{}", checked.unwrap_err());
     }
 }
 
 #[test]
 fn the_tour_of_the_readme_does_what_it_shows() {
-    with_endpoint(|url| {
-        let checked = transcript::check(&root().join("README.md"), &Room::with_account(url), Shown::WhatIsShown);
-        assert!(checked.is_ok(), "{}", checked.unwrap_err());
-    });
+    let endpoint = endpoint::start();
+    let checked = transcript::check(&root().join("README.md"), &Room::with_account(&endpoint.url), Shown::WhatIsShown);
+    assert!(checked.is_ok(), "{}", checked.unwrap_err());
 }

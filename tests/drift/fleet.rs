@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -39,15 +40,18 @@ impl Fleet {
     /// As [`Self::deploy`], with variables in the endpoint's environment.
     pub(crate) fn deploy_with(tenants: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let quotas = folder.path().join("quotas.yaml");
-        std::fs::write(&quotas, raised(&std::fs::read_to_string(root().join("policies/quotas.yaml")).unwrap()))
-            .unwrap();
         let mut command = command(0);
-        command.arg("--quotas").arg(&quotas).envs(variables.iter().copied());
+        command.arg("--quotas").arg(root().join("policies/quotas.yaml")).envs(variables.iter().copied());
         let fleet = Self { endpoint: Endpoint::start(&mut command), folder };
         fleet.write_estate(tenants);
         fleet.done(&["bootstrap", "--role", "OrganizationAccountAccessRole", "--yes"]);
-        fleet.done(&["deploy", "--all", "--yes"]);
+        // A poll tells of every stack: the endpoint has more to do than that when they are many.
+        let poll = Duration::from_millis(5) * u32::try_from(tenants.len()).unwrap();
+        let mut deploy = fleet.command(env!("CARGO_BIN_EXE_tenantry"));
+        deploy.env("TENANTRY_RELEASE", RELEASE).env("TENANTRY_POLL_SECONDS", poll.as_secs_f64().to_string());
+        let output = deploy.args(["deploy", "--all", "--yes", "--accept", "TN2101=nothing real runs out"]).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", said(&output));
         fleet
     }
 
@@ -163,15 +167,6 @@ impl Fleet {
         let output = command.arg(serde_json::json!({ "rules": rules }).to_string()).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
     }
-}
-
-/// The table of quotas of an account whose every increase was granted, so that capacity is no gate here.
-fn raised(quotas: &str) -> String {
-    let line = |line: &str| match line.split_once("default: ") {
-        Some((indent, _)) if indent.trim().is_empty() => format!("{indent}default: 100000\n"),
-        _ => format!("{line}\n"),
-    };
-    quotas.lines().map(line).collect()
 }
 
 /// A fleet of one account and one region, so that its control plane is made quickly.

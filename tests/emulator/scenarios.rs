@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tenantry::cloud::cloudformation::ChangeSetKind;
+use tenantry::cloud::change_sets::ChangeSetKind;
 use tenantry::cloud::{Access, Cloud, Place};
 use tenantry::deploy::apply::{Options, Outcomes, Refused, Tolerance, apply};
 use tenantry::deploy::destroy::{Gone, destroy, look};

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 /// A running endpoint. It ends with its owner, and with this process whatever happens.
 pub(crate) struct Endpoint {
@@ -35,7 +36,7 @@ impl Endpoint {
             }
             match std::fs::read_to_string(&port_file) {
                 Ok(port) if !port.trim().is_empty() => break port.trim().to_owned(),
-                _ => std::thread::yield_now(),
+                _ => std::thread::park_timeout(Duration::from_millis(10)),
             }
         };
         Self { process, url: format!("http://127.0.0.1:{port}"), _folder: folder }

@@ -34,7 +34,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let tenants = opened.estate.tenants.values();
     let fleet = tenants.map(|tenant| (tenant.name.to_string(), values(catalogue, &tenant.subject()))).collect();
     let reads = retire::reads(global)?;
-    let today = args.today.unwrap_or_else(|| jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date());
+    let today = args.today.unwrap_or_else(crate::cli::today);
     let found = lint::lint(lint::Linted { catalogue, document: &document, reads: &reads, fleet: &fleet, today });
     let answer = Answer { flags: catalogue.flags.len(), findings: &found };
     let output = Output::new(global.output);

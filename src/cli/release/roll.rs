@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use tokio::sync::watch;
@@ -191,7 +190,7 @@ async fn go(
         }
     };
     let ask_id = ask.id.clone();
-    let accepted = accepted(candidate.root(), Offset::UTC.to_datetime(Timestamp::now()).date())?;
+    let accepted = accepted(candidate.root(), crate::cli::today())?;
     let roll = Roll {
         means: Means { cloud: &cloud, repository, store: &store, zips: &how.zips.functions },
         candidate,
