@@ -43,6 +43,14 @@ where
         self.ended
     }
 
+    /// Hands over page after page.
+    pub(super) async fn each(mut self, mut take: impl FnMut(Page)) -> Result<(), CallError> {
+        while let Some(page) = self.next().await? {
+            take(page);
+        }
+        Ok(())
+    }
+
     /// The next page, or nothing after the last.
     pub(super) async fn next(&mut self) -> Result<Option<Page>, CallError> {
         if self.ended {

@@ -47,15 +47,12 @@ impl IncreaseRequest {
 pub async fn applied(session: &Session, service: &str) -> Result<Vec<ListedQuota>, CallError> {
     const OPERATION: &str = "ListServiceQuotas";
     let pages = session.servicequotas.list_service_quotas().service_code(service).into_paginator().send();
-    let mut pages = session.pages(Family::ServiceQuotas, OPERATION, service, pages, |page| page.next_token());
+    let pages = session.pages(Family::ServiceQuotas, OPERATION, service, pages, |page| page.next_token());
     let mut found = Vec::new();
-    loop {
-        match pages.next().await {
-            Ok(None) => return Ok(found),
-            Ok(Some(page)) => found.extend(page.quotas.unwrap_or_default().into_iter().filter_map(listed)),
-            Err(error) if is_absent(&error) => return Ok(found),
-            Err(error) => return Err(error),
-        }
+    let told = pages.each(|page| found.extend(page.quotas.unwrap_or_default().into_iter().filter_map(listed))).await;
+    match told {
+        Err(error) if !is_absent(&error) => Err(error),
+        _ => Ok(found),
     }
 }
 
@@ -63,15 +60,12 @@ pub async fn applied(session: &Session, service: &str) -> Result<Vec<ListedQuota
 pub async fn defaults(session: &Session, service: &str) -> Result<Vec<ListedQuota>, CallError> {
     const OPERATION: &str = "ListAWSDefaultServiceQuotas";
     let pages = session.servicequotas.list_aws_default_service_quotas().service_code(service).into_paginator().send();
-    let mut pages = session.pages(Family::ServiceQuotas, OPERATION, service, pages, |page| page.next_token());
+    let pages = session.pages(Family::ServiceQuotas, OPERATION, service, pages, |page| page.next_token());
     let mut found = Vec::new();
-    loop {
-        match pages.next().await {
-            Ok(None) => return Ok(found),
-            Ok(Some(page)) => found.extend(page.quotas.unwrap_or_default().into_iter().filter_map(listed)),
-            Err(error) if is_absent(&error) => return Ok(found),
-            Err(error) => return Err(error),
-        }
+    let told = pages.each(|page| found.extend(page.quotas.unwrap_or_default().into_iter().filter_map(listed))).await;
+    match told {
+        Err(error) if !is_absent(&error) => Err(error),
+        _ => Ok(found),
     }
 }
 

@@ -16,6 +16,7 @@ pub mod roll;
 pub mod signature;
 pub mod skew;
 pub mod store;
+mod wave;
 
 pub use candidate::{Candidate, CandidateError};
 pub use manifest::Manifest;

@@ -13,20 +13,18 @@ use tokio::sync::watch;
 use super::back::{self, Means};
 use super::candidate::Candidate;
 use super::gates::{self, Look, Verdict, Watched};
-use super::itinerary::{Stage, calendar};
+use super::itinerary::Stage;
 use super::locks::{self, LocksError};
 use super::record::{Ask, CameFrom, Halt, HaltCause, Record, Refusal, Runner, Step};
 use super::store::StoreError;
-use crate::deploy::apply::{self, Options};
-use crate::deploy::events::{Event, Outcome};
+use crate::deploy::Desired;
+use crate::deploy::apply::Options;
+use crate::deploy::events::Event;
 use crate::deploy::lock::Claim;
-use crate::deploy::{Action, Desired, Plan, prepare};
 use crate::drift::accepted::Accepted;
-use crate::estate::ids::TenantName;
-use crate::estate::rings::Opening;
 
 /// Times that gates which cannot be read are looked at again once the bake time is over.
-const PATIENCE: u32 = 5;
+pub(super) const PATIENCE: u32 = 5;
 
 /// A roll that one runner makes.
 #[expect(missing_debug_implementations, reason = "it holds a function that draws events")]
@@ -95,7 +93,7 @@ pub enum Ending {
 }
 
 /// What ends a stage before it has passed.
-enum Break {
+pub(super) enum Break {
     Ended(Ending),
     /// This runner says that the wave is bad.
     Halt {
@@ -113,7 +111,7 @@ impl From<StoreError> for Break {
     }
 }
 
-type Staged<T> = Result<T, Break>;
+pub(super) type Staged<T> = Result<T, Break>;
 
 impl Roll<'_> {
     /// Begins, or goes on, and rolls to the end.
@@ -183,158 +181,15 @@ impl Roll<'_> {
         self.bake(stage, &mine, landed.saturating_add(stage.bake).unwrap_or(Timestamp::MAX)).await
     }
 
-    /// Deploys a wave, each tenant when its window is open. Gives the moment from which it bakes: one so long ago that
-    /// the bake is over when no stack had to change.
-    async fn deploy(&self, index: usize, stage: &Stage<'_>, mine: &[&Desired]) -> Staged<Timestamp> {
-        let mut unseen = 0;
-        loop {
-            let plan = self.plan(mine).await?;
-            if let Some(first) = plan.unseen.first() {
-                unseen += 1;
-                if unseen > PATIENCE {
-                    return Err(self.held(stage, format!("{}: {}", first.tenant, first.why)).await?);
-                }
-                self.rest(self.watch).await?;
-                continue;
-            }
-            self.refuse(&plan)?;
-            let (open, closed) = self.by_window(&plan);
-            if !open.is_empty() {
-                self.change(index, stage, &plan, &open).await?;
-            } else if closed.is_empty() {
-                return Ok(self.landed(index, stage).await?);
-            } else {
-                self.wait_for_windows(&closed).await?;
-            }
-        }
-    }
-
-    async fn plan(&self, mine: &[&Desired]) -> Result<Plan, StoreError> {
-        let desired: Vec<Desired> = mine.iter().map(|desired| (*desired).clone()).collect();
-        let (cloud, options) = (self.means.cloud, &self.options);
-        let plan = prepare::plan(cloud, &self.ask.release, &desired, options.pace, options.concurrency);
-        self.while_alive(plan).await
-    }
-
-    /// A wave with a stack that cannot be changed, or would lose state, is bad before it has begun.
-    fn refuse(&self, plan: &Plan) -> Staged<()> {
-        let blocked = plan.blocked().next().map(|stack| match &stack.action {
-            Action::Blocked { why, remedy } => format!("{}: {why}: {remedy}", stack.tenant),
-            _ => stack.tenant.clone(),
-        });
-        let loses = plan.refused(&self.options.allow_replace).into_iter().next().map(|(tenant, change)| {
-            format!("{tenant}: `{}` would be replaced or removed; `--allow-replace` allows it", change.logical_id)
-        });
-        match blocked.or(loses) {
-            Some(why) => Err(Break::Halt { cause: HaltCause::Deploy, why }),
-            None => Ok(()),
-        }
-    }
-
-    /// Tenants that have to change: those that may now, and those that may not yet.
-    fn by_window(&self, plan: &Plan) -> (BTreeSet<String>, Vec<(String, Opening)>) {
-        let (mut open, mut closed) = (BTreeSet::new(), Vec::new());
-        for stack in plan.stacks.iter().filter(|stack| stack.action != Action::Nothing) {
-            let name = stack.tenant.parse::<TenantName>();
-            let opening = match name {
-                Ok(name) if self.override_windows.is_none() && stack.action != Action::Follow => {
-                    calendar(&self.candidate.estate, &name).opening((self.now)())
-                }
-                _ => Opening::Open,
-            };
-            if opening == Opening::Open {
-                open.insert(stack.tenant.clone());
-            } else {
-                closed.push((stack.tenant.clone(), opening));
-            }
-        }
-        (open, closed)
-    }
-
-    /// Writes down where the open tenants come from, then deploys them.
-    async fn change(&self, index: usize, stage: &Stage<'_>, plan: &Plan, open: &BTreeSet<String>) -> Staged<()> {
-        let mut plan = plan.clone();
-        plan.stacks.retain(|stack| open.contains(&stack.tenant));
-        self.record(|record| {
-            for stack in &plan.stacks {
-                let from = CameFrom { release: stack.ground.release.clone(), stage: index };
-                record.came_from.entry(stack.tenant.clone()).or_insert(from);
-            }
-        })
-        .await?;
-        let tenants = open.iter().cloned().collect();
-        self.step(Step::Deploying { stage: stage.title(), tenants }).await?;
-        let desired: Vec<Desired> = open.iter().filter_map(|tenant| self.desired.get(tenant)).cloned().collect();
-        let events = |event| (self.events)(Happened::Stack(event));
-        let work = apply::apply(self.means.cloud, &plan, &desired, &self.options, self.stop.clone(), &events);
-        let outcomes = match self.while_alive(self.locked(&desired, work)).await? {
-            Ok(outcomes) => outcomes,
-            Err(error) => return Err(self.held(stage, error.to_string()).await?),
-        };
-        if *self.stop.borrow() {
-            return Err(Break::Ended(Ending::Stopped));
-        }
-        let failed = match outcomes {
-            Err(refused) => Some(refused.to_string()),
-            Ok(outcomes) => {
-                let started = outcomes.iter().filter(|(_, outcome)| **outcome != Outcome::NotStarted);
-                let failed = started
-                    .filter_map(|((tenant, _), outcome)| back::failure(outcome).map(|why| format!("{tenant}: {why}")));
-                let failed: Vec<String> = failed.collect();
-                (!failed.is_empty()).then(|| failed.join("; "))
-            }
-        };
-        failed.map_or(Ok(()), |why| Err(Break::Halt { cause: HaltCause::Deploy, why }))
-    }
-
     /// Does work under the locks of the accounts that it touches.
-    async fn locked<T>(&self, desired: &[Desired], work: impl Future<Output = T>) -> Result<T, LocksError> {
+    pub(super) async fn locked<T>(&self, desired: &[Desired], work: impl Future<Output = T>) -> Result<T, LocksError> {
         let fleet = &self.candidate.estate.fleet;
         locks::under(self.means.cloud, fleet, desired, (&self.claim, self.patience), work).await
     }
 
-    async fn wait_for_windows(&self, closed: &[(String, Opening)]) -> Staged<()> {
-        let tenants = closed.iter().map(|(tenant, _)| tenant.clone()).collect();
-        let next = closed.iter().filter_map(|(_, opening)| match opening {
-            Opening::At { at, why } => Some((*at, why.clone())),
-            _ => None,
-        });
-        let Some((at, why)) = next.min() else {
-            let why = "no window of these tenants opens in the next year".to_owned();
-            return Err(self.deferred(tenants, None, why).await?);
-        };
-        if self.defer {
-            return Err(self.deferred(tenants, Some(at), why).await?);
-        }
-        self.step(Step::Waiting { tenants, until: at, why }).await?;
-        while (self.now)() < at {
-            self.rest(self.until(at)).await?;
-        }
-        Ok(())
-    }
-
-    async fn deferred(&self, tenants: Vec<String>, until: Option<Timestamp>, why: String) -> Result<Break, StoreError> {
-        self.step(Step::Deferred { tenants: tenants.clone(), until, why: why.clone() }).await?;
-        Ok(Break::Ended(Ending::Deferred { tenants, until, why }))
-    }
-
-    async fn held(&self, stage: &Stage<'_>, why: String) -> Result<Break, StoreError> {
+    pub(super) async fn held(&self, stage: &Stage<'_>, why: String) -> Result<Break, StoreError> {
         self.step(Step::Held { stage: stage.title(), why: why.clone() }).await?;
         Ok(Break::Ended(Ending::Held { why }))
-    }
-
-    async fn landed(&self, index: usize, stage: &Stage<'_>) -> Result<Timestamp, StoreError> {
-        let now = (self.now)();
-        let record = self.alive().await?;
-        let mine = |(tenant, from): (&String, &CameFrom)| from.stage == index && self.desired.contains_key(tenant);
-        let changed = record.came_from.iter().any(mine);
-        let landed = if changed { now } else { now.saturating_sub(stage.bake).unwrap_or(Timestamp::MIN) };
-        self.own(|runner| runner.landed = Some(landed)).await?;
-        if changed {
-            let until = landed.saturating_add(stage.bake).unwrap_or(Timestamp::MAX);
-            self.step(Step::Baking { stage: stage.title(), until }).await?;
-        }
-        Ok(landed)
     }
 
     /// Watches a wave until `end`. Red ends it at once; at the end everything must be green.
@@ -417,7 +272,7 @@ impl Roll<'_> {
     }
 
     /// Rests for a while, and looks whether anybody said stop.
-    async fn rest(&self, time: Duration) -> Staged<()> {
+    pub(super) async fn rest(&self, time: Duration) -> Staged<()> {
         let mut stop = self.stop.clone();
         let stopped = async {
             if stop.wait_for(|stop| *stop).await.is_err() {
@@ -439,13 +294,13 @@ impl Roll<'_> {
     }
 
     /// The time to a moment, at most that between two looks.
-    fn until(&self, at: Timestamp) -> Duration {
+    pub(super) fn until(&self, at: Timestamp) -> Duration {
         let left = at.duration_since((self.now)()).max(SignedDuration::ZERO);
         Duration::try_from(left).unwrap_or(self.watch).min(self.watch)
     }
 
     /// Gives signs of life while something takes its time.
-    async fn while_alive<T>(&self, work: impl Future<Output = T>) -> Result<T, StoreError> {
+    pub(super) async fn while_alive<T>(&self, work: impl Future<Output = T>) -> Result<T, StoreError> {
         tokio::pin!(work);
         loop {
             tokio::select! {
@@ -460,11 +315,11 @@ impl Roll<'_> {
         }
     }
 
-    async fn alive(&self) -> Result<Record, StoreError> {
+    pub(super) async fn alive(&self) -> Result<Record, StoreError> {
         self.record(|_| ()).await
     }
 
-    async fn own(&self, change: impl Fn(&mut Runner)) -> Result<Record, StoreError> {
+    pub(super) async fn own(&self, change: impl Fn(&mut Runner)) -> Result<Record, StoreError> {
         self.record(|record| {
             if let Some(runner) = record.runners.get_mut(&self.ask.shard) {
                 change(runner);
@@ -473,14 +328,14 @@ impl Roll<'_> {
         .await
     }
 
-    async fn step(&self, step: Step) -> Result<(), StoreError> {
+    pub(super) async fn step(&self, step: Step) -> Result<(), StoreError> {
         self.record(|record| record.note((self.now)(), &self.ask.who, step.clone())).await?;
         (self.events)(Happened::Step(step));
         Ok(())
     }
 
     /// Changes the record, if this runner still is in its place.
-    async fn record(&self, change: impl Fn(&mut Record)) -> Result<Record, StoreError> {
+    pub(super) async fn record(&self, change: impl Fn(&mut Record)) -> Result<Record, StoreError> {
         let change = |before: Option<Record>| {
             let mut record = before.filter(|record| record.release == self.ask.release).ok_or(Refusal::TakenOver)?;
             record.own(self.ask.shard, &self.ask.id, (self.now)())?;

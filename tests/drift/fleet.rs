@@ -39,20 +39,34 @@ impl Fleet {
 
     /// As [`Self::deploy`], with variables in the endpoint's environment.
     pub(crate) fn deploy_with(tenants: &[&str], variables: &[(&str, &str)]) -> Self {
+        let fleet = Self::start(tenants, variables);
+        fleet.deploy_all(tenants.len(), &[]);
+        fleet
+    }
+
+    /// Starts an endpoint, and writes the estate of tenants of these names.
+    pub(crate) fn start(tenants: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = command(0);
         command.arg("--quotas").arg(root().join("policies/quotas.yaml")).envs(variables.iter().copied());
         let fleet = Self { endpoint: Endpoint::start(&mut command), folder };
         fleet.write_estate(tenants);
-        fleet.done(&["bootstrap", "--role", "OrganizationAccountAccessRole", "--yes"]);
-        // A poll tells of every stack: the endpoint has more to do than that when they are many.
-        let poll = Duration::from_millis(5) * u32::try_from(tenants.len()).unwrap();
-        let mut deploy = fleet.command(env!("CARGO_BIN_EXE_tenantry"));
-        deploy.env("TENANTRY_RELEASE", RELEASE).env("TENANTRY_POLL_SECONDS", poll.as_secs_f64().to_string());
-        let output = deploy.args(["deploy", "--all", "--yes", "--accept", "TN2101=nothing real runs out"]).output();
-        let output = output.unwrap();
-        assert!(output.status.success(), "{}", said(&output));
         fleet
+    }
+
+    /// Deploys the control plane and so many tenants; the quotas of the account, and what these codes say, stop nobody.
+    pub(crate) fn deploy_all(&self, tenants: usize, accepted: &[&str]) {
+        self.done(&["bootstrap", "--role", "OrganizationAccountAccessRole", "--yes"]);
+        // A poll tells of every stack: the endpoint has more to do than that when they are many.
+        let poll = Duration::from_millis(5) * u32::try_from(tenants).unwrap();
+        let mut deploy = self.command(env!("CARGO_BIN_EXE_tenantry"));
+        deploy.env("TENANTRY_RELEASE", RELEASE).env("TENANTRY_POLL_SECONDS", poll.as_secs_f64().to_string());
+        deploy.args(["deploy", "--all", "--yes"]);
+        for code in accepted.iter().chain(&["TN2101"]) {
+            deploy.arg("--accept").arg(format!("{code}=nothing real"));
+        }
+        let output = deploy.output().unwrap();
+        assert!(output.status.success(), "{}", said(&output));
     }
 
     pub(crate) fn estate(&self) -> PathBuf {

@@ -125,6 +125,17 @@ impl World {
         Said { code: output.status.code().unwrap(), out: text(&output.stdout), err: text(&output.stderr) }
     }
 
+    /// Makes a queue that no stack has.
+    fn someone_elses_queue(&self, name: &str) {
+        let script = "import boto3, sys\n\
+                      sqs = boto3.client('sqs', endpoint_url=sys.argv[1], region_name='eu-west-1', \
+                      aws_access_key_id='test', aws_secret_access_key='test')\n\
+                      sqs.create_queue(QueueName=sys.argv[2])";
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+        let status = Command::new(python).args(["-c", script, &self.endpoint.url, name]).status().unwrap();
+        assert!(status.success());
+    }
+
     fn json(&self, arguments: &[&str]) -> Value {
         let said = self.run(&[arguments, &["--output", "json"]].concat());
         serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {}\n{}", said.out, said.err))
@@ -217,6 +228,21 @@ fn what_cloudformation_says_about_quotas_stands_beside_our_own_verdict() {
         "warning: SERVICE_QUOTA: Address0: AWS::EC2::EIP: 0 in use and 6 more exceed the quota L-0263D0A3 of 5";
     assert!(said.out.contains(theirs), "{}\n{}", said.out, said.err);
     assert!(world.red().iter().any(|code| code == "TN2103" || code == "TN2101"), "{:?}", world.red());
+}
+
+#[test]
+fn a_change_set_that_cloudformation_refuses_is_no_plan_and_the_name_in_use_is_said() {
+    let world = World::new();
+    let said = world.run(&["bootstrap", "--yes"]);
+    assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
+    world.someone_elses_queue("metanet-acme-queue");
+    let theirs = "; Queue: Resource of type 'AWS::SQS::Queue' with identifier 'metanet-acme-queue' already exists.";
+    for arguments in [&["plan", "acme"][..], &["deploy", "acme", "--yes"][..]] {
+        let said = world.run(arguments);
+        assert_eq!(said.code, 4, "{}\n{}", said.out, said.err);
+        assert!(said.out.contains(theirs), "{}\n{}", said.out, said.err);
+    }
+    assert!(world.verdict_of_status().contains("not deployed"), "{}", world.verdict_of_status());
 }
 
 #[test]

@@ -26,12 +26,18 @@ fn roll_for_an_hour(accepted: &[String]) -> Vec<&str> {
     arguments.chain(accepted.iter().map(String::as_str)).collect()
 }
 
+/// A small estate with its control plane, and a first release to roll.
+fn ready(organisation: &str, rings: &str) -> Estate {
+    let estate = Estate::small(organisation, rings);
+    estate.release("v1");
+    estate.bootstrap();
+    estate
+}
+
 /// The whole story: v1 everywhere, v2 halts in the second ring and its wave goes back, the cause is removed, v2 goes on.
 #[test]
 fn a_red_gate_in_the_second_ring_takes_its_wave_back_and_leaves_the_others() {
-    let estate = Estate::small("story", &rings(", waves: [1]"));
-    estate.release("v1");
-    estate.bootstrap();
+    let estate = ready("story", &rings(", waves: [1]"));
     estate.online(&["release", "plan", "v1"]).expect(2, &["ring early, wave 2 of 2", "create"]);
     estate.roll(&["roll", "v1"]).expect(0, &["release v1: done", "ring early, wave 1 of 2: passed"]);
     assert_eq!(estate.releases(), fleet(["v1"; 4]));
@@ -67,10 +73,7 @@ fn a_gate_that_cannot_be_read_holds_the_wave_and_undoes_nothing() {
     let answer = tempfile::NamedTempFile::new().unwrap();
     let says = |code: &str| std::fs::write(answer.path(), code).unwrap();
     let script = format!("exit $(cat {})", answer.path().display());
-    let estate =
-        Estate::small("unread", &rings(&format!(", commands: [{{ name: smoke, run: [/bin/sh, -c, '{script}'] }}]")));
-    estate.release("v1");
-    estate.bootstrap();
+    let estate = ready("unread", &rings(&format!(", commands: [{{ name: smoke, run: [/bin/sh, -c, '{script}'] }}]")));
     says("0");
     estate.roll(&["roll", "v1"]).expect(0, &[]);
     estate.release("v2");
@@ -93,9 +96,7 @@ fn a_gate_that_cannot_be_read_holds_the_wave_and_undoes_nothing() {
 
 #[test]
 fn a_run_killed_in_a_bake_goes_on_where_it_was_and_a_second_one_is_refused() {
-    let estate = Estate::small("killed", &rings(""));
-    estate.release("v1");
-    estate.bootstrap();
+    let estate = ready("killed", &rings(""));
     let mut first = estate
         .online_command(&roll_for_an_hour(&accepted()))
         .stdout(Stdio::null())
@@ -122,9 +123,7 @@ fn a_run_killed_in_a_bake_goes_on_where_it_was_and_a_second_one_is_refused() {
 
 #[test]
 fn a_pause_ends_the_runner_and_a_resume_goes_on() {
-    let estate = Estate::small("paused", &rings(""));
-    estate.release("v1");
-    estate.bootstrap();
+    let estate = ready("paused", &rings(""));
     estate.online(&["release", "pause", "--why", "nothing there"]).expect(3, &["there is no roll"]);
     let mut runner = estate
         .online_command(&roll_for_an_hour(&accepted()))
@@ -143,9 +142,7 @@ fn a_pause_ends_the_runner_and_a_resume_goes_on() {
 
 #[test]
 fn a_failed_deploy_takes_its_wave_back_and_says_why() {
-    let estate = Estate::small("failed", &rings(""));
-    estate.release("v1");
-    estate.bootstrap();
+    let estate = ready("failed", &rings(""));
     estate.roll(&["roll", "v1"]).expect(0, &[]);
     // A queue of the second ring is gone behind CloudFormation's back, and v2 wants to change it.
     estate.aws(
@@ -161,9 +158,7 @@ fn a_failed_deploy_takes_its_wave_back_and_says_why() {
 
 #[test]
 fn two_shards_wait_for_each_other_after_every_wave() {
-    let estate = Estate::small("shards", &rings(""));
-    estate.release("v1");
-    estate.bootstrap();
+    let estate = ready("shards", &rings(""));
     let shard = |shard: &str| {
         let accepted = accepted();
         let arguments = ["release", "roll", "v1", "--yes", "--bake", "0s", "--shard", shard].into_iter();
@@ -185,9 +180,7 @@ fn two_shards_wait_for_each_other_after_every_wave() {
 #[test]
 fn a_closed_window_defers_its_tenants_and_says_until_when() {
     let frozen = "freezes:\n  - { name: audit, from: 2020-01-01, to: 2199-12-31, rings: [early] }\n";
-    let estate = Estate::small("frozen", &format!("{}{frozen}", rings("")));
-    estate.release("v1");
-    estate.bootstrap();
+    let estate = ready("frozen", &format!("{}{frozen}", rings("")));
     estate.online(&["release", "plan", "v1"]).expect(2, &["never (freeze `audit`)"]);
     let deferred = estate.roll(&["roll", "v1", "--defer"]);
     deferred.expect(4, &["release v1: deferred bolt, cube"]);
@@ -218,9 +211,7 @@ fn a_window_that_opens_soon_is_waited_for() {
 
 #[test]
 fn a_stack_that_somebody_changed_by_hand_turns_the_drift_gate_red_unless_that_is_accepted() {
-    let estate = Estate::small("drifted", &rings(""));
-    estate.release("v1");
-    estate.bootstrap();
+    let estate = ready("drifted", &rings(""));
     estate.roll(&["roll", "v1"]).expect(0, &[]);
     estate.aws(
         "sqs = client('sqs')\n\
@@ -246,9 +237,7 @@ fn a_stack_that_somebody_changed_by_hand_turns_the_drift_gate_red_unless_that_is
 
 #[test]
 fn what_cannot_be_rolled_is_refused_before_anything_changes() {
-    let estate = Estate::small("refused", &format!("{}  - {{ name: spare, bake: 1h }}\n", rings("")));
-    estate.release("v1");
-    estate.bootstrap();
+    let estate = ready("refused", &format!("{}  - {{ name: spare, bake: 1h }}\n", rings("")));
     estate.roll(&["roll", "v1"]).expect(3, &["no tenant is in ring `spare`"]);
     estate.online(&["release", "roll", "v1", "--allow-empty-rings", "--yes"]).expect(3, &["red", "TN4501"]);
     estate.roll(&["roll", "v0"]).expect(1, &["there is no tag `v0`"]);

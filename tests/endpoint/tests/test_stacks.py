@@ -246,3 +246,18 @@ def test_a_change_set_beyond_a_quota_is_warned_about(client: Client) -> None:
         ident = cloud.describe_change_set(StackName=name, ChangeSetName="c")["ChangeSetId"]
         events = cloud.describe_events(ChangeSetName=ident, Filters={"FailedEvents": True})["OperationEvents"]
         assert [event["ValidationFailureMode"] for event in events] == expected
+
+
+def test_a_change_set_with_a_name_in_use_fails_and_says_which(client: Client) -> None:
+    cloud = client("cloudformation")
+    client("sqs").create_queue(QueueName="taken")
+    body = "Resources: {Q: {Type: 'AWS::SQS::Queue', Properties: {QueueName: taken}}}"
+    cloud.create_change_set(StackName="s", ChangeSetName="c", TemplateBody=body, ChangeSetType="CREATE")
+    found = cloud.describe_change_set(StackName="s", ChangeSetName="c")
+    assert (found["Status"], found["ExecutionStatus"]) == ("FAILED", "UNAVAILABLE")
+    assert "EarlyValidation" in found["StatusReason"]
+    [event] = cloud.describe_events(ChangeSetName=found["ChangeSetId"])["OperationEvents"]
+    assert (event["ValidationFailureMode"], event["LogicalResourceId"]) == ("FAIL", "Q")
+    assert event["ValidationStatusReason"] == "Resource of type 'AWS::SQS::Queue' with identifier 'taken' already exists."
+    with pytest.raises(ClientError, match="InvalidChangeSetStatus"):
+        cloud.execute_change_set(StackName="s", ChangeSetName="c")

@@ -6,7 +6,7 @@ import uuid
 
 from ..errors import AwsError
 from ..operations import Answer, Call, operation
-from . import engine, revert
+from . import engine, revert, validation
 from .beginning import begin_update, differs, done_before, lock, need_ready, new, note
 from .model import ChangeSet, Stack, change_set_of, stack_of, stacks
 from .plan import changes
@@ -18,7 +18,7 @@ NO_CHANGES = "The submitted information didn't contain changes. Submit different
 
 @operation("cloudformation", "CreateChangeSet")
 def create_change_set(call: Call) -> Answer:
-    """CreateChangeSet: computed at once; a target without changes FAILS, as the service says it."""
+    """CreateChangeSet: computed at once; one without changes, or with a name that is in use, FAILS."""
     kind, name = call.get("ChangeSetType", "UPDATE"), call.parameters["ChangeSetName"]
     with lock:
         known = stacks(call.account, call.region)
@@ -53,6 +53,9 @@ def create_change_set(call: Call) -> Answer:
                          token=token, rollback=call.get("RollbackConfiguration"), actual=actual)
         if kind == "UPDATE" and not differs(stack, target, found):
             made.status, made.execution, made.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
+        made.conflicts = validation.names_in_use(call.account, call.region, target, found)
+        if made.conflicts:
+            made.status, made.execution, made.reason = "FAILED", "UNAVAILABLE", validation.NAME_IN_USE
         stack.change_sets[name] = made
     return {"Id": ident, "StackId": stack.id}
 

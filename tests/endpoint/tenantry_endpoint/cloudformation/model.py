@@ -55,6 +55,8 @@ class ChangeSet:
     token: str | None = None
     rollback: dict[str, Any] | None = None
     at: float = field(default_factory=time.time)
+    #: Logical ids of what it would add under a name that is in use, with that name.
+    conflicts: dict[str, str] = field(default_factory=dict)
     #: What a drift-aware change set found of the resources that it brings back.
     actual: dict[str, dict[str, Any] | None] = field(default_factory=dict)
 

@@ -1,7 +1,7 @@
-"""CloudFormation's validation of change sets, as DescribeEvents tells it: here, of three quotas.
+"""CloudFormation's validation of change sets, as DescribeEvents tells it: here, of three quotas and of two kinds of names.
 
-In: a change set and the table of quotas. Out: an event in WARN mode for each quota that the change set would exceed.
-It sees one stack at a time, as the service does.
+In: a change set and the table of quotas. Out: an event in WARN mode for each quota that the change set would exceed, and
+one in FAIL mode for each name that is in use. It sees one stack at a time, as the service does.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from ..internal import call as ask
 from ..operations import Answer, Call, operation
 from ..services.quotas import value_of
-from .model import ChangeSet, Stack, change_set_of, stack_of
+from .model import ChangeSet, Stack, Target, change_set_of, stack_of
 
 #: type → (quota's code, operation that lists what exists, field of the answer).
 COUNTED = {
@@ -20,6 +20,41 @@ COUNTED = {
     "AWS::EC2::InternetGateway": ("L-A4707A72", "DescribeInternetGateways", "InternetGateways"),
     "AWS::EC2::EIP": ("L-0263D0A3", "DescribeAddresses", "Addresses"),
 }
+
+
+#: type → (service, operation that lists what exists, field of the answer, property that names it).
+NAMED = {
+    "AWS::S3::Bucket": ("s3", "ListBuckets", "Buckets", "BucketName"),
+    "AWS::SQS::Queue": ("sqs", "ListQueues", "QueueUrls", "QueueName"),
+}
+#: The reason of a change set with a name that is in use.
+NAME_IN_USE = ("The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot "
+               "Early Validation errors, use the DescribeEvents API for detailed failure information.")
+
+
+def names_in_use(account: str, region: str, target: Target, changes: list[Answer]) -> dict[str, str]:
+    """Logical ids of what a change set adds under a name that is in use, with that name."""
+    used: dict[str, set[str]] = {}
+    found = {}
+    for change in (item["ResourceChange"] for item in changes):
+        kind, logical = change["ResourceType"], change["LogicalResourceId"]
+        if kind not in NAMED or change["Action"] != "Add":
+            continue
+        service, listing, field, naming = NAMED[kind]
+        name = (target.document["Resources"][logical].get("Properties") or {}).get(naming)
+        if kind not in used:
+            rows = ask(account, region, service, listing).get(field) or []
+            used[kind] = {row["Name"] if isinstance(row, dict) else row.rsplit("/", 1)[-1] for row in rows}
+        if isinstance(name, str) and name in used[kind]:
+            found[logical] = name
+    return found
+
+
+def _conflicts(stack: Stack, made: ChangeSet) -> list[Answer]:
+    kinds = {item["ResourceChange"]["LogicalResourceId"]: item["ResourceChange"]["ResourceType"] for item in made.changes}
+    return [_event(stack, made, logical, kinds[logical], "NAME_CONFLICT_VALIDATION", "FAIL",
+                   f"Resource of type '{kinds[logical]}' with identifier '{name}' already exists.")
+            for logical, name in made.conflicts.items()]
 
 
 def _warnings(call: Call, stack: Stack, made: ChangeSet) -> list[Answer]:
@@ -33,15 +68,15 @@ def _warnings(call: Call, stack: Stack, made: ChangeSet) -> list[Answer]:
         used = len(ask(call.account, call.region, "ec2", listing)[field])
         if used + len(added) > most:
             reason = f"{kind}: {used} in use and {len(added)} more exceed the quota {code} of {most:g}"
-            events.append(_event(stack, made, added[0]["LogicalResourceId"], kind, reason))
+            events.append(_event(stack, made, added[0]["LogicalResourceId"], kind, "SERVICE_QUOTA", "WARN", reason))
     return events
 
 
-def _event(stack: Stack, made: ChangeSet, logical: str, kind: str, reason: str) -> Answer:
+def _event(stack: Stack, made: ChangeSet, logical: str, kind: str, check: str, mode: str, reason: str) -> Answer:
     return {"EventId": str(uuid.uuid4()), "StackId": stack.id, "OperationId": made.id.rsplit("/", 1)[-1],
             "OperationType": "CREATE_CHANGESET", "EventType": "VALIDATION_ERROR", "LogicalResourceId": logical,
-            "ResourceType": kind, "Timestamp": made.at, "ValidationFailureMode": "WARN",
-            "ValidationName": "SERVICE_QUOTA", "ValidationStatus": "FAILED", "ValidationStatusReason": reason,
+            "ResourceType": kind, "Timestamp": made.at, "ValidationFailureMode": mode,
+            "ValidationName": check, "ValidationStatus": "FAILED", "ValidationStatusReason": reason,
             "ValidationPath": f"/Resources/{logical}"}
 
 
@@ -49,7 +84,8 @@ def _event(stack: Stack, made: ChangeSet, logical: str, kind: str, reason: str) 
 def describe_events(call: Call) -> Answer:
     """DescribeEvents: of a change set what its validation found, of a stack the events of its operations."""
     if call.get("ChangeSetName"):
-        return {"OperationEvents": _warnings(call, *change_set_of(call))}
+        stack, made = change_set_of(call)
+        return {"OperationEvents": _conflicts(stack, made) + _warnings(call, stack, made)}
     stack = stack_of(call.account, call.region, call.parameters["StackName"])
     failed = (call.get("Filters") or {}).get("FailedEvents")
     rows: list[dict[str, Any]] = [dict(event) | {"EventType": "STACK_EVENT"} for event in reversed(stack.events)]
