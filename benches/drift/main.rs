@@ -115,8 +115,11 @@ fn local() {
 /// Larger fleets have small stacks: the endpoint takes hours to make whole ones.
 const MOST_WHOLE: usize = 100;
 
-/// A stack of four resources, and the policies that it does not keep.
-const SMALL: &str = include_str!("../../tests/release/templates/tenant.yaml.tera");
+/// Stacks of a few resources, and the policies that they do not keep.
+const SMALL: [(&str, &str); 2] = [
+    ("tenant.yaml.tera", include_str!("../../tests/release/templates/tenant.yaml.tera")),
+    ("control-plane.yaml.tera", include_str!("../../tests/release/templates/control-plane.yaml.tera")),
+];
 const BROKEN: [&str; 8] = ["TN4101", "TN4102", "TN4201", "TN4501", "TN4502", "TN4701", "TN4702", "TN4807"];
 
 /// Stacks that the loop goes through; more of them are a multiple of these.
@@ -129,7 +132,9 @@ fn row(runtime: &tokio::runtime::Runtime, size: usize) {
     if small {
         let templates = fleet.estate().join("templates");
         std::fs::create_dir_all(&templates).unwrap();
-        std::fs::write(templates.join("tenant.yaml.tera"), SMALL).unwrap();
+        for (file, text) in SMALL {
+            std::fs::write(templates.join(file), text).unwrap();
+        }
     }
     fleet.deploy_all(size, if small { &BROKEN } else { &[] });
     let proxy = runtime.block_on(Proxy::start(fleet.url()));
