@@ -1,4 +1,4 @@
-"""CloudFormation's validation of change sets, as DescribeEvents tells it: here, of three quotas and of two kinds of names.
+"""CloudFormation's validation of change sets, as DescribeEvents tells it: here, of three quotas and of the names of queues.
 
 In: a change set and the table of quotas. Out: an event in WARN mode for each quota that the change set would exceed, and
 one in FAIL mode for each name that is in use. It sees one stack at a time, as the service does.
@@ -22,38 +22,27 @@ COUNTED = {
 }
 
 
-#: type → (service, operation that lists what exists, field of the answer, property that names it).
-NAMED = {
-    "AWS::S3::Bucket": ("s3", "ListBuckets", "Buckets", "BucketName"),
-    "AWS::SQS::Queue": ("sqs", "ListQueues", "QueueUrls", "QueueName"),
-}
+QUEUE = "AWS::SQS::Queue"
 #: The reason of a change set with a name that is in use.
 NAME_IN_USE = ("The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot "
                "Early Validation errors, use the DescribeEvents API for detailed failure information.")
 
 
 def names_in_use(account: str, region: str, target: Target, changes: list[Answer]) -> dict[str, str]:
-    """Logical ids of what a change set adds under a name that is in use, with that name."""
-    used: dict[str, set[str]] = {}
-    found = {}
-    for change in (item["ResourceChange"] for item in changes):
-        kind, logical = change["ResourceType"], change["LogicalResourceId"]
-        if kind not in NAMED or change["Action"] != "Add":
-            continue
-        service, listing, field, naming = NAMED[kind]
-        name = (target.document["Resources"][logical].get("Properties") or {}).get(naming)
-        if kind not in used:
-            rows = ask(account, region, service, listing).get(field) or []
-            used[kind] = {row["Name"] if isinstance(row, dict) else row.rsplit("/", 1)[-1] for row in rows}
-        if isinstance(name, str) and name in used[kind]:
-            found[logical] = name
-    return found
+    """Logical ids of the queues that a change set adds under a name that is in use, with that name."""
+    added = [item["ResourceChange"]["LogicalResourceId"] for item in changes
+             if item["ResourceChange"]["Action"] == "Add" and item["ResourceChange"]["ResourceType"] == QUEUE]
+    if not added:
+        return {}
+    used = {url.rsplit("/", 1)[-1] for url in ask(account, region, "sqs", "ListQueues").get("QueueUrls") or []}
+    names = {logical: (target.document["Resources"][logical].get("Properties") or {}).get("QueueName")
+             for logical in added}
+    return {logical: name for logical, name in names.items() if isinstance(name, str) and name in used}
 
 
 def _conflicts(stack: Stack, made: ChangeSet) -> list[Answer]:
-    kinds = {item["ResourceChange"]["LogicalResourceId"]: item["ResourceChange"]["ResourceType"] for item in made.changes}
-    return [_event(stack, made, logical, kinds[logical], "NAME_CONFLICT_VALIDATION", "FAIL",
-                   f"Resource of type '{kinds[logical]}' with identifier '{name}' already exists.")
+    return [_event(stack, made, logical, QUEUE, "NAME_CONFLICT_VALIDATION", "FAIL",
+                   f"Resource of type '{QUEUE}' with identifier '{name}' already exists.")
             for logical, name in made.conflicts.items()]
 
 
