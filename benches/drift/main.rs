@@ -136,7 +136,7 @@ fn row(runtime: &tokio::runtime::Runtime, size: usize) {
             std::fs::write(templates.join(file), text).unwrap();
         }
     }
-    fleet.deploy_all(size, if small { &BROKEN } else { &[] });
+    fleet.deploy_all(if small { &BROKEN } else { &[] });
     let proxy = runtime.block_on(Proxy::start(fleet.url()));
     let all = measured(&fleet, &proxy, &[]);
     // Every turn of the loop costs the same: a few stand for all.

@@ -23,7 +23,7 @@ mod weigh;
 pub use check::{Assessment, Ground, Site, Stack, Tables, check};
 pub use demand::{Demand, Within, count};
 pub use growth::{Growth, NoGrowth};
-pub use needs::{Fullest, Instance, Name, Needs, needs};
+pub use needs::{Fullest, Instance, Name, Needs, fullest, needs};
 pub use owners::{Addresses, Owner, SubnetDemand, subnets};
 pub use quotas::{Quota, QuotasError, Scope, parse};
 pub use regions::{RegionRow, Regions, RegionsError};

@@ -58,13 +58,12 @@ pub struct Fullest {
     pub percent: u64,
 }
 
-impl Needs {
-    /// The subnet that the template's own resources come nearest to using up, at the peak, with a zone lost or in a
-    /// deployment, whichever is worst. What else stands there is not known here.
-    pub fn fullest(&self) -> Option<Fullest> {
-        let percents = self.subnets.iter().map(|(id, subnet)| (percent_of(subnet.needed(1.0), subnet.usable), id));
-        percents.max().map(|(percent, id)| Fullest { logical_id: id.clone(), percent })
-    }
+/// The subnet that the template's own resources come nearest to using up, at the peak, with a zone lost or in a
+/// deployment, whichever is worst. What else stands there is not known here.
+pub fn fullest(template: &Value) -> Option<Fullest> {
+    let subnets = subnets(template).into_iter();
+    let percents = subnets.map(|(id, subnet)| (percent_of(subnet.needed(1.0), subnet.usable), id));
+    percents.max().map(|(percent, logical_id)| Fullest { logical_id, percent })
 }
 
 /// Counts what a rendered template, or its outline, needs.

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use clap::Args as ClapArgs;
 use comfy_table::{Table, presets};
 use jiff::Timestamp;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::opened::{Opened, Release};
 use super::{Exit, Failure, Global, Output, Selection};
-use crate::capacity::Fullest;
+use crate::capacity::{self, Fullest};
 use crate::cloud::{Cloud, Place};
 use crate::deploy::Desired;
 use crate::deploy::flags::{self as delivery, Delivery};
@@ -19,7 +20,6 @@ use crate::drift::record::{Check, Record};
 use crate::estate::{Estate, Tenant};
 use crate::flags;
 use crate::report;
-use crate::survey;
 
 /// Show the fleet on one screen: each tenant's stack beside what git says, when it was last held against what is there,
 /// its alarms, how much its fullest subnet must give at the worst moment, and the flags that are on for it.
@@ -98,8 +98,11 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 
 /// The fullest subnet of every tenant.
 fn fullest(desired: &[Desired]) -> BTreeMap<(String, Place), Fullest> {
-    let wanted = survey::wanted(desired).into_iter();
-    wanted.filter_map(|one| Some(((one.tenant, one.place), one.needs.fullest()?))).collect()
+    let of = |desired: &Desired| {
+        let fullest = capacity::fullest(&serde_json::from_str(&desired.body).ok()?)?;
+        Some(((desired.tenant.clone(), desired.place.clone()), fullest))
+    };
+    desired.par_iter().filter_map(of).collect()
 }
 
 fn flags_on(estate: &Estate, tenant: &Tenant) -> Vec<String> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use ipnetwork::Ipv4Network;
 
+use super::network::pages;
 use super::{CallError, Cause, Family, Session};
 use crate::estate::ids::ZoneId;
 
@@ -18,15 +19,8 @@ pub struct Vpc {
 /// Every VPC of the account in the region, sorted by id.
 pub async fn vpcs(session: &Session) -> Result<Vec<Vpc>, CallError> {
     const OPERATION: &str = "DescribeVpcs";
-    let subject = session.place.region.as_str();
-    let pages = session.ec2.describe_vpcs().into_paginator().send();
-    let mut pages = session.pages(Family::Ec2Read, OPERATION, subject, pages, |page| page.next_token());
-    let mut found = Vec::new();
-    while let Some(page) = pages.next().await? {
-        for vpc in page.vpcs.unwrap_or_default() {
-            found.push(vpc_of(session, vpc)?);
-        }
-    }
+    let found = pages!(session, OPERATION, session.ec2.describe_vpcs(), vpcs).into_iter();
+    let mut found = found.map(|vpc| vpc_of(session, vpc)).collect::<Result<Vec<_>, _>>()?;
     found.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(found)
 }

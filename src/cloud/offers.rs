@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_cloudformation::types::{Category, RegistryType, TypeFilters, Visibility};
 use aws_sdk_ec2::types::LocationType;
 
+use super::network::pages;
 use super::{CallError, Family, Session};
 use crate::estate::ids::Region;
 
@@ -60,15 +61,11 @@ pub async fn instance_types(session: &Session) -> Result<BTreeMap<String, BTreeS
     const OPERATION: &str = "DescribeInstanceTypeOfferings";
     let request = session.ec2.describe_instance_type_offerings().location_type(LocationType::AvailabilityZoneId);
     let subject = session.place.region.as_str();
-    let pages = request.into_paginator().send();
-    let mut pages = session.pages(Family::Ec2Read, OPERATION, subject, pages, |page| page.next_token());
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    while let Some(page) = pages.next().await? {
-        for offering in page.instance_type_offerings.unwrap_or_default() {
-            let kind = session.need(offering.instance_type, OPERATION, subject, "InstanceType")?;
-            let zone = session.need(offering.location, OPERATION, subject, "Location")?;
-            found.entry(kind.as_str().to_owned()).or_default().insert(zone);
-        }
+    for offering in pages!(session, OPERATION, request, instance_type_offerings) {
+        let kind = session.need(offering.instance_type, OPERATION, subject, "InstanceType")?;
+        let zone = session.need(offering.location, OPERATION, subject, "Location")?;
+        found.entry(kind.as_str().to_owned()).or_default().insert(zone);
     }
     Ok(found)
 }

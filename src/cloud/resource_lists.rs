@@ -21,7 +21,7 @@ pub async fn count(session: &Session, resource_type: &str) -> Result<Count, Call
     let mut pages = session.pages(Family::CloudControl, OPERATION, resource_type, pages, |page| page.next_token());
     let mut found = 0_u64;
     for _ in 0..MOST_PAGES {
-        let Some(page) = pages.next().await? else { return Ok(Count::Exactly(found)) };
+        let Some(page) = pages.next().await? else { break };
         found += page.resource_descriptions.unwrap_or_default().len() as u64;
     }
     Ok(if pages.ended() { Count::Exactly(found) } else { Count::MoreThan(found) })

@@ -88,8 +88,9 @@ async fn in_place(
     let common = Common::take(session, stacks, estate).await;
     let at_once = options.concurrency.max(1);
     let (opening, width) = (&Semaphore::new(at_once), at_once.saturating_mul(WAITING));
-    let begins = desired.iter().map(|desired| snapshot::begin(session, desired, &common, opening, options.pace));
-    let batches = stream::iter(begins.collect::<Vec<_>>()).buffer_unordered(width).chunks(BATCH);
+    let begins = stream::iter(desired.iter().copied())
+        .map(|desired| snapshot::begin(session, desired, &common, opening, options.pace));
+    let batches = begins.buffer_unordered(width).chunks(BATCH);
     let ends = batches.map(|batch| ended(session, batch, &common, options.pace, done));
     let mut all: Vec<StackDrift> = ends.buffer_unordered(BATCHES).concat().await;
     if let Err(error) = blame(session, &mut all, options.lookups).await {

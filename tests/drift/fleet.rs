@@ -21,6 +21,7 @@ pub(crate) const RELEASE: &str = "v1";
 pub(crate) struct Fleet {
     endpoint: Endpoint,
     folder: tempfile::TempDir,
+    tenants: usize,
 }
 
 fn root() -> &'static Path {
@@ -40,7 +41,7 @@ impl Fleet {
     /// As [`Self::deploy`], with variables in the endpoint's environment.
     pub(crate) fn deploy_with(tenants: &[&str], variables: &[(&str, &str)]) -> Self {
         let fleet = Self::start(tenants, variables);
-        fleet.deploy_all(tenants.len(), &[]);
+        fleet.deploy_all(&[]);
         fleet
     }
 
@@ -49,19 +50,19 @@ impl Fleet {
         let folder = tempfile::tempdir().unwrap();
         let mut command = command(0);
         command.arg("--quotas").arg(root().join("policies/quotas.yaml")).envs(variables.iter().copied());
-        let fleet = Self { endpoint: Endpoint::start(&mut command), folder };
+        let fleet = Self { endpoint: Endpoint::start(&mut command), folder, tenants: tenants.len() };
         fleet.write_estate(tenants);
         fleet
     }
 
-    /// Deploys the control plane and so many tenants; the quotas of the account, and what these codes say, stop nobody.
-    pub(crate) fn deploy_all(&self, tenants: usize, accepted: &[&str]) {
+    /// Deploys the control plane and every tenant; the quotas of the account, and what these codes say, stop nobody.
+    pub(crate) fn deploy_all(&self, accepted: &[&str]) {
         let accepted: Vec<String> =
             accepted.iter().chain(&["TN2101"]).map(|code| format!("--accept={code}=nothing real")).collect();
         let accepted: Vec<&str> = accepted.iter().map(String::as_str).collect();
         self.done(&[&["bootstrap", "--role", "OrganizationAccountAccessRole", "--yes"], &accepted[..]].concat());
         // A poll tells of every stack: the endpoint has more to do than that when they are many.
-        let poll = Duration::from_millis(5) * u32::try_from(tenants.min(100)).unwrap();
+        let poll = Duration::from_millis(5) * u32::try_from(self.tenants.min(100)).unwrap();
         let mut deploy = self.command(env!("CARGO_BIN_EXE_tenantry"));
         deploy.env("TENANTRY_RELEASE", RELEASE).env("TENANTRY_POLL_SECONDS", poll.as_secs_f64().to_string());
         let output = deploy.args(["deploy", "--all", "--yes"]).args(&accepted).output().unwrap();
