@@ -23,6 +23,8 @@ use proxy::{Counts, Proxy};
 mod fleet;
 mod proxy;
 mod simulation;
+#[path = "../../tests/release/small.rs"]
+mod small;
 
 use fleet::Fleet;
 use tenantry::cloud::Cloud;
@@ -115,28 +117,21 @@ fn local() {
 /// Larger fleets have small stacks: the endpoint takes hours to make whole ones.
 const MOST_WHOLE: usize = 100;
 
-/// Stacks of a few resources, and the policies that they do not keep.
-const SMALL: [(&str, &str); 2] = [
-    ("tenant.yaml.tera", include_str!("../../tests/release/templates/tenant.yaml.tera")),
-    ("control-plane.yaml.tera", include_str!("../../tests/release/templates/control-plane.yaml.tera")),
-];
-const BROKEN: [&str; 8] = ["TN4101", "TN4102", "TN4201", "TN4501", "TN4502", "TN4701", "TN4702", "TN4807"];
-
 /// Stacks that the loop goes through; more of them are a multiple of these.
 const LOOPED: usize = 10;
 
 fn row(runtime: &tokio::runtime::Runtime, size: usize) {
     let names: Vec<String> = (0..size).map(|number| format!("t{number:04}")).collect();
     let fleet = Fleet::start(&names.iter().map(String::as_str).collect::<Vec<_>>(), &[]);
-    let small = size > MOST_WHOLE;
-    if small {
+    let few = size > MOST_WHOLE;
+    if few {
         let templates = fleet.estate().join("templates");
         std::fs::create_dir_all(&templates).unwrap();
-        for (file, text) in SMALL {
+        for (file, text) in small::TEMPLATES {
             std::fs::write(templates.join(file), text).unwrap();
         }
     }
-    fleet.deploy_all(if small { &BROKEN } else { &[] });
+    fleet.deploy_all(if few { &small::BROKEN } else { &[] });
     let proxy = runtime.block_on(Proxy::start(fleet.url()));
     let all = measured(&fleet, &proxy, &[]);
     // Every turn of the loop costs the same: a few stand for all.
@@ -159,7 +154,7 @@ fn row(runtime: &tokio::runtime::Runtime, size: usize) {
         looped as f64 / all.calls as f64
     );
     let each: Vec<String> = all.counts.iter().map(|(service, calls)| format!("{service} {calls}")).collect();
-    let stacks = if small { "stacks of four resources: " } else { "" };
+    let stacks = if few { "stacks of four resources: " } else { "" };
     println!("         {stacks}{}", each.join(", "));
 }
 

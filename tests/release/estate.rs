@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use super::artifacts;
 use super::process::{self, Endpoint};
+use super::small;
 use serde_json::Value;
 
 /// Four tenants in three rings of one account: acme, then bolt and cube, then dora.
@@ -17,12 +18,9 @@ pub(super) struct Estate {
 const TENANTS: [(&str, &str, u8); 4] =
     [("acme", "canary", 1), ("bolt", "early", 2), ("cube", "early", 3), ("dora", "general", 4)];
 
-/// Policies that the small templates do not keep.
-const BROKEN: [&str; 8] = ["TN4101", "TN4102", "TN4201", "TN4501", "TN4502", "TN4701", "TN4702", "TN4807"];
-
 /// Arguments that accept what the small templates break.
 pub(super) fn accepted() -> Vec<String> {
-    BROKEN.iter().map(|code| format!("--accept={code}=small templates")).collect()
+    small::BROKEN.iter().map(|code| format!("--accept={code}=small templates")).collect()
 }
 
 impl Estate {
@@ -62,8 +60,9 @@ defaults:
     /// The same with templates that make little, so that rolling them takes little.
     pub(super) fn small(organisation: &str, rings: &str) -> Self {
         let estate = Self::new(organisation, rings);
-        estate.write("templates/tenant.yaml.tera", include_str!("templates/tenant.yaml.tera"));
-        estate.write("templates/control-plane.yaml.tera", include_str!("templates/control-plane.yaml.tera"));
+        for (file, text) in small::TEMPLATES {
+            estate.write(&format!("templates/{file}"), text);
+        }
         estate.commit("small templates");
         estate
     }

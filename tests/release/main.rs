@@ -11,3 +11,4 @@ mod estate;
 #[path = "../endpoint/process.rs"]
 mod process;
 mod rolls;
+mod small;
