@@ -1,15 +1,20 @@
+#!/usr/bin/env python3
 """Builds the functions' zips: the same bytes wherever the checkout and the registry lie.
 
-    package.py verify ARCHITECTURE…   builds and compares with pipeline/functions.lock.json; 1 if they differ
-    package.py lock ARCHITECTURE…     builds and writes into pipeline/functions.lock.json
+    package.py verify ARCHITECTURE…      builds and compares with pipeline/functions.lock.json; 1 if they differ
+    package.py lock ARCHITECTURE…        builds and writes into pipeline/functions.lock.json
+    package.py native BINARIES OUT LOCK  zips what cargo built for this host into the folder OUT, and writes LOCK
 
 ARCHITECTURE is Lambda's word: x86_64 or arm64. The zips are target/functions/<sha256>.zip. Which architecture the stacks
-run is the lock's own `architecture`; a person changes it there.
+run is the lock's own `architecture`, edited by hand. `native` is for an estate on the local endpoint: no cross
+compiler, no second build, and a lock of its own.
 """
 
 import hashlib
 import json
 import os
+import platform
+import shlex
 import subprocess
 import sys
 import zipfile
@@ -20,6 +25,8 @@ LOCK = ROOT / "pipeline" / "functions.lock.json"
 OUT = ROOT / "target" / "functions"
 FUNCTIONS = ("splitter", "ingest")
 FLAGS = {"x86_64": "--x86-64", "arm64": "--arm64"}
+# What cargo-lambda builds for: the oldest processors that Lambda documents for each architecture.
+CPUS = {"x86_64": "haswell", "arm64": "neoverse-n1"}
 TARGETS = {"x86_64": "x86_64-unknown-linux-gnu", "arm64": "aarch64-unknown-linux-gnu"}
 LOCK_VERSION = 2
 # The earliest moment that a zip can hold.
@@ -27,41 +34,69 @@ MOMENT = (1980, 1, 1, 0, 0, 0)
 
 
 def remaps() -> list[tuple[Path, str]]:
-    """Paths of this machine, and what the binaries say in their place. Later ones win in rustc, so the longest is last."""
+    """Paths of this machine, and what the binaries say in their place. Later ones win in rustc, so the longest is last.
+
+    The registries' folders exist once cargo has fetched, so that is done first. The standard library names its own
+    sources by commit, except where the component rust-src is installed.
+    """
+    subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=ROOT, check=True)
     home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")).resolve()
-    registries = sorted((home / "registry" / "src").glob("*"))
-    return [(ROOT, "/tenantry"), (home, "/cargo"), *((registry, "/registry") for registry in registries)]
+    registries = sorted((home / "registry" / "src").iterdir())
+    version = subprocess.run(["rustc", "-vV"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    commit = dict(line.split(": ", 1) for line in version.splitlines() if ": " in line)["commit-hash"]
+    sysroot = subprocess.run(["rustc", "--print", "sysroot"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    library = Path(sysroot.strip()) / "lib/rustlib/src/rust"
+    fixed = [(ROOT, "/tenantry"), (home, "/cargo"), (library, f"/rustc/{commit}")]
+    return [*fixed, *((registry, "/registry") for registry in registries)]
 
 
 def build(architecture: str) -> None:
-    """Compiles both functions; cargo itself knows what is up to date."""
+    """Compiles both functions; cargo itself knows what is up to date. Paths may have spaces in them."""
     pairs = [f"{path}={name}" for path, name in remaps()]
     tools = Path(sys.executable).parent
+    flags = [*(f"--remap-path-prefix={pair}" for pair in pairs), f"-Ctarget-cpu={CPUS[architecture]}"]
     environment = os.environ | {
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
-        "RUSTFLAGS": " ".join(f"--remap-path-prefix={pair}" for pair in pairs),
-        "CFLAGS": " ".join(f"-ffile-prefix-map={pair}" for pair in pairs),
+        "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags),
+        "CC_SHELL_ESCAPED_FLAGS": "1",
+        "CFLAGS": " ".join(shlex.quote(f"-ffile-prefix-map={pair}") for pair in pairs),
         "SOURCE_DATE_EPOCH": "315532800",
     }
-    subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=ROOT, check=True)
     subprocess.run(["rustup", "--quiet", "target", "add", TARGETS[architecture]], cwd=ROOT, check=True)
     command = ["cargo-lambda", "lambda", "build", "--profile", "artifact", "-p", "tenantry-pipeline", "--locked"]
     subprocess.run([*command, FLAGS[architecture]], cwd=ROOT, env=environment, check=True)
 
 
-def package(function: str) -> dict:
+def package(binary: Path, out: Path) -> dict:
     """Zips one function. Stored, not deflated: deflate's bytes depend on the library that makes them."""
-    OUT.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     entry = zipfile.ZipInfo("bootstrap", MOMENT)
     entry.create_system = 3
     entry.external_attr = 0o100755 << 16
-    unnamed = OUT / f"{function}.part"
+    unnamed = out / f"{binary.name}.part"
     with zipfile.ZipFile(unnamed, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(entry, (ROOT / "target" / "lambda" / function / "bootstrap").read_bytes())
+        archive.writestr(entry, binary.read_bytes())
     content = unnamed.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
-    unnamed.replace(OUT / f"{sha256}.zip")
+    unnamed.replace(out / f"{sha256}.zip")
     return {"sha256": sha256, "bytes": len(content)}
+
+
+def host_architecture(machine: str) -> str:
+    """Lambda's word for what `platform.machine()` says."""
+    known = {"x86_64": "x86_64", "amd64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
+    if machine.lower() not in known:
+        sys.exit(f"error: Lambda has no architecture for a host of type {machine}")
+    return known[machine.lower()]
+
+
+def native(binaries: Path, out: Path, lock: Path) -> int:
+    """Zips the functions that cargo built for this host, and writes an estate's lock of them."""
+    architecture = host_architecture(platform.machine())
+    artifacts = {function: package(binaries / function, out) for function in FUNCTIONS}
+    document = {"version": LOCK_VERSION, "architecture": architecture, "artifacts": {architecture: artifacts}}
+    lock.write_text(json.dumps(document, indent=2) + "\n")
+    return 0
 
 
 def verify(architecture: str, built: dict) -> int:
@@ -90,11 +125,14 @@ def main(mode: str, architectures: list[str]) -> int:
     codes = []
     for architecture in architectures:
         build(architecture)
-        codes.append(act(architecture, {name: package(name) for name in FUNCTIONS}))
+        built = {name: ROOT / "target/lambda" / name / "bootstrap" for name in FUNCTIONS}
+        codes.append(act(architecture, {name: package(binary, OUT) for name, binary in built.items()}))
     return max(codes)
 
 
 if __name__ == "__main__":
+    if len(sys.argv) == 5 and sys.argv[1] == "native":
+        sys.exit(native(*map(Path, sys.argv[2:])))
     known = len(sys.argv) > 2 and sys.argv[1] in ("verify", "lock") and set(sys.argv[2:]) <= FLAGS.keys()
     if not known:
         sys.exit(__doc__)

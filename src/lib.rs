@@ -42,3 +42,11 @@ pub mod survey;
 pub mod report;
 
 pub mod cli;
+
+/// How many cases a property test tries: a tenth of `most`, or the share of it in percent that `PROPERTY_PERCENT` says
+/// (`make faults` tries all).
+#[cfg(test)]
+pub(crate) fn cases(most: u32) -> u32 {
+    let percent = std::env::var("PROPERTY_PERCENT").ok().and_then(|text| text.parse().ok()).unwrap_or(10);
+    most * percent / 100
+}

@@ -18,9 +18,13 @@ use std::time::Duration;
 
 use proxy::{Counts, Proxy};
 
+#[path = "../../tests/endpoint/artifacts.rs"]
+mod artifacts;
 #[path = "../../tests/drift/fleet.rs"]
 #[expect(dead_code, reason = "the tests use more of it")]
 mod fleet;
+#[path = "../../tests/endpoint/process.rs"]
+mod process;
 mod proxy;
 mod simulation;
 #[path = "../../tests/release/small.rs"]

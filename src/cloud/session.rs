@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_config::sts::AssumeRoleProvider;
-use aws_config::{BehaviorVersion, Region as SdkRegion, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region as SdkRegion, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_cloudformation::config::SharedHttpClient;
 use aws_sdk_cloudformation::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, OnceCell};
 
@@ -76,16 +79,13 @@ impl std::fmt::Debug for Session {
 impl Cloud {
     /// Reads the standard configuration: profile, SSO, environment, `AWS_ENDPOINT_URL`. Calls nothing.
     pub async fn configure() -> Self {
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-            .build();
-        let base = aws_config::defaults(BehaviorVersion::latest())
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
-            .timeout_config(timeouts)
-            .load()
-            .await;
-        Self::over(base)
+        Self::over(standard().load().await)
+    }
+
+    /// Reaches the endpoint at this URL with these credentials, whatever the environment says.
+    pub async fn at(endpoint: &str, access_key_id: &str, secret_access_key: &str) -> Self {
+        let credentials = Credentials::new(access_key_id, secret_access_key, None, None, "given");
+        Self::over(standard().endpoint_url(endpoint).credentials_provider(credentials).load().await)
     }
 
     pub(super) fn over(base: SdkConfig) -> Self {
@@ -108,6 +108,21 @@ impl Cloud {
         }
         Ok(Arc::clone(self.sessions.lock().await.entry(place.clone()).or_insert(session)))
     }
+}
+
+/// The standard configuration chain over our HTTP client, with our retries and time limits.
+pub(super) fn standard() -> ConfigLoader {
+    let timeouts =
+        TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build();
+    aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client())
+        .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS))
+        .timeout_config(timeouts)
+}
+
+/// HTTP with TLS by rustls and ring: no C library has to be built for it.
+pub(super) fn http_client() -> SharedHttpClient {
+    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
 
 /// How many times our own rates the caller asks for: `TENANTRY_RATE_FACTOR`, 1 to 100, for accounts whose API limits

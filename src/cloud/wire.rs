@@ -16,6 +16,7 @@ fn place() -> Place {
 fn session(url: &str) -> Session {
     let config = SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .http_client(session::http_client())
         .region(SdkRegion::new("eu-west-1"))
         .endpoint_url(url)
         .retry_config(RetryConfig::disabled())
@@ -26,7 +27,7 @@ fn session(url: &str) -> Session {
 
 /// The standard configuration with what it would otherwise look up.
 async fn configuration(url: &str) -> SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
+    session::standard()
         .region(SdkRegion::new("eu-west-1"))
         .endpoint_url(url)
         .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
@@ -347,7 +348,7 @@ async fn two_accounts_do_not_share_the_tokens_of_their_retries() {
     let answer = ResponseTemplate::new(200).set_body_raw(xml, "text/xml");
     Mock::given(of("two")).respond_with(answer).mount(&server).await;
     let session = async |key: &str, account: &str| {
-        let config = aws_config::defaults(BehaviorVersion::latest())
+        let config = session::standard()
             .region(SdkRegion::new("eu-west-1"))
             .endpoint_url(server.uri())
             .retry_config(

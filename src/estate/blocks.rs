@@ -169,7 +169,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(3_000))]
+        #![proptest_config(ProptestConfig::with_cases(crate::cases(30_000)))]
         /// The oracle tries every aligned block of the pool in turn.
         #[test]
         fn first_fit_is_what_trying_every_block_gives(
@@ -186,7 +186,7 @@ mod tests {
             prop_assert_eq!(first_fit(pool, &taken, prefix), oracle);
         }
 
-        /// Blocks given before stay where they are, whoever comes and goes, in 102,000 steps; the oracle marks every /26 of
+        /// Blocks given before stay where they are, whoever comes and goes, in 34 steps each; the oracle marks every /26 of
         /// the pool.
         #[test]
         fn tenants_come_and_go_and_nobody_moves(steps in proptest::collection::vec((18_u8..=26, any::<u16>()), 34)) {

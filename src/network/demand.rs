@@ -179,7 +179,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(100_000))]
+        #![proptest_config(ProptestConfig::with_cases(crate::cases(100_000)))]
         #[test]
         fn more_workload_never_wants_a_smaller_subnet(
             peak in 0.001_f64..1000.0, more in 1.0_f64..20.0, files in 0.01_f64..10_000.0, days in 1_u32..3650,

@@ -1,17 +1,13 @@
 //! `tenantry quotas` and `tenantry capacity` against a local endpoint: what they foretell happens, with their numbers.
 
-#![cfg(test)]
-
 mod endpoint;
-#[path = "../endpoint/process.rs"]
-mod process;
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 use std::sync::LazyLock;
 
+use crate::process::Endpoint;
 use endpoint::{Estate, start};
-use process::Endpoint;
 use serde_json::{Value, json};
 
 /// One endpoint for all tests; each has an account of its own.

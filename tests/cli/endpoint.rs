@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 
-use super::process::{Endpoint, command};
+use crate::process::{Endpoint, command};
 
 pub(crate) fn start() -> Endpoint {
     let quotas = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/quotas.yaml");

@@ -4,11 +4,7 @@
 //!
 //! `? 2` below a command is its exit code (else 0); `...` stands for any lines, `[..]` for anything in a line.
 
-#![cfg(test)]
-
 mod endpoint;
-#[path = "../endpoint/process.rs"]
-mod process;
 mod reference;
 mod sarif;
 mod transcript;

@@ -5,7 +5,7 @@ use tenantry::cli::Cli;
 
 const INTRODUCTION: &str = "# Commands
 
-What `tenantry COMMAND --help` says, written by `UPDATE_EXPECTED=1 cargo test --test cli reference`.
+What `tenantry COMMAND --help` says, written by `UPDATE_EXPECTED=1 cargo test --test aws cli::reference`.
 The global options stand with the first and belong to every command.
 ";
 

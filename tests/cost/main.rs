@@ -1,7 +1,5 @@
 //! What the sample estate costs: against bills computed by hand, and how bills move with the workload.
 
-#![cfg(test)]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -6,12 +6,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-#[path = "../endpoint/artifacts.rs"]
-mod artifacts;
-#[path = "../endpoint/process.rs"]
-mod process;
-
-use process::{Endpoint, command};
+use crate::artifacts;
+use crate::process::{Endpoint, command};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-west-1";

@@ -1,8 +1,6 @@
 //! Drift of whole tenants' stacks on an endpoint on loopback: what is changed behind CloudFormation's back is found,
 //! named and rated, and nothing else is.
 
-#![cfg(test)]
-
 mod fleet;
 
 use std::collections::BTreeMap;

@@ -8,7 +8,7 @@ use tenantry::deploy::flags::{PushError, in_force, push, pushed};
 use tenantry::deploy::{Action, Desired};
 use tenantry::flags::{Catalogue, Difference, Values, app_config, values_of, with_value};
 
-use crate::scenarios::{PACE, all_done, applied, planned, with_resources};
+use super::scenarios::{PACE, all_done, applied, planned, with_resources};
 
 fn catalogue() -> Catalogue {
     let flag = json!({ "description": "d", "owner": "o", "kind": "operational", "type": "boolean", "reads": "runtime",
@@ -54,10 +54,7 @@ fn desired(paused: bool, digest: &str) -> Vec<Desired> {
     )]
 }
 
-#[tokio::test]
-#[ignore = "a scenario: run by a test that starts an endpoint"]
-async fn pushed_and_brought_together() {
-    let cloud = Cloud::configure().await;
+pub(super) async fn pushed_and_brought_together(cloud: Cloud) {
     let before = desired(false, "d1");
     let session = cloud.session(&before[0].place, &before[0].access).await.unwrap();
     assert_eq!(in_force(&session, "org-acme").await.unwrap(), None, "there is no stack yet");

@@ -1,73 +1,70 @@
 //! Plans and deploys against an endpoint on loopback.
 //!
-//! The SDK takes the endpoint from the environment, which a test may not change for itself: each test starts an
-//! endpoint and runs its scenario, an ignored test of this binary, in a child process that has it.
-
-#![cfg(test)]
+//! Each test has an endpoint of its own and hands its address to the scenario.
 
 mod flags;
-#[path = "../endpoint/process.rs"]
-mod process;
-mod scenario;
 mod scenarios;
 
-use scenario::run;
+use tenantry::cloud::Cloud;
 
-fn check(scenario: &str) {
-    run(&format!("scenarios::{scenario}"));
+use crate::process::{Endpoint, command};
+
+async fn check(scenario: impl AsyncFnOnce(Cloud)) {
+    let endpoint = Endpoint::start(&mut command(20));
+    scenario(Cloud::at(&endpoint.url, "test", "test").await).await;
 }
 
-#[test]
-fn a_fleet_is_deployed_once_and_then_there_is_nothing_to_do() {
-    check("deploy_then_nothing");
+#[tokio::test]
+async fn a_fleet_is_deployed_once_and_then_there_is_nothing_to_do() {
+    check(scenarios::deploy_then_nothing).await;
 }
 
-#[test]
-fn a_release_that_changes_nothing_else_changes_one_resource() {
-    check("release_only");
+#[tokio::test]
+async fn a_release_that_changes_nothing_else_changes_one_resource() {
+    check(scenarios::release_only).await;
 }
 
-#[test]
-fn replacing_or_removing_what_holds_state_is_refused_unless_named() {
-    check("state_is_kept");
+#[tokio::test]
+async fn replacing_or_removing_what_holds_state_is_refused_unless_named() {
+    check(scenarios::state_is_kept).await;
 }
 
-#[test]
-fn a_failed_creation_gives_its_reason_and_is_made_anew() {
-    check("failure_and_recovery");
+#[tokio::test]
+async fn a_failed_creation_gives_its_reason_and_is_made_anew() {
+    check(scenarios::failure_and_recovery).await;
 }
 
-#[test]
-fn a_plan_whose_ground_moved_is_refused() {
-    check("stale");
+#[tokio::test]
+async fn a_plan_whose_ground_moved_is_refused() {
+    check(scenarios::stale).await;
 }
 
-#[test]
-fn an_account_that_cannot_be_read_is_unseen_and_unknown() {
-    check("unseen");
+#[tokio::test]
+async fn an_account_that_cannot_be_read_is_unseen_and_unknown() {
+    check(scenarios::unseen).await;
 }
 
-#[test]
-fn a_run_that_was_killed_is_followed_to_its_end_by_the_next() {
-    check("killed");
+#[tokio::test]
+async fn a_run_that_was_killed_is_followed_to_its_end_by_the_next() {
+    check(scenarios::killed).await;
 }
 
-#[test]
-fn a_stack_that_somebody_else_changes_is_reported_and_left_alone() {
-    check("somebody_else");
+#[tokio::test]
+async fn a_stack_that_somebody_else_changes_is_reported_and_left_alone() {
+    check(scenarios::somebody_else).await;
 }
 
-#[test]
-fn what_a_destroyed_stack_retains_is_named_and_stays() {
-    check("destroy_retains");
+#[tokio::test]
+async fn what_a_destroyed_stack_retains_is_named_and_stays() {
+    check(scenarios::destroy_retains).await;
 }
 
-#[test]
-fn the_control_plane_is_planned_in_every_region_the_central_one_first() {
-    check("control_planes_planned");
+#[tokio::test]
+async fn the_control_plane_is_planned_in_every_region_the_central_one_first() {
+    check(scenarios::control_planes_planned).await;
 }
 
-#[test]
-fn a_flag_is_delivered_pushed_and_committed() {
-    run("flags::pushed_and_brought_together");
+#[tokio::test]
+async fn a_flag_is_delivered_pushed_and_committed() {
+    check(flags::pushed_and_brought_together).await;
 }

@@ -85,10 +85,7 @@ pub(super) fn all_done(outcomes: &Outcomes, count: usize) {
     assert!(outcomes.values().all(|outcome| *outcome == Outcome::Done), "{outcomes:#?}");
 }
 
-#[tokio::test]
-#[ignore = "a scenario: run by a test that starts an endpoint"]
-async fn deploy_then_nothing() {
-    let cloud = Cloud::configure().await;
+pub(super) async fn deploy_then_nothing(cloud: Cloud) {
     let fleet: Vec<Desired> =
         ["acme", "bolt", "cube"].map(|name| desired(name, &format!("org-{name}-landing"), "d1", "v1")).into();
     assert!(status(&cloud, &fleet).await.iter().all(|line| line.verdict == Verdict::Missing));
@@ -104,10 +101,7 @@ async fn deploy_then_nothing() {
     assert!(status(&cloud, &fleet).await.iter().all(|line| line.verdict == Verdict::InSync));
 }
 
-#[tokio::test]
-#[ignore = "a scenario: run by a test that starts an endpoint"]
-async fn release_only() {
-    let cloud = Cloud::configure().await;
+pub(super) async fn release_only(cloud: Cloud) {
     let before = [desired("acme", "org-acme-landing", "d1", "v1")];
     all_done(&applied(&cloud, &planned(&cloud, &before).await, &before, &[]).await.unwrap(), 1);
     let after = [desired("acme", "org-acme-landing", "d1", "v2")];
@@ -120,10 +114,7 @@ async fn release_only() {
     assert!(planned(&cloud, &after).await.is_empty());
 }
 
-#[tokio::test]
-#[ignore = "a scenario: run by a test that starts an endpoint"]
-async fn state_is_kept() {
-    let cloud = Cloud::configure().await;
+pub(super) async fn state_is_kept(cloud: Cloud) {
     let before = [desired("acme", "org-acme-landing", "d1", "v1")];
     all_done(&applied(&cloud, &planned(&cloud, &before).await, &before, &[]).await.unwrap(), 1);
     let after = [desired("acme", "org-acme-other", "d2", "v1")];
@@ -134,10 +125,7 @@ async fn state_is_kept() {
     assert!(planned(&cloud, &after).await.is_empty());
 }
 
-#[tokio::test]
-#[ignore = "a scenario: run by a test that starts an endpoint"]
-async fn failure_and_recovery() {
-    let cloud = Cloud::configure().await;
+pub(super) async fn failure_and_recovery(cloud: Cloud) {
     let first = [desired("acme", "org-taken", "d1", "v1")];
     all_done(&applied(&cloud, &planned(&cloud, &first).await, &first, &[]).await.unwrap(), 1);
     let second = [desired("bolt", "org-taken", "d1", "v1")];
@@ -154,10 +142,7 @@ async fn failure_and_recovery() {
     assert!(planned(&cloud, &corrected).await.is_empty());
 }
 
-#[tokio::test]
-#[ignore = "a scenario: run by a test that starts an endpoint"]
-async fn stale() {
-    let cloud = Cloud::configure().await;
+pub(super) async fn stale(cloud: Cloud) {
     let old = [desired("acme", "org-acme-landing", "d1", "v1")];
     let plan = planned(&cloud, &old).await;
     let newer = [desired("acme", "org-acme-landing", "d2", "v1")];
@@ -167,10 +152,7 @@ async fn stale() {
     assert!(again.values().all(|outcome| matches!(outcome, Outcome::Stale { .. })), "{again:#?}");
 }
 
-#[tokio::test]
-#[ignore = "a scenario: run by a test that starts an endpoint"]
-async fn unseen() {
-    let cloud = Cloud::configure().await;
+pub(super) async fn unseen(cloud: Cloud) {
     let mut elsewhere = desired("acme", "org-acme-landing", "d1", "v1");
     elsewhere.place.account = "999900001111".parse().unwrap();
     let fleet = [elsewhere, desired("bolt", "org-bolt-landing", "d1", "v1")];
@@ -193,10 +175,7 @@ async fn killed_after_start(cloud: &Cloud, plan: &Plan, desired: &[Desired]) {
     }
 }
 
-#[tokio::test]
-#[ignore = "a scenario: run by a test that starts an endpoint"]
-async fn killed() {
-    let cloud = Cloud::configure().await;
+pub(super) async fn killed(cloud: Cloud) {
     let fleet = [desired("acme", "org-acme-landing", "d1", "v1")];
     killed_after_start(&cloud, &planned(&cloud, &fleet).await, &fleet).await;
     let next = planned(&cloud, &fleet).await;
@@ -205,10 +184,7 @@ async fn killed() {
     assert!(planned(&cloud, &fleet).await.is_empty());
 }
 
-#[tokio::test]
-#[ignore = "a scenario: run by a test that starts an endpoint"]
-async fn somebody_else() {
-    let cloud = Cloud::configure().await;
+pub(super) async fn somebody_else(cloud: Cloud) {
     let theirs = [desired("acme", "org-acme-landing", "d1", "v1")];
     killed_after_start(&cloud, &planned(&cloud, &theirs).await, &theirs).await;
     let ours = [desired("acme", "org-acme-landing", "d2", "v2")];
@@ -218,10 +194,7 @@ async fn somebody_else() {
     assert!(applied(&cloud, &plan, &ours, &[]).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-#[ignore = "a scenario: run by a test that starts an endpoint"]
-async fn destroy_retains() {
-    let cloud = Cloud::configure().await;
+pub(super) async fn destroy_retains(cloud: Cloud) {
     let fleet = [with_resources(
         "acme",
         "d1",
@@ -261,10 +234,7 @@ fn renderer() -> Renderer {
     Renderer::new(TemplateSet::parse(sources).unwrap())
 }
 
-#[tokio::test]
-#[ignore = "a scenario: run by a test that starts an endpoint"]
-async fn control_planes_planned() {
-    let cloud = Cloud::configure().await;
+pub(super) async fn control_planes_planned(cloud: Cloud) {
     let fleet: Fleet = serde_json::from_value(json!({
         "apiVersion": "tenantry/v1",
         "organisation": "metanet",

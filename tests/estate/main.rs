@@ -1,8 +1,6 @@
 //! What a person can write wrongly: each folder of `bad/` is laid over the estate of `base/`, and its `expected.txt` is
 //! everything that `estate::load` must say about it, with its places. `UPDATE_EXPECTED=1` writes them and `schemas/`.
 
-#![cfg(test)]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -6,8 +6,8 @@ use std::thread::yield_now;
 use super::bare_account;
 use super::binary::{Ran, ask, begun, run, stacks, start, tenantry};
 use super::estate::{Estate, big};
-use super::process::{self, Endpoint};
 use super::proxy::{Fault, Proxy, Weather};
+use crate::process::{self, Endpoint};
 
 const DEPLOY: [&str; 3] = ["deploy", "--all", "--yes"];
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use super::artifacts;
+use crate::artifacts;
 
 /// The account that the endpoint gives to credentials it does not know.
 pub(super) const ACCOUNT: &str = "123456789012";

@@ -5,9 +5,9 @@ use std::thread::yield_now;
 
 use super::binary::{Ran, begun, open_change_sets, run, stacks, start, tenantry};
 use super::estate::Estate;
-use super::process::{self, Endpoint};
 use super::proxy::{Fault, Proxy, Weather, mixed};
 use super::{bare_account, number};
+use crate::process::{self, Endpoint};
 
 const TENANTS: usize = 20;
 const DEPLOY: [&str; 7] = ["deploy", "--all", "--yes", "--concurrency", "16", "--wait-for-lock", "30"];

@@ -2,10 +2,6 @@
 //!
 //! `FAULT_TENANTS` and `FAULT_KILLS` make the runs longer (`make faults`), `FAULT_SEED` makes them other ones.
 
-#![cfg(test)]
-
-#[path = "../endpoint/artifacts.rs"]
-mod artifacts;
 mod bad_days;
 mod binary;
 mod estate;
@@ -13,11 +9,8 @@ mod kills;
 mod proxy;
 mod storms;
 
-#[path = "../endpoint/process.rs"]
-mod process;
-
+use crate::process::Endpoint;
 use binary::{ask_s3, control};
-use process::Endpoint;
 
 /// A number from the environment, for runs longer than those of every day.
 fn number(name: &str, usual: u64) -> u64 {

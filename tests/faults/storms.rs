@@ -2,9 +2,9 @@
 
 use super::binary::{Ran, begun, open_change_sets, run, stacks, tenantry};
 use super::estate::{Estate, big};
-use super::process::{self, Endpoint};
 use super::proxy::{EVERY, Fault, Proxy, Weather};
 use super::{bare_account, number};
+use crate::process::{self, Endpoint};
 
 const DEPLOY: [&str; 7] = ["deploy", "--all", "--yes", "--concurrency", "16", "--wait-for-lock", "60"];
 

@@ -1,18 +1,12 @@
 //! The gate, through the binary and against an endpoint on loopback: what is red stops a deploy before anything is
 //! started, unless its code is accepted with a reason; then it goes, and the journal keeps who let it.
 
-#![cfg(test)]
-
-#[path = "../endpoint/artifacts.rs"]
-mod artifacts;
-#[path = "../endpoint/process.rs"]
-mod process;
-
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use process::{Endpoint, command};
+use crate::artifacts;
+use crate::process::{Endpoint, command};
 use serde_json::{Value, json};
 
 /// The account that the endpoint gives to credentials it does not know.

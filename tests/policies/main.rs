@@ -1,8 +1,6 @@
 //! The policies: every rule has fixtures that hold and that break it, kept verdicts equal plain ones, and every
 //! template of the sample estate is clean.
 
-#![cfg(test)]
-
 #[path = "../templates/estate.rs"]
 #[expect(dead_code, reason = "the tests of templates use more of it")]
 mod estate;

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
-use super::artifacts;
-use super::process::{self, Endpoint};
 use super::small;
+use crate::artifacts;
+use crate::process::{self, Endpoint};
 use serde_json::Value;
 
 /// Four tenants in three rings of one account: acme, then bolt and cube, then dora.

@@ -4,10 +4,6 @@
 //! The functions' own code runs here over HTTP to S3 and SQS of the local endpoint. What AWS does between them (events,
 //! retries, dead letters, receives) is done by [`stack::Stack`].
 
-#![cfg(test)]
-
-#[path = "../endpoint/process.rs"]
-mod process;
 mod search;
 mod stack;
 

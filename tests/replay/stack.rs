@@ -22,8 +22,8 @@ use tenantry_pipeline::split::cutter::Limits;
 use tenantry_pipeline::split::run::SplitSettings;
 use tenantry_pipeline::work::{Ingest, Splitter};
 
+use super::search::Domain;
 use crate::process::{Endpoint, command};
-use crate::search::Domain;
 
 /// The account of the endpoint's own credentials.
 const ACCOUNT: &str = "123456789012";

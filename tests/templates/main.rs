@@ -1,7 +1,5 @@
 //! The templates, rendered for every shape: the same bytes whichever way, and clean in the eyes of cfn-lint.
 
-#![cfg(test)]
-
 mod estate;
 mod expected;
 mod faults;

@@ -1,0 +1,14 @@
+//! Tests that need no AWS: the estate, the templates, the rules, the bills. One binary, because each links the whole
+//! tool.
+
+#![cfg(test)]
+
+mod architecture;
+#[path = "cost/main.rs"]
+mod cost;
+#[path = "estate/main.rs"]
+mod estate;
+#[path = "policies/main.rs"]
+mod policies;
+#[path = "templates/main.rs"]
+mod templates;
