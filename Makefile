@@ -11,19 +11,46 @@ demo:
 
 # The same profile and features for all that the demo and the tests build, so that nothing is compiled twice.
 build:
-	cargo build --locked --workspace
+	cargo build --locked
 
 test: $(TOOLS)/python
-	cargo test --workspace
-	.venv/bin/python -m pytest tests/endpoint -q
+	cargo test --locked
+	.venv/bin/python -m pytest tests/endpoint pipeline/tests -q
+
+# The inner loop: format, lints and tests of everything that calls no endpoint.
+check:
+	cargo fmt --all --check
+	cargo clippy --locked --lib -- -D warnings
+	cargo test --locked --lib
+
+# Rewrites what tests compare with: transcripts, docs/commands.md, schemas, rendered templates, inline snapshots. Then
+# look at `git diff`.
+accept: export UPDATE_EXPECTED = 1
+accept: export INSTA_FORCE_PASS = 1
+accept: $(TOOLS)/python $(TOOLS)/bin/cargo-insta
+	-cargo test --locked --lib
+	-cargo test --locked --test offline
+	-cargo test --locked --test aws cli::
+	$(TOOLS)/bin/cargo-insta accept
+
+# A local AWS endpoint that runs until it is interrupted; prints what to export.
+ENDPOINT_PORT ?= 4566
+endpoint: $(TOOLS)/python
+	@echo "export AWS_ENDPOINT_URL=http://127.0.0.1:$(ENDPOINT_PORT) AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=eu-west-1"
+	@PYTHONPATH=tests/endpoint .venv/bin/python -m tenantry_endpoint --port $(ENDPOINT_PORT) --port-file target/endpoint-port \
+	    --quotas policies/quotas.yaml --grant-seconds 2
 
 lint: $(TOOLS)/bin/cargo-deny $(TOOLS)/ci/bin/zizmor
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
-	$(TOOLS)/ci/bin/check-jsonschema --builtin-schema vendor.github-workflows ci/github/*.yml
-	$(TOOLS)/ci/bin/zizmor --offline --no-progress --persona pedantic ci/github/*.yml
-	$(TOOLS)/ci/bin/shellcheck ci/*.sh
+	$(TOOLS)/ci/bin/check-jsonschema --builtin-schema vendor.github-workflows ci/github/*.yml .github/workflows/*.yml
+	$(TOOLS)/ci/bin/zizmor --offline --no-progress --persona pedantic ci/github/*.yml .github/workflows/*.yml
+	$(TOOLS)/ci/bin/shellcheck ci/*.sh .ci/run .cargo/rustc demo/run
+
+# Known vulnerabilities of dependencies; fetches the advisory database.
+advisories: $(TOOLS)/bin/cargo-deny
+	$(TOOLS)/bin/cargo-deny check advisories
 
 # Ratios against what one would use instead.
 bench: bench-fleet bench-capacity bench-deploy bench-drift bench-pipeline
@@ -70,6 +97,14 @@ FUZZ_TARGETS := cut decode records answers
 fuzz: $(TOOLS)/bin/cargo-fuzz
 	for target in $(FUZZ_TARGETS); do RUSTC_BOOTSTRAP=1 $(TOOLS)/bin/cargo-fuzz run --fuzz-dir pipeline/fuzz $$target -- \
 	    -max_total_time=$(FUZZ_SECONDS) -max_len=65536 || exit 1; done
+
+# Both functions twice: from this checkout, and from a copy in another folder with a cargo home of its own. The zips must be
+# the same bytes.
+reproducible: $(TOOLS)/functions
+	.venv/bin/python pipeline/reproduce.py $(ARCHITECTURES)
+
+$(TOOLS)/bin/cargo-insta:
+	cargo install --quiet --locked cargo-insta@1.49.0 --root $(TOOLS)
 
 $(TOOLS)/bin/cargo-fuzz:
 	cargo install --quiet --locked cargo-fuzz@0.13.1 --root $(TOOLS)
@@ -124,5 +159,5 @@ $(TOOLS)/ci/bin/zizmor: tests/ci/requirements.txt
 	$(TOOLS)/ci/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/ci/requirements.txt
 	touch $@
 
-.PHONY: build chain-arm64 demo test lint bench bench-drift bench-fleet bench-capacity functions functions-lock bench-pipeline \
+.PHONY: accept advisories build chain-arm64 check demo endpoint reproducible test lint bench bench-drift bench-fleet bench-capacity functions functions-lock bench-pipeline \
     fuzz fuzz-chain faults bench-deploy

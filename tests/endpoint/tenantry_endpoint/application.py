@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from functools import lru_cache
 from typing import Any, Callable, Iterable
 
+from moto.core.config import default_user_config
 from moto.core.request import Request
 from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
@@ -146,6 +147,8 @@ def application() -> Application:
     """The one application of this process, with every service registered."""
     from . import remembered, services
 
+    # Events of buckets and queues start no function here: moto would ask Docker for it.
+    default_user_config["lambda"] = {"use_docker": False}
     remembered.apply()
     services.register()
     return Application()
