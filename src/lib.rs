@@ -13,6 +13,7 @@ pub mod atomic;
 pub mod digest;
 pub mod embedded;
 pub mod finding;
+pub mod resources;
 
 pub mod estate;
 pub mod flags;

@@ -108,11 +108,7 @@ pub(super) fn seen(kind: &str) -> &'static [&'static str] {
         "AWS::ECS::Service" => &["DesiredCount", "NetworkConfiguration"],
         "AWS::ElasticLoadBalancingV2::LoadBalancer" => &["Subnets"],
         "AWS::Lambda::Function" => &["MemorySize", "ReservedConcurrentExecutions", "VpcConfig"],
-        "AWS::OpenSearchService::Domain" => {
-            &["ClusterConfig", "DomainName", "EBSOptions", "EngineVersion", "VPCOptions"]
-        }
-        "AWS::S3::Bucket" => &["BucketName"],
-        "AWS::SQS::Queue" => &["QueueName"],
+        "AWS::OpenSearchService::Domain" => &["ClusterConfig", "EBSOptions", "EngineVersion", "VPCOptions"],
         _ => &[],
     }
 }

@@ -11,6 +11,7 @@ use super::demand::{Demand, count_with};
 use super::owners::{SubnetDemand, subnets};
 use super::template::{resources, target, targets};
 use super::weigh::percent_of;
+use crate::resources::{self, Scope};
 
 /// What one stack needs. Stacks of one form and size share everything but their blocks and names.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -33,12 +34,12 @@ pub struct Name {
     pub name: String,
 }
 
-/// Types whose resources a stack may leave behind, and the property that names them.
-pub(super) const NAMED: [(&str, &str); 3] = [
-    ("AWS::OpenSearchService::Domain", "DomainName"),
-    ("AWS::S3::Bucket", "BucketName"),
-    ("AWS::SQS::Queue", "QueueName"),
-];
+/// A type's own name and the property that names its resources, of the types whose resources a stack may leave behind.
+pub(super) fn naming(kind: &str) -> Option<(&'static str, &'static str)> {
+    let (kind, row) = resources::table().get(kind)?;
+    let naming = row.name.as_ref().filter(|naming| row.stateful && !naming.shared)?;
+    (!matches!(naming.scope, Scope::Parent(_))).then_some((kind, naming.property.as_str()))
+}
 
 /// A type of machine that must be had in some zones.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,7 +80,7 @@ pub fn needs(template: &Value) -> Needs {
 }
 
 fn name((logical_id, kind, properties): (&str, &str, &Value)) -> Option<Name> {
-    let (resource_type, property) = NAMED.into_iter().find(|(named, _)| *named == kind)?;
+    let (resource_type, property) = naming(kind)?;
     let name = properties[property].as_str()?.to_owned();
     Some(Name { resource_type, logical_id: logical_id.to_owned(), name })
 }

@@ -11,7 +11,7 @@ use ipnetwork::Ipv4Network;
 use serde_json::{Map, Value};
 
 use super::consumption;
-use super::needs::{NAMED, Name, Needs, needs};
+use super::needs::{Name, Needs, naming, needs};
 use crate::render::{Form, Leaf, Template};
 
 /// Logical id, type and properties of every resource.
@@ -147,7 +147,7 @@ fn says(tree: &Value, leaf: &Leaf) -> Says {
     }
     match tree["Resources"][id]["Type"].as_str() {
         Some("AWS::EC2::Subnet") if property == "CidrBlock" => Says::Block,
-        Some(kind) if NAMED.contains(&(kind, property.as_str())) => Says::Name,
+        Some(kind) if naming(kind).is_some_and(|(_, named)| named == property) => Says::Name,
         _ => Says::Size,
     }
 }
@@ -158,8 +158,8 @@ fn outline(tree: &Value) -> Value {
         tree[section].as_object().into_iter().flatten().map(|(key, _)| (key.clone(), Value::Null)).collect()
     };
     let resource = |(id, kind, properties): (&str, &str, &Value)| {
-        let seen =
-            consumption::seen(kind).iter().filter_map(|name| Some(((*name).to_owned(), properties.get(name)?.clone())));
+        let counted = consumption::seen(kind).iter().copied().chain(naming(kind).map(|(_, property)| property));
+        let seen = counted.filter_map(|name| Some((name.to_owned(), properties.get(name)?.clone())));
         let mut kept = Map::new();
         kept.insert("Type".to_owned(), kind.into());
         kept.insert("Properties".to_owned(), Value::Object(seen.collect()));

@@ -9,7 +9,7 @@ use include_dir::Dir;
 use serde::Serialize;
 
 use super::{Exit, Failure, Global, Output};
-use crate::{atomic, embedded};
+use crate::{atomic, embedded, resources};
 
 /// Write a complete working estate: fleet, templates, policies, schemas and one sample tenant.
 ///
@@ -61,6 +61,8 @@ fn missing(dir: &Path, ci: Option<Ci>) -> Result<Vec<(PathBuf, Vec<u8>)>, Failur
     collect(&embedded::TEMPLATES, Path::new("templates"), &mut files);
     collect(&embedded::POLICIES, Path::new("policies"), &mut files);
     collect(&embedded::SCHEMAS, Path::new("schemas"), &mut files);
+    // An estate's rows override the shipped ones, so a copy would keep an estate on old facts.
+    files.retain(|(path, _)| path != Path::new(resources::PATH));
     if let Some(ci) = ci {
         files.extend(of_ci(ci));
     }

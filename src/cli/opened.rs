@@ -15,6 +15,7 @@ use crate::finding::Finding;
 use crate::policy::Stack;
 use crate::render::{Functions, RenderedTenant, Renderer, TemplateSet, render_fleet};
 use crate::report::findings;
+use crate::resources;
 
 /// What a command renders, and from what.
 #[derive(Debug, Clone, Args)]
@@ -42,7 +43,9 @@ pub(super) fn load(root: &Path) -> Result<(Option<Estate>, Vec<Finding>), Failur
         return Err(Failure::new(format!("`{}` is no estate: it has no directory `tenants`", root.display()))
             .with_hint("name the estate with `--estate DIR`, or make one with `tenantry init DIR`"));
     }
-    Ok(estate::load(root))
+    let (estate, mut findings) = estate::load(root);
+    findings.extend(resources::install(root).err().unwrap_or_default());
+    Ok((estate, findings))
 }
 
 /// The templates of an estate.

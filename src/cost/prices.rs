@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::items;
 use crate::estate::Document;
-use crate::finding::{Code, Finding, Source};
+use crate::finding::{Code, Finding, Source, nearest};
 
 /// Where a price comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -202,15 +202,6 @@ impl<'a> Reader<'a> {
         }
         date.map(str::to_owned)
     }
-}
-
-/// `, did you mean …?` where a known name is near.
-fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
-    let best = known
-        .map(|known| (strsim::jaro_winkler(name, known), known))
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .filter(|(score, _)| *score > 0.8);
-    best.map(|(_, known)| format!(", did you mean `{known}`?")).unwrap_or_default()
 }
 
 #[cfg(test)]

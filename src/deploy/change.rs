@@ -1,25 +1,16 @@
 //! What a change of a resource means for what it holds.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::cloud::change_sets::ResourceChange;
-
-/// Types whose loss is the loss of data, of access to data, or of a place in the network.
-pub const STATEFUL: [&str; 8] = [
-    "AWS::EC2::Subnet",
-    "AWS::EC2::VPC",
-    "AWS::EC2::VPCCidrBlock",
-    "AWS::KMS::Key",
-    "AWS::OpenSearchService::Domain",
-    "AWS::RolesAnywhere::TrustAnchor",
-    "AWS::S3::Bucket",
-    "AWS::SQS::Queue",
-];
+use crate::resources;
 
 /// The change would, or might, replace or remove a stateful resource. "Conditional" is not "no", and neither is a
 /// replacement that CloudFormation left out.
 pub fn endangers_state(change: &ResourceChange) -> bool {
-    STATEFUL.contains(&change.resource_type.as_str())
+    resources::table().is_stateful(&change.resource_type)
         && match change.action.as_str() {
             "Add" | "Import" => false,
             "Modify" => change.replacement.as_deref() != Some("False"),
@@ -60,14 +51,18 @@ pub fn all_new(body: &str) -> Result<Vec<ResourceChange>, serde_json::Error> {
     Ok(resources.into_iter().flatten().map(new).collect())
 }
 
-/// The policy of every stack: no update replaces or deletes a stateful resource but those allowed by name.
+/// The policy of a stack with resources of these types: no update replaces or deletes a stateful resource but those
+/// allowed by name. It denies every stateful type of the table, and those of `types` that have no row.
 /// Source: AWS CloudFormation User Guide, "Prevent updates to stack resources".
-pub fn stack_policy(allowed: &[String]) -> String {
+pub fn stack_policy<'t>(allowed: &[String], types: impl Iterator<Item = &'t str>) -> String {
+    let table = resources::table();
+    let stateful = table.iter().filter(|(_, row)| row.stateful).map(|(kind, _)| kind);
+    let denied: BTreeSet<&str> = stateful.chain(types.filter(|kind| table.get(kind).is_none())).collect();
     let mut statements = vec![
         serde_json::json!({ "Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*" }),
         serde_json::json!({
             "Effect": "Deny", "Action": ["Update:Replace", "Update:Delete"], "Principal": "*", "Resource": "*",
-            "Condition": { "StringEquals": { "ResourceType": STATEFUL } },
+            "Condition": { "StringEquals": { "ResourceType": denied } },
         }),
     ];
     if !allowed.is_empty() {
@@ -106,6 +101,11 @@ mod tests {
             ("AWS::S3::Bucket", "Remove", None, true),
             ("AWS::S3::Bucket", "Dynamic", None, true),
             ("AWS::S3::Bucket", "Add", None, false),
+            ("AWS::RDS::DBInstance", "Modify", Some("True"), true),
+            ("AWS::ElastiCache::ReplicationGroup", "Modify", Some("Conditional"), true),
+            ("AWS::DynamoDB::Table", "Remove", None, true),
+            ("AWS::Unknown::Store", "Modify", Some("True"), true),
+            ("Custom::Store", "Remove", None, true),
             ("AWS::SSM::Parameter", "Remove", None, false),
         ];
         for (kind, action, replacement, expected) in cases {
@@ -128,9 +128,22 @@ mod tests {
 
     #[test]
     fn the_stack_policy_denies_all_stateful_types_but_the_allowed_resources() {
-        let plain: Value = serde_json::from_str(&stack_policy(&[])).unwrap();
+        let types = ["AWS::S3::Bucket", "AWS::IAM::Role", "Custom::Store"];
+        let plain: Value = serde_json::from_str(&stack_policy(&[], types.into_iter())).unwrap();
         assert_eq!(plain["Statement"][1]["Resource"], "*");
-        let open: Value = serde_json::from_str(&stack_policy(&["LandingBucket".to_owned()])).unwrap();
+        let denied = plain["Statement"][1]["Condition"]["StringEquals"]["ResourceType"].as_array().unwrap();
+        for (kind, expected) in [
+            ("AWS::S3::Bucket", true),
+            ("AWS::RDS::DBInstance", true),
+            ("Custom::Store", true),
+            ("AWS::IAM::Role", false),
+        ] {
+            assert_eq!(denied.contains(&kind.into()), expected, "{kind}");
+        }
+        // CloudFormation takes a stack policy of at most 16,384 bytes.
+        assert!(plain.to_string().len() < 8192, "{}", plain.to_string().len());
+        let open: Value =
+            serde_json::from_str(&stack_policy(&["LandingBucket".to_owned()], types.into_iter())).unwrap();
         assert_eq!(open["Statement"][1]["NotResource"][0], "LogicalResourceId/LandingBucket");
         assert!(open["Statement"][1].get("Resource").is_none());
     }

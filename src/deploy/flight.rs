@@ -1,10 +1,9 @@
 //! One stack from its start to its end.
 
 use super::apply::Run;
-use super::change::stack_policy;
 use super::desired::hash;
 use super::events::{Outcome, What};
-use super::{Action, Desired, Ground, StackPlan, State, UploadContent, failure, prepare, stale};
+use super::{Action, Desired, Ground, StackPlan, State, UploadContent, change, failure, prepare, stale};
 use crate::cloud::change_sets::{self, ChangeSetKind};
 use crate::cloud::cloudformation::{self, Protection, Stack};
 use crate::cloud::stack_events::{self, Event};
@@ -79,7 +78,7 @@ impl<'a> Flight<'a> {
         let next = match &stack.action {
             Action::Apply { change_set: Some(id), makes, .. } => {
                 if *makes == ChangeSetKind::Update && self.phase == Phase::Waiting {
-                    let policy = stack_policy(&run.options.allow_replace);
+                    let policy = self.policy(&run.options.allow_replace);
                     cloudformation::set_stack_policy(session, &stack.stack, &policy).await?;
                 }
                 self.phase = Phase::Asked;
@@ -149,7 +148,7 @@ impl<'a> Flight<'a> {
             return Ok(Step::Landed(Outcome::Done));
         }
         if !run.options.allow_replace.is_empty() && self.phase == Phase::Changing {
-            cloudformation::set_stack_policy(session, &live.id, &stack_policy(&[])).await?;
+            cloudformation::set_stack_policy(session, &live.id, &self.policy(&[])).await?;
         }
         Ok(Step::Landed(self.failed(live, status)))
     }
@@ -197,8 +196,15 @@ impl<'a> Flight<'a> {
         (!own.status.ends_with("_IN_PROGRESS")).then(|| own.status.clone())
     }
 
+    /// The stack policy for what the stack has and will have.
+    fn policy(&self, allowed: &[String]) -> String {
+        let after = change::all_new(&self.desired.body).unwrap_or_default();
+        let types = self.stack.action.changes().iter().chain(&after).map(|change| change.resource_type.as_str());
+        change::stack_policy(allowed, types)
+    }
+
     async fn protect(&self, session: &Session, id: &str) -> Result<(), CallError> {
-        cloudformation::set_stack_policy(session, id, &stack_policy(&[])).await?;
+        cloudformation::set_stack_policy(session, id, &self.policy(&[])).await?;
         cloudformation::set_termination_protection(session, id, Protection::On).await
     }
 

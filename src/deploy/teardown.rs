@@ -7,25 +7,7 @@ use serde_json::Value;
 use super::{StackPlan, Warning};
 use crate::cloud::change_sets::ResourceChange;
 use crate::finding::{Code, Finding};
-
-/// The property that names a resource of a type; two of one name cannot stand side by side.
-/// Source: AWS CloudFormation User Guide, "Name type".
-const NAMES: [(&str, &str); 14] = [
-    ("AWS::CloudWatch::Alarm", "AlarmName"),
-    ("AWS::ECS::Cluster", "ClusterName"),
-    ("AWS::ECS::Service", "ServiceName"),
-    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name"),
-    ("AWS::ElasticLoadBalancingV2::TargetGroup", "Name"),
-    ("AWS::ElasticLoadBalancingV2::TrustStore", "Name"),
-    ("AWS::IAM::Role", "RoleName"),
-    ("AWS::Lambda::Function", "FunctionName"),
-    ("AWS::Logs::LogGroup", "LogGroupName"),
-    ("AWS::OpenSearchService::Domain", "DomainName"),
-    ("AWS::S3::Bucket", "BucketName"),
-    ("AWS::SNS::Topic", "TopicName"),
-    ("AWS::SQS::Queue", "QueueName"),
-    ("AWS::SSM::Parameter", "Name"),
-];
+use crate::resources::{self, Scope};
 
 /// What a stack's changes take down that does not go at once, or not at all. `template` is the one that it will have.
 pub fn findings(stack: &StackPlan, template: &Value) -> Vec<Finding> {
@@ -83,12 +65,15 @@ fn touches(change: &ResourceChange, property: &str) -> bool {
     change.properties.iter().any(|changed| changed.path.split('/').any(|part| part == property))
 }
 
-/// The name that a replaced resource and its replacement would both bear.
+/// The name that a replaced resource and its replacement would both bear in one scope.
+/// Source: AWS CloudFormation User Guide, "Name type".
 fn bears_one_name_twice<'t>(change: &ResourceChange, template: &'t Value) -> Option<&'t str> {
     let certain = change.action == "Modify" && change.replacement.as_deref() == Some("True");
-    let (_, property) = NAMES.iter().find(|(kind, _)| certain && *kind == change.resource_type)?;
-    let name = template["Resources"][&change.logical_id]["Properties"][*property].as_str()?;
-    (!touches(change, property)).then_some(name)
+    let (_, row) = resources::table().get(&change.resource_type).filter(|_| certain)?;
+    let naming = row.name.as_ref().filter(|naming| !naming.shared)?;
+    let moves = matches!(&naming.scope, Scope::Parent(within) if touches(change, within));
+    let name = template["Resources"][&change.logical_id]["Properties"][&naming.property].as_str()?;
+    (!moves && !touches(change, &naming.property)).then_some(name)
 }
 
 #[cfg(test)]
@@ -128,7 +113,8 @@ mod tests {
             warnings: Vec::new(),
         };
         let template = json!({ "Resources": { "It": { "Type": kind, "Properties": {
-            "QueueName": "retry", "FunctionName": "ingest" } } } });
+            "QueueName": "retry", "FunctionName": "ingest", "DBInstanceIdentifier": "orders", "Family": "proxy",
+            "ServiceName": "proxy" } } } });
         findings(&stack, &template).iter().map(|finding| finding.code.0).collect()
     }
 
@@ -152,6 +138,12 @@ mod tests {
         assert_eq!(codes(queue, "Modify", Some("True"), "/Properties/FifoQueue"), ["TN2403"]);
         assert_eq!(codes(queue, "Modify", Some("True"), "/Properties/QueueName"), [""; 0]);
         assert_eq!(codes(queue, "Modify", Some("False"), "/Properties/DelaySeconds"), [""; 0]);
+        assert_eq!(codes("AWS::RDS::DBInstance", "Modify", Some("True"), "/Properties/KmsKeyId"), ["TN2403"]);
+        let service = "AWS::ECS::Service";
+        assert_eq!(codes(service, "Modify", Some("True"), "/Properties/LaunchType"), ["TN2403"]);
+        assert_eq!(codes(service, "Modify", Some("True"), "/Properties/Cluster"), [""; 0]);
+        let definition = "AWS::ECS::TaskDefinition";
+        assert_eq!(codes(definition, "Modify", Some("True"), "/Properties/Cpu"), [""; 0]);
         assert_eq!(
             codes("AWS::Lambda::Function", "Modify", Some("True"), "/Properties/PackageType"),
             ["TN2401", "TN2403"]

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use crate::deploy::change::STATEFUL;
 use crate::finding::Code;
+use crate::resources;
 
 /// Ordered: `Low < Medium < High < Critical`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -111,7 +111,7 @@ pub(super) fn of_property(resource_type: &str, path: &str) -> (Code, Severity) {
 
 /// Code and severity of a resource that is gone.
 pub(super) fn of_deletion(resource_type: &str) -> (Code, Severity) {
-    if POLICIES.contains(&resource_type) || STATEFUL.contains(&resource_type) {
+    if POLICIES.contains(&resource_type) || resources::table().is_stateful(resource_type) {
         (DELETED, Critical)
     } else {
         match resource_type {

@@ -146,6 +146,15 @@ impl Finding {
     }
 }
 
+/// `, did you mean …?` where a known name is near.
+pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
+    let best = known
+        .map(|known| (strsim::jaro_winkler(name, known), known))
+        .max_by(|(a, _), (b, _)| a.total_cmp(b))
+        .filter(|(score, _)| *score > 0.8);
+    best.map(|(_, known)| format!(", did you mean `{known}`?")).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

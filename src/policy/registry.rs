@@ -50,7 +50,6 @@ pub const RULES: &[Entry] = &[
     every("TN4502", "alarm_pages"),
     every("TN4503", "no_alarm_on_logs"),
     every("TN4601", "log_group_retention"),
-    every("TN4701", "stateful_resource_retained"),
     every("TN4702", "bucket_versioned"),
     every("TN4801", "bucket_policy_requires_tls"),
     every("TN4802", "queue_policy_requires_tls"),

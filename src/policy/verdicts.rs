@@ -20,8 +20,18 @@ const MOST_VERDICTS: usize = 1024;
 
 /// Texts that the joins compare with, besides the names of types. A value that is one of them could change what a join
 /// sees, so its template is looked at by itself.
-const COMPARED: [&str; 7] =
-    ["ApproximateNumberOfMessagesVisible", "QueueName", "Retain", "green", "lambda", "tenantry:tier", "AWS::KMS::Key"];
+const COMPARED: [&str; 10] = [
+    "ApproximateNumberOfMessagesVisible",
+    "Delete",
+    "QueueName",
+    "Retain",
+    "RetainExceptOnCreate",
+    "Snapshot",
+    "green",
+    "lambda",
+    "tenantry:tier",
+    "AWS::KMS::Key",
+];
 
 /// A value of a template: the same for all of its form, or in one of the form's leaves.
 #[derive(Debug)]

@@ -20,6 +20,7 @@ use crate::estate::rings::duration;
 use crate::release::itinerary::empty_rings;
 use crate::release::store::StoreError;
 use crate::release::{Candidate, CandidateError, Repository, RepositoryError};
+use crate::resources;
 
 /// Releases: git tags that go to the fleet ring by ring, and back.
 ///
@@ -45,6 +46,7 @@ enum Command {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    resources::install(&global.estate).map_err(|found| opened::refused(&found, "the table of resource types"))?;
     match &args.command {
         Command::Cut(args) => cut::run(args, global),
         Command::Verify(args) => verify::run(args, global),

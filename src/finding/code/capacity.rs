@@ -178,4 +178,11 @@ pub(super) const CODES: &[Explanation] = &[
          template writes; without it only what stands there is priced.",
         "Render the stack with this version's templates, or add `Metadata.TenantryWorkload` to your own.",
     ),
+    error(
+        "TN2601",
+        "a row of the table of resource types is invalid",
+        "`policies/resources.yaml` says of each resource type whether it is stateful and what names it. A misspelt column \
+         would leave a database without protection.",
+        "Correct the row that the finding points at; the comment at the head of the shipped table explains each column.",
+    ),
 ];

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::Fault;
-use super::stack::{Stack, target};
+use super::stack::{Stack, is_retained, target};
 
 const DEPTH: &str = "ApproximateNumberOfMessagesVisible";
 
@@ -33,7 +33,7 @@ pub(super) fn check(stack: &Stack<'_>) -> Vec<Fault> {
         if finals.contains(id) && !watched.contains(id) {
             faults.push(Fault::new(id, "Properties", "the dead-letter queue has no alarm that pages on its depth"));
         }
-        if finals.contains(id) && stack.resource(id).is_none_or(|queue| queue["DeletionPolicy"] != "Retain") {
+        if finals.contains(id) && !stack.resource(id).is_some_and(is_retained) {
             faults.push(Fault::new(id, "DeletionPolicy", "deleting the stack deletes messages that a person must see"));
         }
     }

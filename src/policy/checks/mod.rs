@@ -10,6 +10,7 @@ mod lambda_subnets;
 pub(super) mod queue_visibility;
 pub(super) mod shared_names;
 mod stack;
+mod stateful_resource_retained;
 mod tenants_own_key;
 mod transport_policies;
 
@@ -49,6 +50,7 @@ pub(super) const JOINS: &[Join] = &[
     Join { entry: entry("TN4301", "isolated_subnets"), check: isolated_subnets::check },
     Join { entry: entry("TN4405", "lambda_subnets"), check: lambda_subnets::check },
     Join { entry: entry("TN4501", "dead_letters"), check: dead_letters::check },
+    Join { entry: entry("TN4701", "stateful_resource_retained"), check: stateful_resource_retained::check },
     Join { entry: entry("TN4807", "transport_policies"), check: transport_policies::check },
 ];
 

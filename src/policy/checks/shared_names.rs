@@ -5,45 +5,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::stack::Stack;
-
-/// How far a name must be unique.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(in crate::policy) enum Reach {
-    World,
-    Account,
-    Region,
-}
-
-/// Type, property that names it, and how far that name must be unique. Source: the page of each type in the AWS
-/// CloudFormation Template Reference, and the naming rules of each service.
-const NAMED: [(&str, &str, Reach); 25] = [
-    ("AWS::AppConfig::Application", "Name", Reach::Region),
-    ("AWS::AppConfig::DeploymentStrategy", "Name", Reach::Region),
-    ("AWS::CloudWatch::Alarm", "AlarmName", Reach::Region),
-    ("AWS::CloudWatch::Dashboard", "DashboardName", Reach::Account),
-    ("AWS::ECS::Cluster", "ClusterName", Reach::Region),
-    ("AWS::ECS::TaskDefinition", "Family", Reach::Region),
-    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "Name", Reach::Region),
-    ("AWS::ElasticLoadBalancingV2::TargetGroup", "Name", Reach::Region),
-    ("AWS::ElasticLoadBalancingV2::TrustStore", "Name", Reach::Region),
-    ("AWS::IAM::ManagedPolicy", "ManagedPolicyName", Reach::Account),
-    ("AWS::IAM::Role", "RoleName", Reach::Account),
-    ("AWS::KMS::Alias", "AliasName", Reach::Region),
-    ("AWS::KinesisFirehose::DeliveryStream", "DeliveryStreamName", Reach::Region),
-    ("AWS::Lambda::Function", "FunctionName", Reach::Region),
-    ("AWS::Logs::Destination", "DestinationName", Reach::Region),
-    ("AWS::Logs::LogGroup", "LogGroupName", Reach::Region),
-    ("AWS::Logs::ResourcePolicy", "PolicyName", Reach::Region),
-    ("AWS::Oam::Sink", "Name", Reach::Region),
-    ("AWS::OpenSearchService::Domain", "DomainName", Reach::Region),
-    ("AWS::RolesAnywhere::Profile", "Name", Reach::Region),
-    ("AWS::RolesAnywhere::TrustAnchor", "Name", Reach::Region),
-    ("AWS::Route53::RecordSet", "Name", Reach::World),
-    ("AWS::S3::Bucket", "BucketName", Reach::World),
-    ("AWS::SNS::Topic", "TopicName", Reach::Region),
-    ("AWS::SQS::Queue", "QueueName", Reach::Region),
-];
-const PARAMETER: (&str, &str, Reach) = ("AWS::SSM::Parameter", "Name", Reach::Region);
+use crate::resources::{self, Scope};
 
 /// A resource of a form that has a name of its own.
 #[derive(Debug, Clone)]
@@ -52,19 +14,19 @@ pub(in crate::policy) struct Named {
     pub(in crate::policy) kind: &'static str,
     /// Property that holds the name.
     pub(in crate::policy) property: &'static str,
-    pub(in crate::policy) reach: Reach,
+    /// Within what the name must be unique.
+    pub(in crate::policy) scope: &'static Scope,
 }
 
-/// The named resources of a template.
+/// The named resources of a template. A name that is unique within a parent only cannot be taken by another stack.
 pub(in crate::policy) fn named(tree: &Value) -> Vec<Named> {
-    let stack = Stack::of(tree);
-    let kinds = NAMED.iter().chain([&PARAMETER]);
-    kinds
-        .flat_map(|&(kind, property, reach)| {
-            let owners = stack.of_type(kind).filter(move |(_, properties)| properties.get(property).is_some());
-            owners.map(move |(id, _)| Named { resource: id.to_owned(), kind, property, reach }).collect::<Vec<_>>()
-        })
-        .collect()
+    let named = |(id, resource): (&str, &Value)| {
+        let (kind, row) = resources::table().get(resource["Type"].as_str()?)?;
+        let naming = row.name.as_ref().filter(|naming| !matches!(naming.scope, Scope::Parent(_)))?;
+        resource["Properties"].get(&naming.property)?;
+        Some(Named { resource: id.to_owned(), kind, property: &naming.property, scope: &naming.scope })
+    };
+    Stack::of(tree).all().filter_map(named).collect()
 }
 
 /// One name in use.
@@ -82,10 +44,10 @@ pub(in crate::policy) fn clashes<'a>(uses: &'a [Use<'a>]) -> Vec<(&'a Use<'a>, &
     let mut first: HashMap<(&str, &str, &str, &str), &Use<'_>> = HashMap::with_capacity(uses.len());
     let mut clashes = Vec::new();
     for used in uses {
-        let (account, region) = match used.named.reach {
-            Reach::World => ("", ""),
-            Reach::Account => (used.account, ""),
-            Reach::Region => (used.account, used.region),
+        let (account, region) = match used.named.scope {
+            Scope::Global => ("", ""),
+            Scope::Account => (used.account, ""),
+            Scope::Region | Scope::Parent(_) => (used.account, used.region),
         };
         match first.entry((used.named.kind, account, region, &used.name)) {
             std::collections::hash_map::Entry::Vacant(place) => drop(place.insert(used)),
@@ -104,8 +66,8 @@ pub(in crate::policy) fn clashes<'a>(uses: &'a [Use<'a>]) -> Vec<(&'a Use<'a>, &
 mod tests {
     use super::*;
 
-    fn clash(kind: &'static str, reach: Reach, second: (&str, &str, &str)) -> usize {
-        let named = Named { resource: "A".to_owned(), kind, property: "Name", reach };
+    fn clash(kind: &'static str, scope: &'static Scope, second: (&str, &str, &str)) -> usize {
+        let named = Named { resource: "A".to_owned(), kind, property: "Name", scope };
         let one =
             |owner, account, region, name: &str| Use { owner, account, region, named: &named, name: name.to_owned() };
         let uses = [one(0, "1", "eu-west-1", "x"), one(1, second.0, second.1, second.2)];
@@ -113,16 +75,16 @@ mod tests {
     }
 
     #[test]
-    fn a_name_is_taken_as_far_as_it_reaches() {
-        for (reach, account, region, expected) in [
-            (Reach::World, "2", "us-east-1", 1),
-            (Reach::Account, "1", "us-east-1", 1),
-            (Reach::Account, "2", "eu-west-1", 0),
-            (Reach::Region, "1", "eu-west-1", 1),
-            (Reach::Region, "1", "us-east-1", 0),
+    fn a_name_is_taken_within_its_scope() {
+        for (scope, account, region, expected) in [
+            (&Scope::Global, "2", "us-east-1", 1),
+            (&Scope::Account, "1", "us-east-1", 1),
+            (&Scope::Account, "2", "eu-west-1", 0),
+            (&Scope::Region, "1", "eu-west-1", 1),
+            (&Scope::Region, "1", "us-east-1", 0),
         ] {
-            assert_eq!(clash("T", reach, (account, region, "x")), expected, "{reach:?} {account} {region}");
+            assert_eq!(clash("T", scope, (account, region, "x")), expected, "{scope:?} {account} {region}");
         }
-        assert_eq!(clash("T", Reach::World, ("1", "eu-west-1", "y")), 0);
+        assert_eq!(clash("T", &Scope::Global, ("1", "eu-west-1", "y")), 0);
     }
 }

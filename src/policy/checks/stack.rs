@@ -32,6 +32,11 @@ impl<'t> Stack<'t> {
     }
 }
 
+/// Whether a resource outlives its stack.
+pub(super) fn is_retained(resource: &Value) -> bool {
+    matches!(resource["DeletionPolicy"].as_str(), Some("Retain" | "RetainExceptOnCreate"))
+}
+
 /// The logical id that a value refers to as a whole: by `Ref` or `Fn::GetAtt`.
 pub(super) fn target(value: &Value) -> Option<&str> {
     let attribute = value.get("Fn::GetAtt");
