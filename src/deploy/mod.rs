@@ -25,6 +25,7 @@ pub mod stale;
 mod state;
 pub mod status;
 pub mod teardown;
+pub mod zips;
 
 pub use desired::{ByStack, Desired, ESTATE_TAG, TENANT_TAG, Upload, UploadContent};
 pub use plan::{Action, Ground, Plan, StackPlan, Unseen, Warning};

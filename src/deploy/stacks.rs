@@ -26,7 +26,7 @@ pub fn tenant(
     let (organisation, spec) = (&estate.fleet.organisation, &tenant.spec);
     let zip = |artifact: &Artifact| Upload {
         key: artifact.key(),
-        content: UploadContent::File(zips.join(format!("{}.zip", artifact.sha256))),
+        content: UploadContent::File(super::zips::path(zips, artifact)),
     };
     let bundle = Upload { key: tenant.client_ca.key(), content: UploadContent::Text(tenant.client_ca.pem.clone()) };
     Desired {

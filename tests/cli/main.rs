@@ -2,6 +2,8 @@
 //! command by command in a folder of their own, and must print what they show. The tour of README.md is one, too, and
 //! `docs/commands.md` is what the options say. `UPDATE_EXPECTED=1` writes what is seen into the files.
 //!
+//! `TRANSCRIPT=status` runs that one only.
+//!
 //! `? 2` below a command is its exit code (else 0); `...` stands for any lines, `[..]` for anything in a line.
 
 mod endpoint;
@@ -26,6 +28,20 @@ fn transcripts(folder: &str) -> Vec<PathBuf> {
     files
 }
 
+/// Those that `TRANSCRIPT` names, by the stem of their file; else all.
+fn chosen(folder: &str) -> Vec<PathBuf> {
+    let mut files = transcripts(folder);
+    if let Some(name) = std::env::var_os("TRANSCRIPT") {
+        let named = |file: &PathBuf| file.file_stem() == Some(&name);
+        assert!(
+            ["offline", "aws"].into_iter().flat_map(transcripts).any(|file| named(&file)),
+            "no transcript {name:?}"
+        );
+        files.retain(named);
+    }
+    files
+}
+
 #[test]
 fn every_command_has_a_transcript() {
     let files = ["offline", "aws"].into_iter().flat_map(transcripts);
@@ -40,7 +56,7 @@ fn every_command_has_a_transcript() {
 #[test]
 fn commands_without_an_account_print_what_their_transcripts_show() {
     use rayon::prelude::*;
-    let wrong: Vec<String> = transcripts("offline")
+    let wrong: Vec<String> = chosen("offline")
         .par_iter()
         .filter_map(|file| transcript::check(file, &Room::new(), Shown::Everything).err())
         .collect();
@@ -50,7 +66,7 @@ fn commands_without_an_account_print_what_their_transcripts_show() {
 #[test]
 fn commands_with_an_account_print_what_their_transcripts_show() {
     let endpoint = endpoint::start();
-    for file in transcripts("aws") {
+    for file in chosen("aws") {
         endpoint.reset();
         let checked = transcript::check(&file, &Room::with_account(&endpoint.url), Shown::Everything);
         assert!(checked.is_ok(), "{}", checked.unwrap_err());

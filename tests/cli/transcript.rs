@@ -27,25 +27,28 @@ impl Room {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("work")).unwrap();
         let tool = Path::new(env!("CARGO_BIN_EXE_tenantry")).parent().unwrap();
+        let functions = folder.path().join("functions");
         let environment = vec![
             ("PATH", format!("{}:{}:/usr/bin:/bin", folder.path().join("bin").display(), tool.display())),
             ("HOME", folder.path().display().to_string()),
             ("LC_ALL", "C.UTF-8".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
+            ("TENANTRY_FUNCTIONS", functions.display().to_string()),
         ];
-        Self { folder, environment }
+        fs::create_dir(&functions).unwrap();
+        let room = Self { folder, environment };
+        room.lock_functions(&functions);
+        room
     }
 
-    /// With credentials that an endpoint takes, and artifacts of functions that stand for the real ones.
+    /// With credentials that an endpoint takes.
     pub(crate) fn with_account(url: &str) -> Self {
         let mut room = Self::new();
-        let functions = room.folder.path().join("functions");
         room.environment.extend([
             ("AWS_ENDPOINT_URL", url.to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_REGION", "eu-west-1".to_owned()),
-            ("TENANTRY_FUNCTIONS", functions.display().to_string()),
             ("TENANTRY_POLL_SECONDS", "0.1".to_owned()),
             ("GIT_AUTHOR_NAME", "test".to_owned()),
             ("GIT_AUTHOR_EMAIL", "test@example.com".to_owned()),
@@ -53,8 +56,6 @@ impl Room {
             ("GIT_COMMITTER_EMAIL", "test@example.com".to_owned()),
             ("GIT_CONFIG_GLOBAL", "/dev/null".to_owned()),
         ]);
-        fs::create_dir(&functions).unwrap();
-        room.lock_functions(&functions);
         room
     }
 

@@ -1,10 +1,12 @@
 //! `tenantry release cut`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
 use super::super::{Exit, Failure, Global, Output, opened};
+use crate::cloud::with_causes;
+use crate::deploy::zips;
 use crate::estate::has_errors;
 use crate::policy::{Checker, Stack};
 use crate::release::manifest::SCHEMA;
@@ -29,6 +31,8 @@ pub(super) struct Args {
     /// Passphrase of the key.
     #[arg(long, hide = true, env = "TENANTRY_SIGNING_PASSPHRASE")]
     passphrase: Option<String>,
+    #[command(flatten)]
+    zips: super::Zips,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
@@ -46,6 +50,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     }
     let candidate = super::candidate(&repository, &args.release)?;
     keeps_policies(&candidate)?;
+    has_zips(&candidate, &args.zips.functions)?;
     let manifest = Manifest::of(&candidate).map_err(super::of_candidate)?;
     let path = args.out.clone().unwrap_or_else(|| super::manifest_path(global, &args.release));
     let text = manifest.text()?;
@@ -67,7 +72,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 }
 
 /// `FILE.sig`
-pub(super) fn beside(path: &std::path::Path) -> PathBuf {
+pub(super) fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".sig");
     name.into()
@@ -90,8 +95,19 @@ fn keeps_policies(candidate: &Candidate) -> Result<(), Failure> {
     if has_errors(&found) { Err(opened::refused(&found, &format!("release `{}`", candidate.name))) } else { Ok(()) }
 }
 
+/// The zips that the lock names can be deployed from here: a release that nobody can deploy is not cut.
+fn has_zips(candidate: &Candidate, folder: &Path) -> Result<(), Failure> {
+    let faults = zips::verify(&candidate.functions, folder);
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let faults: Vec<String> = faults.iter().map(|fault| with_causes(fault)).collect();
+    let hint = "build them with `make functions`, or pass --functions with the folder that holds them";
+    Err(Failure::new(format!("release `{}`: {}", candidate.name, faults.join("; "))).with_hint(hint))
+}
+
 /// Writes a manifest whole or not at all, and never over one of something else.
-fn write(path: &std::path::Path, text: &str, manifest: &Manifest) -> Result<(), Failure> {
+fn write(path: &Path, text: &str, manifest: &Manifest) -> Result<(), Failure> {
     let shown = path.display();
     match std::fs::read_to_string(path) {
         Ok(there) if there == text => return Ok(()),
