@@ -254,9 +254,16 @@ fn property_change_of(detail: sdk::ResourceChangeDetail) -> Option<PropertyChang
 }
 
 /// Starts what a change set says; the same token starts it once.
+///
+/// What the operation itself creates is deleted when it rolls back, also where the template retains it: a resource of a
+/// stack that was never complete holds nothing, and its name would be in the way of the next attempt. The option does
+/// this for every blueprint, the control plane's included, and changes no template and no digest; `RetainExceptOnCreate`
+/// in the templates would change each stack once and would leave an estate's own blueprints as they are.
+/// Source: AWS CloudFormation API Reference, ExecuteChangeSet; User Guide, "DeletionPolicy attribute".
 pub async fn execute(session: &Session, id: &str, token: &str) -> Result<(), CallError> {
     session.turn(Family::CloudFormationWrite).await;
     let call = session.cloudformation.execute_change_set().change_set_name(id).client_request_token(token);
+    let call = call.retain_except_on_create(true);
     let answer = call.send().await;
     answer.map(drop).map_err(|error| CallError::of(&session.place, "ExecuteChangeSet", id, error))
 }

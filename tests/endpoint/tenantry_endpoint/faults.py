@@ -2,7 +2,8 @@
 
 Rules come as JSON to `/_tenantry/faults`: `{"seed": 1, "rules": [{"service": "cloudformation", "operation": "*",
 "kind": "throttle", "share": 0.3, "times": 100, "account": "…", "seconds": 0.2}]}`. `times` bounds how often a rule
-acts; the share is drawn from a seeded generator, so that a run can be repeated.
+acts; the share is drawn from a seeded generator, so that a run can be repeated. A rule of kind `resource` spoils no
+call: it fails the creation of the resource `logical` of the stack `stack`, after its service has created it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ ANSWERS: dict[str, tuple[int, str, str]] = {
 }
 #: Kinds that let the service act before the answer is spoilt.
 AFTER = {"reset-after", "cut"}
-KINDS = set(ANSWERS) | AFTER | {"delay", "reset"}
+KINDS = set(ANSWERS) | AFTER | {"delay", "reset", "resource"}
 #: The longest delay that a rule may ask for, in seconds.
 LONGEST_DELAY = 60.0
 
@@ -48,6 +49,8 @@ class Rule:
     operation: str = "*"
     account: str = "*"
     region: str = "*"
+    stack: str = "*"
+    logical: str = "*"
     share: float = 1.0
     times: int = 1_000_000
     seconds: float = 0.1
@@ -83,8 +86,20 @@ def describe() -> list[dict[str, Any]]:
 
 
 def any_active() -> bool:
-    """Whether any rule is installed."""
-    return bool(_rules)
+    """Whether any rule is installed that spoils calls."""
+    return any(rule.kind != "resource" for rule in _rules)
+
+
+def fails(account: str, region: str, stack: str, logical: str) -> bool:
+    """Whether a rule fails the creation of this resource."""
+    with _lock:
+        for rule in _rules:
+            if rule.kind == "resource" and rule.met < rule.times and all(
+                    fnmatch.fnmatchcase(value, pattern) for value, pattern in (
+                        (account, rule.account), (region, rule.region), (stack, rule.stack), (logical, rule.logical))):
+                rule.met += 1
+                return True
+    return False
 
 
 @dataclass
@@ -178,7 +193,7 @@ def meet(request: Request) -> Met | None:
     account = get_account_id_from(access_key)
     with _lock:
         for rule in _rules:
-            matches = all(
+            matches = rule.kind != "resource" and all(
                 fnmatch.fnmatchcase(value, pattern)
                 for value, pattern in ((service, rule.service), (name, rule.operation), (account, rule.account),
                                        (region, rule.region))

@@ -53,7 +53,7 @@ def create_change_set(call: Call) -> Answer:
                          token=token, rollback=call.get("RollbackConfiguration"), actual=actual)
         if kind == "UPDATE" and not differs(stack, target, found):
             made.status, made.execution, made.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
-        made.conflicts = validation.names_in_use(call.account, call.region, target, found)
+        made.conflicts = validation.names_in_use(stack, found)
         if made.conflicts:
             made.status, made.execution, made.reason = "FAILED", "UNAVAILABLE", validation.NAME_IN_USE
         stack.change_sets[name] = made
@@ -110,6 +110,7 @@ def execute_change_set(call: Call) -> Answer:
                            f"status of [{made.status}]")
         if made.kind == "UPDATE":
             need_ready(stack, "updated")
+        stack.retain_except_on_create = bool(call.get("RetainExceptOnCreate"))
         made.execution = "EXECUTE_COMPLETE"
         for other in list(stack.change_sets.values()):
             if other is not made:

@@ -7,13 +7,14 @@ import threading
 import time
 from typing import Any
 
+from .. import faults
 from ..errors import AwsError
 from ..internal import as_system
-from . import triggers
+from . import names, triggers
 from .model import Resource, Stack, Target
 from .plan import look_up, properties_of, recreation, resolver
 from .resources import KINDS
-from .resources.kind import Kind, Made
+from .resources.kind import HalfMade, Kind, Made
 from .template import order
 
 
@@ -80,8 +81,16 @@ def _fail(stack: Stack, logical: str, kind: str, physical: str, status: str, err
 def _create(stack: Stack, logical: str, definition: dict[str, Any], properties: dict[str, Any]) -> None:
     kind = definition["Type"]
     stack.event(logical, kind, "", "CREATE_IN_PROGRESS")
+    place = stack.place(logical)
     try:
-        made = kind_of(kind).create(stack.place(logical), properties)
+        handler = kind_of(kind)
+        names.need_free(place, kind, properties)
+        made = handler.create(place, properties)
+        if faults.fails(stack.account, stack.region, stack.name, logical):
+            raise HalfMade(made, AwsError("NotStabilized", "the resource did not stabilize"))
+    except HalfMade as half:
+        stack.resources[logical] = Resource(logical, kind, half.made, properties, definition, "CREATE_FAILED")
+        raise _fail(stack, logical, kind, half.made.id, "CREATE_FAILED", half.error) from None
     except Exception as error:  # whatever a handler or service says fails this resource
         failed = Resource(logical, kind, Made(""), properties, definition, "CREATE_FAILED")
         stack.resources.setdefault(logical, failed)
@@ -91,8 +100,18 @@ def _create(stack: Stack, logical: str, definition: dict[str, Any], properties: 
     _mark(stack, logical, kind, made.id, "CREATE_COMPLETE")
 
 
-def _delete(stack: Stack, resource: Resource, policy: str = "DeletionPolicy") -> None:
-    kept = str(resource.definition.get(policy)) == "Retain"
+def _is_kept(stack: Stack, resource: Resource, policy: str, undone: bool) -> bool:
+    """Whether a policy keeps a resource. `RetainExceptOnCreate`, and the option of that name for a whole operation,
+    keep nothing that the operation which is rolled back has created ("DeletionPolicy attribute", User Guide;
+    ExecuteChangeSet, API Reference)."""
+    word = str(resource.definition.get(policy))
+    if undone and stack.retain_except_on_create:
+        return False
+    return word == "Retain" or word == "RetainExceptOnCreate" and not undone
+
+
+def _delete(stack: Stack, resource: Resource, policy: str = "DeletionPolicy", undone: bool = False) -> None:
+    kept = _is_kept(stack, resource, policy, undone)
     if kept or not resource.made.id:
         status = "DELETE_SKIPPED" if kept else "DELETE_COMPLETE"
         stack.event(resource.logical, resource.type, resource.made.id, status)
@@ -108,13 +127,14 @@ def _delete(stack: Stack, resource: Resource, policy: str = "DeletionPolicy") ->
     resource.status = "DELETE_COMPLETE"
 
 
-def _remove(stack: Stack, resources: list[Resource]) -> list[str]:
-    """Delete in the given order; the logical ids that could not be."""
+def _remove(stack: Stack, resources: list[Resource], undone: bool = False) -> list[str]:
+    """Delete in the given order; the logical ids that could not be. `undone`: the operation that created them is
+    rolled back."""
     failed = []
     for resource in resources:
         pause()
         try:
-            _delete(stack, resource)
+            _delete(stack, resource, undone=undone)
             stack.resources.pop(resource.logical, None)
         except Failed:
             failed.append(resource.logical)
@@ -162,7 +182,7 @@ def create(stack: Stack, target: Target, on_failure: str) -> None:
             delete(stack, set())
         else:
             stack.become("ROLLBACK_IN_PROGRESS", reason + "Rollback requested by user.")
-            failed = _remove(stack, list(reversed(stack.resources.values())))
+            failed = _remove(stack, list(reversed(stack.resources.values())), undone=True)
             text = f"The following resource(s) failed to delete: [{', '.join(failed)}]. "
             stack.become("ROLLBACK_FAILED" if failed else "ROLLBACK_COMPLETE", text if failed else None)
         return
@@ -195,6 +215,7 @@ def _change(stack: Stack, logical: str, definition: dict[str, Any], new: dict[st
         if replaces:
             reason = "Requested update requires the creation of a new physical resource; hence creating one."
             stack.event(logical, old.type, old.made.id, "UPDATE_IN_PROGRESS", reason)
+            names.need_free(stack.place(logical), old.type, new)
             made = handler.create(stack.place(logical), new)
             old_ones.append(old)
         else:
@@ -257,7 +278,7 @@ def _back(stack: Stack, before: Target | None, superseded: list[Resource]) -> No
     replaced = [stack.resources[old.logical] for old in superseded]
     stack.resources.update({old.logical: old for old in superseded})
     try:
-        for resource in [r for r in stack.resources.values() if r.status == "CREATE_FAILED"]:
+        for resource in [r for r in stack.resources.values() if r.status == "CREATE_FAILED" and not r.made.id]:
             stack.resources.pop(resource.logical)
         wanted = _forward(stack, before, replaced)
         _settle(stack, before)
@@ -270,5 +291,5 @@ def _back(stack: Stack, before: Target | None, superseded: list[Resource]) -> No
             _delete(stack, resource, "UpdateReplacePolicy")
         except Failed:
             continue
-    _remove(stack, [r for r in reversed(stack.resources.values()) if r.logical not in wanted])
+    _remove(stack, [r for r in reversed(stack.resources.values()) if r.logical not in wanted], undone=True)
     stack.become("UPDATE_ROLLBACK_COMPLETE")

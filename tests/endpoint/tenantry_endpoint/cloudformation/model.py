@@ -55,8 +55,8 @@ class ChangeSet:
     token: str | None = None
     rollback: dict[str, Any] | None = None
     at: float = field(default_factory=time.time)
-    #: Logical ids of what it would add under a name that is in use, with that name.
-    conflicts: dict[str, str] = field(default_factory=dict)
+    #: Logical ids of what it would add under a name that is in use, with its type and that name.
+    conflicts: dict[str, tuple[str, str]] = field(default_factory=dict)
     #: What a drift-aware change set found of the resources that it brings back.
     actual: dict[str, dict[str, Any] | None] = field(default_factory=dict)
 
@@ -86,6 +86,8 @@ class Stack:
     tokens: set[str] = field(default_factory=set)
     rollback: dict[str, Any] = field(default_factory=dict)
     token: str | None = None
+    #: The running operation was asked to delete what it created when it rolls back, retained or not.
+    retain_except_on_create: bool = False
     drift: dict[str, Any] = field(default_factory=lambda: {"StackDriftStatus": "NOT_CHECKED"})
     drifts: list[dict[str, Any]] = field(default_factory=list)
 

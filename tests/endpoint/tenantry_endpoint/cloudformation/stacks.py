@@ -27,6 +27,7 @@ def create_stack(call: Call) -> Answer:
         stack = new(call, "CREATE_IN_PROGRESS")
         target = target_of(call, None)
         known.by_id[stack.id] = stack
+        stack.retain_except_on_create = bool(call.get("RetainExceptOnCreate"))
         note(call, stack)
         stack.become("CREATE_IN_PROGRESS", "User Initiated")
     on_failure = "DO_NOTHING" if call.get("DisableRollback") else call.get("OnFailure", "ROLLBACK")
@@ -46,6 +47,7 @@ def update_stack(call: Call) -> Answer:
         if not differs(stack, target, changes(stack, target)):
             raise invalid("No updates are to be performed.")
         stack.rollback = call.get("RollbackConfiguration", stack.rollback)
+        stack.retain_except_on_create = bool(call.get("RetainExceptOnCreate"))
         begin_update(call, stack, target)
     return {"StackId": stack.id}
 

@@ -1,4 +1,4 @@
-"""CloudFormation's validation of change sets, as DescribeEvents tells it: here, of three quotas and of the names of queues.
+"""CloudFormation's validation of change sets, as DescribeEvents tells it: here, of three quotas and of names in use.
 
 In: a change set and the table of quotas. Out: an event in WARN mode for each quota that the change set would exceed, and
 one in FAIL mode for each name that is in use. It sees one stack at a time, as the service does.
@@ -6,13 +6,15 @@ one in FAIL mode for each name that is in use. It sees one stack at a time, as t
 
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
 from ..internal import call as ask
 from ..operations import Answer, Call, operation
 from ..services.quotas import value_of
-from .model import ChangeSet, Stack, Target, change_set_of, stack_of
+from . import names
+from .model import ChangeSet, Stack, change_set_of, stack_of
 
 #: type → (quota's code, operation that lists what exists, field of the answer).
 COUNTED = {
@@ -22,28 +24,28 @@ COUNTED = {
 }
 
 
-QUEUE = "AWS::SQS::Queue"
 #: The reason of a change set with a name that is in use.
 NAME_IN_USE = ("The following hook(s)/validation failed: [AWS::EarlyValidation::ResourceExistenceCheck]. To troubleshoot "
                "Early Validation errors, use the DescribeEvents API for detailed failure information.")
 
 
-def names_in_use(account: str, region: str, target: Target, changes: list[Answer]) -> dict[str, str]:
-    """Logical ids of the queues that a change set adds under a name that is in use, with that name."""
-    added = [item["ResourceChange"]["LogicalResourceId"] for item in changes
-             if item["ResourceChange"]["Action"] == "Add" and item["ResourceChange"]["ResourceType"] == QUEUE]
-    if not added:
-        return {}
-    used = {url.rsplit("/", 1)[-1] for url in ask(account, region, "sqs", "ListQueues").get("QueueUrls") or []}
-    names = {logical: (target.document["Resources"][logical].get("Properties") or {}).get("QueueName")
-             for logical in added}
-    return {logical: name for logical, name in names.items() if isinstance(name, str) and name in used}
+def names_in_use(stack: Stack, changes: list[Answer]) -> dict[str, tuple[str, str]]:
+    """Type and name of each resource that a change set adds under a name that is in use, by logical id."""
+    found = {}
+    for change in (item["ResourceChange"] for item in changes):
+        if change["Action"] == "Add":
+            properties = json.loads(change.get("AfterContext", "{}")).get("Properties") or {}
+            kind = change["ResourceType"]
+            name = names.in_use(stack.place(change["LogicalResourceId"]), kind, properties)
+            if name is not None:
+                found[change["LogicalResourceId"]] = (kind, name)
+    return found
 
 
 def _conflicts(stack: Stack, made: ChangeSet) -> list[Answer]:
-    return [_event(stack, made, logical, QUEUE, "NAME_CONFLICT_VALIDATION", "FAIL",
-                   f"Resource of type '{QUEUE}' with identifier '{name}' already exists.")
-            for logical, name in made.conflicts.items()]
+    return [_event(stack, made, logical, kind, "NAME_CONFLICT_VALIDATION", "FAIL",
+                   f"Resource of type '{kind}' with identifier '{name}' already exists.")
+            for logical, (kind, name) in made.conflicts.items()]
 
 
 def _warnings(call: Call, stack: Stack, made: ChangeSet) -> list[Answer]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...errors import AwsError
 from ...services.hosted_zones import found_or_made
-from .kind import Kind, Made, Place, Properties, Simple, is_gone, tag_list, tag_map
+from .kind import Kind, Made, Place, Properties, Simple, having, is_gone, tag_list, tag_map
 
 
 def _json(value: Any) -> str:
@@ -25,7 +25,8 @@ class Bucket(Kind):
         made = Made(name, {
             "Arn": f"arn:{place.partition}:s3:::{name}", "DomainName": f"{name}.s3.amazonaws.com",
             "RegionalDomainName": f"{name}.s3.{place.region}.amazonaws.com"})
-        self._settings(place, made, {}, properties)
+        with having(made):
+            self._settings(place, made, {}, properties)
         return made
 
     def _settings(self, place: Place, made: Made, old: Properties, new: Properties) -> None:

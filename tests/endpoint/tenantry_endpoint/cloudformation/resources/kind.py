@@ -7,8 +7,9 @@ input shape without regard to case, so nothing is silently dropped: a property w
 from __future__ import annotations
 
 import copy
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Callable
+from typing import Any, Callable, Iterator
 
 import jmespath
 
@@ -26,6 +27,23 @@ class Made:
 
     id: str
     attributes: dict[str, Any] = field(default_factory=dict)
+
+
+class HalfMade(Exception):
+    """A resource exists, but a later step of its creation failed: a rollback deletes it as any other."""
+
+    def __init__(self, made: Made, error: Exception) -> None:
+        super().__init__(str(error))
+        self.made, self.error = made, error
+
+
+@contextmanager
+def having(made: Made) -> Iterator[None]:
+    """Within, an error leaves a resource half made instead of forgotten."""
+    try:
+        yield
+    except Exception as error:
+        raise HalfMade(made, error) from error
 
 
 @dataclass(frozen=True)
@@ -222,7 +240,8 @@ class Simple(Kind):
             raise AwsError("InternalFailure", f"{self.make} told no {self.ident}")
         made = Made(str(ident), {"_answer": answer, "_name": properties.get(self.name) if self.name else None})
         if self.after:
-            self.after(place, made, properties)
+            with having(made):
+                self.after(place, made, properties)
         return made
 
     def update(self, place: Place, made: Made, old: Properties, new: Properties) -> Made:

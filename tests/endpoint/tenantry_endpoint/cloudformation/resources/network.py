@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ...errors import AwsError
-from .kind import Kind, Made, Place, Properties, Simple, is_gone, retag, tag_list
+from .kind import Kind, Made, Place, Properties, Simple, having, is_gone, retag, tag_list
 
 
 def ec2(make: str, ident: str, remove: str, tag: str = "", **more: Any) -> Simple:
@@ -233,9 +233,10 @@ class SecurityGroup(Kind):
             TagSpecifications=[{"ResourceType": "security-group", "Tags": tag_list(properties.get("Tags"))}]
             if properties.get("Tags") else None)
         made = Made(answer["GroupId"], {"GroupId": answer["GroupId"], "VpcId": properties.get("VpcId", "")})
-        if properties.get("SecurityGroupEgress"):
-            _apply(place, made.id, True, [ALL], add=False)
-        self._exchange(place, made, {}, properties)
+        with having(made):
+            if properties.get("SecurityGroupEgress"):
+                _apply(place, made.id, True, [ALL], add=False)
+            self._exchange(place, made, {}, properties)
         return made
 
     def _exchange(self, place: Place, made: Made, old: Properties, new: Properties) -> None:

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from ...errors import AwsError
-from .kind import Kind, Made, Place, Properties, Simple, is_gone, retag, tag_list, tag_map
+from .kind import Kind, Made, Place, Properties, Simple, having, is_gone, retag, tag_list, tag_map
 
 
 def _json(value: Any) -> str:
@@ -24,7 +24,8 @@ class Role(Kind):
             MaxSessionDuration=properties.get("MaxSessionDuration"),
             PermissionsBoundary=properties.get("PermissionsBoundary"), Tags=tag_list(properties.get("Tags")) or None)
         made = Made(name, {"Arn": role["Role"]["Arn"], "RoleId": role["Role"]["RoleId"]})
-        self._policies(place, name, {}, properties)
+        with having(made):
+            self._policies(place, name, {}, properties)
         return made
 
     def _policies(self, place: Place, name: str, old: Properties, new: Properties) -> None:
@@ -140,7 +141,8 @@ class Key(Kind):
             Tags=[{"TagKey": tag["Key"], "TagValue": tag["Value"]} for tag in tag_list(properties.get("Tags"))])
         made = Made(key["KeyMetadata"]["KeyId"], {"Arn": key["KeyMetadata"]["Arn"]})
         made.attributes["KeyId"] = made.id
-        self._rotate(place, made, properties)
+        with having(made):
+            self._rotate(place, made, properties)
         return made
 
     def _rotate(self, place: Place, made: Made, properties: Properties) -> None:
