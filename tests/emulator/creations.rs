@@ -14,15 +14,35 @@ use tenantry::cloud::{Cloud, Session, s3};
 use tenantry::deploy::apply::Outcomes;
 use tenantry::deploy::events::Outcome;
 use tenantry::deploy::{Action, Desired};
+use tenantry::network::lay_out;
+use tenantry::render::{Artifact, Context, Functions, TenantStack};
+use tenantry::sizing::size;
 
-use crate::scenarios::{all_done, applied, planned, with_resources};
+use crate::scenarios::{all_done, applied, planned, renderer, with_resources};
 
 const BUCKET: &str = "metanet-artifacts-123456789012-eu-west-1";
 
-/// The resources of the tenant's template as it is rendered for acme, in the account that the endpoint gives.
+/// The resources of the sample tenant acme, in the account that the endpoint gives to credentials it does not know.
 fn resources() -> Map<String, Value> {
-    let text = include_str!("../templates/expected/acme.yaml").replace("111122223333", "123456789012");
-    let template: Value = serde_yaml::from_str(&text).unwrap();
+    let (estate, findings) = tenantry::estate::load(std::path::Path::new(env!("CARGO_MANIFEST_DIR")));
+    assert_eq!(findings, []);
+    let estate = estate.unwrap();
+    let tenant = estate.tenants.values().find(|tenant| tenant.name.as_str() == "acme").unwrap();
+    let zones = &estate.fleet.regions[&tenant.spec.region].zones;
+    let sizing = size(&tenant.spec, zones.len());
+    let network = lay_out(&tenant.spec, &sizing, zones).unwrap();
+    let artifact = Artifact { sha256: "5f".repeat(32), bytes: 22 };
+    let functions = Functions { architecture: "x86_64".to_owned(), splitter: artifact.clone(), ingest: artifact };
+    let stack = TenantStack {
+        estate: &estate,
+        tenant,
+        sizing: &sizing,
+        network: &network,
+        functions: &functions,
+        release: "v1",
+    };
+    let body = renderer().render(&Context::tenant(stack)).unwrap().body();
+    let template: Value = serde_json::from_str(&body.replace("111122223333", "123456789012")).unwrap();
     template["Resources"].as_object().unwrap().clone()
 }
 
@@ -31,12 +51,40 @@ fn needed(all: &Map<String, Value>, logical: &str) -> BTreeSet<String> {
     let (mut found, mut next) = (BTreeSet::new(), vec![logical.to_owned()]);
     while let Some(one) = next.pop() {
         if found.insert(one.clone()) {
-            let text = all[&one].to_string();
-            let words = text.split(|c: char| !c.is_ascii_alphanumeric()).collect::<BTreeSet<_>>();
-            next.extend(words.into_iter().filter(|word| all.contains_key(*word)).map(str::to_owned));
+            let mut named = Vec::new();
+            references(&all[&one], &mut named);
+            next.extend(named.into_iter().filter(|name| all.contains_key(name)));
         }
     }
     found
+}
+
+/// What a template's value names: in `Ref`, `Fn::GetAtt`, `Fn::Sub` and `DependsOn`.
+fn references(value: &Value, found: &mut Vec<String>) {
+    let first = |value: &Value| value.as_str().or(value[0].as_str()).unwrap_or_default().to_owned();
+    match value {
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        Value::Object(members) => {
+            for (key, inner) in members {
+                match key.as_str() {
+                    "Ref" => found.push(first(inner)),
+                    "Fn::GetAtt" => found.extend(first(inner).split('.').next().map(str::to_owned)),
+                    "Fn::Sub" => {
+                        let text = first(inner);
+                        let names = text.split("${").skip(1).filter_map(|part| part.split(['.', '}']).next());
+                        found.extend(names.map(str::to_owned));
+                    }
+                    "DependsOn" if inner.is_array() => {
+                        found.extend(inner.as_array().unwrap().iter().map(first));
+                    }
+                    "DependsOn" => found.push(first(inner)),
+                    _ => {}
+                }
+                references(inner, found);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// One stack for each failure: named after its number, which takes the place of acme in every name.

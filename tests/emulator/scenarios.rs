@@ -216,10 +216,10 @@ pub(super) async fn destroy_retains(cloud: Cloud) {
     assert_eq!(status(&cloud, &fleet).await[0].verdict, Verdict::Missing);
     // The bucket is still there, so CloudFormation's validation refuses the same stack: the plan says why.
     let plan = planned(&cloud, &fleet).await;
-    assert!(plan.unseen[0].why.contains("`org-kept` already exists"), "{plan:#?}");
+    assert!(plan.unseen[0].why.contains("'org-kept' already exists"), "{plan:#?}");
 }
 
-fn renderer() -> Renderer {
+pub(super) fn renderer() -> Renderer {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
     let mut sources = Vec::new();
     for folder in ["", "tenant", "control-plane"] {

@@ -226,10 +226,11 @@ def create_trust_store(call: Call) -> Answer:
 def describe_trust_stores(call: Call) -> Answer:
     """ELBv2: DescribeTrustStores."""
     table = store(Records, call.account, call.region).by_noun["truststore"]
-    wanted = call.get("TrustStoreArns")
-    if wanted and any(arn not in table for arn in wanted):
+    wanted = set(call.get("TrustStoreArns", [])) | set(call.get("Names", []))
+    found = [r for r in table.values() if not wanted or wanted & {r["TrustStoreArn"], r["Name"]}]
+    if len(found) < len(wanted):
         raise AwsError("TrustStoreNotFound", "trust store not found")
-    return {"TrustStores": [r for arn, r in table.items() if not wanted or arn in wanted]}
+    return {"TrustStores": found}
 
 
 @operation("elbv2", "ModifyTrustStore")
