@@ -6,7 +6,7 @@ import uuid
 
 from ..errors import AwsError
 from ..operations import Answer, Call, operation
-from . import engine, revert, validation
+from . import engine, imports, revert, validation
 from .beginning import begin_update, differs, done_before, lock, need_ready, new, note
 from .model import ChangeSet, Stack, change_set_of, stack_of, stacks
 from .plan import changes
@@ -30,11 +30,11 @@ def create_change_set(call: Call) -> Answer:
                 return {"Id": existing.id, "StackId": stack.id}
             raise AwsError("AlreadyExistsException", f"ChangeSet {name} cannot be created due to a mismatch with "
                            f"existing attribute")
-        if kind == "CREATE":
+        if kind == "CREATE" or kind == "IMPORT" and (stack is None or stack.status == "REVIEW_IN_PROGRESS"):
             if stack and stack.status != "REVIEW_IN_PROGRESS":
                 raise invalid(f"Stack [{stack.name}] already exists and cannot be created again with the changeSet "
                               f"[{name}].")
-        elif kind != "UPDATE":
+        elif kind not in ("UPDATE", "IMPORT"):
             raise invalid(f"the local endpoint does not implement change sets of type {kind}")
         elif stack is None:
             raise invalid(f"Stack [{call.parameters['StackName']}] does not exist")
@@ -47,6 +47,11 @@ def create_change_set(call: Call) -> Answer:
             stack.become("REVIEW_IN_PROGRESS", "User Initiated")
         ident = f"arn:{call.partition}:cloudformation:{call.region}:{call.account}:changeSet/{name}/{uuid.uuid4()}"
         found = changes(stack, target)
+        if kind == "IMPORT":
+            target.imports = imports.asked(stack, target, call.get("ResourcesToImport", []))
+        elif call.get("ImportExistingResources"):
+            target.imports = imports.existing(stack, target, found)
+        imports.shown(found, target.imports)
         actual = revert.wanted(call, stack)
         found += revert.changes(stack, actual, {row["ResourceChange"]["LogicalResourceId"] for row in found})
         made = ChangeSet(name, ident, kind, target, found, call.get("Description"), call.get("OnStackFailure"),
@@ -108,7 +113,7 @@ def execute_change_set(call: Call) -> Answer:
         if made.execution != "AVAILABLE":
             raise AwsError("InvalidChangeSetStatus", f"ChangeSet [{made.id}] cannot be executed in its current "
                            f"status of [{made.status}]")
-        if made.kind == "UPDATE":
+        if made.kind == "UPDATE" or made.kind == "IMPORT" and stack.status != "REVIEW_IN_PROGRESS":
             need_ready(stack, "updated")
         stack.retain_except_on_create = bool(call.get("RetainExceptOnCreate"))
         made.execution = "EXECUTE_COMPLETE"
@@ -122,6 +127,10 @@ def execute_change_set(call: Call) -> Answer:
             begin_update(call, stack, made.target)
             return {}
         note(call, stack)
+        if made.kind == "IMPORT":
+            stack.become("IMPORT_IN_PROGRESS", "User Initiated")
+            engine.start(engine.take_over, stack, made.target)
+            return {}
         stack.become("CREATE_IN_PROGRESS", "User Initiated")
     default = "DO_NOTHING" if call.get("DisableRollback") else "ROLLBACK"
     engine.start(engine.create, stack, made.target, made.on_failure or default)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from typing import Any
 
 from .. import faults
+from ..clock import AFTERWARDS, SLOW, advance, pause
 from ..errors import AwsError
 from ..internal import as_system
 from . import names, triggers
@@ -15,14 +15,11 @@ from .model import Resource, Stack, Target
 from .plan import look_up, properties_of, recreation, resolver
 from .resources import KINDS
 from .resources.kind import HalfMade, Kind, Made
-from .template import order
+from .template import order, references
 
 
-def pause() -> None:
-    """The pause between two steps of a stack."""
-    milliseconds = float(os.environ.get("TENANTRY_ENDPOINT_STEP_MS", "1"))
-    if milliseconds > 0:
-        time.sleep(milliseconds / 1000)
+#: Steps for which the deletion of a resource is tried while something holds it: longer than functions' interfaces linger.
+HOLD_STEPS = 50
 
 
 def kind_of(name: str) -> Kind:
@@ -45,6 +42,7 @@ def start(action: Any, *arguments: Any) -> None:
         try:
             with as_system():
                 action(*arguments)
+            advance(AFTERWARDS)
         except Exception as error:  # a fault of the endpoint ends the operation in the service's failed state
             verb = stack.status.split("_")[0]
             stack.become(f"{verb}_FAILED", f"Internal Failure: {type(error).__name__}: {error}")
@@ -80,6 +78,9 @@ def _fail(stack: Stack, logical: str, kind: str, physical: str, status: str, err
 
 def _create(stack: Stack, logical: str, definition: dict[str, Any], properties: dict[str, Any]) -> None:
     kind = definition["Type"]
+    if stack.making is not None and logical in stack.making.imports:
+        _take_over(stack, logical, definition, properties, stack.making.imports[logical].made)
+        return
     stack.event(logical, kind, "", "CREATE_IN_PROGRESS")
     place = stack.place(logical)
     try:
@@ -97,7 +98,29 @@ def _create(stack: Stack, logical: str, definition: dict[str, Any], properties: 
         raise _fail(stack, logical, kind, "", "CREATE_FAILED", error) from None
     stack.resources[logical] = Resource(logical, kind, made, properties, definition)
     stack.event(logical, kind, made.id, "CREATE_IN_PROGRESS", "Resource creation Initiated")
+    advance(SLOW.get(kind, 0))
     _mark(stack, logical, kind, made.id, "CREATE_COMPLETE")
+
+
+def _take_over(stack: Stack, logical: str, definition: dict[str, Any], properties: dict[str, Any], made: Made) -> None:
+    """Take a resource as it is; the stack remembers what its template says of it."""
+    kind = definition["Type"]
+    stack.event(logical, kind, made.id, "IMPORT_IN_PROGRESS", "Resource import started.")
+    stack.resources[logical] = Resource(logical, kind, made, properties, definition, "IMPORT_COMPLETE")
+    _mark(stack, logical, kind, made.id, "IMPORT_COMPLETE", "Resource import completed.")
+
+
+def take_over(stack: Stack, target: Target) -> None:
+    """Import resources, and nothing else."""
+    how = _live(stack, target)
+    for logical in order(target.document["Resources"]):
+        if logical in target.imports:
+            pause()
+            definition = target.document["Resources"][logical]
+            _take_over(stack, logical, definition, properties_of(stack, target, definition, how),
+                       target.imports[logical].made)
+    _settle(stack, target)
+    stack.become("IMPORT_COMPLETE")
 
 
 def _is_kept(stack: Stack, resource: Resource, policy: str, undone: bool) -> bool:
@@ -119,7 +142,14 @@ def _delete(stack: Stack, resource: Resource, policy: str = "DeletionPolicy", un
         return
     _mark(stack, resource.logical, resource.type, resource.made.id, "DELETE_IN_PROGRESS")
     try:
-        kind_of(resource.type).delete(stack.place(resource.logical), resource.made, resource.properties)
+        for patience in reversed(range(HOLD_STEPS)):
+            try:
+                kind_of(resource.type).delete(stack.place(resource.logical), resource.made, resource.properties)
+                break
+            except AwsError as error:
+                if error.code != "DependencyViolation" or not patience:
+                    raise
+                pause()
     except Exception as error:  # as above
         resource.status = "DELETE_FAILED"
         raise _fail(stack, resource.logical, resource.type, resource.made.id, "DELETE_FAILED", error) from None
@@ -189,10 +219,23 @@ def create(stack: Stack, target: Target, on_failure: str) -> None:
     stack.become("CREATE_COMPLETE")
 
 
+def _last_first(resources: list[Resource]) -> list[Resource]:
+    """The order of deletion: each after what depends on it, and roles as early as that allows. CloudFormation deletes what
+    is free to go at once, so what must outlive something has to be ordered by the template."""
+    needs = {one.logical: set(references(one.definition)) for one in resources}
+    waiting = sorted(reversed(resources), key=lambda one: one.type != "AWS::IAM::Role")
+    found: list[Resource] = []
+    while waiting:
+        free = next((one for one in waiting if not any(one.logical in needs[other.logical] for other in waiting
+                                                       if other is not one)), waiting[0])
+        waiting.remove(free)
+        found.append(free)
+    return found
+
+
 def delete(stack: Stack, retained: set[str]) -> None:
-    """Delete every resource, last made first."""
-    waiting = [r for r in reversed(stack.resources.values()) if r.logical not in retained]
-    failed = _remove(stack, waiting)
+    """Delete every resource that is not retained."""
+    failed = _remove(stack, _last_first([r for r in stack.resources.values() if r.logical not in retained]))
     if failed:
         stack.become("DELETE_FAILED", f"The following resource(s) failed to delete: [{', '.join(failed)}]. ")
         return

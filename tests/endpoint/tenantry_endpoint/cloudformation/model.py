@@ -28,6 +28,14 @@ class Resource:
 
 
 @dataclass
+class Imported:
+    """A resource that exists and that a stack takes over."""
+
+    type: str
+    made: Made
+
+
+@dataclass
 class Target:
     """What a stack shall become."""
 
@@ -36,6 +44,8 @@ class Target:
     parameters: dict[str, Any]
     tags: list[dict[str, str]]
     capabilities: list[str]
+    #: What it takes over instead of creating, by logical id.
+    imports: dict[str, Imported] = field(default_factory=dict)
 
 
 @dataclass

@@ -63,9 +63,15 @@ def delete_stack(call: Call) -> Answer:
             raise invalid(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")
         if stack.busy and not stack.status.startswith("CREATE"):
             raise invalid(f"Stack:{stack.id} is in {stack.status} state and can not be deleted.")
+        retained = set(call.get("RetainResources", []))
+        if retained and stack.status != "DELETE_FAILED":
+            raise invalid("Invalid operation on stack [" + stack.id + "]. The specified resources can only be retained "
+                          "when the stack is in the DELETE_FAILED state.")
+        if retained - set(stack.resources):
+            raise invalid(f"Stack [{stack.id}] has no resources {sorted(retained - set(stack.resources))}")
         note(call, stack)
         stack.become("DELETE_IN_PROGRESS", "User Initiated")
-    engine.start(engine.delete, stack, set(call.get("RetainResources", [])))
+    engine.start(engine.delete, stack, retained)
     return {}
 
 

@@ -1,4 +1,5 @@
-"""Lambda: parts of a function's configuration that moto forgets: dead letters, logging, and a key that is changed."""
+"""Lambda: parts of a function's configuration that moto forgets: dead letters, logging, a key that is changed, and
+whether a function may feed itself."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from typing import Any
 
 from ..operations import Answer, Call, operation
 from ..state import store
+from . import interfaces
 
 KEPT = ("DeadLetterConfig", "LoggingConfig", "KMSKeyArn")
 
@@ -15,6 +17,13 @@ class Configurations:
 
     def __init__(self) -> None:
         self.by_name: dict[str, dict[str, Any]] = {}
+
+
+class Recursion:
+    """What a function's loops meet, by function."""
+
+    def __init__(self) -> None:
+        self.by_name: dict[str, str] = {}
 
 
 def _name(call: Call) -> str:
@@ -32,6 +41,7 @@ def create_function(call: Call) -> Answer:
     answer = call.inner()
     kept = {key: call.parameters[key] for key in KEPT if call.get(key) is not None}
     store(Configurations, call.account, call.region).by_name[_name(call)] = kept
+    interfaces.attach_function(call, _name(call), call.parameters)
     return _with(call, answer)
 
 
@@ -43,6 +53,8 @@ def update_function_configuration(call: Call) -> Answer:
     kept.update({key: call.parameters[key] for key in KEPT if call.get(key) is not None})
     if not (kept.get("DeadLetterConfig") or {}).get("TargetArn"):
         kept.pop("DeadLetterConfig", None)
+    if call.get("VpcConfig") is not None:
+        interfaces.attach_function(call, _name(call), {"Role": answer.get("Role")} | call.parameters)
     return _with(call, answer)
 
 
@@ -69,6 +81,23 @@ def list_functions(call: Call) -> Answer:
 @operation("lambda", "DeleteFunction")
 def delete_function(call: Call) -> Answer:
     """DeleteFunction."""
+    role = call.inner("GetFunctionConfiguration", FunctionName=call.parameters["FunctionName"])["Role"]
     answer = call.inner()
     store(Configurations, call.account, call.region).by_name.pop(_name(call), None)
+    interfaces.detach_function(call, _name(call), role)
     return answer
+
+
+@operation("lambda", "PutFunctionRecursionConfig")
+def put_function_recursion_config(call: Call) -> Answer:
+    """PutFunctionRecursionConfig."""
+    call.inner("GetFunctionConfiguration", FunctionName=call.parameters["FunctionName"])
+    store(Recursion, call.account, call.region).by_name[_name(call)] = call.parameters["RecursiveLoop"]
+    return {"RecursiveLoop": call.parameters["RecursiveLoop"]}
+
+
+@operation("lambda", "GetFunctionRecursionConfig")
+def get_function_recursion_config(call: Call) -> Answer:
+    """GetFunctionRecursionConfig: loops end unless they are allowed."""
+    call.inner("GetFunctionConfiguration", FunctionName=call.parameters["FunctionName"])
+    return {"RecursiveLoop": store(Recursion, call.account, call.region).by_name.get(_name(call), "Terminate")}

@@ -7,9 +7,10 @@ import io
 import zipfile
 from typing import Callable
 
+from ...clock import pause
 from ...errors import AwsError
 from ...services.hosted_zones import found_or_made
-from .kind import Kind, Made, Place, Properties, Simple, is_gone, retag
+from .kind import Kind, Made, Place, Properties, Simple, having, is_gone, retag
 
 
 def zipped(source: str) -> str:
@@ -42,13 +43,22 @@ class Function(Simple):
     def create(self, place: Place, properties: Properties) -> Made:
         made = super().create(place, properties)
         made.attributes["Arn"] = made.attributes["_answer"]["FunctionArn"]
-        self._concurrency(place, made, properties)
+        with having(made):
+            self._concurrency(place, made, properties)
+            self._recursion(place, made, properties)
         return made
+
+    def _recursion(self, place: Place, made: Made, properties: Properties) -> None:
+        if "RecursiveLoop" in properties:
+            place.call("lambda", "PutFunctionRecursionConfig", FunctionName=made.id,
+                       RecursiveLoop=properties["RecursiveLoop"])
 
     def update(self, place: Place, made: Made, old: Properties, new: Properties) -> Made:
         if old.get("Code") != new.get("Code"):
             place.call("lambda", "UpdateFunctionCode", FunctionName=made.id, **_function(place, new)["Code"])
-        rest = ("Code", "ReservedConcurrentExecutions", "Tags", "Architectures", "FunctionName", "PackageType")
+        if old.get("RecursiveLoop") != new.get("RecursiveLoop"):
+            self._recursion(place, made, {"RecursiveLoop": "Terminate"} | new)
+        rest = ("Code", "ReservedConcurrentExecutions", "RecursiveLoop", "Tags", "Architectures", "FunctionName", "PackageType")
         before, after = ({k: v for k, v in p.items() if k not in rest} for p in (old, new))
         if before != after:
             helper = Simple("lambda", "UpdateFunctionConfiguration", "")
@@ -138,6 +148,18 @@ def _arn(form: str) -> Callable[[Place, Made, Properties], None]:
     return after
 
 
+def _delivered(place: Place, made: Made, properties: Properties) -> None:
+    """Wait until AppConfig has ended the deployment; one that it rolled back fails the resource."""
+    while True:
+        told = place.call("appconfig", "GetDeployment", ApplicationId=properties["ApplicationId"],
+                          EnvironmentId=properties["EnvironmentId"], DeploymentNumber=int(made.id))
+        if told["State"] == "COMPLETE":
+            return
+        if told["State"] not in ("DEPLOYING", "BAKING"):
+            raise AwsError("NotStabilized", f"the deployment of the configuration is {told['State']}")
+        pause()
+
+
 APPLICATION = "ApplicationId=$ApplicationId"
 PROFILE = f"{APPLICATION} ConfigurationProfileId=$ConfigurationProfileId"
 
@@ -145,7 +167,7 @@ KINDS: dict[str, Kind] = {
     "AWS::Lambda::Function": Function(
         "lambda", "CreateFunction", "FunctionName", "DeleteFunction FunctionName", "",
         "GetFunctionConfiguration FunctionName", name="FunctionName", before=_function,
-        drop=("ReservedConcurrentExecutions",)),
+        drop=("ReservedConcurrentExecutions", "RecursiveLoop")),
     "AWS::Lambda::Permission": Permission(),
     "AWS::Lambda::EventSourceMapping": Simple(
         "lambda", "CreateEventSourceMapping", "UUID", "DeleteEventSourceMapping UUID", "UpdateEventSourceMapping UUID",
@@ -201,5 +223,5 @@ KINDS: dict[str, Kind] = {
         "appconfig", "CreateDeploymentStrategy", "Id", "DeleteDeploymentStrategy DeploymentStrategyId",
         "UpdateDeploymentStrategy DeploymentStrategyId", "GetDeploymentStrategy DeploymentStrategyId",
         after=_arn("deploymentstrategy/{id}")),
-    "AWS::AppConfig::Deployment": Simple("appconfig", "StartDeployment", "DeploymentNumber", ""),
+    "AWS::AppConfig::Deployment": Simple("appconfig", "StartDeployment", "DeploymentNumber", "", after=_delivered),
 }

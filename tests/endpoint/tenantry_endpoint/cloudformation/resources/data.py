@@ -69,6 +69,8 @@ class Bucket(Kind):
                                     "Filter": {"Prefix": rule.get("Prefix", "")}}
             if "ExpirationInDays" in rule:
                 made["Expiration"] = {"Days": int(rule["ExpirationInDays"])}
+            if str(rule.get("ExpiredObjectDeleteMarker", False)).lower() == "true":
+                made["Expiration"] = {"ExpiredObjectDeleteMarker": True}
             if "Transitions" in rule:
                 made["Transitions"] = [{"Days": int(t["TransitionInDays"]), "StorageClass": t["StorageClass"]}
                                        for t in rule["Transitions"]]
@@ -160,6 +162,7 @@ def _lifecycle(rule: dict[str, Any]) -> Properties:
     """A lifecycle rule in the words of the template."""
     told = {"Id": rule.get("ID"), "Status": rule["Status"], "Prefix": (rule.get("Filter") or {}).get("Prefix"),
             "ExpirationInDays": (rule.get("Expiration") or {}).get("Days"),
+            "ExpiredObjectDeleteMarker": (rule.get("Expiration") or {}).get("ExpiredObjectDeleteMarker"),
             "NoncurrentVersionExpiration": rule.get("NoncurrentVersionExpiration"),
             "AbortIncompleteMultipartUpload": rule.get("AbortIncompleteMultipartUpload")}
     return {key: value for key, value in told.items() if value not in (None, "")}
