@@ -91,7 +91,7 @@ impl<'t> Facts<'t> {
             "AWS::Lambda::Function" => self.functions.push(function(id, properties)),
             "AWS::Lambda::EventSourceMapping" => self.mappings += 1,
             "AWS::S3::Bucket" => self.stored_days += stored_days(properties),
-            "AWS::CloudWatch::Alarm" => self.alarms += 1,
+            "AWS::CloudWatch::Alarm" => self.alarms += alarm_metrics(properties),
             "AWS::CloudWatch::Dashboard" => self.dashboards += 1,
             "AWS::KMS::Key" => self.keys += 1,
             "AWS::Logs::LogGroup" => {
@@ -173,4 +173,11 @@ fn number(value: &Value) -> f64 {
 
 fn whole(value: &Value) -> u64 {
     number(value) as u64
+}
+
+/// Metrics that an alarm is billed for: one, or each that its expression reads.
+/// Source: Amazon CloudWatch pricing, "Alarms".
+fn alarm_metrics(properties: &Value) -> u64 {
+    let metrics = properties["Metrics"].as_array().into_iter().flatten();
+    metrics.filter(|metric| metric["MetricStat"].is_object()).count().max(1) as u64
 }

@@ -20,6 +20,9 @@ const LOG_RETENTION_DAYS: u64 = 90;
 
 /// The alarm on the search domain's free storage rings at one part in this many of a node's volume.
 const FREE_STORAGE_ALARM: u64 = 5;
+/// Shards a data node at which the alarm on shards goes off: four fifths of the 1,000 that a node takes.
+/// Source: Amazon OpenSearch Service Developer Guide, "Choosing the number of shards".
+const SHARDS_ALARM_PER_NODE: u32 = 800;
 /// Executions that an event source mapping may have at work. Source: AWS Lambda Developer Guide, "Configuring scaling
 /// behavior for SQS event source mappings".
 const RETRY_CONCURRENCY: std::ops::RangeInclusive<u32> = 2..=1000;
@@ -135,6 +138,7 @@ impl Context {
                 "master_nodes": sizing.search_master_nodes.value,
                 "volume_gib": sizing.search_volume_gib.value,
                 "free_storage_alarm_mib": u64::from(sizing.search_volume_gib.value) * 1024 / FREE_STORAGE_ALARM,
+                "shards_alarm": sizing.search_data_nodes.value * SHARDS_ALARM_PER_NODE,
                 "zones": sizing.search_zones.value,
                 "retention_days": spec.search.retention_days,
                 "replicas": spec.search.replicas,
