@@ -29,6 +29,9 @@ pub(super) struct Args {
     /// Remove the tenant's file as well, which frees its address block; refused while its VPC exists.
     #[arg(long)]
     remove_spec: bool,
+    /// Leave a resource behind that a deletion has failed at (repeatable); only once the stack is DELETE_FAILED.
+    #[arg(long, value_name = "LOGICAL_ID")]
+    retain: Vec<String>,
     #[command(flatten)]
     pace: Pace,
 }
@@ -102,7 +105,7 @@ async fn offboard(args: &Args, opened: &Opened, tenant: &Tenant, prices: &Prices
         Some(farewell) => {
             let stays = Stays::of(&farewell, place.region.as_str(), prices);
             confirm(args, &farewell, &stays)?;
-            (destroy(&session, &farewell, args.pace.wait()).await?, farewell.retained, Some(stays))
+            (destroy(&session, &farewell, &args.retain, args.pace.wait()).await?, farewell.retained, Some(stays))
         }
     };
     let spec_removed = args.remove_spec && gone == Gone::Deleted && nothing_left(&session, tenant).await?;
@@ -141,7 +144,10 @@ fn text(answer: &Answer) -> String {
     let what = match &answer.gone {
         Gone::Deleted => "the stack is gone".to_owned(),
         Gone::Failed { resource, reason } => {
-            format!("the deletion failed at {}: {reason}", resource.as_deref().unwrap_or("the stack"))
+            let at = resource.as_deref().unwrap_or("the stack");
+            format!(
+                "the deletion failed at {at}: {reason}; run the command again, with `--retain {at}` to leave it behind"
+            )
         }
         Gone::StillDeleting => "the stack is still being deleted: network interfaces of functions are released up to \
                                 40 minutes after them; run the same command again"

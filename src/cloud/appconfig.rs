@@ -1,13 +1,15 @@
 //! AWS AppConfig: the versions of a configuration, and their deployments.
 
+use aws_sdk_appconfig::types as sdk;
 use aws_smithy_types::Blob;
 use serde_json::Value;
 
 use super::{CallError, Cause, Family, Session};
 
-/// The strategy that reaches every target at once and then watches the environment's alarms for ten minutes.
+/// Name of the strategy of a push: every target at once, and complete right away. The predefined `AppConfig.AllAtOnce`
+/// bakes for ten minutes, in which AppConfig takes no other deployment and an alarm takes the push back.
 /// Source: AWS AppConfig User Guide, "Using predefined deployment strategies".
-pub const ALL_AT_ONCE: &str = "AppConfig.AllAtOnce";
+const AT_ONCE: &str = "tenantry-at-once";
 
 /// Longest description of a version or deployment. Source: AWS AppConfig API Reference, StartDeployment.
 const LONGEST_DESCRIPTION: usize = 1024;
@@ -36,9 +38,9 @@ impl Deployment {
         matches!(self.state.as_str(), "COMPLETE" | "BAKING" | "DEPLOYING")
     }
 
-    /// Whether it reaches more targets yet.
-    pub fn is_spreading(&self) -> bool {
-        matches!(self.state.as_str(), "DEPLOYING" | "VALIDATING")
+    /// Whether it reaches more targets yet, or may still be taken back by an alarm.
+    pub fn is_under_way(&self) -> bool {
+        matches!(self.state.as_str(), "DEPLOYING" | "VALIDATING" | "BAKING" | "ROLLING_BACK")
     }
 }
 
@@ -79,6 +81,58 @@ pub async fn document(session: &Session, ids: &Ids, version: &str) -> Result<Val
     let unreadable = Cause::Unreadable { http_status: 200 };
     serde_json::from_slice(content.as_ref())
         .map_err(|_| CallError::because(&session.place, OPERATION, &subject, unreadable))
+}
+
+/// An alarm that takes a deployment of the environment back, and the role with which AppConfig reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Monitor {
+    pub alarm: String,
+    pub role: Option<String>,
+}
+
+/// The alarms of the environment.
+pub async fn monitors(session: &Session, ids: &Ids) -> Result<Vec<Monitor>, CallError> {
+    const OPERATION: &str = "GetEnvironment";
+    session.turn(Family::AppConfig).await;
+    let request = session.appconfig.get_environment().application_id(&ids.application);
+    let answer = request.environment_id(&ids.environment).send().await;
+    let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &ids.environment, error))?;
+    let monitors = answer.monitors.unwrap_or_default().into_iter();
+    Ok(monitors.map(|one| Monitor { alarm: one.alarm_arn, role: one.alarm_role_arn }).collect())
+}
+
+/// Sets the alarms of the environment.
+pub async fn set_monitors(session: &Session, ids: &Ids, monitors: &[Monitor]) -> Result<(), CallError> {
+    const OPERATION: &str = "UpdateEnvironment";
+    let failed = |error| CallError::of(&session.place, OPERATION, &ids.environment, error);
+    let monitor =
+        |one: &Monitor| sdk::Monitor::builder().alarm_arn(&one.alarm).set_alarm_role_arn(one.role.clone()).build().ok();
+    session.turn(Family::AppConfig).await;
+    let request = session.appconfig.update_environment().application_id(&ids.application);
+    let request = request.environment_id(&ids.environment);
+    let answer = request.set_monitors(Some(monitors.iter().filter_map(monitor).collect())).send().await;
+    answer.map(drop).map_err(failed)
+}
+
+/// Id of the strategy of a push; the first push of an account and region makes it. A region takes 20 strategies of an
+/// account. Source: AWS AppConfig API Reference, CreateDeploymentStrategy.
+pub async fn at_once(session: &Session) -> Result<String, CallError> {
+    const LIST: &str = "ListDeploymentStrategies";
+    const CREATE: &str = "CreateDeploymentStrategy";
+    let pages = session.appconfig.list_deployment_strategies().into_paginator().send();
+    let mut pages = session.pages(Family::AppConfig, LIST, AT_ONCE, pages, |page| page.next_token());
+    while let Some(page) = pages.next().await? {
+        let mut found = page.items.unwrap_or_default().into_iter();
+        if let Some(id) = found.find(|one| one.name.as_deref() == Some(AT_ONCE)).and_then(|one| one.id) {
+            return Ok(id);
+        }
+    }
+    session.turn(Family::AppConfig).await;
+    let request = session.appconfig.create_deployment_strategy().name(AT_ONCE).growth_factor(100.0);
+    let request = request.deployment_duration_in_minutes(0).final_bake_time_in_minutes(0);
+    let answer = request.replicate_to(sdk::ReplicateTo::None).send().await;
+    let answer = answer.map_err(|error| CallError::of(&session.place, CREATE, AT_ONCE, error))?;
+    session.need(answer.id, CREATE, AT_ONCE, "Id")
 }
 
 /// Makes a version of the profile; its number.

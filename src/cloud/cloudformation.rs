@@ -132,10 +132,13 @@ pub async fn set_termination_protection(session: &Session, stack: &str, to: Prot
     answer.map(drop).map_err(|error| CallError::of(&session.place, "UpdateTerminationProtection", stack, error))
 }
 
-/// Starts the deletion of a stack; the same token starts it once.
-pub async fn delete_stack(session: &Session, stack: &str, token: &str) -> Result<(), CallError> {
+/// Starts the deletion of a stack; the same token starts it once. Resources can be left behind (`retain`, logical IDs)
+/// only when an earlier deletion has failed. Source: AWS CloudFormation API Reference, DeleteStack.
+pub async fn delete_stack(session: &Session, stack: &str, retain: &[String], token: &str) -> Result<(), CallError> {
     session.turn(Family::CloudFormationWrite).await;
-    let answer = session.cloudformation.delete_stack().stack_name(stack).client_request_token(token).send().await;
+    let call = session.cloudformation.delete_stack().stack_name(stack).client_request_token(token);
+    let call = call.set_retain_resources((!retain.is_empty()).then(|| retain.to_vec()));
+    let answer = call.send().await;
     answer.map(drop).map_err(|error| CallError::of(&session.place, "DeleteStack", stack, error))
 }
 

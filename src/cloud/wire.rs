@@ -321,7 +321,7 @@ async fn a_version_is_deployed_with_its_reason_and_a_conflict_is_told_apart() {
     Mock::given(method("POST"))
         .and(path("/applications/app1/environments/env1/deployments"))
         .and(body_string_contains(r#""ConfigurationVersion":"7""#))
-        .and(body_string_contains(r#""DeploymentStrategyId":"AppConfig.AllAtOnce""#))
+        .and(body_string_contains(r#""DeploymentStrategyId":"stra1""#))
         .and(body_string_contains(r#""LatestDeploymentNumber":3"#))
         .and(body_string_contains("too many errors"))
         .respond_with(
@@ -331,8 +331,7 @@ async fn a_version_is_deployed_with_its_reason_and_a_conflict_is_told_apart() {
         .mount(&server)
         .await;
     let session = session(&server.uri());
-    let error =
-        appconfig::start(&session, &flag_ids(), 7, 3, appconfig::ALL_AT_ONCE, "too many errors").await.unwrap_err();
+    let error = appconfig::start(&session, &flag_ids(), 7, 3, "stra1", "too many errors").await.unwrap_err();
     assert!(appconfig::is_conflict(&error), "{error:?}");
 }
 

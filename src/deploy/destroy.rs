@@ -22,6 +22,9 @@ pub struct Farewell {
     pub retained: Vec<Retained>,
     /// How many resources are deleted.
     pub deleted: usize,
+    /// Logical IDs of those.
+    #[serde(skip)]
+    pub goes: BTreeSet<String>,
     /// The stack's own template.
     #[serde(skip)]
     pub template: Value,
@@ -67,6 +70,13 @@ pub enum DestroyError {
     },
     #[error("stack `{stack}` is {status}: somebody else is changing it")]
     Busy { stack: String, status: String },
+    #[error(
+        "stack `{stack}` is {status}: CloudFormation retains resources that the template does not only in a deletion that \
+         has failed before (DELETE_FAILED)"
+    )]
+    NotFailed { stack: String, status: String },
+    #[error("stack `{stack}` has no resource {logical_id} that a deletion could retain")]
+    Unknown { stack: String, logical_id: String },
 }
 
 /// What the deletion of a stack will leave; nothing when there is no stack.
@@ -91,6 +101,7 @@ pub async fn look(session: &Session, stack: &str) -> Result<Option<Farewell>, De
         status: live.status,
         retained: retained.collect(),
         deleted: deleted.len(),
+        goes: deleted.into_iter().map(|resource| resource.logical_id).collect(),
         template,
     }))
 }
@@ -109,8 +120,15 @@ fn kept_ids(template: &Value) -> BTreeSet<String> {
     resources.filter(|(_, resource)| keeps(resource)).map(|(id, _)| id.clone()).collect()
 }
 
-/// Deletes a stack and follows it to its end or to the deadline; run again, it goes on.
-pub async fn destroy(session: &Session, farewell: &Farewell, pace: Pace) -> Result<Gone, DestroyError> {
+/// Deletes a stack and follows it to its end or to the deadline; run again, it goes on. `retain` names resources (logical
+/// IDs) that a deletion which failed is to leave behind.
+pub async fn destroy(
+    session: &Session,
+    farewell: &Farewell,
+    retain: &[String],
+    pace: Pace,
+) -> Result<Gone, DestroyError> {
+    check_retained(farewell, retain)?;
     let (stack, id) = (&farewell.stack, farewell.stack_id.as_str());
     let call = |source| DestroyError::Call { stack: stack.clone(), what: "deleted", source };
     if State::of(Some(&farewell.status)) == State::InProgress && farewell.status != "DELETE_IN_PROGRESS" {
@@ -124,7 +142,7 @@ pub async fn destroy(session: &Session, farewell: &Farewell, pace: Pace) -> Resu
         // Another one after each failure, the same one for the same attempt.
         let seen = newest.map(|event| event.id).unwrap_or_default();
         let token = format!("tenantry-{}", hash(&[id, &seen], 20));
-        cloudformation::delete_stack(session, id, &token).await.map_err(call)?;
+        cloudformation::delete_stack(session, id, retain, &token).await.map_err(call)?;
         token
     };
     let deadline = tokio::time::Instant::now() + pace.deadline;
@@ -148,9 +166,42 @@ pub async fn destroy(session: &Session, farewell: &Farewell, pace: Pace) -> Resu
     Ok(Gone::StillDeleting)
 }
 
+/// Whether CloudFormation would take these resources as retained.
+fn check_retained(farewell: &Farewell, retain: &[String]) -> Result<(), DestroyError> {
+    let stack = || farewell.stack.clone();
+    if !retain.is_empty() && farewell.status != "DELETE_FAILED" {
+        return Err(DestroyError::NotFailed { stack: stack(), status: farewell.status.clone() });
+    }
+    match retain.iter().find(|logical_id| !farewell.goes.contains(*logical_id)) {
+        Some(logical_id) => Err(DestroyError::Unknown { stack: stack(), logical_id: logical_id.clone() }),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn resources_are_left_behind_only_after_a_deletion_that_failed() {
+        let check = |status: &str, retain: &[&str]| {
+            let farewell = Farewell {
+                stack_id: "id".to_owned(),
+                stack: "org-acme".to_owned(),
+                status: status.to_owned(),
+                retained: Vec::new(),
+                deleted: 1,
+                goes: ["Group".to_owned()].into(),
+                template: Value::Null,
+            };
+            let retain: Vec<String> = retain.iter().map(|id| (*id).to_owned()).collect();
+            check_retained(&farewell, &retain).map_err(|error| error.to_string())
+        };
+        assert_eq!(check("UPDATE_COMPLETE", &[]), Ok(()));
+        assert_eq!(check("DELETE_FAILED", &["Group"]), Ok(()));
+        assert!(check("UPDATE_COMPLETE", &["Group"]).unwrap_err().contains("DELETE_FAILED"));
+        assert!(check("DELETE_FAILED", &["Grop"]).unwrap_err().contains("no resource Grop"));
+    }
 
     #[test]
     fn what_a_template_retains_is_kept_and_nothing_else() {

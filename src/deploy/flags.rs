@@ -1,7 +1,8 @@
 //! Flags past CloudFormation: what AppConfig has in force for a tenant, and the switch that cannot wait for a deploy.
 //!
-//! A push makes a version of the tenant's document with one flag changed and deploys it to everybody at once. The stack
-//! knows nothing of it: what is in force differs from what git says until git says the same and is deployed.
+//! A push makes a version of the tenant's document with one flag changed and deploys it to everybody at once, without the
+//! alarms that guard a deployment of the stack: in an emergency one of them is in ALARM, and AppConfig would take the push
+//! back. The stack knows nothing of it: what is in force differs from what git says until git says the same and is deployed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,11 +12,12 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 
+use super::patience::patiently;
 use super::prepare::Pace;
 use super::stacks;
 use crate::cloud::appconfig::{self, Deployment, Ids};
 use crate::cloud::cloudformation::{self, Resource, stack_does_not_exist};
-use crate::cloud::{CallError, Cloud, Place, Session};
+use crate::cloud::{CallError, Cloud, Place, Session, may_pass};
 use crate::estate::{Estate, Tenant};
 use crate::flags::{self, Difference, Values};
 use crate::render::names;
@@ -77,6 +79,12 @@ pub enum PushError {
     Undone { stack: String, number: i32, state: String },
     #[error("deployment {number} of stack `{stack}` was still {state} after {seconds} s; AppConfig goes on")]
     Late { stack: String, number: i32, state: String, seconds: u64 },
+    #[error("the alarms of the flags of stack `{stack}` could not be set again: `tenantry drift --fix` does")]
+    Unguarded {
+        stack: String,
+        #[source]
+        source: CallError,
+    },
 }
 
 /// What is in force for a tenant; None while there is nothing.
@@ -156,10 +164,13 @@ fn ids(resources: &[Resource]) -> Option<Ids> {
     Some(Ids { application: id(APPLICATION)?, environment: id(ENVIRONMENT)?, profile: id(PROFILE)? })
 }
 
-/// Brings a document into force at once, on top of what is in force now, and waits until every target can have it.
+/// Brings a document into force at once, on top of what is in force now, and waits until AppConfig has completed it.
+///
+/// The environment has no alarms meanwhile: AppConfig rolls a deployment back when one is in ALARM or INSUFFICIENT_DATA.
+/// Source: AWS AppConfig User Guide, "Monitoring deployments for automatic rollback".
 ///
 /// # Errors
-/// See [`PushError`]; whatever was in force stays so.
+/// See [`PushError`]; whatever was in force stays so, unless only the alarms could not be set again.
 pub async fn push(
     session: &Session,
     stack: &str,
@@ -178,20 +189,30 @@ pub async fn push(
         }
     };
     let description = format!("tenantry flags push: {reason}");
+    let strategy = appconfig::at_once(session).await.map_err(failed)?;
     let version = appconfig::create_version(session, ids, document, &description).await.map_err(failed)?;
-    let strategy = appconfig::ALL_AT_ONCE;
-    let started = match appconfig::start(session, ids, version, now.latest, strategy, &description).await {
-        Ok(started) => started,
+    let guards = appconfig::monitors(session, ids).await.map_err(failed)?;
+    if !guards.is_empty() {
+        appconfig::set_monitors(session, ids, &[]).await.map_err(failed)?;
+    }
+    let ended = match appconfig::start(session, ids, version, now.latest, &strategy, &description).await {
+        Ok(started) => follow(session, stack, ids, started, pace).await.map_err(|error| match error {
+            Followed::Call(source) => failed(source),
+            Followed::Ended(error) => error,
+        }),
         Err(error) => {
             // Nobody deploys the version that was made for this; if it cannot be removed either, it does no harm.
             let _ = appconfig::delete_version(session, ids, version).await;
-            return Err(failed(error));
+            Err(failed(error))
         }
     };
-    follow(session, stack, ids, started, pace).await.map_err(|error| match error {
-        Followed::Call(source) => failed(source),
-        Followed::Ended(error) => error,
-    })
+    if !guards.is_empty() {
+        let unguarded = |source| PushError::Unguarded { stack: stack.to_owned(), source };
+        patiently(pace.poll, may_pass, async || appconfig::set_monitors(session, ids, &guards).await)
+            .await
+            .map_err(unguarded)?;
+    }
+    ended
 }
 
 enum Followed {
@@ -199,7 +220,7 @@ enum Followed {
     Ended(PushError),
 }
 
-/// Waits until a deployment reaches everybody.
+/// Waits until AppConfig has ended a deployment.
 async fn follow(
     session: &Session,
     stack: &str,
@@ -209,7 +230,7 @@ async fn follow(
 ) -> Result<Deployment, Followed> {
     let mut now = started;
     let mut waited = Duration::ZERO;
-    while now.is_spreading() {
+    while now.is_under_way() {
         if waited >= pace.deadline {
             let (stack, seconds) = (stack.to_owned(), pace.deadline.as_secs());
             return Err(Followed::Ended(PushError::Late { stack, number: now.number, state: now.state, seconds }));

@@ -92,7 +92,7 @@ impl<'a> Flight<'a> {
                 let id = live.map_or(stack.stack.as_str(), |stack| stack.id.as_str());
                 cloudformation::set_termination_protection(session, id, Protection::Off).await?;
                 self.phase = Phase::Asked;
-                cloudformation::delete_stack(session, id, &clearing_token(id)).await?;
+                cloudformation::delete_stack(session, id, &[], &clearing_token(id)).await?;
                 Phase::Clearing
             }
             Action::Follow if State::of(stack.ground.status.as_deref()) != State::InProgress => {

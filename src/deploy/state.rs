@@ -40,8 +40,10 @@ impl State {
             "UPDATE_ROLLBACK_FAILED" => {
                 "correct what the rollback failed on, then `aws cloudformation continue-update-rollback`"
             }
-            "DELETE_FAILED" => "correct what could not be deleted, then delete the stack again",
-            "ROLLBACK_FAILED" | "CREATE_FAILED" => "delete the stack, then deploy again",
+            "DELETE_FAILED" => {
+                "correct what could not be deleted and run `tenantry destroy` again, or leave it behind with `--retain`"
+            }
+            "ROLLBACK_FAILED" | "CREATE_FAILED" => "delete the stack with `tenantry destroy`, then deploy again",
             _ => "look at the stack's events in the CloudFormation console",
         }
     }

@@ -21,8 +21,8 @@ use crate::flags::{Catalogue, Evaluation, Reads, Subject, Values, contradictions
 
 /// Turn a flag of a tenant's functions at once, past git and CloudFormation: the switch for 3 a.m.
 ///
-/// Makes a version of what AppConfig has in force with this one flag changed and deploys it to everybody at once;
-/// AppConfig then watches the tenant's alarms for ten minutes and takes it back if one rings. What was pushed shows as
+/// Creates a version of what AppConfig has in force with this one flag changed and deploys it to all targets at once. No
+/// alarm rolls it back, because in an emergency one is in ALARM already. What was pushed shows as
 /// drift (`flags show TENANT --live`) until git says the same and is deployed.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -165,7 +165,7 @@ fn refused(error: PushError) -> Failure {
         ),
         PushError::Late { .. } => Failure::new(error).with_exit(Exit::Incomplete),
         PushError::Undone { .. } => Failure::new(error).with_hint("look at the tenant's alarms"),
-        PushError::Call { .. } => Failure::new(error),
+        PushError::Call { .. } | PushError::Unguarded { .. } => Failure::new(error),
     }
 }
 
