@@ -8,6 +8,10 @@ use super::CaBundle;
 use super::document::read_source;
 use crate::digest::sha256;
 
+/// Most certificates of a Roles Anywhere trust anchor; the quota cannot be raised.
+/// Source: IAM Roles Anywhere User Guide, "Quotas".
+const MOST_AUTHORITIES: usize = 2;
+
 /// Reads a bundle.
 ///
 /// # Errors
@@ -33,6 +37,9 @@ fn parse(text: &str) -> Result<CaBundle, String> {
     }
     if authorities == 0 {
         return Err("holds no certificate".to_owned());
+    }
+    if authorities > MOST_AUTHORITIES {
+        return Err(format!("holds {authorities} certificates, and a trust anchor takes {MOST_AUTHORITIES}"));
     }
     let sha256 = sha256(&pem);
     Ok(CaBundle { pem, sha256 })

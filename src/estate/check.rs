@@ -1,6 +1,6 @@
 //! What only shows when the files of an estate are seen together.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use ipnetwork::Ipv4Network;
@@ -49,6 +49,16 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
     for (index, ring) in fleet.rings.iter().enumerate() {
         if fleet.rings[..index].iter().any(|other| other.name == ring.name) {
             say("TN1022", &format!("rings[{index}].name"), format!("ring `{}` stands twice", ring.name));
+        }
+    }
+    let mut zones: BTreeMap<&str, &AccountId> = BTreeMap::new();
+    for (account, spec) in &fleet.accounts {
+        if let Some(other) = zones.insert(&spec.dns.hosted_zone_id, account) {
+            let message = format!(
+                "hosted zone `{}` belongs to one account, but account {other} names it as well",
+                spec.dns.hosted_zone_id
+            );
+            say("TN1032", &format!("accounts.{account}.dns.hosted_zone_id"), message);
         }
     }
     for (region, spec) in &fleet.regions {
@@ -182,12 +192,25 @@ pub(super) fn tenants(fleet: &Fleet, flags: Option<Flags<'_>>, tenants: &[Said])
     findings
 }
 
-/// Names that the fleet must know.
+/// Longest first name of a certificate, in octets. Source: AWS Certificate Manager API Reference, RequestCertificate.
+const LONGEST_HOST: usize = 64;
+
+/// Names that the fleet must know, and the name that tenant and fleet make together.
 fn names(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut say = |code, route: &str, message: String| findings.push(tenant.finding(code, route, message));
     if let Some(account) = tenant.account.as_ref().filter(|account| !fleet.accounts.contains_key(account)) {
         say("TN1014", "account", unknown("account", account, fleet.accounts.keys()));
+    }
+    if let Some(account) = tenant.account.as_ref().and_then(|account| fleet.accounts.get(account)) {
+        let host = format!("{}.{}", tenant.name, account.dns.zone);
+        if host.len() > LONGEST_HOST {
+            let message = format!(
+                "the dashboards' host name `{host}` has {} octets, and a certificate takes {LONGEST_HOST}",
+                host.len()
+            );
+            say("TN1031", "account", message);
+        }
     }
     if let Some(name) = &tenant.region {
         match (fleet.regions.get(name).map(|region| region.zones.len()), tenant.zones) {

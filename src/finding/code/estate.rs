@@ -193,4 +193,16 @@ pub(super) const CODES: &[Explanation] = &[
         "Waves say how much of the ring has the release after each, so each reaches further than the one before; a window or a freeze that can never hold would stop releases for ever or never.",
         "Correct what the message names in `fleet.yaml`.",
     ),
+    error(
+        "TN1031",
+        "a host name is too long for a certificate",
+        "ACM takes 64 octets for the first name of a certificate. A longer one fails the stack when its certificate is requested, after half of it was created.",
+        "Choose a shorter DNS zone for the account, or a shorter tenant name before the tenant is deployed.",
+    ),
+    error(
+        "TN1032",
+        "two accounts name one hosted zone",
+        "A hosted zone belongs to one account. CloudFormation writes the host name and the certificate's validation record in the account of the stack, so the stacks of the other account fail or wait for hours.",
+        "Create a zone for each account, delegated from the parent zone, and name it in `fleet.yaml`.",
+    ),
 ];
