@@ -3,7 +3,7 @@
 //! Each test has an endpoint of its own and hands its address to the scenario.
 
 mod flags;
-mod scenarios;
+pub(crate) mod scenarios;
 
 use tenantry::cloud::Cloud;
 

@@ -42,7 +42,7 @@ fn desired(tenant: &str, bucket: &str, digest: &str, release: &str) -> Desired {
     )
 }
 
-pub(super) fn with_resources(tenant: &str, digest: &str, release: &str, resources: Value) -> Desired {
+pub(crate) fn with_resources(tenant: &str, digest: &str, release: &str, resources: Value) -> Desired {
     let body = json!({
         "AWSTemplateFormatVersion": "2010-09-09",
         "Resources": resources,
@@ -63,13 +63,13 @@ pub(super) fn with_resources(tenant: &str, digest: &str, release: &str, resource
     }
 }
 
-pub(super) async fn planned(cloud: &Cloud, desired: &[Desired]) -> Plan {
+pub(crate) async fn planned(cloud: &Cloud, desired: &[Desired]) -> Plan {
     let plan = plan(cloud, &desired[0].release, desired, PACE, 4).await;
     // What is saved is what is executed.
     serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap()
 }
 
-pub(super) async fn applied(
+pub(crate) async fn applied(
     cloud: &Cloud,
     plan: &Plan,
     desired: &[Desired],
@@ -80,7 +80,7 @@ pub(super) async fn applied(
     apply(cloud, plan, desired, &options(allow), stopped, &|event| events.lock().unwrap().push(event)).await
 }
 
-pub(super) fn all_done(outcomes: &Outcomes, count: usize) {
+pub(crate) fn all_done(outcomes: &Outcomes, count: usize) {
     assert_eq!(outcomes.len(), count);
     assert!(outcomes.values().all(|outcome| *outcome == Outcome::Done), "{outcomes:#?}");
 }
@@ -127,9 +127,11 @@ pub(super) async fn state_is_kept(cloud: Cloud) {
 
 pub(super) async fn failure_and_recovery(cloud: Cloud) {
     let first = [desired("acme", "org-taken", "d1", "v1")];
-    all_done(&applied(&cloud, &planned(&cloud, &first).await, &first, &[]).await.unwrap(), 1);
     let second = [desired("bolt", "org-taken", "d1", "v1")];
-    let outcomes = applied(&cloud, &planned(&cloud, &second).await, &second, &[]).await.unwrap();
+    // Validation sees no name in use while the plan is made.
+    let plan = planned(&cloud, &second).await;
+    all_done(&applied(&cloud, &planned(&cloud, &first).await, &first, &[]).await.unwrap(), 1);
+    let outcomes = applied(&cloud, &plan, &second, &[]).await.unwrap();
     let Some(Outcome::Failed { status, resource, remedy, .. }) = outcomes.values().next() else {
         panic!("{outcomes:#?}")
     };
@@ -211,7 +213,7 @@ pub(super) async fn destroy_retains(cloud: Cloud) {
     let farewell = look(&session, "org-acme").await.unwrap().unwrap();
     assert_eq!((farewell.retained.len(), farewell.deleted), (1, 1));
     assert_eq!(farewell.retained[0].physical_id.as_deref(), Some("org-kept"));
-    assert_eq!(destroy(&session, &farewell, PACE).await.unwrap(), Gone::Deleted);
+    assert_eq!(destroy(&session, &farewell, &[], PACE).await.unwrap(), Gone::Deleted);
     assert_eq!(look(&session, "org-acme").await.unwrap(), None);
     assert_eq!(status(&cloud, &fleet).await[0].verdict, Verdict::Missing);
     // The bucket is still there, so CloudFormation's validation refuses the same stack: the plan says why.
@@ -219,7 +221,7 @@ pub(super) async fn destroy_retains(cloud: Cloud) {
     assert!(plan.unseen[0].why.contains("'org-kept' already exists"), "{plan:#?}");
 }
 
-pub(super) fn renderer() -> Renderer {
+pub(crate) fn renderer() -> Renderer {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
     let mut sources = Vec::new();
     for folder in ["", "tenant", "control-plane"] {

@@ -1,9 +1,10 @@
 //! Deploys of the real binary while calls fail, processes die, and others deploy too.
 //!
-//! `FAULT_TENANTS` and `FAULT_KILLS` make the runs longer (`make faults`), `FAULT_SEED` makes them other ones.
+//! `FAULT_TENANTS`, `FAULT_KILLS` and `FAULT_CREATIONS` make the runs longer (`make faults`), `FAULT_SEED` makes them other ones.
 
 mod bad_days;
 mod binary;
+mod creations;
 mod estate;
 mod kills;
 mod proxy;

@@ -1,16 +1,11 @@
 //! A first creation fails at one resource; run again, it succeeds. One stack for each type of the tenant's template,
-//! reduced to what the failing resource needs; with `FAULT_CREATIONS=all` (`make faults`) one whole stack for each of its
-//! resources.
+//! reduced to what the failing resource needs; `FAULT_CREATIONS` whole stacks, each failing at another resource.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::Request;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
 use serde_json::{Map, Value, json};
-use tenantry::cloud::{Cloud, Session, s3};
+use sha2::{Digest, Sha256};
+use tenantry::cloud::{Cloud, s3};
 use tenantry::deploy::apply::Outcomes;
 use tenantry::deploy::events::Outcome;
 use tenantry::deploy::{Action, Desired};
@@ -18,7 +13,9 @@ use tenantry::network::lay_out;
 use tenantry::render::{Artifact, Context, Functions, TenantStack};
 use tenantry::sizing::size;
 
-use crate::scenarios::{all_done, applied, planned, renderer, with_resources};
+use super::{control, number};
+use crate::emulator::scenarios::{all_done, applied, planned, renderer, with_resources};
+use crate::process::{Endpoint, command};
 
 const BUCKET: &str = "metanet-artifacts-123456789012-eu-west-1";
 
@@ -31,7 +28,8 @@ fn resources() -> Map<String, Value> {
     let zones = &estate.fleet.regions[&tenant.spec.region].zones;
     let sizing = size(&tenant.spec, zones.len());
     let network = lay_out(&tenant.spec, &sizing, zones).unwrap();
-    let artifact = Artifact { sha256: "5f".repeat(32), bytes: 22 };
+    let digest = Sha256::digest(empty_zip());
+    let artifact = Artifact { sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(), bytes: 22 };
     let functions = Functions { architecture: "x86_64".to_owned(), splitter: artifact.clone(), ingest: artifact };
     let stack = TenantStack {
         estate: &estate,
@@ -44,6 +42,11 @@ fn resources() -> Map<String, Value> {
     let body = renderer().render(&Context::tenant(stack)).unwrap().body();
     let template: Value = serde_json::from_str(&body.replace("111122223333", "123456789012")).unwrap();
     template["Resources"].as_object().unwrap().clone()
+}
+
+/// The functions of these stacks: a zip with nothing in it.
+fn empty_zip() -> Vec<u8> {
+    [b"PK\x05\x06".as_slice(), &[0; 18]].concat()
 }
 
 /// The resource and all that it names, directly or through others.
@@ -87,17 +90,30 @@ fn references(value: &Value, found: &mut Vec<String>) {
     }
 }
 
-/// One stack for each failure: named after its number, which takes the place of acme in every name.
-fn stacks(whole: bool) -> Vec<(Desired, String)> {
+/// A stack, and the resource at which its first creation fails.
+type Failing = (Desired, String);
+
+/// One stack for each type, with the first resource of that type and what it needs.
+fn reduced() -> Vec<Failing> {
     let all = resources();
     let mut first = BTreeMap::new();
     for (logical, resource) in &all {
         first.entry(resource["Type"].to_string()).or_insert_with(|| logical.clone());
     }
-    let failing: Vec<String> = if whole { all.keys().cloned().collect() } else { first.into_values().collect() };
+    stacks(&all, first.into_values().collect(), |logical| needed(&all, logical))
+}
+
+/// Whole stacks, each failing at another resource; at most so many.
+fn whole(most: usize) -> Vec<Failing> {
+    let all = resources();
+    stacks(&all, all.keys().take(most).cloned().collect(), |_| all.keys().cloned().collect())
+}
+
+/// Stacks named after their numbers, which take the place of acme in every name.
+fn stacks(all: &Map<String, Value>, failing: Vec<String>, parts: impl Fn(&str) -> BTreeSet<String>) -> Vec<Failing> {
     let one = |(number, logical): (usize, String)| {
         let tenant = format!("t{number:03}");
-        let kept = if whole { all.keys().cloned().collect() } else { needed(&all, &logical) };
+        let kept = parts(&logical);
         let resources: Map<String, Value> = all.clone().into_iter().filter(|(id, _)| kept.contains(id)).collect();
         let body = Value::Object(resources).to_string().replace("acme", &tenant);
         let mut desired = with_resources(&tenant, "d1", "v1", serde_json::from_str(&body).unwrap());
@@ -108,7 +124,7 @@ fn stacks(whole: bool) -> Vec<(Desired, String)> {
 }
 
 /// What a control plane would have: the artifacts that the template names, and the destination of logs.
-async fn control_plane(cloud: &Cloud) -> Session {
+async fn control_plane(cloud: &Cloud) {
     let base = [with_resources(
         "base",
         "d1",
@@ -123,11 +139,9 @@ async fn control_plane(cloud: &Cloud) -> Session {
     )];
     all_done(&applied(cloud, &planned(cloud, &base).await, &base, &[]).await.unwrap(), 1);
     let session = cloud.session(&base[0].place, &base[0].access).await.unwrap();
-    let mut zip = b"PK\x05\x06".to_vec();
-    zip.extend([0; 18]);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("empty.zip");
-    std::fs::write(&file, zip).unwrap();
+    std::fs::write(&file, empty_zip()).unwrap();
     let text = resources().values().map(Value::to_string).collect::<String>();
     let keys = text.split('"').filter(|text| text.starts_with("functions/") || text.starts_with("trust/"));
     for key in keys.collect::<BTreeSet<_>>() {
@@ -135,14 +149,6 @@ async fn control_plane(cloud: &Cloud) -> Session {
         let content = if key.starts_with("trust/") { s3::Content::Text("-----BEGIN CERTIFICATE-----") } else { zip };
         s3::put_if_absent(&session, BUCKET, key, content).await.unwrap();
     }
-    session
-}
-
-async fn faults(rules: Value) {
-    let url = format!("{}/_tenantry/faults", std::env::var("AWS_ENDPOINT_URL").unwrap());
-    let request = Request::post(url).body(Full::new(Bytes::from(rules.to_string()))).unwrap();
-    let answer = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
-    assert!(answer.status().is_success(), "{}", answer.status());
 }
 
 fn failed_at(outcomes: &Outcomes, tenant: &str) -> Option<String> {
@@ -152,29 +158,39 @@ fn failed_at(outcomes: &Outcomes, tenant: &str) -> Option<String> {
     })
 }
 
-#[tokio::test]
-#[ignore = "a scenario: run by a test that starts an endpoint"]
-async fn fail_once_each() {
-    let cloud = Cloud::configure().await;
-    control_plane(&cloud).await;
-    let whole = std::env::var("FAULT_CREATIONS").is_ok_and(|scale| scale == "all");
-    let stacks = stacks(whole);
-    let rule = |(desired, logical): &(Desired, String)| {
-        json!({ "kind": "resource", "stack": desired.stack, "logical": logical, "times": 1 })
+/// Creates all, each failing once, then again.
+fn check(failing: &[Failing]) {
+    let endpoint = Endpoint::start(&mut command(1));
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let cloud = runtime.block_on(Cloud::at(&endpoint.url, "test", "test"));
+    runtime.block_on(control_plane(&cloud));
+    let rule = |(desired, logical): &Failing| json!({ "kind": "resource", "stack": desired.stack, "logical": logical, "times": 1 });
+    let rules: Value = failing.iter().map(rule).collect();
+    control(&endpoint.url, "/_tenantry/faults", &rules.to_string());
+    let fleet: Vec<Desired> = failing.iter().map(|(desired, _)| desired.clone()).collect();
+    let apply = || {
+        let plan = runtime.block_on(planned(&cloud, &fleet));
+        assert_eq!(plan.unseen, []);
+        let outcomes = runtime.block_on(applied(&cloud, &plan, &fleet, &[])).unwrap();
+        (plan, outcomes)
     };
-    faults(stacks.iter().map(rule).collect()).await;
-    let fleet: Vec<Desired> = stacks.iter().map(|(desired, _)| desired.clone()).collect();
-    let first = planned(&cloud, &fleet).await;
-    assert_eq!(first.unseen, []);
-    let outcomes = applied(&cloud, &first, &fleet, &[]).await.unwrap();
-    for (desired, logical) in &stacks {
+    let (_, outcomes) = apply();
+    for (desired, logical) in failing {
         let failed = failed_at(&outcomes, &desired.tenant);
         assert_eq!(failed.as_deref(), Some(logical.as_str()), "{:#?}", outcomes.values().collect::<Vec<_>>());
     }
-    let again = planned(&cloud, &fleet).await;
-    assert!(again.stacks.iter().all(|stack| matches!(stack.action, Action::Recreate { .. })), "{again:#?}");
-    let outcomes = applied(&cloud, &again, &fleet, &[]).await.unwrap();
-    all_done(&outcomes, stacks.len());
-    let what = if whole { "whole stacks, each at another resource" } else { "reduced stacks, one for each type" };
-    eprintln!("{} first creations failed and were repeated: {what}", stacks.len());
+    let (plan, outcomes) = apply();
+    assert!(plan.stacks.iter().all(|stack| matches!(stack.action, Action::Recreate { .. })), "{plan:#?}");
+    all_done(&outcomes, failing.len());
+    eprintln!("{} first creations failed, each at another resource, and were repeated", failing.len());
+}
+
+#[test]
+fn a_first_creation_that_failed_at_any_type_of_resource_is_repeated_and_succeeds() {
+    check(&reduced());
+}
+
+#[test]
+fn a_whole_stack_whose_first_creation_failed_is_repeated_and_succeeds() {
+    check(&whole(number("FAULT_CREATIONS", 2).try_into().unwrap()));
 }
