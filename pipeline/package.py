@@ -60,6 +60,7 @@ def build(architecture: str) -> None:
         "CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags),
         "CC_SHELL_ESCAPED_FLAGS": "1",
         "CFLAGS": " ".join(shlex.quote(f"-ffile-prefix-map={pair}") for pair in pairs),
+        "CARGO_TARGET_DIR": str(ROOT / "target"),
         "SOURCE_DATE_EPOCH": "315532800",
     }
     subprocess.run(["rustup", "--quiet", "target", "add", TARGETS[architecture]], cwd=ROOT, check=True)
