@@ -22,10 +22,37 @@ pub struct Message {
     pub id: String,
     pub receipt: String,
     pub body: String,
-    /// How often it was received, this time included.
-    pub count: u32,
-    /// When it was sent: seconds since 1970.
-    pub sent: i64,
+    /// What earlier tries left in it.
+    pub retry: Retry,
+}
+
+/// What a message says about its own tries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Retry {
+    /// Tries that failed, out of the retry queue.
+    pub tries: u32,
+    /// Milliseconds since 1970: it is not to be tried before.
+    pub not_before: i64,
+}
+
+/// Member of a message's body that holds its [`Retry`], beside those of the event.
+const RETRY: &str = "tenantryRetry";
+
+/// A message's body, with what is known of its tries; `None` if it is not a JSON object.
+pub fn with_retry(body: &str, retry: Retry) -> Option<String> {
+    let mut value: Value = serde_json::from_str(body).ok()?;
+    value.as_object_mut()?.insert(RETRY.to_owned(), serde_json::to_value(retry).ok()?);
+    Some(value.to_string())
+}
+
+/// A message's body as it was before any try.
+fn without_retry(body: String) -> (String, Retry) {
+    let Ok(Value::Object(mut value)) = serde_json::from_str::<Value>(&body) else { return (body, Retry::default()) };
+    match value.remove(RETRY).map(Retry::deserialize) {
+        None => (body, Retry::default()),
+        Some(retry) => (Value::Object(value).to_string(), retry.unwrap_or_default()),
+    }
 }
 
 /// What an invocation brings.
@@ -85,15 +112,6 @@ struct SqsRecord {
     message_id: String,
     receipt_handle: String,
     body: String,
-    attributes: SqsAttributes,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct SqsAttributes {
-    approximate_receive_count: String,
-    /// Milliseconds since 1970.
-    sent_timestamp: String,
 }
 
 /// Reads an invocation's event.
@@ -123,14 +141,8 @@ pub fn read_body(body: &str) -> Result<Vec<Job>, UnknownEvent> {
 
 fn read_message(record: &Value) -> Result<Message, UnknownEvent> {
     let record = SqsRecord::deserialize(record).map_err(|error| UnknownEvent(error.to_string()))?;
-    let number = |text: &str| text.parse::<i64>().map_err(|_| UnknownEvent(format!("`{text}` is no number")));
-    Ok(Message {
-        id: record.message_id,
-        receipt: record.receipt_handle,
-        body: record.body,
-        count: u32::try_from(number(&record.attributes.approximate_receive_count)?).unwrap_or(u32::MAX),
-        sent: number(&record.attributes.sent_timestamp)? / 1000,
-    })
+    let (body, retry) = without_retry(record.body);
+    Ok(Message { id: record.message_id, receipt: record.receipt_handle, body, retry })
 }
 
 fn read_jobs(event: &Value) -> Result<Vec<Job>, UnknownEvent> {
@@ -227,17 +239,16 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_event_tells_how_often_a_message_came() {
-        let event = json!({ "Records": [{ "eventSource": "aws:sqs", "messageId": "m", "receiptHandle": "r", "body": "{}",
-            "attributes": { "ApproximateReceiveCount": "3", "SentTimestamp": "1700000000123" } }] });
-        let message = Message {
-            id: "m".to_owned(),
-            receipt: "r".to_owned(),
-            body: "{}".to_owned(),
-            count: 3,
-            sent: 1_700_000_000,
-        };
-        assert_eq!(read(&event), Ok(Incoming::Messages(vec![message])));
+    fn a_message_tells_how_often_it_was_tried_and_is_what_it_was() {
+        let body = bucket_event("in/a").to_string();
+        let retry = Retry { tries: 2, not_before: 7 };
+        for (sent, retry) in [(with_retry(&body, retry).unwrap(), retry), (body.clone(), Retry::default())] {
+            let event = json!({ "Records": [{ "eventSource": "aws:sqs", "messageId": "m", "receiptHandle": "r", "body": sent }] });
+            let message = Message { id: "m".to_owned(), receipt: "r".to_owned(), body: body.clone(), retry };
+            assert_eq!(read(&event), Ok(Incoming::Messages(vec![message])));
+            assert_eq!(read_body(&sent), read_body(&body));
+        }
+        assert_eq!(with_retry("[]", retry), None);
     }
 
     #[test]

@@ -9,6 +9,9 @@ pub enum Failure {
     /// It may succeed later as it is.
     #[error("{0}")]
     Transient(String),
+    /// It was not begun, for a reason of its own: it waits, and no retry is spent.
+    #[error("{0}")]
+    NotNow(String),
     /// It will fail each time until the data or the code changes: retries are not spent on it.
     #[error("{0}")]
     Logic(String),
@@ -18,7 +21,7 @@ impl Failure {
     /// As in metrics, logs and message attributes.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Transient(_) => "transient",
+            Self::Transient(_) | Self::NotNow(_) => "transient",
             Self::Logic(_) => "logic",
         }
     }
@@ -27,11 +30,16 @@ impl Failure {
 impl From<StorageError> for Failure {
     fn from(error: StorageError) -> Self {
         match error.kind {
-            StorageErrorKind::Missing => Self::Logic(error.to_string()),
+            StorageErrorKind::Missing => Self::Logic(format!("the object is missing, or must not be read: {error}")),
             // Overwritten while it was read: the new object has an event of its own, and a retry reads that one.
             StorageErrorKind::Changed | StorageErrorKind::Transient => Self::Transient(error.to_string()),
         }
     }
+}
+
+/// The error of work that was ended at [`crate::pace::Pace::end`].
+pub fn of_time() -> Failure {
+    Failure::Transient("the time was up before the work was done".to_owned())
 }
 
 impl From<Undecodable> for Failure {

@@ -54,6 +54,10 @@ const FRESH: Duration = Duration::from_secs(45);
 /// The extension answers from its memory: if it takes longer, the last known flags serve.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long the first answer is waited for, and how long between two questions.
+const START_MAX: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// Flags from the extension, remembered between invocations.
 #[derive(Debug)]
 pub struct FlagSource {
@@ -70,21 +74,33 @@ impl FlagSource {
         Self { http: HttpClient::new(PATIENCE), url, known: Mutex::new(None) }
     }
 
-    /// The flags now; beside them why they may be old.
-    pub async fn now(&self) -> (Flags, Option<String>) {
-        let Some(url) = &self.url else { return (Flags::default(), None) };
+    /// The flags now; beside them why they may be old. `None`: they are not known. The extension may take a moment to
+    /// start, so the first answer is waited for, until a little before `until`.
+    pub async fn now(&self, until: Instant) -> (Option<Flags>, Option<String>) {
+        let Some(url) = &self.url else { return (Some(Flags::default()), None) };
         let mut known = self.known.lock().await;
         if let Some((at, flags)) = &*known
             && at.elapsed() < FRESH
         {
-            return (flags.clone(), None);
+            return (Some(flags.clone()), None);
         }
-        match self.ask(url).await {
-            Ok(flags) => {
-                *known = Some((Instant::now(), flags.clone()));
-                (flags, None)
+        let first = Instant::now();
+        loop {
+            match self.ask(url).await {
+                Ok(flags) => {
+                    *known = Some((Instant::now(), flags.clone()));
+                    return (Some(flags), None);
+                }
+                Err(cause) => {
+                    if let Some((_, flags)) = &*known {
+                        return (Some(flags.clone()), Some(cause));
+                    }
+                    if first.elapsed() + PATIENCE > START_MAX || Instant::now() + PATIENCE > until {
+                        return (None, Some(cause));
+                    }
+                }
             }
-            Err(cause) => (known.as_ref().map(|(_, flags)| flags.clone()).unwrap_or_default(), Some(cause)),
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
@@ -118,10 +134,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn without_an_extension_flags_are_off_and_the_reason_is_told() {
+    async fn flags_that_cannot_be_had_are_unknown_and_not_off() {
         let source = FlagSource::new(Some(&("/x".to_owned(), 1)));
-        let (flags, cause) = source.now().await;
-        assert!(!flags.is_on(Flag::IngestPaused));
+        let (flags, cause) = source.now(Instant::now() + Duration::from_secs(2)).await;
+        assert_eq!(flags, None);
         assert!(cause.is_some_and(|cause| cause.contains("localhost:1")));
+        assert_eq!(FlagSource::new(None).now(Instant::now()).await, (Some(Flags::default()), None));
     }
 }

@@ -201,6 +201,8 @@ impl JsonScan {
         for (at, byte) in bytes.iter().enumerate() {
             match byte {
                 b' ' | b'\t' | b'\r' | b'\n' | b',' | b']' => {}
+                // A byte order mark before the array.
+                0xef | 0xbb | 0xbf if self.bracket == Bracket::Expected => {}
                 b'[' if self.bracket == Bracket::Expected => self.bracket = Bracket::Passed,
                 _ => {
                     self.bracket = Bracket::Passed;

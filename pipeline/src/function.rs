@@ -7,16 +7,17 @@ use lambda_runtime::{BoxFuture, Context, Diagnostic, LambdaEvent, service_fn};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::bulk;
+use crate::bulk::indices::Wanted;
 use crate::cloud;
 use crate::cloud::s3::S3;
-use crate::cloud::search::{Domain, Signing};
+use crate::cloud::search::{Domain, Indices, Signing};
 use crate::cloud::sqs::Sqs;
+use crate::failure::Failure;
 use crate::flags::{Flag, FlagSource, Flags};
 use crate::invoke::{Invocation, InvocationFailed, Work, invoke};
 use crate::journal::{Journal, Level};
 use crate::metrics::Metrics;
-use crate::pace::{Pace, seconds_since_1970};
+use crate::pace::{Pace, milliseconds_since_1970};
 use crate::settings::{Common, Environment, SettingError};
 use crate::work::{Ingest, Splitter};
 
@@ -62,11 +63,8 @@ pub async fn ingest() -> Result<(), StartError> {
     };
     let domain = Domain::new(&search.endpoint, signing);
     let prefix = &settings.standard.index_prefix;
-    if let Err(error) = bulk::indices::set_up(&domain, &search, prefix, settings.retention_days).await {
-        // Not fatal: the next start tries again, and records are indexed with the domain's own mapping meanwhile.
-        let line = json!({ "level": "error", "kind": "indices-not-set-up", "tenant": common.tenant, "error": error.to_string() });
-        write_line(&line.to_string());
-    }
+    let wanted = Wanted::new(&search, prefix, settings.retention_days);
+    let domain = Indices::new(domain, wanted);
     let work = Ingest { objects: s3(&configuration), domain, settings };
     serve("ingest", &common, &configuration, &work).await
 }
@@ -107,31 +105,33 @@ struct Served<'a, W> {
 impl<W: Work> Served<'_, W> {
     async fn event(&self, event: LambdaEvent<Value>) -> Result<Value, InvocationFailed> {
         let (payload, context) = event.into_parts();
-        let (flags, stale) = self.flags.now().await;
-        let journal = self.journal(&context, &flags);
-        if let Some(cause) = stale {
+        let pace = pace(&context);
+        let (flags, stale) = self.flags.now(pace.until).await;
+        let journal = self.journal(&context, flags.as_ref());
+        if let Some(cause) = &stale {
             journal.line(Level::Warn, "flags-stale", json!({ "error": cause }));
         }
+        let refusal = (self.function == "ingest").then(|| refusal(flags.as_ref(), stale.as_deref())).flatten();
         let invocation = Invocation {
             tenant: &self.common.tenant,
             function: self.function,
             retry_queue_url: &self.common.retry_queue_url,
             schedule: &self.common.schedule,
-            now: seconds_since_1970(),
-            pace: pace(&context),
-            refusal: (self.function == "ingest" && flags.is_on(Flag::IngestPaused))
-                .then_some("ingest is paused by a flag"),
+            now: milliseconds_since_1970(),
+            pace,
+            refusal: refusal.as_ref(),
         };
         let mut metrics = Metrics::default();
         let outcome = Box::pin(invoke(&payload, self.work, self.queues, invocation, &mut metrics, &journal)).await;
         journal.close();
-        let at = invocation.now.saturating_mul(1000);
-        write_line(&metrics.line(&self.common.metric_namespace, &self.common.tenant, self.function, at));
+        let line = metrics.line(&self.common.metric_namespace, &self.common.tenant, self.function, invocation.now);
+        write_line(&line);
         outcome
     }
 
-    fn journal(&self, context: &Context, flags: &Flags) -> Journal {
-        let level = if flags.is_on(Flag::VerboseLogs) { Level::Debug } else { self.common.log_level };
+    fn journal(&self, context: &Context, flags: Option<&Flags>) -> Journal {
+        let is_verbose = flags.is_some_and(|flags| flags.is_on(Flag::VerboseLogs));
+        let level = if is_verbose { Level::Debug } else { self.common.log_level };
         let fields = json!({ "tenant": self.common.tenant, "function": self.function, "request": context.request_id });
         let fields = fields.as_object().cloned().unwrap_or_default();
         Journal::new(level, self.common.log_lines_max, fields, write_line)
@@ -144,13 +144,31 @@ impl From<InvocationFailed> for Diagnostic {
     }
 }
 
-/// The reserve at the end of an invocation: a quarter of it, but no more than a bulk request and its answer need.
+/// Why ingest does not begin, if so. Flags that are not known do not count as off: one of them is a pause.
+fn refusal(flags: Option<&Flags>, cause: Option<&str>) -> Option<Failure> {
+    match flags {
+        None => Some(Failure::Transient(format!("the flags are not known: {}", cause.unwrap_or_default()))),
+        Some(flags) if flags.is_on(Flag::IngestPaused) => {
+            Some(Failure::NotNow("ingest is paused by a flag".to_owned()))
+        }
+        Some(_) => None,
+    }
+}
+
+/// The reserve at the end of an invocation, in which nothing new is begun: a quarter of it, but no more than this.
 const RESERVE_MAX: Duration = Duration::from_secs(40);
+
+/// What is kept of the reserve for the last messages and the metrics: a tenth of the invocation, but no more than this.
+const LAST_MAX: Duration = Duration::from_secs(5);
 
 fn pace(context: &Context) -> Pace {
     let left = context.deadline().duration_since(SystemTime::now()).unwrap_or_default();
-    let until = Instant::now() + left.saturating_sub((left / 4).min(RESERVE_MAX));
-    Pace { until, random: fastrand::f64 }
+    let now = Instant::now();
+    Pace {
+        until: now + left.saturating_sub((left / 4).min(RESERVE_MAX)),
+        end: now + left.saturating_sub((left / 10).min(LAST_MAX)),
+        random: fastrand::f64,
+    }
 }
 
 /// Standard output is the function's log. If it is gone there is nobody to tell.

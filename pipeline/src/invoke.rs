@@ -8,24 +8,33 @@ use std::future::Future;
 use serde_json::{Value, json};
 
 use crate::bulk::verdict::truncate;
-use crate::event::{Incoming, Job, Message, read, read_body};
-use crate::failure::Failure;
+use crate::event::{Incoming, Job, Message, Retry, read, read_body, with_retry};
+use crate::failure::{Failure, of_time};
 use crate::journal::{Journal, Level};
 use crate::metrics::{Metric, Metrics};
 use crate::pace::Pace;
-use crate::queues::{Parked, QueueError, Queues};
+use crate::queues::{DELAY_MAX_SECONDS, HIDDEN_MAX_SECONDS, Parked, QueueError, Queues};
 use crate::retry::{Action, Arrival, Schedule, decide};
+
+/// What came of work on an object.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Done {
+    /// The byte from which another run must go on, if the time was up.
+    pub remainder: Option<u64>,
+    /// Why a person has to see the object although this run is done with it.
+    pub complaint: Option<String>,
+}
 
 /// What a function does with one object.
 pub trait Work: Send + Sync {
-    /// Works on an object. The byte from which another run must go on, if the time was up.
+    /// Works on an object.
     fn run(
         &self,
         job: &Job,
         pace: Pace,
         metrics: &mut Metrics,
         journal: &Journal,
-    ) -> impl Future<Output = Result<Option<u64>, Failure>> + Send;
+    ) -> impl Future<Output = Result<Done, Failure>> + Send;
 }
 
 /// What an invocation goes by.
@@ -36,11 +45,11 @@ pub struct Invocation<'a> {
     /// Where replayed messages go.
     pub retry_queue_url: &'a str,
     pub schedule: &'a Schedule,
-    /// Seconds since 1970.
+    /// Milliseconds since 1970.
     pub now: i64,
     pub pace: Pace,
-    /// Why no work is begun now, if so; it waits as if it had failed.
-    pub refusal: Option<&'a str>,
+    /// Why no work is begun now, if so.
+    pub refusal: Option<&'a Failure>,
 }
 
 /// The invocation failed: Lambda tries the event again.
@@ -107,38 +116,61 @@ impl<W: Work, Q: Queues> Run<'_, W, Q> {
         let mut failure = Ok(());
         for job in jobs {
             let Err(error) = self.work_on(job).await else { continue };
+            // The others of the event are not parked or tried again with it.
+            let own = if jobs.len() == 1 { body.to_owned() } else { job.body(job.from, job.hops) };
             match self.decide(Arrival::Invoked, &error) {
-                Action::Park if jobs.len() == 1 => self.park(body, &error, 1).await.map_err(failed)?,
-                // The others of the event are not parked with it.
-                Action::Park => self.park(&job.body(job.from, job.hops), &error, 1).await.map_err(failed)?,
-                Action::Fail | Action::Extend { .. } => failure = Err(failed(error)),
+                Action::Park => self.park(&own, &error, 1).await.map_err(failed)?,
+                Action::Again { seconds, .. } => self.again(&own, 0, seconds).await.map_err(failed)?,
+                Action::Fail => failure = Err(failed(error)),
             }
         }
         failure
     }
 
     async fn received(&mut self, message: &Message) -> Fate {
+        if let Some(seconds) = self.too_early(message.retry) {
+            // It cannot be sent with so long a delay, so it is hidden for what is left of it.
+            return match self.queues.extend(&message.receipt, seconds).await {
+                Ok(()) => Fate::Stays,
+                Err(error) => self.stays(&error),
+            };
+        }
         let failure = match read_body(&message.body) {
             Ok(jobs) => self.work_on_all(&jobs).await,
             Err(unknown) => Err(Failure::Logic(unknown.to_string())),
         };
         let Err(failure) = failure else { return Fate::Done };
-        match self.decide(Arrival::Received { count: message.count, sent: message.sent }, &failure) {
-            Action::Park => match self.park(&message.body, &failure, message.count).await {
-                Ok(()) => Fate::Done,
-                Err(error) => self.stays(&error),
-            },
-            Action::Extend { seconds } => {
-                self.metrics.add(Metric::Extended, 1);
-                if let Err(error) = self.queues.extend(&message.receipt, seconds).await {
-                    return self.stays(&error);
+        let tries = message.retry.tries;
+        let dealt_with = match self.decide(Arrival::Received { tries }, &failure) {
+            Action::Park => self.park(&message.body, &failure, tries.saturating_add(1)).await,
+            Action::Again { seconds, counts } => {
+                if counts {
+                    self.metrics.add(Metric::Extended, 1);
                 }
-                let fields = json!({ "message": message.id, "receives": message.count, "seconds": seconds });
-                self.journal.line(Level::Warn, "extended", fields);
-                Fate::Stays
+                self.again(&message.body, tries + u32::from(counts), seconds).await
             }
-            Action::Fail => Fate::Stays,
+            Action::Fail => return Fate::Stays,
+        };
+        match dealt_with {
+            Ok(()) => Fate::Done,
+            Err(error) => self.stays(&error),
         }
+    }
+
+    /// Seconds that a message has to stay hidden, if it came before its time. A second early is in time.
+    fn too_early(&self, retry: Retry) -> Option<u32> {
+        let seconds = retry.not_before.saturating_sub(self.invocation.now) / 1000;
+        let seconds = u32::try_from(seconds).ok().filter(|seconds| *seconds > 0)?;
+        Some(seconds.min(HIDDEN_MAX_SECONDS))
+    }
+
+    /// Sends a message anew, for a try in `seconds`.
+    async fn again(&mut self, body: &str, tries: u32, seconds: u32) -> Result<(), QueueError> {
+        let retry = Retry { tries, not_before: self.invocation.now + i64::from(seconds) * 1000 };
+        let sent = with_retry(body, retry).unwrap_or_else(|| body.to_owned());
+        self.queues.send(&sent, seconds.min(DELAY_MAX_SECONDS)).await?;
+        self.journal.line(Level::Warn, "again", json!({ "tries": tries, "seconds": seconds }));
+        Ok(())
     }
 
     /// The queue's own visibility timeout brings the message back.
@@ -154,21 +186,15 @@ impl<W: Work, Q: Queues> Run<'_, W, Q> {
             match (&outcome, self.work_on(job).await) {
                 (_, Ok(())) | (Err(Failure::Logic(_)), Err(_)) => {}
                 (Ok(()), failed) | (Err(_), failed @ Err(Failure::Logic(_))) => outcome = failed,
-                (Err(Failure::Transient(_)), Err(Failure::Transient(_))) => {}
+                (Err(Failure::Transient(_) | Failure::NotNow(_)), Err(_)) => {}
             }
         }
         outcome
     }
 
     async fn work_on(&mut self, job: &Job) -> Result<(), Failure> {
-        let over = self.invocation.pace.is_over().then_some("the time was up before the work began");
-        let outcome = match self.invocation.refusal.or(over) {
-            Some(refusal) => Err(Failure::Transient(refusal.to_owned())),
-            None => self.work.run(job, self.invocation.pace, self.metrics, self.journal).await,
-        };
-        let outcome = match outcome {
-            Ok(Some(from)) => self.hand_back(job, from).await,
-            Ok(None) => Ok(()),
+        let outcome = match self.begin(job).await {
+            Ok(done) => self.conclude(job, done).await,
             Err(failure) => Err(failure),
         };
         if let Err(failure) = &outcome {
@@ -180,12 +206,37 @@ impl<W: Work, Q: Queues> Run<'_, W, Q> {
         outcome
     }
 
+    async fn begin(&mut self, job: &Job) -> Result<Done, Failure> {
+        if let Some(refusal) = self.invocation.refusal {
+            return Err(refusal.clone());
+        }
+        let pace = self.invocation.pace;
+        if pace.is_over() {
+            return Err(Failure::Transient("the time was up before the work began".to_owned()));
+        }
+        // Whatever hangs, the invocation ends in time to say so.
+        let work = self.work.run(job, pace, self.metrics, self.journal);
+        tokio::time::timeout_at(pace.end, work).await.unwrap_or_else(|_| Err(of_time()))
+    }
+
+    /// What is left goes back first: if that fails nothing was told to a person yet.
+    async fn conclude(&mut self, job: &Job, done: Done) -> Result<(), Failure> {
+        if let Some(from) = done.remainder {
+            self.hand_back(job, from).await?;
+        }
+        if let Some(complaint) = done.complaint {
+            let parked = self.park(&job.body(job.from, job.hops), &Failure::Logic(complaint), 1).await;
+            parked.map_err(|error| Failure::Transient(error.to_string()))?;
+        }
+        Ok(())
+    }
+
     async fn hand_back(&mut self, job: &Job, from: u64) -> Result<(), Failure> {
         if job.hops >= HOPS_MAX {
             return Err(Failure::Logic(format!("`{}` is not done after {HOPS_MAX} runs", job.at)));
         }
         let body = job.body(from, job.hops + 1);
-        self.queues.hand_back(&body).await.map_err(|error| Failure::Transient(error.to_string()))?;
+        self.queues.send(&body, 0).await.map_err(|error| Failure::Transient(error.to_string()))?;
         self.metrics.add(Metric::Remainders, 1);
         self.journal.line(Level::Info, "handed-back", json!({ "object": job.at.to_string(), "from": from }));
         Ok(())
@@ -193,7 +244,7 @@ impl<W: Work, Q: Queues> Run<'_, W, Q> {
 
     fn decide(&self, arrival: Arrival, failure: &Failure) -> Action {
         let random = (self.invocation.pace.random)();
-        decide(arrival, failure, self.invocation.schedule, self.invocation.now, random)
+        decide(arrival, failure, self.invocation.schedule, random)
     }
 
     async fn park(&mut self, body: &str, failure: &Failure, attempts: u32) -> Result<(), QueueError> {
@@ -225,8 +276,8 @@ fn printable(text: &str) -> String {
     if clean.is_empty() { "unknown".to_owned() } else { clean }
 }
 
-fn moment(seconds: i64) -> String {
-    jiff::Timestamp::from_second(seconds).map(|moment| moment.to_string()).unwrap_or_default()
+fn moment(milliseconds: i64) -> String {
+    jiff::Timestamp::from_second(milliseconds.div_euclid(1000)).map(|moment| moment.to_string()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -238,16 +289,23 @@ mod tests {
 
     use super::*;
 
+    const NOW: i64 = 1_700_000_000_000;
+
     /// Fails or succeeds by the object's key.
     struct ByKey;
 
     impl Work for ByKey {
-        async fn run(&self, job: &Job, _: Pace, _: &mut Metrics, _: &Journal) -> Result<Option<u64>, Failure> {
+        async fn run(&self, job: &Job, _: Pace, _: &mut Metrics, _: &Journal) -> Result<Done, Failure> {
             match job.at.key.as_str() {
                 "busy" => Err(Failure::Transient("busy".to_owned())),
                 "wrong" => Err(Failure::Logic("wrong".to_owned())),
-                "long" => Ok(Some(7)),
-                _ => Ok(None),
+                "long" => Ok(Done { remainder: Some(7), complaint: None }),
+                "odd" => Ok(Done { remainder: None, complaint: Some("9 of 9 records were rejected".to_owned()) }),
+                "hung" => {
+                    tokio::time::sleep(Duration::from_secs(60)).await;
+                    Ok(Done::default())
+                }
+                _ => Ok(Done::default()),
             }
         }
     }
@@ -276,23 +334,32 @@ mod tests {
             self.call(format!("park {} {}", kind.unwrap_or_default(), parked.body))
         }
 
-        async fn hand_back(&self, body: &str) -> Result<(), QueueError> {
-            self.call(format!("hand back {body}"))
+        async fn send(&self, body: &str, seconds: u32) -> Result<(), QueueError> {
+            self.call(format!("send {seconds} {body}"))
         }
     }
 
     async fn run(event: Value, broken: bool) -> (Result<Value, InvocationFailed>, Vec<String>) {
+        run_with(event, broken, None).await
+    }
+
+    async fn run_with(
+        event: Value,
+        broken: bool,
+        refusal: Option<&Failure>,
+    ) -> (Result<Value, InvocationFailed>, Vec<String>) {
         let queues = Recorded { broken, ..Recorded::default() };
         let schedule = Schedule { delays: vec![300, 1800], jitter_percent: 0 };
-        let pace = Pace { until: Instant::now() + Duration::from_secs(5), random: || 0.5 };
+        let now = Instant::now();
+        let pace = Pace { until: now + Duration::from_secs(5), end: now + Duration::from_millis(300), random: || 0.5 };
         let invocation = Invocation {
             tenant: "acme",
             function: "ingest",
             retry_queue_url: "q",
             schedule: &schedule,
-            now: 1_700_000_000,
+            now: NOW,
             pace,
-            refusal: None,
+            refusal,
         };
         let journal = Journal::new(Level::Error, 100, serde_json::Map::new(), |_| {});
         let outcome = invoke(&event, &ByKey, &queues, invocation, &mut Metrics::default(), &journal).await;
@@ -305,10 +372,10 @@ mod tests {
     }
 
     fn queue_event(messages: &[(&str, u32)]) -> Value {
-        let record = |(key, count): &(&str, u32)| {
-            json!({ "eventSource": "aws:sqs", "messageId": key, "receiptHandle": format!("r-{key}"),
-                "body": bucket_event(&[key]).to_string(),
-                "attributes": { "ApproximateReceiveCount": count.to_string(), "SentTimestamp": "1699999999000" } })
+        let record = |(key, tries): &(&str, u32)| {
+            let body = with_retry(&bucket_event(&[key]).to_string(), Retry { tries: *tries, not_before: NOW });
+            json!({ "eventSource": "aws:sqs", "messageId": key, "receiptHandle": format!("r-{key}"), "body": body,
+                "attributes": { "ApproximateReceiveCount": "5", "SentTimestamp": "1699999999000" } })
         };
         json!({ "Records": messages.iter().map(record).collect::<Vec<_>>() })
     }
@@ -335,21 +402,57 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_messages_that_failed_stay_and_each_as_decided() {
-        let (outcome, calls) = run(queue_event(&[("fine", 1), ("busy", 2), ("wrong", 1)]), false).await;
-        assert_eq!(outcome, Ok(json!({ "batchItemFailures": [{ "itemIdentifier": "busy" }] })));
-        assert_eq!(calls[0], "extend r-busy 1800");
-        assert!(calls[1].starts_with("park logic"), "{calls:?}");
-        let (outcome, calls) = run(queue_event(&[("busy", 3)]), false).await;
+    async fn a_message_that_failed_is_sent_anew_with_its_tries_or_parked_as_it_was() {
+        let (outcome, calls) = run(queue_event(&[("fine", 0), ("busy", 1), ("wrong", 0)]), false).await;
         assert_eq!(outcome, Ok(json!({ "batchItemFailures": [] })));
-        assert!(calls[0].starts_with("park transient"), "{calls:?}");
+        let again = with_retry(&bucket_event(&["busy"]).to_string(), Retry { tries: 2, not_before: NOW + 1_800_000 });
+        assert_eq!(calls[0], format!("send 900 {}", again.unwrap()));
+        assert_eq!(calls[1], format!("park logic {}", bucket_event(&["wrong"])));
+        let (outcome, calls) = run(queue_event(&[("busy", 2)]), false).await;
+        assert_eq!(outcome, Ok(json!({ "batchItemFailures": [] })));
+        assert_eq!(calls, [format!("park transient {}", bucket_event(&["busy"]))]);
+    }
+
+    #[tokio::test]
+    async fn a_message_that_comes_before_its_time_is_hidden_until_then() {
+        let mut event = queue_event(&[("busy", 1)]);
+        let body = with_retry(&bucket_event(&["busy"]).to_string(), Retry { tries: 1, not_before: NOW + 900_500 });
+        event["Records"][0]["body"] = json!(body);
+        let (outcome, calls) = run(event, false).await;
+        assert_eq!(outcome, Ok(json!({ "batchItemFailures": [{ "itemIdentifier": "busy" }] })));
+        assert_eq!(calls, ["extend r-busy 900"]);
+    }
+
+    #[tokio::test]
+    async fn a_pause_spends_no_try_of_an_event_or_a_message() {
+        let paused = Failure::NotNow("ingest is paused by a flag".to_owned());
+        for (event, tries) in [(bucket_event(&["fine"]), 0), (queue_event(&[("fine", 1)]), 1)] {
+            let (outcome, calls) = run_with(event, false, Some(&paused)).await;
+            assert!(outcome.is_ok());
+            let body = with_retry(&bucket_event(&["fine"]).to_string(), Retry { tries, not_before: NOW + 900_000 });
+            assert_eq!(calls, [format!("send 900 {}", body.unwrap())]);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_person_has_to_see_is_parked_though_the_work_is_done() {
+        let (outcome, calls) = run(bucket_event(&["odd"]), false).await;
+        assert_eq!(outcome, Ok(Value::Null));
+        assert!(calls.len() == 1 && calls[0].starts_with("park logic") && calls[0].contains("\"odd\""), "{calls:?}");
+        assert!(run(bucket_event(&["odd"]), true).await.0.is_err(), "what cannot be parked must not be lost");
+    }
+
+    #[tokio::test]
+    async fn work_that_hangs_is_ended_with_the_invocation() {
+        let (outcome, _) = run(bucket_event(&["hung"]), false).await;
+        assert!(outcome.is_err_and(|failed| failed.0.contains("the time was up")));
     }
 
     #[tokio::test]
     async fn a_queue_that_fails_loses_no_message() {
-        for (key, count) in [("wrong", 1), ("busy", 1), ("busy", 3), ("long", 1)] {
-            let (outcome, _) = run(queue_event(&[(key, count)]), true).await;
-            assert_eq!(outcome, Ok(json!({ "batchItemFailures": [{ "itemIdentifier": key }] })), "{key} {count}");
+        for (key, tries) in [("wrong", 0), ("busy", 0), ("busy", 2), ("long", 0), ("odd", 0)] {
+            let (outcome, _) = run(queue_event(&[(key, tries)]), true).await;
+            assert_eq!(outcome, Ok(json!({ "batchItemFailures": [{ "itemIdentifier": key }] })), "{key} {tries}");
         }
     }
 
@@ -358,7 +461,7 @@ mod tests {
         let (outcome, calls) = run(bucket_event(&["long"]), false).await;
         assert!(outcome.is_ok());
         assert!(
-            calls[0].starts_with("hand back") && calls[0].contains("\"from\":7") && calls[0].contains("\"hops\":1"),
+            calls[0].starts_with("send 0") && calls[0].contains("\"from\":7") && calls[0].contains("\"hops\":1"),
             "{calls:?}"
         );
     }

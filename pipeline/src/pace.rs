@@ -9,6 +9,8 @@ use tokio::time::Instant;
 pub struct Pace {
     /// After this no new work is begun: what is left is handed back.
     pub until: Instant,
+    /// No request goes on after this: what is left of the invocation is for its last messages and metrics.
+    pub end: Instant,
     /// Uniform in 0.0..1.0.
     pub random: fn() -> f64,
 }
@@ -43,6 +45,12 @@ pub fn seconds_since_1970() -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
+/// The clock, to the millisecond.
+pub fn milliseconds_since_1970() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Exponential backoff with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter").
 pub fn backoff(attempt: u32, random: f64) -> Duration {
     let ceiling = FIRST_DELAY.saturating_mul(2_u32.saturating_pow(attempt)).min(LONGEST_DELAY);
@@ -63,7 +71,8 @@ mod tests {
 
     #[test]
     fn no_retry_is_begun_that_would_outlast_the_invocation() {
-        let pace = Pace { until: Instant::now() + Duration::from_secs(1), random: || 1.0 };
+        let until = Instant::now() + Duration::from_secs(1);
+        let pace = Pace { until, end: until, random: || 1.0 };
         assert_eq!(pace.before_retry(0), Some(Duration::from_millis(200)));
         assert_eq!(pace.before_retry(10), None);
     }

@@ -10,9 +10,17 @@ pub trait Queues: Send + Sync {
     /// Puts a message where a person will see it.
     fn park(&self, parked: &Parked) -> impl Future<Output = Result<(), QueueError>> + Send;
 
-    /// Puts what is left of a piece of work into the retry queue.
-    fn hand_back(&self, body: &str) -> impl Future<Output = Result<(), QueueError>> + Send;
+    /// Puts a message into the retry queue, to be received in `seconds` at the earliest (at most
+    /// [`DELAY_MAX_SECONDS`]).
+    fn send(&self, body: &str, seconds: u32) -> impl Future<Output = Result<(), QueueError>> + Send;
 }
+
+/// Longest delay of a message (Amazon SQS API Reference, SendMessage, `DelaySeconds`).
+pub const DELAY_MAX_SECONDS: u32 = 900;
+
+/// Longest time that a message can be hidden: 12 hours (Amazon SQS API Reference, ChangeMessageVisibility), less an hour
+/// for the run itself.
+pub const HIDDEN_MAX_SECONDS: u32 = 39_600;
 
 /// A message for a person.
 #[derive(Debug, Clone, PartialEq, Eq)]

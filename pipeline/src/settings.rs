@@ -1,13 +1,15 @@
 //! What a stack tells its functions: the variables of `pipeline/README.md`, read once and checked.
 
+use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use crate::bulk::batch::BatchLimits;
 use crate::bulk::run::IngestSettings;
 use crate::framing::Framing;
 use crate::journal::Level;
+use crate::records::dataset::{NameSource, Naming};
 use crate::records::networks::Networks;
-use crate::records::standardise::Standard;
+use crate::records::standardise::{IndexNames, SHARED, Standard};
 use crate::retry::Schedule;
 use crate::split::cutter::Limits;
 use crate::split::run::SplitSettings;
@@ -43,6 +45,9 @@ pub struct SearchSettings {
     pub endpoint: String,
     pub signed: bool,
     pub replicas: u32,
+    /// Primary shards of an index, and of those of single datasets.
+    pub shards: u32,
+    pub shards_of: BTreeMap<String, u32>,
 }
 
 /// An environment: the value of a variable, if it is set.
@@ -57,6 +62,9 @@ impl std::fmt::Debug for Environment<'_> {
 /// A visibility timeout ends at most 12 hours after the message was received (Amazon SQS Developer Guide, "Visibility
 /// timeout"); an hour is kept for the run itself.
 const DELAYS_MAX_SECONDS: u64 = 39_600;
+
+/// Primary shards of one index: enough for a day of the largest kind on the largest domain.
+const SHARDS_MAX: u64 = 64;
 
 impl Environment<'_> {
     fn text(&self, name: &'static str) -> Option<String> {
@@ -166,6 +174,8 @@ impl Environment<'_> {
             endpoint: self.required("SEARCH_ENDPOINT")?,
             signed,
             replicas: u32::try_from(self.bounded("REPLICAS", 1, 0..=8)?).unwrap_or(1),
+            shards: u32::try_from(self.bounded("INDEX_SHARDS", 1, 1..=SHARDS_MAX)?).unwrap_or(1),
+            shards_of: self.shards_of()?,
         };
         let settings = IngestSettings {
             framing: common.framing,
@@ -173,6 +183,8 @@ impl Environment<'_> {
                 tenant: common.tenant.clone(),
                 index_prefix: self.text("INDEX_PREFIX").unwrap_or_else(|| "zeek".to_owned()),
                 networks: self.parsed("INTERNAL_NETWORKS", Networks::default())?,
+                naming: self.naming()?,
+                indices: self.indices()?,
             },
             limits: BatchLimits {
                 bytes: to_usize(self.bounded("BULK_MIB", 5, 1..=64)? << 20),
@@ -182,9 +194,76 @@ impl Environment<'_> {
             retention_days: u32::try_from(self.bounded("RETENTION_DAYS", 30, 1..=36_500)?).unwrap_or(30),
             parts_prefix: common.parts_prefix.clone(),
             rejects_prefix: self.text("REJECTS_PREFIX").unwrap_or_else(|| "rejects/".to_owned()),
+            park_percent: u32::try_from(self.bounded("REJECTS_PARK_PERCENT", 50, 1..=100)?).unwrap_or(100),
         };
         Ok((settings, search))
     }
+
+    fn shards_of(&self) -> Result<BTreeMap<String, u32>, SettingError> {
+        let name = "INDEX_SHARDS_OF";
+        let shards = self.numbers(name)?;
+        let wrong = shards.iter().find(|(_, shards)| !(1..=SHARDS_MAX).contains(&u64::from(**shards)));
+        match wrong {
+            Some((dataset, _)) => {
+                let cause = format!("`{dataset}`: between 1 and {SHARDS_MAX} shards are possible");
+                Err(unreadable(name, &self.text(name).unwrap_or_default(), &cause))
+            }
+            None => Ok(shards),
+        }
+    }
+
+    fn naming(&self) -> Result<Naming, SettingError> {
+        let mut naming = Naming::default();
+        let name = "DATASET_ORDER";
+        if let Some(value) = self.text(name) {
+            let order: Result<Vec<NameSource>, _> = list(&value).map(str::parse).collect();
+            naming.order = order.map_err(|cause| unreadable(name, &value, &cause))?;
+        }
+        let name = "DATASET_PATTERNS";
+        if let Some(value) = self.text(name) {
+            naming.patterns = Naming::parse_patterns(&value).map_err(|cause| unreadable(name, &value, &cause))?;
+        }
+        Ok(naming)
+    }
+
+    fn indices(&self) -> Result<IndexNames, SettingError> {
+        let mut indices = IndexNames::default();
+        let name = "INDEX_OWN";
+        if let Some(value) = self.text(name) {
+            indices.own = list(&value).filter(|dataset| *dataset != "none").map(str::to_owned).collect();
+            if let Some(wrong) = indices.own.iter().find(|dataset| is_no_index(dataset)) {
+                return Err(unreadable(name, &value, &format!("`{wrong}` cannot be the name of an index")));
+            }
+        }
+        let name = "INDEX_HOURS";
+        let value = self.text(name).unwrap_or_default();
+        for (dataset, hours) in self.numbers(name)? {
+            let hours = u8::try_from(hours).ok().filter(|hours| *hours > 0 && 24 % hours == 0);
+            let hours = hours.ok_or_else(|| unreadable(name, &value, "hours have to divide 24"))?;
+            indices.hours.insert(dataset, hours);
+        }
+        Ok(indices)
+    }
+
+    /// `conn:4,dns:2`.
+    fn numbers(&self, name: &'static str) -> Result<BTreeMap<String, u32>, SettingError> {
+        let value = self.text(name).unwrap_or_default();
+        let pairs = list(&value).map(|item| {
+            let (dataset, number) = item.split_once(':').ok_or_else(|| format!("`{item}` has no `:`"))?;
+            let number = number.trim().parse().map_err(|error| format!("`{item}`: {error}"))?;
+            Ok((dataset.trim().to_owned(), number))
+        });
+        pairs.collect::<Result<_, String>>().map_err(|cause| unreadable(name, &value, &cause))
+    }
+}
+
+/// The items of a list with commas.
+fn list(value: &str) -> impl Iterator<Item = &str> {
+    value.split(',').map(str::trim).filter(|item| !item.is_empty())
+}
+
+fn is_no_index(dataset: &str) -> bool {
+    dataset == SHARED || crate::records::dataset::legal(dataset).as_deref() != Some(dataset)
 }
 
 fn to_usize(value: u64) -> usize {
@@ -236,6 +315,15 @@ mod tests {
             ("PART_MIB", "0"),
             ("INTERNAL_NETWORKS", "home"),
             ("SEARCH_AUTH", "basic"),
+            ("DATASET_ORDER", "record,name"),
+            ("DATASET_PATTERNS", "conn"),
+            ("INDEX_OWN", "conn,other"),
+            ("INDEX_OWN", "Conn"),
+            ("INDEX_HOURS", "conn:7"),
+            ("INDEX_HOURS", "conn"),
+            ("INDEX_SHARDS", "0"),
+            ("INDEX_SHARDS_OF", "conn:65"),
+            ("REJECTS_PARK_PERCENT", "0"),
             ("LOG_LEVEL", "loud"),
         ] {
             let error = read(&[(name, value)]).unwrap_err().to_string();

@@ -1,5 +1,6 @@
 //! Objects, as the functions use them: what is asked of a store, and what can go wrong.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::ops::Range;
 
@@ -25,7 +26,24 @@ pub struct ObjectInfo {
     pub bytes: u64,
     /// With its quotation marks, as S3 gives it; later reads insist on it.
     pub etag: String,
+    /// When it was written: seconds since 1970.
+    pub written: i64,
+    /// User metadata, names in lower case.
+    pub metadata: BTreeMap<String, String>,
 }
+
+impl ObjectInfo {
+    /// A number in the metadata; `None` if it is not there.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.metadata.get(name)?.parse().ok()
+    }
+}
+
+/// Metadata of a part: bytes of the header in front of its messages.
+pub const HEADER_BYTES: &str = "tenantry-header-bytes";
+
+/// Metadata of a part: when its source was written, in seconds since 1970.
+pub const SOURCE_WRITTEN: &str = "tenantry-source-written";
 
 /// Where an object is written, and what is written beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]

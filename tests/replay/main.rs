@@ -50,8 +50,9 @@ async fn from_the_bucket_through_every_retry_and_a_replay_to_the_index() {
         stack.ingest(&bucket_event(&parts[0])).await.unwrap_err();
     }
     stack.send(&stack.ingest_queue, &bucket_event(&parts[0]).to_string()).await;
-    for receive in 1..=4 {
-        assert_eq!(stack.feed(&stack.ingest_queue).await, (receive, receive < 4));
+    for _ in 0..4 {
+        // Each try is a message of its own: its tries are counted in it, not by the queue.
+        assert_eq!(stack.feed(&stack.ingest_queue).await, (1, false));
     }
     assert_eq!(stack.depth(&stack.parking_queue).await, 1);
 

@@ -14,8 +14,7 @@ use tenantry_pipeline::framing::Framing;
 use tenantry_pipeline::invoke::{Invocation, InvocationFailed, Work, invoke};
 use tenantry_pipeline::journal::{Journal, Level};
 use tenantry_pipeline::metrics::Metrics;
-use tenantry_pipeline::pace::{Pace, seconds_since_1970};
-use tenantry_pipeline::records::networks::Networks;
+use tenantry_pipeline::pace::{Pace, milliseconds_since_1970, seconds_since_1970};
 use tenantry_pipeline::records::standardise::Standard;
 use tenantry_pipeline::retry::Schedule;
 use tenantry_pipeline::split::cutter::Limits;
@@ -82,8 +81,7 @@ impl Stack {
     }
 
     pub(crate) async fn ingest(&self, event: &Value) -> Result<Value, InvocationFailed> {
-        let standard =
-            Standard { tenant: "acme".to_owned(), index_prefix: "zeek".to_owned(), networks: Networks::default() };
+        let standard = Standard::new("acme");
         let settings = IngestSettings {
             framing: Framing::Newline,
             standard,
@@ -92,6 +90,7 @@ impl Stack {
             retention_days: 30,
             parts_prefix: "parts/".to_owned(),
             rejects_prefix: "rejects/".to_owned(),
+            park_percent: 100,
         };
         let work = Ingest { objects: S3::new(self.s3.clone()), domain: self.domain.clone(), settings };
         self.invoke("ingest", &self.ingest_queue, &work, event).await
@@ -111,13 +110,14 @@ impl Stack {
         };
         let schedule = Schedule { delays: vec![1, 1, 1], jitter_percent: 0 };
         let until = tokio::time::Instant::now() + Duration::from_secs(2);
+        let end = until + Duration::from_secs(10);
         let invocation = Invocation {
             tenant: "acme",
             function,
             retry_queue_url,
             schedule: &schedule,
-            now: seconds_since_1970(),
-            pace: Pace { until, random: || 0.5 },
+            now: milliseconds_since_1970(),
+            pace: Pace { until, end, random: || 0.5 },
             refusal: None,
         };
         let journal = Journal::new(Level::Error, 10, serde_json::Map::new(), |_| {});

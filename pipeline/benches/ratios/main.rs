@@ -15,6 +15,8 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use tenantry_pipeline::framing::Framing;
+use tenantry_pipeline::records::dataset::KeyNames;
+use tenantry_pipeline::records::identity::Identity;
 use tenantry_pipeline::records::networks::Networks;
 use tenantry_pipeline::records::standardise::{Origin, Standard};
 use tenantry_pipeline::split::cutter::{Cutter, Limits};
@@ -212,14 +214,21 @@ fn ingest(text: &[u8], plain: &Path) {
 
 /// The best time over all lines, and the last bulk body.
 fn ingest_ours<'t, L: Iterator<Item = &'t [u8]>>(lines: impl Fn() -> L) -> (Duration, Vec<u8>) {
-    let standard =
-        Standard { tenant: "acme".to_owned(), index_prefix: "zeek".to_owned(), networks: Networks::default() };
-    let origin = Origin { identity: "0123456789abcdef0123", sensor: Some("probe-1"), oldest: 0, newest: i64::MAX };
+    let standard = Standard::new("acme");
+    let origin = Origin {
+        identity: Identity::of("probe-1/conn.log"),
+        sensor: Some("probe-1"),
+        names: KeyNames::default(),
+        written: 0,
+        oldest: 0,
+        newest: i64::MAX,
+    };
     let mut kept = Vec::with_capacity(6 << 20);
     let time = best(|| {
         let (mut body, mut offset) = (Vec::with_capacity(6 << 20), 0);
         for line in lines() {
-            standard.write(Framing::Newline.payload(line), offset, &origin, &mut body).unwrap();
+            let record = Framing::Newline.payload(line);
+            standard.write(record, record, offset, &origin, &mut body).unwrap();
             offset += line.len() as u64;
             if body.len() >= 5 << 20 {
                 std::mem::swap(&mut body, &mut kept);

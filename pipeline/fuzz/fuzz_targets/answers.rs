@@ -7,7 +7,7 @@ use tenantry_pipeline::event::read_body;
 
 fuzz_target!(|input: (u16, u8, &[u8])| {
     let (status, sent, bytes) = input;
-    if let Verdict::Items { rejected, again } = decide(status, bytes, usize::from(sent)) {
+    if let Verdict::Items { rejected, again, .. } = decide(status, bytes, usize::from(sent)) {
         let mut seen = vec![0; usize::from(sent)];
         rejected.iter().map(|(item, _)| *item).chain(again).for_each(|item| seen[item] += 1);
         assert!(seen.iter().all(|times| *times <= 1));

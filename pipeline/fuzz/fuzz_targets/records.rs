@@ -2,14 +2,22 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tenantry_pipeline::records::networks::Networks;
+use tenantry_pipeline::records::dataset::KeyNames;
+use tenantry_pipeline::records::identity::Identity;
 use tenantry_pipeline::records::standardise::{Origin, Standard};
 
 fuzz_target!(|record: &[u8]| {
-    let standard = Standard { tenant: "acme".to_owned(), index_prefix: "zeek".to_owned(), networks: Networks::default() };
-    let origin = Origin { identity: "0123456789abcdef0123", sensor: Some("probe"), oldest: 0, newest: i64::MAX };
+    let standard = Standard::new("acme");
+    let origin = Origin {
+        identity: Identity::of("probe/x.log"),
+        sensor: Some("probe"),
+        names: KeyNames::default(),
+        written: 0,
+        oldest: 0,
+        newest: i64::MAX,
+    };
     let mut body = b"before".to_vec();
-    match standard.write(record, 7, &origin, &mut body) {
+    match standard.write(record, record, 7, &origin, &mut body) {
         Ok(_) => {
             let text = std::str::from_utf8(&body).expect("the body is UTF-8");
             let lines: Vec<&str> = text["before".len()..].split_inclusive('\n').collect();

@@ -9,7 +9,7 @@ use crate::records::standardise::Reject;
 pub struct Item {
     /// Its two lines in the batch's body.
     pub lines: Range<usize>,
-    /// The record in the batch's text.
+    /// The record in the batch's text, as it came.
     pub record: Range<usize>,
     /// Byte of the source at which the record begins.
     pub offset: u64,

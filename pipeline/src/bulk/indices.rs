@@ -4,24 +4,28 @@
 use serde_json::{Value, json};
 
 use crate::bulk::send::NoAnswer;
+use crate::bulk::verdict::truncate;
 use crate::cloud::search::Domain;
+use crate::failure::Failure;
 use crate::settings::SearchSettings;
 
-/// Documents of the domain that are ours.
-const TEMPLATE: &str = "/_index_template/tenantry";
+/// The lifecycle policy that is ours.
 const POLICY: &str = "/_plugins/_ism/policies/tenantry";
 
 /// The index template: keyword by default, addresses as addresses, one day an index.
-pub fn template(index_prefix: &str, replicas: u32) -> Value {
+pub fn template(pattern: &str, priority: u32, replicas: u32, shards: u32) -> Value {
     let kind = |kind: &str| json!({ "type": kind });
+    // An odd value stays in the document, and cannot be searched for under this name.
+    let lenient = |kind: &str| json!({ "type": kind, "ignore_malformed": true });
+    let (address, number) = (|| lenient("ip"), lenient);
     let properties = json!({
         "@timestamp": kind("date"),
-        "source": { "properties": { "ip": kind("ip"), "port": kind("integer"), "bytes": kind("long"), "packets": kind("long") } },
-        "destination": { "properties": { "ip": kind("ip"), "port": kind("integer"), "bytes": kind("long"), "packets": kind("long") } },
-        "client": { "properties": { "ip": kind("ip") } },
-        "server": { "properties": { "ip": kind("ip") } },
-        "related": { "properties": { "ip": kind("ip") } },
-        "dns": { "properties": { "resolved_ip": kind("ip") } },
+        "source": { "properties": { "ip": address(), "port": number("long"), "bytes": number("long"), "packets": number("long") } },
+        "destination": { "properties": { "ip": address(), "port": number("long"), "bytes": number("long"), "packets": number("long") } },
+        "client": { "properties": { "ip": address() } },
+        "server": { "properties": { "ip": address() } },
+        "related": { "properties": { "ip": address() } },
+        "dns": { "properties": { "resolved_ip": address() } },
         "event": { "properties": { "duration": kind("long") } },
         "message": kind("text"),
         "user_agent": { "properties": { "original": { "type": "keyword", "ignore_above": 1024 } } },
@@ -29,15 +33,24 @@ pub fn template(index_prefix: &str, replicas: u32) -> Value {
     });
     let strings = json!({ "strings": { "match_mapping_type": "string", "mapping": { "type": "keyword", "ignore_above": 1024 } } });
     json!({
-        "index_patterns": [format!("{index_prefix}-*")],
-        "priority": 200,
+        "index_patterns": [pattern],
+        "priority": priority,
         "template": {
             "settings": { "index": {
+                // Never the service's default, which is five.
+                "number_of_shards": shards.to_string(),
                 "number_of_replicas": replicas.to_string(),
+                "codec": "best_compression",
                 "refresh_interval": "30s",
                 "mapping": { "total_fields": { "limit": "2000" } },
             } },
-            "mappings": { "dynamic_templates": [strings], "properties": properties },
+            "mappings": {
+                // One text that looks like a date would make its field one, and every other text of the day a reject.
+                "date_detection": false,
+                "numeric_detection": false,
+                "dynamic_templates": [strings],
+                "properties": properties,
+            },
         },
     })
 }
@@ -57,36 +70,76 @@ pub fn policy(index_prefix: &str, retention_days: u32) -> Value {
     } })
 }
 
-/// Sets both where they differ from what the domain has.
-///
-/// # Errors
-/// The domain did not answer, or refused. Records can be indexed all the same.
-pub async fn set_up(
-    domain: &Domain,
-    search: &SearchSettings,
-    index_prefix: &str,
+/// What a domain should have of ours.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Index templates by name.
+    templates: Vec<(String, Value)>,
+    index_prefix: String,
     retention_days: u32,
-) -> Result<(), NoAnswer> {
-    let wanted = template(index_prefix, search.replicas);
-    let found = get(domain, TEMPLATE).await?;
-    let found = found.as_ref().and_then(|found| found.pointer("/index_templates/0/index_template"));
-    if !found.is_some_and(|found| covers(found, &wanted)) {
-        put(domain, TEMPLATE, &wanted).await?;
+}
+
+impl Wanted {
+    /// What the settings ask for.
+    pub fn new(search: &SearchSettings, index_prefix: &str, retention_days: u32) -> Self {
+        let of_all = template(&format!("{index_prefix}-*"), 200, search.replicas, search.shards);
+        let mut templates = vec![("tenantry".to_owned(), of_all)];
+        for (dataset, shards) in &search.shards_of {
+            let own = template(&format!("{index_prefix}-{dataset}-*"), 300, search.replicas, *shards);
+            templates.push((format!("tenantry-{dataset}"), own));
+        }
+        Self { templates, index_prefix: index_prefix.to_owned(), retention_days }
     }
-    let wanted = policy(index_prefix, retention_days);
-    match get(domain, POLICY).await? {
-        None => put(domain, POLICY, &wanted).await,
-        Some(found)
-            if covers(found.get("policy").unwrap_or(&Value::Null), wanted.get("policy").unwrap_or(&Value::Null)) =>
-        {
-            Ok(())
+
+    /// Sets what differs from what the domain has. Without an index template no record must be sent: its index would be
+    /// made with whatever types the first record suggests. The lifecycle policy can wait: why it has to is returned.
+    ///
+    /// # Errors
+    /// Transient: the domain did not answer. Logic: it refuses a template.
+    pub async fn set_up(&self, domain: &Domain) -> Result<Option<String>, Failure> {
+        for (name, wanted) in &self.templates {
+            let path = format!("/_index_template/{name}");
+            let found = get(domain, &path).await?;
+            let found = found.as_ref().and_then(|found| found.pointer("/index_templates/0/index_template"));
+            if !found.is_some_and(|found| covers(found, wanted)) {
+                put(domain, &path, wanted).await?;
+            }
         }
-        Some(found) => {
-            // Two functions that start at once do not overwrite each other unseen.
-            let number = |name: &str| found.get(name).and_then(Value::as_i64).unwrap_or_default();
-            let (sequence, term) = (number("_seq_no"), number("_primary_term"));
-            put(domain, &format!("{POLICY}?if_seq_no={sequence}&if_primary_term={term}"), &wanted).await
+        Ok(self.set_up_policy(domain).await.err().map(|failure| failure.to_string()))
+    }
+
+    async fn set_up_policy(&self, domain: &Domain) -> Result<(), Failure> {
+        let wanted = policy(&self.index_prefix, self.retention_days);
+        let path = match get(domain, POLICY).await? {
+            None => POLICY.to_owned(),
+            Some(found)
+                if covers(
+                    found.get("policy").unwrap_or(&Value::Null),
+                    wanted.get("policy").unwrap_or(&Value::Null),
+                ) =>
+            {
+                return Ok(());
+            }
+            Some(found) => {
+                // Two functions that start at once do not overwrite each other unseen.
+                let number = |name: &str| found.get(name).and_then(Value::as_i64).unwrap_or_default();
+                let (sequence, term) = (number("_seq_no"), number("_primary_term"));
+                format!("{POLICY}?if_seq_no={sequence}&if_primary_term={term}")
+            }
+        };
+        put(domain, &path, &wanted).await?;
+        // Each index goes on with the policy as it was when the index was made (OpenSearch documentation, "Managed
+        // indexes"), and those from before the first policy have none.
+        for operation in ["change_policy", "add"] {
+            let path = format!("/_plugins/_ism/{operation}/{}-*", self.index_prefix);
+            let body = json!({ "policy_id": "tenantry" }).to_string().into_bytes();
+            match call(domain, "POST", &path, body).await? {
+                // 404: there is no index yet.
+                (200 | 404, _) => {}
+                (status, body) => return Err(refused("POST", &path, status, &body)),
+            }
         }
+        Ok(())
     }
 }
 
@@ -103,23 +156,36 @@ fn covers(found: &Value, wanted: &Value) -> bool {
     }
 }
 
-async fn get(domain: &Domain, path: &str) -> Result<Option<Value>, NoAnswer> {
-    match domain.call("GET", path, &[], Vec::new()).await? {
+async fn get(domain: &Domain, path: &str) -> Result<Option<Value>, Failure> {
+    match call(domain, "GET", path, Vec::new()).await? {
         (404, _) => Ok(None),
-        (200, body) => {
-            serde_json::from_slice(&body).map(Some).map_err(|error| NoAnswer(format!("GET {path}: {error}")))
-        }
-        (status, body) => Err(NoAnswer(format!("GET {path}: status {status}: {}", String::from_utf8_lossy(&body)))),
+        (200, body) => serde_json::from_slice(&body)
+            .map(Some)
+            .map_err(|error| Failure::Transient(format!("GET {path} of the search domain: {error}"))),
+        (status, body) => Err(refused("GET", path, status, &body)),
     }
 }
 
-async fn put(domain: &Domain, path: &str, document: &Value) -> Result<(), NoAnswer> {
-    let body = document.to_string().into_bytes();
-    match domain.call("PUT", path, &[("content-type", "application/json")], body).await? {
+async fn put(domain: &Domain, path: &str, document: &Value) -> Result<(), Failure> {
+    match call(domain, "PUT", path, document.to_string().into_bytes()).await? {
         // 409: another function was faster with the same document.
         (200 | 201 | 409, _) => Ok(()),
-        (status, body) => Err(NoAnswer(format!("PUT {path}: status {status}: {}", String::from_utf8_lossy(&body)))),
+        (status, body) => Err(refused("PUT", path, status, &body)),
     }
+}
+
+async fn call(domain: &Domain, method: &str, path: &str, body: Vec<u8>) -> Result<(u16, bytes::Bytes), Failure> {
+    let headers: &[(&str, &str)] = if body.is_empty() { &[] } else { &[("content-type", "application/json")] };
+    let answer = domain.call(method, path, headers, body).await;
+    answer.map_err(|NoAnswer(cause)| Failure::Transient(format!("{method} {path} of the search domain: {cause}")))
+}
+
+/// A template that the domain calls wrong is wrong each time; everything else may go by.
+fn refused(method: &str, path: &str, status: u16, body: &[u8]) -> Failure {
+    let mut text = String::from_utf8_lossy(body).into_owned();
+    truncate(&mut text, 500);
+    let text = format!("{method} {path} of the search domain: status {status}: {text}");
+    if status == 400 { Failure::Logic(text) } else { Failure::Transient(text) }
 }
 
 #[cfg(test)]

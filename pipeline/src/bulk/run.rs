@@ -1,8 +1,11 @@
 //! Ingests one part: reads it, standardises its records and sends them, several requests at once.
 
-use std::collections::BTreeSet;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
 use std::time::Duration;
 
+use base64::Engine as _;
 use bytes::BytesMut;
 use tokio::task::JoinSet;
 
@@ -12,9 +15,14 @@ use crate::failure::{Failure, of_task};
 use crate::framing::{Framing, Scanner, Step};
 use crate::pace::Pace;
 use crate::read_ahead::ReadAhead;
+use crate::records::dataset::KeyNames;
+use crate::records::identity::Identity;
+use crate::records::secrets;
 use crate::records::standardise::{Origin, Reject, Standard};
+use crate::records::tabular::{Tabular, begins_header};
+use crate::split::header::HEADER_MAX;
 use crate::split::names::PartName;
-use crate::storage::{ObjectAt, Objects, Target};
+use crate::storage::{HEADER_BYTES, ObjectAt, Objects, SOURCE_WRITTEN, Target};
 
 /// What a stack says about ingesting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +35,8 @@ pub struct IngestSettings {
     pub retention_days: u32,
     pub parts_prefix: String,
     pub rejects_prefix: String,
+    /// A part of whose records at least this share is rejected is parked, in percent.
+    pub park_percent: u32,
 }
 
 /// What came of a part.
@@ -35,7 +45,13 @@ pub struct Ingested {
     pub bytes: u64,
     pub records: u64,
     pub indexed: u64,
+    /// Of the indexed ones, those that an earlier run or upload had indexed.
+    pub repeated: u64,
     pub rejected: u64,
+    /// What the search domain lacks meanwhile.
+    pub warning: Option<String>,
+    /// Rejected records by code, with the first reason of each.
+    pub reasons: BTreeMap<String, (u64, String)>,
     pub requests: u64,
     pub retries: u64,
     pub waited: Duration,
@@ -67,16 +83,27 @@ pub async fn ingest<O: Objects, S: Search>(
     let Some(name) = PartName::parse(&settings.parts_prefix, &at.key) else {
         return Err(Failure::Logic(format!("`{at}` is not the name of a part below `{}`", settings.parts_prefix)));
     };
+    let warning = search.prepare(pace).await?;
     let info = objects.look_at(at).await?;
-    let begin = from.saturating_sub(name.start).min(info.bytes);
+    let header = info.number(HEADER_BYTES).unwrap_or_default().min(info.bytes);
+    let begin = header + from.saturating_sub(name.start).min(info.bytes - header);
     let origin = Origin {
-        identity: &name.identity,
+        identity: Identity::of(name.source()),
         sensor: name.sensor(),
+        names: settings.standard.naming.of_key(name.source()),
+        written: info.number(SOURCE_WRITTEN).and_then(|at| i64::try_from(at).ok()).unwrap_or(info.written),
         oldest: now - i64::from(settings.retention_days) * 86_400,
         newest: now + AHEAD_SECONDS,
     };
+    let mut reading =
+        Reading { standard: &settings.standard, origin: &origin, tabular: None, hidden: Vec::new(), line: Vec::new() };
+    if settings.framing == Framing::Newline && begin > 0 {
+        // Lines in the middle of a tab-separated log are nothing without the header.
+        let head = objects.read(at, &info.etag, 0..begin.min(header.max(HEADER_MAX as u64))).await?;
+        reading.header(&head);
+    }
     let mut reader = ReadAhead::new(objects.clone(), at.clone(), info.etag, begin..info.bytes);
-    let start = name.start + begin;
+    let start = name.start + begin - header;
     let mut records = Records::new(settings.framing, start);
     let mut out = Outgoing {
         objects,
@@ -84,10 +111,11 @@ pub async fn ingest<O: Objects, S: Search>(
         settings,
         at,
         name: &name,
+        names: &origin.names,
         pace,
         under_way: JoinSet::new(),
         open: BTreeSet::new(),
-        done: Ingested::default(),
+        done: Ingested { warning, ..Ingested::default() },
         failed: None,
     };
     let mut batch = Batch::default();
@@ -95,11 +123,11 @@ pub async fn ingest<O: Objects, S: Search>(
         records.push(&bytes);
         out.done.bytes += bytes.len() as u64;
         while let Some((offset, record)) = records.next_record() {
-            add(&mut batch, &settings.standard, &origin, offset, record, &mut out.done);
+            reading.add(&mut batch, offset, record, &mut out.done);
             if batch.is_full(settings.limits) {
                 out.dispatch(std::mem::take(&mut batch)).await?;
             }
-            if out.failed.is_some() {
+            if out.failed.is_some() || pace.is_over() {
                 let next = if batch.records() == 0 { records.position() } else { batch.start };
                 return out.hand_back(start, next).await;
             }
@@ -112,7 +140,7 @@ pub async fn ingest<O: Objects, S: Search>(
     }
     if let Some((offset, rest)) = records.rest() {
         match rest {
-            Rest::Whole(record) => add(&mut batch, &settings.standard, &origin, offset, record, &mut out.done),
+            Rest::Whole(record) => reading.add(&mut batch, offset, record, &mut out.done),
             Rest::CutOff(record) => {
                 out.done.records += 1;
                 let reject = Reject::NotAnObject("the part ends within the message".to_owned());
@@ -125,22 +153,71 @@ pub async fn ingest<O: Objects, S: Search>(
     out.hand_back(start, u64::MAX).await
 }
 
-/// Adds a record to the batch: as an action, or as a reject. Empty messages are no records.
-fn add(batch: &mut Batch, standard: &Standard, origin: &Origin<'_>, offset: u64, record: &[u8], done: &mut Ingested) {
-    if record.trim_ascii().is_empty() {
-        return;
-    }
-    done.records += 1;
-    batch.start_at(offset);
-    let lines = batch.body.len();
-    match standard.write(record, offset, origin, &mut batch.body) {
-        Ok(time) => {
-            done.newest = done.newest.max(Some(time.seconds));
-            let text = batch.text.len();
-            batch.text.extend_from_slice(record);
-            batch.items.push(Item { lines: lines..batch.body.len(), record: text..batch.text.len(), offset });
+/// What records are read with.
+struct Reading<'a> {
+    standard: &'a Standard,
+    origin: &'a Origin<'a>,
+    /// The header of a tab-separated log.
+    tabular: Option<Tabular>,
+    /// Columns of it that hold secrets.
+    hidden: Vec<usize>,
+    /// The line under way, as JSON.
+    line: Vec<u8>,
+}
+
+impl Reading<'_> {
+    /// Takes the `#` lines at the start of a part; nothing if it does not begin with a header.
+    fn header(&mut self, bytes: &[u8]) {
+        let bytes = bytes.strip_prefix(crate::records::BOM).unwrap_or(bytes);
+        for line in bytes.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n")) {
+            if !self.is_directive(Framing::Newline.payload(line)) {
+                return;
+            }
         }
-        Err(reject) => batch.refuse(Rejected { offset, record: record.to_vec(), reject }),
+    }
+
+    /// Whether a line is one of a header; if so, it is taken.
+    fn is_directive(&mut self, line: &[u8]) -> bool {
+        let line = line.strip_prefix(crate::records::BOM).unwrap_or(line);
+        let of_header = line.first() == Some(&b'#') && (self.tabular.is_some() || begins_header(line));
+        if of_header {
+            let tabular = self.tabular.get_or_insert_default();
+            tabular.directive(line);
+            if line.starts_with(b"#fields") {
+                self.hidden = tabular.hidden(|dataset, field| secrets::hides(dataset, field, "\"x\"", &|_| None));
+            }
+        }
+        of_header
+    }
+
+    /// Adds a record to the batch: as an action, or as a reject. Empty messages and headers are no records.
+    fn add(&mut self, batch: &mut Batch, offset: u64, record: &[u8], done: &mut Ingested) {
+        if record.trim_ascii().is_empty() || self.is_directive(record) {
+            return;
+        }
+        done.records += 1;
+        batch.start_at(offset);
+        let lines = batch.body.len();
+        let tabular = self.tabular.as_ref().filter(|tabular| tabular.has_fields() && record.first() != Some(&b'{'));
+        let outcome = match tabular {
+            Some(tabular) => {
+                self.line.clear();
+                let written = tabular.write(record, &mut self.line).map_err(Reject::NotAnObject);
+                written.and_then(|()| self.standard.write(&self.line, record, offset, self.origin, &mut batch.body))
+            }
+            None => self.standard.write(record, record, offset, self.origin, &mut batch.body),
+        };
+        // Secrets of a JSON record are masked when it is written as a reject.
+        let as_it_came = tabular.map_or(Cow::Borrowed(record), |tabular| tabular.masked(record, &self.hidden));
+        match outcome {
+            Ok(time) => {
+                done.newest = done.newest.max(Some(time.seconds));
+                let text = batch.text.len();
+                batch.text.extend_from_slice(&as_it_came);
+                batch.items.push(Item { lines: lines..batch.body.len(), record: text..batch.text.len(), offset });
+            }
+            Err(reject) => batch.refuse(Rejected { offset, record: as_it_came.into_owned(), reject }),
+        }
     }
 }
 
@@ -229,6 +306,7 @@ struct Outgoing<'a, O, S> {
     settings: &'a IngestSettings,
     at: &'a ObjectAt,
     name: &'a PartName,
+    names: &'a KeyNames,
     pace: Pace,
     under_way: JoinSet<Result<(u64, Sent), Failure>>,
     /// Starts of the batches that are not done.
@@ -242,24 +320,28 @@ impl<O: Objects, S: Search> Outgoing<'_, O, S> {
         if batch.records() == 0 {
             return Ok(());
         }
+        self.open.insert(batch.start);
         while self.under_way.len() >= self.settings.parallel {
             self.collect().await?;
         }
-        self.open.insert(batch.start);
+        // Its start stays open: it is where the next run goes on.
+        if self.pace.is_over() {
+            return Ok(());
+        }
         let (objects, search, pace) = (self.objects.clone(), self.search.clone(), self.pace);
         let target = Target {
             bucket: self.at.bucket.clone(),
             key: format!(
-                "{}{}/{}-{:012x}.jsonl",
+                "{}{}/{}-{:012x}.jsonl.gz",
                 self.settings.rejects_prefix, self.name.rest, self.name.identity, batch.start
             ),
             metadata: Vec::new(),
         };
-        let tenant = self.settings.standard.tenant.clone();
+        let (standard, names) = (self.settings.standard.clone(), self.names.clone());
         self.under_way.spawn(async move {
             let sent = send(&search, &batch, pace).await;
             if sent.unfinished.is_none() && !sent.rejected.is_empty() {
-                objects.put(&target, reject_lines(&tenant, &sent.rejected).into()).await?;
+                objects.put(&target, reject_lines(&standard, &names, &sent.rejected)?.into()).await?;
             }
             Ok((batch.start, sent))
         });
@@ -278,11 +360,16 @@ impl<O: Objects, S: Search> Outgoing<'_, O, S> {
     fn count(&mut self, start: u64, sent: Sent) {
         self.done.indexed += sent.indexed;
         self.done.requests += sent.requests;
+        self.done.repeated += sent.repeated;
         self.done.retries += sent.retries;
         self.done.waited += sent.waited;
         match sent.unfinished {
             None => {
                 self.done.rejected += sent.rejected.len() as u64;
+                for Rejected { reject, .. } in &sent.rejected {
+                    let reason = self.done.reasons.entry(reject.code().to_owned());
+                    reason.or_insert_with(|| (0, reject.to_string())).0 += 1;
+                }
                 self.open.remove(&start);
             }
             Some(failure) => self.failed = Some(failure),
@@ -311,19 +398,33 @@ impl<O: Objects, S: Search> Outgoing<'_, O, S> {
     }
 }
 
-/// Rejected records, one JSON object a line.
-fn reject_lines(tenant: &str, rejected: &[Rejected]) -> Vec<u8> {
-    let mut lines = Vec::new();
+/// Rejected records, one JSON object a line, compressed: a part of nothing but rejects takes no more room than itself.
+/// A record that is text is under `record`, any other as base64 under `record_base64`.
+fn reject_lines(standard: &Standard, names: &KeyNames, rejected: &[Rejected]) -> Result<Vec<u8>, Failure> {
+    let mut lines = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     for Rejected { offset, record, reject } in rejected {
-        let line = serde_json::json!({
-            "tenant": tenant,
-            "code": reject.code(),
-            "reason": reject.to_string(),
-            "offset": offset,
-            "record": String::from_utf8_lossy(record),
-        });
-        lines.extend_from_slice(line.to_string().as_bytes());
-        lines.push(b'\n');
+        let mut line = serde_json::json!({ "code": reject.code(), "reason": reject.to_string(), "offset": offset });
+        let record = standard.masked(record, names);
+        match std::str::from_utf8(&record) {
+            Ok(text) => line["record"] = text.into(),
+            Err(_) => line["record_base64"] = base64::engine::general_purpose::STANDARD.encode(&record).into(),
+        }
+        writeln!(lines, "{line}").map_err(|error| Failure::Transient(error.to_string()))?;
     }
-    lines
+    lines.finish().map_err(|error| Failure::Transient(error.to_string()))
+}
+
+impl Ingested {
+    /// Why a person has to see this part although all of its records were dealt with: a share of at least `percent` was
+    /// rejected.
+    pub fn complaint(&self, percent: u32) -> Option<String> {
+        let is_great = self.rejected > 0 && self.rejected * 100 >= (self.indexed + self.rejected) * u64::from(percent);
+        is_great.then(|| {
+            let mut reasons: Vec<_> = self.reasons.iter().collect();
+            reasons.sort_by_key(|(_, (count, _))| std::cmp::Reverse(*count));
+            let told: Vec<String> =
+                reasons.iter().take(3).map(|(code, (count, first))| format!("{count} {code} ({first})")).collect();
+            format!("{} of {} records were rejected: {}", self.rejected, self.indexed + self.rejected, told.join("; "))
+        })
+    }
 }

@@ -20,6 +20,16 @@ pub trait Search: Clone + Send + Sync + 'static {
     /// # Errors
     /// There was no answer.
     fn bulk(&self, body: Vec<u8>) -> impl Future<Output = Result<(u16, Bytes), NoAnswer>> + Send;
+
+    /// Sees to it that indices are made as they should be; called before the first record of a part is sent.
+    ///
+    /// What is not as it should be and can wait, if there is something.
+    ///
+    /// # Errors
+    /// It cannot be had now (transient), or never (logic): no index must be made without it.
+    fn prepare(&self, _pace: Pace) -> impl Future<Output = Result<Option<String>, Failure>> + Send {
+        std::future::ready(Ok(None))
+    }
 }
 
 /// The domain did not answer.
@@ -31,6 +41,8 @@ pub struct NoAnswer(pub String);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Sent {
     pub indexed: u64,
+    /// Of the indexed ones, those that were there before.
+    pub repeated: u64,
     pub rejected: Vec<Rejected>,
     pub requests: u64,
     pub retries: u64,
@@ -50,13 +62,15 @@ pub async fn send<S: Search>(search: &S, batch: &Batch, pace: Pace) -> Sent {
             continue;
         }
         sent.requests += 1;
-        let verdict = match search.bulk(batch.body_of(&items)).await {
-            Ok((status, answer)) => decide(status, &answer, items.len()),
-            Err(NoAnswer(cause)) => Verdict::AllAgain(cause),
+        let verdict = match tokio::time::timeout_at(pace.end, search.bulk(batch.body_of(&items))).await {
+            Ok(Ok((status, answer))) => decide(status, &answer, items.len()),
+            Ok(Err(NoAnswer(cause))) => Verdict::AllAgain(cause),
+            Err(_) => Verdict::AllAgain("no answer before the end of the invocation".to_owned()),
         };
         let (again, cause) = match verdict {
-            Verdict::Items { rejected, again } => {
+            Verdict::Items { rejected, again, repeated, cause } => {
                 sent.indexed += (items.len() - rejected.len() - again.len()) as u64;
+                sent.repeated += repeated;
                 for (position, reject) in rejected {
                     sent.rejected.extend(items.get(position).and_then(|index| batch.reject(*index, reject)));
                 }
@@ -64,7 +78,7 @@ pub async fn send<S: Search>(search: &S, batch: &Batch, pace: Pace) -> Sent {
                 if again.is_empty() {
                     continue;
                 }
-                (again, "the domain is busy with some items".to_owned())
+                (again, cause)
             }
             Verdict::Halve => {
                 halve(items, batch, &mut queue, &mut sent);
@@ -144,15 +158,19 @@ mod tests {
 
     async fn run(records: usize, answers: Vec<Answer>) -> (Sent, Vec<String>) {
         let search = Scripted { answers: Arc::new(Mutex::new(answers)), bodies: Arc::default() };
-        let pace = Pace { until: Instant::now() + Duration::from_secs(5), random: || 0.0 };
+        let until = Instant::now() + Duration::from_secs(5);
+        let pace = Pace { until, end: until, random: || 0.0 };
         let sent = send(&search, &batch(records), pace).await;
         let bodies = search.bodies.lock().unwrap().clone();
         (Sent { waited: Duration::ZERO, ..sent }, bodies)
     }
 
     fn statuses(statuses: &[u16]) -> Answer {
-        let items: Vec<_> =
-            statuses.iter().map(|status| serde_json::json!({ "create": { "status": status } })).collect();
+        let error = serde_json::json!({ "type": "mapper_parsing_exception", "reason": "failed to parse" });
+        let items: Vec<_> = statuses
+            .iter()
+            .map(|status| serde_json::json!({ "create": { "status": status, "error": error } }))
+            .collect();
         Ok((200, serde_json::json!({ "items": items }).to_string()))
     }
 
@@ -172,13 +190,34 @@ mod tests {
         assert_eq!((sent.indexed, sent.rejected.len(), sent.unfinished), (2, 1, None));
     }
 
+    /// Answers only after the invocation would have been ended.
+    #[derive(Debug, Clone)]
+    struct Late;
+
+    impl Search for Late {
+        async fn bulk(&self, _: Vec<u8>) -> Result<(u16, Bytes), NoAnswer> {
+            tokio::time::sleep(Duration::from_secs(60)).await;
+            Ok((200, Bytes::new()))
+        }
+    }
+
+    #[tokio::test]
+    async fn no_request_outlasts_the_invocation() {
+        let begun = Instant::now();
+        let pace = Pace { until: begun, end: begun + Duration::from_millis(50), random: || 0.5 };
+        let sent = send(&Late, &batch(1), pace).await;
+        assert!(matches!(sent.unfinished, Some(Failure::Transient(why)) if why.contains("no answer before the end")));
+        assert!(begun.elapsed() < Duration::from_secs(10));
+    }
+
     #[tokio::test]
     async fn a_domain_that_refuses_or_stays_away_leaves_the_batch_unfinished() {
         let (sent, _) = run(1, vec![Ok((404, "no".to_owned()))]).await;
         assert!(matches!(sent.unfinished, Some(Failure::Logic(_))), "{sent:?}");
         let search =
             Scripted { answers: Arc::new(Mutex::new(vec![Err(NoAnswer("reset".to_owned()))])), bodies: Arc::default() };
-        let pace = Pace { until: Instant::now(), random: || 0.5 };
+        let (until, end) = (Instant::now(), Instant::now() + Duration::from_secs(1));
+        let pace = Pace { until, end, random: || 0.5 };
         let sent = send(&search, &batch(1), pace).await;
         assert!(matches!(sent.unfinished, Some(Failure::Transient(why)) if why.contains("reset")));
     }

@@ -10,7 +10,14 @@ use crate::records::standardise::Reject;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// Item by item; those in neither list are in the index.
-    Items { rejected: Vec<(usize, Reject)>, again: Vec<usize> },
+    Items {
+        rejected: Vec<(usize, Reject)>,
+        again: Vec<usize>,
+        /// Items that were in the index before.
+        repeated: u64,
+        /// Why the first of `again` was not taken.
+        cause: String,
+    },
     /// Nothing is known of any item, or none was taken: send all again, later.
     AllAgain(String),
     /// Too large: send it in halves.
@@ -52,6 +59,37 @@ pub const FILTER_PATH: &str = "items.*.status,items.*.error.type,items.*.error.r
 /// Characters of a reason that are kept.
 const REASON_MAX: usize = 500;
 
+/// Types of errors that are about the document itself: it would be refused again, however long one waits (OpenSearch's
+/// source: what its mappers, its parsers and its limits on documents throw). Every other error of an item goes by, or a
+/// person has to see to it: blocks, shard limits, closed or missing indices, permissions, a node that has too much to do.
+const DOCUMENT_ERRORS: &[&str] = &[
+    "mapper_parsing_exception",
+    "document_parsing_exception",
+    "strict_dynamic_mapping_exception",
+    "parsing_exception",
+    "parse_exception",
+    "x_content_parse_exception",
+    "json_parse_exception",
+    "illegal_argument_exception",
+    "max_bytes_length_exceeded_exception",
+    "number_format_exception",
+    "date_time_parse_exception",
+];
+
+/// Words of errors that bear a document's type and are about the index: it is full, or not there as it should be. Lucene's
+/// limit of documents in a shard, the limit of shards, of fields, and of indices that may be made.
+const ABOUT_THE_INDEX: &[&str] = &[
+    "number of documents in the index",
+    "number of documents in the shard",
+    "maximum shards open",
+    "maximum normal shards open",
+    "limit of total fields",
+    "limit of mapping depth",
+    "no write index is defined",
+    "auto_create_index",
+    "automatic index creation",
+];
+
 /// Decides over the answer to a request with `sent` items.
 pub fn decide(status: u16, answer: &[u8], sent: usize) -> Verdict {
     match status {
@@ -72,16 +110,32 @@ fn decide_items(answer: &[u8], sent: usize) -> Verdict {
     if items.len() != sent {
         return Verdict::AllAgain(format!("the answer is about {} items, {sent} were sent", items.len()));
     }
-    let (mut rejected, mut again) = (Vec::new(), Vec::new());
+    let (mut rejected, mut again, mut repeated, mut cause) = (Vec::new(), Vec::new(), 0, None);
     for (index, AnswerItem { create }) in items.into_iter().enumerate() {
         match create.status {
-            // 409: an earlier run created it.
-            200..=299 | 409 => {}
-            408 | 429 | 500.. => again.push(index),
-            status => rejected.push((index, refused(status, create.error))),
+            200..=299 => {}
+            // An earlier run created it.
+            409 => repeated += 1,
+            status if is_about_the_document(status, create.error.as_ref()) => {
+                rejected.push((index, refused(status, create.error)));
+            }
+            status => {
+                again.push(index);
+                cause.get_or_insert_with(|| refused(status, create.error).to_string());
+            }
         }
     }
-    Verdict::Items { rejected, again }
+    Verdict::Items { rejected, again, repeated, cause: cause.unwrap_or_default() }
+}
+
+/// Whether it would be refused each time: decided by the error's type, not by the status alone.
+fn is_about_the_document(status: u16, error: Option<&ItemError>) -> bool {
+    let Some(error) = error else { return false };
+    let reason = error.reason.to_lowercase();
+    (status == 413)
+        || status == 400
+            && DOCUMENT_ERRORS.contains(&error.kind.as_str())
+            && !ABOUT_THE_INDEX.iter().any(|words| reason.contains(words))
 }
 
 fn refused(status: u16, error: Option<ItemError>) -> Reject {
@@ -128,8 +182,41 @@ mod tests {
     #[test]
     fn each_item_has_its_own_verdict() {
         let refused = Reject::Refused { kind: "mapper_parsing_exception".to_owned(), reason: "failed".to_owned() };
-        let expected = Verdict::Items { rejected: vec![(2, refused)], again: vec![3, 4] };
+        let cause = "mapper_parsing_exception: failed".to_owned();
+        let expected = Verdict::Items { rejected: vec![(2, refused)], again: vec![3, 4], repeated: 1, cause };
         assert_eq!(decide(200, &answer(&[201, 409, 400, 429, 503]), 5), expected);
+    }
+
+    /// Statuses, types and reasons as OpenSearch 2.19 words them.
+    #[test]
+    fn what_goes_by_is_sent_again_and_only_a_documents_own_error_is_a_reject() {
+        for (status, kind, reason, rejects) in [
+            (400, "mapper_parsing_exception", "failed to parse field [source.ip] of type [ip]", true),
+            (400, "illegal_argument_exception", "Document contains at least one immense term in field", true),
+            (400, "strict_dynamic_mapping_exception", "mapping set to strict, dynamic introduction", true),
+            (403, "cluster_block_exception", "index [zeek-conn] blocked by: [FORBIDDEN/8/index write (api)];", false),
+            (403, "security_exception", "no permissions for [indices:data/write/bulk]", false),
+            (
+                400,
+                "validation_exception",
+                "this action would add [2] total shards, but this cluster currently has [1000]/[1000] maximum shards open;",
+                false,
+            ),
+            (400, "illegal_argument_exception", "Number of documents in the index can't exceed [2147483519]", false),
+            (400, "illegal_argument_exception", "Limit of total fields [2000] has been exceeded", false),
+            (404, "index_not_found_exception", "no such index [zeek-conn]", false),
+            (400, "index_closed_exception", "closed", false),
+            (400, "an_exception_of_tomorrow", "?", false),
+            (400, "", "", false),
+            (500, "mapper_parsing_exception", "?", false),
+        ] {
+            let body =
+                json!({ "items": [{ "create": { "status": status, "error": { "type": kind, "reason": reason } } }] });
+            let Verdict::Items { rejected, again, .. } = decide(200, body.to_string().as_bytes(), 1) else {
+                panic!("no verdict over the item");
+            };
+            assert_eq!((rejected.len(), again.len()), if rejects { (1, 0) } else { (0, 1) }, "{kind}: {reason}");
+        }
     }
 
     #[test]
@@ -154,7 +241,7 @@ mod tests {
     proptest! {
         #[test]
         fn every_item_is_in_exactly_one_set(statuses in prop::collection::vec(100u16..600, 0..50)) {
-            let Verdict::Items { rejected, again } = decide(200, &answer(&statuses), statuses.len()) else {
+            let Verdict::Items { rejected, again, .. } = decide(200, &answer(&statuses), statuses.len()) else {
                 return Err(TestCaseError::fail("no verdict over the items"));
             };
             for (index, status) in statuses.iter().enumerate() {

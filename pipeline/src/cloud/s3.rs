@@ -31,10 +31,13 @@ impl Objects for S3 {
         let request = self.client.head_object().bucket(&at.bucket).key(&at.key).set_version_id(at.version.clone());
         let head = request.send().await.map_err(failed)?;
         let missing = |field: &str| missing_field("HeadObject", at.to_string(), field);
+        let metadata = head.metadata().into_iter().flatten();
         let bytes = head.content_length().and_then(|bytes| u64::try_from(bytes).ok());
         Ok(ObjectInfo {
             bytes: bytes.ok_or_else(|| missing("ContentLength"))?,
             etag: head.e_tag().ok_or_else(|| missing("ETag"))?.to_owned(),
+            written: head.last_modified().ok_or_else(|| missing("LastModified"))?.secs(),
+            metadata: metadata.map(|(name, value)| (name.to_lowercase(), value.clone())).collect(),
         })
     }
 
@@ -179,7 +182,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
     let status = error.raw_response().map(|response| response.status().as_u16());
-    let kind = if object_does_not_exist(error.code(), status) {
+    let kind = if object_does_not_exist(operation, error.code(), status) {
         StorageErrorKind::Missing
     } else if status == Some(412) {
         StorageErrorKind::Changed
@@ -189,15 +192,30 @@ where
     StorageError { operation, object, kind, cause: chain(&error) }
 }
 
-/// HEAD has no body, hence no code.
-fn object_does_not_exist(code: Option<&str>, status: Option<u16>) -> bool {
+/// HEAD has no body, hence no code. Without `s3:ListBucket`, which the functions do not have, S3 says of a missing object
+/// that access is denied (Amazon S3 API Reference, HeadObject, "Permissions").
+fn object_does_not_exist(operation: &str, code: Option<&str>, status: Option<u16>) -> bool {
     matches!(code, Some("NoSuchKey" | "NoSuchVersion" | "NoSuchBucket" | "NotFound"))
         || status == Some(404) && code.is_none()
+        || status == Some(403) && operation == "HeadObject"
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_missing_object_is_told_from_what_goes_by() {
+        for (operation, code, status, missing) in [
+            ("HeadObject", None, 404, true),
+            ("HeadObject", None, 403, true),
+            ("GetObject", Some("NoSuchKey"), 404, true),
+            ("GetObject", Some("AccessDenied"), 403, false),
+            ("HeadObject", None, 503, false),
+        ] {
+            assert_eq!(object_does_not_exist(operation, code, Some(status)), missing, "{operation} {status}");
+        }
+    }
 
     #[test]
     fn a_key_is_encoded_for_the_header() {

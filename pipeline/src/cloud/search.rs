@@ -1,6 +1,7 @@
 //! The search domain over HTTP: OpenSearch's bulk, index template and lifecycle calls, signed for IAM or not.
 
 use std::io::Write as _;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::provider::{ProvideCredentials as _, SharedCredentialsProvider};
@@ -8,12 +9,17 @@ use aws_sigv4::http_request::{PayloadChecksumKind, SignableBody, SignableRequest
 use aws_sigv4::sign::v4;
 use aws_smithy_runtime_api::client::identity::Identity;
 use bytes::Bytes;
+use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use super::http::HttpClient;
+use crate::bulk::indices::Wanted;
 use crate::bulk::send::{NoAnswer, Search};
 use crate::bulk::verdict::FILTER_PATH;
+use crate::failure::Failure;
+use crate::pace::Pace;
 
-/// Longest that a request may take: shorter than the reserve that an invocation keeps at its end.
+/// Longest that a request may take; the end of an invocation cuts it shorter.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How requests are signed.
@@ -62,14 +68,48 @@ impl Domain {
     }
 }
 
-impl Search for Domain {
+/// A domain in which the tenant's indices are made as they should be.
+#[derive(Debug, Clone)]
+pub struct Indices {
+    domain: Domain,
+    wanted: Arc<Wanted>,
+    /// When the domain was last seen to have what is wanted.
+    checked: Arc<Mutex<Option<Instant>>>,
+}
+
+impl Indices {
+    /// The domain, and what its indices should be like.
+    pub fn new(domain: Domain, wanted: Wanted) -> Self {
+        Self { domain, wanted: Arc::new(wanted), checked: Arc::default() }
+    }
+}
+
+/// How long it is taken for granted that nobody changed the domain's templates.
+const CHECKED_FOR: Duration = Duration::from_secs(600);
+
+impl Search for Indices {
     async fn bulk(&self, body: Vec<u8>) -> Result<(u16, Bytes), NoAnswer> {
         let mut encoder =
             flate2::write::GzEncoder::new(Vec::with_capacity(body.len() / 6), flate2::Compression::fast());
         let compressed = encoder.write_all(&body).and_then(|()| encoder.finish());
         let compressed = compressed.map_err(|error| NoAnswer(error.to_string()))?;
         let headers = [("content-type", "application/x-ndjson"), ("content-encoding", "gzip")];
-        self.call("POST", &format!("/_bulk?filter_path={FILTER_PATH}"), &headers, compressed).await
+        self.domain.call("POST", &format!("/_bulk?filter_path={FILTER_PATH}"), &headers, compressed).await
+    }
+
+    async fn prepare(&self, pace: Pace) -> Result<Option<String>, Failure> {
+        let mut checked = self.checked.lock().await;
+        if checked.is_some_and(|at| at.elapsed() < CHECKED_FOR) {
+            return Ok(None);
+        }
+        let warning = match tokio::time::timeout_at(pace.until, self.wanted.set_up(&self.domain)).await {
+            Ok(outcome) => outcome?,
+            Err(_) => {
+                return Err(Failure::Transient("the search domain did not take its index template in time".to_owned()));
+            }
+        };
+        *checked = Some(Instant::now());
+        Ok(warning)
     }
 }
 

@@ -4,7 +4,12 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::MessageAttributeValue;
 
 use super::http::chain;
-use crate::queues::{Parked, QueueError, Queues};
+use crate::queues::{DELAY_MAX_SECONDS, Parked, QueueError, Queues};
+
+/// The trace of the invocation, which the SDK hands on. Lambda counts by it how often a function was invoked out of its own
+/// queue and ends what looks like a loop after about 16 times (AWS Lambda Developer Guide, "Use Lambda recursive loop
+/// detection to prevent infinite loops"). Here the message counts its own runs and tries, and both are bounded.
+const TRACE: &str = "x-amzn-trace-id";
 
 /// The two queues of a function.
 #[derive(Debug, Clone)]
@@ -34,8 +39,12 @@ impl Queues for Sqs {
         Ok(())
     }
 
-    async fn hand_back(&self, body: &str) -> Result<(), QueueError> {
-        let request = self.client.send_message().queue_url(&self.retry_url).message_body(body);
+    async fn send(&self, body: &str, seconds: u32) -> Result<(), QueueError> {
+        let delay = i32::try_from(seconds.min(DELAY_MAX_SECONDS)).unwrap_or_default();
+        let request = self.client.send_message().queue_url(&self.retry_url).message_body(body).delay_seconds(delay);
+        let request = request.customize().mutate_request(|request| {
+            request.headers_mut().remove(TRACE);
+        });
         request.send().await.map_err(|error| queue_error("SendMessage", &self.retry_url, &error))?;
         Ok(())
     }

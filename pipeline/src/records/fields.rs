@@ -19,6 +19,15 @@ impl<'a> Fields<'a> {
         serde_json::from_slice(text)
     }
 
+    /// The members of nested objects beside the others, under their paths: `alert.signature`.
+    pub(super) fn flattened(self) -> Self {
+        let mut flat = Vec::with_capacity(self.0.len() * 2);
+        for (key, raw) in self.0 {
+            flatten(key, raw, DEPTH_MAX, &mut flat);
+        }
+        Self(flat)
+    }
+
     /// The raw value of the first member with this name.
     pub(super) fn get(&self, name: &str) -> Option<&'a str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, raw)| *raw)
@@ -32,6 +41,21 @@ impl<'a> Fields<'a> {
     /// Every member.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
         self.0.iter().map(|(key, raw)| (key.as_ref(), *raw))
+    }
+}
+
+/// Objects within objects that are looked into.
+const DEPTH_MAX: u8 = 8;
+
+fn flatten<'a>(key: Cow<'a, str>, raw: &'a str, depth: u8, flat: &mut Vec<(Cow<'a, str>, &'a str)>) {
+    let nested = (depth > 0 && raw.starts_with('{')).then(|| serde_json::from_str::<Fields<'a>>(raw).ok()).flatten();
+    match nested {
+        Some(Fields(members)) if !members.is_empty() => {
+            for (name, raw) in members {
+                flatten(Cow::Owned(format!("{key}.{name}")), raw, depth - 1, flat);
+            }
+        }
+        _ => flat.push((key, raw)),
     }
 }
 
@@ -57,7 +81,12 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut fields = Vec::with_capacity(32);
                 while let Some((Key(key), raw)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
-                    fields.push((key, raw.get()));
+                    // Some writers nest the connection's four names, Zeek's own does not.
+                    if key == "id" && raw.get().starts_with('{') {
+                        flatten(key, raw.get(), 1, &mut fields);
+                    } else {
+                        fields.push((key, raw.get()));
+                    }
                 }
                 Ok(Fields(fields))
             }

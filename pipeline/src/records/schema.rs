@@ -16,8 +16,6 @@ pub enum Treatment {
     Outcome,
     /// The addresses among the answers.
     ResolvedAddresses,
-    /// A secret: what is kept is that there was one.
-    Secret,
 }
 
 /// One kind of record.
@@ -34,13 +32,13 @@ pub struct Dataset {
     pub fields: &'static [(&'static str, Treatment)],
 }
 
-use Treatment::{Nanoseconds, Outcome, ResolvedAddresses, Secret, TlsVersion, To};
+use Treatment::{Nanoseconds, Outcome, ResolvedAddresses, TlsVersion, To};
 
 /// Every kind of record with a table.
 pub const DATASETS: &[Dataset] = &[
     Dataset {
         name: "conn",
-        event: r#""event.category":["network"],"event.type":["connection"]"#,
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["connection"]"#,
         transport: None,
         protocol: None,
         fields: &[
@@ -58,7 +56,7 @@ pub const DATASETS: &[Dataset] = &[
     },
     Dataset {
         name: "dns",
-        event: r#""event.category":["network"],"event.type":["connection","protocol","info"]"#,
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["connection","protocol","info"]"#,
         transport: Some("udp"),
         protocol: Some("dns"),
         fields: &[
@@ -73,7 +71,7 @@ pub const DATASETS: &[Dataset] = &[
     },
     Dataset {
         name: "http",
-        event: r#""event.category":["network","web"],"event.type":["connection","info","protocol"]"#,
+        event: r#""event.kind":"event","event.category":["network","web"],"event.type":["connection","info","protocol"]"#,
         transport: Some("tcp"),
         protocol: Some("http"),
         fields: &[
@@ -87,14 +85,13 @@ pub const DATASETS: &[Dataset] = &[
             ("response_body_len", To("http.response.body.bytes")),
             ("status_code", To("http.response.status_code")),
             ("username", To("url.username")),
-            ("password", Secret),
             ("orig_mime_types", To("http.request.mime_type")),
             ("resp_mime_types", To("http.response.mime_type")),
         ],
     },
     Dataset {
         name: "ssl",
-        event: r#""event.category":["network"],"event.type":["connection","protocol"]"#,
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["connection","protocol"]"#,
         transport: Some("tcp"),
         protocol: Some("tls"),
         fields: &[
@@ -115,7 +112,7 @@ pub const DATASETS: &[Dataset] = &[
     },
     Dataset {
         name: "files",
-        event: r#""event.category":["file"],"event.type":["info"]"#,
+        event: r#""event.kind":"event","event.category":["file"],"event.type":["info"]"#,
         transport: None,
         protocol: None,
         fields: &[
@@ -130,7 +127,7 @@ pub const DATASETS: &[Dataset] = &[
     },
     Dataset {
         name: "smb_files",
-        event: r#""event.category":["network","file"],"event.type":["connection","protocol"]"#,
+        event: r#""event.kind":"event","event.category":["network","file"],"event.type":["connection","protocol"]"#,
         transport: Some("tcp"),
         protocol: Some("smb"),
         fields: &[
@@ -145,21 +142,21 @@ pub const DATASETS: &[Dataset] = &[
     },
     Dataset {
         name: "smb_mapping",
-        event: r#""event.category":["network"],"event.type":["connection","protocol"]"#,
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["connection","protocol"]"#,
         transport: Some("tcp"),
         protocol: Some("smb"),
         fields: &[("path", To("file.path"))],
     },
     Dataset {
         name: "ssh",
-        event: r#""event.category":["network"],"event.type":["connection","protocol"]"#,
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["connection","protocol"]"#,
         transport: Some("tcp"),
         protocol: Some("ssh"),
         fields: &[("auth_success", Outcome)],
     },
     Dataset {
         name: "dhcp",
-        event: r#""event.category":["network"],"event.type":["connection","protocol","info"]"#,
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["connection","protocol","info"]"#,
         transport: Some("udp"),
         protocol: Some("dhcp"),
         fields: &[
@@ -173,21 +170,21 @@ pub const DATASETS: &[Dataset] = &[
     },
     Dataset {
         name: "notice",
-        event: r#""event.category":["intrusion_detection"],"event.type":["info"]"#,
+        event: r#""event.kind":"event","event.category":["intrusion_detection"],"event.type":["info"]"#,
         transport: None,
         protocol: None,
         fields: &[("note", To("rule.name")), ("msg", To("rule.description")), ("sub", To("message"))],
     },
     Dataset {
         name: "weird",
-        event: r#""event.category":["network"],"event.type":["info"]"#,
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["info"]"#,
         transport: None,
         protocol: None,
         fields: &[("name", To("rule.name")), ("addl", To("message"))],
     },
     Dataset {
         name: "x509",
-        event: r#""event.category":["file"],"event.type":["info"]"#,
+        event: r#""event.kind":"event","event.category":["file"],"event.type":["info"]"#,
         transport: None,
         protocol: None,
         fields: &[
@@ -204,10 +201,72 @@ pub const DATASETS: &[Dataset] = &[
 /// What holds for a kind of record without a table.
 pub const OTHER: Dataset = Dataset {
     name: "",
-    event: r#""event.category":["network"],"event.type":["info"]"#,
+    event: r#""event.kind":"event","event.category":["network"],"event.type":["info"]"#,
     transport: None,
     protocol: None,
     fields: &[],
+};
+
+/// Kinds of Zeek's logs whose records have no time: they are about a process, not about traffic.
+pub fn has_no_time(name: &str) -> bool {
+    matches!(name, "loaded_scripts" | "print" | "print_statements")
+}
+
+/// What holds for an event of Suricata with this `event_type`: names on the left are paths in `eve.json` (Suricata User
+/// Guide, "Eve JSON Format").
+pub fn suricata(event_type: &str) -> &'static Dataset {
+    if event_type == "alert" { &SURICATA_ALERT } else { &SURICATA }
+}
+
+const SURICATA_FIELDS: &[(&str, Treatment)] = &[
+    ("app_proto", To("network.protocol")),
+    ("flow.bytes_toserver", To("source.bytes")),
+    ("flow.pkts_toserver", To("source.packets")),
+    ("flow.bytes_toclient", To("destination.bytes")),
+    ("flow.pkts_toclient", To("destination.packets")),
+    ("in_iface", To("observer.ingress.interface.name")),
+    ("alert.signature", To("rule.name")),
+    ("alert.signature_id", To("rule.id")),
+    ("alert.category", To("rule.category")),
+    ("alert.rev", To("rule.version")),
+    ("alert.severity", To("event.severity")),
+    ("alert.action", To("event.action")),
+    ("dns.rrname", To("dns.question.name")),
+    ("dns.rrtype", To("dns.question.type")),
+    ("dns.rcode", To("dns.response_code")),
+    ("http.hostname", To("url.domain")),
+    ("http.url", To("url.original")),
+    ("http.http_method", To("http.request.method")),
+    ("http.http_user_agent", To("user_agent.original")),
+    ("http.http_refer", To("http.request.referrer")),
+    ("http.status", To("http.response.status_code")),
+    ("http.length", To("http.response.body.bytes")),
+    ("tls.sni", To("tls.client.server_name")),
+    ("tls.subject", To("tls.server.subject")),
+    ("tls.issuerdn", To("tls.server.issuer")),
+    ("tls.ja3.hash", To("tls.client.ja3")),
+    ("tls.ja3s.hash", To("tls.server.ja3s")),
+    ("fileinfo.filename", To("file.name")),
+    ("fileinfo.size", To("file.size")),
+    ("fileinfo.md5", To("file.hash.md5")),
+    ("fileinfo.sha1", To("file.hash.sha1")),
+    ("fileinfo.sha256", To("file.hash.sha256")),
+];
+
+const SURICATA: Dataset = Dataset {
+    name: "",
+    event: r#""event.kind":"event","event.category":["network"],"event.type":["info"]"#,
+    transport: None,
+    protocol: None,
+    fields: SURICATA_FIELDS,
+};
+
+const SURICATA_ALERT: Dataset = Dataset {
+    name: "alert",
+    event: r#""event.kind":"alert","event.category":["intrusion_detection","network"],"event.type":["info"]"#,
+    transport: None,
+    protocol: None,
+    fields: SURICATA_FIELDS,
 };
 
 #[cfg(test)]

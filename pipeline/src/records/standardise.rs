@@ -3,10 +3,17 @@
 
 use std::net::IpAddr;
 
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
 use super::community_id::{Flow, community_id, protocol_number};
+use super::dataset::{KeyNames, Naming};
 use super::fields::{Fields, plain_text};
+use super::identity::Identity;
+use super::json;
 use super::networks::{Networks, direction};
 use super::schema::{DATASETS, Dataset, OTHER, Treatment};
+use super::secrets::{self, MASK};
 use super::timestamp::{Timestamp, write_date};
 
 /// What holds for every record of a stack.
@@ -15,14 +22,47 @@ pub struct Standard {
     pub tenant: String,
     pub index_prefix: String,
     pub networks: Networks,
+    pub naming: Naming,
+    pub indices: IndexNames,
+}
+
+/// Which index a record goes to. Few datasets make almost all records: they have indices of their own, and all others share
+/// one, so that the number of indices is bounded whatever names a sensor sends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IndexNames {
+    /// Datasets with indices of their own.
+    pub own: BTreeSet<String>,
+    /// Datasets whose indices are for less than a day: hours of one, a divisor of 24.
+    pub hours: std::collections::BTreeMap<String, u8>,
+}
+
+/// Name of the index that other datasets share; no dataset has it as its own.
+pub const SHARED: &str = "other";
+
+impl Default for IndexNames {
+    fn default() -> Self {
+        let own = ["conn", "dns", "http", "ssl", "files"].map(str::to_owned);
+        Self { own: own.into(), hours: std::collections::BTreeMap::new() }
+    }
+}
+
+impl IndexNames {
+    /// The name in the index's: the dataset's own or the shared one.
+    fn of<'a>(&self, dataset: &'a str) -> &'a str {
+        if self.own.contains(dataset) { dataset } else { SHARED }
+    }
 }
 
 /// Where a record comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Origin<'a> {
-    /// Digest of the object that the sensor uploaded.
-    pub identity: &'a str,
+    /// Of the key of the object that the sensor uploaded.
+    pub identity: Identity,
     pub sensor: Option<&'a str>,
+    /// Datasets that the key names.
+    pub names: KeyNames,
+    /// When the sensor's object was written: the time of records of kinds that have none.
+    pub written: i64,
     /// Records outside of these times are rejected: their index would be gone, or lie in the future.
     pub oldest: i64,
     pub newest: i64,
@@ -31,14 +71,14 @@ pub struct Origin<'a> {
 /// A record that cannot be indexed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reject {
-    #[error("the record is no JSON object: {0}")]
+    #[error("the record is not a JSON object: {0}")]
     NotAnObject(String),
-    #[error("the record has no `_path` that could name an index")]
+    #[error("neither the record (`_path`), nor the settings' patterns, nor the key name a dataset")]
     NoDataset,
-    #[error("the record's `ts` is missing or no time")]
-    NoTime,
-    #[error("the record's time is outside of what is kept")]
-    OutOfTime,
+    #[error("{0}")]
+    NoTime(String),
+    #[error("the record's time {0} is outside of what is kept: {1}")]
+    OutOfTime(String, &'static str),
     /// The search domain's own words.
     #[error("{kind}: {reason}")]
     Refused { kind: String, reason: String },
@@ -50,85 +90,168 @@ impl Reject {
         match self {
             Self::NotAnObject(_) => "not-an-object",
             Self::NoDataset => "no-dataset",
-            Self::NoTime => "no-time",
-            Self::OutOfTime => "out-of-time",
+            Self::NoTime(_) => "no-time",
+            Self::OutOfTime(..) => "out-of-time",
             Self::Refused { kind, .. } => kind,
         }
     }
 }
 
 impl Standard {
-    /// Appends the two lines of the bulk action for `record`, which is at byte `offset` of its origin. On an error
-    /// `body` is as it was.
+    /// With everything but the tenant's name as it is by default.
+    pub fn new(tenant: &str) -> Self {
+        Self {
+            tenant: tenant.to_owned(),
+            index_prefix: "zeek".to_owned(),
+            networks: Networks::default(),
+            naming: Naming::default(),
+            indices: IndexNames::default(),
+        }
+    }
+
+    /// Appends the two lines of the bulk action for `record`. `text`: the record as it came, at byte `offset` of its
+    /// origin, which gives it its id. On an error `body` is as it was.
     ///
     /// # Errors
     /// The record cannot be indexed.
     pub fn write(
         &self,
         record: &[u8],
+        text: &[u8],
         offset: u64,
         origin: &Origin<'_>,
         body: &mut Vec<u8>,
     ) -> Result<Timestamp, Reject> {
-        let fields = Fields::parse(record).map_err(|error| Reject::NotAnObject(error.to_string()))?;
-        let name = fields.text("_path").filter(|name| names_an_index(name)).ok_or(Reject::NoDataset)?;
-        let time = fields.get("ts").and_then(Timestamp::parse).ok_or(Reject::NoTime)?;
+        let record = record.strip_prefix(super::BOM).unwrap_or(record);
+        let fields = Fields::parse(record).map_err(|error| not_an_object(record, &error))?;
+        let (fields, sensor) = if Sensor::of(&fields) == Sensor::Suricata {
+            (fields.flattened(), Sensor::Suricata)
+        } else {
+            (fields, Sensor::Zeek)
+        };
+        let name = match sensor {
+            Sensor::Suricata => fields.text("event_type").and_then(super::dataset::legal),
+            Sensor::Zeek => self.naming.choose(fields.text("_path"), &origin.names),
+        };
+        let name = name.ok_or(Reject::NoDataset)?;
+        let time = time(&fields, sensor, &name, origin)?;
         if time.seconds < origin.oldest || time.seconds > origin.newest {
-            return Err(Reject::OutOfTime);
+            let side =
+                if time.seconds < origin.oldest { "it is older than the retention" } else { "it is in the future" };
+            return Err(Reject::OutOfTime(time.to_string(), side));
         }
-        self.write_action(name, time, offset, origin, body);
-        self.write_document(name, time, &fields, origin, body);
+        self.write_action(sensor, &name, time, offset, text, origin, body);
+        self.write_document(sensor, &name, time, &fields, origin, body);
         Ok(time)
     }
 
+    /// A record with its secrets masked, as far as it can be read.
+    pub fn masked<'r>(&self, record: &'r [u8], names: &KeyNames) -> Cow<'r, [u8]> {
+        let Ok(fields) = Fields::parse(record.strip_prefix(super::BOM).unwrap_or(record)) else {
+            return Cow::Borrowed(record);
+        };
+        let sensor = Sensor::of(&fields);
+        let name = self.naming.choose(fields.text("_path"), names).unwrap_or_default();
+        let fields = if sensor == Sensor::Suricata { fields.flattened() } else { fields };
+        let text = |field: &str| fields.text(field);
+        let secrets = fields.iter().filter(|(field, raw)| secrets::hides(&name, field, raw, &text));
+        let mut ranges: Vec<_> = secrets
+            .map(|(_, raw)| {
+                // Raw values are slices of the record.
+                let start = (raw.as_ptr() as usize).saturating_sub(record.as_ptr() as usize);
+                start..start + raw.len()
+            })
+            .collect();
+        if ranges.is_empty() {
+            return Cow::Borrowed(record);
+        }
+        ranges.sort_by_key(|range| range.start);
+        let (mut masked, mut at) = (Vec::with_capacity(record.len()), 0);
+        for range in ranges {
+            masked.extend_from_slice(record.get(at..range.start).unwrap_or_default());
+            masked.extend_from_slice(MASK.as_bytes());
+            at = range.end;
+        }
+        masked.extend_from_slice(record.get(at..).unwrap_or_default());
+        Cow::Owned(masked)
+    }
+
     /// `create`: what is there already stays, and is told as 409, so a second run changes nothing.
-    fn write_action(&self, name: &str, time: Timestamp, offset: u64, origin: &Origin<'_>, body: &mut Vec<u8>) {
+    #[expect(clippy::too_many_arguments, reason = "what an action is made of")]
+    fn write_action(
+        &self,
+        sensor: Sensor,
+        name: &str,
+        time: Timestamp,
+        offset: u64,
+        text: &[u8],
+        origin: &Origin<'_>,
+        body: &mut Vec<u8>,
+    ) {
+        let name = if sensor == Sensor::Zeek { self.indices.of(name) } else { SHARED };
         body.extend_from_slice(br#"{"create":{"_index":""#);
         body.extend_from_slice(self.index_prefix.as_bytes());
         body.push(b'-');
         body.extend_from_slice(name.as_bytes());
         body.push(b'-');
         write_date(time.day(), b'.', body);
+        if let Some(hours) = self.indices.hours.get(name).filter(|hours| **hours > 0) {
+            let hours = i64::from(*hours);
+            body.extend_from_slice(format!("-{:02}", time.hour() / hours * hours).as_bytes());
+        }
         body.extend_from_slice(br#"","_id":""#);
-        body.extend_from_slice(origin.identity.as_bytes());
-        body.extend_from_slice(format!("-{offset:x}\"}}}}\n").as_bytes());
+        origin.identity.write(offset, text, body);
+        body.extend_from_slice(b"\"}}\n");
     }
 
     fn write_document(
         &self,
+        sensor: Sensor,
         name: &str,
         time: Timestamp,
         fields: &Fields<'_>,
         origin: &Origin<'_>,
         body: &mut Vec<u8>,
     ) {
-        let dataset = DATASETS.iter().find(|dataset| dataset.name == name).unwrap_or(&OTHER);
-        let mut document = Document { body, name };
+        let dataset = match sensor {
+            Sensor::Zeek => DATASETS.iter().find(|dataset| dataset.name == name).unwrap_or(&OTHER),
+            Sensor::Suricata => super::schema::suricata(name),
+        };
+        let mut document = Document { body, name, sensor, is_icmp: false };
         document.body.extend_from_slice(br#"{"@timestamp":""#);
         time.write_iso(document.body);
-        document.body.extend_from_slice(br#"","ecs.version":"8.11.0","event.kind":"event","event.module":"zeek","#);
+        document.body.extend_from_slice(br#"","ecs.version":"8.11.0","#);
         document.body.extend_from_slice(dataset.event.as_bytes());
-        document.text("event.dataset", &format!("zeek.{name}"));
+        document.text("event.module", sensor.module());
+        document.text("event.dataset", &[sensor.module(), ".", name].concat());
         document.text("organization.id", &self.tenant);
-        document.text("observer.vendor", "Zeek");
-        if let Some(sensor) = fields.text("_system_name").or(origin.sensor) {
-            document.text("observer.name", sensor);
+        document.text("observer.vendor", sensor.vendor());
+        if let Some(observer) = fields.text("_system_name").or(origin.sensor) {
+            document.text("observer.name", observer);
         }
-        self.write_flow(dataset, fields, &mut document);
+        self.write_flow(sensor, dataset, fields, &mut document);
+        let text = |field: &str| fields.text(field);
         for (key, raw) in fields.iter() {
-            document.field(dataset, key, raw);
+            if secrets::hides(name, key, raw, &text) {
+                document.kept(key, MASK);
+            } else {
+                document.field(dataset, key, raw);
+            }
         }
         document.body.extend_from_slice(b"}\n");
     }
 
     /// Who talked to whom: ends, direction, flow id.
-    fn write_flow(&self, dataset: &Dataset, fields: &Fields<'_>, document: &mut Document<'_>) {
-        let address = |name| fields.text(name).and_then(|text| text.parse::<IpAddr>().ok());
+    fn write_flow(&self, sensor: Sensor, dataset: &Dataset, fields: &Fields<'_>, document: &mut Document<'_>) {
+        let address = |name| fields.text(name).and_then(|text| without_zone(text).parse::<IpAddr>().ok());
         let port = |name| fields.get(name).and_then(|raw| raw.parse::<u16>().ok());
-        let (source, destination) = (address("id.orig_h"), address("id.resp_h"));
-        let transport = fields.text("proto").or(dataset.transport);
+        let ends = sensor.ends();
+        let (source, destination) = (address(ends.source), address(ends.destination));
+        let transport = fields.text("proto").map(str::to_ascii_lowercase);
+        let transport = transport.as_deref().or(dataset.transport);
         if let Some(transport) = transport {
             document.text("network.transport", transport);
+            document.is_icmp = transport.starts_with("icmp");
         }
         if let Some(protocol) = dataset.protocol {
             document.text("network.protocol", protocol);
@@ -145,7 +268,7 @@ impl Standard {
         }
         let number = transport.and_then(|transport| protocol_number(transport, source.is_ipv6()));
         if let (Some(protocol), Some(source_port), Some(destination_port)) =
-            (number, port("id.orig_p"), port("id.resp_p"))
+            (number, port(ends.source_port), port(ends.destination_port))
         {
             let flow = Flow { source, source_port, destination, destination_port, protocol };
             document.text("network.community_id", &community_id(flow));
@@ -153,10 +276,101 @@ impl Standard {
     }
 }
 
-/// Index names are lower case and short of the characters that OpenSearch keeps for itself.
-fn names_an_index(name: &str) -> bool {
-    let sound = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';
-    !name.is_empty() && name.len() <= 64 && name.bytes().all(sound)
+/// Why a record cannot be read, as far as its first bytes say it.
+fn not_an_object(record: &[u8], error: &serde_json::Error) -> Reject {
+    let hint = match record {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => Some("it begins with UTF-16's byte order mark, UTF-8 is expected"),
+        _ if record.contains(&0) => Some("it holds zero bytes: it is UTF-16 or no text, UTF-8 is expected"),
+        _ if std::str::from_utf8(record).is_err() => Some("it is not UTF-8"),
+        _ if record.contains(&b'\t') && record.first() != Some(&b'{') => {
+            Some("it looks like a line of a tab-separated log, whose `#fields` header is missing")
+        }
+        _ => None,
+    };
+    Reject::NotAnObject(hint.map_or_else(|| error.to_string(), str::to_owned))
+}
+
+/// The record's time.
+fn time(fields: &Fields<'_>, sensor: Sensor, name: &str, origin: &Origin<'_>) -> Result<Timestamp, Reject> {
+    let field = sensor.time();
+    match fields.get(field).or_else(|| fields.get("_write_ts")) {
+        Some(raw) => Timestamp::parse(raw).ok_or_else(|| {
+            let mut shown = raw.to_owned();
+            crate::bulk::verdict::truncate(&mut shown, 64);
+            Reject::NoTime(format!(
+                "the record's `{field}` is {shown}: expected seconds since 1970 or an ISO 8601 time"
+            ))
+        }),
+        None if super::schema::has_no_time(name) => Ok(Timestamp { seconds: origin.written, micros: 0 }),
+        None => Err(Reject::NoTime(format!("the record has no `{field}`"))),
+    }
+}
+
+/// What wrote the records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sensor {
+    Zeek,
+    /// Its `eve.json`.
+    Suricata,
+}
+
+/// Names of a record's two ends.
+struct Ends {
+    source: &'static str,
+    source_port: &'static str,
+    destination: &'static str,
+    destination_port: &'static str,
+}
+
+impl Sensor {
+    fn of(fields: &Fields<'_>) -> Self {
+        let is_eve =
+            fields.get("_path").is_none() && fields.get("event_type").is_some() && fields.get("timestamp").is_some();
+        if is_eve { Self::Suricata } else { Self::Zeek }
+    }
+
+    fn module(self) -> &'static str {
+        match self {
+            Self::Zeek => "zeek",
+            Self::Suricata => "suricata",
+        }
+    }
+
+    fn vendor(self) -> &'static str {
+        match self {
+            Self::Zeek => "Zeek",
+            Self::Suricata => "OISF",
+        }
+    }
+
+    fn time(self) -> &'static str {
+        match self {
+            Self::Zeek => "ts",
+            Self::Suricata => "timestamp",
+        }
+    }
+
+    fn ends(self) -> Ends {
+        match self {
+            Self::Zeek => Ends {
+                source: "id.orig_h",
+                source_port: "id.orig_p",
+                destination: "id.resp_h",
+                destination_port: "id.resp_p",
+            },
+            Self::Suricata => Ends {
+                source: "src_ip",
+                source_port: "src_port",
+                destination: "dest_ip",
+                destination_port: "dest_port",
+            },
+        }
+    }
+}
+
+/// An address without the zone that a link-local one may have (RFC 4007): `fe80::1%eth0`.
+fn without_zone(text: &str) -> &str {
+    text.split('%').next().unwrap_or(text)
 }
 
 fn locality(is_internal: bool) -> &'static str {
@@ -168,6 +382,9 @@ struct Document<'a> {
     body: &'a mut Vec<u8>,
     /// Name of the dataset, for fields without a place in ECS.
     name: &'a str,
+    sensor: Sensor,
+    /// Instead of ports there are a type and a code.
+    is_icmp: bool,
 }
 
 impl Document<'_> {
@@ -189,30 +406,40 @@ impl Document<'_> {
     }
 
     fn string(&mut self, text: &str) {
-        let plain = |byte: u8| byte >= b' ' && byte != b'"' && byte != b'\\';
-        if text.bytes().all(plain) {
-            self.body.push(b'"');
-            self.body.extend_from_slice(text.as_bytes());
-            self.body.push(b'"');
-        } else {
-            self.body.extend_from_slice(serde_json::Value::from(text).to_string().as_bytes());
-        }
+        json::string(text, self.body);
     }
 
     fn field(&mut self, dataset: &Dataset, key: &str, raw: &str) {
+        let ends = self.sensor.ends();
         match key {
-            "_path" | "_system_name" | "_write_ts" | "ts" => {}
+            "_path" | "_system_name" | "_write_ts" => {}
+            key if key == self.sensor.time() => {}
             "proto" if plain_text(raw).is_some() => {}
             "uid" => self.raw("event.id", raw),
             "community_id" => self.raw("network.community_id", raw),
-            "id.orig_h" => self.raw("source.ip", raw),
-            "id.orig_p" => self.raw("source.port", raw),
-            "id.resp_h" => self.raw("destination.ip", raw),
-            "id.resp_p" => self.raw("destination.port", raw),
+            key if key == ends.source => self.address("source", raw),
+            key if key == ends.destination => self.address("destination", raw),
+            key if key == ends.source_port && self.is_icmp => self.kept("icmp.type", raw),
+            key if key == ends.destination_port && self.is_icmp => self.kept("icmp.code", raw),
+            key if key == ends.source_port => self.raw("source.port", raw),
+            key if key == ends.destination_port => self.raw("destination.port", raw),
             _ => match dataset.fields.iter().find(|(name, _)| *name == key) {
                 Some((_, treatment)) => self.treated(*treatment, key, raw),
                 None => self.kept(key, raw),
             },
+        }
+    }
+
+    /// One end of a flow: its address, or what the sensor has in its place.
+    fn address(&mut self, end: &str, raw: &str) {
+        let text = plain_text(raw).unwrap_or_default();
+        let address = without_zone(text);
+        let is_address = address.parse::<IpAddr>().is_ok();
+        if is_address {
+            self.text(&[end, ".ip"].concat(), address);
+        }
+        if !is_address || address.len() < text.len() {
+            self.raw(&[end, ".address"].concat(), raw);
         }
     }
 
@@ -244,13 +471,12 @@ impl Document<'_> {
                 }
                 self.kept(key, raw);
             }
-            Treatment::Secret => self.kept(key, "\"(kept out)\""),
         }
     }
 
     /// A field that ECS has no place for.
     fn kept(&mut self, key: &str, raw: &str) {
-        self.raw(&["zeek.", self.name, ".", key].concat(), raw);
+        self.raw(&[self.sensor.module(), ".", self.name, ".", key].concat(), raw);
     }
 }
 
@@ -285,20 +511,24 @@ mod tests {
 
     use super::*;
 
-    const ORIGIN: Origin<'static> = Origin {
-        identity: "0123456789abcdef0123",
-        sensor: Some("probe-1"),
-        oldest: 1_600_000_000,
-        newest: 1_800_000_000,
-    };
+    fn origin() -> Origin<'static> {
+        Origin {
+            identity: Identity::of("probe-1/x.log"),
+            sensor: Some("probe-1"),
+            names: KeyNames::default(),
+            written: 1_700_000_000,
+            oldest: 1_600_000_000,
+            newest: 1_800_000_000,
+        }
+    }
 
     fn standard() -> Standard {
-        Standard { tenant: "acme".to_owned(), index_prefix: "zeek".to_owned(), networks: Networks::default() }
+        Standard::new("acme")
     }
 
     fn write(record: &str) -> Result<(Value, Value), Reject> {
         let mut body = Vec::new();
-        let outcome = standard().write(record.as_bytes(), 255, &ORIGIN, &mut body);
+        let outcome = standard().write(record.as_bytes(), record.as_bytes(), 255, &origin(), &mut body);
         if let Err(reject) = outcome {
             assert!(body.is_empty());
             return Err(reject);
@@ -316,7 +546,8 @@ mod tests {
                 "resp_ip_bytes":5000,"orig_pkts":8,"resp_pkts":9,"conn_state":"SF","history":"ShADadfF"}"#,
         )
         .unwrap();
-        assert_eq!(action, json!({ "create": { "_index": "zeek-conn-2023.11.14", "_id": "0123456789abcdef0123-ff" } }));
+        assert_eq!(action["create"]["_index"], "zeek-conn-2023.11.14");
+        assert_eq!(action["create"]["_id"].as_str().unwrap().len(), 22);
         let expected = json!({
             "@timestamp": "2023-11-14T22:13:20.123456Z", "ecs.version": "8.11.0",
             "event.kind": "event", "event.module": "zeek", "event.category": ["network"], "event.type": ["connection"],
@@ -350,7 +581,7 @@ mod tests {
             "dns.resolved_ip",
             json!(["192.0.2.1"]),
         );
-        check(&record("http", r#""password":"hunter2""#), "zeek.http.password", json!("(kept out)"));
+        check(&record("http", r#""password":"hunter2""#), "zeek.http.password", json!("(masked)"));
         check(&record("ssl", r#""version":"TLSv13""#), "tls.version", json!("1.3"));
         check(&record("ssh", r#""auth_success":false"#), "event.outcome", json!("failure"));
         check(&record("files", r#""md5":"x""#), "file.hash.md5", json!("x"));
@@ -369,7 +600,7 @@ mod tests {
         check("[]", "not-an-object");
         check("{\"_path\":\"conn\",\"ts\":1700000000", "not-an-object");
         check(r#"{"ts":1700000000}"#, "no-dataset");
-        check(r#"{"_path":"../x","ts":1700000000}"#, "no-dataset");
+        check(r#"{"_path":"../","ts":1700000000}"#, "no-dataset");
         check(r#"{"_path":"conn"}"#, "no-time");
         check(r#"{"_path":"conn","ts":"yesterday"}"#, "no-time");
         check(r#"{"_path":"conn","ts":1}"#, "out-of-time");

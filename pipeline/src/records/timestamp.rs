@@ -10,11 +10,27 @@ pub struct Timestamp {
 const DAY: i64 = 86_400;
 
 impl Timestamp {
-    /// Reads the raw JSON of a time: `1700000000.123456`, `"2023-11-14T22:13:20.123456Z"`.
+    /// Reads the raw JSON of a time: `1700000000.123456`, `1700000000123` (whole milliseconds, microseconds and
+    /// nanoseconds are told by their size), `"2023-11-14T22:13:20.123456Z"` (UTC if it has no zone).
     pub fn parse(raw: &str) -> Option<Self> {
         match raw.strip_prefix('"') {
-            Some(text) => Self::parse_text(text.strip_suffix('"')?),
+            Some(text) => {
+                let text = text.strip_suffix('"')?;
+                let is_number = text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+                if is_number { Self::parse_number(text) } else { Self::parse_text(text) }
+            }
             None => Self::parse_number(raw),
+        }
+    }
+
+    /// A whole number that is too large for seconds: they would be after the year 5000.
+    fn parse_fine(whole: &str) -> Option<Self> {
+        let value: i64 = whole.parse().ok()?;
+        match value {
+            ..100_000_000_000 => None,
+            ..100_000_000_000_000 => Some(Self::from_micros(value * 1000)),
+            ..100_000_000_000_000_000 => Some(Self::from_micros(value)),
+            _ => Some(Self::from_micros(value / 1000)),
         }
     }
 
@@ -23,6 +39,11 @@ impl Timestamp {
         let plain = !whole.is_empty() && whole.bytes().chain(fraction.bytes()).all(|byte| byte.is_ascii_digit());
         if !plain {
             return Self::parse_float(raw);
+        }
+        if fraction.is_empty()
+            && let Some(fine) = Self::parse_fine(whole)
+        {
+            return Some(fine);
         }
         let digits = fraction.get(..6).unwrap_or(fraction);
         let missing = u32::try_from(6 - digits.len()).ok()?;
@@ -43,7 +64,10 @@ impl Timestamp {
     }
 
     fn parse_text(text: &str) -> Option<Self> {
-        let moment: jiff::Timestamp = text.parse().ok()?;
+        let moment = match text.parse::<jiff::Timestamp>() {
+            Ok(moment) => moment,
+            Err(_) => jiff::tz::Offset::UTC.to_timestamp(text.parse::<jiff::civil::DateTime>().ok()?).ok()?,
+        };
         Some(Self::from_micros(moment.as_microsecond()))
     }
 
@@ -52,6 +76,11 @@ impl Timestamp {
             seconds: micros.div_euclid(1_000_000),
             micros: u32::try_from(micros.rem_euclid(1_000_000)).unwrap_or_default(),
         }
+    }
+
+    /// Hour of the day.
+    pub fn hour(self) -> i64 {
+        self.seconds.rem_euclid(DAY) / 3600
     }
 
     /// Days since 1970.
@@ -75,6 +104,14 @@ impl Timestamp {
         two_digits(micros / 100 % 100, out);
         two_digits(micros % 100, out);
         out.push(b'Z');
+    }
+}
+
+impl std::fmt::Display for Timestamp {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut text = Vec::new();
+        self.write_iso(&mut text);
+        formatter.write_str(&String::from_utf8_lossy(&text))
     }
 }
 
@@ -122,11 +159,18 @@ mod tests {
             "1.7000000005e9",
             "\"2023-11-14T22:13:20.5Z\"",
             "\"2023-11-14T23:13:20.5+01:00\"",
+            "\"2023-11-14T23:13:20.500000+0100\"",
+            "\"2023-11-14T22:13:20.5\"",
+            "\"2023-11-14 22:13:20.5\"",
+            "\"1700000000.5\"",
+            "1700000000500",
+            "1700000000500000",
+            "1700000000500000000",
         ] {
             assert_eq!(iso(raw).as_deref(), Some("2023-11-14T22:13:20.500000Z"), "{raw}");
         }
         assert_eq!(iso("-1").as_deref(), Some("1969-12-31T23:59:59.000000Z"));
-        for raw in ["", "\"\"", "null", "\"-\"", "1e300", "99999999999999999999", "\"2023"] {
+        for raw in ["", "\"\"", "null", "\"-\"", "1e300", "99999999999999999999", "\"2023", "\"today\"", "\".\""] {
             assert_eq!(iso(raw), None, "{raw}");
         }
     }

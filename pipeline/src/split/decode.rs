@@ -39,6 +39,16 @@ pub struct Undecodable {
 /// Largest window that a zstd frame may ask for: 2^24 bytes, which covers levels up to 19 without `--long`.
 pub const WINDOW_LOG_MAX: u32 = 24;
 
+/// How much of an object can be relied on: whole gzip members and zstd frames, each with its checksum (where it has one)
+/// found right.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sound {
+    /// Decoded bytes.
+    pub decoded: u64,
+    /// Bytes of the object: behind the last sound member.
+    pub encoded: u64,
+}
+
 /// Decoded bytes are handed on in pieces of at most this size, small enough for a core's cache.
 const PIECE: usize = 128 * 1024;
 
@@ -47,6 +57,8 @@ pub struct Decoder {
     state: State,
     buffer: Vec<u8>,
     taken: u64,
+    given: u64,
+    sound: Sound,
 }
 
 impl std::fmt::Debug for Decoder {
@@ -91,7 +103,7 @@ impl Decoder {
                 (State::Zstd { decoder, within_frame: false }, vec![0; PIECE])
             }
         };
-        Ok(Self { state, buffer, taken: 0 })
+        Ok(Self { state, buffer, taken: 0, given: 0, sound: Sound::default() })
     }
 
     /// Decodes the next bytes of the object into `sink`.
@@ -99,22 +111,30 @@ impl Decoder {
     /// # Errors
     /// The bytes cannot be decoded. What could be has been given to `sink`.
     pub fn push(&mut self, input: &[u8], sink: &mut dyn FnMut(&[u8])) -> Result<(), Undecodable> {
-        let mut at = 0;
+        let (mut at, mut given, taken, sound) = (0, self.given, self.taken, &mut self.sound);
+        let mut progress = Progress { at: &mut at, given: &mut given, taken, sound, sink };
         let outcome = match &mut self.state {
             State::Plain => {
-                at = input.len();
-                sink(input);
+                *progress.at = input.len();
+                progress.give(input);
+                progress.is_sound();
                 Ok(())
             }
             State::Gzip { inflate, member } => {
-                gunzip(inflate, member, &mut self.buffer, input, &mut at, sink).map_err(|cause| ("gzip", cause))
+                gunzip(inflate, member, &mut self.buffer, input, &mut progress).map_err(|cause| ("gzip", cause))
             }
             State::Zstd { decoder, within_frame } => {
-                unzstd(decoder, within_frame, &mut self.buffer, input, &mut at, sink).map_err(|cause| ("zstd", cause))
+                unzstd(decoder, within_frame, &mut self.buffer, input, &mut progress).map_err(|cause| ("zstd", cause))
             }
         };
+        self.given = given;
         self.taken += at as u64;
         outcome.map_err(|(format, cause)| Undecodable { format, at: self.taken, cause })
+    }
+
+    /// What can be relied on of the bytes so far.
+    pub fn sound(&self) -> &Sound {
+        &self.sound
     }
 
     /// Ends the object.
@@ -131,16 +151,39 @@ impl Decoder {
     }
 }
 
+/// How far one call has come.
+struct Progress<'a> {
+    /// Bytes taken from the input.
+    at: &'a mut usize,
+    /// Bytes taken from the object before.
+    taken: u64,
+    /// Decoded bytes so far, over all calls.
+    given: &'a mut u64,
+    sound: &'a mut Sound,
+    sink: &'a mut dyn FnMut(&[u8]),
+}
+
+impl Progress<'_> {
+    fn give(&mut self, decoded: &[u8]) {
+        *self.given += decoded.len() as u64;
+        (self.sink)(decoded);
+    }
+
+    /// All until here is sound.
+    fn is_sound(&mut self) {
+        *self.sound = Sound { decoded: *self.given, encoded: self.taken + *self.at as u64 };
+    }
+}
+
 fn gunzip(
     inflate: &mut Decompress,
     member: &mut Member,
     buffer: &mut [u8],
     input: &[u8],
-    at: &mut usize,
-    sink: &mut dyn FnMut(&[u8]),
+    progress: &mut Progress<'_>,
 ) -> Result<(), String> {
     loop {
-        let rest = input.get(*at..).unwrap_or_default();
+        let rest = input.get(*progress.at..).unwrap_or_default();
         match member {
             Member::Within => {}
             Member::Between if rest.first() == Some(&0x1f) => {
@@ -149,24 +192,28 @@ fn gunzip(
             }
             Member::Between | Member::Padding => {
                 let Some(other) = rest.iter().position(|byte| *byte != 0) else {
-                    *at = input.len();
+                    *progress.at = input.len();
+                    progress.is_sound();
                     if !rest.is_empty() {
                         *member = Member::Padding;
                     }
                     return Ok(());
                 };
-                *at += other;
+                *progress.at += other;
                 return Err("bytes that are no gzip follow the last member".to_owned());
             }
         }
         let (in_before, out_before) = (inflate.total_in(), inflate.total_out());
         let outcome = inflate.decompress(rest, buffer, FlushDecompress::None);
-        *at += usize::try_from(inflate.total_in() - in_before).unwrap_or(rest.len());
+        *progress.at += usize::try_from(inflate.total_in() - in_before).unwrap_or(rest.len());
         let produced = usize::try_from(inflate.total_out() - out_before).unwrap_or_default();
-        sink(buffer.get(..produced).unwrap_or_default());
+        progress.give(buffer.get(..produced).unwrap_or_default());
         match outcome {
-            Ok(Status::StreamEnd) => *member = Member::Between,
-            Ok(_) if *at == input.len() && produced < buffer.len() => return Ok(()),
+            Ok(Status::StreamEnd) => {
+                *member = Member::Between;
+                progress.is_sound();
+            }
+            Ok(_) if *progress.at == input.len() && produced < buffer.len() => return Ok(()),
             Ok(_) if produced == 0 && inflate.total_in() == in_before => return Err("no progress".to_owned()),
             Ok(_) => {}
             Err(error) => return Err(error.to_string()),
@@ -179,21 +226,23 @@ fn unzstd(
     within_frame: &mut bool,
     buffer: &mut [u8],
     input: &[u8],
-    at: &mut usize,
-    sink: &mut dyn FnMut(&[u8]),
+    progress: &mut Progress<'_>,
 ) -> Result<(), String> {
     loop {
-        let mut source = InBuffer::around(input.get(*at..).unwrap_or_default());
+        let mut source = InBuffer::around(input.get(*progress.at..).unwrap_or_default());
         let mut target = OutBuffer::around(&mut *buffer);
         let outcome = decoder.run(&mut source, &mut target);
         let (read, produced) = (source.pos(), target.pos());
-        *at += read;
-        sink(buffer.get(..produced).unwrap_or_default());
+        *progress.at += read;
+        progress.give(buffer.get(..produced).unwrap_or_default());
         let hint = outcome.map_err(|error| error.to_string())?;
         if read > 0 || produced > 0 {
             *within_frame = hint != 0;
+            if hint == 0 {
+                progress.is_sound();
+            }
         }
-        if *at == input.len() && produced < buffer.len() {
+        if *progress.at == input.len() && produced < buffer.len() {
             return Ok(());
         }
     }

@@ -4,6 +4,7 @@
 
 pub mod cutter;
 pub mod decode;
+pub(crate) mod header;
 pub mod names;
 pub mod run;
 mod uploads;

@@ -5,9 +5,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::cutter::Reason;
 
-/// Bytes at the object's start that its identity covers.
-pub const IDENTITY_BYTES: usize = 64 * 1024;
-
 /// Digits of an identity: 80 bits.
 const IDENTITY_DIGITS: usize = 20;
 
@@ -19,19 +16,18 @@ const REST_MAX: usize = 900;
 pub struct Source {
     /// The key behind the source prefix; where that is too long for a part's key, a digest of it.
     rest: String,
-    /// A digest of the key, the length and the first bytes. Not the entity tag, which differs each time an object is
-    /// encrypted: a device that uploads a file twice sends the same messages.
+    /// A digest of the key and the entity tag: each upload has parts of its own, so that one never overwrites those of
+    /// another. That its records are the same as another's is for [`crate::records::identity`] to say.
     pub identity: String,
 }
 
 impl Source {
-    /// The source with this `key`, of which `rest` is behind the prefix. `start`: its first [`IDENTITY_BYTES`], or all.
-    pub fn new(key: &str, rest: &str, bytes: u64, start: &[u8]) -> Self {
+    /// The source with this `key`, of which `rest` is behind the prefix, and this entity tag.
+    pub fn new(key: &str, rest: &str, etag: &str) -> Self {
         let mut digest = Sha256::new();
         digest.update(key.as_bytes());
         digest.update([0]);
-        digest.update(bytes.to_be_bytes());
-        digest.update(start.get(..IDENTITY_BYTES).unwrap_or(start));
+        digest.update(etag.as_bytes());
         let rest = if rest.len() > REST_MAX { hex(&Sha256::digest(rest), 64) } else { rest.to_owned() };
         Self { rest, identity: hex(&digest.finalize(), IDENTITY_DIGITS) }
     }
@@ -67,6 +63,11 @@ impl PartName {
         sound.then(|| Self { rest: rest.to_owned(), identity: identity.to_owned(), start })
     }
 
+    /// The source's key behind its prefix, or a digest of it where that was too long.
+    pub fn source(&self) -> &str {
+        &self.rest
+    }
+
     /// The first directory of the source's key: the sensor that uploaded it.
     pub fn sensor(&self) -> Option<&str> {
         self.rest.split_once('/').map(|(sensor, _)| sensor)
@@ -85,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_part_name_is_read_back() {
-        let source = Source::new("in/probe-1/conn.log.gz", "probe-1/conn.log.gz", 9, b"abc");
+        let source = Source::new("in/probe-1/conn.log.gz", "probe-1/conn.log.gz", "\"abc\"");
         let key = source.part_key("parts/", 0x1234);
         let name = PartName::parse("parts/", &key).unwrap();
         assert_eq!(
@@ -98,17 +99,16 @@ mod tests {
     }
 
     #[test]
-    fn the_same_content_under_the_same_key_is_the_same_source_and_nothing_else_is() {
-        let source = |key, bytes, start| Source::new(key, "x", bytes, start).identity;
-        assert_eq!(source("a", 3, b"abc"), source("a", 3, b"abc"));
-        assert_ne!(source("a", 3, b"abc"), source("b", 3, b"abc"));
-        assert_ne!(source("a", 3, b"abc"), source("a", 4, b"abc"));
-        assert_ne!(source("a", 3, b"abc"), source("a", 3, b"abd"));
+    fn each_upload_has_parts_of_its_own() {
+        let source = |key, etag| Source::new(key, "x", etag).identity;
+        assert_eq!(source("a", "1"), source("a", "1"));
+        assert_ne!(source("a", "1"), source("b", "1"));
+        assert_ne!(source("a", "1"), source("a", "2"));
     }
 
     #[test]
     fn a_key_stays_within_the_limit_of_s3() {
         let long = "x".repeat(1000);
-        assert!(Source::new(&long, &long, 1, b"").aside_key("aside/", u64::MAX, Reason::Undecodable).len() <= 1024);
+        assert!(Source::new(&long, &long, "").aside_key("aside/", u64::MAX, Reason::Undecodable).len() <= 1024);
     }
 }

@@ -1,19 +1,24 @@
 //! Splits one object: reads it once, in order, and writes its parts.
 //!
 //! A plain object's parts are ranges of it, copied inside the store; its bytes pass through the function only to be
-//! looked at. A compressed object's parts are written while it is decoded. Either way memory is bounded.
+//! looked at. A compressed object's parts are written while it is decoded, once all of it was decoded to see how much of
+//! it is sound: a checksum comes at the end of what it is about. A tab-separated log's parts are written, too, since each
+//! gets its header in front. Either way memory is bounded.
 
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::cutter::{Cut, Cutter, Kind, Limits, Open};
-use super::decode::{Compression, Decoder, Undecodable};
+use super::cutter::{Cut, Cutter, Kind, Limits, Open, Reason};
+use super::decode::{Compression, Decoder, Sound, Undecodable};
+use super::header::Headers;
 use super::names::Source;
 use super::uploads::Uploads;
 use crate::failure::{Failure, of_task};
 use crate::framing::Framing;
 use crate::read_ahead::{RANGE, ReadAhead};
-use crate::storage::{COPY_SOURCE_MIN, ObjectAt, ObjectInfo, Objects, StorageError, Target};
+use crate::storage::{
+    COPY_SOURCE_MIN, HEADER_BYTES, ObjectAt, ObjectInfo, Objects, SOURCE_WRITTEN, StorageError, Target,
+};
 
 /// What a stack says about splitting.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +38,7 @@ pub struct Split {
     pub messages: u64,
     pub parts: u64,
     pub set_aside: u64,
-    /// The decoder stopped here; what follows is in no part. The object itself stays.
+    /// The object is damaged: what is not sound is in no part, but set aside as it came.
     pub undecodable: Option<Undecodable>,
     /// Time was up: the rest begins at this byte after decompression.
     pub remainder: Option<u64>,
@@ -64,14 +69,32 @@ pub async fn split<O: Objects>(
         return Ok(Split::default());
     }
     let first = objects.read(at, &info.etag, 0..info.bytes.min(RANGE)).await?;
-    let source = Source::new(&at.key, rest, info.bytes, &first);
+    let source = Source::new(&at.key, rest, &info.etag);
     let compression = Compression::of(&first);
     let job = Job { objects, settings, at, info: &info, source: &source, compression };
-    if compression == Compression::Plain && info.bytes > COPY_SOURCE_MIN {
+    let headers = match settings.framing {
+        Framing::Newline => Headers::new(&start_of(compression, &first)),
+        Framing::LengthPrefixed | Framing::JsonArray => Headers::default(),
+    };
+    if compression == Compression::Plain && info.bytes > COPY_SOURCE_MIN && !headers.are_carried() {
         job.by_copy(from, first, time_is_up).await
     } else {
-        job.by_upload(from, first, time_is_up).await
+        job.by_upload(from, first, headers, time_is_up).await
     }
+}
+
+/// The first decoded bytes.
+fn start_of(compression: Compression, first: &[u8]) -> Vec<u8> {
+    const ENOUGH: usize = 1024;
+    let mut start = Vec::new();
+    let Ok(mut decoder) = Decoder::new(compression) else { return start };
+    for piece in first.chunks(ENOUGH) {
+        let outcome = decoder.push(piece, &mut |decoded| start.extend_from_slice(decoded));
+        if outcome.is_err() || start.len() >= ENOUGH {
+            break;
+        }
+    }
+    start
 }
 
 struct Job<'a, O: Objects> {
@@ -124,76 +147,143 @@ impl<O: Objects> Job<'_, O> {
             {
                 copied.map_err(|error| of_task(&error))??;
             }
-            let target = self.target(cut.range.start, cut.kind);
+            let target = self.target(cut.range.start, cut.kind, 0);
             let (objects, at, etag) = (self.objects.clone(), self.at.clone(), self.info.etag.clone());
             copies.spawn(async move { objects.copy(&at, &etag, cut.range, &target).await });
         }
         Ok(())
     }
 
-    async fn by_upload(&self, from: u64, first: Bytes, time_is_up: impl Fn() -> bool) -> Result<Split, Failure> {
+    /// How much of the object is sound, and what is wrong with the rest.
+    async fn check(
+        &self,
+        first: Bytes,
+        time_is_up: impl Fn() -> bool,
+    ) -> Result<(Sound, Option<Undecodable>), Failure> {
+        let mut decoder = Decoder::new(self.compression)?;
+        let mut reader = self.read(0).with_first(first);
+        while let Some(bytes) = reader.next().await? {
+            if let Err(error) = decoder.push(&bytes, &mut |_| {}) {
+                return Ok((decoder.sound().clone(), Some(error)));
+            }
+            if !reader.is_at_end() && time_is_up() {
+                return Err(Failure::Transient("the time was up before the object's checksums were known".to_owned()));
+            }
+        }
+        let end = decoder.finish().err();
+        Ok((decoder.sound().clone(), end))
+    }
+
+    async fn by_upload(
+        &self,
+        from: u64,
+        first: Bytes,
+        headers: Headers,
+        time_is_up: impl Fn() -> bool,
+    ) -> Result<Split, Failure> {
+        let (sound, damage) = match self.compression {
+            // Nothing says what plain bytes should be.
+            Compression::Plain => (Sound { decoded: self.info.bytes, encoded: self.info.bytes }, None),
+            Compression::Gzip | Compression::Zstd => self.check(first.clone(), &time_is_up).await?,
+        };
         let mut flow = Flow {
             cutter: Cutter::new(self.settings.framing, self.settings.limits, from),
             uploads: Uploads::new(self.objects.clone(), from),
+            headers,
             skip: from,
+            left: sound.decoded,
             cuts: Vec::new(),
             split: Split::default(),
         };
         let mut decoder = Decoder::new(self.compression)?;
         let mut reader = self.read(0).with_first(first);
-        let mut broken = None;
-        while broken.is_none() {
-            let Some(bytes) = reader.next().await? else {
-                broken = decoder.finish().err();
-                break;
-            };
-            broken = self.decode(&mut flow, &mut decoder, &bytes).await?;
-            if broken.is_none() && !reader.is_at_end() && time_is_up() {
+        while flow.left > 0 {
+            let Some(bytes) = reader.next().await? else { break };
+            self.decode(&mut flow, &mut decoder, &bytes).await?;
+            if flow.left > 0 && time_is_up() {
                 flow.uploads.abandon().await?;
                 flow.split.remainder = Some(progress(&flow.cutter, from)?);
                 return Ok(flow.split);
             }
         }
-        flow.cutter.finish(broken.is_some(), &mut flow.cuts);
-        for cut in flow.cuts.drain(..) {
-            flow.split.count(&cut);
-            flow.uploads.finish(&cut, self.target(cut.range.start, cut.kind)).await?;
+        flow.cutter.finish(damage.is_some(), &mut flow.cuts);
+        self.write_cuts(&mut flow.cuts, &mut flow.headers, &mut flow.uploads, &mut flow.split).await?;
+        if let Some(damage) = damage {
+            self.keep_damaged(&sound).await?;
+            flow.split.set_aside += 1;
+            flow.split.undecodable = Some(damage);
         }
-        flow.split.undecodable = broken;
         Ok(flow.split)
     }
 
-    /// Decodes `bytes` and writes what is decided. The error of the decoder is a result here: all before it is good.
-    async fn decode(
-        &self,
-        flow: &mut Flow<O>,
-        decoder: &mut Decoder,
-        bytes: &[u8],
-    ) -> Result<Option<Undecodable>, Failure> {
+    /// Decodes `bytes` as far as they are sound, and writes what is decided.
+    async fn decode(&self, flow: &mut Flow<O>, decoder: &mut Decoder, bytes: &[u8]) -> Result<(), Failure> {
         for piece in bytes.chunks(DECODE_AT_ONCE) {
             let outcome = decoder.push(piece, &mut |decoded| flow.take(decoded));
-            for cut in std::mem::take(&mut flow.cuts) {
-                flow.split.count(&cut);
-                flow.uploads.finish(&cut, self.target(cut.range.start, cut.kind)).await?;
-            }
-            let (open, position) = (flow.cutter.open(), flow.cutter.position());
-            flow.uploads.advance(open, position, |start, kind| self.target(start, kind)).await?;
-            if let Err(error) = outcome {
-                return Ok(Some(error));
+            let Flow { cutter, uploads, headers, cuts, split, .. } = flow;
+            self.write_cuts(cuts, headers, uploads, split).await?;
+            let (open, position) = (cutter.open(), cutter.position());
+            uploads.advance(open, position, |start, kind| self.target_with_header(start, kind, headers)).await?;
+            match outcome {
+                Ok(()) => {}
+                Err(_) if flow.left == 0 => return Ok(()),
+                Err(error) => {
+                    return Err(Failure::Transient(format!("`{}` changed while it was read: {error}", self.at)));
+                }
             }
         }
-        Ok(None)
+        Ok(())
     }
 
-    fn target(&self, start: u64, kind: Kind) -> Target {
+    async fn write_cuts(
+        &self,
+        cuts: &mut Vec<Cut>,
+        headers: &mut Headers,
+        uploads: &mut Uploads<O>,
+        split: &mut Split,
+    ) -> Result<(), Failure> {
+        for cut in cuts.drain(..) {
+            split.count(&cut);
+            let (target, header) = self.target_with_header(cut.range.start, cut.kind, headers);
+            uploads.finish(&cut, target, &header).await?;
+        }
+        Ok(())
+    }
+
+    /// Sets the bytes aside that are behind the sound ones, as they came.
+    async fn keep_damaged(&self, sound: &Sound) -> Result<(), Failure> {
+        let target = self.target(sound.decoded, Kind::Aside(Reason::Undecodable), 0);
+        let range = sound.encoded..self.info.bytes;
+        if range.is_empty() {
+            return Ok(());
+        }
+        if self.info.bytes > COPY_SOURCE_MIN {
+            self.objects.copy(self.at, &self.info.etag, range, &target).await?;
+        } else {
+            let bytes = self.objects.read(self.at, &self.info.etag, range).await?;
+            self.objects.put(&target, bytes).await?;
+        }
+        Ok(())
+    }
+
+    fn target_with_header(&self, start: u64, kind: Kind, headers: &mut Headers) -> (Target, Vec<u8>) {
+        let header = if let Kind::Part { .. } = kind { headers.before(start) } else { Vec::new() };
+        (self.target(start, kind, header.len()), header)
+    }
+
+    fn target(&self, start: u64, kind: Kind, header_bytes: usize) -> Target {
         let key = match kind {
             Kind::Part { .. } => self.source.part_key(&self.settings.parts_prefix, start),
             Kind::Aside(reason) => self.source.aside_key(&self.settings.aside_prefix, start, reason),
         };
-        let metadata = vec![
+        let mut metadata = vec![
             ("tenantry-source-etag", self.info.etag.trim_matches('"').to_owned()),
             ("tenantry-offset", start.to_string()),
+            (SOURCE_WRITTEN, self.info.written.to_string()),
         ];
+        if header_bytes > 0 {
+            metadata.push((HEADER_BYTES, header_bytes.to_string()));
+        }
         Target { bucket: self.at.bucket.clone(), key, metadata }
     }
 }
@@ -202,14 +292,21 @@ impl<O: Objects> Job<'_, O> {
 struct Flow<O: Objects> {
     cutter: Cutter,
     uploads: Uploads<O>,
+    headers: Headers,
     /// Decoded bytes that an earlier run has dealt with.
     skip: u64,
+    /// Sound bytes that are still to come.
+    left: u64,
     cuts: Vec<Cut>,
     split: Split,
 }
 
 impl<O: Objects> Flow<O> {
     fn take(&mut self, decoded: &[u8]) {
+        let sound = decoded.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        self.left -= sound as u64;
+        let decoded = decoded.get(..sound).unwrap_or_default();
+        self.headers.push(decoded);
         let skipped = decoded.len().min(usize::try_from(self.skip).unwrap_or(usize::MAX));
         self.skip -= skipped as u64;
         let fresh = decoded.get(skipped..).unwrap_or_default();

@@ -41,15 +41,15 @@ impl<O: Objects> Uploads<O> {
         self.held.extend_from_slice(bytes);
     }
 
-    /// Writes the object of a cut to its end.
+    /// Writes the object of a cut to its end. `header`: what it begins with, before the cut's own bytes.
     ///
     /// # Errors
     /// The store did not take it.
-    pub(super) async fn finish(&mut self, cut: &Cut, target: Target) -> Result<(), Failure> {
+    pub(super) async fn finish(&mut self, cut: &Cut, target: Target, header: &[u8]) -> Result<(), Failure> {
         let Some(current) = self.current.take() else {
             self.skip_to(cut.range.start);
             let body = self.take_to(cut.range.end);
-            return self.write(target, body).await;
+            return self.write(target, behind(header, body)).await;
         };
         let body = self.take_to(cut.range.end);
         let mut upload = joined(current.piece).await?;
@@ -59,7 +59,7 @@ impl<O: Objects> Uploads<O> {
         Ok(self.objects.complete(upload).await?)
     }
 
-    /// Sends what is settled, if it makes a piece. `target` names the object that begins at a byte.
+    /// Sends what is settled, if it makes a piece. `target` gives the object that begins at a byte, and its header.
     ///
     /// # Errors
     /// The store did not take a piece.
@@ -67,7 +67,7 @@ impl<O: Objects> Uploads<O> {
         &mut self,
         open: Open,
         position: u64,
-        target: impl Fn(u64, Kind) -> Target,
+        mut target: impl FnMut(u64, Kind) -> (Target, Vec<u8>),
     ) -> Result<(), Failure> {
         let (start, settled, kind) = match open {
             Open::Nothing => {
@@ -81,11 +81,15 @@ impl<O: Objects> Uploads<O> {
             self.skip_to(start);
         }
         while settled.saturating_sub(self.from) >= PIECE as u64 {
-            let piece = self.take(PIECE);
+            let mut piece = self.take(PIECE);
             let objects = self.objects.clone();
             let upload = match self.current.take() {
                 Some(current) => joined(current.piece).await?,
-                None => objects.begin(&target(start, kind)).await?,
+                None => {
+                    let (target, header) = target(start, kind);
+                    piece = behind(&header, piece);
+                    objects.begin(&target).await?
+                }
             };
             self.current = Some(Current { piece: tokio::spawn(async move { objects.append(upload, piece).await }) });
         }
@@ -144,6 +148,11 @@ impl<O: Objects> Uploads<O> {
         taken.truncate(bytes);
         taken.into()
     }
+}
+
+/// A body with a header in front.
+fn behind(header: &[u8], body: Bytes) -> Bytes {
+    if header.is_empty() { body } else { [header, &body].concat().into() }
 }
 
 async fn joined(piece: JoinHandle<Result<Upload, StorageError>>) -> Result<Upload, Failure> {

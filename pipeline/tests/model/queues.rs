@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use tenantry_pipeline::queues::{Parked, QueueError, Queues};
+use tenantry_pipeline::queues::{DELAY_MAX_SECONDS, Parked, QueueError, Queues};
 
 use crate::tally::TALLY;
 
@@ -10,7 +10,6 @@ use crate::tally::TALLY;
 pub(crate) struct Waiting {
     pub(crate) id: u64,
     pub(crate) body: String,
-    pub(crate) count: u32,
 }
 
 #[derive(Clone, Default)]
@@ -30,7 +29,7 @@ pub(crate) struct Inner {
 impl Inner {
     pub(crate) fn send(&mut self, body: &str) {
         self.next += 1;
-        self.waiting.push(Waiting { id: self.next, body: body.to_owned(), count: 0 });
+        self.waiting.push(Waiting { id: self.next, body: body.to_owned() });
     }
 
     fn call(&mut self, operation: &'static str, act: impl FnOnce(&mut Self)) -> Result<(), QueueError> {
@@ -52,7 +51,8 @@ impl Queues for QueuePair {
         self.inner.lock().unwrap().call("park", |inner| inner.parked.push(parked.clone()))
     }
 
-    async fn hand_back(&self, body: &str) -> Result<(), QueueError> {
-        self.inner.lock().unwrap().call("hand back", |inner| inner.send(body))
+    async fn send(&self, body: &str, seconds: u32) -> Result<(), QueueError> {
+        assert!(seconds <= DELAY_MAX_SECONDS);
+        self.inner.lock().unwrap().call("send", |inner| inner.send(body))
     }
 }

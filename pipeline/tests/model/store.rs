@@ -18,6 +18,7 @@ pub(crate) struct Store {
 
 struct Inner {
     objects: BTreeMap<String, Bytes>,
+    metadata: BTreeMap<String, BTreeMap<String, String>>,
     uploads: BTreeMap<String, Vec<Bytes>>,
     /// Keys in the order in which they were written.
     written: Vec<String>,
@@ -30,6 +31,7 @@ impl Store {
     pub(crate) fn new(seed: u64, faults: u32) -> Self {
         let inner = Inner {
             objects: BTreeMap::new(),
+            metadata: BTreeMap::new(),
             uploads: BTreeMap::new(),
             written: Vec::new(),
             random: fastrand::Rng::with_seed(seed),
@@ -76,9 +78,11 @@ impl Store {
 }
 
 impl Inner {
-    fn write(&mut self, key: &str, body: Bytes) {
-        self.objects.insert(key.to_owned(), body);
-        self.written.push(key.to_owned());
+    fn write(&mut self, target: &Target, body: Bytes) {
+        self.objects.insert(target.key.clone(), body);
+        let metadata = target.metadata.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+        self.metadata.insert(target.key.clone(), metadata.collect());
+        self.written.push(target.key.clone());
     }
 }
 
@@ -90,7 +94,9 @@ impl Objects for Store {
     async fn look_at(&self, at: &ObjectAt) -> Result<ObjectInfo, StorageError> {
         self.call("head", &at.key, |inner| {
             let body = inner.objects.get(&at.key)?;
-            Some(ObjectInfo { bytes: body.len() as u64, etag: body.len().to_string() })
+            let metadata = inner.metadata.get(&at.key).cloned().unwrap_or_default();
+            let (bytes, etag) = (body.len() as u64, body.len().to_string());
+            Some(ObjectInfo { bytes, etag, written: 1_700_000_000, metadata })
         })
     }
 
@@ -104,7 +110,7 @@ impl Objects for Store {
 
     async fn put(&self, target: &Target, body: Bytes) -> Result<(), StorageError> {
         self.call("put", &target.key, |inner| {
-            inner.write(&target.key, body);
+            inner.write(target, body);
             Some(())
         })
     }
@@ -113,7 +119,7 @@ impl Objects for Store {
         self.call("copy", &target.key, |inner| {
             let body = inner.objects.get(&source.key)?.clone();
             assert!(body.len() as u64 > COPY_SOURCE_MIN, "the store does not copy out of so small an object");
-            inner.write(&target.key, slice(&body, range));
+            inner.write(target, slice(&body, range));
             Some(())
         })
     }
@@ -139,7 +145,7 @@ impl Objects for Store {
     async fn complete(&self, upload: Upload) -> Result<(), StorageError> {
         self.call("complete", &upload.target.key, |inner| {
             let pieces = inner.uploads.remove(&upload.id)?;
-            inner.write(&upload.target.key, pieces.concat().into());
+            inner.write(&upload.target, pieces.concat().into());
             Some(())
         })
     }

@@ -1,7 +1,7 @@
 //! What AWS does around the functions: events, two retries, the dead-letter queue, receives; and the count of it all.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,8 +13,8 @@ use tenantry_pipeline::framing::Framing;
 use tenantry_pipeline::invoke::{Invocation, Work, invoke};
 use tenantry_pipeline::journal::{Journal, Level};
 use tenantry_pipeline::metrics::Metrics;
-use tenantry_pipeline::pace::{Pace, seconds_since_1970};
-use tenantry_pipeline::records::networks::Networks;
+use tenantry_pipeline::pace::{Pace, milliseconds_since_1970, seconds_since_1970};
+use tenantry_pipeline::queues::Parked;
 use tenantry_pipeline::records::standardise::Standard;
 use tenantry_pipeline::retry::Schedule;
 use tenantry_pipeline::split::cutter::Limits;
@@ -48,6 +48,8 @@ pub(crate) struct World {
     expected: BTreeMap<String, Fate>,
     /// A quarter of the invocations ends too early.
     hurried: bool,
+    /// Milliseconds that the queues' clock is ahead: a minute for each invocation.
+    clock: i64,
 }
 
 const SCHEDULE_STEPS: usize = 3;
@@ -69,8 +71,7 @@ impl World {
             parts_prefix: "parts/".to_owned(),
             aside_prefix: "aside/".to_owned(),
         };
-        let standard =
-            Standard { tenant: "acme".to_owned(), index_prefix: "zeek".to_owned(), networks: Networks::default() };
+        let standard = Standard::new("acme");
         let ingest = IngestSettings {
             framing,
             standard,
@@ -79,6 +80,7 @@ impl World {
             retention_days: 30,
             parts_prefix: "parts/".to_owned(),
             rejects_prefix: "rejects/".to_owned(),
+            park_percent: 100,
         };
         let queues = |seed| {
             let pair = QueuePair::default();
@@ -99,6 +101,7 @@ impl World {
             events: Vec::new(),
             expected: BTreeMap::new(),
             hurried: true,
+            clock: 0,
         }
     }
 
@@ -156,7 +159,7 @@ impl World {
         let (fate, text) = match self.random.u32(0..20) {
             0 => (Fate::Rejected, json!({ "_path": "conn", "ts": now, "uid": uid, "poison": 1 }).to_string()),
             1 => (Fate::Rejected, json!({ "_path": "conn", "ts": 7, "uid": uid }).to_string()),
-            2 => (Fate::Rejected, json!({ "uid": uid }).to_string()),
+            2 => (Fate::Rejected, json!({ "_path": "conn", "uid": uid }).to_string()),
             3 => (Fate::Aside, json!({ "_path": "conn", "ts": now, "uid": uid, "long": "x".repeat(400) }).to_string()),
             4 => (Fate::Rejected, format!("\"not a record {uid}\"")),
             _ => {
@@ -190,14 +193,18 @@ impl World {
         for queues in [&self.split_queues, &self.ingest_queues] {
             queues.inner.lock().unwrap().faults = 0;
         }
-        for _ in 0..2 {
+        for round in 0..2 {
             for queues in [&self.split_queues, &self.ingest_queues] {
                 let mut inner = queues.inner.lock().unwrap();
-                for parked in std::mem::take(&mut inner.parked) {
-                    inner.send(&parked.body);
-                }
+                let parked = std::mem::take(&mut inner.parked);
+                // Parts of which all was rejected are parked each time, and each time nothing else comes of them.
+                let (rejects, others): (Vec<_>, Vec<_>) = parked.into_iter().partition(is_about_rejects);
+                others.iter().chain(rejects.iter().filter(|_| round == 0)).for_each(|parked| inner.send(&parked.body));
             }
             self.run_until_parked().await;
+        }
+        for queues in [&self.split_queues, &self.ingest_queues] {
+            queues.inner.lock().unwrap().parked.retain(|parked| !is_about_rejects(parked));
         }
         assert_eq!(self.parked(), 0, "seed {}: healed, and still parked", self.seed);
     }
@@ -255,15 +262,13 @@ impl World {
 
     async fn receive(&mut self, splits: bool, index: usize) {
         let queues = if splits { self.split_queues.clone() } else { self.ingest_queues.clone() };
-        let Waiting { id, body, count } = queues.inner.lock().unwrap().waiting[index].clone();
+        let Waiting { id, body } = queues.inner.lock().unwrap().waiting[index].clone();
         let record = json!({ "eventSource": "aws:sqs", "messageId": id.to_string(), "receiptHandle": "r", "body": body,
-            "attributes": { "ApproximateReceiveCount": (count + 1).to_string(), "SentTimestamp": (seconds_since_1970() * 1000).to_string() } });
+            "attributes": { "ApproximateReceiveCount": "1" } });
         let answer = self.call(splits, &json!({ "Records": [record] })).await;
         let stays = answer.is_none_or_failed();
         let mut inner = queues.inner.lock().unwrap();
-        if stays {
-            inner.waiting.iter_mut().filter(|waiting| waiting.id == id).for_each(|waiting| waiting.count += 1);
-        } else {
+        if !stays {
             inner.waiting.retain(|waiting| waiting.id != id);
         }
     }
@@ -278,6 +283,7 @@ impl World {
 
     async fn call_with<W: Work>(&mut self, work: &W, queues: &QueuePair, event: &Value) -> Result<Value, String> {
         TALLY.invocation();
+        self.clock += 60_000;
         let schedule = Schedule { delays: vec![1; SCHEDULE_STEPS], jitter_percent: 20 };
         let micros = match (self.hurried, self.random.u32(0..4)) {
             (true, 0) => self.random.u64(0..300),
@@ -285,13 +291,15 @@ impl World {
             (false, _) => 60_000_000,
         };
         let until = Instant::now() + Duration::from_micros(micros);
+        let end = until + Duration::from_secs(60);
         let invocation = Invocation {
             tenant: "acme",
             function: "x",
             retry_queue_url: "q",
             schedule: &schedule,
-            now: seconds_since_1970(),
-            pace: Pace { until, random: || 0.0 },
+            // Delays are over by the next receive.
+            now: milliseconds_since_1970() + self.clock,
+            pace: Pace { until, end, random: || 0.0 },
             refusal: None,
         };
         let journal = Journal::new(Level::Error, 10, serde_json::Map::new(), |_| {});
@@ -306,8 +314,10 @@ impl World {
             found.entry(document["event.id"].as_str().unwrap().to_owned()).or_default().push(Fate::Indexed);
         }
         for (key, body) in self.store.below("rejects/") {
-            for line in body.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                let line: Value = serde_json::from_slice(line).unwrap();
+            let mut text = String::new();
+            flate2::read::GzDecoder::new(&*body).read_to_string(&mut text).unwrap();
+            for line in text.lines() {
+                let line: Value = serde_json::from_str(line).unwrap();
                 let uid = uid_in(line["record"].as_str().unwrap()).unwrap_or_else(|| panic!("{key}: {line}"));
                 found.entry(uid).or_default().push(Fate::Rejected);
             }
@@ -323,6 +333,10 @@ impl World {
         let shown: Vec<_> = differing.iter().map(|uid| (uid, expected.get(*uid), found.get(*uid))).collect();
         assert!(shown.is_empty(), "seed {}: (message, expected, found): {shown:?}", self.seed);
     }
+}
+
+fn is_about_rejects(parked: &Parked) -> bool {
+    parked.attributes.iter().any(|(name, value)| *name == "Reason" && value.contains("records were rejected"))
 }
 
 trait Answer {
