@@ -7,31 +7,22 @@ use crate::bulk::send::NoAnswer;
 use crate::bulk::verdict::truncate;
 use crate::cloud::search::Domain;
 use crate::failure::Failure;
+use crate::records::kinds::{self, Kind};
 use crate::settings::SearchSettings;
 
 /// The lifecycle policy that is ours.
 const POLICY: &str = "/_plugins/_ism/policies/tenantry";
 
-/// The index template: keyword by default, addresses as addresses, one day an index.
+/// An index template. Every field that documents may have is mapped, and no other: what else a record holds is below
+/// `unmapped`, where all of it can be searched for and none of it makes a field. So no record decides a type, and none can
+/// be refused for what another one said.
 pub fn template(pattern: &str, priority: u32, replicas: u32, shards: u32) -> Value {
-    let kind = |kind: &str| json!({ "type": kind });
-    // An odd value stays in the document, and cannot be searched for under this name.
-    let lenient = |kind: &str| json!({ "type": kind, "ignore_malformed": true });
-    let (address, number) = (|| lenient("ip"), lenient);
-    let properties = json!({
-        "@timestamp": kind("date"),
-        "source": { "properties": { "ip": address(), "port": number("long"), "bytes": number("long"), "packets": number("long") } },
-        "destination": { "properties": { "ip": address(), "port": number("long"), "bytes": number("long"), "packets": number("long") } },
-        "client": { "properties": { "ip": address() } },
-        "server": { "properties": { "ip": address() } },
-        "related": { "properties": { "ip": address() } },
-        "dns": { "properties": { "resolved_ip": address() } },
-        "event": { "properties": { "duration": kind("long") } },
-        "message": kind("text"),
-        "user_agent": { "properties": { "original": { "type": "keyword", "ignore_above": 1024 } } },
-        "url": { "properties": { "original": { "type": "keyword", "ignore_above": 4096 } } },
-    });
-    let strings = json!({ "strings": { "match_mapping_type": "string", "mapping": { "type": "keyword", "ignore_above": 1024 } } });
+    let mut properties = json!({});
+    for (name, kind) in kinds::all() {
+        insert(&mut properties, &name, mapping(&name, kind));
+    }
+    insert(&mut properties, "unmapped", json!({ "type": "flat_object" }));
+    insert(&mut properties, "overlong", json!({ "type": "object", "enabled": false }));
     json!({
         "index_patterns": [pattern],
         "priority": priority,
@@ -42,17 +33,48 @@ pub fn template(pattern: &str, priority: u32, replicas: u32, shards: u32) -> Val
                 "number_of_replicas": replicas.to_string(),
                 "codec": "best_compression",
                 "refresh_interval": "30s",
-                "mapping": { "total_fields": { "limit": "2000" } },
+                "mapping": { "total_fields": { "limit": FIELDS_MAX } },
             } },
             "mappings": {
-                // One text that looks like a date would make its field one, and every other text of the day a reject.
+                "dynamic": "false",
+                // One text that looks like a date must not make its field one.
                 "date_detection": false,
-                "numeric_detection": false,
-                "dynamic_templates": [strings],
                 "properties": properties,
             },
         },
     })
+}
+
+/// Above the number of fields in the tables, objects included; a text, since the domain keeps settings so.
+const FIELDS_MAX: &str = "3000";
+
+fn mapping(name: &str, kind: Kind) -> Value {
+    // An odd value stays in the document, and cannot be searched for under this name.
+    let lenient = |kind: &str| json!({ "type": kind, "ignore_malformed": true });
+    match (name, kind) {
+        ("@timestamp", _) => json!({ "type": "date" }),
+        ("message", _) => json!({ "type": "text" }),
+        ("url.original" | "url.full", _) => json!({ "type": "keyword", "ignore_above": 4096 }),
+        (_, Kind::Text) => json!({ "type": "keyword", "ignore_above": 1024 }),
+        (_, Kind::Count) => lenient("long"),
+        (_, Kind::Double) => lenient("double"),
+        (_, Kind::Time) => lenient("date"),
+        (_, Kind::Address) => lenient("ip"),
+        (_, Kind::Bool) => json!({ "type": "boolean" }),
+    }
+}
+
+/// Puts a mapping under its dotted name: `{"source":{"properties":{"ip":…}}}`.
+fn insert(properties: &mut Value, name: &str, mapping: Value) {
+    match name.split_once('.') {
+        None => properties[name] = mapping,
+        Some((first, rest)) => {
+            if properties.get(first).is_none() {
+                properties[first] = json!({ "properties": {} });
+            }
+            insert(&mut properties[first]["properties"], rest, mapping);
+        }
+    }
 }
 
 /// The lifecycle policy: an index is deleted once it is `retention_days` old. A day more than the newest record that is

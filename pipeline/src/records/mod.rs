@@ -5,6 +5,7 @@ pub mod dataset;
 mod fields;
 pub mod identity;
 mod json;
+pub mod kinds;
 pub mod networks;
 pub mod schema;
 pub mod secrets;

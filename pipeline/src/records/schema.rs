@@ -198,6 +198,34 @@ pub const DATASETS: &[Dataset] = &[
     },
 ];
 
+/// The transport of kinds that log none and have only one. Kerberos and SIP have two, so their flows have no id.
+pub fn transport(name: &str) -> Option<&'static str> {
+    match name {
+        "dce_rpc"
+        | "dnp3"
+        | "ftp"
+        | "irc"
+        | "known_modbus"
+        | "modbus"
+        | "modbus_register_change"
+        | "mqtt_connect"
+        | "mqtt_publish"
+        | "mqtt_subscribe"
+        | "mysql"
+        | "ntlm"
+        | "postgresql"
+        | "rdp"
+        | "redis"
+        | "rfb"
+        | "smb_cmd"
+        | "smtp"
+        | "socks"
+        | "websocket" => Some("tcp"),
+        "ntp" | "ntp_control" | "ntp_private" | "quic" | "radius" | "snmp" => Some("udp"),
+        _ => None,
+    }
+}
+
 /// What holds for a kind of record without a table.
 pub const OTHER: Dataset = Dataset {
     name: "",

@@ -11,6 +11,7 @@ use super::dataset::{KeyNames, Naming};
 use super::fields::{Fields, plain_text};
 use super::identity::Identity;
 use super::json;
+use super::kinds::{self, Kind};
 use super::networks::{Networks, direction};
 use super::schema::{DATASETS, Dataset, OTHER, Treatment};
 use super::secrets::{self, MASK};
@@ -217,7 +218,9 @@ impl Standard {
             Sensor::Zeek => DATASETS.iter().find(|dataset| dataset.name == name).unwrap_or(&OTHER),
             Sensor::Suricata => super::schema::suricata(name),
         };
-        let mut document = Document { body, name, sensor, is_icmp: false };
+        let log = if sensor == Sensor::Zeek { kinds::zeek(name) } else { &[] };
+        let (unmapped, overlong) = (Vec::new(), Vec::new());
+        let mut document = Document { body, name, sensor, is_icmp: false, log, unmapped, overlong };
         document.body.extend_from_slice(br#"{"@timestamp":""#);
         time.write_iso(document.body);
         document.body.extend_from_slice(br#"","ecs.version":"8.11.0","#);
@@ -238,6 +241,11 @@ impl Standard {
                 document.field(dataset, key, raw);
             }
         }
+        for (name, members) in [("unmapped", &document.unmapped), ("overlong", &document.overlong)] {
+            if !members.is_empty() {
+                document.body.extend_from_slice(&[b",\"", name.as_bytes(), b"\":{", members, b"}"].concat());
+            }
+        }
         document.body.extend_from_slice(b"}\n");
     }
 
@@ -248,7 +256,8 @@ impl Standard {
         let ends = sensor.ends();
         let (source, destination) = (address(ends.source), address(ends.destination));
         let transport = fields.text("proto").map(str::to_ascii_lowercase);
-        let transport = transport.as_deref().or(dataset.transport);
+        let named = || super::schema::transport(document.name);
+        let transport = transport.as_deref().or(dataset.transport).or_else(named);
         if let Some(transport) = transport {
             document.text("network.transport", transport);
             document.is_icmp = transport.starts_with("icmp");
@@ -266,6 +275,11 @@ impl Standard {
         if fields.get("community_id").is_some() {
             return;
         }
+        let transport = if fields.text("version").is_some_and(|version| version.starts_with("DTLS")) {
+            Some("udp")
+        } else {
+            transport
+        };
         let number = transport.and_then(|transport| protocol_number(transport, source.is_ipv6()));
         if let (Some(protocol), Some(source_port), Some(destination_port)) =
             (number, port(ends.source_port), port(ends.destination_port))
@@ -385,6 +399,12 @@ struct Document<'a> {
     sensor: Sensor,
     /// Instead of ports there are a type and a code.
     is_icmp: bool,
+    /// What Zeek's log of this dataset has.
+    log: &'static [(&'static str, Kind)],
+    /// Members of `unmapped`: fields that no table knows, or whose value is not of the field's kind.
+    unmapped: Vec<u8>,
+    /// Members of `overlong`: what is too large or too deep to be searched for.
+    overlong: Vec<u8>,
 }
 
 impl Document<'_> {
@@ -415,14 +435,14 @@ impl Document<'_> {
             "_path" | "_system_name" | "_write_ts" => {}
             key if key == self.sensor.time() => {}
             "proto" if plain_text(raw).is_some() => {}
-            "uid" => self.raw("event.id", raw),
-            "community_id" => self.raw("network.community_id", raw),
+            "uid" => self.placed("event.id", key, raw),
+            "community_id" => self.placed("network.community_id", key, raw),
             key if key == ends.source => self.address("source", raw),
             key if key == ends.destination => self.address("destination", raw),
             key if key == ends.source_port && self.is_icmp => self.kept("icmp.type", raw),
             key if key == ends.destination_port && self.is_icmp => self.kept("icmp.code", raw),
-            key if key == ends.source_port => self.raw("source.port", raw),
-            key if key == ends.destination_port => self.raw("destination.port", raw),
+            key if key == ends.source_port => self.placed("source.port", key, raw),
+            key if key == ends.destination_port => self.placed("destination.port", key, raw),
             _ => match dataset.fields.iter().find(|(name, _)| *name == key) {
                 Some((_, treatment)) => self.treated(*treatment, key, raw),
                 None => self.kept(key, raw),
@@ -439,13 +459,13 @@ impl Document<'_> {
             self.text(&[end, ".ip"].concat(), address);
         }
         if !is_address || address.len() < text.len() {
-            self.raw(&[end, ".address"].concat(), raw);
+            self.placed(&[end, ".address"].concat(), end, raw);
         }
     }
 
     fn treated(&mut self, treatment: Treatment, key: &str, raw: &str) {
         match treatment {
-            Treatment::To(place) => self.raw(place, raw),
+            Treatment::To(place) => self.placed(place, key, raw),
             Treatment::Nanoseconds(place) => match nanoseconds(raw) {
                 Some(nanoseconds) => self.raw(place, &nanoseconds.to_string()),
                 None => self.kept(key, raw),
@@ -474,11 +494,58 @@ impl Document<'_> {
         }
     }
 
+    /// A field that has a place in ECS, if its value is of that place's kind.
+    fn placed(&mut self, place: &str, key: &str, raw: &str) {
+        if !kinds::ecs(place).is_some_and(|kind| self.typed(place, kind, raw)) {
+            self.unmapped(key, raw);
+        }
+    }
+
     /// A field that ECS has no place for.
     fn kept(&mut self, key: &str, raw: &str) {
-        self.raw(&[self.sensor.module(), ".", self.name, ".", key].concat(), raw);
+        let place = || [self.sensor.module(), ".", self.name, ".", key].concat();
+        let known = kinds::of(self.log, key).map(|kind| (place(), kind));
+        if !known.is_some_and(|(place, kind)| self.typed(&place, kind, raw)) {
+            self.unmapped(key, raw);
+        }
+    }
+
+    /// Writes a value if a field of this kind can take it; the domain ignores a malformed address or number by itself.
+    fn typed(&mut self, place: &str, kind: Kind, raw: &str) -> bool {
+        let has_objects = raw.starts_with('{') || raw.starts_with('[') && raw.contains('{');
+        let fits = !has_objects
+            && match kind {
+                Kind::Text | Kind::Count | Kind::Double | Kind::Address => true,
+                Kind::Bool => matches!(raw, "true" | "false" | "null"),
+                Kind::Time => raw == "null" || Timestamp::parse(raw).is_some(),
+            };
+        if fits {
+            match Timestamp::parse(raw).filter(|_| kind == Kind::Time) {
+                Some(time) => self.text(place, &time.to_string()),
+                None => self.raw(place, raw),
+            }
+        }
+        fits
+    }
+
+    fn unmapped(&mut self, key: &str, raw: &str) {
+        let depth = raw.bytes().filter(|byte| matches!(byte, b'{' | b'[')).count();
+        let is_overlong = key.len() + raw.len() > UNMAPPED_MAX || depth > UNMAPPED_DEPTH_MAX;
+        let members = if is_overlong { &mut self.overlong } else { &mut self.unmapped };
+        if !members.is_empty() {
+            members.push(b',');
+        }
+        json::string(key, members);
+        members.push(b':');
+        members.extend(raw.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
     }
 }
+
+/// Longest name and value below `unmapped`: each of its texts is one term of the index, and Lucene takes 32,766 bytes.
+const UNMAPPED_MAX: usize = 8_000;
+
+/// Most brackets in a value below `unmapped`.
+const UNMAPPED_DEPTH_MAX: usize = 32;
 
 /// Seconds as whole nanoseconds.
 fn nanoseconds(raw: &str) -> Option<u64> {
@@ -586,7 +653,19 @@ mod tests {
         check(&record("ssh", r#""auth_success":false"#), "event.outcome", json!("failure"));
         check(&record("files", r#""md5":"x""#), "file.hash.md5", json!("x"));
         check(&record("smb_files", r#""action":"SMB::FILE_OPEN""#), "event.action", json!("SMB::FILE_OPEN"));
-        check(&record("unheard_of", r#""a\"b":[1,{"c":null}]"#), "zeek.unheard_of.a\"b", json!([1, { "c": null }]));
+        check(&record("unheard_of", r#""a\"b":[1,{"c":null}]"#), "unmapped", json!({ "a\"b": [1, { "c": null }] }));
+        check(
+            &record("conn", r#""conn_state":{"a":1},"local_orig":"x","note":1"#),
+            "unmapped",
+            json!({ "conn_state": { "a": 1 }, "local_orig": "x", "note": 1 }),
+        );
+        check(
+            &record("kerberos", r#""till":1700000000.5"#),
+            "zeek.kerberos.till",
+            json!("2023-11-14T22:13:20.500000Z"),
+        );
+        let long = "x".repeat(9000);
+        check(&record("conn", &format!(r#""note":"{long}""#)), "overlong", json!({ "note": long }));
         check(
             &record("conn", r#""community_id":"1:given","id.orig_h":"::1","id.resp_h":"::2""#),
             "network.community_id",
@@ -617,7 +696,9 @@ mod tests {
             }
             if let Ok((_, document)) = write(&record.to_string()) {
                 for (name, text) in &fields {
-                    let kept = document.as_object().unwrap().values().any(|value| value == text);
+                    let places = [Some(&document), document.get("unmapped")];
+                    let mut values = places.into_iter().flatten().filter_map(Value::as_object).flat_map(|map| map.values());
+                    let kept = values.any(|value| value == text);
                     prop_assert!(kept || name.starts_with('_') || name == "ts" || name == "duration", "{name}");
                 }
             }

@@ -109,8 +109,8 @@ fn create(state: &mut State, pair: &[&str]) -> Value {
     let action: Value = serde_json::from_str(pair[0]).unwrap();
     let document: Value = serde_json::from_str(pair[1]).unwrap();
     let text = |name: &str| action["create"][name].as_str().unwrap().to_owned();
-    if document.get("zeek.conn.poison").is_some() {
-        return json!({ "status": 400, "error": { "type": "mapper_parsing_exception", "reason": "failed to parse field [zeek.conn.poison]" } });
+    if document.pointer("/unmapped/poison").is_some() {
+        return json!({ "status": 400, "error": { "type": "mapper_parsing_exception", "reason": "failed to parse field [unmapped]" } });
     }
     if state.documents.insert((text("_index"), text("_id")), document).is_some() {
         state.conflicts += 1;

@@ -83,7 +83,7 @@ impl Inner {
     fn create(&mut self, action: &Value, document: Value) -> Value {
         let text = |name: &str| action[name].as_str().expect("an action names index and id").to_owned();
         let place = (text("_index"), text("_id"));
-        if document.get("zeek.conn.poison").is_some() {
+        if document.pointer("/unmapped/poison").is_some() {
             return json!({ "status": 400, "error": { "type": "mapper_parsing_exception", "reason": "poison" } });
         }
         if TALLY.fault(self.random.u32(0..1000) < self.faults) {
