@@ -14,8 +14,14 @@ pub enum Treatment {
     TlsVersion,
     /// A boolean becomes `success` or `failure`.
     Outcome,
+    /// `failure` from this number on, as of HTTP's, FTP's and SIP's statuses; the number goes to its own place, if it has one.
+    OutcomeBelow(u64, Option<&'static str>),
+    /// DNS: `NOERROR` is a success; the name goes to its own place, too.
+    ResponseCode,
     /// The addresses among the answers.
     ResolvedAddresses,
+    /// An end of the flow (`source`, `destination`), unless the record names the connection's.
+    End(&'static str),
 }
 
 /// One kind of record.
@@ -32,7 +38,7 @@ pub struct Dataset {
     pub fields: &'static [(&'static str, Treatment)],
 }
 
-use Treatment::{Nanoseconds, Outcome, ResolvedAddresses, TlsVersion, To};
+use Treatment::{End, Nanoseconds, Outcome, OutcomeBelow, ResolvedAddresses, ResponseCode, TlsVersion, To};
 
 /// Every kind of record with a table.
 pub const DATASETS: &[Dataset] = &[
@@ -64,7 +70,7 @@ pub const DATASETS: &[Dataset] = &[
             ("query", To("dns.question.name")),
             ("qtype_name", To("dns.question.type")),
             ("qclass_name", To("dns.question.class")),
-            ("rcode_name", To("dns.response_code")),
+            ("rcode_name", ResponseCode),
             ("rtt", Nanoseconds("event.duration")),
             ("answers", ResolvedAddresses),
         ],
@@ -83,7 +89,7 @@ pub const DATASETS: &[Dataset] = &[
             ("user_agent", To("user_agent.original")),
             ("request_body_len", To("http.request.body.bytes")),
             ("response_body_len", To("http.response.body.bytes")),
-            ("status_code", To("http.response.status_code")),
+            ("status_code", OutcomeBelow(400, Some("http.response.status_code"))),
             ("username", To("url.username")),
             ("orig_mime_types", To("http.request.mime_type")),
             ("resp_mime_types", To("http.response.mime_type")),
@@ -152,7 +158,7 @@ pub const DATASETS: &[Dataset] = &[
         event: r#""event.kind":"event","event.category":["network"],"event.type":["connection","protocol"]"#,
         transport: Some("tcp"),
         protocol: Some("ssh"),
-        fields: &[("auth_success", Outcome)],
+        fields: &[("auth_success", Outcome), ("client", To("user_agent.original"))],
     },
     Dataset {
         name: "dhcp",
@@ -170,10 +176,167 @@ pub const DATASETS: &[Dataset] = &[
     },
     Dataset {
         name: "notice",
-        event: r#""event.kind":"event","event.category":["intrusion_detection"],"event.type":["info"]"#,
+        event: r#""event.kind":"alert","event.category":["intrusion_detection"],"event.type":["info"]"#,
         transport: None,
         protocol: None,
-        fields: &[("note", To("rule.name")), ("msg", To("rule.description")), ("sub", To("message"))],
+        fields: &[
+            ("note", To("rule.name")),
+            ("msg", To("rule.description")),
+            ("sub", To("message")),
+            ("src", End("source")),
+            ("dst", End("destination")),
+            ("file_mime_type", To("file.mime_type")),
+        ],
+    },
+    Dataset {
+        name: "intel",
+        event: r#""event.kind":"enrichment","event.category":["threat"],"event.type":["indicator"]"#,
+        transport: None,
+        protocol: None,
+        fields: &[
+            ("seen.indicator", To("threat.indicator.name")),
+            ("sources", To("threat.indicator.provider")),
+            ("cif.description", To("threat.indicator.description")),
+            ("file_mime_type", To("file.mime_type")),
+        ],
+    },
+    Dataset {
+        name: "kerberos",
+        event: r#""event.kind":"event","event.category":["network","authentication"],"event.type":["connection","protocol"]"#,
+        transport: None,
+        protocol: Some("kerberos"),
+        fields: &[
+            ("client", To("user.name")),
+            ("request_type", To("event.action")),
+            ("success", Outcome),
+            ("cipher", To("tls.cipher")),
+            ("client_cert_subject", To("tls.client.subject")),
+            ("server_cert_subject", To("tls.server.subject")),
+        ],
+    },
+    Dataset {
+        name: "ntlm",
+        event: r#""event.kind":"event","event.category":["network","authentication"],"event.type":["connection","protocol"]"#,
+        transport: Some("tcp"),
+        protocol: Some("ntlm"),
+        fields: &[
+            ("username", To("user.name")),
+            ("domainname", To("user.domain")),
+            ("hostname", To("source.domain")),
+            ("server_dns_computer_name", To("destination.domain")),
+            ("success", Outcome),
+        ],
+    },
+    Dataset {
+        name: "radius",
+        event: r#""event.kind":"event","event.category":["network","authentication"],"event.type":["connection","protocol"]"#,
+        transport: Some("udp"),
+        protocol: Some("radius"),
+        fields: &[("username", To("user.name")), ("mac", To("source.mac")), ("reply_msg", To("message"))],
+    },
+    Dataset {
+        name: "ftp",
+        event: r#""event.kind":"event","event.category":["network","file"],"event.type":["connection","protocol","info"]"#,
+        transport: Some("tcp"),
+        protocol: Some("ftp"),
+        fields: &[
+            ("user", To("user.name")),
+            ("command", To("event.action")),
+            ("mime_type", To("file.mime_type")),
+            ("file_size", To("file.size")),
+            ("reply_code", OutcomeBelow(400, None)),
+        ],
+    },
+    Dataset {
+        name: "smtp",
+        event: r#""event.kind":"event","event.category":["network","email"],"event.type":["connection","protocol","info"]"#,
+        transport: Some("tcp"),
+        protocol: Some("smtp"),
+        fields: &[
+            ("from", To("email.from.address")),
+            ("to", To("email.to.address")),
+            ("cc", To("email.cc.address")),
+            ("reply_to", To("email.reply_to.address")),
+            ("mailfrom", To("email.sender.address")),
+            ("subject", To("email.subject")),
+            ("msg_id", To("email.message_id")),
+            ("user_agent", To("email.x_mailer")),
+            ("tls", To("tls.established")),
+        ],
+    },
+    Dataset {
+        name: "rdp",
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["connection","protocol","info"]"#,
+        transport: Some("tcp"),
+        protocol: Some("rdp"),
+        fields: &[("client_name", To("source.domain")), ("ssl", To("tls.established"))],
+    },
+    Dataset {
+        name: "socks",
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["connection","protocol","info"]"#,
+        transport: Some("tcp"),
+        protocol: Some("socks"),
+        fields: &[("user", To("user.name"))],
+    },
+    Dataset {
+        name: "sip",
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["connection","protocol","info"]"#,
+        transport: None,
+        protocol: Some("sip"),
+        fields: &[
+            ("method", To("event.action")),
+            ("uri", To("url.full")),
+            ("user_agent", To("user_agent.original")),
+            ("status_code", OutcomeBelow(400, None)),
+        ],
+    },
+    Dataset {
+        name: "irc",
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["connection","protocol","info"]"#,
+        transport: Some("tcp"),
+        protocol: Some("irc"),
+        fields: &[
+            ("user", To("user.name")),
+            ("command", To("event.action")),
+            ("dcc_file_name", To("file.name")),
+            ("dcc_file_size", To("file.size")),
+            ("dcc_mime_type", To("file.mime_type")),
+        ],
+    },
+    Dataset {
+        name: "mysql",
+        event: r#""event.kind":"event","event.category":["network","database"],"event.type":["connection","protocol"]"#,
+        transport: Some("tcp"),
+        protocol: Some("mysql"),
+        fields: &[("cmd", To("event.action")), ("success", Outcome)],
+    },
+    Dataset {
+        name: "syslog",
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["connection","protocol"]"#,
+        transport: Some("udp"),
+        protocol: Some("syslog"),
+        fields: &[("message", To("message")), ("severity", To("log.level"))],
+    },
+    Dataset {
+        name: "quic",
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["connection","protocol"]"#,
+        transport: Some("udp"),
+        protocol: Some("quic"),
+        fields: &[("server_name", To("tls.client.server_name")), ("client_protocol", To("tls.next_protocol"))],
+    },
+    Dataset {
+        name: "known_services",
+        event: r#""event.kind":"event","event.category":["network"],"event.type":["info"]"#,
+        transport: None,
+        protocol: None,
+        fields: &[("host", To("host.ip"))],
+    },
+    Dataset {
+        name: "software",
+        event: r#""event.kind":"event","event.category":["network","host"],"event.type":["info"]"#,
+        transport: None,
+        protocol: None,
+        fields: &[("host", To("host.ip"))],
     },
     Dataset {
         name: "weird",

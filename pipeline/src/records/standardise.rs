@@ -220,7 +220,19 @@ impl Standard {
         };
         let log = if sensor == Sensor::Zeek { kinds::zeek(name) } else { &[] };
         let (unmapped, overlong) = (Vec::new(), Vec::new());
-        let mut document = Document { body, name, sensor, is_icmp: false, log, unmapped, overlong };
+        let mut document = Document {
+            body,
+            name,
+            sensor,
+            is_icmp: false,
+            has_ends: false,
+            related: Default::default(),
+            log,
+            unmapped,
+            overlong,
+        };
+        let ends = sensor.ends();
+        document.has_ends = fields.get(ends.source).is_some() || fields.get(ends.destination).is_some();
         document.body.extend_from_slice(br#"{"@timestamp":""#);
         time.write_iso(document.body);
         document.body.extend_from_slice(br#"","ecs.version":"8.11.0","#);
@@ -241,6 +253,11 @@ impl Standard {
                 document.field(dataset, key, raw);
             }
         }
+        for (name, values) in RELATED.iter().map(|(name, _)| name).zip(std::mem::take(&mut document.related)) {
+            if !values.is_empty() {
+                document.raw(name, &format!("[{}]", values.join(",")));
+            }
+        }
         for (name, members) in [("unmapped", &document.unmapped), ("overlong", &document.overlong)] {
             if !members.is_empty() {
                 document.body.extend_from_slice(&[b",\"", name.as_bytes(), b"\":{", members, b"}"].concat());
@@ -257,13 +274,25 @@ impl Standard {
         let (source, destination) = (address(ends.source), address(ends.destination));
         let transport = fields.text("proto").map(str::to_ascii_lowercase);
         let named = || super::schema::transport(document.name);
-        let transport = transport.as_deref().or(dataset.transport).or_else(named);
+        let is_dtls = fields.text("version").is_some_and(|version| version.starts_with("DTLS"));
+        let transport = transport.as_deref().or(is_dtls.then_some("udp")).or(dataset.transport).or_else(named);
         if let Some(transport) = transport {
             document.text("network.transport", transport);
             document.is_icmp = transport.starts_with("icmp");
         }
         if let Some(protocol) = dataset.protocol {
             document.text("network.protocol", protocol);
+        }
+        for (total, one, other) in [
+            ("network.bytes", "orig_ip_bytes", "resp_ip_bytes"),
+            ("network.packets", "orig_pkts", "resp_pkts"),
+            ("network.bytes", "flow.bytes_toserver", "flow.bytes_toclient"),
+            ("network.packets", "flow.pkts_toserver", "flow.pkts_toclient"),
+        ] {
+            let number = |name| fields.get(name).and_then(|raw| raw.parse::<u64>().ok());
+            if let Some(sum) = number(one).zip(number(other)).and_then(|(one, other)| one.checked_add(other)) {
+                document.raw(total, &sum.to_string());
+            }
         }
         let (Some(source), Some(destination)) = (source, destination) else { return };
         let (from_inside, to_inside) = (self.networks.contain(source), self.networks.contain(destination));
@@ -275,11 +304,6 @@ impl Standard {
         if fields.get("community_id").is_some() {
             return;
         }
-        let transport = if fields.text("version").is_some_and(|version| version.starts_with("DTLS")) {
-            Some("udp")
-        } else {
-            transport
-        };
         let number = transport.and_then(|transport| protocol_number(transport, source.is_ipv6()));
         if let (Some(protocol), Some(source_port), Some(destination_port)) =
             (number, port(ends.source_port), port(ends.destination_port))
@@ -399,6 +423,10 @@ struct Document<'a> {
     sensor: Sensor,
     /// Instead of ports there are a type and a code.
     is_icmp: bool,
+    /// The record names its connection's ends.
+    has_ends: bool,
+    /// Members of `related.user`, `related.hosts` and `related.hash`, as JSON.
+    related: [Vec<String>; 3],
     /// What Zeek's log of this dataset has.
     log: &'static [(&'static str, Kind)],
     /// Members of `unmapped`: fields that no table knows, or whose value is not of the field's kind.
@@ -482,6 +510,23 @@ impl Document<'_> {
                 "false" => self.text("event.outcome", "failure"),
                 _ => self.kept(key, raw),
             },
+            Treatment::OutcomeBelow(limit, place) => {
+                if let Ok(number) = raw.parse::<u64>() {
+                    self.text("event.outcome", if number < limit { "success" } else { "failure" });
+                }
+                match place {
+                    Some(place) => self.placed(place, key, raw),
+                    None => self.kept(key, raw),
+                }
+            }
+            Treatment::ResponseCode => {
+                if let Some(name) = plain_text(raw) {
+                    self.text("event.outcome", if name == "NOERROR" { "success" } else { "failure" });
+                }
+                self.placed("dns.response_code", key, raw);
+            }
+            Treatment::End(_) if self.has_ends => self.kept(key, raw),
+            Treatment::End(end) => self.address(end, raw),
             Treatment::ResolvedAddresses => {
                 let answers: Vec<String> = serde_json::from_str(raw).unwrap_or_default();
                 let addresses: Vec<&String> =
@@ -498,6 +543,15 @@ impl Document<'_> {
     fn placed(&mut self, place: &str, key: &str, raw: &str) {
         if !kinds::ecs(place).is_some_and(|kind| self.typed(place, kind, raw)) {
             self.unmapped(key, raw);
+            return;
+        }
+        let about = RELATED.iter().position(|(_, places)| places.contains(&place));
+        if let Some(values) = about.and_then(|about| self.related.get_mut(about))
+            && raw.len() > 2
+            && raw.starts_with('"')
+            && !values.iter().any(|value| value == raw)
+        {
+            values.push(raw.to_owned());
         }
     }
 
@@ -540,6 +594,23 @@ impl Document<'_> {
         members.extend(raw.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
     }
 }
+
+/// Fields that gather what a record says about users, hosts and files, and where they gather it.
+const RELATED: [(&str, &[&str]); 3] = [
+    ("related.user", &["user.name", "url.username", "email.from.address", "email.sender.address"]),
+    (
+        "related.hosts",
+        &[
+            "dns.question.name",
+            "url.domain",
+            "tls.client.server_name",
+            "host.name",
+            "source.domain",
+            "destination.domain",
+        ],
+    ),
+    ("related.hash", &["file.hash.md5", "file.hash.sha1", "file.hash.sha256", "tls.client.ja3", "tls.server.ja3s"]),
+];
 
 /// Longest name and value below `unmapped`: each of its texts is one term of the index, and Lucene takes 32,766 bytes.
 const UNMAPPED_MAX: usize = 8_000;
@@ -623,7 +694,7 @@ mod tests {
             "source.ip": "10.0.0.5", "source.port": 51000, "source.bytes": 800, "source.packets": 8, "source.locality": "internal",
             "destination.ip": "192.0.2.9", "destination.port": 443, "destination.bytes": 5000, "destination.packets": 9,
             "destination.locality": "external", "network.transport": "tcp", "network.protocol": "ssl", "network.type": "ipv4",
-            "network.direction": "outbound", "network.community_id": document["network.community_id"], "related.ip": ["10.0.0.5", "192.0.2.9"],
+            "network.bytes": 5800, "network.packets": 17, "network.direction": "outbound", "network.community_id": document["network.community_id"], "related.ip": ["10.0.0.5", "192.0.2.9"],
             "zeek.conn.conn_state": "SF", "zeek.conn.history": "ShADadfF",
         });
         assert_eq!(document, expected);
@@ -652,6 +723,17 @@ mod tests {
         check(&record("ssl", r#""version":"TLSv13""#), "tls.version", json!("1.3"));
         check(&record("ssh", r#""auth_success":false"#), "event.outcome", json!("failure"));
         check(&record("files", r#""md5":"x""#), "file.hash.md5", json!("x"));
+        check(&record("files", r#""md5":"x","sha1":"y""#), "related.hash", json!(["x", "y"]));
+        check(&record("http", r#""status_code":404"#), "event.outcome", json!("failure"));
+        check(&record("dns", r#""rcode_name":"NOERROR""#), "event.outcome", json!("success"));
+        check(&record("notice", r#""note":"Scan::Port_Scan""#), "event.kind", json!("alert"));
+        check(&record("notice", r#""src":"10.0.0.9","dst":"10.0.0.8""#), "source.ip", json!("10.0.0.9"));
+        let flow = r#""id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"10.0.0.2","id.resp_p":2"#;
+        check(&record("ssl", &format!(r#""version":"DTLSv12",{flow}"#)), "network.transport", json!("udp"));
+        for dataset in ["ftp", "mysql", "quic", "snmp", "ssl", "dce_rpc", "ntp"] {
+            let (_, document) = write(&record(dataset, flow)).unwrap();
+            assert!(document["network.community_id"].is_string(), "{dataset}");
+        }
         check(&record("smb_files", r#""action":"SMB::FILE_OPEN""#), "event.action", json!("SMB::FILE_OPEN"));
         check(&record("unheard_of", r#""a\"b":[1,{"c":null}]"#), "unmapped", json!({ "a\"b": [1, { "c": null }] }));
         check(
@@ -671,6 +753,39 @@ mod tests {
             "network.community_id",
             json!("1:given"),
         );
+    }
+
+    /// A record with every field that its kind of log has, twice the same name in none.
+    #[test]
+    fn no_document_names_a_field_twice() {
+        let mut datasets: Vec<&str> = DATASETS.iter().map(|dataset| dataset.name).collect();
+        datasets.extend(["snmp", "modbus", "ssh", "unheard_of"]);
+        for dataset in datasets {
+            let mut record = json!({ "_path": dataset, "ts": 1_700_000_000, "uid": "C", "proto": "tcp", "id.orig_h": "10.0.0.1",
+                "id.orig_p": 1, "id.resp_h": "10.0.0.2", "id.resp_p": 2 });
+            for (field, kind) in kinds::zeek(dataset) {
+                let value = match kind {
+                    Kind::Text => json!("x"),
+                    Kind::Count | Kind::Double | Kind::Time => json!(1_700_000_000),
+                    Kind::Bool => json!(true),
+                    Kind::Address => json!("10.0.0.3"),
+                };
+                record.as_object_mut().unwrap().entry(*field).or_insert(value);
+            }
+            for with_ends in [true, false] {
+                if !with_ends {
+                    record.as_object_mut().unwrap().retain(|name, _| !name.starts_with("id."));
+                }
+                let mut body = Vec::new();
+                let text = record.to_string();
+                standard().write(text.as_bytes(), text.as_bytes(), 0, &origin(), &mut body).unwrap();
+                let document = body.split(|byte| *byte == b'\n').nth(1).unwrap();
+                let fields = Fields::parse(document).unwrap();
+                let mut names: Vec<&str> = fields.iter().map(|(name, _)| name).collect();
+                names.sort_unstable();
+                assert!(names.is_sorted_by(|one, other| one < other), "{dataset}: {names:?}");
+            }
+        }
     }
 
     #[test]
