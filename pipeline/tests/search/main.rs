@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../model/store.rs"]
+#[expect(dead_code, reason = "the model asks more of it")]
 mod store;
 #[path = "../model/tally.rs"]
 #[expect(dead_code, reason = "the model tells more")]
@@ -16,6 +17,7 @@ use serde_json::{Value, json};
 use tenantry_pipeline::bulk::batch::BatchLimits;
 use tenantry_pipeline::bulk::indices::Wanted;
 use tenantry_pipeline::bulk::run::{IngestSettings, Ingested, ingest};
+use tenantry_pipeline::bulk::send::Search as _;
 use tenantry_pipeline::cloud::search::{Domain, Indices};
 use tenantry_pipeline::failure::Failure;
 use tenantry_pipeline::framing::Framing;
@@ -271,7 +273,6 @@ async fn the_template_is_set_once_and_put_back_when_it_was_changed() {
         let until = Instant::now() + Duration::from_secs(30);
         Pace { until, end: until, random: || 0.5 }
     };
-    use tenantry_pipeline::bulk::send::Search as _;
     // ISM is a plugin that this node lacks: that is said, and indexing goes on.
     let warning = node.indices.prepare(pace()).await.unwrap();
     assert!(warning.is_some_and(|warning| warning.contains("/_plugins/_ism/policies/tenantry")));
