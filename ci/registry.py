@@ -21,8 +21,15 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "policies" / "registry.json"
 HANDLERS = ("create", "read", "update", "delete", "list")
-#: An estate's templates and the tool itself also use these; handlers do not name them.
+#: What the tool, the functions and the devices do beside the handlers: whole services, and single actions.
 MORE_SERVICES = ("appconfig", "cloudformation", "sqs", "sts", "tag", "cloudtrail", "servicequotas")
+MORE_ACTIONS = {
+    "cloudwatch:getmetricdata", "cloudwatch:putmetricdata", "ec2:createnetworkinterface", "ec2:deletenetworkinterface",
+    "es:eshttpdelete", "es:eshttpget", "es:eshttphead", "es:eshttppatch", "es:eshttppost", "es:eshttpput",
+    "kms:decrypt", "kms:encrypt", "kms:generatedatakey", "lambda:getfunctionconcurrency", "lambda:invokefunction",
+    "logs:createlogstream", "logs:describelogstreams", "logs:putlogevents", "s3:abortmultipartupload", "s3:deleteobject",
+    "s3:getobject", "s3:getobjectversion", "s3:listbucket", "s3:putobject", "sns:publish",
+}
 
 
 def types() -> list[str]:
@@ -101,7 +108,7 @@ def main() -> int:
     schemas = registry(options.schemas)
     rows = {name: row(schemas[name]) for name in types() if name in schemas}
     named = {action for kept in rows.values() for actions in kept["handlers"].values() for action in actions}
-    named |= {action for kept in rows.values() for action in kept.get("tagPermissions", [])}
+    named |= MORE_ACTIONS | {action for kept in rows.values() for action in kept.get("tagPermissions", [])}
     told = {
         "source": f"CloudFormation registry schemas (pulumi/pulumi-aws-native, aws-cloudformation-schema, {options.commit});"
         f" Service Authorization Reference ({options.package})",

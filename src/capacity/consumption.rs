@@ -48,6 +48,7 @@ const TYPES: &[(&str, &[(&str, Over)])] = &[
     ("AWS::ElasticLoadBalancingV2::LoadBalancer", &[("elb-application-load-balancers", Region)]),
     ("AWS::ElasticLoadBalancingV2::TargetGroup", &[("elb-target-groups", Region)]),
     ("AWS::ElasticLoadBalancingV2::TrustStore", &[("elb-trust-stores", Region)]),
+    ("AWS::IAM::ManagedPolicy", &[]),
     ("AWS::IAM::Role", &[("iam-roles", Account)]),
     ("AWS::KMS::Alias", &[("kms-aliases-per-key", Stack)]),
     ("AWS::KMS::Key", &[("kms-keys", Region)]),

@@ -19,7 +19,8 @@ use crate::report;
 
 /// Make the control plane in every account and region of the fleet.
 ///
-/// Artifacts bucket, key, central logs and observability, the deploy role, and the service-linked role of OpenSearch.
+/// Artifacts bucket, key, central logs and observability; the roles that plan, deploy and make stacks, and the boundary
+/// of every role of a stack; and the service-linked roles without which an account's first stack would fail.
 /// The central account's part comes first. The deploy role is only made here, so say with `--role` which role gives
 /// access to the accounts; without it the caller's own credentials must be those of every account of the fleet.
 #[derive(Debug, ClapArgs)]
@@ -101,7 +102,9 @@ async fn step(
     let mut accounts = BTreeSet::new();
     for stack in desired.iter().filter(|stack| accounts.insert(&stack.place.account)) {
         let session = cloud.session(&stack.place, &stack.access).await?;
-        iam::ensure_service_linked_role(&session, iam::OPENSEARCH).await?;
+        for service in iam::SERVICE_LINKED {
+            iam::ensure_service_linked_role(&session, service).await?;
+        }
     }
     Ok(exit)
 }

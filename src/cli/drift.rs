@@ -87,6 +87,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     };
     super::wait(async {
         let cloud = Cloud::configure().await;
+        let cloud = if args.fix { cloud } else { cloud.reading() };
         let drifts = look(&cloud).await?;
         if !args.fix {
             return Ok(exit(&drifts));

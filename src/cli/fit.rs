@@ -65,7 +65,7 @@ pub(super) fn fit(global: &Global, selection: &Selection, release: &Release, loo
     let sites = if look.offline {
         survey::unseen(&wanted, survey::OFFLINE)
     } else {
-        super::wait(async { survey::look(&Cloud::configure().await, &tables, &wanted).await })?
+        super::wait(async { survey::look(&Cloud::configure().await.reading(), &tables, &wanted).await })?
     };
     let assessments = check(&tables, &sites);
     let places = wanted.into_iter().map(|one| (one.place, one.access)).collect();

@@ -192,7 +192,7 @@ fn alike(args: &Args, model: &Tenant, cidr: Ipv4Network) -> Result<String, Failu
 /// The blocks of every VPC of an account, in the regions of the fleet.
 fn live_blocks(estate: &Estate, account: &AccountId) -> Result<Vec<Ipv4Network>, Failure> {
     super::wait(async {
-        let cloud = Cloud::configure().await;
+        let cloud = Cloud::configure().await.reading();
         let mut blocks = Vec::new();
         for region in estate.fleet.regions.keys() {
             let place = Place { account: account.clone(), region: region.clone() };

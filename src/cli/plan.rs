@@ -48,7 +48,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         judge.offline(prepare::offline(release, &desired)?, &desired, &policies)
     } else {
         super::wait(async {
-            let cloud = Cloud::configure().await;
+            let cloud = Cloud::configure().await.reading();
             let plan = prepare::plan(&cloud, release, &desired, args.pace.wait(), args.pace.concurrency()).await;
             judge.live(&cloud, plan, &desired, &policies, args.pace.concurrency()).await
         })?

@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     };
     let desired = opened.desired(&tenants, &args.release)?;
     let (lines, flags) = super::wait(async {
-        let cloud = Cloud::configure().await;
+        let cloud = Cloud::configure().await.reading();
         let lines = status(&cloud, &desired).await;
         let flags =
             if args.flags { Some(delivery::survey(&cloud, &opened.estate, &tenants, LOOKS).await) } else { None };

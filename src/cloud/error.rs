@@ -116,7 +116,8 @@ impl CallError {
             _ if is_expired(self) => "the session has expired: sign in again and run the same command".to_owned(),
             _ if is_wrong_credentials(self) => "AWS does not know these credentials: check the profile".to_owned(),
             Cause::RoleDenied { .. } => format!(
-                "check `role` and `external_id` of account {account} in `fleet.yaml`, and the role's trust policy"
+                "check `role` and `external_id` of account {account} in `fleet.yaml`, and the role's trust policy; \
+                 if the control plane was made by an older version, run `tenantry bootstrap`"
             ),
             _ if is_throttled(self) => "AWS throttles: run again, with a lower --concurrency".to_owned(),
             _ if is_access_denied(self) => format!("the role in account {account} does not allow {}", self.operation),

@@ -2,9 +2,16 @@
 
 use super::{CallError, Cause, Family, Session};
 
-/// The service whose search domains in a VPC need a service-linked role.
-/// Source: Amazon OpenSearch Service Developer Guide, "Using service-linked roles".
-pub const OPENSEARCH: &str = "opensearchservice.amazonaws.com";
+/// Services whose first use in an account needs a service-linked role, which the stacks' role may not make.
+/// Sources: "Using service-linked roles" of the Amazon OpenSearch Service Developer Guide, of Elastic Load Balancing, of
+/// Amazon ECS and of IAM Roles Anywhere; the create handlers of `AWS::ECS::Cluster` and `AWS::RolesAnywhere::TrustAnchor` in
+/// the CloudFormation registry.
+pub const SERVICE_LINKED: [&str; 4] = [
+    "ecs.amazonaws.com",
+    "elasticloadbalancing.amazonaws.com",
+    "opensearchservice.amazonaws.com",
+    "rolesanywhere.amazonaws.com",
+];
 
 /// Whether a role had to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

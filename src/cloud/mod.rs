@@ -40,7 +40,7 @@ pub use error::{
     with_causes,
 };
 pub use rates::Family;
-pub use session::{Access, Cloud, Place, Session};
+pub use session::{Access, Cloud, Place, Purpose, Session};
 
 #[cfg(test)]
 mod wire;

@@ -19,6 +19,8 @@ use super::rates::{Buckets, Family};
 use super::{CallError, Cause, sts};
 use crate::estate::ids::{AccountId, Region};
 
+/// Behind the deploy role's name, the name of the role that only reads.
+const READ_SUFFIX: &str = "-read";
 const ATTEMPTS: u32 = 5;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -38,10 +40,20 @@ pub struct Access {
     pub external_id: Option<String>,
 }
 
+/// What sessions are for: it decides which of an account's roles they assume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Plans, drift, capacity, status: the reading role that the control plane makes beside the deploy role.
+    Read,
+    /// Everything that changes an account: the deploy role.
+    Change,
+}
+
 /// The caller's configuration, and the sessions opened with it.
 #[derive(Debug)]
 pub struct Cloud {
     base: SdkConfig,
+    purpose: Purpose,
     sessions: Mutex<HashMap<Place, Arc<Session>>>,
 }
 
@@ -51,6 +63,7 @@ type Stored = HashMap<(String, String), Arc<OnceCell<()>>>;
 /// The clients of one account and region, with their rates.
 pub struct Session {
     pub place: Place,
+    pub purpose: Purpose,
     pub(super) appconfig: aws_sdk_appconfig::Client,
     pub(super) cloudcontrol: aws_sdk_cloudcontrol::Client,
     pub(super) cloudformation: aws_sdk_cloudformation::Client,
@@ -89,7 +102,12 @@ impl Cloud {
     }
 
     pub(super) fn over(base: SdkConfig) -> Self {
-        Self { base, sessions: Mutex::default() }
+        Self { base, purpose: Purpose::Change, sessions: Mutex::default() }
+    }
+
+    /// The same, for sessions that change nothing: they assume the reading role of an account that has a deploy role.
+    pub fn reading(self) -> Self {
+        Self { purpose: Purpose::Read, ..self }
     }
 
     /// The session of an account and region, opened once. Makes sure that the credentials are of that account.
@@ -100,7 +118,13 @@ impl Cloud {
         if let Some(session) = self.sessions.lock().await.get(place) {
             return Ok(Arc::clone(session));
         }
-        let session = Arc::new(Session::open(&self.base, place, access).await);
+        let role = access.role.as_ref().map(|role| match self.purpose {
+            Purpose::Read => format!("{role}{READ_SUFFIX}"),
+            Purpose::Change => role.clone(),
+        });
+        let access = Access { role, external_id: access.external_id.clone() };
+        let session = Session { purpose: self.purpose, ..Session::open(&self.base, place, &access).await };
+        let session = Arc::new(session);
         let actual = sts::caller_account(&session).await?;
         if actual != place.account.as_str() {
             let cause = Cause::WrongAccount { actual };
@@ -162,6 +186,7 @@ impl Session {
         }
         Self {
             place: place.clone(),
+            purpose: Purpose::Change,
             appconfig: client!(aws_sdk_appconfig, "appconfig"),
             cloudcontrol: client!(aws_sdk_cloudcontrol, "cloudcontrol"),
             cloudformation: client!(aws_sdk_cloudformation, "cloudformation"),

@@ -89,6 +89,7 @@ const TYPES: &[(&str, Billing)] = &[
     ("AWS::ElasticLoadBalancingV2::LoadBalancer", Lines),
     ("AWS::ElasticLoadBalancingV2::TargetGroup", Free),
     ("AWS::ElasticLoadBalancingV2::TrustStore", Lines),
+    ("AWS::IAM::ManagedPolicy", Free),
     ("AWS::IAM::Role", Free),
     ("AWS::KMS::Alias", Free),
     ("AWS::KMS::Key", Lines),

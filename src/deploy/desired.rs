@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use super::Ground;
-use crate::cloud::{Access, Place};
+use crate::cloud::{Access, Place, Purpose};
 use crate::digest::sha256;
 
 /// One stack as git says it.
@@ -88,9 +88,14 @@ impl Desired {
         format!("{}-{}", self.change_set_prefix(), hash(&[&updated, &tags, triggers], 8))
     }
 
-    /// Key of the template in the artifacts bucket.
-    pub fn template_key(&self) -> String {
-        format!("templates/{}.json", hash(&[&self.body], 64))
+    /// Key of the template in the artifacts bucket. What a reading role stores is kept apart: a deploy trusts that an
+    /// object is what its name says.
+    pub fn template_key(&self, purpose: Purpose) -> String {
+        let folder = match purpose {
+            Purpose::Read => "plans",
+            Purpose::Change => "templates",
+        };
+        format!("{folder}/{}.json", hash(&[&self.body], 64))
     }
 }
 

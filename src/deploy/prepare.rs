@@ -347,7 +347,7 @@ async fn template(session: &Session, desired: &Desired) -> Result<TemplateSource
     let Some(bucket) = &desired.artifacts else {
         return Err(PrepareError::TooLarge { stack: desired.stack.clone(), bytes });
     };
-    let key = desired.template_key();
+    let key = desired.template_key(session.purpose);
     match s3::put_if_absent(session, bucket, &key, s3::Content::Text(&desired.body)).await {
         Ok(_) => Ok(TemplateSource::Url(s3::template_url(session, bucket, &key))),
         Err(error) if s3::is_absent(&error) => Err(PrepareError::TooLarge { stack: desired.stack.clone(), bytes }),

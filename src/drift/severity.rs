@@ -36,7 +36,7 @@ pub(super) const UNMANAGED: Code = Code("TN5520");
 use Severity::{Critical, High, Low, Medium};
 
 /// Words in a path, and what a change there means. The first that occurs decides.
-const BY_PATH: [(&str, Code, Severity); 40] = [
+const BY_PATH: [(&str, Code, Severity); 41] = [
     ("/Tags", TAG, Low),
     ("/AlarmDescription", MODIFIED, Low),
     ("/GroupDescription", MODIFIED, Low),
@@ -64,6 +64,7 @@ const BY_PATH: [(&str, Code, Severity); 40] = [
     ("/AssignPublicIp", PUBLIC, High),
     ("/Scheme", PUBLIC, High),
     ("/AssumeRolePolicyDocument", PERMISSIONS, Critical),
+    ("/PermissionsBoundary", PERMISSIONS, Critical),
     ("/ManagedPolicyArns", PERMISSIONS, High),
     ("/Policies", PERMISSIONS, High),
     ("/PolicyDocument", PERMISSIONS, High),

@@ -184,6 +184,7 @@ impl Context {
             shape: json!({
                 "central": central,
                 "linked": !central && sink.is_some(),
+                "home": home,
                 "deploy_role": home && role.is_some(),
                 "external_id": external_id.is_some(),
             }),

@@ -104,7 +104,7 @@ impl Preview {
         let tenants: Vec<&Tenant> = after.estate.tenants.values().filter(is_changed).collect();
         let desired = after.desired(&tenants, &self.release)?;
         super::super::wait(async {
-            let cloud = Cloud::configure().await;
+            let cloud = Cloud::configure().await.reading();
             prepare::plan(&cloud, &self.release.release, &desired, self.pace.wait(), self.pace.concurrency()).await
         })
     }

@@ -78,7 +78,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let stages = stages(&candidate.estate, args.bake);
     let desired = candidate.desired(&candidate.tenants(), &args.zips.functions).map_err(super::of_candidate)?;
     let plan = super::super::wait(async {
-        let cloud = Cloud::configure().await;
+        let cloud = Cloud::configure().await.reading();
         look(&cloud, &candidate, &desired, &args.pace).await
     })?;
     let itinerary = Itinerary::of(&repository, &candidate, &stages, &plan, Timestamp::now());

@@ -50,7 +50,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let (estate, found) = opened::load(&global.estate)?;
     let estate = estate.ok_or_else(|| opened::refused(&found, "the estate"))?;
     let (tenants, roll) = super::super::wait(async {
-        let cloud = Cloud::configure().await;
+        let cloud = Cloud::configure().await.reading();
         let roll = async { Store::open(&cloud, &estate.fleet).await?.record().await.map_err(Failure::from) };
         (running(&cloud, &estate).await, roll.await)
     })?;

@@ -21,6 +21,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--port-file", type=Path, help="where to write the port once it answers (else stdout)")
     parser.add_argument("--quotas", type=Path, help="service quotas (policies/quotas.yaml)")
     parser.add_argument("--enforce-quotas", action="store_true", help="refuse what the quotas do not allow")
+    parser.add_argument("--enforce-iam", action="store_true", help="refuse what the policies of roles do not allow")
     parser.add_argument("--grant-seconds", type=float, help="grant requests for higher quotas after so many seconds")
     parser.add_argument("--parent-pid", type=int, help="stop when this process is gone")
     parser.add_argument("--step-ms", type=int, help="pause between the steps of a stack (TENANTRY_ENDPOINT_STEP_MS)")
@@ -56,6 +57,7 @@ def main() -> None:
 
     from moto.moto_server.werkzeug_app import MotoRequestHandler
 
+    from . import identity
     from .application import application
     from .services import quotas
 
@@ -70,6 +72,7 @@ def main() -> None:
     if options.quotas is not None:
         quotas.load(options.quotas)
     quotas.enforce(options.enforce_quotas)
+    identity.enforce(options.enforce_iam)
     quotas.grant_after(options.grant_seconds)
     server = make_server(options.host, options.port, application(), threaded=True, request_handler=Quiet)
     server.daemon_threads = True

@@ -15,12 +15,13 @@ from functools import lru_cache
 from typing import Any, Callable, Iterable
 
 from moto.core.config import default_user_config
+from botocore.exceptions import UnknownServiceError
 from moto.core.request import Request
 from moto.iam.models import get_account_id_from
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.http import HTTP_STATUS_CODES
 
-from . import control, faults, operations, rpc, wire
+from . import control, faults, identity, operations, rpc, wire
 from .errors import AwsError
 from .services import trail
 
@@ -73,11 +74,36 @@ class Application:
         if scope is not None and not moto_only:
             access_key, region, signing_name = scope
             service = wire.service_of(signing_name, environ.get("PATH_INFO", ""))
+            if identity.is_enforced() and "HTTP_X_MOTO_ACCOUNT_ID" not in environ:
+                refused = self._refused(environ, service, access_key, region)
+                if refused is not None:
+                    return refused
             if operations.knows(service):
                 own = self._own(environ, service, access_key, region)
                 if own is not None:
                     return own
         return self._ask_moto(environ)
+
+    def _refused(self, environ: dict[str, Any], service: str, access_key: str, region: str) -> Response | None:
+        """The refusal of a caller whose role may not do this."""
+        from . import callers
+
+        request = Request(environ)
+        body = request.get_data(cache=True, parse_form_data=False)
+        rewind(environ, body)
+        try:
+            incoming = wire.recognise(service, Request(environ))
+        except UnknownServiceError:
+            return None
+        finally:
+            rewind(environ, body)
+        if incoming is None:
+            return None
+        account = get_account_id_from(access_key)
+        name = str(incoming.operation.name)
+        call = operations.Call(wire.Caller(access_key, account, region, service), service, name, incoming.parameters)
+        refused = callers.refusal(call)
+        return None if refused is None else wire.answer(incoming, refused)
 
     def _own(self, environ: dict[str, Any], service: str, access_key: str, region: str) -> Response | None:
         request = Request(environ)

@@ -8,7 +8,7 @@ import uuid
 from typing import Any
 
 from ..operations import Call
-from . import engine
+from . import engine, permissions
 from .model import Stack, Target
 from .template import invalid
 
@@ -38,6 +38,13 @@ def note(call: Call, stack: Stack) -> None:
     stack.token = token
     if token:
         stack.tokens.add(f"{call.operation}:{token}")
+
+
+def take(stack: Stack, role: str | None) -> None:
+    """The role of an operation: it stays the stack's until another one is given."""
+    role = role or stack.role
+    permissions.assume(role)
+    stack.role = role
 
 
 def need_ready(stack: Stack, verb: str) -> None:

@@ -7,7 +7,7 @@ import uuid
 from ..errors import AwsError
 from ..operations import Answer, Call, operation
 from . import engine, imports, revert, validation
-from .beginning import begin_update, differs, done_before, lock, need_ready, new, note
+from .beginning import begin_update, differs, done_before, lock, need_ready, new, note, take
 from .model import ChangeSet, Stack, change_set_of, stack_of, stacks
 from .plan import changes
 from .template import invalid
@@ -55,7 +55,7 @@ def create_change_set(call: Call) -> Answer:
         actual = revert.wanted(call, stack)
         found += revert.changes(stack, actual, {row["ResourceChange"]["LogicalResourceId"] for row in found})
         made = ChangeSet(name, ident, kind, target, found, call.get("Description"), call.get("OnStackFailure"),
-                         token=token, rollback=call.get("RollbackConfiguration"), actual=actual)
+                         token=token, role=call.get("RoleARN"), rollback=call.get("RollbackConfiguration"), actual=actual)
         if kind == "UPDATE" and not differs(stack, target, found):
             made.status, made.execution, made.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
         made.conflicts = validation.names_in_use(stack, found)
@@ -116,6 +116,7 @@ def execute_change_set(call: Call) -> Answer:
         if made.kind == "UPDATE" or made.kind == "IMPORT" and stack.status != "REVIEW_IN_PROGRESS":
             need_ready(stack, "updated")
         stack.retain_except_on_create = bool(call.get("RetainExceptOnCreate"))
+        take(stack, made.role)
         made.execution = "EXECUTE_COMPLETE"
         for other in list(stack.change_sets.values()):
             if other is not made:

@@ -7,6 +7,7 @@ import time
 import uuid
 from typing import Any
 
+from .. import identity
 from ..errors import AwsError
 from ..operations import Answer, Call, operation
 from .engine import kind_of
@@ -64,12 +65,22 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, default=str)
 
 
-def detect(stack: Stack, resource: Resource) -> Answer:
+def _need(call: Call, resource: Resource) -> None:
+    """The caller reads each resource ("Detecting unmanaged configuration changes": required permissions)."""
+    if identity.is_enforced():
+        from ..callers import reads
+
+        told = [resource.made.id, *(str(value) for value in resource.made.attributes.values())]
+        reads(call, resource.type, "read", resource.properties, told)
+
+
+def detect(call: Call, stack: Stack, resource: Resource) -> Answer:
     """The drift of one resource."""
     row: Answer = {"StackId": stack.id, "LogicalResourceId": resource.logical, "PhysicalResourceId": resource.made.id,
                    "ResourceType": resource.type, "Timestamp": time.time(), "PropertyDifferences": [],
                    "ExpectedProperties": json.dumps(resource.properties)}
     try:
+        _need(call, resource)
         live = kind_of(resource.type).read(stack.place(resource.logical), resource.made, resource.properties)
     except NotReadable:
         return row | {"StackResourceDriftStatus": "NOT_CHECKED"}
@@ -99,7 +110,7 @@ def detect_stack_drift(call: Call) -> Answer:
         raise AwsError("ValidationError", f"Drift detection cannot be performed on stack [{stack.name}] "
                        f"in status {stack.status}")
     wanted = call.get("LogicalResourceIds")
-    rows = [detect(stack, item) for item in list(stack.resources.values()) if not wanted or item.logical in wanted]
+    rows = [detect(call, stack, item) for item in list(stack.resources.values()) if not wanted or item.logical in wanted]
     drifted = sum(row["StackResourceDriftStatus"] in ("MODIFIED", "DELETED") for row in rows)
     unknown = any(row["StackResourceDriftStatus"] == "UNKNOWN" for row in rows)
     status = "DRIFTED" if drifted else "UNKNOWN" if unknown else "IN_SYNC"
@@ -139,6 +150,6 @@ def detect_resource(call: Call) -> Answer:
     resource = stack.resources.get(call.parameters["LogicalResourceId"])
     if resource is None:
         raise AwsError("ValidationError", f"Resource {call.parameters['LogicalResourceId']} does not exist")
-    row = detect(stack, resource)
+    row = detect(call, stack, resource)
     stack.drifts = [other for other in stack.drifts if other["LogicalResourceId"] != resource.logical] + [row]
     return {"StackResourceDrift": row}

@@ -10,7 +10,7 @@ from .. import faults
 from ..clock import AFTERWARDS, SLOW, advance, pause
 from ..errors import AwsError
 from ..internal import as_system
-from . import names, triggers
+from . import names, permissions, triggers
 from .model import Resource, Stack, Target
 from .plan import look_up, properties_of, recreation, resolver
 from .resources import KINDS
@@ -86,6 +86,7 @@ def _create(stack: Stack, logical: str, definition: dict[str, Any], properties: 
     try:
         handler = kind_of(kind)
         names.need_free(place, kind, properties)
+        permissions.need(stack.role, place, kind, "create", properties)
         made = handler.create(place, properties)
         if faults.fails(stack.account, stack.region, stack.name, logical):
             raise HalfMade(made, AwsError("NotStabilized", "the resource did not stabilize"))
@@ -142,9 +143,11 @@ def _delete(stack: Stack, resource: Resource, policy: str = "DeletionPolicy", un
         return
     _mark(stack, resource.logical, resource.type, resource.made.id, "DELETE_IN_PROGRESS")
     try:
+        place = stack.place(resource.logical)
+        permissions.need(stack.role, place, resource.type, "delete", resource.properties, resource.made)
         for patience in reversed(range(HOLD_STEPS)):
             try:
-                kind_of(resource.type).delete(stack.place(resource.logical), resource.made, resource.properties)
+                kind_of(resource.type).delete(place, resource.made, resource.properties)
                 break
             except AwsError as error:
                 if error.code != "DependencyViolation" or not patience:
@@ -259,9 +262,11 @@ def _change(stack: Stack, logical: str, definition: dict[str, Any], new: dict[st
             reason = "Requested update requires the creation of a new physical resource; hence creating one."
             stack.event(logical, old.type, old.made.id, "UPDATE_IN_PROGRESS", reason)
             names.need_free(stack.place(logical), old.type, new)
+            permissions.need(stack.role, stack.place(logical), old.type, "create", new)
             made = handler.create(stack.place(logical), new)
             old_ones.append(old)
         else:
+            permissions.need(stack.role, stack.place(logical), old.type, "update", new, old.made)
             made = handler.update(stack.place(logical), old.made, old.properties, new)
     except Exception as error:  # whatever a handler or service says fails this resource
         raise _fail(stack, logical, old.type, old.made.id, "UPDATE_FAILED", error) from None

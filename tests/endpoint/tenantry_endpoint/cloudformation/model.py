@@ -63,6 +63,7 @@ class ChangeSet:
     execution: str = "AVAILABLE"
     reason: str | None = None
     token: str | None = None
+    role: str | None = None
     rollback: dict[str, Any] | None = None
     at: float = field(default_factory=time.time)
     #: Logical ids of what it would add under a name that is in use, with its type and that name.
@@ -89,6 +90,8 @@ class Stack:
     events: list[dict[str, Any]] = field(default_factory=list)
     change_sets: dict[str, ChangeSet] = field(default_factory=dict)
     protected: bool = False
+    #: ARN of the role that CloudFormation takes; without it the caller's permissions count.
+    role: str | None = None
     policy: str | None = None
     created: float = field(default_factory=time.time)
     updated: float | None = None

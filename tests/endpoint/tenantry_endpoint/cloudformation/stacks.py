@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import AwsError
 from ..operations import Answer, Call, operation, whole_service
 from . import engine
-from .beginning import begin_update, differs, done_before, lock, need_ready, new, note
+from .beginning import begin_update, differs, done_before, lock, need_ready, new, note, take
 from .model import Stack, Stacks, stack_of, stacks
 from .plan import changes
 from .template import invalid
@@ -25,6 +25,7 @@ def create_stack(call: Call) -> Answer:
         if existing:
             raise AwsError("AlreadyExistsException", f"Stack [{existing.name}] already exists")
         stack = new(call, "CREATE_IN_PROGRESS")
+        take(stack, call.get("RoleARN"))
         target = target_of(call, None)
         known.by_id[stack.id] = stack
         stack.retain_except_on_create = bool(call.get("RetainExceptOnCreate"))
@@ -43,6 +44,7 @@ def update_stack(call: Call) -> Answer:
         if done_before(call, stack):
             return {"StackId": stack.id}
         need_ready(stack, "updated")
+        take(stack, call.get("RoleARN"))
         target = target_of(call, stack)
         if not differs(stack, target, changes(stack, target)):
             raise invalid("No updates are to be performed.")
@@ -69,6 +71,7 @@ def delete_stack(call: Call) -> Answer:
                           "when the stack is in the DELETE_FAILED state.")
         if retained - set(stack.resources):
             raise invalid(f"Stack [{stack.id}] has no resources {sorted(retained - set(stack.resources))}")
+        take(stack, call.get("RoleARN"))
         note(call, stack)
         stack.become("DELETE_IN_PROGRESS", "User Initiated")
     engine.start(engine.delete, stack, retained)
@@ -83,7 +86,7 @@ def describe(stack: Stack) -> Answer:
            "StackStatusReason": stack.reason, "Outputs": stack.outputs, "Parameters": parameter_rows(target),
            "Tags": target.tags if target else [],
            "Capabilities": target.capabilities if target else [], "EnableTerminationProtection": stack.protected,
-           "Description": target.document.get("Description") if target else None, "DriftInformation": stack.drift,
+           "Description": target.document.get("Description") if target else None, "RoleARN": stack.role, "DriftInformation": stack.drift,
            "RollbackConfiguration": stack.rollback or None}
     return {key: value for key, value in row.items() if value is not None}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from urllib.parse import urlparse
 
+from .. import callers, identity
 from ..cloudformation.drift import _member
 from ..cloudformation.model import Resource, Stack, stacks
 from ..cloudformation.resources import KINDS
@@ -43,11 +44,19 @@ def _plain(identifier: str) -> str:
     return urlparse(identifier).path if identifier.startswith("http") else identifier
 
 
+def _need(call: Call, handler: str, item: Resource | None = None) -> None:
+    """The handler's permissions: of the role that the call gives, else of the caller."""
+    if identity.is_enforced():
+        told = [item.made.id, *(str(value) for value in item.made.attributes.values())] if item else []
+        callers.reads(call, call.parameters["TypeName"], handler, item.properties if item else {}, told)
+
+
 @operation("cloudcontrol", "GetResource")
 def get_resource(call: Call) -> Answer:
     """GetResource."""
     for stack, item in _known(call):
         if _plain(item.made.id) == _plain(call.parameters["Identifier"]):
+            _need(call, "read", item)
             found = _describe(stack, item)
             if found:
                 return {"TypeName": item.type, "ResourceDescription": found}
@@ -58,5 +67,7 @@ def get_resource(call: Call) -> Answer:
 @operation("cloudcontrol", "ListResources")
 def list_resources(call: Call) -> Answer:
     """ListResources."""
+    for _, item in _known(call):
+        _need(call, "list", item)
     found = [_describe(stack, item) for stack, item in _known(call)]
     return {"TypeName": call.parameters["TypeName"], "ResourceDescriptions": [row for row in found if row]}

@@ -1,0 +1,207 @@
+"""IAM on the endpoint: what policies decide, and what a stack, a caller and Cloud Control may do under a role."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, Iterator
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from tenantry_endpoint.identity import decide
+
+ROOT = Path(__file__).parents[1]
+ACCOUNT = "123456789012"
+REGION = "eu-central-1"
+
+Make = Callable[..., Any]
+
+
+def statement(effect: str = "Allow", action: Any = "s3:GetObject", resource: Any = "*", **more: Any) -> dict[str, Any]:
+    return {"Effect": effect, "Action": action, "Resource": resource, **more}
+
+
+OBJECT = "arn:aws:s3:::landing/in/a"
+
+
+@pytest.mark.parametrize(("statements", "context", "expected"), [
+    ([statement()], {}, True),
+    ([], {}, None),
+    ([statement(), statement("Deny", "s3:*")], {}, False),
+    ([statement(action="S3:get*")], {}, True),
+    ([statement(resource="arn:aws:s3:::landing")], {}, None),
+    ([statement(resource="arn:aws:s3:::landing/*")], {}, True),
+    ([statement(resource="arn:aws:s3:::landing/${aws:PrincipalTag/dev}/*")], {"aws:PrincipalTag/dev": "in"}, True),
+    ([statement(resource="arn:aws:s3:::landing/${aws:PrincipalTag/dev}/*")], {"aws:PrincipalTag/dev": "out"}, None),
+    ([{"Effect": "Allow", "NotAction": "iam:*", "Resource": "*"}], {}, True),
+    ([{"Effect": "Allow", "NotAction": "s3:*", "Resource": "*"}], {}, None),
+    ([statement(Condition={"StringEquals": {"aws:SourceAccount": "1"}})], {}, None),
+    ([statement(Condition={"StringEqualsIfExists": {"aws:SourceAccount": "1"}})], {}, True),
+    ([statement(Condition={"StringEqualsIfExists": {"aws:SourceAccount": "1"}})], {"aws:SourceAccount": "2"}, None),
+    ([statement(Condition={"StringLike": {"kms:ViaService": "s3.*"}})], {"kms:viaservice": "s3.eu-west-1"}, True),
+    ([statement(Condition={"StringNotEquals": {"k": "a"}})], {"k": "a"}, None),
+    ([statement(Condition={"StringNotEquals": {"k": ["a", "b"]}})], {"k": "c"}, True),
+    ([statement(Condition={"ForAllValues:StringEquals": {"k": ["a"]}})], {"k": ["a", "b"]}, None),
+    ([statement(Condition={"ForAnyValue:StringEquals": {"k": ["a"]}})], {"k": ["a", "b"]}, True),
+    ([statement(Condition={"Null": {"k": "true"}})], {}, True),
+    ([statement(Condition={"Null": {"k": "false"}})], {}, None),
+    ([statement(Condition={"ArnLike": {"k": "arn:aws:iam::*:role/x"}})], {"k": "arn:aws:iam::1:role/x"}, True),
+    ([statement(Condition={"Bool": {"aws:SecureTransport": "false"}})], {"aws:SecureTransport": False}, True),
+    ([statement(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})], {"aws:SourceIp": "10.0.0.1"}, None),
+])
+def test_policies_decide_as_documented(statements: Any, context: Any, expected: bool | None) -> None:
+    assert decide([{"Statement": statements}], "s3:GetObject", OBJECT, context) is expected
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = tmp_path_factory.mktemp("strict") / "port"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tenantry_endpoint", "--port-file", str(port), "--enforce-iam",
+         "--parent-pid", str(os.getpid())], env={**os.environ, "PYTHONPATH": str(ROOT)})
+    while not port.exists():
+        assert process.poll() is None, "the endpoint did not start"
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{port.read_text().strip()}"
+    process.terminate()
+    process.wait()
+
+
+@pytest.fixture
+def client(strict: str) -> Make:
+    def make(service: str, credentials: Any = None) -> Any:
+        keys = credentials or {"AccessKeyId": "test", "SecretAccessKey": "test", "SessionToken": None}
+        return boto3.client(service, region_name=REGION, endpoint_url=strict, aws_access_key_id=keys["AccessKeyId"],
+                            aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"],
+                            config=Config(retries={"max_attempts": 0}))
+    return make
+
+
+def role(client: Make, name: str, statements: list[Any], service: str = "cloudformation.amazonaws.com",
+         boundary: str | None = None) -> str:
+    iam = client("iam")
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": service}}]}
+    more = {"PermissionsBoundary": boundary} if boundary else {}
+    try:
+        arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust), **more)["Role"]["Arn"]
+    except iam.exceptions.EntityAlreadyExistsException:
+        arn = iam.get_role(RoleName=name)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    return str(arn)
+
+
+def session(client: Make, arn: str) -> Any:
+    iam, name = client("iam"), arn.rsplit("/", 1)[-1]
+    trust = {"Version": "2012-10-17", "Statement": [
+        {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}}]}
+    iam.update_assume_role_policy(RoleName=name, PolicyDocument=json.dumps(trust))
+    return client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+
+
+def deploy(client: Make, name: str, body: Any, arn: str) -> tuple[str, str]:
+    cloud = client("cloudformation")
+    cloud.create_stack(StackName=name, TemplateBody=json.dumps(body), RoleARN=arn, Capabilities=["CAPABILITY_NAMED_IAM"])
+    while True:
+        stack = cloud.describe_stacks(StackName=name)["Stacks"][0]
+        if not stack["StackStatus"].endswith("_IN_PROGRESS"):
+            events = cloud.describe_stack_events(StackName=name)["StackEvents"]
+            failed = [e.get("ResourceStatusReason", "") for e in events if e["ResourceStatus"].endswith("_FAILED")]
+            return stack["StackStatus"], " ".join(failed)
+        time.sleep(0.02)
+
+
+TOPIC = {"Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "org-pages"}}}}
+
+
+def test_a_stack_may_do_what_its_role_may(client: Make) -> None:
+    arn = role(client, "stacks", [statement(action="sns:*", resource=f"arn:aws:sns:*:{ACCOUNT}:org-*")])
+    assert deploy(client, "good", TOPIC, arn)[0] == "CREATE_COMPLETE"
+    other = {"Resources": {"T": {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "theirs"}}}}
+    status, why = deploy(client, "bad", other, arn)
+    assert status == "ROLLBACK_COMPLETE" and "is not authorized to perform: sns:" in why
+
+
+def test_an_action_without_resources_needs_all_of_them(client: Make) -> None:
+    """`sns:Unsubscribe` takes no resource, so a role that may do everything with its topics cannot delete a subscription."""
+    body = {"Resources": {**TOPIC["Resources"], "S": {"Type": "AWS::SNS::Subscription", "Properties": {
+        "TopicArn": {"Ref": "T"}, "Protocol": "https", "Endpoint": "https://example.com/page"}}}}
+    body["Resources"]["T"] = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "org-subscribed"}}
+    arn = role(client, "topics", [statement(action="sns:*", resource=f"arn:aws:sns:*:{ACCOUNT}:org-*")])
+    assert deploy(client, "subscribed", body, arn)[0] == "CREATE_COMPLETE"
+    cloud = client("cloudformation")
+    cloud.delete_stack(StackName="subscribed")
+    while (stack := cloud.describe_stacks(StackName="subscribed")["Stacks"][0])["StackStatus"] == "DELETE_IN_PROGRESS":
+        time.sleep(0.02)
+    assert stack["StackStatus"] == "DELETE_FAILED"
+    more = [statement(action=["sns:Unsubscribe", "sns:GetSubscriptionAttributes"])]
+    role(client, "topics", [statement(action="sns:*", resource=f"arn:aws:sns:*:{ACCOUNT}:org-*"), *more])
+    cloud.delete_stack(StackName="subscribed")
+    for _ in range(500):
+        try:
+            cloud.describe_stacks(StackName="subscribed")
+        except ClientError:
+            return
+        time.sleep(0.02)
+    pytest.fail("the stack was not deleted")
+
+
+def test_roles_need_their_boundary_and_are_passed_to_named_services(client: Make) -> None:
+    iam = client("iam")
+    boundary = iam.create_policy(PolicyName="org-boundary", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [statement()]}))["Policy"]["Arn"]
+    named = f"arn:aws:iam::{ACCOUNT}:role/org-*"
+    arn = role(client, "bounded", [
+        statement(action=["iam:CreateRole", "iam:PutRolePolicy"], resource=named,
+                  Condition={"StringEquals": {"iam:PermissionsBoundary": boundary}}),
+        statement(action=["iam:Get*", "iam:List*", "iam:Delete*", "iam:Detach*", "iam:TagRole", "iam:UntagRole"],
+                  resource=named)])
+    trust = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "lambda.amazonaws.com"}}]}
+
+    def body(**more: Any) -> Any:
+        policy = {"PolicyName": "p", "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement()]}}
+        return {"Resources": {"R": {"Type": "AWS::IAM::Role", "Properties": {
+            "AssumeRolePolicyDocument": trust, "Policies": [policy], **more}}}}
+
+    status, why = deploy(client, "org-free", body(), arn)
+    assert status == "ROLLBACK_COMPLETE" and "iam:CreateRole" in why
+    assert deploy(client, "org-held", body(PermissionsBoundary=boundary), arn)[0] == "CREATE_COMPLETE"
+
+
+def test_a_boundary_bounds(client: Make) -> None:
+    boundary = client("iam").create_policy(PolicyName="narrow", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [statement(action="sqs:*")]}))["Policy"]["Arn"]
+    arn = role(client, "narrowed", [statement(action=["sns:*", "sqs:*"])], boundary=boundary)
+    found = session(client, arn)
+    client("sqs", found).list_queues()
+    with pytest.raises(ClientError, match="not authorized to perform: sns:ListTopics"):
+        client("sns", found).list_topics()
+
+
+def test_a_caller_may_do_what_its_role_may(client: Make) -> None:
+    arn = role(client, "reader", [
+        statement(action=["cloudformation:DescribeStacks", "cloudformation:GetResource"]),
+        statement(action="s3:GetObject", resource="arn:aws:s3:::org-artifacts/*")])
+    found = session(client, arn)
+    client("cloudformation", found).describe_stacks()
+    with pytest.raises(ClientError, match="cloudformation:DeleteStack"):
+        client("cloudformation", found).delete_stack(StackName="org-acme")
+    client("s3").create_bucket(Bucket="org-artifacts", CreateBucketConfiguration={"LocationConstraint": REGION})
+    client("s3").put_object(Bucket="org-artifacts", Key="a", Body=b"x")
+    assert client("s3", found).get_object(Bucket="org-artifacts", Key="a")["Body"].read() == b"x"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        client("s3", found).put_object(Bucket="org-artifacts", Key="b", Body=b"x")
+    with pytest.raises(ClientError, match="sns:GetTopicAttributes|sns:GetDataProtection"):
+        client("cloudcontrol", found).get_resource(TypeName="AWS::SNS::Topic", Identifier=f"arn:aws:sns:{REGION}:{ACCOUNT}:org-pages")
+
+
+def test_a_role_that_cloudformation_cannot_assume_is_refused(client: Make) -> None:
+    arn = role(client, "someone", [statement(action="*")], service="lambda.amazonaws.com")
+    with pytest.raises(ClientError, match="cannot be assumed"):
+        deploy(client, "never", TOPIC, arn)
