@@ -574,7 +574,7 @@ impl Document<'_> {
                 Kind::Time => raw == "null" || Timestamp::parse(raw).is_some(),
             };
         if fits {
-            match Timestamp::parse(raw).filter(|_| kind == Kind::Time) {
+            match (kind == Kind::Time).then(|| Timestamp::parse(raw)).flatten() {
                 Some(time) => self.text(place, &time.to_string()),
                 None => self.raw(place, raw),
             }

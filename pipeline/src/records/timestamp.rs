@@ -27,10 +27,10 @@ impl Timestamp {
     fn parse_fine(whole: &str) -> Option<Self> {
         let value: i64 = whole.parse().ok()?;
         match value {
-            ..100_000_000_000 => None,
-            ..100_000_000_000_000 => Some(Self::from_micros(value * 1000)),
-            ..100_000_000_000_000_000 => Some(Self::from_micros(value)),
-            _ => Some(Self::from_micros(value / 1000)),
+            ..=99_999_999_999 => None,
+            100_000_000_000..=99_999_999_999_999 => Some(Self::from_micros(value * 1000)),
+            100_000_000_000_000..=99_999_999_999_999_999 => Some(Self::from_micros(value)),
+            100_000_000_000_000_000.. => Some(Self::from_micros(value / 1000)),
         }
     }
 
