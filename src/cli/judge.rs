@@ -80,6 +80,19 @@ impl Judge {
             bill.findings().into_iter().map(move |finding| finding.with_tenant(tenant.as_str()))
         });
         let unpriced: Vec<Finding> = unpriced.collect();
+        // A name in use by what the plan imports is in nobody's way.
+        let imported: BTreeSet<(&str, &str)> = plan
+            .work()
+            .flat_map(|stack| stack.action.changes().iter().map(move |change| (stack.tenant.as_str(), change)))
+            .filter(|(_, change)| change.action == "Import")
+            .map(|(tenant, change)| (tenant, change.logical_id.as_str()))
+            .collect();
+        let capacity = capacity.into_iter().filter(|finding| {
+            let tenant = finding.tenant.as_deref().unwrap_or_default();
+            let resource = finding.resource.as_deref().unwrap_or_default();
+            finding.code.0 != "TN2402" || !imported.contains(&(tenant, resource))
+        });
+        let capacity: Vec<Finding> = capacity.collect();
         let verdicts = gate::verdicts(policies.iter().filter(concerns).chain(&capacity).chain(&unpriced));
         Plan { judgement: Some(Judgement { verdicts, money }), ..plan }
     }

@@ -19,12 +19,22 @@ pub enum TemplateSource {
     Url(String),
 }
 
-/// Whether a change set makes a stack or changes one.
+/// Whether a change set makes a stack, changes one, or lets one take resources that exist.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeSetKind {
     Create,
     Update,
+    Import,
+}
+
+/// A resource that exists and that a stack takes instead of creating it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Import {
+    pub logical_id: String,
+    pub resource_type: String,
+    /// The properties that identify a resource of the type, such as `VpcId`.
+    pub identifier: BTreeMap<String, String>,
 }
 
 /// What a change set is made of.
@@ -41,6 +51,8 @@ pub struct ChangeSetRequest {
     /// ARN of the role with which CloudFormation makes the resources; without it, it acts as the caller.
     pub role: Option<String>,
     pub mode: DeploymentMode,
+    /// What a change set of kind Import takes.
+    pub imports: Vec<Import>,
 }
 
 /// What a change set starts from.
@@ -125,6 +137,7 @@ pub async fn create(session: &Session, request: &ChangeSetRequest) -> Result<Str
     let kind = match request.kind {
         ChangeSetKind::Create => sdk::ChangeSetType::Create,
         ChangeSetKind::Update => sdk::ChangeSetType::Update,
+        ChangeSetKind::Import => sdk::ChangeSetType::Import,
     };
     let call = session
         .cloudformation
@@ -136,6 +149,8 @@ pub async fn create(session: &Session, request: &ChangeSetRequest) -> Result<Str
         .capabilities(sdk::Capability::CapabilityNamedIam)
         .set_tags(Some(tags));
     let call = call.set_role_arn(request.role.clone());
+    let imports: Vec<_> = request.imports.iter().map(resource_to_import).collect();
+    let call = call.set_resources_to_import((!imports.is_empty()).then_some(imports));
     let call = call.set_rollback_configuration(request.triggers.as_ref().map(rollback_configuration));
     let call = match request.mode {
         DeploymentMode::Standard => call,
@@ -149,6 +164,14 @@ pub async fn create(session: &Session, request: &ChangeSetRequest) -> Result<Str
     let answer = call.send().await;
     let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &request.stack, error))?;
     session.need(answer.id, OPERATION, &request.stack, "Id")
+}
+
+fn resource_to_import(import: &Import) -> sdk::ResourceToImport {
+    sdk::ResourceToImport::builder()
+        .logical_resource_id(&import.logical_id)
+        .resource_type(&import.resource_type)
+        .set_resource_identifier(Some(import.identifier.clone().into_iter().collect()))
+        .build()
 }
 
 fn rollback_configuration(triggers: &RollbackTriggers) -> sdk::RollbackConfiguration {

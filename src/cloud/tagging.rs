@@ -21,8 +21,16 @@ pub struct Bearer {
 /// Source for what it can list: Resource Groups Tagging API Reference, "Services that support the Resource Groups
 /// Tagging API".
 pub async fn bearers(session: &Session, key: &str) -> Result<Vec<Bearer>, CallError> {
+    listed(session, key, TagFilter::builder().key(key).build()).await
+}
+
+/// As [`bearers`], of one value of the tag only.
+pub async fn bearers_of(session: &Session, key: &str, value: &str) -> Result<Vec<Bearer>, CallError> {
+    listed(session, key, TagFilter::builder().key(key).values(value).build()).await
+}
+
+async fn listed(session: &Session, key: &str, filter: TagFilter) -> Result<Vec<Bearer>, CallError> {
     const OPERATION: &str = "GetResources";
-    let filter = TagFilter::builder().key(key).build();
     let request = session.tagging.get_resources().tag_filters(filter).resources_per_page(PAGE);
     let pages = request.into_paginator().send();
     let mut pages = session.pages(Family::Tagging, OPERATION, key, pages, |page| page.pagination_token());

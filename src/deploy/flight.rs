@@ -143,6 +143,9 @@ impl<'a> Flight<'a> {
         // Right after the start the old status may still be shown, and afterwards somebody else's: only an event of
         // this change ends it.
         let Some(status) = self.ended(live) else { return Ok(Step::Flying) };
+        if self.phase == Phase::Changing && status == "IMPORT_COMPLETE" && self.imports() {
+            return self.complete(session, run, live).await;
+        }
         if self.phase == Phase::Changing && State::of(Some(&status)) == State::Settled {
             self.protect(session, &live.id).await?;
             return Ok(Step::Landed(Outcome::Done));
@@ -151,6 +154,29 @@ impl<'a> Flight<'a> {
             cloudformation::set_stack_policy(session, &live.id, &self.policy(&[])).await?;
         }
         Ok(Step::Landed(self.failed(live, status)))
+    }
+
+    /// Whether the plan begins with an import.
+    fn imports(&self) -> bool {
+        matches!(self.stack.action, Action::Apply { makes: ChangeSetKind::Import, .. })
+    }
+
+    /// Creates what an import could not: the update from what the stack has imported to what it should be.
+    async fn complete(&mut self, session: &Session, run: &Run<'_>, live: &Stack) -> Result<Step, CallError> {
+        let (ground, pace) = (Ground::of(Some(live)), run.options.pace);
+        match prepare::change_set(session, self.desired, &ground, ChangeSetKind::Update, None, pace).await {
+            Ok(Some(set)) => {
+                if let Some(refusal) = self.execute(session, &set.id, Some(live)).await? {
+                    return Ok(Step::Landed(refusal));
+                }
+                // What was seen of the import does not end the update.
+                self.events.clear();
+                Ok(Step::Flying)
+            }
+            Ok(None) => Ok(Step::Landed(Outcome::Done)),
+            Err(prepare::PrepareError::Call { source, .. }) => Err(source),
+            Err(error) => Ok(Step::Landed(Outcome::Broken { why: error.to_string(), hint: None })),
+        }
     }
 
     /// No stack: gone as meant, or gone by somebody's hand.

@@ -3,6 +3,7 @@
 //! In: what every stack should be ([`Desired`]). [`prepare`] looks at what is there and gives a [`Plan`]; [`apply`]
 //! executes a plan and decides nothing. The two do not know each other. Events go to whoever draws them.
 
+mod adopt;
 pub mod apply;
 pub mod change;
 mod desired;

@@ -11,9 +11,9 @@ use futures::{StreamExt, stream};
 use super::desired::hash;
 use super::patience::{enter, patiently};
 use super::plan::{Action, Ground, Plan, StackPlan, Unseen, Warning};
-use super::{Desired, State, change, guards, teardown};
+use super::{Desired, State, adopt, change, guards, teardown};
 use crate::cloud::change_sets::{
-    self, ChangeSet, ChangeSetKind, ChangeSetRequest, DeploymentMode, RollbackTriggers, TemplateSource,
+    self, ChangeSet, ChangeSetKind, ChangeSetRequest, DeploymentMode, Import, RollbackTriggers, TemplateSource,
 };
 use crate::cloud::cloudformation::Stack;
 use crate::cloud::stack_events;
@@ -167,9 +167,10 @@ async fn one(
             // A run that was killed at its very end has left the stack unprotected.
             if live.is_some_and(|stack| stack.termination_protection) { Action::Nothing } else { Action::Follow }
         }
-        State::Absent => {
-            change_set_action(session, desired, &ground, ChangeSetKind::Create, pace, &mut warnings).await?
-        }
+        State::Absent => match adopt::action(session, desired, &ground, pace).await? {
+            Some(import) => import,
+            None => change_set_action(session, desired, &ground, ChangeSetKind::Create, pace, &mut warnings).await?,
+        },
         State::Settled | State::RolledBack => {
             change_set_action(session, desired, &ground, ChangeSetKind::Update, pace, &mut warnings).await?
         }
@@ -221,7 +222,7 @@ async fn change_set_action(
     let call = |source| PrepareError::Call { stack: desired.stack.clone(), source };
     let triggers = match makes {
         // The alarms of a stack that does not exist do not exist either.
-        ChangeSetKind::Create => None,
+        ChangeSetKind::Create | ChangeSetKind::Import => None,
         ChangeSetKind::Update => guards::triggers(session, desired, pace.alarms, warnings).await.map_err(call)?,
     };
     let Some(set) = change_set(session, desired, ground, makes, triggers, pace).await? else {
@@ -249,7 +250,14 @@ pub(super) async fn change_set(
     pace: Pace,
 ) -> Result<Option<ChangeSet>, PrepareError> {
     let name = desired.change_set_name(ground, &guards::named(triggers.as_ref()));
-    change_set_named(session, desired, &name, Making { kind, triggers, mode: DeploymentMode::Standard }, pace).await
+    change_set_named(
+        session,
+        desired,
+        &name,
+        Making { kind, triggers, mode: DeploymentMode::Standard, imports: Vec::new() },
+        pace,
+    )
+    .await
 }
 
 /// How a change set is made.
@@ -257,6 +265,7 @@ pub(super) struct Making {
     pub kind: ChangeSetKind,
     pub triggers: Option<RollbackTriggers>,
     pub mode: DeploymentMode,
+    pub imports: Vec<Import>,
 }
 
 /// The change set of this name: one left by an earlier run, or a new one. Nothing if nothing would change.
@@ -286,6 +295,7 @@ pub(super) async fn change_set_named(
         triggers: how.triggers,
         role: desired.service_role(),
         mode: how.mode,
+        imports: how.imports,
     };
     match change_sets::create(session, &request).await {
         Ok(_) => {}

@@ -140,9 +140,10 @@ pub(super) fn resource(change: &ResourceChange) -> String {
         "Remove" => "-",
         _ => "~",
     };
-    let replacement = match change.replacement.as_deref() {
-        Some("True") => " (replaced)",
-        Some("Conditional") => " (perhaps replaced)",
+    let replacement = match (change.action.as_str(), change.replacement.as_deref()) {
+        ("Import", _) => " (imported: it exists)",
+        (_, Some("True")) => " (replaced)",
+        (_, Some("Conditional")) => " (perhaps replaced)",
         _ => "",
     };
     let guard = if change::endangers_state(change) { " (holds state: needs --allow-replace)" } else { "" };

@@ -60,6 +60,11 @@ async fn what_a_destroyed_stack_retains_is_named_and_stays() {
 }
 
 #[tokio::test]
+async fn what_an_earlier_stack_retained_is_imported_and_the_rest_created() {
+    check(scenarios::retained_is_imported).await;
+}
+
+#[tokio::test]
 async fn the_control_plane_is_planned_in_every_region_the_central_one_first() {
     check(scenarios::control_planes_planned).await;
 }

@@ -1,5 +1,6 @@
 //! What happens to stacks, step by step.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use serde_json::{Value, json};
 use tenantry::cloud::change_sets::ChangeSetKind;
 use tenantry::cloud::{Access, Cloud, Place};
 use tenantry::deploy::apply::{Options, Outcomes, Refused, Tolerance, apply};
-use tenantry::deploy::destroy::{Gone, destroy, look};
+use tenantry::deploy::destroy::{Farewell, Gone, destroy, look};
 use tenantry::deploy::events::{Event, Outcome};
 use tenantry::deploy::prepare::{Alarms, Pace, plan};
 use tenantry::deploy::stacks::control_planes;
@@ -216,9 +217,59 @@ pub(super) async fn destroy_retains(cloud: Cloud) {
     assert_eq!(destroy(&session, &farewell, &[], PACE).await.unwrap(), Gone::Deleted);
     assert_eq!(look(&session, "org-acme").await.unwrap(), None);
     assert_eq!(status(&cloud, &fleet).await[0].verdict, Verdict::Missing);
-    // The bucket is still there, so CloudFormation's validation refuses the same stack: the plan says why.
+    // The bucket is still there and has the tenant's tags: the next stack takes it.
     let plan = planned(&cloud, &fleet).await;
+    assert!(matches!(plan.stacks[0].action, Action::Apply { makes: ChangeSetKind::Import, .. }), "{plan:#?}");
+    // One that is not the tenant's is refused by CloudFormation's validation, and the plan says why.
+    let other = [desired("bolt", "org-kept", "d1", "v1")];
+    let plan = planned(&cloud, &other).await;
     assert!(plan.unseen[0].why.contains("'org-kept' already exists"), "{plan:#?}");
+}
+
+pub(super) async fn retained_is_imported(cloud: Cloud) {
+    let kept =
+        |kind: &str, properties: Value| json!({ "Type": kind, "DeletionPolicy": "Retain", "Properties": properties });
+    let (vpc, group) = (json!({ "Ref": "Vpc" }), json!([{ "Ref": "Group" }]));
+    let search = json!({ "DomainName": "org-acme", "VPCOptions": { "SubnetIds": [{ "Ref": "Subnet" }], "SecurityGroupIds": group } });
+    let notified = json!({ "TopicConfigurations": [{ "Event": "s3:ObjectCreated:*", "Topic": { "Ref": "Topic" } }] });
+    let fleet = [with_resources(
+        "acme",
+        "d1",
+        "v1",
+        json!({
+            "Bucket": kept("AWS::S3::Bucket", json!({ "BucketName": "org-kept", "NotificationConfiguration": notified })),
+            "Group": kept("AWS::EC2::SecurityGroup", json!({ "GroupDescription": "search", "VpcId": vpc })),
+            "Key": kept("AWS::KMS::Key", json!({ "Description": "data" })),
+            "Queue": kept("AWS::SQS::Queue", json!({ "QueueName": "org-parking", "KmsMasterKeyId": { "Ref": "Key" } })),
+            "Search": kept("AWS::OpenSearchService::Domain", search),
+            "Subnet": kept("AWS::EC2::Subnet", json!({ "VpcId": vpc, "CidrBlock": "10.0.0.0/24" })),
+            "Vpc": kept("AWS::EC2::VPC", json!({ "CidrBlock": "10.0.0.0/16" })),
+            "Topic": { "Type": "AWS::SNS::Topic" },
+        }),
+    )];
+    all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
+    let session = cloud.session(&fleet[0].place, &fleet[0].access).await.unwrap();
+    let before = look(&session, "org-acme").await.unwrap().unwrap();
+    assert_eq!(before.retained.len(), 7);
+    assert_eq!(destroy(&session, &before, &[], PACE).await.unwrap(), Gone::Deleted);
+
+    let plan = planned(&cloud, &fleet).await;
+    let Action::Apply { makes: ChangeSetKind::Import, changes, .. } = &plan.stacks[0].action else {
+        panic!("{plan:#?}")
+    };
+    let actions: Vec<(&str, &str)> = changes.iter().map(|c| (c.logical_id.as_str(), c.action.as_str())).collect();
+    assert_eq!(actions.iter().filter(|(_, action)| *action == "Import").count(), 7, "{actions:?}");
+    assert_eq!(actions.last(), Some(&("Topic", "Add")));
+    all_done(&applied(&cloud, &plan, &fleet, &[]).await.unwrap(), 1);
+    let after = look(&session, "org-acme").await.unwrap().unwrap();
+    // Of a queue the endpoint tells the port sometimes.
+    let ids = |farewell: &Farewell| -> BTreeMap<String, Option<String>> {
+        let same = farewell.retained.iter().filter(|kept| kept.logical_id != "Queue");
+        same.map(|kept| (kept.logical_id.clone(), kept.physical_id.clone())).collect()
+    };
+    assert_eq!((ids(&after), after.retained.len(), after.deleted), (ids(&before), 7, before.deleted));
+    assert_eq!(after.status, "UPDATE_COMPLETE");
+    assert!(planned(&cloud, &fleet).await.is_empty());
 }
 
 pub(crate) fn renderer() -> Renderer {
