@@ -114,6 +114,29 @@ fn releases(fleet: &Fleet) -> Vec<(String, String)> {
     found
 }
 
+/// Freezes of tenants that have no file; a file with faults is one.
+pub(super) fn freezes<'n>(
+    fleet: &Fleet,
+    document: &Document,
+    tenants: impl Iterator<Item = &'n TenantName> + Clone,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, freeze) in fleet.freezes.iter().enumerate() {
+        for (at, name) in freeze.tenants.iter().enumerate() {
+            if tenants.clone().all(|tenant| tenant != name) {
+                let route = format!("freezes[{index}].tenants[{at}]");
+                let place = document.place(&route).unwrap_or_else(|| document.nearest(&route));
+                let message = unknown("tenant", name, tenants.clone().take(FEW));
+                findings.push(Finding::new(Code("TN1030"), message).at(place));
+            }
+        }
+    }
+    findings
+}
+
+/// So many names are still read.
+const FEW: usize = 12;
+
 /// Pools that share addresses.
 fn pools(fleet: &Fleet, document: &Document) -> Vec<Finding> {
     let blocks: Vec<Ipv4Network> = fleet.pools.iter().map(|pool| pool.cidr).collect();

@@ -72,6 +72,7 @@ fn tenants(
     findings: &mut Vec<Finding>,
 ) -> Estate {
     findings.extend(check::fleet(&fleet, &document));
+    findings.extend(check::freezes(&fleet, &document, files.iter().map(|(name, _)| name)));
     let catalogue = flags.as_ref().map(|(catalogue, document)| Flags { catalogue, document: document.as_ref() });
     findings.extend(catalogue.map(|flags| flags::catalogue(&fleet, flags)).unwrap_or_default());
     let read: Vec<Read> = files.par_iter().map(|(name, path)| tenant(name, path, root, &fleet, &document)).collect();

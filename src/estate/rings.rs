@@ -1,8 +1,8 @@
 //! How a release reaches the fleet: rings in order, their waves, bake times and gates, and when a tenant may change.
 
-use jiff::civil::{Date, Time, Weekday};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ZonedDateTime};
+use jiff::civil::{Date, DateTime, Time, Weekday};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{SignedDuration, Timestamp};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -118,6 +118,8 @@ impl JsonSchema for Share {
 }
 
 /// Hours of the week in which a tenant may change.
+///
+/// Where the clock skips a time, the moment counts at which it goes on; of a time that exists twice, the first counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
@@ -206,13 +208,47 @@ impl Window {
         self.days.is_empty() || self.days.iter().any(|day| day.is(weekday))
     }
 
-    fn holds(&self, at: &ZonedDateTime) -> bool {
-        let Some((from, to)) = self.hours() else { return false };
-        let (time, today) = (at.time(), at.weekday());
-        if from < to {
-            return self.on(today) && from <= time && time < to;
+    /// The stretch of time for which it is open from a day on; None on a day on which it does not open.
+    ///
+    /// A window that lies in hours which the clock skips opens right behind them for as long as it would have been open,
+    /// as cron runs what falls into the gap (cron(8) of Debian), so that no week is lost.
+    fn opening_of(&self, day: Date, zone: &TimeZone) -> Option<(Timestamp, Timestamp)> {
+        let (from, to) = self.hours()?;
+        if !self.on(day.weekday()) {
+            return None;
         }
-        (self.on(today) && time >= from) || (self.on(today.previous()) && time < to)
+        let closing_day = if from < to { day } else { day.tomorrow().ok()? };
+        let (opens, closes) = (day.to_datetime(from), closing_day.to_datetime(to));
+        let length = closes.duration_since(opens);
+        let (opens, closes) = (first(zone, opens)?, first(zone, closes)?);
+        Some((opens, if opens < closes { closes } else { opens.checked_add(length).ok()? }))
+    }
+
+    fn is_open(&self, at: Timestamp, zone: &TimeZone) -> bool {
+        let today = zone.to_datetime(at).date();
+        let days = [today.yesterday().ok(), Some(today)];
+        let mut openings = days.into_iter().flatten().filter_map(|day| self.opening_of(day, zone));
+        openings.any(|(opens, closes)| opens <= at && at < closes)
+    }
+
+    /// `window sun 02:00 to 03:00`.
+    fn title(&self) -> String {
+        let days: Vec<String> = self.days.iter().map(|day| format!("{day:?}").to_lowercase()).collect();
+        let days = if days.is_empty() { String::new() } else { format!("{} ", days.join(", ")) };
+        format!("window {days}{} to {}", self.from, self.to)
+    }
+}
+
+/// The first moment at which the clocks of a zone show a time, or at which they go on when they skip it.
+fn first(zone: &TimeZone, at: DateTime) -> Option<Timestamp> {
+    let ambiguous = zone.to_ambiguous_timestamp(at);
+    match ambiguous.offset() {
+        // The clock jumps by the difference of the offsets; the moment of the jump is the first that exists behind it.
+        AmbiguousOffset::Gap { before, .. } => {
+            let inside = before.to_timestamp(at).ok()?;
+            zone.preceding(inside.checked_add(SignedDuration::from_secs(1)).ok()?).next().map(|jump| jump.timestamp())
+        }
+        _ => ambiguous.earlier().ok(),
     }
 }
 
@@ -245,33 +281,36 @@ pub enum Opening {
 const HORIZON_DAYS: i64 = 370;
 
 impl Calendar<'_> {
-    /// Whether the tenant may change at `now`, else when.
+    /// Whether the tenant may change at `now`, else when, and what it waits for: the window or freeze that ends last.
     pub fn opening(&self, now: Timestamp) -> Opening {
-        let Some(why) = self.closed(now) else { return Opening::Open };
+        let closed = self.closed(now);
+        if closed.is_empty() {
+            return Opening::Open;
+        }
         // Something opens only when a window does, or at the midnight that ends a freeze.
-        let today = now.to_zoned_datetime(self.zone.clone()).date();
-        let times = [Some(Time::midnight()), self.window.and_then(|window| Some(window.hours()?.0))];
-        let starts = (0..=HORIZON_DAYS).flat_map(|days| {
-            let date = today.checked_add(jiff::Span::new().days(days)).ok();
-            times.into_iter().flatten().filter_map(move |time| Some(date?.to_datetime(time)))
+        let today = self.zone.to_datetime(now).date();
+        let days = (-1..=HORIZON_DAYS).filter_map(|days| today.checked_add(jiff::Span::new().days(days)).ok());
+        let opens = days.flat_map(|day| {
+            let window = self.window.and_then(|window| window.opening_of(day, &self.zone)).map(|(opens, _)| opens);
+            [first(&self.zone, day.to_datetime(Time::midnight())), window]
         });
-        let mut starts =
-            starts.filter_map(|start| start.to_zoned_datetime(self.zone.clone()).ok().map(|at| at.timestamp()));
-        match starts.find(|at| *at > now && self.closed(*at).is_none()) {
-            Some(at) => Opening::At { at, why },
-            None => Opening::Never { why },
+        match opens.flatten().find(|at| *at > now && self.closed(*at).is_empty()) {
+            Some(at) => {
+                let before = at.checked_sub(SignedDuration::from_secs(1)).unwrap_or(now);
+                Opening::At { at, why: self.closed(before.max(now)).join(" and ") }
+            }
+            None => Opening::Never { why: closed.join(" and ") },
         }
     }
 
-    /// Why the tenant may not change at a moment.
-    fn closed(&self, at: Timestamp) -> Option<String> {
-        let local = at.to_zoned_datetime(self.zone.clone());
-        let frozen = |freeze: &&&Freeze| freeze.days().is_none_or(|(from, to)| (from..=to).contains(&local.date()));
-        if let Some(freeze) = self.freezes.iter().find(frozen) {
-            return Some(format!("freeze `{}`", freeze.name));
-        }
-        let window = self.window.filter(|window| !window.holds(&local))?;
-        Some(format!("window {} to {} {}", window.from, window.to, self.zone.iana_name().unwrap_or("local")))
+    /// Everything that keeps the tenant from changing at a moment.
+    fn closed(&self, at: Timestamp) -> Vec<String> {
+        let day = self.zone.to_datetime(at).date();
+        let holds = |freeze: &&&Freeze| freeze.days().is_none_or(|(from, to)| (from..=to).contains(&day));
+        let freezes = self.freezes.iter().filter(holds).map(|freeze| format!("freeze `{}`", freeze.name));
+        let window = self.window.filter(|window| !window.is_open(at, &self.zone));
+        let zone = self.zone.iana_name().unwrap_or("local");
+        freezes.chain(window.map(|window| format!("{} {zone}", window.title()))).collect()
     }
 }
 
@@ -340,11 +379,77 @@ mod tests {
         ));
     }
 
+    /// The night of 28 March 2027 has no 02:00 to 03:00 in Zagreb, that of 31 October 2027 has them twice.
     #[test]
-    fn an_hour_that_a_change_to_summer_time_leaves_out_moves_the_opening_not_the_day() {
+    fn a_window_in_hours_that_the_clock_skips_opens_right_behind_them() {
+        let zagreb = "Europe/Zagreb";
+        let long = Freeze {
+            name: "long".to_owned(),
+            from: "2026-11-01".to_owned(),
+            to: "2027-03-27".to_owned(),
+            rings: Vec::new(),
+            tenants: Vec::new(),
+        };
+        let gap = window(&[Day::Sun], "02:00", "03:00");
+        let next = opening(zagreb, Some(&gap), &[long.clone()], "2027-03-20T12:00:00Z");
+        assert_eq!(opens(&next).as_deref(), Some("2027-03-28T01:00:00Z"), "03:00 in summer time");
+        assert!(
+            matches!(&next, Opening::At { why, .. } if why == "window sun 02:00 to 03:00 Europe/Zagreb"),
+            "{next:?}"
+        );
+        assert_eq!(opening(zagreb, Some(&gap), &[], "2027-03-28T01:59:59Z"), Opening::Open);
+        let lost = opening(zagreb, Some(&gap), &[], "2027-03-28T02:00:00Z");
+        assert_eq!(opens(&lost).as_deref(), Some("2027-04-04T00:00:00Z"));
+        // What is decided by both names both: the freeze is over at midnight, and then the window is closed.
+        let saturday = window(&[Day::Sat], "10:00", "11:00");
+        let frozen = opening(zagreb, Some(&saturday), &[long], "2027-03-27T12:00:00Z");
+        assert!(matches!(&frozen, Opening::At { why, .. } if why.starts_with("window sat")), "{frozen:?}");
+    }
+
+    #[test]
+    fn a_window_that_begins_in_a_skipped_hour_opens_at_its_end_and_is_open_from_then() {
         let early = window(&[Day::Sun], "02:30", "06:00");
-        let next = opening("Europe/Zagreb", Some(&early), &[], "2026-03-28T12:00:00Z");
-        assert_eq!(opens(&next).as_deref(), Some("2026-03-29T01:30:00Z"), "03:30 in summer time");
+        let next = opening("Europe/Zagreb", Some(&early), &[], "2027-03-27T12:00:00Z");
+        assert_eq!(opens(&next).as_deref(), Some("2027-03-28T01:00:00Z"), "03:00 in summer time");
+        assert_eq!(opening("Europe/Zagreb", Some(&early), &[], "2027-03-28T01:00:00Z"), Opening::Open);
+        let late = window(&[Day::Sat], "22:00", "02:30");
+        assert_eq!(opening("Europe/Zagreb", Some(&late), &[], "2027-03-28T00:59:59Z"), Opening::Open);
+        assert_ne!(opening("Europe/Zagreb", Some(&late), &[], "2027-03-28T01:00:00Z"), Opening::Open);
+    }
+
+    #[test]
+    fn of_hours_that_exist_twice_the_first_count() {
+        let twice = window(&[Day::Sun], "02:00", "02:30");
+        let next = opening("Europe/Zagreb", Some(&twice), &[], "2027-10-30T12:00:00Z");
+        assert_eq!(opens(&next).as_deref(), Some("2027-10-31T00:00:00Z"), "02:00 in summer time");
+        assert_eq!(opening("Europe/Zagreb", Some(&twice), &[], "2027-10-31T00:29:59Z"), Opening::Open);
+        let second = opening("Europe/Zagreb", Some(&twice), &[], "2027-10-31T01:00:00Z");
+        assert_eq!(opens(&second).as_deref(), Some("2027-11-07T01:00:00Z"), "02:00 in winter time was the second");
+    }
+
+    /// Whenever a calendar names an opening, the tenant may change then and not a second before.
+    #[test]
+    fn an_opening_is_the_first_moment_at_which_it_is_open() {
+        let zones = ["Europe/Zagreb", "America/Sao_Paulo", "Australia/Lord_Howe", "Asia/Tokyo", "Africa/Cairo"];
+        let hours = ["00:00", "00:30", "01:45", "02:00", "02:30", "03:00", "23:30"];
+        for zone in zones {
+            for (from, to) in hours.iter().flat_map(|from| hours.iter().map(move |to| (*from, *to))) {
+                if from == to {
+                    continue;
+                }
+                let window = window(&[], from, to);
+                let mut now = at("2018-01-01T00:00:00Z");
+                for _ in 0..120 {
+                    now = now.checked_add(SignedDuration::from_mins(3 * 24 * 60 + 97)).unwrap();
+                    let calendar =
+                        Calendar { zone: TimeZone::get(zone).unwrap(), window: Some(&window), freezes: Vec::new() };
+                    let Opening::At { at, .. } = calendar.opening(now) else { continue };
+                    assert_eq!(calendar.opening(at), Opening::Open, "{zone} {from} {to} {now} {at}");
+                    let before = at.checked_sub(SignedDuration::from_secs(1)).unwrap();
+                    assert_ne!(calendar.opening(before.max(now)), Opening::Open, "{zone} {from} {to} {now} {at}");
+                }
+            }
+        }
     }
 
     #[test]
