@@ -38,3 +38,156 @@ fn only_cloud_knows_the_sdk() {
 fn nothing_in_src_knows_a_local_endpoint() {
     assert_eq!(files_with(&["moto", "localstack", "tenantry_endpoint", "127.0.0.1"], ""), Vec::<PathBuf>::new());
 }
+
+/// A plan shows everything that is done under it: the executor has no way to plan.
+#[test]
+fn the_executor_knows_no_planner() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/deploy");
+    for file in ["apply.rs", "flight.rs"] {
+        let text = fs::read_to_string(root.join(file)).unwrap();
+        for word in ["prepare", "change_sets::create", "ChangeSetRequest"] {
+            assert!(!text.contains(word), "{file} names `{word}`");
+        }
+    }
+}
+
+/// The text of every file of `src/cli` by path, comments left out.
+fn command_line() -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cli"), &mut found);
+    let code = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        let text = lines.collect::<Vec<_>>().join("\n");
+        // A chain of calls on several lines reads like one on one line.
+        let text = text.split('\n').fold(String::new(), |mut text, line| {
+            let rest = line.trim_start();
+            if rest.starts_with('.') && !rest.starts_with("..") {
+                text.push_str(rest);
+            } else {
+                text.push('\n');
+                text.push_str(line);
+            }
+            text
+        });
+        (path, text)
+    };
+    found.into_iter().map(code).collect()
+}
+
+/// A struct of options: its fields with their types, and whether each is a struct of options itself.
+struct Options {
+    name: String,
+    file: usize,
+    fields: Vec<(String, String, bool)>,
+}
+
+fn options(files: &[(PathBuf, String)]) -> Vec<Options> {
+    let mut found = Vec::new();
+    for (file, (_, text)) in files.iter().enumerate() {
+        let mut lines = text.lines();
+        let mut derives_args = false;
+        while let Some(line) = lines.next() {
+            if line.starts_with("#[derive(") {
+                derives_args = line.contains("Args");
+            }
+            let Some(name) = line.split("struct ").nth(1).filter(|_| derives_args && line.ends_with('{')) else {
+                continue;
+            };
+            derives_args = false;
+            let (mut fields, mut flattened) = (Vec::new(), false);
+            for line in lines.by_ref().take_while(|line| *line != "}") {
+                let line = line.trim();
+                if line.starts_with("#[") {
+                    flattened |= line.contains("flatten");
+                } else if let Some((field, kind)) = line.trim_end_matches(',').split_once(": ") {
+                    let field = field.rsplit(' ').next().unwrap().to_owned();
+                    fields.push((field, kind.rsplit("::").next().unwrap().to_owned(), flattened));
+                    flattened = false;
+                }
+            }
+            found.push(Options { name: name.trim_end_matches(" {").to_owned(), file, fields });
+        }
+    }
+    found
+}
+
+/// Whether a text uses a place of the form `a.b`, followed by something that may not be part of the name.
+fn uses(text: &str, place: &str, next: impl Fn(&str) -> bool) -> bool {
+    text.match_indices(place).any(|(at, _)| {
+        let starts =
+            place.starts_with('.') || !text[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
+        let rest = &text[at + place.len()..];
+        starts && !rest.starts_with(|after: char| after.is_alphanumeric() || after == '_') && next(rest)
+    })
+}
+
+/// Options of a struct that a text, in which it stands as `place`, does not read.
+fn unread(all: &[Options], files: &[(PathBuf, String)], of: &Options, text: &str, place: &str) -> Vec<String> {
+    let home = &files[of.file].1;
+    let is_whole = |rest: &str| !rest.starts_with('.');
+    // What a file hands on to a function of its own is read there or nowhere.
+    let handed_on = uses(text, place, is_whole) && !text.contains(&format!(": &{}", of.name));
+    let mut found = Vec::new();
+    for (field, kind, flattened) in &of.fields {
+        let inner = format!("{place}.{field}");
+        // The methods of the struct that read the field, called on the place.
+        let by_method = home.split("fn ").skip(1).any(|method| {
+            let name: String = method.chars().take_while(|one| one.is_alphanumeric() || *one == '_').collect();
+            let body = method.split("\n    }").next().unwrap();
+            let called = format!("{place}.{name}");
+            // Of `pace.wait().poll` only `poll` is read.
+            let part = |rest: &str| match rest.strip_prefix("().") {
+                Some(rest)
+                    if !rest.split(|one: char| !one.is_alphanumeric() && one != '_').next().unwrap().is_empty() =>
+                {
+                    let end = rest.find(|one: char| !one.is_alphanumeric() && one != '_').unwrap_or(rest.len());
+                    rest[end..].starts_with('(') || &rest[..end] == field
+                }
+                _ => rest.starts_with('('),
+            };
+            uses(body, &format!("self.{field}"), |_| true) && uses(text, &called, part)
+        });
+        if by_method || handed_on {
+            continue;
+        }
+        match all.iter().find(|one| *flattened && one.name == *kind) {
+            Some(options) if !uses(text, &inner, is_whole) => {
+                found.extend(unread(all, files, options, text, &inner));
+            }
+            Some(_) => {}
+            None if uses(text, &inner, |_| true) => {}
+            None => found.push(inner),
+        }
+    }
+    found
+}
+
+/// An option that a command takes and ignores is a promise that is not kept.
+#[test]
+fn every_option_of_a_command_is_read_by_it() {
+    let files = command_line();
+    let all = options(&files);
+    assert!(all.len() > 25, "the structs of options were not found");
+    let flattened: Vec<&String> =
+        all.iter().flat_map(|one| &one.fields).filter(|(_, _, is)| *is).map(|(_, kind, _)| kind).collect();
+    let mut found = Vec::new();
+    for options in all.iter().filter(|one| !flattened.contains(&&one.name)) {
+        let (path, text) = &files[options.file];
+        // The options of every command are read by all of them.
+        let everywhere: String = files.iter().map(|(_, text)| text.as_str()).collect();
+        let text = if options.name == "Global" { &everywhere } else { text };
+        for (field, kind, is_flattened) in &options.fields {
+            let group = all.iter().find(|one| *is_flattened && one.name == *kind);
+            let missing = match group {
+                Some(group) => unread(&all, &files, group, text, field),
+                None if uses(text, &format!(".{field}"), |_| true) => Vec::new(),
+                None => vec![field.clone()],
+            };
+            found.extend(missing.into_iter().map(|option| format!("{}: {option}", path.display())));
+        }
+    }
+    found.sort();
+    found.dedup();
+    assert_eq!(found, Vec::<String>::new(), "options that nothing reads");
+}

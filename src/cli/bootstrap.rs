@@ -26,7 +26,8 @@ use crate::report;
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Name of the release that is rendered.
-    #[arg(long, value_name = "NAME", default_value = "unreleased", env = "TENANTRY_RELEASE")]
+    #[arg(long, value_name = "NAME", default_value = crate::release::name::UNRELEASED, env = "TENANTRY_RELEASE",
+        value_parser = crate::cli::release_name)]
     release: String,
     /// Role to assume in every account; in an AWS organisation often `OrganizationAccountAccessRole`.
     #[arg(long, value_name = "NAME")]
@@ -38,7 +39,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    args.execution.acceptances()?;
+    args.execution.overrides.acceptances()?;
     let opened = Opened::open(global)?;
     let judge = Judge::open(&global.estate)?;
     let output = Output::new(global.output);
@@ -92,13 +93,21 @@ async fn step(
     if desired.is_empty() {
         return Ok(Exit::Clean);
     }
-    let concurrency = args.pace.concurrency();
-    let plan: Plan = prepare::plan(cloud, &args.release, desired, args.pace.wait(), concurrency).await;
-    let plan = judge.live(cloud, plan, desired, policies, concurrency).await;
-    if !output.is_json() {
-        output.text(&report::plan::text(&plan))?;
-    }
-    let exit = run::execute(cloud, site, &plan, desired, &args.execution, &args.pace, output).await?;
+    let once = async || {
+        let concurrency = args.pace.concurrency();
+        let plan: Plan = prepare::plan(cloud, &args.release, desired, args.pace.wait(), concurrency).await;
+        let plan = judge.live(cloud, plan, desired, policies, concurrency).await;
+        if !output.is_json() {
+            output.text(&report::plan::text(&plan))?;
+        }
+        let exit = run::execute(cloud, site, &plan, desired, &args.execution, &args.pace, output).await?;
+        Ok::<_, Failure>((exit, plan.needs_another()))
+    };
+    let exit = match once().await? {
+        // What a failed creation left is deleted; now the stack is created.
+        (Exit::Changes, true) => once().await?.0,
+        (exit, _) => exit,
+    };
     let mut accounts = BTreeSet::new();
     for stack in desired.iter().filter(|stack| accounts.insert(&stack.place.account)) {
         let session = cloud.session(&stack.place, &stack.access).await?;

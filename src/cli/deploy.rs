@@ -13,13 +13,16 @@ use crate::cloud::Cloud;
 use crate::deploy::journal::{self, Record};
 use crate::deploy::{Plan, prepare};
 use crate::estate::Tenant;
+use crate::estate::spec::Fleet;
+use crate::release::store::Store;
 use crate::report;
 
 /// Deploy tenants: show the plan, ask, execute exactly its change sets and follow them to their end.
 ///
 /// A run that was stopped or killed is simply run again (or `--resume`d). One deploy at a time holds the lock of an
 /// account. With `--plan` a saved plan is executed; it is refused when git or a stack has moved since. What is red in a
-/// plan stops it, unless each code is accepted with a reason.
+/// plan stops it, unless each code is accepted with a reason. What a failed creation left is deleted first; the creation
+/// is planned, shown and asked for after that.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -39,7 +42,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    args.execution.acceptances()?;
+    args.execution.overrides.acceptances()?;
     let opened = Opened::open(global)?;
     let judge = Judge::open(&global.estate)?;
     let output = Output::new(global.output);
@@ -59,20 +62,46 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let (desired, policies) = opened.held(&tenants, &release, &judge)?;
     super::wait(async {
         let cloud = Cloud::configure().await;
-        let plan = match saved {
-            Some(plan) => plan,
-            None => {
-                let (wait, concurrency) = (args.pace.wait(), args.pace.concurrency());
-                let plan = prepare::plan(&cloud, &release.release, &desired, wait, concurrency).await;
-                judge.live(&cloud, plan, &desired, &policies, concurrency).await
-            }
+        let made = async || {
+            let (wait, concurrency) = (args.pace.wait(), args.pace.concurrency());
+            let plan = prepare::plan(&cloud, &release.release, &desired, wait, concurrency).await;
+            judge.live(&cloud, plan, &desired, &policies, concurrency).await
         };
-        if !output.is_json() {
-            output.text(&report::plan::text(&plan))?;
-        }
         let site = Site { root: &global.estate, fleet: &opened.estate.fleet, command: "deploy" };
-        run::execute(&cloud, site, &plan, &desired, &args.execution, &args.pace, output).await
+        let execute = async |plan: &Plan| {
+            if !output.is_json() {
+                output.text(&report::plan::text(plan))?;
+            }
+            run::execute(&cloud, site, plan, &desired, &args.execution, &args.pace, output).await
+        };
+        let (plan, is_saved) = match saved {
+            Some(plan) => (plan, true),
+            None => (made().await, false),
+        };
+        if plan.work().next().is_some() {
+            warn_of_roll(&cloud, &opened.estate.fleet).await;
+        }
+        let exit = execute(&plan).await?;
+        // Answers for programs are one document, and a saved plan is executed as it was reviewed: both end here.
+        if plan.needs_another() && exit == Exit::Changes && !is_saved && !output.is_json() {
+            return execute(&made().await).await;
+        }
+        Ok(exit)
     })?
+}
+
+/// Says that a release is being rolled. A roll notices what is deployed beside it, and waits for a person.
+async fn warn_of_roll(cloud: &Cloud, fleet: &Fleet) {
+    let record = async { Store::open(cloud, fleet).await?.record().await.map_err(Failure::from) };
+    match record.await {
+        Ok(Some(roll)) if !roll.is_over() => anstream::eprintln!(
+            "warning: release {} is being rolled ({}); it is held at tenants that are deployed now",
+            roll.release,
+            roll.state()
+        ),
+        Ok(_) => {}
+        Err(failure) => anstream::eprintln!("whether a release is being rolled is not known: {}", failure.error),
+    }
 }
 
 /// The release of the newest deploy, and the tenants that it did not see done.

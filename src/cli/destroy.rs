@@ -1,15 +1,22 @@
 //! `tenantry destroy`.
 
+use std::time::Duration;
+
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
+use super::log::{Intent, Log};
 use super::opened::{self, Opened};
-use super::pace::Pace;
-use super::run::confirmed;
-use super::{Exit, Failure, Global, Output, selection};
+use super::pace::Waiting;
+use super::run::{LockWait, confirmed};
+use super::{Exit, Failure, Global, Output, guard, selection};
 use crate::cloud::{Cloud, Place, Session, ec2};
 use crate::cost::{self, Prices, Total};
-use crate::deploy::destroy::{Farewell, Gone, Retained, destroy, look};
+use crate::deploy::destroy::{DestroyError, Farewell, Gone, Retained, destroy, look};
+use crate::deploy::events::Outcome;
+use crate::deploy::journal::{Planned, Record};
+use crate::deploy::lock::LockError;
+use crate::deploy::locks::{Locks, LocksError};
 use crate::deploy::stacks;
 use crate::estate::Tenant;
 use crate::estate::ids::TenantName;
@@ -33,7 +40,9 @@ pub(super) struct Args {
     #[arg(long, value_name = "LOGICAL_ID")]
     retain: Vec<String>,
     #[command(flatten)]
-    pace: Pace,
+    lock: LockWait,
+    #[command(flatten)]
+    pace: Waiting,
 }
 
 #[derive(Serialize)]
@@ -98,18 +107,64 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 async fn offboard(args: &Args, opened: &Opened, tenant: &Tenant, prices: &Prices) -> Result<Answer, Failure> {
     let fleet = &opened.estate.fleet;
     let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
-    let session = Cloud::configure().await.session(&place, &stacks::access(fleet, &place.account)).await?;
+    let cloud = Cloud::configure().await;
+    let session = cloud.session(&place, &stacks::access(fleet, &place.account)).await?;
     let stack = names::stack(&fleet.organisation, tenant.name.as_str());
     let (gone, retained, stays) = match look(&session, &stack).await? {
         None => (Gone::Deleted, Vec::new(), None),
         Some(farewell) => {
             let stays = Stays::of(&farewell, place.region.as_str(), prices);
             confirm(args, &farewell, &stays)?;
-            (destroy(&session, &farewell, &args.retain, args.pace.wait()).await?, farewell.retained, Some(stays))
+            (delete(&cloud, args, opened, &session, &farewell).await?, farewell.retained, Some(stays))
         }
     };
     let spec_removed = args.remove_spec && gone == Gone::Deleted && nothing_left(&session, tenant).await?;
     Ok(Answer { tenant: tenant.name.clone(), gone, retained, stays, spec_removed })
+}
+
+/// Deletes the stack under the account's lock, with a journal.
+async fn delete(
+    cloud: &Cloud,
+    args: &Args,
+    opened: &Opened,
+    session: &Session,
+    farewell: &Farewell,
+) -> Result<Gone, Failure> {
+    let (name, tenant, place) = (guard::run_name(), args.tenant.to_string(), session.place.clone());
+    let claim = guard::claim(&name, format!("destroy of {tenant}"));
+    let patience = Duration::from_secs(args.lock.wait_for_lock);
+    let accounts = [place.account.clone()].into();
+    let locks = match Locks::take(cloud, &opened.estate.fleet, &accounts, &claim, patience).await {
+        // Without a bucket nothing can be deployed in the account, so there is nothing to lock against.
+        Err(LocksError::Lock(error @ LockError::NoControlPlane { .. })) => {
+            anstream::eprintln!("not locked: {error}");
+            Locks::default()
+        }
+        taken => taken.map_err(guard::failure)?,
+    };
+    let action = "delete".to_owned();
+    let planned = Planned { tenant: tenant.clone(), place: place.clone(), stack: farewell.stack.clone(), action };
+    let intent = Intent { command: "destroy", release: "-", plan: "-", stacks: vec![planned] };
+    let log = Log::open(&opened.estate.root, &name, intent, &[])?;
+    let gone =
+        locks.during(destroy(session, farewell, &args.retain, args.pace.unwatched())).await.map_err(guard::failure)?;
+    log.write(Record::Ended { tenant, place, outcome: outcome(&gone) });
+    log.finish()?;
+    Ok(gone?)
+}
+
+fn outcome(gone: &Result<Gone, DestroyError>) -> Outcome {
+    match gone {
+        Ok(Gone::Deleted) => Outcome::Done,
+        Ok(Gone::StillDeleting) => Outcome::StillRunning,
+        Ok(Gone::Failed { resource, reason }) => Outcome::Failed {
+            status: "DELETE_FAILED".to_owned(),
+            resource: resource.clone(),
+            reason: reason.clone(),
+            remedy: None,
+        },
+        Err(error) => Outcome::Broken { why: crate::cloud::with_causes(error), hint: None },
+    }
 }
 
 /// Says what stays and asks for the tenant's name.

@@ -7,7 +7,9 @@ use clap::Args as ClapArgs;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::guard;
 use super::judge::Judge;
+use super::log::{Intent, Log};
 use super::opened::{Opened, Release, refused};
 use super::output::Format;
 use super::pace::Pace;
@@ -15,9 +17,10 @@ use super::restore::Restore;
 use super::run::{Execution, Site};
 use super::{Exit, Failure, Global, Output, Selection};
 use crate::cloud::Cloud;
+use crate::deploy::journal::Record;
 use crate::drift::accepted::{self, Accepted};
 use crate::drift::check::{Options, check};
-use crate::drift::record::Record;
+use crate::drift::record::Record as LastChecks;
 use crate::drift::{StackDrift, Verdict};
 use crate::estate::{Tenant, has_errors};
 use crate::finding::{Finding, Source};
@@ -28,6 +31,7 @@ use crate::report;
 /// Changes nothing. Exit code 0: in sync; 2: there is drift; 4: something could not be checked. Drift that may stay for
 /// a time is listed in `policies/drift-accepted.yaml`.
 #[derive(Debug, ClapArgs)]
+#[command(mut_args(only_with_fix))]
 pub(super) struct Args {
     #[command(flatten)]
     selection: Selection,
@@ -56,6 +60,11 @@ struct Answer<'a> {
     findings: &'a [Finding],
 }
 
+/// Options of an execution mean nothing without one.
+fn only_with_fix(arg: clap::Arg) -> clap::Arg {
+    if arg.get_help_heading() == Some("Execution") { arg.requires("fix") } else { arg }
+}
+
 const ACCEPTED: &str = "policies/drift-accepted.yaml";
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
@@ -75,6 +84,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         (opened.desired(&tenants, &args.release)?, Vec::new())
     };
     let options = Options { pace: args.pace.wait(), concurrency: args.pace.concurrency(), lookups: args.lookups };
+    args.execution.overrides.acceptances()?;
     if args.fix && global.output != Format::Text {
         return Err(Failure::new("`--fix` answers as text only"));
     }
@@ -82,6 +92,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let mut drifts = check(cloud, &desired, &options, &|_| {}).await;
         let findings = accepted.apply(&mut drifts, today);
         note(&global.estate, &drifts)?;
+        journal(&global.estate, &args.release.release, &drifts);
         show(args, global, &drifts, &findings)?;
         Ok::<_, Failure>(drifts)
     };
@@ -122,9 +133,27 @@ pub(super) fn accepted(estate: &Path, today: jiff::civil::Date) -> Result<Accept
 
 /// Keeps when each stack was last checked.
 fn note(estate: &Path, drifts: &[StackDrift]) -> Result<(), Failure> {
-    let mut record = Record::load(estate);
+    let mut record = LastChecks::load(estate);
     record.note(drifts, Timestamp::now().as_second());
     record.save(estate).map_err(|error| Failure::new(format!("`.tenantry/drift.json` cannot be written: {error}")))
+}
+
+/// Writes down what was found. A journal that cannot be written spoils no check.
+fn journal(estate: &Path, release: &str, drifts: &[StackDrift]) {
+    let named = |verdict: Verdict| drifts.iter().filter(move |drift| drift.verdict == verdict);
+    let tenants = |verdict| named(verdict).map(|drift| drift.tenant.clone()).collect();
+    let intent = Intent { command: "drift", release, plan: "-", stacks: Vec::new() };
+    let written = Log::open(estate, &guard::run_name(), intent, &[]).map_err(Failure::from).and_then(|log| {
+        log.write(Record::Checked {
+            in_sync: named(Verdict::InSync).count(),
+            drifted: tenants(Verdict::Drifted),
+            incomplete: tenants(Verdict::Incomplete),
+        });
+        log.finish()
+    });
+    if let Err(failure) = written {
+        anstream::eprintln!("the check is not in the journal: {}", failure.error);
+    }
 }
 
 fn show(args: &Args, global: &Global, drifts: &[StackDrift], findings: &[Finding]) -> Result<(), Failure> {

@@ -7,7 +7,7 @@ use super::{Exit, Failure, Global, Output};
 use crate::deploy::journal::{self, Entry, Record, Run};
 use crate::report;
 
-/// Show what deploys did: who, when, which plan, and how each stack's change ended.
+/// Show what runs did: who, when, which plan, for which reasons, and how each stack's change ended.
 ///
 /// Without a run, a line for each; the newest is last. The journal lies in `.tenantry/journal` of the estate, which git
 /// ignores. It is a record: what is true stands in CloudFormation, and a deploy needs no journal.
@@ -45,14 +45,22 @@ fn line(run: &Run) -> String {
     let Some(Entry { at, record: Record::Begun { by, command, release, plan, stacks, .. } }) = run.begun() else {
         return format!("{}: nothing was written\n", run.run);
     };
+    if let Some(Record::Checked { in_sync, drifted, incomplete }) = run.checked() {
+        let (drifted, incomplete) = (drifted.len(), incomplete.len());
+        return format!(
+            "{} {at} {by}: {command} of release {release}: {in_sync} in sync, {drifted} drifted, {incomplete} incomplete\n",
+            run.run
+        );
+    }
     if let Some(pushed) = run.pushed() {
         return format!("{} {at} {by}: {}\n", run.run, pushed_text(pushed));
     }
     let done = stacks.len() - run.left().len();
     let plan = plan.get(..12).unwrap_or(plan);
+    let plan = if plan == "-" { String::new() } else { format!(", plan {plan}") };
     let end = if run.is_finished() { "" } else { ", did not come to its end" };
     format!(
-        "{} {at} {by}: {command} of release {release}, plan {plan}: {done} of {} stacks done{end}\n",
+        "{} {at} {by}: {command} of release {release}{plan}: {done} of {} stacks done{end}\n",
         run.run,
         stacks.len()
     )
@@ -69,6 +77,13 @@ fn entries(run: &Run) -> String {
             pushed @ Record::Pushed { .. } => pushed_text(pushed),
             Record::Accepted { accepted } => {
                 format!("accepted {} ({} times): {}", accepted.code, accepted.verdicts.len(), accepted.reason)
+            }
+            Record::Reason { option, reason } => format!("--{option}: {reason}"),
+            Record::Called { call, failed: None } => format!("{call}: done"),
+            Record::Called { call, failed: Some(why) } => format!("{call}: {why}"),
+            Record::Checked { in_sync, drifted, incomplete } => {
+                let named = |tenants: &[String]| if tenants.is_empty() { "-".to_owned() } else { tenants.join(", ") };
+                format!("{in_sync} in sync; drifted: {}; incomplete: {}", named(drifted), named(incomplete))
             }
             Record::Finished => "finished".to_owned(),
         };

@@ -17,6 +17,7 @@ mod guard;
 mod init;
 mod journal;
 mod judge;
+mod log;
 mod new;
 mod opened;
 mod output;
@@ -151,7 +152,52 @@ fn today() -> jiff::civil::Date {
     jiff::tz::Offset::UTC.to_datetime(jiff::Timestamp::now()).date()
 }
 
+/// The name of a release that is a tag, on the command line.
+fn tag_name(text: &str) -> Result<String, crate::release::name::InvalidRelease> {
+    crate::release::name::tag(text).map(|()| text.to_owned())
+}
+
+/// The name under which something is rendered, on the command line.
+fn release_name(text: &str) -> Result<String, crate::release::name::InvalidRelease> {
+    crate::release::name::rendered(text).map(|()| text.to_owned())
+}
+
 /// Runs what talks to AWS to its end.
 fn wait<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
     Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+    use clap::error::ErrorKind;
+
+    use super::*;
+
+    /// Every way in which a command line names a release, by the path of its command.
+    fn takes_releases(command: &clap::Command, path: &[String], found: &mut Vec<(Vec<String>, Option<String>)>) {
+        for arg in command.get_arguments() {
+            let id = arg.get_id().as_str();
+            if id == "release" || (path.get(1).is_some_and(|name| name == "release") && matches!(id, "from" | "to")) {
+                found.push((path.to_vec(), arg.get_long().map(|long| format!("--{long}"))));
+            }
+        }
+        for inner in command.get_subcommands() {
+            takes_releases(inner, &[path, &[inner.get_name().to_owned()]].concat(), found);
+        }
+    }
+
+    #[test]
+    fn one_rule_for_release_names_holds_on_every_command_line() {
+        let mut found = Vec::new();
+        takes_releases(&Cli::command(), &["tenantry".to_owned()], &mut found);
+        assert!(found.len() > 12, "{found:?}");
+        for (path, option) in found {
+            for name in ["a\"b", "../v1", "v1/2", "roll"] {
+                let line = path.iter().cloned().chain(option.clone()).chain([name.to_owned()]);
+                let error = Cli::try_parse_from(line).map(drop).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::ValueValidation, "{path:?} {option:?} {name}: {error}");
+            }
+        }
+    }
 }

@@ -13,6 +13,7 @@ use crate::embedded;
 use crate::estate::{self, Estate, Tenant};
 use crate::finding::Finding;
 use crate::policy::Stack;
+use crate::release::Repository;
 use crate::render::{Functions, RenderedTenant, Renderer, TemplateSet, render_fleet};
 use crate::report::findings;
 use crate::resources;
@@ -22,7 +23,8 @@ use crate::resources;
 #[command(next_help_heading = "Release")]
 pub(super) struct Release {
     /// Name of the release that is rendered.
-    #[arg(long, value_name = "NAME", default_value = "unreleased", env = "TENANTRY_RELEASE")]
+    #[arg(long, value_name = "NAME", default_value = crate::release::name::UNRELEASED, env = "TENANTRY_RELEASE",
+        value_parser = crate::cli::release_name)]
     pub(super) release: String,
     /// Directory of the functions' zips, each named by its SHA-256.
     #[arg(long, value_name = "DIR", default_value = "target/functions", env = "TENANTRY_FUNCTIONS")]
@@ -42,6 +44,14 @@ pub(super) fn load(root: &Path) -> Result<(Option<Estate>, Vec<Finding>), Failur
     if !root.join("tenants").is_dir() {
         return Err(Failure::new(format!("`{}` is no estate: it has no directory `tenants`", root.display()))
             .with_hint("name the estate with `--estate DIR`, or make one with `tenantry init DIR`"));
+    }
+    let left_out = Repository::open(root).and_then(|repository| repository.left_out()).unwrap_or_default();
+    if let Some(first) = left_out.first() {
+        let count = left_out.len();
+        return Err(Failure::new(format!(
+            "a sparse checkout leaves {count} files of the estate out of the work tree, `{first}` first"
+        ))
+        .with_hint("`git sparse-checkout disable` brings them"));
     }
     let (estate, mut findings) = estate::load(root);
     findings.extend(resources::install(root).err().unwrap_or_default());

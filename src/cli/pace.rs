@@ -6,18 +6,35 @@ use clap::Args;
 
 use crate::deploy::prepare::{self, Alarms};
 
+/// How often a command looks again.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pace")]
-pub(super) struct Pace {
-    /// Stacks at work at once in one account and region.
-    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
-    concurrency: u16,
+pub(super) struct Poll {
     /// Seconds between two looks at the stacks at work.
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, env = "TENANTRY_POLL_SECONDS")]
     poll: f64,
+}
+
+/// How often a command looks again, and for how long.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Pace")]
+pub(super) struct Waiting {
+    #[command(flatten)]
+    poll: Poll,
     /// Minutes after which a stack is no longer waited for; AWS goes on.
     #[arg(long, value_name = "MINUTES", default_value_t = 120)]
     deadline: u64,
+}
+
+/// How stacks are changed.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Pace")]
+pub(super) struct Pace {
+    #[command(flatten)]
+    waiting: Waiting,
+    /// Stacks at work at once in one account and region.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
+    concurrency: u16,
     /// Minutes for which CloudFormation watches a tenant's alarms after its update, ready to roll it back; during the
     /// update it does in any case.
     #[arg(long, value_name = "MINUTES", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=180))]
@@ -27,14 +44,28 @@ pub(super) struct Pace {
     ignore_alarms: bool,
 }
 
+impl Poll {
+    /// The pause between two looks.
+    pub(super) fn pause(&self) -> Duration {
+        Duration::from_secs_f64(if self.poll.is_finite() { self.poll.clamp(0.05, 600.0) } else { 3.0 })
+    }
+}
+
+impl Waiting {
+    /// The pace of what no alarm watches.
+    pub(super) fn unwatched(&self) -> prepare::Pace {
+        let deadline = Duration::from_secs(self.deadline.saturating_mul(60));
+        prepare::Pace { poll: self.poll.pause(), deadline, alarms: Alarms::Ignored }
+    }
+}
+
 impl Pace {
     pub(super) fn concurrency(&self) -> usize {
         self.concurrency.into()
     }
 
     pub(super) fn wait(&self) -> prepare::Pace {
-        let poll = if self.poll.is_finite() { self.poll.clamp(0.05, 600.0) } else { 3.0 };
         let alarms = if self.ignore_alarms { Alarms::Ignored } else { Alarms::Watched { minutes: self.monitor } };
-        prepare::Pace { poll: Duration::from_secs_f64(poll), deadline: Duration::from_secs(self.deadline * 60), alarms }
+        prepare::Pace { alarms, ..self.waiting.unwatched() }
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::fit::{self, Fit, Look};
 use super::opened::Release;
-use super::pace::Pace;
+use super::pace::Poll;
 use super::{Exit, Failure, Global, Output, Selection};
 use crate::capacity::Assessment;
 use crate::cloud::servicequotas::IncreaseRequest;
@@ -38,7 +38,7 @@ pub(super) struct Args {
     #[arg(long, conflicts_with = "offline")]
     watch: bool,
     #[command(flatten)]
-    pace: Pace,
+    pace: Poll,
 }
 
 #[derive(Serialize)]
@@ -94,7 +94,7 @@ async fn follow(args: &Args, fit: &Fit) -> Result<(Vec<Wish>, Option<Watched>), 
 }
 
 /// Looks again until no request is open. Each change is a line on standard error.
-async fn watch(cloud: &Cloud, fit: &Fit, pace: &Pace) -> Result<Watched, Failure> {
+async fn watch(cloud: &Cloud, fit: &Fit, pace: &Poll) -> Result<Watched, Failure> {
     let places: BTreeMap<Place, _> =
         fit.assessments.iter().filter_map(|assessment| increases::place(assessment, &fit.places)).collect();
     let mut followed: BTreeMap<(Place, String), IncreaseRequest> = BTreeMap::new();
@@ -123,7 +123,7 @@ async fn watch(cloud: &Cloud, fit: &Fit, pace: &Pace) -> Result<Watched, Failure
             return Ok(watched);
         }
         tokio::select! {
-            () = tokio::time::sleep(pace.wait().poll) => {}
+            () = tokio::time::sleep(pace.pause()) => {}
             signal = tokio::signal::ctrl_c() => {
                 signal?;
                 watched.interrupted = true;

@@ -1,10 +1,13 @@
 //! What `tenantry drift --fix` does in front of a person: show everything, ask once, restore, and look again.
 
+use super::guard;
 use super::judge::Judge;
+use super::log::{Intent, Log};
 use super::pace::Pace;
-use super::run::{self, Execution, Site};
+use super::run::{self, Consent, Execution, Site};
 use super::{Exit, Failure, Output};
 use crate::cloud::Cloud;
+use crate::deploy::journal::{Planned, Record};
 use crate::deploy::{Desired, Plan, prepare};
 use crate::drift::StackDrift;
 use crate::drift::restore::{self, Call, Restoration};
@@ -34,10 +37,11 @@ impl Restore<'_> {
         }
         let steps = found.direct.len() + found.first_step.len() + found.deploy.len();
         let question = format!("Restore by {steps} change sets and {} direct calls?", found.calls.len());
-        if !self.execution.yes && !run::confirmed(&question, "yes")? {
+        if !self.execution.consent.yes && !run::confirmed(&question, "yes")? {
             return Err(Failure::new("not confirmed, nothing was restored").with_exit(Exit::Refused));
         }
-        let execution = Execution { yes: true, ..self.execution.clone() };
+        let consent = Consent { yes: true, ..self.execution.consent.clone() };
+        let execution = Execution { consent, ..self.execution.clone() };
         let direct = Restoration::plan(self.release, found.direct);
         let mut worst = self.execute(cloud, direct, self.desired, &execution).await?;
         let calls = found.calls;
@@ -49,7 +53,20 @@ impl Restore<'_> {
             let plan = prepare::plan(cloud, self.release, &found.deploy, wait, width).await;
             worst = worst.max(self.execute(cloud, plan, &found.deploy, &execution).await?);
         }
-        Ok(worst.max(make_calls(cloud, &calls).await))
+        if calls.is_empty() {
+            return Ok(worst);
+        }
+        let stacks = calls.iter().map(|(desired, _)| Planned {
+            tenant: desired.tenant.clone(),
+            place: desired.place.clone(),
+            stack: desired.stack.clone(),
+            action: "call".to_owned(),
+        });
+        let intent = Intent { command: "drift --fix", release: self.release, plan: "-", stacks: stacks.collect() };
+        let log = Log::open(self.site.root, &guard::run_name(), intent, &[])?;
+        worst = worst.max(make_calls(cloud, &calls, &log).await);
+        log.finish()?;
+        Ok(worst)
     }
 
     fn show(&self, found: &Restoration) -> Result<(), Failure> {
@@ -82,9 +99,10 @@ impl Restore<'_> {
     }
 }
 
-async fn make_calls(cloud: &Cloud, calls: &[(Desired, Call)]) -> Exit {
+async fn make_calls(cloud: &Cloud, calls: &[(Desired, Call)], log: &Log) -> Exit {
     let mut worst = Exit::Clean;
     for (what, end) in restore::make(cloud, calls).await {
+        log.write(Record::Called { call: what.to_string(), failed: end.as_ref().err().map(ToString::to_string) });
         match end {
             Ok(()) => anstream::eprintln!("{what}: done"),
             Err(why) => {

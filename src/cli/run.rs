@@ -3,51 +3,83 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::guard::{self, Guard};
+use super::guard;
+use super::log::{self, Intent, Log};
 use super::pace::Pace;
 use super::progress::Progress;
 use super::{Exit, Failure, Output};
 use crate::cloud::{Cloud, Place};
 use crate::deploy::apply::{self, Options, Outcomes, Tolerance};
-use crate::deploy::events::{Event, Outcome, What};
+use crate::deploy::events::{Event, Outcome};
 use crate::deploy::gate::{self, Acceptance, Accepted};
-use crate::deploy::journal::{self, Entry, Journal, Planned, Record};
+use crate::deploy::journal;
+use crate::deploy::locks::Locks;
 use crate::deploy::{ByStack, Desired, Plan};
 use crate::estate::spec::Fleet;
 use crate::report::{self, markdown};
 
-/// How a plan is executed.
+/// Whether a person is asked first, and what may be lost.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Execution")]
-pub(super) struct Execution {
+pub(super) struct Consent {
     /// Do not ask.
     #[arg(long, short)]
     pub(super) yes: bool,
     /// Allow this stateful resource, by logical id, to be replaced or removed.
     #[arg(long, value_name = "LOGICAL_ID")]
     pub(super) allow_replace: Vec<String>,
+}
+
+/// What is allowed to be wrong with a plan.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Execution")]
+pub(super) struct Overrides {
     /// Let through what is red with this code, and say why: `TN2101="the increase is granted"`. Kept in the journal.
     #[arg(long, value_name = "CODE=REASON")]
-    pub(super) accept: Vec<String>,
+    accept: Vec<String>,
+}
+
+/// When a run stops early.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Execution")]
+pub(super) struct Limit {
     /// Start no more stacks after so many failures: a number, or a share of the stacks (`5%`).
     #[arg(long, value_name = "N|N%", default_value = "1")]
     pub(super) max_failures: Tolerance,
+}
+
+/// How long a run waits for the accounts.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Execution")]
+pub(super) struct LockWait {
     /// Wait so long for another run's lock, instead of giving up at once.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(super) wait_for_lock: u64,
+}
+
+/// How a plan is executed.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Execution")]
+pub(super) struct Execution {
+    #[command(flatten)]
+    pub(super) consent: Consent,
+    #[command(flatten)]
+    pub(super) overrides: Overrides,
+    #[command(flatten)]
+    pub(super) limit: Limit,
+    #[command(flatten)]
+    pub(super) lock: LockWait,
     /// Write a summary for pull requests into this file.
     #[arg(long, value_name = "FILE")]
     pub(super) markdown: Option<PathBuf>,
 }
 
-impl Execution {
+impl Overrides {
     /// What is accepted; a code that does not exist and a reason that is empty are errors.
     pub(super) fn acceptances(&self) -> Result<Vec<Acceptance>, Failure> {
         let parsed = self.accept.iter().map(|text| {
@@ -92,7 +124,7 @@ pub(super) async fn execute(
     pace: &Pace,
     output: Output,
 ) -> Result<Exit, Failure> {
-    let refused = plan.refused(&how.allow_replace);
+    let refused = plan.refused(&how.consent.allow_replace);
     if !refused.is_empty() {
         let named = refused.iter().map(|(tenant, change)| format!("{} of {tenant}", change.logical_id));
         let message =
@@ -105,16 +137,19 @@ pub(super) async fn execute(
     if work == 0 {
         return Ok(super::plan::exit(plan));
     }
-    let accepted = pass(plan, &how.acceptances()?)?;
-    if !how.yes && !confirmed(&format!("Deploy {work} stack{}?", if work == 1 { "" } else { "s" }), "yes")? {
+    let accepted = pass(plan, &how.overrides.acceptances()?)?;
+    if !how.consent.yes && !confirmed(&format!("Deploy {work} stack{}?", if work == 1 { "" } else { "s" }), "yes")? {
         return Err(Failure::new("not confirmed, nothing was deployed").with_exit(Exit::Refused));
     }
-    let outcomes = guarded(cloud, site, plan, desired, how, pace, &accepted).await?;
+    let (outcomes, lost) = guarded(cloud, site, plan, desired, how, pace, &accepted).await?;
     if let Some(path) = &how.markdown {
         super::write_file(path, &format!("{}{}", markdown::plan(plan), markdown::outcomes(&outcomes)))?;
     }
     let lines = outcomes.iter().map(|((tenant, place), outcome)| Line { tenant, place, outcome }).collect();
     output.show("tenantry/outcomes/v1", &Answer { outcomes: lines }, summary)?;
+    if let Some(lost) = lost {
+        return Err(lost);
+    }
     let rest = if plan.unseen.is_empty() { Exit::Clean } else { Exit::Incomplete };
     let blocked = if plan.blocked().next().is_some() { Exit::Changes } else { Exit::Clean };
     Ok(exit(&outcomes).max(blocked).max(rest))
@@ -144,7 +179,8 @@ pub(super) fn pass(plan: &Plan, acceptances: &[Acceptance]) -> Result<Vec<Accept
         .with_hint(format!("correct what is wrong, or accept it: {}", hint.join(" "))))
 }
 
-/// Executes under the locks of every account concerned, with a journal.
+/// Executes under the locks of every account concerned, with a journal. A lock that was lost is given beside the
+/// outcomes.
 async fn guarded(
     cloud: &Cloud,
     site: Site<'_>,
@@ -153,7 +189,7 @@ async fn guarded(
     how: &Execution,
     pace: &Pace,
     accepted: &[Accepted],
-) -> Result<Outcomes, Failure> {
+) -> Result<(Outcomes, Option<Failure>), Failure> {
     if let Some(before) = journal::last(site.root)?.filter(|run| !run.is_finished()) {
         anstream::eprintln!("run {} did not come to its end; whatever it began is followed", before.run);
     }
@@ -162,28 +198,29 @@ async fn guarded(
     let purpose = format!("{} of plan {}", site.command, digest.get(..12).unwrap_or_default());
     let by_stack = ByStack::of(desired);
     let concerned: Vec<&Desired> = plan.work().filter_map(|stack| by_stack.get(&stack.place, &stack.stack)).collect();
-    let patience = Duration::from_secs(how.wait_for_lock);
-    let mut guard = Guard::take(cloud, site.fleet, &concerned, &guard::claim(&name, purpose), patience).await?;
+    let claim = guard::claim(&name, purpose);
+    let mut locks = guard::take(cloud, site.fleet, concerned, &claim, how.lock.wait_for_lock).await?;
     let options = Options {
         concurrency: pace.concurrency(),
-        tolerance: how.max_failures,
+        tolerance: how.limit.max_failures,
         pace: pace.wait(),
-        allow_replace: how.allow_replace.clone(),
+        allow_replace: how.consent.allow_replace.clone(),
     };
-    let run = match Log::open(site, plan, &name, &digest, accepted) {
-        Ok(log) => under_guard(cloud, plan, desired, &options, &mut guard, log).await,
+    let intent = Intent { command: site.command, release: &plan.release, plan: &digest, stacks: log::planned(plan) };
+    let run = match Log::open(site.root, &name, intent, accepted) {
+        Ok(log) => under_locks(cloud, plan, desired, &options, &mut locks, log).await,
         Err(error) => Err(error.into()),
     };
-    guard.release().await;
-    run
+    let lost = guard::release(locks).await.err();
+    Ok((run?, lost))
 }
 
-async fn under_guard(
+async fn under_locks(
     cloud: &Cloud,
     plan: &Plan,
     desired: &[Desired],
     options: &Options,
-    guard: &mut Guard,
+    locks: &mut Locks,
     log: Log,
 ) -> Result<Outcomes, Failure> {
     let (stop, stopped) = watch::channel(false);
@@ -197,13 +234,14 @@ async fn under_guard(
     };
     let (mut lost, mut signals) = (false, Signals::listen()?);
     let mut run = Box::pin(apply::apply(cloud, plan, desired, options, stopped, &seen));
-    let mut hold = Box::pin(guard.hold(&stop));
+    let mut hold = Box::pin(locks.hold());
     let outcomes = loop {
         tokio::select! {
             result = &mut run => break result,
-            () = &mut hold, if !lost => {
+            account = &mut hold, if !lost => {
                 lost = true;
-                progress.say("stopping: another run has taken the lock");
+                progress.say(&format!("stopping: another run has taken the lock of account {account}"));
+                let _ = stop.send(true);
             }
             () = signals.next() => {
                 progress.say("stopping: what AWS has begun goes on there; run the same command again to continue");
@@ -219,20 +257,20 @@ async fn under_guard(
 }
 
 /// The signals that ask a run to stop.
-struct Signals {
+pub(super) struct Signals {
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
 }
 
 impl Signals {
-    fn listen() -> io::Result<Self> {
+    pub(super) fn listen() -> io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]
             terminate: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
         })
     }
 
-    async fn next(&mut self) {
+    pub(super) async fn next(&mut self) {
         let interrupted = async {
             // Where no handler can be set, the signal ends the process as ever.
             if tokio::signal::ctrl_c().await.is_err() {
@@ -249,64 +287,6 @@ impl Signals {
     }
 }
 
-/// The journal of one run; remembers the first line that could not be written.
-struct Log {
-    journal: Mutex<(Journal, Option<io::Error>)>,
-}
-
-impl Log {
-    fn open(site: Site<'_>, plan: &Plan, name: &str, digest: &str, accepted: &[Accepted]) -> io::Result<Self> {
-        let mut journal = Journal::create(site.root, name)?;
-        let stacks = plan.work().map(|stack| Planned {
-            tenant: stack.tenant.clone(),
-            place: stack.place.clone(),
-            stack: stack.stack.clone(),
-            action: stack.action.name().to_owned(),
-        });
-        journal.write(&entry(Record::Begun {
-            schema: journal::SCHEMA.to_owned(),
-            by: guard::who(),
-            command: site.command.to_owned(),
-            release: plan.release.clone(),
-            plan: digest.to_owned(),
-            stacks: stacks.collect(),
-        }))?;
-        for accepted in accepted {
-            journal.write(&entry(Record::Accepted { accepted: accepted.clone() }))?;
-        }
-        Ok(Self { journal: Mutex::new((journal, None)) })
-    }
-
-    /// Writes down what an event says of a stack's outcome. False once something could not be written.
-    fn note(&self, event: &Event) -> bool {
-        let (tenant, place) = (event.tenant.clone(), event.place.clone());
-        let record = match &event.what {
-            What::Started => Record::Started { tenant, place },
-            What::Ended { outcome } => Record::Ended { tenant, place, outcome: outcome.clone() },
-            _ => return true,
-        };
-        // Nothing panics while the journal is held.
-        let mut held = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        let (journal, broken) = &mut *held;
-        if broken.is_none() {
-            *broken = journal.write(&entry(record)).err();
-        }
-        broken.is_none()
-    }
-
-    fn finish(self) -> Result<(), Failure> {
-        let (mut journal, broken) = self.journal.into_inner().unwrap_or_else(PoisonError::into_inner);
-        match broken {
-            Some(error) => Err(Failure::new(format!("`{}` cannot be written: {error}", journal.path.display()))),
-            None => Ok(journal.write(&entry(Record::Finished))?),
-        }
-    }
-}
-
-pub(super) fn entry(record: Record) -> Entry {
-    Entry { at: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), record }
-}
-
 /// What is not done, a line each, and how many are.
 fn summary(answer: &Answer<'_>) -> String {
     let (done, rest): (Vec<_>, Vec<_>) = answer.outcomes.iter().partition(|line| *line.outcome == Outcome::Done);
@@ -321,6 +301,7 @@ fn summary(answer: &Answer<'_>) -> String {
 fn exit(outcomes: &Outcomes) -> Exit {
     let one = |outcome: &Outcome| match outcome {
         Outcome::Done => Exit::Clean,
+        Outcome::Cleared | Outcome::Imported => Exit::Changes,
         Outcome::Stale { .. } => Exit::Refused,
         Outcome::StillRunning => Exit::Incomplete,
         Outcome::Failed { .. } | Outcome::Broken { .. } | Outcome::NotStarted => Exit::Error,

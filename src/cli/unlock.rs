@@ -8,6 +8,7 @@ use super::run::confirmed;
 use super::{Exit, Failure, Global, Output, guard};
 use crate::cloud::Cloud;
 use crate::deploy::lock::Shelf;
+use crate::deploy::locks;
 use crate::estate;
 use crate::estate::ids::AccountId;
 
@@ -51,9 +52,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         if !fleet.accounts.contains_key(account) {
             return Err(Failure::new(format!("account {account} is not in `fleet.yaml`")));
         }
-        let (session, bucket) = guard::shelf(&cloud, fleet, account).await?;
+        let (session, bucket) = locks::shelf(&cloud, fleet, account).await?;
         let shelf = Shelf { session: &session, bucket: &bucket };
-        let held = shelf.look().await.map_err(guard::failure)?.map(|held| held.said(guard::now()));
+        let held = shelf.look().await.map_err(guard::failure)?.map(|held| held.said(shelf.now()));
         let Some(said) = &held else { return Ok(vec![line(account, held, false)]) };
         if !args.yes && !confirmed(&format!("Take the lock of {account} from {said}?"), "yes")? {
             return Err(Failure::new("not confirmed, the lock stays").with_exit(Exit::Refused));

@@ -7,6 +7,7 @@ pub mod account_settings;
 pub mod alarms;
 pub mod appconfig;
 pub mod change_sets;
+mod clock;
 pub mod cloudcontrol;
 pub mod cloudformation;
 pub mod cloudtrail;

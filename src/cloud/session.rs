@@ -15,6 +15,7 @@ use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, OnceCell};
 
+use super::clock::{ReadDate, StoreClock};
 use super::rates::{Buckets, Family};
 use super::{CallError, Cause, sts};
 use crate::estate::ids::{AccountId, Region};
@@ -79,6 +80,7 @@ pub struct Session {
     pub(super) sts: aws_sdk_sts::Client,
     pub(super) tagging: aws_sdk_resourcegroupstagging::Client,
     buckets: Buckets,
+    store_clock: Arc<StoreClock>,
     /// Objects that this session has stored or found, each with whoever is at it.
     stored: std::sync::Mutex<Stored>,
 }
@@ -184,6 +186,9 @@ impl Session {
                 )
             };
         }
+        let store_clock = Arc::new(StoreClock::default());
+        let s3 = aws_sdk_s3::config::Builder::from(config).retry_partition(partition("s3"));
+        let s3 = s3.interceptor(ReadDate(Arc::clone(&store_clock))).build();
         Self {
             place: place.clone(),
             purpose: Purpose::Change,
@@ -196,12 +201,13 @@ impl Session {
             iam: client!(aws_sdk_iam, "iam"),
             lambda: client!(aws_sdk_lambda, "lambda"),
             opensearch: client!(aws_sdk_opensearch, "opensearch"),
-            s3: client!(aws_sdk_s3, "s3"),
+            s3: aws_sdk_s3::Client::from_conf(s3),
             servicequotas: client!(aws_sdk_servicequotas, "servicequotas"),
             sqs: client!(aws_sdk_sqs, "sqs"),
             sts: client!(aws_sdk_sts, "sts"),
             tagging: client!(aws_sdk_resourcegroupstagging, "tagging"),
             buckets: Buckets::full(rate_factor()),
+            store_clock,
             stored: std::sync::Mutex::default(),
         }
     }
@@ -209,6 +215,11 @@ impl Session {
     /// Waits for a turn to call an operation of a family; to be asked for before each call and each page.
     pub(super) async fn turn(&self, family: Family) {
         self.buckets.take(family).await;
+    }
+
+    /// The time by S3's clock, as its latest response to this session dates it; this machine's before the first.
+    pub fn store_time(&self) -> jiff::Timestamp {
+        self.store_clock.now()
     }
 
     /// Where it is noted that an object is there.

@@ -372,3 +372,43 @@ async fn two_accounts_do_not_share_the_tokens_of_their_retries() {
     }
     assert_eq!(sts::caller_account(&two).await.unwrap(), "444455556666", "the other one still tries again");
 }
+
+/// An S3 with one object, whose clock is an hour behind this machine's.
+async fn store_an_hour_behind(held: &str) -> (MockServer, Session) {
+    let server = MockServer::start().await;
+    let date = jiff::Timestamp::now().saturating_sub(jiff::SignedDuration::from_hours(1)).unwrap();
+    let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let found = ResponseTemplate::new(200).set_body_raw(held.to_owned(), "application/json");
+    let found = found.insert_header("ETag", "\"one\"").insert_header("Date", date.as_str());
+    Mock::given(method("GET")).respond_with(found).mount(&server).await;
+    let written = ResponseTemplate::new(200).insert_header("ETag", "\"two\"").insert_header("Date", date.as_str());
+    Mock::given(method("PUT")).respond_with(written).mount(&server).await;
+    let session = session(&server.uri());
+    (server, session)
+}
+
+#[tokio::test]
+async fn a_lock_expires_by_the_clock_of_the_store_and_not_by_the_own() {
+    use crate::deploy::lock::{Claim, LockError, Shelf};
+    let store_now = jiff::Timestamp::now().as_second() - 3600;
+    let claim = |run: &str| Claim {
+        run: run.to_owned(),
+        owner: "ann@ci".to_owned(),
+        purpose: "deploy".to_owned(),
+        term_seconds: 60,
+    };
+    let held = |renewed: i64| {
+        serde_json::json!({
+            "schema": "tenantry/lock/v1", "run": "theirs", "owner": "bob@ci", "purpose": "deploy", "term_seconds": 60,
+            "since": renewed, "renewed": renewed,
+        })
+    };
+    for (renewed, is_alive) in [(store_now - 5, true), (store_now - 120, false)] {
+        let (_server, session) = store_an_hour_behind(&held(renewed).to_string()).await;
+        let taken = Shelf { session: &session, bucket: "artifacts" }.take(&claim("ours")).await;
+        match taken {
+            Err(LockError::Taken { held, now, .. }) => assert!(is_alive && held.expires_in(now) > 50, "{held:?}"),
+            taken => assert!(!is_alive && taken.is_ok(), "{taken:?}"),
+        }
+    }
+}

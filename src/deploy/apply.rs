@@ -13,8 +13,8 @@ use tokio::sync::watch;
 
 use super::events::{Event, Outcome, What};
 use super::flight::{Flight, Step};
+use super::pace::Pace;
 use super::patience::enter;
-use super::prepare::Pace;
 use super::{ByStack, Desired, Plan, StackPlan, stale};
 use crate::cloud::{CallError, Cloud, Place, cloudformation, is_expired, may_pass};
 

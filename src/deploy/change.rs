@@ -51,6 +51,19 @@ pub fn all_new(body: &str) -> Result<Vec<ResourceChange>, serde_json::Error> {
     Ok(resources.into_iter().flatten().map(new).collect())
 }
 
+/// A resource that is deleted.
+pub fn removed(logical_id: String, resource_type: String, physical_id: Option<String>) -> ResourceChange {
+    ResourceChange {
+        action: "Remove".to_owned(),
+        logical_id,
+        resource_type,
+        physical_id,
+        replacement: None,
+        policy_action: Some("Delete".to_owned()),
+        properties: Vec::new(),
+    }
+}
+
 /// The policy of a stack with resources of these types: no update replaces or deletes a stateful resource but those
 /// allowed by name. It denies every stateful type of the table, and those of `types` that have no row.
 /// Source: AWS CloudFormation User Guide, "Prevent updates to stack resources".

@@ -111,7 +111,7 @@ fn exists(resource: &Resource) -> bool {
 }
 
 /// Logical ids of the resources that a template keeps.
-fn kept_ids(template: &Value) -> BTreeSet<String> {
+pub(super) fn kept_ids(template: &Value) -> BTreeSet<String> {
     let resources = template.get("Resources").and_then(Value::as_object).into_iter().flatten();
     let keeps = |resource: &Value| match resource.get("DeletionPolicy").and_then(Value::as_str) {
         Some(policy) => policy.starts_with("Retain"),

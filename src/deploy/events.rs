@@ -43,6 +43,10 @@ pub enum What {
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Outcome {
     Done,
+    /// What a failed creation left is deleted: the next plan creates the stack.
+    Cleared,
+    /// What an earlier stack retained is imported: the next plan creates the rest.
+    Imported,
     /// The change failed and CloudFormation has undone it, or could not.
     Failed {
         status: String,

@@ -3,7 +3,7 @@
 use super::apply::Run;
 use super::desired::hash;
 use super::events::{Outcome, What};
-use super::{Action, Desired, Ground, StackPlan, State, UploadContent, change, failure, prepare, stale};
+use super::{Action, Desired, Ground, StackPlan, State, UploadContent, change, failure, stale};
 use crate::cloud::change_sets::{self, ChangeSetKind};
 use crate::cloud::cloudformation::{self, Protection, Stack};
 use crate::cloud::stack_events::{self, Event};
@@ -87,8 +87,8 @@ impl<'a> Flight<'a> {
                 }
                 Phase::Changing
             }
-            Action::Recreate { .. } if live.is_none_or(|live| live.status == "DELETE_IN_PROGRESS") => Phase::Clearing,
-            Action::Recreate { .. } => {
+            Action::Clear { .. } if live.is_none_or(|live| live.status == "DELETE_IN_PROGRESS") => Phase::Clearing,
+            Action::Clear { .. } => {
                 let id = live.map_or(stack.stack.as_str(), |stack| stack.id.as_str());
                 cloudformation::set_termination_protection(session, id, Protection::Off).await?;
                 self.phase = Phase::Asked;
@@ -130,7 +130,7 @@ impl<'a> Flight<'a> {
     }
 
     async fn look(&mut self, session: &Session, run: &Run<'_>, live: Option<&Stack>) -> Result<Step, CallError> {
-        let Some(live) = live else { return self.absent(session, run).await };
+        let Some(live) = live else { return Ok(Step::Landed(self.absent())) };
         let changed = live.status != self.status;
         if changed {
             self.status.clone_from(&live.status);
@@ -144,7 +144,8 @@ impl<'a> Flight<'a> {
         // this change ends it.
         let Some(status) = self.ended(live) else { return Ok(Step::Flying) };
         if self.phase == Phase::Changing && status == "IMPORT_COMPLETE" && self.imports() {
-            return self.complete(session, run, live).await;
+            self.protect(session, &live.id).await?;
+            return Ok(Step::Landed(Outcome::Imported));
         }
         if self.phase == Phase::Changing && State::of(Some(&status)) == State::Settled {
             self.protect(session, &live.id).await?;
@@ -161,45 +162,13 @@ impl<'a> Flight<'a> {
         matches!(self.stack.action, Action::Apply { makes: ChangeSetKind::Import, .. })
     }
 
-    /// Creates what an import could not: the update from what the stack has imported to what it should be.
-    async fn complete(&mut self, session: &Session, run: &Run<'_>, live: &Stack) -> Result<Step, CallError> {
-        let (ground, pace) = (Ground::of(Some(live)), run.options.pace);
-        match prepare::change_set(session, self.desired, &ground, ChangeSetKind::Update, None, pace).await {
-            Ok(Some(set)) => {
-                if let Some(refusal) = self.execute(session, &set.id, Some(live)).await? {
-                    return Ok(Step::Landed(refusal));
-                }
-                // What was seen of the import does not end the update.
-                self.events.clear();
-                Ok(Step::Flying)
-            }
-            Ok(None) => Ok(Step::Landed(Outcome::Done)),
-            Err(prepare::PrepareError::Call { source, .. }) => Err(source),
-            Err(error) => Ok(Step::Landed(Outcome::Broken { why: error.to_string(), hint: None })),
+    /// No stack: deleted as planned, or deleted by another.
+    fn absent(&self) -> Outcome {
+        if self.phase == Phase::Clearing {
+            return Outcome::Cleared;
         }
-    }
-
-    /// No stack: gone as meant, or gone by somebody's hand.
-    async fn absent(&mut self, session: &Session, run: &Run<'_>) -> Result<Step, CallError> {
-        if self.phase == Phase::Changing {
-            let reason = "the stack was deleted while it was followed".to_owned();
-            let status = "DELETE_COMPLETE".to_owned();
-            return Ok(Step::Landed(Outcome::Failed { status, resource: None, reason, remedy: None }));
-        }
-        let (ground, pace) = (Ground::default(), run.options.pace);
-        match prepare::change_set(session, self.desired, &ground, ChangeSetKind::Create, None, pace).await {
-            Ok(Some(set)) => {
-                if let Some(refusal) = self.execute(session, &set.id, None).await? {
-                    return Ok(Step::Landed(refusal));
-                }
-                (self.phase, self.seen) = (Phase::Changing, None);
-                self.events.clear();
-                Ok(Step::Flying)
-            }
-            Ok(None) => Ok(Step::Landed(Outcome::Done)),
-            Err(prepare::PrepareError::Call { source, .. }) => Err(source),
-            Err(error) => Ok(Step::Landed(Outcome::Broken { why: error.to_string(), hint: None })),
-        }
+        let reason = "the stack was deleted while it was followed".to_owned();
+        Outcome::Failed { status: "DELETE_COMPLETE".to_owned(), resource: None, reason, remedy: None }
     }
 
     async fn read_events(&mut self, session: &Session, run: &Run<'_>, id: &str) -> Result<(), CallError> {

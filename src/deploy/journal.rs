@@ -47,6 +47,23 @@ pub enum Record {
     Accepted {
         accepted: Accepted,
     },
+    /// A reason that was given for the run: the option that asked for it, without dashes.
+    Reason {
+        option: String,
+        reason: String,
+    },
+    /// A direct call that restored a resource, or could not.
+    Called {
+        call: String,
+        /// Why it failed.
+        failed: Option<String>,
+    },
+    /// What a drift check found: the names of tenants.
+    Checked {
+        in_sync: usize,
+        drifted: Vec<String>,
+        incomplete: Vec<String>,
+    },
     /// The change of a stack was started.
     Started {
         tenant: String,
@@ -78,7 +95,7 @@ pub struct Planned {
     pub tenant: String,
     pub place: Place,
     pub stack: String,
-    /// `apply`, `recreate` or `follow`.
+    /// `apply`, `clear`, `follow`, `rollback`, `push` or `delete`.
     pub action: String,
 }
 
@@ -155,6 +172,11 @@ impl Run {
     /// What it turned past CloudFormation, if that is what the run was for.
     pub fn pushed(&self) -> Option<&Record> {
         self.entries.iter().map(|entry| &entry.record).find(|record| matches!(record, Record::Pushed { .. }))
+    }
+
+    /// What it found, if it was a drift check.
+    pub fn checked(&self) -> Option<&Record> {
+        self.entries.iter().map(|entry| &entry.record).find(|record| matches!(record, Record::Checked { .. }))
     }
 
     /// It came to its end, however that was.

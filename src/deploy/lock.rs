@@ -2,14 +2,14 @@
 //!
 //! The lease is one object that only a conditional write can make or change. Its holder renews it; whoever finds one
 //! that was not renewed for its whole term takes it over, so a run that was killed leaves nothing for a person to clean
-//! up. A holder that finds its lease taken must stop: see [`Lease::hold`].
+//! up. A holder that finds its lease taken must stop: see [`Lease::hold`]. Time is the store's, never a machine's own.
 //!
 //! Source: Amazon S3 User Guide, "How to prevent object overwrites with conditional writes".
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::cloud::{CallError, Place, Session, s3};
 
@@ -19,9 +19,6 @@ pub const KEY: &str = "locks/deploy.json";
 const SCHEMA: &str = "tenantry/lock/v1";
 /// Conditional writes that may be lost to others before it counts as contention.
 const ROUNDS: usize = 20;
-
-/// Seconds since 1970, by the caller's clock.
-pub type Clock = fn() -> i64;
 
 /// Who wants the lease, and for what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +39,7 @@ pub struct Held {
     schema: String,
     #[serde(flatten)]
     pub claim: Claim,
-    /// Seconds since 1970.
+    /// Seconds since 1970, by the store's clock.
     pub since: i64,
     pub renewed: i64,
 }
@@ -65,7 +62,12 @@ impl Held {
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
     #[error("account {} is locked by {}", .place.account, .held.said(*.now))]
-    Taken { place: Place, held: Box<Held>, now: i64 },
+    Taken {
+        place: Place,
+        held: Box<Held>,
+        /// Seconds since 1970, by the store's clock.
+        now: i64,
+    },
     #[error("account {} has no control plane in {}: there is no bucket `{bucket}`", .place.account, .place.region)]
     NoControlPlane { place: Place, bucket: String },
     #[error("the lock of account {} changes all the time", .place.account)]
@@ -124,6 +126,11 @@ impl Shelf<'_> {
         Ok(self.read().await?.map(|(held, _)| held))
     }
 
+    /// Seconds since 1970, by the store's clock.
+    pub fn now(&self) -> i64 {
+        self.session.store_time().as_second()
+    }
+
     /// Takes a lease away from whoever holds it, and gives what was there.
     ///
     /// # Errors
@@ -139,21 +146,21 @@ impl Shelf<'_> {
     ///
     /// # Errors
     /// Somebody holds it, no bucket, a failed call.
-    pub async fn take(&self, claim: &Claim, clock: Clock) -> Result<Lease, LockError> {
+    pub async fn take(&self, claim: &Claim) -> Result<Lease, LockError> {
         let place = || self.session.place.clone();
         for _ in 0..ROUNDS {
-            let now = clock();
             let found = self.read().await?;
+            let now = self.now();
             let before = match &found {
                 None => None,
                 // A write whose answer was lost.
-                Some((held, _)) if held.claim.run == claim.run => return Ok(Lease { held: held.clone(), clock }),
+                Some((held, _)) if held.claim.run == claim.run => return Ok(Lease::of(held.clone())),
                 Some((held, etag)) if held.expires_in(now) <= 0 => Some(etag.as_str()),
                 Some((held, _)) => return Err(LockError::Taken { place: place(), held: Box::new(held.clone()), now }),
             };
             let held = Held { schema: SCHEMA.to_owned(), claim: claim.clone(), since: now, renewed: now };
             if self.write(&held, before).await? {
-                return Ok(Lease { held, clock });
+                return Ok(Lease::of(held));
             }
         }
         Err(LockError::Contended { place: place() })
@@ -164,12 +171,17 @@ impl Shelf<'_> {
 #[derive(Debug)]
 pub struct Lease {
     held: Held,
-    clock: Clock,
+    /// When this run last saw that the lease is its own.
+    seen: Instant,
 }
 
 impl Lease {
-    /// Renews the lease until it is lost, then tells it. Runs beside the work and is dropped with it.
-    pub async fn hold(&mut self, shelf: &Shelf<'_>, lost: &watch::Sender<bool>) {
+    fn of(held: Held) -> Self {
+        Self { held, seen: Instant::now() }
+    }
+
+    /// Renews the lease and returns once it is lost. Runs beside the work and is dropped with it.
+    pub async fn hold(&mut self, shelf: &Shelf<'_>) {
         let term = Duration::from_secs(self.held.claim.term_seconds.into());
         loop {
             tokio::time::sleep(term / 4).await;
@@ -177,47 +189,50 @@ impl Lease {
                 Ok(true) => {}
                 Ok(false) => break,
                 // What cannot be renewed is ours until its term is over.
-                Err(_) if self.held.expires_in((self.clock)()) > 0 => {}
+                Err(_) if self.seen.elapsed() < term => {}
                 Err(_) => break,
             }
         }
-        // Nobody listens any more: then there is nothing to stop.
-        let _ = lost.send(true);
     }
 
     /// False when the lease is somebody else's or gone.
     async fn renew(&mut self, shelf: &Shelf<'_>) -> Result<bool, LockError> {
-        let renewed = Held { renewed: (self.clock)(), ..self.held.clone() };
         let mut written = false;
         for _ in 0..ROUNDS {
             let Some((found, etag)) = shelf.read().await? else { return Ok(false) };
+            let renewed = Held { renewed: shelf.now(), ..self.held.clone() };
             if found.claim.run != self.held.claim.run {
                 return Ok(false);
             }
-            // A write whose answer was lost.
-            if !written || found.renewed < renewed.renewed {
+            // After a write whose answer was lost the object is already the renewed one.
+            if !written || found.renewed == self.held.renewed {
                 written = true;
                 if !shelf.write(&renewed, Some(&etag)).await? {
                     continue;
                 }
+                self.held = renewed;
+            } else {
+                self.held = found;
             }
-            self.held = renewed;
+            self.seen = Instant::now();
             return Ok(true);
         }
         Err(LockError::Contended { place: shelf.session.place.clone() })
     }
 
-    /// Gives the lease back; what cannot be given back expires.
+    /// Gives the lease back; what cannot be given back expires. False when it was no longer this run's: another run may
+    /// have worked in the account at the same time.
     ///
     /// # Errors
     /// A failed call.
-    pub async fn release(self, shelf: &Shelf<'_>) -> Result<(), LockError> {
+    pub async fn release(self, shelf: &Shelf<'_>) -> Result<bool, LockError> {
         match shelf.read().await? {
             Some((found, etag)) if found.claim.run == self.held.claim.run => {
                 let gone = s3::delete_if(shelf.session, shelf.bucket, KEY, &etag).await;
-                gone.map(drop).map_err(|error| shelf.failed("removed", error))
+                gone.map_err(|error| shelf.failed("removed", error))?;
+                Ok(true)
             }
-            _ => Ok(()),
+            _ => Ok(false),
         }
     }
 }

@@ -94,8 +94,9 @@ pub enum Action {
         makes: ChangeSetKind,
         changes: Vec<ResourceChange>,
     },
-    /// Delete what a failed creation left, then create.
-    Recreate {
+    /// Delete the stack that a failed creation left, with what is left in it. The creation itself is another plan's: there
+    /// is no change set for it as long as that stack exists.
+    Clear {
         changes: Vec<ResourceChange>,
     },
     /// An earlier run started exactly this: follow it to its end and protect the stack.
@@ -136,7 +137,7 @@ impl Action {
     /// Every change of resources.
     pub fn changes(&self) -> &[ResourceChange] {
         match self {
-            Self::Apply { changes, .. } | Self::Recreate { changes } => changes,
+            Self::Apply { changes, .. } | Self::Clear { changes } => changes,
             Self::Nothing | Self::Follow | Self::Blocked { .. } => &[],
         }
     }
@@ -148,7 +149,7 @@ impl Action {
         match self {
             Self::Nothing => "nothing",
             Self::Apply { .. } => "apply",
-            Self::Recreate { .. } => "recreate",
+            Self::Clear { .. } => "clear",
             Self::Follow => "follow",
             Self::Blocked { .. } => "blocked",
         }
@@ -159,6 +160,15 @@ impl Plan {
     /// Stacks on which something is done.
     pub fn work(&self) -> impl Iterator<Item = &StackPlan> {
         self.stacks.iter().filter(|stack| !matches!(stack.action, Action::Nothing | Action::Blocked { .. }))
+    }
+
+    /// Whether a stack is only made ready: its creation needs another plan after this one.
+    pub fn needs_another(&self) -> bool {
+        self.stacks.iter().any(|stack| match &stack.action {
+            Action::Clear { .. } => true,
+            Action::Apply { makes, .. } => *makes == ChangeSetKind::Import,
+            _ => false,
+        })
     }
 
     /// Nothing to do, nothing blocked and nothing unseen.

@@ -4,18 +4,18 @@
 //! show becomes part of the plan ([`Unseen`]), not the end of it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use futures::{StreamExt, stream};
 
 use super::desired::hash;
+pub use super::pace::{Alarms, Pace};
 use super::patience::{enter, patiently};
 use super::plan::{Action, Ground, Plan, StackPlan, Unseen, Warning};
-use super::{Desired, State, adopt, change, guards, teardown};
+use super::{Desired, State, adopt, change, destroy, guards, teardown};
 use crate::cloud::change_sets::{
     self, ChangeSet, ChangeSetKind, ChangeSetRequest, DeploymentMode, Import, RollbackTriggers, TemplateSource,
 };
-use crate::cloud::cloudformation::Stack;
+use crate::cloud::cloudformation::{self, Resource, Stack};
 use crate::cloud::stack_events;
 use crate::cloud::{Access, CallError, Cloud, Place, Session, is_access_denied, may_pass, not_implemented, s3};
 
@@ -41,24 +41,6 @@ pub enum PrepareError {
         stack: String,
         #[source]
         source: serde_json::Error,
-    },
-}
-
-/// How often to look, for how long, and what is watched meanwhile.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    pub poll: Duration,
-    pub deadline: Duration,
-    pub alarms: Alarms,
-}
-
-/// Whether a tenant's own alarms roll its update back.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Alarms {
-    Ignored,
-    /// During the update and so many minutes after it.
-    Watched {
-        minutes: u8,
     },
 }
 
@@ -174,7 +156,7 @@ async fn one(
         State::Settled | State::RolledBack => {
             change_set_action(session, desired, &ground, ChangeSetKind::Update, pace, &mut warnings).await?
         }
-        State::FailedCreation => Action::Recreate { changes: all_new(desired)? },
+        State::FailedCreation => Action::Clear { changes: leftovers(session, desired, live).await? },
         State::InProgress if started_by_us(session, desired, live).await? => Action::Follow,
         State::InProgress => Action::Blocked {
             why: format!("{status}: somebody else is changing the stack"),
@@ -196,6 +178,28 @@ fn is_as_desired(desired: &Desired, ground: &Ground, live: Option<&Stack>) -> bo
     ground.digest.as_ref() == Some(&desired.digest)
         && ground.release.as_ref() == Some(&desired.release)
         && live.is_some_and(|stack| stack.tags == desired.tags)
+}
+
+/// What is deleted with the stack that a failed creation left; resources that its template retains stay.
+async fn leftovers(
+    session: &Session,
+    desired: &Desired,
+    live: Option<&Stack>,
+) -> Result<Vec<change_sets::ResourceChange>, PrepareError> {
+    let Some(live) = live else { return Ok(Vec::new()) };
+    let call = |source| PrepareError::Call { stack: desired.stack.clone(), source };
+    let resources = cloudformation::resources(session, &live.id).await.map_err(call)?;
+    let is_there = |resource: &Resource| !matches!(resource.status.as_str(), "DELETE_COMPLETE" | "DELETE_SKIPPED");
+    if !resources.iter().any(is_there) {
+        return Ok(Vec::new());
+    }
+    let body = cloudformation::template(session, &live.id).await.map_err(call)?;
+    let unreadable = |source| PrepareError::Template { stack: desired.stack.clone(), source };
+    let kept = destroy::kept_ids(&serde_json::from_str(&body).map_err(unreadable)?);
+    let left = resources.into_iter().filter(|resource| is_there(resource) && !kept.contains(&resource.logical_id));
+    Ok(left
+        .map(|resource| change::removed(resource.logical_id, resource.resource_type, resource.physical_id))
+        .collect())
 }
 
 fn all_new(desired: &Desired) -> Result<Vec<change_sets::ResourceChange>, PrepareError> {
@@ -241,7 +245,7 @@ async fn change_set_action(
 
 /// The change set from `ground` to `desired`: one left by an earlier run, or a new one. Nothing if nothing would
 /// change.
-pub(super) async fn change_set(
+async fn change_set(
     session: &Session,
     desired: &Desired,
     ground: &Ground,

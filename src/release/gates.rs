@@ -60,15 +60,28 @@ pub struct Watched<'a> {
     /// The day, and what drift may stay on it.
     pub today: Date,
     pub accepted: &'a Accepted,
-    /// The bake is over. Drift is searched for and commands run only then, because they take their time.
-    pub over: bool,
+    pub when: When,
     pub pace: Pace,
     pub concurrency: usize,
 }
 
+/// When gates are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Before the wave is deployed: only what tells of the tenant as it is, whatever release it has.
+    Before,
+    Baking,
+    /// The bake is over. Drift is searched for and commands run only then, because they take their time.
+    Over,
+}
+
 impl Watched<'_> {
+    fn is_over(&self) -> bool {
+        self.when == When::Over
+    }
+
     fn drift(&self) -> bool {
-        self.over && self.ring.gates.contains(&Gate::Drift)
+        self.is_over() && self.ring.gates.contains(&Gate::Drift)
     }
 }
 
@@ -112,7 +125,7 @@ pub async fn look(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
 fn all(watched: &Watched<'_>, desired: &Desired, verdict: &Verdict) -> Vec<Look> {
     let quick = watched.ring.gates.iter().filter(|gate| **gate != Gate::Drift);
     let gates = quick.map(|gate| name(*gate).to_owned());
-    let commands = watched.ring.commands.iter().filter(|_| watched.over).map(|command| command.name.clone());
+    let commands = watched.ring.commands.iter().filter(|_| watched.is_over()).map(|command| command.name.clone());
     let look = |gate| Look { tenant: desired.tenant.clone(), gate, verdict: verdict.clone() };
     gates.chain(commands).map(look).collect()
 }
@@ -130,6 +143,7 @@ async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, liv
     let mut looks = Vec::new();
     for gate in &watched.ring.gates {
         let verdict = match gate {
+            Gate::StackState if watched.when == When::Before => continue,
             Gate::StackState => Ok(stack_state(desired, &Ground::of(live))),
             Gate::Drift => continue,
             Gate::Alarms => alarms(session, desired).await,
@@ -138,7 +152,7 @@ async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, liv
         let verdict = verdict.unwrap_or_else(|error| Verdict::Unread { why: error.to_string() });
         looks.push(Look { tenant: desired.tenant.clone(), gate: name(*gate).to_owned(), verdict });
     }
-    for command in watched.ring.commands.iter().filter(|_| watched.over) {
+    for command in watched.ring.commands.iter().filter(|_| watched.is_over()) {
         let verdict = self::command(command, watched, desired).await;
         looks.push(Look { tenant: desired.tenant.clone(), gate: command.name.clone(), verdict });
     }
@@ -152,6 +166,10 @@ fn stack_state(desired: &Desired, ground: &Ground) -> Verdict {
     match State::of(status) {
         State::Settled if ground.release.as_ref() == Some(&desired.release) => Verdict::Green,
         State::InProgress => Verdict::Unread { why: format!("the stack is {shown}") },
+        // A stack that fails goes back to what it was with another status: this was deployed by hand.
+        State::Settled => Verdict::Unread {
+            why: format!("release `{}` was deployed by hand", ground.release.as_deref().unwrap_or("none")),
+        },
         _ => Verdict::Red {
             why: format!("the stack is {shown} with release `{}`", ground.release.as_deref().unwrap_or("none")),
         },
@@ -287,7 +305,7 @@ mod tests {
             ..Ground::default()
         };
         assert_eq!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v2")), Verdict::Green);
-        assert!(matches!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v1")), Verdict::Red { .. }));
+        assert!(matches!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v1")), Verdict::Unread { .. }));
         assert!(matches!(stack_state(&desired(), &ground("UPDATE_ROLLBACK_COMPLETE", "v2")), Verdict::Red { .. }));
         assert!(matches!(stack_state(&desired(), &ground("UPDATE_IN_PROGRESS", "v2")), Verdict::Unread { .. }));
         assert!(matches!(stack_state(&desired(), &Ground::default()), Verdict::Red { .. }));
@@ -305,7 +323,7 @@ mod tests {
             root: Path::new("/"),
             today: Date::MIN,
             accepted: &Accepted::default(),
-            over: true,
+            when: When::Over,
             pace: Pace { poll: Duration::ZERO, deadline: Duration::ZERO, alarms: Alarms::Ignored },
             concurrency: 1,
         };

@@ -5,7 +5,7 @@
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 
-use super::repository::is_release_name;
+use super::name;
 use crate::estate::Estate;
 use crate::estate::ids::TenantName;
 use crate::estate::rings::{Calendar, Freeze, Ring, Share, duration};
@@ -80,7 +80,7 @@ pub fn calendar<'e>(estate: &'e Estate, name: &TenantName) -> Calendar<'e> {
 
 /// Whether a name that a stack shows can be the tag of a release.
 pub fn may_be_release(name: &str) -> bool {
-    is_release_name(name) && name != "unreleased"
+    name::tag(name).is_ok()
 }
 
 #[cfg(test)]

@@ -5,17 +5,20 @@
 
 pub mod back;
 pub mod candidate;
+#[cfg(all(test, unix))]
+mod checkouts;
 pub mod diff;
 pub mod gates;
 pub mod itinerary;
-pub mod locks;
 pub mod manifest;
+pub mod name;
 pub mod record;
 pub mod repository;
 pub mod roll;
 pub mod signature;
 pub mod skew;
 pub mod store;
+mod tree;
 mod wave;
 
 pub use candidate::{Candidate, CandidateError};

@@ -9,10 +9,14 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Name and version of the stored format.
-pub const SCHEMA: &str = "tenantry/roll/v1";
+pub const SCHEMA: &str = "tenantry/roll/v2";
+/// The version before, which lacks `asked` and `ran`; it is read, and written as the newer one.
+pub const BEFORE: &str = "tenantry/roll/v1";
 
 /// Steps that are kept; older ones are dropped.
 const JOURNAL: usize = 400;
+/// Releases that are kept of each tenant.
+const RAN: usize = 20;
 
 /// One roll of one release.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -21,6 +25,9 @@ pub struct Record {
     pub release: String,
     pub commit: String,
     pub began: Timestamp,
+    /// When a person last asked for it with the plan in view: what is deployed by hand after that was not part of it.
+    #[serde(default)]
+    pub asked: Option<Timestamp>,
     /// How many runners share the fleet.
     pub shards: u64,
     pub pause: Option<Pause>,
@@ -29,6 +36,10 @@ pub struct Record {
     pub runners: BTreeMap<u64, Runner>,
     /// Tenants that this roll changed: the release that each came from, and the stage in which it was changed.
     pub came_from: BTreeMap<String, CameFrom>,
+    /// The releases that each tenant ran before the one that it has, and that one once its wave has passed: the oldest
+    /// first, over all rolls. It is where a tenant can go back to.
+    #[serde(default)]
+    pub ran: BTreeMap<String, Vec<String>>,
     pub journal: Vec<Entry>,
 }
 
@@ -133,9 +144,18 @@ pub enum Step {
     Passed {
         stage: String,
     },
-    /// A gate could not be read: the roll waits for a person.
+    /// The wave cannot go on, which says nothing about the release: the roll waits for a person.
     Held {
         stage: String,
+        why: String,
+    },
+    /// A gate was red before the wave was deployed.
+    Refused {
+        stage: String,
+        why: String,
+    },
+    /// Gates that are red before a wave do not stop it.
+    GatesOverridden {
         why: String,
     },
     Halted {
@@ -146,7 +166,7 @@ pub enum Step {
         tenant: String,
         to: String,
     },
-    /// A tenant that could not go back.
+    /// A tenant that has no release to go back to, or that could not go back.
     Stayed {
         tenant: String,
         why: String,
@@ -223,28 +243,30 @@ impl Record {
             Some(record) if record.release == ask.release && !record.is_done() => record.go_on(ask, now)?,
             Some(record) => {
                 record.may_be_replaced(ask, now)?;
-                Self::new(ask, now)
+                Self::new(ask, now, record.ran)
             }
             None if ask.resume => return Err(Refusal::NoRoll(Some(ask.release.clone()))),
-            None => Self::new(ask, now),
+            None => Self::new(ask, now, BTreeMap::new()),
         };
         let holder = Holder { id: ask.id.clone(), who: ask.who.clone(), renewed: now };
         record.runners.entry(ask.shard).or_default().holder = Some(holder);
         Ok(record)
     }
 
-    fn new(ask: &Ask, now: Timestamp) -> Self {
+    fn new(ask: &Ask, now: Timestamp, ran: BTreeMap<String, Vec<String>>) -> Self {
         let began = Entry { at: now, who: ask.who.clone(), step: Step::Began { release: ask.release.clone() } };
         Self {
             schema: SCHEMA.to_owned(),
             release: ask.release.clone(),
             commit: ask.commit.clone(),
             began: now,
+            asked: Some(now),
             shards: ask.shards,
             pause: None,
             halt: None,
             runners: BTreeMap::new(),
             came_from: BTreeMap::new(),
+            ran,
             journal: vec![began],
         }
     }
@@ -263,6 +285,7 @@ impl Record {
         }
         if ask.resume {
             self.clear();
+            self.asked = Some(now);
         }
         if let Some(pause) = self.pause {
             return Err(Refusal::Paused { by: pause.by, why: pause.why });
@@ -349,6 +372,46 @@ impl Record {
             _ => return Err(Refusal::TakenOver),
         }
         Ok(runner)
+    }
+
+    /// Notes that a tenant is about to leave a release for this roll's.
+    pub fn leaves(&mut self, tenant: &str, from: CameFrom) {
+        if let Some(release) = &from.release {
+            self.has_come_to(tenant, release);
+        }
+        self.came_from.entry(tenant.to_owned()).or_insert(from);
+    }
+
+    /// Notes that a tenant has a release: its wave has passed, or it went back. Later releases are forgotten, so that
+    /// what it went back from is not a way back.
+    pub fn has_come_to(&mut self, tenant: &str, release: &str) {
+        let ran = self.ran.entry(tenant.to_owned()).or_default();
+        match ran.iter().position(|one| one == release) {
+            Some(at) => ran.truncate(at + 1),
+            None => ran.push(release.to_owned()),
+        }
+        let old = ran.len().saturating_sub(RAN);
+        ran.drain(..old);
+    }
+
+    /// Whether a tenant has run a release before, as far as rolls tell.
+    pub fn has_run(&self, tenant: &str, release: &str) -> bool {
+        let came_from = self.came_from.get(tenant).and_then(|from| from.release.as_deref());
+        came_from == Some(release) || self.ran.get(tenant).is_some_and(|ran| ran.iter().any(|one| one == release))
+    }
+
+    /// Whether a tenant has run no release before that of its first roll.
+    pub fn is_new(&self, tenant: &str) -> bool {
+        let came_from = self.came_from.get(tenant).and_then(|from| from.release.as_ref());
+        came_from.is_none() && self.ran.get(tenant).is_some_and(|ran| ran.len() == 1)
+    }
+
+    /// Whether a stack was last changed, at `updated` by AWS's clock, by another than this roll since a person asked for
+    /// it.
+    pub fn is_by_hand(&self, tenant: &str, release: Option<&str>, updated: Option<i64>) -> bool {
+        let Some((asked, updated)) = self.asked.zip(updated) else { return false };
+        let ours = |from: &CameFrom| release == Some(self.release.as_str()) || release == from.release.as_deref();
+        updated > asked.as_second() && !self.came_from.get(tenant).is_some_and(ours)
     }
 
     /// Keeps a step; the oldest give way.
@@ -469,6 +532,45 @@ mod tests {
         assert_eq!(record.reached(), 2);
         record.runners.get_mut(&1).unwrap().done = true;
         assert!(!record.is_done());
+    }
+
+    #[test]
+    fn a_tenant_has_run_what_it_came_from_and_what_passed_until_it_went_back_from_it() {
+        let from = |release: &str| CameFrom { release: Some(release.to_owned()), stage: 0 };
+        let mut record = begun();
+        record.leaves("acme", from("v0"));
+        assert!(record.has_run("acme", "v0") && !record.has_run("acme", "v1"), "v1 has not passed yet");
+        record.has_come_to("acme", "v1");
+        record.runners.get_mut(&1).unwrap().done = true;
+        let mut next = Record::begin(Some(record), &ask("v2", "b"), at(500)).unwrap();
+        assert!(next.has_run("acme", "v0") && next.has_run("acme", "v1"), "over all rolls");
+        next.leaves("acme", from("v1"));
+        next.has_come_to("acme", "v1");
+        assert!(!next.has_run("acme", "v2"), "a halted release is none to go back to");
+        next.has_come_to("acme", "v2");
+        next.came_from.clear();
+        next.has_come_to("acme", "v0");
+        assert!(!next.has_run("acme", "v1") && !next.has_run("acme", "v2") && !next.has_run("bolt", "v0"));
+        (0..99).for_each(|number| next.has_come_to("acme", &format!("r{number}")));
+        assert_eq!(next.ran["acme"].len(), RAN);
+    }
+
+    #[test]
+    fn what_was_deployed_after_the_roll_was_asked_for_is_by_hand_unless_the_roll_did_it() {
+        let mut record = begun();
+        let by_hand = |record: &Record, release: &str, seconds| {
+            record.is_by_hand("acme", Some(release), Some(at(seconds).as_second()))
+        };
+        assert!(!by_hand(&record, "v0", -5) && by_hand(&record, "v9", 5) && by_hand(&record, "v1", 5));
+        record.leaves("acme", CameFrom { release: Some("v0".to_owned()), stage: 0 });
+        assert!(
+            !by_hand(&record, "v1", 5) && !by_hand(&record, "v0", 5),
+            "deployed, and rolled back by CloudFormation"
+        );
+        assert!(by_hand(&record, "v9", 5));
+        record.runners.get_mut(&1).unwrap().holder = None;
+        let resumed = Record::begin(Some(record), &Ask { resume: true, ..ask("v1", "a") }, at(9)).unwrap();
+        assert!(!by_hand(&resumed, "v9", 5), "whoever resumes has seen it");
     }
 
     #[test]

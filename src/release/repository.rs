@@ -1,14 +1,18 @@
 //! The estate's git repository, read in process: tags, the state of the work tree, and a commit's files.
 //!
-//! Objects are read as they are stored: no filter, no line-end conversion, no submodule, so that the same commit gives
-//! the same bytes on any machine.
+//! Objects are read as they are stored, so that the same commit gives the same bytes on any machine. What a checkout
+//! would turn into something else at a place that the loader reads (a link, a submodule, a file that an attribute
+//! converts) is refused by name: see [`super::tree`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Component, Path, PathBuf};
 
 use gix::bstr::{BString, ByteSlice};
 use gix::object::tree::EntryKind;
 use tempfile::TempDir;
+
+use super::name::{self, InvalidRelease};
+use super::tree::{self, Entry, is_beside, is_read};
 
 /// A repository and where the estate is in it.
 pub struct Repository {
@@ -42,12 +46,18 @@ pub enum RepositoryError {
     NoWorkTree(PathBuf),
     #[error("there is no tag `{tag}`")]
     NoTag { tag: String, similar: Option<String> },
-    #[error("`{0}` is no name of a release: letters, digits, `.`, `-`, `_` and `+`, a letter or digit first")]
-    BadName(String),
+    #[error(transparent)]
+    Name(#[from] InvalidRelease),
     #[error("commit {commit} has no folder `{folder}`: the estate is not in it")]
     NoEstate { commit: String, folder: String },
-    #[error("`{path}` of commit {commit} is no file that can be written: links and submodules are not released")]
-    NotAFile { path: String, commit: String },
+    #[error("commit {commit} cannot be a release: {}", .problems.join("; "))]
+    NotAsStored {
+        commit: String,
+        /// Each begins with the path.
+        problems: Vec<String>,
+    },
+    #[error("this {kind} clone lacks {} of commit {commit}: {}", tree::counted(.paths.len()), tree::few(.paths))]
+    Lacking { kind: &'static str, commit: String, paths: Vec<String> },
     #[error("{doing} failed")]
     Git {
         doing: String,
@@ -73,6 +83,10 @@ impl RepositoryError {
             Self::NoTag { tag, .. } => {
                 Some(format!("`git tag {tag}` makes it; in a shallow clone, `git fetch --tags` brings it"))
             }
+            Self::NotAsStored { .. } => Some(
+                "a release is read as git stores it: put files there that a checkout leaves as they are".to_owned(),
+            ),
+            Self::Lacking { .. } => Some("`git fetch --refetch --no-filter` brings what a clone left out".to_owned()),
             _ => None,
         }
     }
@@ -88,9 +102,9 @@ fn while_doing(doing: impl Into<String>) -> impl FnOnce(gix::Error) -> Repositor
 /// What lies between two commits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Distance {
-    /// Commits of the second that the first lacks, and the other way round.
-    pub ahead: usize,
-    pub behind: usize,
+    /// Commits of the second that the first lacks, and the other way round; None in a shallow clone, which cannot count.
+    pub ahead: Option<usize>,
+    pub behind: Option<usize>,
     /// Files of the estate that differ.
     pub files: Vec<String>,
 }
@@ -108,9 +122,7 @@ impl Repository {
 
     /// The commit that a tag names, lightweight or annotated.
     pub fn tag(&self, tag: &str) -> Result<Commit> {
-        if !is_release_name(tag) {
-            return Err(RepositoryError::BadName(tag.to_owned()));
-        }
+        name::tag(tag)?;
         let doing = || format!("reading tag `{tag}`");
         let reference = self.git.try_find_reference(&format!("refs/tags/{tag}")).map_err(while_doing(doing()))?;
         let Some(mut reference) = reference else {
@@ -142,7 +154,7 @@ impl Repository {
         for change in changes {
             let path = change.map_err(while_doing(doing))?.location().to_str_lossy().into_owned();
             let inside = self.inside(&path);
-            if inside.is_some_and(|inside| !is_beside(inside)) {
+            if inside.is_some_and(|inside| !is_beside(inside.as_bytes())) {
                 dirty.push(path);
             }
         }
@@ -153,51 +165,163 @@ impl Repository {
 
     /// A path of the work tree as one of the estate.
     fn inside<'p>(&self, path: &'p str) -> Option<&'p str> {
+        self.inside_bytes(path.as_bytes()).and_then(|path| std::str::from_utf8(path).ok())
+    }
+
+    fn inside_bytes<'p>(&self, path: &'p [u8]) -> Option<&'p [u8]> {
         let prefix = slashed(&self.prefix);
-        if prefix.is_empty() { Some(path) } else { path.strip_prefix(&prefix)?.strip_prefix('/') }
+        if prefix.is_empty() { Some(path) } else { path.strip_prefix(prefix.as_bytes())?.strip_prefix(b"/") }
+    }
+
+    /// A path of the estate as one of the work tree.
+    fn outside(&self, path: &str) -> String {
+        let prefix = slashed(&self.prefix);
+        if prefix.is_empty() { path.to_owned() } else { format!("{prefix}/{path}") }
+    }
+
+    /// The estate's entries at a commit; what is beside an estate is left out.
+    fn entries(&self, commit: &Commit) -> Result<Vec<Entry>> {
+        let doing = || format!("reading commit {commit}");
+        let lacking = |paths: Vec<String>| self.lacking(commit, paths);
+        let Some(found) = self.git.try_find_object(commit.0).map_err(while_doing(doing()))? else {
+            return Err(lacking(vec!["the commit itself".to_owned()]));
+        };
+        let tree = found.peel_to_tree().map_err(|error| match self.is_partial() {
+            true => lacking(vec!["its folders".to_owned()]),
+            false => while_doing(doing())(error),
+        })?;
+        let entries = tree.traverse().breadthfirst.files().map_err(|error| match self.is_partial() {
+            true => lacking(vec!["its folders".to_owned()]),
+            false => while_doing(doing())(error),
+        })?;
+        let mut inside = Vec::new();
+        for entry in entries.into_iter().filter(|entry| !entry.mode.is_tree()) {
+            if let Some(path) = self.inside_bytes(&entry.filepath).filter(|path| !is_beside(path)) {
+                inside.push(Entry { path: path.into(), kind: entry.mode.kind(), id: entry.oid });
+            }
+        }
+        inside.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(inside)
     }
 
     /// The estate's files at a commit, by path below the estate, with the ids of their content.
     fn files(&self, commit: &Commit) -> Result<BTreeMap<String, (EntryKind, gix::ObjectId)>> {
-        let doing = || format!("reading commit {commit}");
-        let tree = self.git.find_commit(commit.0).map_err(while_doing(doing()))?;
-        let tree = tree.tree().map_err(while_doing(doing()))?;
-        let entries = tree.traverse().breadthfirst.files().map_err(while_doing(doing()))?;
-        let mut files = BTreeMap::new();
-        for entry in entries {
-            let path = entry.filepath.to_str_lossy().into_owned();
-            if let Some(inside) = self.inside(&path).filter(|_| !entry.mode.is_tree()) {
-                files.insert(inside.to_owned(), (entry.mode.kind(), entry.oid));
-            }
-        }
-        if !files.keys().any(|path| path.starts_with("tenants/")) {
-            let folder = slashed(&self.prefix.join("tenants"));
+        let entries = self.entries(commit)?.into_iter();
+        let files: BTreeMap<_, _> =
+            entries.map(|one| (one.path.to_str_lossy().into_owned(), (one.kind, one.id))).collect();
+        if !files.keys().any(|path| path == "tenants" || path.starts_with("tenants/")) {
+            let folder = self.outside("tenants");
             return Err(RepositoryError::NoEstate { commit: commit.to_string(), folder });
         }
         Ok(files)
     }
 
+    /// A clone that was made with a filter leaves objects out.
+    fn is_partial(&self) -> bool {
+        let config = self.git.config_snapshot();
+        let promises = |name: &BString| config.boolean(format!("remote.{name}.promisor").as_str()) == Some(true);
+        config.string("extensions.partialClone").is_some() || self.git.remote_names().iter().any(promises)
+    }
+
+    fn lacking(&self, commit: &Commit, paths: Vec<String>) -> RepositoryError {
+        let kind = match (self.is_partial(), self.git.is_shallow()) {
+            (true, _) => "partial",
+            (_, Ok(true)) => "shallow",
+            _ => "damaged",
+        };
+        RepositoryError::Lacking { kind, commit: commit.to_string(), paths }
+    }
+
     /// Writes what an estate at a commit is made of into a folder of its own, which ends with the value.
+    ///
+    /// # Errors
+    /// Every entry that a checkout would not leave as it is stored, and everything that this clone lacks, by name.
     pub fn materialise(&self, commit: &Commit) -> Result<TempDir> {
         let folder = tempfile::Builder::new().prefix("tenantry-").tempdir();
         let folder = folder.map_err(|source| RepositoryError::Write { path: std::env::temp_dir(), source })?;
-        for (path, (kind, id)) in self.files(commit)? {
-            if is_beside(&path) {
+        let entries = self.entries(commit)?;
+        let mut problems = tree::problems(&entries);
+        self.files(commit).map(drop).or_else(|error| if problems.is_empty() { Err(error) } else { Ok(()) })?;
+        let mut attributes = self.attributes(commit)?;
+        let mut lacking = Vec::new();
+        for entry in entries.iter().filter(|entry| entry.is_file()) {
+            let Some(path) = entry.path.to_str().ok().and_then(|path| Some((path, below(folder.path(), path)?))) else {
                 continue;
+            };
+            let (path, target) = path;
+            let doing = || format!("reading `{path}` of commit {commit}");
+            let Some(blob) = self.git.try_find_object(entry.id).map_err(while_doing(doing()))? else {
+                lacking.push(path.to_owned());
+                continue;
+            };
+            if is_read(path.as_bytes()) {
+                let outside = self.outside(path);
+                let converted = attributes.conversion(&outside, &blob.data).map_err(while_doing(doing()))?;
+                problems.extend(converted.map(|why| format!("`{path}`: {why}")));
             }
-            let refuse = || RepositoryError::NotAFile { path: path.clone(), commit: commit.to_string() };
-            let target = below(folder.path(), &path).ok_or_else(refuse)?;
-            match kind {
-                EntryKind::Blob | EntryKind::BlobExecutable => {}
-                // A link could point out of the release; a submodule is not in this repository.
-                _ if is_read(&path) => return Err(refuse()),
-                _ => continue,
-            }
-            let blob = self.git.find_blob(id).map_err(while_doing(format!("reading `{path}` of commit {commit}")))?;
-            write(&target, &blob.data, kind == EntryKind::BlobExecutable)
+            write(&target, &blob.data, entry.kind == EntryKind::BlobExecutable)
                 .map_err(|source| RepositoryError::Write { path: target.clone(), source })?;
         }
+        if !lacking.is_empty() {
+            return Err(self.lacking(commit, lacking));
+        }
+        if !problems.is_empty() {
+            return Err(RepositoryError::NotAsStored { commit: commit.to_string(), problems });
+        }
         Ok(folder)
+    }
+
+    /// The attributes that a commit's own files give.
+    fn attributes(&self, commit: &Commit) -> Result<tree::Attributes<'_>> {
+        let doing = || format!("reading the attributes of commit {commit}");
+        let tree = self.git.find_commit(commit.0).and_then(|commit| Ok(commit.tree_id()?.detach()));
+        let index = self.git.index_from_tree(&tree.map_err(while_doing(doing()))?).map_err(while_doing(doing()))?;
+        let source = gix::worktree::stack::state::attributes::Source::IdMapping;
+        let stack = self.git.attributes_only(&index, source).map_err(while_doing(doing()))?;
+        Ok(tree::Attributes::new(stack))
+    }
+
+    /// Where the work tree gives the loader something else than a commit holds: a sentence for each, that begins with
+    /// the path. Line ends are not compared: a machine may check text out with its own.
+    pub fn beside_commit(&self, commit: &Commit, estate: &Path) -> Result<Vec<String>> {
+        let mut found = Vec::new();
+        let mut held = BTreeSet::new();
+        let entries = self.entries(commit)?;
+        for entry in entries.iter().filter(|entry| entry.is_file() && is_read(&entry.path)) {
+            let path = entry.path.to_str_lossy().into_owned();
+            let blob = self.git.find_blob(entry.id);
+            let blob = blob.map_err(while_doing(format!("reading `{path}` of commit {commit}")))?;
+            match std::fs::read(estate.join(&path)) {
+                Ok(bytes) if tree::without_returns(&bytes) == tree::without_returns(&blob.data) => {}
+                Ok(_) => found.push(format!("`{path}` has another content in the work tree")),
+                Err(error) => found.push(format!("`{path}` cannot be read in the work tree: {error}")),
+            }
+            held.insert(path);
+        }
+        for path in tree::read_by_loader(estate) {
+            let folder = format!("{path}/");
+            if !held.contains(&path) && !entries.iter().any(|entry| entry.path.starts_with(folder.as_bytes())) {
+                found.push(format!("`{path}` is in the work tree only"));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Files of the estate that a sparse checkout leaves out of the work tree where the loader would read them.
+    pub fn left_out(&self) -> Result<Vec<String>> {
+        if self.git.config_snapshot().boolean("core.sparseCheckout") != Some(true) {
+            return Ok(Vec::new());
+        }
+        let index = self.git.index_or_empty().map_err(while_doing("reading the index"))?;
+        let mut left_out = Vec::new();
+        for entry in index.entries() {
+            let skipped = entry.flags.contains(gix::index::entry::Flags::SKIP_WORKTREE);
+            let Some(path) = self.inside_bytes(entry.path(&index)).filter(|path| skipped && is_read(path)) else {
+                continue;
+            };
+            left_out.push(path.to_str_lossy().into_owned());
+        }
+        Ok(left_out)
     }
 
     /// What lies between two commits.
@@ -216,30 +340,11 @@ impl Repository {
         let mut files: Vec<String> = before.keys().chain(after.keys()).cloned().collect();
         files.sort();
         files.dedup();
-        files.retain(|path| before.get(path) != after.get(path) && !is_beside(path));
-        Ok(Distance { ahead: count(to, from)?, behind: count(from, to)?, files })
+        files.retain(|path| before.get(path) != after.get(path));
+        let whole = !self.git.is_shallow().map_err(while_doing("reading the clone's depth"))?;
+        let counted = |tip, hidden| -> Result<Option<usize>> { whole.then(|| count(tip, hidden)).transpose() };
+        Ok(Distance { ahead: counted(to, from)?, behind: counted(from, to)?, files })
     }
-}
-
-/// Names that a release may have: they become part of file names, keys and outputs of stacks.
-pub fn is_release_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b".-_+".contains(&byte);
-    name.len() <= 64
-        && name.bytes().all(allowed)
-        && name.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric)
-        && !name.contains("..")
-}
-
-/// What is written about an estate and is no part of it: manifests of releases, journals of runs.
-fn is_beside(path: &str) -> bool {
-    ["releases/", ".tenantry/"].iter().any(|folder| path.starts_with(folder))
-}
-
-/// Folders of an estate that are read when it is rendered.
-fn is_read(path: &str) -> bool {
-    ["tenants/", "templates/", "policies/", "pipeline/functions.lock.json"]
-        .iter()
-        .any(|folder| path.starts_with(folder))
 }
 
 /// A relative path below a folder; None if it would leave the folder.
@@ -268,12 +373,6 @@ fn slashed(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_that_are_no_file_names_are_no_releases() {
-        assert!(["v1.4.0", "2026-11-24", "v1.0.0-rc.1+build"].iter().all(|name| is_release_name(name)));
-        assert!(["", "-v1", "../v1", "v1/2", "v1..2", "v 1", ".v1"].iter().all(|name| !is_release_name(name)));
-    }
 
     #[test]
     fn no_path_leaves_its_folder() {

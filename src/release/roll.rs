@@ -10,17 +10,17 @@ use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::watch;
 
-use super::back::{self, Means};
+use super::back::{self, Means, Target};
 use super::candidate::Candidate;
-use super::gates::{self, Look, Verdict, Watched};
+use super::gates::{self, Look, Verdict, Watched, When};
 use super::itinerary::Stage;
-use super::locks::{self, LocksError};
 use super::record::{Ask, CameFrom, Halt, HaltCause, Record, Refusal, Runner, Step};
 use super::store::StoreError;
 use crate::deploy::Desired;
 use crate::deploy::apply::Options;
 use crate::deploy::events::Event;
 use crate::deploy::lock::Claim;
+use crate::deploy::locks::{self, Locks, LocksError};
 use crate::drift::accepted::Accepted;
 
 /// Times that gates which cannot be read are looked at again once the bake time is over.
@@ -47,7 +47,10 @@ pub struct Roll<'a> {
     pub accepted: Accepted,
     /// Why windows and freezes do not hold this time.
     pub override_windows: Option<String>,
-    pub now: fn() -> Timestamp,
+    /// Why gates that are red before a wave do not stop it; they count at the end of its bake time only.
+    pub override_gates: Option<String>,
+    /// The store's clock.
+    pub now: &'a (dyn Fn() -> Timestamp + Sync),
     pub stop: watch::Receiver<bool>,
     pub events: &'a (dyn Fn(Happened) + Sync),
 }
@@ -82,12 +85,20 @@ pub enum Ending {
     Held {
         why: String,
     },
-    /// The wave was taken back; `stuck` are tenants that could not go back, each with the reason.
+    /// A gate was red before the wave was deployed.
+    Refused {
+        title: String,
+        why: String,
+    },
+    /// The wave was taken back, as far as its tenants have a release to go back to.
     Halted {
         cause: HaltCause,
         title: String,
         why: String,
+        /// Tenants that could not go back, each with the reason.
         stuck: BTreeMap<String, String>,
+        /// Tenants that came with the release and stay as they are.
+        kept: BTreeMap<String, String>,
     },
     Stopped,
 }
@@ -119,7 +130,7 @@ impl Roll<'_> {
     /// # Errors
     /// [`Refusal`]s, and a record that cannot be read or written.
     pub async fn run(&self) -> Result<Ending, StoreError> {
-        let record = self.means.store.update(|before| Record::begin(before, &self.ask, (self.now)())).await?;
+        let record = self.means.store.update(|before, now| Record::begin(before, &self.ask, now)).await?;
         if let Some(begun) = record.journal.last() {
             (self.events)(Happened::Step(begun.step.clone()));
         }
@@ -134,6 +145,9 @@ impl Roll<'_> {
     async fn all_stages(&self) -> Result<Ending, StoreError> {
         if let Some(why) = &self.override_windows {
             self.step(Step::WindowsOverridden { why: why.clone() }).await?;
+        }
+        if let Some(why) = &self.override_gates {
+            self.step(Step::GatesOverridden { why: why.clone() }).await?;
         }
         loop {
             let record = self.alive().await?;
@@ -161,6 +175,11 @@ impl Roll<'_> {
     }
 
     async fn pass(&self, index: usize, stage: &Stage<'_>) -> Result<(), StoreError> {
+        let mine = stage.tenants.iter().filter(|tenant| self.desired.contains_key(tenant.as_str()));
+        self.record(|record| {
+            mine.clone().for_each(|tenant| record.has_come_to(tenant.as_str(), &self.ask.release));
+        })
+        .await?;
         self.own(|runner| (runner.stage, runner.landed) = (index + 1, None)).await?;
         self.step(Step::Passed { stage: stage.title() }).await
     }
@@ -184,7 +203,9 @@ impl Roll<'_> {
     /// Does work under the locks of the accounts that it touches.
     pub(super) async fn locked<T>(&self, desired: &[Desired], work: impl Future<Output = T>) -> Result<T, LocksError> {
         let fleet = &self.candidate.estate.fleet;
-        locks::under(self.means.cloud, fleet, desired, (&self.claim, self.patience), work).await
+        let accounts = locks::accounts(desired);
+        let locks = Locks::take(self.means.cloud, fleet, &accounts, &self.claim, self.patience).await?;
+        locks.during(work).await
     }
 
     pub(super) async fn held(&self, stage: &Stage<'_>, why: String) -> Result<Break, StoreError> {
@@ -198,24 +219,17 @@ impl Roll<'_> {
         let mut late = 0;
         loop {
             let over = (self.now)() >= end;
-            let watched = Watched {
-                ring: stage.ring,
-                tenants: mine,
-                organisation: &self.candidate.estate.fleet.organisation,
-                root: self.candidate.root(),
-                today: Offset::UTC.to_datetime((self.now)()).date(),
-                accepted: &self.accepted,
-                over,
-                pace: self.options.pace,
-                concurrency: self.options.concurrency,
-            };
+            let watched = self.watched(stage, mine, if over { When::Over } else { When::Baking });
             let looks = self.while_alive(gates::look(self.means.cloud, &watched)).await?;
             for look in looks.iter().filter(|look| look.verdict != Verdict::Green) {
                 if told.insert(look.to_string()) {
                     (self.events)(Happened::Look(look.clone()));
                 }
             }
-            let red: Vec<String> = looks.iter().filter(|look| is_red(look)).map(ToString::to_string).collect();
+            // What was red before the wave needs its time to turn green.
+            let counts = over || self.override_gates.is_none();
+            let red = looks.iter().filter(|look| counts && is_red(look));
+            let red: Vec<String> = red.map(ToString::to_string).collect();
             if !red.is_empty() {
                 return Err(Break::Halt { cause: HaltCause::Gate, why: red.join("; ") });
             }
@@ -230,6 +244,21 @@ impl Roll<'_> {
         }
     }
 
+    /// What is looked at in tenants of a stage.
+    pub(super) fn watched<'w>(&'w self, stage: &'w Stage<'_>, tenants: &'w [&'w Desired], when: When) -> Watched<'w> {
+        Watched {
+            ring: stage.ring,
+            tenants,
+            organisation: &self.candidate.estate.fleet.organisation,
+            root: self.candidate.root(),
+            today: Offset::UTC.to_datetime((self.now)()).date(),
+            accepted: &self.accepted,
+            when,
+            pace: self.options.pace,
+            concurrency: self.options.concurrency,
+        }
+    }
+
     async fn halt(&self, index: usize, stage: &Stage<'_>, cause: HaltCause, why: String) -> Result<(), StoreError> {
         let halt = Halt { stage: index, title: stage.title(), why: why.clone(), cause, at: (self.now)() };
         self.record(|record| record.halt = Some(record.halt.take().unwrap_or_else(|| halt.clone()))).await?;
@@ -240,12 +269,18 @@ impl Roll<'_> {
     async fn take_back(&self, record: &Record, halt: &Halt) -> Result<Ending, StoreError> {
         let mine =
             |(tenant, from): &(&String, &CameFrom)| from.stage == halt.stage && self.desired.contains_key(*tenant);
-        let targets: BTreeMap<String, Option<String>> =
-            record.came_from.iter().filter(mine).map(|(tenant, from)| (tenant.clone(), from.release.clone())).collect();
+        let target = |(tenant, from): (&String, &CameFrom)| {
+            let at = self.desired.get(tenant)?.place.clone();
+            Some((tenant.clone(), Target { to: from.release.clone(), at }))
+        };
+        let targets = record.came_from.iter().filter(mine).filter_map(target).collect();
         let events = |event| (self.events)(Happened::Stack(event));
-        let ways = self.while_alive(back::find(self.means, &targets)).await?;
+        let mut ways = self.while_alive(back::find(self.means, &targets)).await?;
+        let kept = std::mem::take(&mut ways.kept);
         let desired: Vec<Desired> = ways.to.values().flatten().cloned().collect();
-        let work = back::take(self.means.cloud, ways, &self.options, &self.stop, &events);
+        let leaving = Some(self.ask.release.as_str());
+        let plans = self.while_alive(back::plan(self.means.cloud, &ways, &self.options, leaving)).await?;
+        let work = back::take(self.means.cloud, plans, &self.options, &self.stop, &events);
         let results = match self.while_alive(self.locked(&desired, work)).await? {
             Ok(results) => results,
             Err(error) => {
@@ -257,18 +292,24 @@ impl Roll<'_> {
         let mut stuck = BTreeMap::new();
         for (tenant, result) in results {
             match result {
-                Ok(to) => self.step(Step::WentBack { tenant, to }).await?,
+                Ok(to) => {
+                    self.record(|record| record.has_come_to(&tenant, &to)).await?;
+                    self.step(Step::WentBack { tenant, to }).await?;
+                }
                 Err(why) => {
                     self.step(Step::Stayed { tenant: tenant.clone(), why: why.clone() }).await?;
                     stuck.insert(tenant, why);
                 }
             }
         }
+        for (tenant, why) in &kept {
+            self.step(Step::Stayed { tenant: tenant.clone(), why: why.clone() }).await?;
+        }
         if *self.stop.borrow() {
             return Ok(Ending::Stopped);
         }
         self.own(|runner| (runner.undone, runner.landed) = (true, None)).await?;
-        Ok(Ending::Halted { cause: halt.cause, title: halt.title.clone(), why: halt.why.clone(), stuck })
+        Ok(Ending::Halted { cause: halt.cause, title: halt.title.clone(), why: halt.why.clone(), stuck, kept })
     }
 
     /// Rests for a while, and looks whether anybody said stop.
@@ -336,9 +377,9 @@ impl Roll<'_> {
 
     /// Changes the record, if this runner still is in its place.
     pub(super) async fn record(&self, change: impl Fn(&mut Record)) -> Result<Record, StoreError> {
-        let change = |before: Option<Record>| {
+        let change = |before: Option<Record>, now| {
             let mut record = before.filter(|record| record.release == self.ask.release).ok_or(Refusal::TakenOver)?;
-            record.own(self.ask.shard, &self.ask.id, (self.now)())?;
+            record.own(self.ask.shard, &self.ask.id, now)?;
             change(&mut record);
             Ok(record)
         };
@@ -346,6 +387,6 @@ impl Roll<'_> {
     }
 }
 
-fn is_red(look: &Look) -> bool {
+pub(super) fn is_red(look: &Look) -> bool {
     matches!(look.verdict, Verdict::Red { .. })
 }

@@ -3,7 +3,9 @@
 
 use std::sync::Arc;
 
-use super::record::{Record, Refusal, SCHEMA};
+use jiff::Timestamp;
+
+use super::record::{BEFORE, Record, Refusal, SCHEMA};
 use crate::cloud::{CallError, Cloud, Place, Session, s3};
 use crate::deploy::stacks;
 use crate::estate::spec::Fleet;
@@ -54,21 +56,29 @@ impl Store {
             return Ok(None);
         };
         let unreadable = |why| StoreError::Unreadable { bucket: self.bucket.clone(), key: KEY.to_owned(), why };
-        let record: Record = serde_json::from_str(&seen.text).map_err(|error| unreadable(error.to_string()))?;
+        let mut record: Record = serde_json::from_str(&seen.text).map_err(|error| unreadable(error.to_string()))?;
+        if record.schema == BEFORE {
+            record.schema = SCHEMA.to_owned();
+        }
         if record.schema != SCHEMA {
             return Err(unreadable(format!("its schema is `{}`", record.schema)));
         }
         Ok(Some((record, seen.etag)))
     }
 
-    /// Changes the record; `change` sees what is there and may be called more than once.
+    /// The time by the store's clock, so that runners on different machines agree on it.
+    pub fn now(&self) -> Timestamp {
+        self.session.store_time()
+    }
+
+    /// Changes the record; `change` sees what is there and the store's time, and may be called more than once.
     pub async fn update(
         &self,
-        change: impl Fn(Option<Record>) -> Result<Record, Refusal>,
+        change: impl Fn(Option<Record>, Timestamp) -> Result<Record, Refusal>,
     ) -> Result<Record, StoreError> {
         for _ in 0..ATTEMPTS {
             let (before, etag) = self.seen().await?.unzip();
-            let record = change(before)?;
+            let record = change(before, self.now())?;
             let text = serde_json::to_string_pretty(&record).map_err(|error| StoreError::Unreadable {
                 bucket: self.bucket.clone(),
                 key: KEY.to_owned(),

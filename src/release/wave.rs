@@ -5,14 +5,41 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::back;
+use super::gates::{self, When};
 use super::itinerary::{Stage, calendar};
-use super::record::{CameFrom, HaltCause, Step};
-use super::roll::{Break, Ending, Happened, PATIENCE, Roll, Staged};
+use super::record::{CameFrom, HaltCause, Record, Step};
+use super::roll::{Break, Ending, Happened, PATIENCE, Roll, Staged, is_red};
 use super::store::StoreError;
 use crate::deploy::events::Outcome;
-use crate::deploy::{Action, Desired, Plan, apply, prepare};
+use crate::deploy::{Action, Desired, Plan, StackPlan, State, apply, prepare};
 use crate::estate::ids::TenantName;
 use crate::estate::rings::Opening;
+
+/// A stack that another run is changing.
+fn busy(plan: &Plan) -> Option<String> {
+    let mut busy = plan.blocked().filter(|stack| State::of(stack.ground.status.as_deref()) == State::InProgress);
+    busy.next().map(|stack| {
+        let status = stack.ground.status.as_deref().unwrap_or_default();
+        format!("{}: the stack is {status} by another run", stack.tenant)
+    })
+}
+
+/// Stacks that another than this roll has deployed since a person asked for it: it does not revert them unasked.
+fn by_hand(plan: &Plan, record: &Record) -> Option<String> {
+    let mut found = Vec::new();
+    for stack in plan.work() {
+        let (release, updated) = (stack.ground.release.as_deref(), stack.ground.updated);
+        if record.is_by_hand(&stack.tenant, release, updated) {
+            let release = release.unwrap_or("none");
+            found.push(format!(
+                "{} was deployed by hand since this roll was asked for (release `{release}`)",
+                stack.tenant
+            ));
+        }
+    }
+    let by_hand = found.join("; ");
+    (!found.is_empty()).then(|| format!("{by_hand}: `tenantry release resume` takes it to {}", record.release))
+}
 
 impl Roll<'_> {
     /// Deploys a wave, each tenant when its window is open. Gives the moment from which it bakes: one so long ago that
@@ -29,7 +56,13 @@ impl Roll<'_> {
                 self.rest(self.watch).await?;
                 continue;
             }
+            if let Some(why) = busy(&plan) {
+                return Err(self.held(stage, why).await?);
+            }
             self.refuse(&plan)?;
+            if let Some(why) = by_hand(&plan, &self.alive().await?) {
+                return Err(self.held(stage, why).await?);
+            }
             let (open, closed) = self.by_window(&plan);
             if !open.is_empty() {
                 self.change(index, stage, &plan, &open).await?;
@@ -87,10 +120,10 @@ impl Roll<'_> {
     async fn change(&self, index: usize, stage: &Stage<'_>, plan: &Plan, open: &BTreeSet<String>) -> Staged<()> {
         let mut plan = plan.clone();
         plan.stacks.retain(|stack| open.contains(&stack.tenant));
+        self.gates_before(stage, &plan).await?;
         self.record(|record| {
             for stack in &plan.stacks {
-                let from = CameFrom { release: stack.ground.release.clone(), stage: index };
-                record.came_from.entry(stack.tenant.clone()).or_insert(from);
+                record.leaves(&stack.tenant, CameFrom { release: stack.ground.release.clone(), stage: index });
             }
         })
         .await?;
@@ -109,7 +142,9 @@ impl Roll<'_> {
         let failed = match outcomes {
             Err(refused) => Some(refused.to_string()),
             Ok(outcomes) => {
-                let started = outcomes.iter().filter(|(_, outcome)| **outcome != Outcome::NotStarted);
+                // A stack that moved since it was planned is planned again.
+                let again = |outcome: &Outcome| matches!(outcome, Outcome::NotStarted | Outcome::Stale { .. });
+                let started = outcomes.iter().filter(|(_, outcome)| !again(outcome));
                 let failed = started
                     .filter_map(|((tenant, _), outcome)| back::failure(outcome).map(|why| format!("{tenant}: {why}")));
                 let failed: Vec<String> = failed.collect();
@@ -117,6 +152,23 @@ impl Roll<'_> {
             }
         };
         failed.map_or(Ok(()), |why| Err(Break::Halt { cause: HaltCause::Deploy, why }))
+    }
+
+    /// A gate that is red before the wave is deployed says nothing about the release, but a wave that begins red cannot be
+    /// watched.
+    async fn gates_before(&self, stage: &Stage<'_>, plan: &Plan) -> Staged<()> {
+        let exists = |stack: &&StackPlan| stack.ground.status.is_some() && matches!(stack.action, Action::Apply { .. });
+        let tenants = plan.stacks.iter().filter(exists);
+        let tenants: Vec<&Desired> = tenants.filter_map(|stack| self.desired.get(&stack.tenant)).collect();
+        let watched = self.watched(stage, &tenants, When::Before);
+        let looks = self.while_alive(gates::look(self.means.cloud, &watched)).await?;
+        let red: Vec<String> = looks.iter().filter(|look| is_red(look)).map(ToString::to_string).collect();
+        if red.is_empty() || self.override_gates.is_some() {
+            return Ok(());
+        }
+        let (title, why) = (stage.title(), red.join("; "));
+        self.step(Step::Refused { stage: title.clone(), why: why.clone() }).await?;
+        Err(Break::Ended(Ending::Refused { title, why }))
     }
 
     async fn wait_for_windows(&self, closed: &[(String, Opening)]) -> Staged<()> {

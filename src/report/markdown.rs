@@ -38,7 +38,9 @@ fn group_part(out: &mut String, group: &Group<'_>) {
     line(out, format_args!("### {}\n", group.title()));
     match action {
         Action::Blocked { why, remedy } => line(out, format_args!("**blocked**: {why} ({remedy})\n")),
-        Action::Recreate { .. } => line(out, format_args!("Delete what a failed creation left, then create.\n")),
+        Action::Clear { .. } => {
+            line(out, format_args!("Delete what a failed creation left; the next plan creates the stack.\n"));
+        }
         Action::Follow => line(out, format_args!("Follow what an earlier run began.\n")),
         Action::Nothing | Action::Apply { .. } => {}
     }

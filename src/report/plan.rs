@@ -46,8 +46,8 @@ fn group_text(out: &mut String, group: &Group<'_>) {
     match action {
         Action::Nothing => {}
         Action::Apply { .. } => line(out, format_args!("{title}")),
-        Action::Recreate { .. } => {
-            line(out, format_args!("{title}: delete what a failed creation left, then create"));
+        Action::Clear { .. } => {
+            line(out, format_args!("{title}: delete what a failed creation left; the next plan creates the stack"));
         }
         Action::Follow => line(out, format_args!("{title}: follow what an earlier run began")),
         Action::Blocked { why, remedy } => line(out, format_args!("! {title}: {why}\n  help: {remedy}")),
@@ -91,6 +91,8 @@ pub fn outcome(outcome: &Outcome) -> String {
     let help = |hint: &Option<String>| hint.as_ref().map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
     match outcome {
         Outcome::Done => "done".to_owned(),
+        Outcome::Cleared => "what a failed creation left is deleted; the next plan creates the stack".to_owned(),
+        Outcome::Imported => "what an earlier stack retained is imported; the next plan creates the rest".to_owned(),
         Outcome::Failed { status, resource, reason, remedy } => {
             let resource = resource.as_deref().unwrap_or("the stack");
             format!("failed ({status}): {resource}: {reason}{}", help(remedy))

@@ -8,6 +8,7 @@ use crate::deploy::events::{Event, What};
 use crate::release::diff::{Action, Change, TenantDiff};
 use crate::release::record::{Entry, Step};
 use crate::release::roll::Happened;
+use crate::release::skew::Elsewhere;
 
 /// What a roll says while it goes on, as a line; None for what nobody needs to read.
 pub fn happened(happened: &Happened) -> Option<String> {
@@ -38,10 +39,12 @@ pub fn step(step: &Step) -> String {
         }
         Step::Baking { stage, until } => format!("{stage}: bakes until {}", moment(*until)),
         Step::Passed { stage } => format!("{stage}: passed"),
-        Step::Held { stage, why } => format!("{stage}: held, because a gate could not be read: {why}"),
+        Step::Held { stage, why } => format!("{stage}: held: {why}"),
+        Step::Refused { stage, why } => format!("{stage}: not deployed, because a gate is red: {why}"),
+        Step::GatesOverridden { why } => format!("gates that are red before a wave do not stop it: {why}"),
         Step::Halted { stage, why } => format!("{stage}: halted: {why}"),
         Step::WentBack { tenant, to } => format!("{tenant} went back to {to}"),
-        Step::Stayed { tenant, why } => format!("{tenant} could not go back: {why}"),
+        Step::Stayed { tenant, why } => format!("{tenant} did not go back: {why}"),
         Step::Paused { why } => format!("paused: {why}"),
         Step::Finished { release } => format!("release {release} is everywhere"),
     }
@@ -74,6 +77,21 @@ pub fn ago(seconds: i64) -> String {
 /// `1 tenant`, `3 tenants`.
 pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+/// A stack of a tenant that a release does not have, or has elsewhere.
+pub fn elsewhere(one: &Elsewhere, release: &str) -> String {
+    let (tenant, place, has) = (&one.tenant, &one.place, one.release.as_deref().unwrap_or("none"));
+    let why = match &one.expected {
+        None => format!("{release} does not have this tenant; `tenantry destroy` takes a stack away"),
+        Some(place) => format!("{release} has this tenant in account {} in {}", place.account, place.region),
+    };
+    format!("{tenant} in account {} in {} stays at {has}: {why}", place.account, place.region)
+}
+
+/// A number of commits, as far as the clone can count them.
+pub fn commits(number: Option<usize>) -> String {
+    number.map_or_else(|| "commits that a shallow clone cannot count".to_owned(), |number| count(number, "commit"))
 }
 
 /// One tenant's difference between two releases.

@@ -133,15 +133,21 @@ pub(super) async fn failure_and_recovery(cloud: Cloud) {
     let plan = planned(&cloud, &second).await;
     all_done(&applied(&cloud, &planned(&cloud, &first).await, &first, &[]).await.unwrap(), 1);
     let outcomes = applied(&cloud, &plan, &second, &[]).await.unwrap();
-    let Some(Outcome::Failed { status, resource, remedy, .. }) = outcomes.values().next() else {
+    let Some(Outcome::Failed { status: ended, resource, remedy, .. }) = outcomes.values().next() else {
         panic!("{outcomes:#?}")
     };
-    assert_eq!((status.as_str(), resource.as_deref()), ("ROLLBACK_COMPLETE", Some("LandingBucket")));
+    assert_eq!((ended.as_str(), resource.as_deref()), ("ROLLBACK_COMPLETE", Some("LandingBucket")));
     assert!(remedy.is_some(), "{outcomes:#?}");
     let corrected = [desired("bolt", "org-free", "d1", "v1")];
     let plan = planned(&cloud, &corrected).await;
-    assert!(matches!(plan.stacks[0].action, Action::Recreate { .. }));
-    all_done(&applied(&cloud, &plan, &corrected, &[]).await.unwrap(), 1);
+    // A plan shows everything that is done under it: what is left is deleted, and the creation is the next plan's.
+    assert!(matches!(plan.stacks[0].action, Action::Clear { .. }), "{plan:#?}");
+    let cleared = applied(&cloud, &plan, &corrected, &[]).await.unwrap();
+    assert!(cleared.values().all(|outcome| *outcome == Outcome::Cleared), "{cleared:#?}");
+    assert_eq!(status(&cloud, &corrected).await[0].verdict, Verdict::Missing, "nothing unplanned was made");
+    let creation = planned(&cloud, &corrected).await;
+    assert!(matches!(creation.stacks[0].action, Action::Apply { makes: ChangeSetKind::Create, .. }), "{creation:#?}");
+    all_done(&applied(&cloud, &creation, &corrected, &[]).await.unwrap(), 1);
     assert!(planned(&cloud, &corrected).await.is_empty());
 }
 
@@ -260,7 +266,10 @@ pub(super) async fn retained_is_imported(cloud: Cloud) {
     let actions: Vec<(&str, &str)> = changes.iter().map(|c| (c.logical_id.as_str(), c.action.as_str())).collect();
     assert_eq!(actions.iter().filter(|(_, action)| *action == "Import").count(), 7, "{actions:?}");
     assert_eq!(actions.last(), Some(&("Topic", "Add")));
-    all_done(&applied(&cloud, &plan, &fleet, &[]).await.unwrap(), 1);
+    let imported = applied(&cloud, &plan, &fleet, &[]).await.unwrap();
+    assert!(imported.values().all(|outcome| *outcome == Outcome::Imported), "{imported:#?}");
+    // The rest is another plan's, which shows it.
+    all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
     let after = look(&session, "org-acme").await.unwrap().unwrap();
     // Of a queue the endpoint tells the port sometimes.
     let ids = |farewell: &Farewell| -> BTreeMap<String, Option<String>> {

@@ -39,7 +39,8 @@ fn the_same_tag_gives_the_same_bytes_in_a_second_clone() {
 fn what_is_not_a_clean_tagged_commit_is_not_cut() {
     let estate = estate();
     estate.run(&["release", "cut", "v1.0.0"]).expect(1, &["there is no tag `v1.0.0`", "git tag"]);
-    estate.run(&["release", "cut", "../v1"]).expect(1, &["no name of a release"]);
+    estate.run(&["release", "cut", "../v1"]).expect(1, &["not a release name"]);
+    estate.run(&["render", "acme", "--release", "a\"b"]).expect(1, &["not a release name"]);
     estate.release("v1.0.0");
     estate.run(&["release", "cut", "v1.0.1"]).expect(1, &["did you mean `v1.0.0`?"]);
     estate.write("tenants/new.yaml", "ring: canary\n");

@@ -8,9 +8,9 @@ use serde_json::Value;
 
 use super::{Exit, Failure, Global, Output, flag, shown};
 use crate::cli::guard;
+use crate::cli::log::entry;
 use crate::cli::opened::Opened;
-use crate::cli::pace::Pace;
-use crate::cli::run::entry;
+use crate::cli::pace::Waiting;
 use crate::cli::selection::tenant;
 use crate::cloud::{Cloud, Place};
 use crate::deploy::events::Outcome;
@@ -33,7 +33,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]
-    pace: Pace,
+    pace: Waiting,
 }
 
 #[derive(Serialize)]
@@ -95,7 +95,7 @@ async fn push(args: &Args, opened: &Opened, tenant: &Tenant, value: Value) -> Re
     let document = with_value(&now.document, key, flag, &answer.after);
     let mut journal = begun(&estate.root, args, tenant, &stack)?;
     let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
-    let pushed = deliver::push(&session, &stack, &now, &document, &args.reason, args.pace.wait()).await;
+    let pushed = deliver::push(&session, &stack, &now, &document, &args.reason, args.pace.unwatched()).await;
     journal.write(&entry(match &pushed {
         Ok(deployment) => Record::Pushed {
             tenant: args.tenant.clone(),

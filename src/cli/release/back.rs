@@ -1,37 +1,40 @@
 //! `tenantry release rollback`.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use jiff::Timestamp;
 use serde::Serialize;
 use tokio::sync::watch;
 
 use super::super::guard;
+use super::super::log::{self, Intent, Log};
 use super::super::pace::Pace;
-use super::super::run::{Execution, confirmed};
+use super::super::run::{Consent, LockWait, confirmed};
 use super::super::{Exit, Failure, Global, Output, opened};
 use super::Zips;
 use crate::cloud::Cloud;
 use crate::deploy::Desired;
-use crate::deploy::apply::Options;
-use crate::release::back::{Means, find, take};
-use crate::release::locks::{LocksError, under};
+use crate::deploy::apply::{Options, Tolerance};
+use crate::deploy::events::Event;
+use crate::deploy::journal::Record as Line;
+use crate::release::back::{Means, Target, find, plan, take};
 use crate::release::record::{Halt, HaltCause, Record, Refusal, Step};
 use crate::release::roll::Happened;
-use crate::release::skew::{Running, running};
+use crate::release::skew::{Elsewhere, Running, elsewhere, running};
 use crate::release::store::{Store, StoreError};
 use crate::report;
 
 /// Take tenants back to an earlier release, at once and whatever their windows say.
 ///
-/// Without a name every tenant that the latest roll changed goes back to the release it came from. Every release is
-/// rendered again from its tag and must render as it was rolled. If one tenant has no way back nothing is changed,
-/// unless `--keep-going`. An unfinished roll is halted first.
+/// Without a name every tenant that the latest roll changed goes back to the release it came from; with one, every tenant
+/// that has run it before. A release that a tenant has not run is rolled, not gone back to. Every release is rendered
+/// again from its tag and must render as it was rolled. If one tenant has no way back nothing is changed, unless
+/// `--keep-going`; a tenant that came with a later release stays as it is and blocks nobody. An unfinished roll is halted
+/// first.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tag to go back to.
+    #[arg(value_parser = crate::cli::tag_name)]
     release: Option<String>,
     /// Only this tenant.
     #[arg(long, value_name = "NAME")]
@@ -44,22 +47,29 @@ pub(super) struct Args {
     keep_going: bool,
     #[command(flatten)]
     zips: Zips,
+    /// Why; kept in the roll's record and in the journal.
+    #[arg(long, value_name = "REASON")]
+    why: Option<String>,
     #[command(flatten)]
-    execution: Execution,
+    consent: Consent,
+    #[command(flatten)]
+    lock: LockWait,
     #[command(flatten)]
     pace: Pace,
 }
 
 #[derive(Serialize)]
 struct Answer {
-    tenants: BTreeMap<String, Line>,
+    tenants: BTreeMap<String, Tenant>,
 }
 
 #[derive(Serialize)]
-struct Line {
+struct Tenant {
     from: Option<String>,
     to: Option<String>,
     why: Option<String>,
+    /// It came with a later release and stays as it is.
+    kept: bool,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
@@ -75,69 +85,95 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let store = Store::open(&cloud, &estate.fleet).await?;
         let live = running(&cloud, &estate).await;
         let record = store.record().await.map_err(super::of_store)?;
-        let targets = targets(args, &live, record.as_ref())?;
-        if targets.is_empty() {
-            output.show("tenantry/rollback/v1", &Answer { tenants: BTreeMap::new() }, |_| {
-                "every tenant is where it should go\n".to_owned()
-            })?;
-            return Ok(Exit::Clean);
+        let (elsewhere, unread) = elsewhere(&cloud, &estate).await;
+        for (place, why) in unread {
+            anstream::eprintln!("not seen: account {} in {}: {why}", place.account, place.region);
         }
+        let (targets, never) = targets(args, &live, record.as_ref())?;
         let means = Means { cloud: &cloud, repository: &repository, store: &store, zips: &args.zips.functions };
-        let ways = find(means, &targets).await;
+        let mut ways = find(means, &targets).await;
+        ways.stuck.extend(never);
+        ways.stuck.extend(moved(args, &elsewhere, record.as_ref()));
         if !ways.stuck.is_empty() && !args.keep_going {
             let stuck: Vec<String> = ways.stuck.iter().map(|(tenant, why)| format!("{tenant}: {why}")).collect();
             return Err(Failure::new(format!("nothing was changed, there is no way back: {}", stuck.join("; ")))
                 .with_exit(Exit::Refused)
                 .with_hint("`--keep-going` takes back the others"));
         }
+        let from = |tenant: &str| live.iter().find(|one| one.tenant == tenant).and_then(|one| one.release.clone());
+        let stays = ways.kept.iter().map(|(tenant, why)| {
+            (tenant.clone(), Tenant { from: from(tenant), to: None, why: Some(why.clone()), kept: true })
+        });
+        let mut answer = Answer { tenants: stays.collect() };
         let going: usize = ways.to.values().map(Vec::len).sum();
-        let question = format!("Take back {}?", report::release::count(going, "tenant"));
-        if !args.execution.yes && !confirmed(&question, "yes")? {
-            return Err(Failure::new("not confirmed, nothing was changed").with_exit(Exit::Refused));
+        if going == 0 && ways.stuck.is_empty() {
+            output.show("tenantry/rollback/v1", &answer, |answer| {
+                format!("{}every tenant that has a way back is where it should go\n", text(answer))
+            })?;
+            return Ok(Exit::Clean);
         }
-        halt(&store, args.release.as_deref()).await.map_err(super::of_store)?;
         let options = Options {
             concurrency: args.pace.concurrency(),
-            tolerance: args.execution.max_failures,
+            tolerance: Tolerance::Failures(usize::MAX),
             pace: args.pace.wait(),
-            allow_replace: args.execution.allow_replace.clone(),
+            allow_replace: args.consent.allow_replace.clone(),
         };
-        let (_stop, stopped) = watch::channel(false);
-        let draw = |event| {
+        let plans = plan(&cloud, &ways, &options, None).await;
+        if !output.is_json() {
+            for (plan, _) in &plans.plans {
+                output.text(&format!("back to {}:\n{}", plan.release, report::plan::text(plan)))?;
+            }
+            output.text(&text(&answer))?;
+        }
+        let question = format!("Take back {}?", report::release::count(going, "tenant"));
+        if !args.consent.yes && !confirmed(&question, "yes")? {
+            return Err(Failure::new("not confirmed, nothing was changed").with_exit(Exit::Refused));
+        }
+        halt(&store, args).await.map_err(super::of_store)?;
+        let name = guard::run_name();
+        let stacks = plans.plans.iter().flat_map(|(plan, _)| log::planned(plan)).collect();
+        let release = args.release.as_deref().unwrap_or("-");
+        let intent = Intent { command: "release rollback", release, plan: "-", stacks };
+        let log = Log::open(&global.estate, &name, intent, &[])?;
+        if let Some(reason) = &args.why {
+            log.write(Line::Reason { option: "why".to_owned(), reason: reason.clone() });
+        }
+        let (stop, stopped) = watch::channel(false);
+        let draw = |event: Event| {
+            if !log.note(&event) {
+                // Nothing more is begun that no journal tells of; nobody listening means that all has ended.
+                let _ = stop.send(true);
+            }
             if let Some(line) = report::release::happened(&Happened::Stack(event)) {
                 anstream::eprintln!("{line}");
             }
         };
         let desired: Vec<Desired> = ways.to.values().flatten().cloned().collect();
-        let claim = guard::claim(&guard::run_name(), "rollback".to_owned());
-        let work = take(&cloud, ways, &options, &stopped, &draw);
-        let patience = Duration::from_secs(args.execution.wait_for_lock);
-        let results = under(&cloud, &estate.fleet, &desired, (&claim, patience), work).await;
-        let results = results.map_err(|error| match error {
-            LocksError::Lock(error) => guard::failure(error),
-            error => Failure::new(error),
-        })?;
+        let claim = guard::claim(&name, "rollback".to_owned());
+        let work = take(&cloud, plans, &options, &stopped, &draw);
+        let locks = guard::take(&cloud, &estate.fleet, &desired, &claim, args.lock.wait_for_lock).await?;
+        let results = locks.during(work).await.map_err(guard::failure)?;
+        log.finish()?;
         note(&store, &results).await.map_err(super::of_store)?;
-        let from = |tenant: &str| live.iter().find(|one| one.tenant == tenant).and_then(|one| one.release.clone());
-        let line = |(tenant, result): (String, Result<String, String>)| {
+        for (tenant, result) in results {
             let (to, why) = match result {
                 Ok(to) => (Some(to), None),
                 Err(why) => (None, Some(why)),
             };
-            (tenant.clone(), Line { from: from(&tenant), to, why })
-        };
-        let answer = Answer { tenants: results.into_iter().map(line).collect() };
+            answer.tenants.insert(tenant.clone(), Tenant { from: from(&tenant), to, why, kept: false });
+        }
         output.show("tenantry/rollback/v1", &answer, text)?;
-        Ok(if answer.tenants.values().all(|line| line.to.is_some()) { Exit::Clean } else { Exit::Error })
+        let went = |tenant: &Tenant| tenant.to.is_some() || tenant.kept;
+        Ok(if answer.tenants.values().all(went) { Exit::Clean } else { Exit::Error })
     })?
 }
 
-/// Where each tenant should go; those that are there are left out.
-fn targets(
-    args: &Args,
-    live: &[Running],
-    record: Option<&Record>,
-) -> Result<BTreeMap<String, Option<String>>, Failure> {
+/// Where tenants should go, and why others cannot.
+type Targets = (BTreeMap<String, Target>, BTreeMap<String, String>);
+
+/// Where each tenant should go; those that are there are left out. Back is to a release that a tenant has run: anything
+/// else is a roll, with its rings and gates.
+fn targets(args: &Args, live: &[Running], record: Option<&Record>) -> Result<Targets, Failure> {
     if let Some(unknown) = args.tenant.iter().find(|name| live.iter().all(|one| one.tenant != **name)) {
         return Err(Failure::absent("tenant", unknown, live.iter().map(|one| one.tenant.as_str())));
     }
@@ -152,31 +188,59 @@ fn targets(
             && (args.ring.is_empty() || args.ring.contains(&one.ring))
     };
     let live = live.iter().filter(wanted).filter(|one| one.status.is_some());
-    match &args.release {
-        Some(release) => Ok(live
-            .filter(|one| one.release.as_ref() != Some(release))
-            .map(|one| (one.tenant.clone(), Some(release.clone())))
-            .collect()),
-        None => {
-            let record = record.ok_or_else(|| super::of_store(StoreError::Refused(Refusal::NoRoll(None))))?;
-            let target = |one: &Running| {
-                let from = record.came_from.get(&one.tenant)?;
-                (one.release.as_ref() == Some(&record.release)).then(|| (one.tenant.clone(), from.release.clone()))
-            };
-            Ok(live.filter_map(target).collect())
-        }
-    }
+    let target = |one: &Running, to: Option<String>| (one.tenant.clone(), Target { to, at: one.place.clone() });
+    let Some(release) = &args.release else {
+        let record = record.ok_or_else(|| super::of_store(StoreError::Refused(Refusal::NoRoll(None))))?;
+        let back = |one: &Running| {
+            let from = record.came_from.get(&one.tenant)?;
+            (one.release.as_ref() == Some(&record.release)).then(|| target(one, from.release.clone()))
+        };
+        return Ok((live.filter_map(back).collect(), BTreeMap::new()));
+    };
+    let away: Vec<&Running> = live.filter(|one| one.release.as_ref() != Some(release)).collect();
+    let has_run = |one: &&Running| record.is_some_and(|record| record.has_run(&one.tenant, release));
+    // One that came with a later release stays, and is in nobody's way.
+    let (back, never): (Vec<&Running>, Vec<&Running>) = away.into_iter().partition(has_run);
+    let is_new = |one: &Running| record.is_some_and(|record| record.is_new(&one.tenant));
+    let (new, never): (Vec<&Running>, Vec<&Running>) = never.into_iter().partition(|one| is_new(one));
+    let why = |one: &Running| {
+        let why = format!("it has not run `{release}` before: `tenantry release roll {release}` takes it there");
+        (one.tenant.clone(), why)
+    };
+    let back = back.into_iter().map(|one| target(one, Some(release.clone())));
+    let back = back.chain(new.into_iter().map(|one| target(one, None))).collect();
+    Ok((back, never.into_iter().map(why).collect()))
+}
+
+/// Tenants with a stack where the estate does not have them: a rollback moves none.
+fn moved(args: &Args, elsewhere: &[Elsewhere], record: Option<&Record>) -> Vec<(String, String)> {
+    let wanted = |one: &&Elsewhere| {
+        let named = args.tenant.is_empty() || args.tenant.contains(&one.tenant);
+        let leaves = match &args.release {
+            Some(release) => one.release.as_ref() != Some(release),
+            None => record.is_some_and(|record| one.release.as_ref() == Some(&record.release)),
+        };
+        named && args.ring.is_empty() && one.expected.is_some() && leaves
+    };
+    let why = |one: &Elsewhere| {
+        let release = one.release.as_deref().unwrap_or("none");
+        let (account, region) = (&one.place.account, &one.place.region);
+        let why = format!("it has moved: its stack in account {account} in {region} has release `{release}`");
+        (one.tenant.clone(), why)
+    };
+    elsewhere.iter().filter(wanted).map(why).collect()
 }
 
 /// Halts an unfinished roll: its runners find their places taken and end.
-async fn halt(store: &Store, to: Option<&str>) -> Result<(), StoreError> {
+async fn halt(store: &Store, args: &Args) -> Result<(), StoreError> {
     if store.record().await?.is_none_or(|record| record.is_over()) {
         return Ok(());
     }
-    let why = format!("rolled back by hand to {}", to.unwrap_or("where it came from"));
-    let change = |before: Option<Record>| {
+    let to = args.release.as_deref().unwrap_or("where it came from");
+    let reason = args.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let why = format!("rolled back by hand to {to}{reason}");
+    let change = |before: Option<Record>, now| {
         let mut record = before.ok_or(Refusal::NoRoll(None))?;
-        let now = Timestamp::now();
         let (stage, title) = (record.reached(), "every wave".to_owned());
         record.halt = Some(Halt { stage, title: title.clone(), why: why.clone(), cause: HaltCause::Hand, at: now });
         for runner in record.runners.values_mut() {
@@ -193,15 +257,18 @@ async fn note(store: &Store, results: &BTreeMap<String, Result<String, String>>)
     if store.record().await?.is_none() {
         return Ok(());
     }
-    let change = |before: Option<Record>| {
+    let change = |before: Option<Record>, now| {
         let mut record = before.ok_or(Refusal::NoRoll(None))?;
         for (tenant, result) in results {
             let tenant = tenant.clone();
             let step = match result {
-                Ok(to) => Step::WentBack { tenant, to: to.clone() },
+                Ok(to) => {
+                    record.has_come_to(&tenant, to);
+                    Step::WentBack { tenant, to: to.clone() }
+                }
                 Err(why) => Step::Stayed { tenant, why: why.clone() },
             };
-            record.note(Timestamp::now(), &guard::who(), step);
+            record.note(now, &guard::who(), step);
         }
         Ok(record)
     };
@@ -209,7 +276,7 @@ async fn note(store: &Store, results: &BTreeMap<String, Result<String, String>>)
 }
 
 fn text(answer: &Answer) -> String {
-    let line = |(tenant, line): (&String, &Line)| {
+    let line = |(tenant, line): (&String, &Tenant)| {
         let from = line.from.as_deref().unwrap_or("nothing");
         match (&line.to, &line.why) {
             (Some(to), _) => format!("{tenant}: {from} -> {to}\n"),

@@ -21,6 +21,7 @@ use crate::{atomic, embedded};
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tag.
+    #[arg(value_parser = crate::cli::tag_name)]
     release: String,
     /// Where the manifest is written; `releases/NAME.json` of the estate when not given.
     #[arg(long, value_name = "FILE")]
@@ -49,6 +50,15 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             .with_hint("commit, remove or ignore these files: a release is what git holds"));
     }
     let candidate = super::candidate(&repository, &args.release)?;
+    let unlike = repository.beside_commit(&commit, &global.estate).map_err(super::of_git)?;
+    if !unlike.is_empty() {
+        return Err(Failure::new(format!(
+            "the work tree is not what tag `{}` holds: {}",
+            args.release,
+            unlike.join("; ")
+        ))
+        .with_hint("`git status --ignored` and `git ls-files -v` show what git overlooks"));
+    }
     keeps_policies(&candidate)?;
     has_zips(&candidate, &args.zips.functions)?;
     let manifest = Manifest::of(&candidate).map_err(super::of_candidate)?;

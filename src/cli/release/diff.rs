@@ -15,8 +15,10 @@ use crate::report::release as text;
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The earlier tag.
+    #[arg(value_parser = crate::cli::tag_name)]
     from: String,
     /// The later tag; the work tree when not given.
+    #[arg(value_parser = crate::cli::tag_name)]
     to: Option<String>,
     /// Only this tenant.
     #[arg(long, value_name = "NAME")]
@@ -77,10 +79,10 @@ fn text_of(answer: &Answer, unified: bool) -> String {
     let mut lines = match &answer.distance {
         Some(distance) => {
             let back = match distance.behind {
-                0 => String::new(),
-                behind => format!(" and without {}", text::count(behind, "commit")),
+                None | Some(0) => String::new(),
+                Some(behind) => format!(" and without {}", text::count(behind, "commit")),
             };
-            let (ahead, files) = (text::count(distance.ahead, "commit"), text::count(distance.files.len(), "file"));
+            let (ahead, files) = (text::commits(distance.ahead), text::count(distance.files.len(), "file"));
             format!("{} to {}: {ahead}{back}, {files}\n", answer.from, answer.to)
         }
         None => format!("{} to the {}\n", answer.from, answer.to),

@@ -1,7 +1,6 @@
 //! `tenantry release pause`.
 
 use clap::Args as ClapArgs;
-use jiff::Timestamp;
 
 use super::super::{Exit, Failure, Global, Output, guard, opened};
 use crate::cloud::Cloud;
@@ -23,16 +22,15 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let who = guard::who();
     let record = super::super::wait(async {
         let store = Store::open(&Cloud::configure().await, &fleet).await?;
-        let pause = |before: Option<Record>| {
+        let pause = |before: Option<Record>, now| {
             let mut record = before.filter(|record| !record.is_over()).ok_or(Refusal::NoRoll(None))?;
-            let now = Timestamp::now();
             record.pause = Some(Pause { by: who.clone(), why: args.why.clone(), at: now });
             record.note(now, &who, Step::Paused { why: args.why.clone() });
             Ok(record)
         };
         store.update(pause).await.map_err(super::of_store)
     })??;
-    Output::new(global.output).show("tenantry/roll/v1", &record, |record| {
+    Output::new(global.output).show(crate::release::record::SCHEMA, &record, |record| {
         format!("release {} is paused: {}\n`tenantry release resume` goes on\n", record.release, args.why)
     })?;
     Ok(Exit::Clean)

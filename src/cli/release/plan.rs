@@ -10,10 +10,11 @@ use serde::Serialize;
 use super::super::pace::Pace;
 use super::super::{Exit, Failure, Global, Output};
 use super::Zips;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Place};
 use crate::deploy::{Action, Desired, Plan, StackPlan, prepare};
 use crate::estate::rings::Opening;
 use crate::release::itinerary::{Stage, calendar, may_be_release, stages};
+use crate::release::skew::{Elsewhere, elsewhere};
 use crate::release::{Candidate, Repository};
 use crate::report::release as text;
 
@@ -25,6 +26,7 @@ use crate::report::release as text;
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tag.
+    #[arg(value_parser = crate::cli::tag_name)]
     release: String,
     #[command(flatten)]
     zips: Zips,
@@ -45,6 +47,10 @@ pub(super) struct Itinerary {
     release: String,
     commit: String,
     stages: Vec<Wave>,
+    /// Stacks of tenants that the release does not have, or has elsewhere: it leaves them as they are.
+    untouched: Vec<Elsewhere>,
+    /// Accounts and Regions in which such stacks could not be looked for, with the reason.
+    unread: Vec<(Place, String)>,
 }
 
 #[derive(Debug, Serialize)]
@@ -77,11 +83,12 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     super::no_empty_ring(&candidate, args.allow_empty_rings)?;
     let stages = stages(&candidate.estate, args.bake);
     let desired = candidate.desired(&candidate.tenants(), &args.zips.functions).map_err(super::of_candidate)?;
-    let plan = super::super::wait(async {
+    let (plan, strays) = super::super::wait(async {
         let cloud = Cloud::configure().await.reading();
-        look(&cloud, &candidate, &desired, &args.pace).await
+        let plan = look(&cloud, &candidate, &desired, &args.pace).await;
+        (plan, elsewhere(&cloud, &candidate.estate).await)
     })?;
-    let itinerary = Itinerary::of(&repository, &candidate, &stages, &plan, Timestamp::now());
+    let itinerary = Itinerary::of(&repository, &candidate, &stages, &plan, strays, Timestamp::now());
     Output::new(global.output).show(SCHEMA, &itinerary, Itinerary::text)?;
     Ok(super::super::plan::exit(&plan))
 }
@@ -103,6 +110,7 @@ impl Itinerary {
         candidate: &Candidate,
         stages: &[Stage<'_>],
         plan: &Plan,
+        (untouched, unread): (Vec<Elsewhere>, Vec<(Place, String)>),
         now: Timestamp,
     ) -> Self {
         let line = |name: &&crate::estate::ids::TenantName| {
@@ -135,6 +143,8 @@ impl Itinerary {
             release: candidate.name.clone(),
             commit: candidate.commit.as_ref().map(ToString::to_string).unwrap_or_default(),
             stages: stages.collect(),
+            untouched,
+            unread,
         }
     }
 
@@ -145,11 +155,11 @@ impl Itinerary {
     }
 
     pub(super) fn text(&self) -> String {
-        let mut text = format!("release {}, commit {}\n", self.release, self.commit);
+        let mut lines = format!("release {}, commit {}\n", self.release, self.commit);
         for stage in &self.stages {
             let gates = if stage.gates.is_empty() { "no gates".to_owned() } else { stage.gates.join(", ") };
             let bake = SignedDuration::from_secs(stage.bake_seconds);
-            text.push_str(&format!(
+            lines.push_str(&format!(
                 "\nring {}, wave {} of {}: bakes {bake:#}, then {gates}\n",
                 stage.ring, stage.wave, stage.waves
             ));
@@ -158,9 +168,16 @@ impl Itinerary {
             for line in &stage.tenants {
                 table.add_row(line.cells());
             }
-            text.extend(table.lines().map(|row| format!("  {}\n", row.trim_end())));
+            lines.extend(table.lines().map(|row| format!("  {}\n", row.trim_end())));
         }
-        text
+        if !self.untouched.is_empty() {
+            lines.push_str("\nnot touched by this release\n");
+        }
+        lines.extend(self.untouched.iter().map(|one| format!("  {}\n", text::elsewhere(one, &self.release))));
+        for (place, why) in &self.unread {
+            lines.push_str(&format!("not seen: account {} in {}: {why}\n", place.account, place.region));
+        }
+        lines
     }
 }
 
@@ -179,7 +196,7 @@ impl Line {
             Action::Nothing => ("nothing", String::new()),
             Action::Blocked { why, .. } => ("blocked", why.clone()),
             Action::Follow => ("update", "goes on".to_owned()),
-            Action::Recreate { changes } => ("create", text::count(changes.len(), "resource")),
+            Action::Clear { .. } => ("create", "after what a failed creation left is deleted".to_owned()),
             Action::Apply { changes, .. } if from.is_none() => ("create", text::count(changes.len(), "resource")),
             Action::Apply { changes, .. } => ("update", text::count(changes.len(), "change")),
         };

@@ -1,30 +1,35 @@
 //! `tenantry release roll` and `tenantry release resume`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use serde::Serialize;
 use tokio::sync::watch;
 
 use super::super::drift::accepted;
 use super::super::guard;
 use super::super::judge::Judge;
+use super::super::log::{self, Intent, Log};
 use super::super::pace::Pace;
-use super::super::run::{Execution, confirmed, pass};
+use super::super::run::{Consent, Limit, Overrides, Signals, confirmed, pass};
 use super::super::selection::Shard;
 use super::super::{Exit, Failure, Global, Output};
 use super::Zips;
 use super::plan::{self, Itinerary};
 use crate::cloud::Cloud;
 use crate::deploy::apply::Options as Deploying;
+use crate::deploy::gate::Accepted as Passed;
+use crate::deploy::journal::Record as Line;
 use crate::deploy::{Desired, Plan};
 use crate::policy::Stack;
 use crate::release::back::{Means, gone};
 use crate::release::itinerary::stages;
 use crate::release::record::{Ask, HaltCause, Record};
 use crate::release::roll::{Ending, Happened, Roll};
+use crate::release::skew::elsewhere;
 use crate::release::store::Store;
 use crate::release::{Candidate, Manifest, Repository};
 use crate::report::release as text;
@@ -32,12 +37,14 @@ use crate::report::release as text;
 /// Roll a release: ring by ring, wave by wave, watched by its gates.
 ///
 /// A run that was stopped or killed is simply run again. When a gate turns red or a stack fails, the roll halts, the
-/// wave goes back to the release it came from, and later waves keep theirs. Exit code 0: the release is everywhere; 3:
-/// a gate turned red and the wave went back, or the roll was refused; 4: paused, waiting for a window, or a gate that
-/// cannot be read.
+/// wave goes back to the release it came from, and later waves keep theirs. A wave whose alarms or queues are red before
+/// it is not deployed, and a tenant that was deployed by hand meanwhile is not touched until the roll is resumed. Exit
+/// code 0: the release is everywhere; 3: a gate was red and the wave went back or was not deployed, or the roll was
+/// refused; 4: paused, waiting for a window, or held for a person.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tag; the latest roll goes on when not given, if it is unfinished.
+    #[arg(value_parser = crate::cli::tag_name)]
     release: Option<String>,
     /// Leave the unfinished roll of another release as it is.
     #[arg(long)]
@@ -50,6 +57,7 @@ pub(super) struct Args {
 #[derive(Debug, ClapArgs)]
 pub(super) struct ResumeArgs {
     /// The tag; that of the latest roll when not given.
+    #[arg(value_parser = crate::cli::tag_name)]
     release: Option<String>,
     #[command(flatten)]
     how: How,
@@ -71,6 +79,10 @@ struct How {
     /// Roll although windows or freezes are closed; the reason is kept.
     #[arg(long, value_name = "REASON")]
     override_windows: Option<String>,
+    /// Deploy waves although gates are red before, as for a release that mends them; the reason is kept. They count again
+    /// when the wave's bake time is over.
+    #[arg(long, value_name = "REASON")]
+    override_gates: Option<String>,
     /// Go on with a ring that has no tenant.
     #[arg(long)]
     allow_empty_rings: bool,
@@ -81,7 +93,11 @@ struct How {
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = super::length_of_time)]
     lease: SignedDuration,
     #[command(flatten)]
-    execution: Execution,
+    consent: Consent,
+    #[command(flatten)]
+    overrides: Overrides,
+    #[command(flatten)]
+    limit: Limit,
     #[command(flatten)]
     pace: Pace,
 }
@@ -93,6 +109,8 @@ struct Answer<'a> {
     why: Option<String>,
     /// Tenants that could not go back.
     stuck: BTreeMap<String, String>,
+    /// Tenants that came with the release and stay as they are.
+    kept: BTreeMap<String, String>,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
@@ -153,14 +171,13 @@ fn roll(release: &str, how: &How, global: &Global, resume: bool, supersede: bool
         supersede,
         lease: how.lease,
     };
-    super::super::wait(go(&repository, &candidate, &manifest, &desired, ask, how, Output::new(global.output)))?
+    let opened = (&repository, &candidate, &manifest, &desired);
+    super::super::wait(go(&global.estate, opened, ask, how, Output::new(global.output)))?
 }
 
 async fn go(
-    repository: &Repository,
-    candidate: &Candidate,
-    manifest: &Manifest,
-    desired: &BTreeMap<String, Desired>,
+    root: &Path,
+    (repository, candidate, manifest, desired): (&Repository, &Candidate, &Manifest, &BTreeMap<String, Desired>),
     ask: Ask,
     how: &How,
     output: Output,
@@ -173,23 +190,43 @@ async fn go(
     functions_are_there(&cloud, desired).await?;
     let stages = stages(&candidate.estate, how.bake);
     let plan = plan::look(&cloud, candidate, desired, &how.pace).await;
-    let itinerary = Itinerary::of(repository, candidate, &stages, &plan, Timestamp::now());
+    let strays = elsewhere(&cloud, &candidate.estate).await;
+    let itinerary = Itinerary::of(repository, candidate, &stages, &plan, strays, store.now());
     if !output.is_json() {
         output.text(&itinerary.text())?;
     }
-    judged(&cloud, candidate, plan, desired, how).await?;
+    let (plan, passed) = judged(&cloud, candidate, plan, desired, how).await?;
     let question = format!("Roll {} to {}?", candidate.name, text::count(itinerary.work(), "stack"));
-    if itinerary.work() > 0 && !how.execution.yes && !confirmed(&question, "yes")? {
+    if itinerary.work() > 0 && !how.consent.yes && !confirmed(&question, "yes")? {
         return Err(Failure::new("not confirmed, nothing was rolled").with_exit(Exit::Refused));
     }
     store.keep_manifest(&candidate.name, &manifest.text()?).await.map_err(super::of_store)?;
     let (stop, stopped) = watch::channel(false);
+    let digest = plan.digest()?;
+    let intent = Intent {
+        command: if ask.resume { "release resume" } else { "release roll" },
+        release: &candidate.name,
+        plan: &digest,
+        stacks: log::planned(&plan),
+    };
+    let log = Log::open(root, &ask.id, intent, &passed)?;
+    for (option, reason) in [("override-windows", &how.override_windows), ("override-gates", &how.override_gates)] {
+        if let Some(reason) = reason {
+            log.write(Line::Reason { option: option.to_owned(), reason: reason.clone() });
+        }
+    }
     let draw = |happened: Happened| {
         if let Some(line) = text::happened(&happened) {
             anstream::eprintln!("{line}");
         }
+        if let Happened::Stack(event) = &happened
+            && !log.note(event)
+        {
+            // Nothing more is begun that no journal tells of; nobody listening means that all has ended.
+            let _ = stop.send(true);
+        }
     };
-    let ask_id = ask.id.clone();
+    let (ask_id, now) = (ask.id.clone(), || store.now());
     let accepted = accepted(candidate.root(), crate::cli::today())?;
     let roll = Roll {
         means: Means { cloud: &cloud, repository, store: &store, zips: &how.zips.functions },
@@ -199,9 +236,9 @@ async fn go(
         ask,
         options: Deploying {
             concurrency: how.pace.concurrency(),
-            tolerance: how.execution.max_failures,
+            tolerance: how.limit.max_failures,
             pace: how.pace.wait(),
-            allow_replace: how.execution.allow_replace.clone(),
+            allow_replace: how.consent.allow_replace.clone(),
         },
         claim: guard::claim(&ask_id, format!("roll of {}", candidate.name)),
         patience: how.pace.wait().deadline,
@@ -209,23 +246,26 @@ async fn go(
         defer: how.defer,
         accepted,
         override_windows: how.override_windows.clone(),
-        now: Timestamp::now,
+        override_gates: how.override_gates.clone(),
+        now: &now,
         stop: stopped,
         events: &draw,
     };
-    let run = roll.run();
-    tokio::pin!(run);
+    let mut run = Box::pin(roll.run());
+    let mut signals = Signals::listen()?;
     let ending = loop {
         tokio::select! {
             ending = &mut run => break ending,
-            signal = tokio::signal::ctrl_c() => {
-                signal?;
+            () = signals.next() => {
                 anstream::eprintln!("stopping: what AWS has begun goes on there; run the same command again to go on");
                 let _ = stop.send(true);
             }
         }
     };
-    report(&candidate.name, &ending.map_err(super::of_store)?, output)
+    drop(run);
+    let ending = ending.map_err(super::of_store)?;
+    log.finish()?;
+    report(&candidate.name, &ending, output)
 }
 
 /// Refuses a release that is red, as a deploy does: that does not fit, breaks a rule, or costs too much.
@@ -235,13 +275,15 @@ async fn judged(
     plan: Plan,
     desired: &BTreeMap<String, Desired>,
     how: &How,
-) -> Result<(), Failure> {
+) -> Result<(Plan, Vec<Passed>), Failure> {
     let judge = Judge::open(candidate.root())?;
     let rendered = candidate.render(&candidate.tenants()).map_err(super::of_candidate)?;
     let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
     let (policies, desired) = (judge.policies(&stacks), desired.values().cloned().collect::<Vec<_>>());
     let plan = judge.live(cloud, plan, &desired, &policies, how.pace.concurrency()).await;
-    if plan.work().next().is_none() { Ok(()) } else { pass(&plan, &how.execution.acceptances()?).map(drop) }
+    let acceptances = how.overrides.acceptances()?;
+    let passed = if plan.work().next().is_none() { Vec::new() } else { pass(&plan, &acceptances)? };
+    Ok((plan, passed))
 }
 
 /// Polls of stacks between two looks at gates and at what other runners say.
@@ -273,7 +315,7 @@ async fn functions_are_there(cloud: &Cloud, desired: &BTreeMap<String, Desired>)
 }
 
 fn report(release: &str, ending: &Ending, output: Output) -> Result<Exit, Failure> {
-    let mut stuck = BTreeMap::new();
+    let (mut stuck, mut kept) = (BTreeMap::new(), BTreeMap::new());
     let (name, why, exit) = match ending {
         Ending::Done { changed: true } => ("done", None, Exit::Clean),
         Ending::Done { changed: false } => ("nothing to do", None, Exit::Clean),
@@ -283,17 +325,20 @@ fn report(release: &str, ending: &Ending, output: Output) -> Result<Exit, Failur
         }
         Ending::Held { why } => ("held", Some(why.clone()), Exit::Incomplete),
         Ending::Stopped => ("stopped", None, Exit::Incomplete),
-        Ending::Halted { cause, title, why, stuck: left } => {
+        Ending::Refused { title, why } => ("refused", Some(format!("before {title}: {why}")), Exit::Refused),
+        Ending::Halted { cause, title, why, stuck: left, kept: new } => {
             stuck.clone_from(left);
+            kept.clone_from(new);
             let exit = if *cause == HaltCause::Gate && left.is_empty() { Exit::Refused } else { Exit::Error };
             ("halted", Some(format!("in {title}: {why}")), exit)
         }
     };
-    let answer = Answer { release, ending: name, why, stuck };
+    let answer = Answer { release, ending: name, why, stuck, kept };
     output.show("tenantry/release-roll/v1", &answer, |answer| {
         let why = answer.why.as_ref().map(|why| format!(" {why}")).unwrap_or_default();
         let stuck = answer.stuck.iter().map(|(tenant, why)| format!("{tenant} could not go back: {why}\n"));
-        format!("release {}: {}{why}\n{}", answer.release, answer.ending, stuck.collect::<String>())
+        let kept = answer.kept.iter().map(|(tenant, why)| format!("{tenant}: {why}\n"));
+        format!("release {}: {}{why}\n{}", answer.release, answer.ending, stuck.chain(kept).collect::<String>())
     })?;
     Ok(exit)
 }
@@ -310,10 +355,12 @@ mod tests {
             title: "ring early, wave 1 of 1".to_owned(),
             why: "red".to_owned(),
             stuck: stuck.iter().map(|tenant| ((*tenant).to_owned(), "gone".to_owned())).collect(),
+            kept: [("dora".to_owned(), "it is new".to_owned())].into(),
         };
         for (ending, exit) in [
             (Ending::Done { changed: true }, Exit::Clean),
             (Ending::Held { why: "denied".to_owned() }, Exit::Incomplete),
+            (Ending::Refused { title: "ring early".to_owned(), why: "red".to_owned() }, Exit::Refused),
             (halted(HaltCause::Gate, &[]), Exit::Refused),
             (halted(HaltCause::Gate, &["bolt"]), Exit::Error),
             (halted(HaltCause::Deploy, &[]), Exit::Error),

@@ -8,11 +8,11 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::{Exit, Failure, Global, Output, opened};
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Place};
 use crate::release::Repository;
 use crate::release::record::Record;
 use crate::release::repository::Distance;
-use crate::release::skew::{Running, running};
+use crate::release::skew::{Elsewhere, Running, elsewhere, running};
 use crate::release::store::Store;
 use crate::report::release as text;
 
@@ -30,6 +30,10 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Answer {
     tenants: Vec<Running>,
+    /// Stacks of tenants that the estate does not have, or has elsewhere.
+    elsewhere: Vec<Elsewhere>,
+    /// Accounts and Regions in which such stacks could not be looked for, with the reason.
+    unread: Vec<(Place, String)>,
     releases: Vec<Share>,
     roll: Option<Record>,
     /// Why the record of the latest roll could not be read.
@@ -49,26 +53,32 @@ struct Share {
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let (estate, found) = opened::load(&global.estate)?;
     let estate = estate.ok_or_else(|| opened::refused(&found, "the estate"))?;
-    let (tenants, roll) = super::super::wait(async {
+    let (tenants, roll, (elsewhere, unread)) = super::super::wait(async {
         let cloud = Cloud::configure().await.reading();
         let roll = async { Store::open(&cloud, &estate.fleet).await?.record().await.map_err(Failure::from) };
-        (running(&cloud, &estate).await, roll.await)
+        (running(&cloud, &estate).await, roll.await, elsewhere(&cloud, &estate).await)
     })?;
     let (roll, roll_unread) = match roll {
         Ok(roll) => (roll, None),
         Err(failure) => (None, Some(failure.lines().join("; "))),
     };
     let releases = shares(Repository::open(&global.estate).ok().as_ref(), &tenants, roll.as_ref());
-    let answer = Answer { tenants, releases, roll, roll_unread };
+    let answer = Answer { tenants, elsewhere, unread, releases, roll, roll_unread };
     Output::new(global.output)
         .show("tenantry/release-status/v1", &answer, |answer| text_of(answer, args.steps, Timestamp::now()))?;
     Ok(exit(&answer))
 }
 
 fn exit(answer: &Answer) -> Exit {
-    if answer.roll_unread.is_some() || answer.tenants.iter().any(|tenant| tenant.unread.is_some()) {
+    if answer.roll_unread.is_some()
+        || !answer.unread.is_empty()
+        || answer.tenants.iter().any(|tenant| tenant.unread.is_some())
+    {
         Exit::Incomplete
-    } else if answer.releases.len() > 1 || answer.roll.as_ref().is_some_and(|roll| !roll.is_done()) {
+    } else if answer.releases.len() > 1
+        || !answer.elsewhere.is_empty()
+        || answer.roll.as_ref().is_some_and(|roll| !roll.is_done())
+    {
         Exit::Changes
     } else {
         Exit::Clean
@@ -118,12 +128,16 @@ fn text_of(answer: &Answer, steps: usize, now: Timestamp) -> String {
     for share in &answer.releases {
         let target = answer.roll.as_ref().map_or("", |roll| roll.release.as_str());
         let distance = share.distance.as_ref().map(|distance| {
-            let (ahead, files) = (text::count(distance.ahead, "commit"), text::count(distance.files.len(), "file"));
+            let (ahead, files) = (text::commits(distance.ahead), text::count(distance.files.len(), "file"));
             let (release, tenant) = (&share.release, &share.example);
             format!(", {ahead} and {files} from {target}: `tenantry release diff {release} {target} --tenant {tenant}`")
         });
         let tenants = text::count(share.tenants, "tenant");
         lines.push_str(&format!("release {}: {tenants}{}\n", share.release, distance.unwrap_or_default()));
+    }
+    lines.extend(answer.elsewhere.iter().map(|one| format!("{}\n", text::elsewhere(one, "the work tree"))));
+    for (place, why) in &answer.unread {
+        lines.push_str(&format!("not seen: account {} in {}: {why}\n", place.account, place.region));
     }
     match (&answer.roll, &answer.roll_unread) {
         (Some(roll), _) => {

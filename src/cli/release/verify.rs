@@ -15,6 +15,7 @@ use crate::release::{Manifest, signature};
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tag.
+    #[arg(value_parser = crate::cli::tag_name)]
     release: String,
     /// The manifest; `releases/NAME.json` of the estate when not given.
     #[arg(long, value_name = "FILE")]
