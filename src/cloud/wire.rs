@@ -259,6 +259,16 @@ async fn a_role_that_may_not_be_assumed_is_named_as_that() {
 }
 
 #[tokio::test]
+async fn a_session_that_changes_nothing_assumes_the_reading_role() {
+    let (server, _) = answering("role%2Fdeploy-read", 403, &refusal("AccessDenied", "not you")).await;
+    let config = configuration(&server.uri()).await;
+    let access = Access { role: Some("deploy".to_owned()), external_id: None };
+    let error = Cloud::over(config).reading().session(&place(), &access).await.unwrap_err();
+    assert!(matches!(&error.cause, Cause::RoleDenied { code, .. } if code == "AccessDenied"), "{error:?}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("tenantry bootstrap")), "{error:?}");
+}
+
+#[tokio::test]
 async fn objects_go_by_path_to_an_address_and_only_if_absent() {
     let server = MockServer::start().await;
     Mock::given(method("PUT"))
