@@ -89,7 +89,7 @@ def test_deployments_are_listed_newest_first(client: Client, ids: dict[str, str]
 
 def test_an_environment_takes_one_deployment_at_a_time(client: Client, ids: dict[str, str],
                                                        place: dict[str, str]) -> None:
-    slow = client("appconfig").create_deployment_strategy(Name="slow", DeploymentDurationInMinutes=500, GrowthFactor=10,
+    slow = client("appconfig").create_deployment_strategy(Name="slow", DeploymentDurationInMinutes=1440, GrowthFactor=10,
                                                           ReplicateTo="NONE")["Id"]
     assert start(client, ids, place, slow)["State"] == "DEPLOYING"
     with pytest.raises(ClientError, match="ConflictException"):
