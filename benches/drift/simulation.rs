@@ -82,7 +82,7 @@ fn tenant(number: usize) -> Desired {
         body: tree.to_string(),
         digest,
         release: "v1".to_owned(),
-        tags: Desired::identity("org", &format!("t{number:05}")),
+        tags: Desired::identity("org", "test-estate", &format!("t{number:05}")),
         artifacts: None,
         uploads: Vec::new(),
     }

@@ -7,8 +7,8 @@ use clap::Args as ClapArgs;
 use super::judge::Judge;
 use super::opened::{self, Opened};
 use super::pace::Pace;
-use super::run::{self, Execution, Site};
-use super::{Exit, Failure, Global, Output};
+use super::run::{self, Adoption, Execution, Site};
+use super::{Exit, Failure, Global, Output, orphans};
 use crate::cloud::{Access, CallError, Cloud, cloudformation, iam};
 use crate::deploy::{Desired, Plan, prepare, stacks};
 use crate::estate::ids::Region;
@@ -16,6 +16,7 @@ use crate::finding::Finding;
 use crate::policy::{Owner, Stack};
 use crate::render::Template;
 use crate::report;
+use crate::survey::orphans::of_fleet;
 
 /// Make the control plane in every account and region of the fleet.
 ///
@@ -32,6 +33,8 @@ pub(super) struct Args {
     /// Role to assume in every account; in an AWS organisation often `OrganizationAccountAccessRole`.
     #[arg(long, value_name = "NAME")]
     role: Option<String>,
+    #[command(flatten)]
+    adoption: Adoption,
     #[command(flatten)]
     execution: Execution,
     #[command(flatten)]
@@ -50,6 +53,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let own = |(stack, _): &(Desired, Template)| stack.place.account == central;
         let (first, _): (Vec<_>, Vec<_>) = desired(&opened, &BTreeMap::new(), args)?.into_iter().partition(own);
         let (first, policies) = held(&judge, first);
+        args.adoption.check(&first)?;
         let exit = step(&cloud, site, args, (&judge, &first, &policies), output).await?;
         if exit >= Exit::Incomplete {
             return Ok(exit);
@@ -57,7 +61,12 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let sinks = sinks(&cloud, &first).await?;
         let (_, rest): (Vec<_>, Vec<_>) = desired(&opened, &sinks, args)?.into_iter().partition(own);
         let (rest, policies) = held(&judge, rest);
-        Ok(exit.max(step(&cloud, site, args, (&judge, &rest, &policies), output).await?))
+        let exit = exit.max(step(&cloud, site, args, (&judge, &rest, &policies), output).await?);
+        if exit < Exit::Incomplete {
+            let access = Access { role: args.role.clone(), external_id: None };
+            orphans::record(&cloud, &opened.estate.fleet, &access, &of_fleet(&opened.estate)).await?;
+        }
+        Ok(exit)
     })?
 }
 
@@ -95,7 +104,8 @@ async fn step(
     }
     let once = async || {
         let concurrency = args.pace.concurrency();
-        let plan: Plan = prepare::plan(cloud, &args.release, desired, args.pace.wait(), concurrency).await;
+        let (wait, adopt) = (args.pace.wait(), args.adoption.stacks());
+        let plan: Plan = prepare::plan_adopting(cloud, &args.release, desired, wait, concurrency, &adopt).await;
         let plan = judge.live(cloud, plan, desired, policies, concurrency).await;
         if !output.is_json() {
             output.text(&report::plan::text(&plan))?;

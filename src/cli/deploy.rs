@@ -7,7 +7,7 @@ use clap::Args as ClapArgs;
 use super::judge::Judge;
 use super::opened::{Opened, Release};
 use super::pace::Pace;
-use super::run::{self, Execution, Site};
+use super::run::{self, Adoption, Execution, Site};
 use super::{Exit, Failure, Global, Output, Selection};
 use crate::cloud::Cloud;
 use crate::deploy::journal::{self, Record};
@@ -29,6 +29,8 @@ pub(super) struct Args {
     selection: Selection,
     #[command(flatten)]
     release: Release,
+    #[command(flatten)]
+    adoption: Adoption,
     #[command(flatten)]
     execution: Execution,
     #[command(flatten)]
@@ -60,11 +62,13 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         (None, None) => args.release.clone(),
     };
     let (desired, policies) = opened.held(&tenants, &release, &judge)?;
+    args.adoption.check(&desired)?;
     super::wait(async {
         let cloud = Cloud::configure().await;
         let made = async || {
             let (wait, concurrency) = (args.pace.wait(), args.pace.concurrency());
-            let plan = prepare::plan(&cloud, &release.release, &desired, wait, concurrency).await;
+            let adopt = args.adoption.stacks();
+            let plan = prepare::plan_adopting(&cloud, &release.release, &desired, wait, concurrency, &adopt).await;
             judge.live(&cloud, plan, &desired, &policies, concurrency).await
         };
         let site = Site { root: &global.estate, fleet: &opened.estate.fleet, command: "deploy" };

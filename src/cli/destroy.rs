@@ -1,38 +1,55 @@
 //! `tenantry destroy`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
+use ipnetwork::Ipv4Network;
 use serde::Serialize;
 
 use super::log::{Intent, Log};
 use super::opened::{self, Opened};
 use super::pace::Waiting;
 use super::run::{LockWait, confirmed};
-use super::{Exit, Failure, Global, Output, guard, selection};
-use crate::cloud::{Cloud, Place, Session, ec2};
+use super::{Exit, Failure, Global, Output, guard, orphans};
+use crate::cloud::{Access, Cloud, Place, Session, ec2};
 use crate::cost::{self, Prices, Total};
-use crate::deploy::destroy::{DestroyError, Farewell, Gone, Retained, destroy, look};
+use crate::deploy::destroy::{Contents, DestroyError, Farewell, Gone, Lost, Retained, destroy, look};
 use crate::deploy::events::Outcome;
 use crate::deploy::journal::{Planned, Record};
 use crate::deploy::lock::LockError;
 use crate::deploy::locks::{Locks, LocksError};
-use crate::deploy::stacks;
-use crate::estate::Tenant;
-use crate::estate::ids::TenantName;
+use crate::deploy::{Desired, stacks};
+use crate::estate::ids::{AccountId, Region, TenantName};
+use crate::estate::spec::Retired;
+use crate::estate::{Estate, Tenant, edit};
+use crate::finding::Source;
 use crate::render::names;
 use crate::report::cost::usd;
+use crate::survey::orphans::Orphan;
 
-/// Offboard a customer: say what stays, ask for the tenant's name, delete the stack.
+/// Offboard a customer: say what is lost and what stays, ask for the tenant's name, delete the stack.
 ///
 /// Data stays: the key, the landing bucket, the search domain, the VPC and its subnets are retained and go on costing
-/// money until somebody deletes them. The tenant's file and its address block stay too, until nothing of it is left.
+/// money until they are deleted. A stateful resource that is deleted must be named, unless it is known to be empty. The
+/// tenant's file and its address block stay too, until nothing of it is left. A stack that git does not name (see
+/// `tenantry status`) is offboarded without a file.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
+    /// Name of the tenant, or of the tenant that the stack's tags name.
     tenant: TenantName,
+    /// Account of the stack, where git does not name it there.
+    #[arg(long)]
+    account: Option<AccountId>,
+    /// Region of the stack, where git does not name it there.
+    #[arg(long)]
+    region: Option<Region>,
     /// The tenant's name again, instead of being asked for it.
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
+    /// Let this stateful resource, by logical id, be deleted with what it holds.
+    #[arg(long, value_name = "LOGICAL_ID")]
+    allow_delete: Vec<String>,
     /// Remove the tenant's file as well, which frees its address block; refused while its VPC exists.
     #[arg(long)]
     remove_spec: bool,
@@ -45,13 +62,26 @@ pub(super) struct Args {
     pace: Waiting,
 }
 
+/// The stack that is deleted.
+struct Target<'e> {
+    place: Place,
+    access: Access,
+    stack: String,
+    /// The tenant, where git has it at this place.
+    tenant: Option<&'e Tenant>,
+}
+
 #[derive(Serialize)]
 struct Answer {
     tenant: TenantName,
     gone: Gone,
+    /// Stateful resources that were deleted.
+    lost: Vec<Lost>,
     retained: Vec<Retained>,
     /// What the retained resources go on costing.
     stays: Option<Stays>,
+    /// Blocks that `fleet.yaml` now says are taken.
+    retired: Vec<Ipv4Network>,
     spec_removed: bool,
 }
 
@@ -89,37 +119,51 @@ impl Stays {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
-    let tenant = selection::tenant(&opened.estate, args.tenant.as_str())?;
     let prices = opened::prices(&global.estate)?;
-    let answer = super::wait(offboard(args, &opened, tenant, &prices))??;
+    let answer = super::wait(offboard(args, &opened, &prices))??;
     let exit = match answer.gone {
         Gone::Deleted => Exit::Clean,
         Gone::Failed { .. } => Exit::Error,
         Gone::StillDeleting => Exit::Incomplete,
     };
-    if answer.spec_removed {
-        std::fs::remove_file(global.estate.join(&tenant.source.path))?;
-    }
     Output::new(global.output).show("tenantry/destroy/v1", &answer, text)?;
     Ok(exit)
 }
 
-async fn offboard(args: &Args, opened: &Opened, tenant: &Tenant, prices: &Prices) -> Result<Answer, Failure> {
-    let fleet = &opened.estate.fleet;
-    let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
-    let cloud = Cloud::configure().await;
-    let session = cloud.session(&place, &stacks::access(fleet, &place.account)).await?;
-    let stack = names::stack(&fleet.organisation, tenant.name.as_str());
-    let (gone, retained, stays) = match look(&session, &stack).await? {
-        None => (Gone::Deleted, Vec::new(), None),
-        Some(farewell) => {
-            let stays = Stays::of(&farewell, place.region.as_str(), prices);
-            confirm(args, &farewell, &stays)?;
-            (delete(&cloud, args, opened, &session, &farewell).await?, farewell.retained, Some(stays))
-        }
+async fn offboard(args: &Args, opened: &Opened, prices: &Prices) -> Result<Answer, Failure> {
+    let (estate, cloud) = (&opened.estate, Cloud::configure().await);
+    let target = target(args, estate, &cloud, prices).await?;
+    let session = cloud.session(&target.place, &target.access).await?;
+    let identity = Desired::identity(&estate.fleet.organisation, &estate.fleet.identity(), args.tenant.as_str());
+    let found = look(&session, &target.stack, &identity).await.map_err(|error| match error {
+        DestroyError::Ownership(error) => Failure::ownership(error),
+        error => error.into(),
+    })?;
+    let mut answer = Answer {
+        tenant: args.tenant.clone(),
+        gone: Gone::Deleted,
+        lost: Vec::new(),
+        retained: Vec::new(),
+        stays: None,
+        retired: Vec::new(),
+        spec_removed: false,
     };
-    let spec_removed = args.remove_spec && gone == Gone::Deleted && nothing_left(&session, tenant).await?;
-    Ok(Answer { tenant: tenant.name.clone(), gone, retained, stays, spec_removed })
+    if let Some(farewell) = found {
+        let stays = Stays::of(&farewell, target.place.region.as_str(), prices);
+        confirm(args, &farewell, &stays)?;
+        if target.tenant.is_none() {
+            answer.retired = retire(estate, args.tenant.as_str(), &target.place, &farewell)?;
+        }
+        answer.gone = delete(&cloud, args, opened, &session, &farewell).await?;
+        (answer.lost, answer.retained, answer.stays) = (farewell.lost, farewell.retained, Some(stays));
+    }
+    if let Some(tenant) = target.tenant.filter(|_| args.remove_spec && answer.gone == Gone::Deleted)
+        && nothing_left(&session, tenant).await?
+    {
+        std::fs::remove_file(estate.root.join(&tenant.source.path))?;
+        answer.spec_removed = true;
+    }
+    Ok(answer)
 }
 
 /// Deletes the stack under the account's lock, with a journal.
@@ -167,14 +211,94 @@ fn outcome(gone: &Result<Gone, DestroyError>) -> Outcome {
     }
 }
 
-/// Says what stays and asks for the tenant's name.
+/// The tenant's stack where git places it, else the one stack of this tenant that git does not name.
+async fn target<'e>(args: &Args, estate: &'e Estate, cloud: &Cloud, prices: &Prices) -> Result<Target<'e>, Failure> {
+    let asked = |place: &Place| {
+        args.account.as_ref().is_none_or(|account| *account == place.account)
+            && args.region.as_ref().is_none_or(|region| *region == place.region)
+    };
+    if let Some(tenant) = estate.tenants.get(&args.tenant) {
+        let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
+        if asked(&place) {
+            let stack = names::stack(&estate.fleet.organisation, tenant.name.as_str());
+            let access = stacks::access(&estate.fleet, &place.account);
+            return Ok(Target { place, access, stack, tenant: Some(tenant) });
+        }
+    }
+    let mut found = orphans::scan(cloud, estate, prices).await;
+    found.stacks.retain(|orphan| orphan.tenant == args.tenant.as_str() && asked(&orphan.place));
+    let unread = found.unread.len();
+    let known = estate.tenants.keys().map(|name| name.as_str());
+    match <[Orphan; 1]>::try_from(found.stacks) {
+        Ok([orphan]) => Ok(Target { place: orphan.place, access: orphan.access, stack: orphan.stack, tenant: None }),
+        Err(none) if none.is_empty() && unread > 0 => {
+            Err(Failure::new(format!("no stack of `{}` was found, and {unread} places cannot be read", args.tenant))
+                .with_exit(Exit::Incomplete)
+                .with_hint("`tenantry status` shows what cannot be read"))
+        }
+        Err(none) if none.is_empty() => Err(Failure::absent("tenant", args.tenant.as_str(), known)),
+        Err(several) => {
+            let places = several
+                .iter()
+                .map(|orphan| format!("--account {} --region {}", orphan.place.account, orphan.place.region));
+            Err(Failure::new(format!("git does not name several stacks of `{}`", args.tenant))
+                .with_hint(format!("say which: {}", places.collect::<Vec<_>>().join(", or "))))
+        }
+    }
+}
+
+/// Writes the blocks that stay taken into `fleet.yaml`: no tenant's file says any more that they are.
+fn retire(estate: &Estate, tenant: &str, place: &Place, farewell: &Farewell) -> Result<Vec<Ipv4Network>, Failure> {
+    let fleet = &estate.fleet;
+    let known: Vec<Ipv4Network> = fleet.retired.values().map(|retired| retired.cidr).collect();
+    let blocks: Vec<Ipv4Network> = farewell.blocks().into_iter().filter(|block| !known.contains(block)).collect();
+    let mut source = Arc::clone(&estate.fleet_source);
+    for (index, cidr) in blocks.iter().enumerate() {
+        let free = |key: &String| !fleet.retired.contains_key(key);
+        let mut keys = (1 + index..).map(|n| if n == 1 { tenant.to_owned() } else { format!("{tenant}-{n}") });
+        let Some(key) = keys.find(free) else { break };
+        let retired = Retired {
+            tenant: tenant.to_owned(),
+            cidr: *cidr,
+            account: place.account.clone(),
+            region: place.region.clone(),
+        };
+        let text = edit::set(&source, &format!("retired.{key}"), &serde_json::to_value(retired)?)?;
+        source = Arc::new(Source { path: source.path.clone(), text });
+    }
+    if !blocks.is_empty() {
+        super::write_file(&estate.root.join(&source.path), &source.text)?;
+    }
+    Ok(blocks)
+}
+
+/// Says what is lost and what stays, and asks for the tenant's name.
 fn confirm(args: &Args, farewell: &Farewell, stays: &Stays) -> Result<(), Failure> {
-    anstream::eprintln!("stack {}: {} resources are deleted; these stay:", farewell.stack, farewell.deleted);
+    anstream::eprintln!("stack {}: {} resources are deleted", farewell.stack, farewell.deleted);
+    for lost in &farewell.lost {
+        let id = lost.physical_id.as_deref().unwrap_or("-");
+        let contents = match &lost.contents {
+            Contents::Empty => "empty".to_owned(),
+            Contents::Definition => "nothing but what its template says".to_owned(),
+            Contents::Holds { what } => what.clone(),
+            Contents::Unknown { why } => format!("contents unknown: {why}"),
+        };
+        anstream::eprintln!("  - {} {} {id}: {contents}", lost.logical_id, lost.resource_type);
+    }
+    anstream::eprintln!("{} resources stay", farewell.retained.len());
     for kept in &farewell.retained {
         let id = kept.physical_id.as_deref().unwrap_or("-");
         anstream::eprintln!("  {} {} {id}", kept.logical_id, kept.resource_type);
     }
     anstream::eprintln!("{}", stays.sentence());
+    let refused = farewell.refused(&args.allow_delete);
+    if !refused.is_empty() {
+        let named: Vec<&str> = refused.iter().map(|lost| lost.logical_id.as_str()).collect();
+        let hint: Vec<String> = named.iter().map(|id| format!("--allow-delete {id}")).collect();
+        return Err(Failure::new(format!("stateful resources would be deleted: {}", named.join(", ")))
+            .with_exit(Exit::Refused)
+            .with_hint(format!("save what they hold, or name each: {}", hint.join(" "))));
+    }
     let name = args.tenant.as_str();
     let confirmed = match &args.confirm {
         Some(typed) => typed == name,
@@ -211,5 +335,7 @@ fn text(answer: &Answer) -> String {
     let kept = answer.retained.len();
     let spec = if answer.spec_removed { ", its file is removed and its block is free" } else { "" };
     let money = answer.stays.as_ref().map(|stays| format!("{}\n", stays.sentence())).unwrap_or_default();
-    format!("{}: {what}, {kept} resources stay{spec}\n{money}", answer.tenant)
+    let retired: String =
+        answer.retired.iter().map(|block| format!("{block} is retired in tenants/fleet.yaml\n")).collect();
+    format!("{}: {what}, {kept} resources stay{spec}\n{money}{retired}", answer.tenant)
 }

@@ -10,25 +10,28 @@ use serde::Serialize;
 use super::guard;
 use super::judge::Judge;
 use super::log::{Intent, Log};
-use super::opened::{Opened, Release, refused};
+use super::opened::{self, Opened, Release, refused};
 use super::output::Format;
 use super::pace::Pace;
 use super::restore::Restore;
 use super::run::{Execution, Site};
-use super::{Exit, Failure, Global, Output, Selection};
+use super::{Exit, Failure, Global, Output, Selection, checks, orphans};
 use crate::cloud::Cloud;
 use crate::deploy::journal::Record;
 use crate::drift::accepted::{self, Accepted};
 use crate::drift::check::{Options, check};
 use crate::drift::record::Record as LastChecks;
 use crate::drift::{StackDrift, Verdict};
+use crate::estate::spec::Fleet;
 use crate::estate::{Tenant, has_errors};
 use crate::finding::{Finding, Source};
 use crate::report;
+use crate::survey::orphans::Orphans;
 
 /// Hold every stack against what is there: its template, its network, everything else, and what no template declares.
 ///
-/// Changes nothing. Exit code 0: in sync; 2: there is drift; 4: something could not be checked. Drift that may stay for
+/// Changes nothing. Exit code 0: in sync; 2: there is drift, or a stack of this estate that git does not name; 4:
+/// something could not be checked. Drift that may stay for
 /// a time is listed in `policies/drift-accepted.yaml`.
 #[derive(Debug, ClapArgs)]
 #[command(mut_args(only_with_fix))]
@@ -58,6 +61,9 @@ struct Answer<'a> {
     release: &'a str,
     stacks: &'a [StackDrift],
     findings: &'a [Finding],
+    /// Stacks that git does not name; looked for when the whole fleet is checked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orphans: Option<&'a Orphans>,
 }
 
 /// Options of an execution mean nothing without one.
@@ -88,20 +94,26 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     if args.fix && global.output != Format::Text {
         return Err(Failure::new("`--fix` answers as text only"));
     }
-    let look = async |cloud: &Cloud| {
+    let prices = opened::prices(&global.estate)?;
+    let look = async |cloud: &Cloud, orphans: Option<&Orphans>| {
         let mut drifts = check(cloud, &desired, &options, &|_| {}).await;
         let findings = accepted.apply(&mut drifts, today);
-        note(&global.estate, &drifts)?;
+        note(cloud, &opened.estate.fleet, &global.estate, &drifts).await;
         journal(&global.estate, &args.release.release, &drifts);
-        show(args, global, &drifts, &findings)?;
+        show(args, global, &drifts, &findings, orphans)?;
         Ok::<_, Failure>(drifts)
     };
     super::wait(async {
         let cloud = Cloud::configure().await;
         let cloud = if args.fix { cloud } else { cloud.reading() };
-        let drifts = look(&cloud).await?;
+        let orphans = match args.selection.is_whole_fleet() {
+            true => Some(orphans::scan(&cloud, &opened.estate, &prices).await),
+            false => None,
+        };
+        let unnamed = orphans.as_ref().map_or(Exit::Clean, orphans::exit);
+        let drifts = look(&cloud, orphans.as_ref()).await?;
         if !args.fix {
-            return Ok(exit(&drifts));
+            return Ok(exit(&drifts).max(unnamed));
         }
         let restore = Restore {
             site: Site { root: &global.estate, fleet: &opened.estate.fleet, command: "drift" },
@@ -115,7 +127,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         };
         let ended = restore.run(&cloud, &drifts).await?;
         // What was restored is looked at again.
-        Ok(ended.max(exit(&look(&cloud).await?)))
+        Ok(ended.max(exit(&look(&cloud, None).await?)).max(unnamed))
     })?
 }
 
@@ -131,11 +143,17 @@ pub(super) fn accepted(estate: &Path, today: jiff::civil::Date) -> Result<Accept
     if has_errors(&findings) { Err(refused(&findings, "the list of accepted drift")) } else { Ok(accepted) }
 }
 
-/// Keeps when each stack was last checked.
-fn note(estate: &Path, drifts: &[StackDrift]) -> Result<(), Failure> {
+/// Keeps when each stack was last checked, here and in the control plane. What cannot be kept is told, and is no reason
+/// to withhold what was found.
+async fn note(cloud: &Cloud, fleet: &Fleet, estate: &Path, drifts: &[StackDrift]) {
     let mut record = LastChecks::load(estate);
     record.note(drifts, Timestamp::now().as_second());
-    record.save(estate).map_err(|error| Failure::new(format!("`.tenantry/drift.json` cannot be written: {error}")))
+    if let Err(error) = record.save(estate) {
+        anstream::eprintln!("warning: `.tenantry/drift.json` cannot be written: {error}");
+    }
+    if let Err(why) = checks::share(cloud, fleet, &record).await {
+        anstream::eprintln!("warning: the check is not shared with other clones: {why}");
+    }
 }
 
 /// Writes down what was found. A journal that cannot be written spoils no check.
@@ -156,20 +174,30 @@ fn journal(estate: &Path, release: &str, drifts: &[StackDrift]) {
     }
 }
 
-fn show(args: &Args, global: &Global, drifts: &[StackDrift], findings: &[Finding]) -> Result<(), Failure> {
+fn show(
+    args: &Args,
+    global: &Global,
+    drifts: &[StackDrift],
+    findings: &[Finding],
+    orphans: Option<&Orphans>,
+) -> Result<(), Failure> {
     let output = Output::new(global.output);
     match global.output {
         Format::Json => {
-            let answer = Answer { release: &args.release.release, stacks: drifts, findings };
+            let answer = Answer { release: &args.release.release, stacks: drifts, findings, orphans };
             output.json("tenantry/drift/v1", &answer)
         }
-        Format::Markdown => output.text(&report::drift::markdown(drifts)),
+        Format::Markdown => output.text(&format!("{}{}", report::drift::markdown(drifts), unnamed(orphans))),
         _ => {
             anstream::eprint!("{}", report::findings::text(findings));
-            output.text(&report::drift::text(drifts))?;
+            output.text(&format!("{}{}", unnamed(orphans), report::drift::text(drifts)))?;
             if args.sources { output.text(&report::drift::sources(drifts)) } else { Ok(()) }
         }
     }
+}
+
+fn unnamed(orphans: Option<&Orphans>) -> String {
+    orphans.map(report::orphans::text).unwrap_or_default()
 }
 
 fn exit(drifts: &[StackDrift]) -> Exit {

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use super::Exit;
 use crate::cloud::CallError;
+use crate::deploy::ownership::OwnershipError;
 
 /// An error at the edge: everything below is printed as a chain of causes.
 #[derive(Debug)]
@@ -39,6 +40,15 @@ impl Failure {
             Some(_) if known.len() <= FEW => failure.with_hint(format!("there are {}", known.join(", "))),
             _ => failure,
         }
+    }
+
+    /// A stack cannot be touched: one that is not this estate's is refused.
+    pub fn ownership(error: OwnershipError) -> Self {
+        let exit = match error {
+            OwnershipError::NotOurs { .. } => Exit::Refused,
+            OwnershipError::Call { .. } => Exit::Error,
+        };
+        Self::new(error).with_exit(exit)
     }
 
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {

@@ -9,6 +9,7 @@ use include_dir::Dir;
 use serde::Serialize;
 
 use super::{Exit, Failure, Global, Output};
+use crate::digest::sha256;
 use crate::{atomic, embedded, resources};
 
 /// Write a complete working estate: fleet, templates, policies, schemas and one sample tenant.
@@ -66,7 +67,7 @@ fn missing(dir: &Path, ci: Option<Ci>) -> Result<Vec<(PathBuf, Vec<u8>)>, Failur
     if let Some(ci) = ci {
         files.extend(of_ci(ci));
     }
-    files.extend(embedded::sample_estate());
+    files.extend(embedded::sample_estate().into_iter().map(|(path, bytes)| identified(dir, path, bytes)));
     match fs::metadata(dir) {
         Ok(there) if !there.is_dir() => return Err(Failure::new(format!("`{}` is no directory", dir.display()))),
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -79,7 +80,7 @@ fn missing(dir: &Path, ci: Option<Ci>) -> Result<Vec<(PathBuf, Vec<u8>)>, Failur
         let whole = dir.join(&path);
         match fs::read(&whole) {
             Err(error) if error.kind() == ErrorKind::NotFound => absent.push((path, bytes)),
-            Ok(there) if there == bytes || path == Path::new(".gitignore") => {}
+            Ok(there) if without_id(&there) == without_id(&bytes) || path == Path::new(".gitignore") => {}
             _ => in_the_way.push(whole.display().to_string()),
         }
     }
@@ -87,6 +88,33 @@ fn missing(dir: &Path, ci: Option<Ci>) -> Result<Vec<(PathBuf, Vec<u8>)>, Failur
         return Ok(absent);
     }
     Err(Failure::new(format!("nothing was written, these are in the way: {}", in_the_way.join(", "))))
+}
+
+/// Key of the estate's id in `fleet.yaml`.
+const ID: &str = "estate_id: ";
+
+/// The fleet's file with an id of its own, so that the stacks of no other estate are taken for those of this one.
+fn identified(dir: &Path, path: PathBuf, bytes: Vec<u8>) -> (PathBuf, Vec<u8>) {
+    if !path.ends_with("fleet.yaml") {
+        return (path, bytes);
+    }
+    let place = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    let drawn = format!("{} {} {}", jiff::Timestamp::now().as_nanosecond(), std::process::id(), place.display());
+    let id = &sha256(drawn)[..ID_DIGITS];
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    let lines = text.lines().map(|line| match line.starts_with("organisation: ") {
+        true => format!("{line}\n{ID}\"{id}\" # in the tags of every stack; never changed\n"),
+        false => format!("{line}\n"),
+    });
+    (path, lines.collect::<String>().into_bytes())
+}
+
+/// Hexadecimal digits of a new estate's id.
+const ID_DIGITS: usize = 16;
+
+/// A file as it is but for the estate's id, which no two have alike.
+fn without_id(bytes: &[u8]) -> Vec<&[u8]> {
+    bytes.split(|byte| *byte == b'\n').filter(|line| !line.starts_with(ID.as_bytes())).collect()
 }
 
 /// Scripts, and the workflows where GitHub looks for them.

@@ -3,6 +3,7 @@
 
 mod bootstrap;
 mod capacity;
+mod checks;
 mod completions;
 mod cost;
 mod deploy;
@@ -18,8 +19,10 @@ mod init;
 mod journal;
 mod judge;
 mod log;
+mod moving;
 mod new;
 mod opened;
+mod orphans;
 mod output;
 mod pace;
 mod plan;
@@ -32,6 +35,7 @@ mod restore;
 mod run;
 mod schema;
 mod selection;
+mod standing;
 mod status;
 mod unlock;
 mod validate;
@@ -86,6 +90,7 @@ enum Command {
     Unlock(unlock::Args),
     Flags(flags::Args),
     Drift(drift::Args),
+    Move(moving::Args),
     Destroy(destroy::Args),
     Replay(replay::Replay),
     Schema(schema::Args),
@@ -133,6 +138,7 @@ impl Cli {
             Command::Unlock(args) => unlock::run(args, global),
             Command::Flags(args) => flags::run(args, global),
             Command::Drift(args) => drift::run(args, global),
+            Command::Move(args) => moving::run(args, global),
             Command::Destroy(args) => destroy::run(args, global),
             Command::Replay(replay) => replay.run(global),
             Command::Schema(args) => schema::run(args, global),

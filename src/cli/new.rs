@@ -5,23 +5,25 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
+use futures::{StreamExt, stream};
 use ipnetwork::Ipv4Network;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::opened::{self, Opened};
-use super::{Exit, Failure, Global, Output, selection};
+use super::{Exit, Failure, Global, Output, orphans, selection};
 use crate::atomic;
-use crate::cloud::{Cloud, Place, ec2};
-use crate::deploy::stacks;
+use crate::cloud::{Cloud, ec2};
 use crate::estate::ids::{AccountId, Region, RingName, TenantName};
 use crate::estate::{self, Estate, Tenant, allocate, edit};
 use crate::finding::Source;
+use crate::survey::orphans::of_fleet;
 
 /// Onboard a customer: write the tenant's file with a block of addresses of its own.
 ///
 /// The block is the first of the fleet's pools that is free, and is the tenant's for ever: it depends on nobody else's
-/// coming or going. Everything not said comes from the fleet's defaults, or with `--like` from another tenant.
+/// coming or going. A block is free when no tenant has it, `fleet.yaml` neither reserves nor retires it, and no VPC in
+/// any account and region of the fleet, today's or former, overlaps it. Everything not said comes from the fleet's defaults, or with `--like` from another tenant.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Name of the tenant: 2 to 32 lower case letters, digits and single hyphens.
@@ -57,8 +59,12 @@ pub(super) struct Args {
     /// Prefix length of the block; without it what the pool says, or the other tenant has.
     #[arg(long, value_name = "LENGTH")]
     prefix: Option<u8>,
-    /// Also keep clear of every VPC that exists in the account, in any region of the fleet.
+    /// Do not look for VPCs in the accounts: a block in which something of a former tenant still exists may be given
+    /// away, unless `fleet.yaml` retires it.
     #[arg(long)]
+    offline: bool,
+    /// No longer needed: VPCs are looked for unless `--offline` is said.
+    #[arg(long, hide = true, conflicts_with = "offline")]
     check_live: bool,
 }
 
@@ -77,9 +83,13 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let model = args.like.as_ref().map(|name| selection::tenant(&estate, name.as_str())).transpose()?;
     let account = said("account", args.account.as_ref(), model.map(|model| &model.spec.account))?;
     let region = said("region", args.region.as_ref(), model.map(|model| &model.spec.region))?;
-    let mut taken: Vec<Ipv4Network> = estate.tenants.values().map(|tenant| tenant.spec.network.cidr).collect();
-    if args.check_live {
-        taken.extend(live_blocks(&estate, account)?);
+    let mut taken = estate.blocks();
+    if args.offline {
+        anstream::eprintln!(
+            "warning: the accounts were not read: a block with resources of a former tenant may be given"
+        );
+    } else {
+        taken.extend(live_blocks(&estate)?);
     }
     let prefix = args.prefix.or_else(|| model.map(|model| model.spec.network.cidr.prefix()));
     let cidr = allocate(&estate.fleet, &taken, region, prefix)?;
@@ -189,16 +199,31 @@ fn alike(args: &Args, model: &Tenant, cidr: Ipv4Network) -> Result<String, Failu
     Ok(source.text.clone())
 }
 
-/// The blocks of every VPC of an account, in the regions of the fleet.
-fn live_blocks(estate: &Estate, account: &AccountId) -> Result<Vec<Ipv4Network>, Failure> {
-    super::wait(async {
-        let cloud = Cloud::configure().await.reading();
+/// Accounts and regions that are read at once.
+const PLACES: usize = 32;
+
+/// The blocks of every VPC in the accounts and regions of the fleet, and in those that were in it before.
+pub(super) fn live_blocks(estate: &Estate) -> Result<Vec<Ipv4Network>, Failure> {
+    let read = async {
+        let cloud = &Cloud::configure().await.reading();
+        let former = orphans::former(cloud, &estate.fleet).await;
+        let mut places =
+            former.map_err(|why| Failure::new(format!("former accounts and regions are unknown: {why}")))?;
+        places.extend(of_fleet(estate));
+        let reads = places.into_iter().map(|(place, access)| async move {
+            let session = cloud.session(&place, &access).await?;
+            ec2::vpc_cidrs(&session).await
+        });
+        let reads: Vec<_> = reads.collect();
+        let found: Vec<_> = stream::iter(reads).buffer_unordered(PLACES).collect().await;
         let mut blocks = Vec::new();
-        for region in estate.fleet.regions.keys() {
-            let place = Place { account: account.clone(), region: region.clone() };
-            let session = cloud.session(&place, &stacks::access(&estate.fleet, account)).await?;
-            blocks.extend(ec2::vpc_cidrs(&session).await?.into_iter().map(|(_, block)| block));
+        for place in found {
+            blocks.extend(place?.into_iter().map(|(_, block)| block));
         }
         Ok(blocks)
-    })?
+    };
+    super::wait(read)?.map_err(|failure: Failure| match failure.hint {
+        Some(_) => failure,
+        None => failure.with_hint("`--offline` allocates by git alone"),
+    })
 }

@@ -3,23 +3,26 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
+use serde::Serialize;
 
 use super::judge::Judge;
-use super::opened::{Opened, Release};
+use super::opened::{self, Opened, Release};
 use super::pace::Pace;
-use super::{Exit, Failure, Format, Global, Output, Selection};
+use super::run::Adoption;
+use super::{Exit, Failure, Format, Global, Output, Selection, orphans};
 use crate::atomic;
 use crate::cloud::Cloud;
 use crate::deploy::plan::SCHEMA;
 use crate::deploy::{Plan, prepare};
 use crate::report;
+use crate::survey::orphans::Orphans;
 
 /// Show what a deploy would do: per tenant what CloudFormation adds, changes and deletes, whether it fits, whether it
 /// keeps the rules, and what it does to the monthly bill.
 ///
 /// Makes a change set for each stack that differs and leaves it for `deploy`, which executes exactly that. Changes no
-/// resource. Exit code 0: nothing to do; 2: there are changes; 4: something could not be seen or
-/// checked.
+/// resource. With `--all` it also names the stacks of this estate that git does not. Exit code 0: nothing to do; 2: there
+/// are changes, or such stacks; 4: something could not be seen or checked.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -28,6 +31,8 @@ pub(super) struct Args {
     release: Release,
     #[command(flatten)]
     pace: Pace,
+    #[command(flatten)]
+    adoption: Adoption,
     /// Without credentials and network: everything counts as new.
     #[arg(long)]
     offline: bool,
@@ -39,18 +44,34 @@ pub(super) struct Args {
     markdown: Option<PathBuf>,
 }
 
+/// The plan, and the stacks that git does not name; looked for when the whole fleet is planned.
+#[derive(Serialize)]
+struct Answer<'a> {
+    #[serde(flatten)]
+    plan: &'a Plan,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orphans: Option<&'a Orphans>,
+}
+
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
     let judge = Judge::open(&global.estate)?;
     let (desired, policies) = opened.held(&args.selection.select(&opened.estate)?, &args.release, &judge)?;
+    args.adoption.check(&desired)?;
     let release = &args.release.release;
+    let prices = opened::prices(&global.estate)?;
+    let mut unnamed = None;
     let plan = if args.offline {
         judge.offline(prepare::offline(release, &desired)?, &desired, &policies)
     } else {
         super::wait(async {
             let cloud = Cloud::configure().await.reading();
-            let plan = prepare::plan(&cloud, release, &desired, args.pace.wait(), args.pace.concurrency()).await;
-            judge.live(&cloud, plan, &desired, &policies, args.pace.concurrency()).await
+            if args.selection.is_whole_fleet() {
+                unnamed = Some(orphans::scan(&cloud, &opened.estate, &prices).await);
+            }
+            let (wait, concurrency, adopt) = (args.pace.wait(), args.pace.concurrency(), args.adoption.stacks());
+            let plan = prepare::plan_adopting(&cloud, release, &desired, wait, concurrency, &adopt).await;
+            judge.live(&cloud, plan, &desired, &policies, concurrency).await
         })?
     };
     if let Some(path) = &args.out {
@@ -61,10 +82,19 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         super::write_file(path, &report::markdown::plan(&plan))?;
     }
     match global.output {
-        Format::Markdown => Output::new(global.output).text(&report::markdown::plan(&plan))?,
-        format => Output::new(format).show(SCHEMA, &plan, report::plan::text)?,
+        Format::Markdown => {
+            let orphans = unnamed.as_ref().map(report::orphans::text).unwrap_or_default();
+            Output::new(global.output).text(&format!("{}{orphans}", report::markdown::plan(&plan)))?;
+        }
+        format => {
+            let answer = Answer { plan: &plan, orphans: unnamed.as_ref().filter(|orphans| !orphans.is_empty()) };
+            Output::new(format).show(SCHEMA, &answer, |answer| {
+                let orphans = answer.orphans.map(report::orphans::text).unwrap_or_default();
+                format!("{orphans}{}", report::plan::text(answer.plan))
+            })?;
+        }
     }
-    Ok(exit(&plan))
+    Ok(exit(&plan).max(unnamed.as_ref().map_or(Exit::Clean, orphans::exit)))
 }
 
 /// What a plan says to the shell.

@@ -1,6 +1,6 @@
 //! Executing a plan in front of a person: the question, the progress, the summary, the exit code.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
@@ -12,14 +12,15 @@ use super::guard;
 use super::log::{self, Intent, Log};
 use super::pace::Pace;
 use super::progress::Progress;
-use super::{Exit, Failure, Output};
+use super::{Exit, Failure, Output, orphans};
 use crate::cloud::{Cloud, Place};
 use crate::deploy::apply::{self, Options, Outcomes, Tolerance};
 use crate::deploy::events::{Event, Outcome};
 use crate::deploy::gate::{self, Acceptance, Accepted};
 use crate::deploy::journal;
 use crate::deploy::locks::Locks;
-use crate::deploy::{ByStack, Desired, Plan};
+use crate::deploy::places::Places;
+use crate::deploy::{ByStack, Desired, Plan, stacks};
 use crate::estate::spec::Fleet;
 use crate::report::{self, markdown};
 
@@ -79,6 +80,31 @@ pub(super) struct Execution {
     pub(super) markdown: Option<PathBuf>,
 }
 
+/// Stacks that are taken over.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Ownership")]
+pub(super) struct Adoption {
+    /// Take over this stack, by name, although its tags are not this estate's. Every resource that it would lose must be
+    /// named with `--allow-replace`.
+    #[arg(long, value_name = "STACK")]
+    adopt: Vec<String>,
+}
+
+impl Adoption {
+    pub(super) fn stacks(&self) -> BTreeSet<String> {
+        self.adopt.iter().cloned().collect()
+    }
+
+    /// The names must be those of stacks that the command is about.
+    pub(super) fn check(&self, desired: &[Desired]) -> Result<(), Failure> {
+        let known = || desired.iter().map(|desired| desired.stack.as_str());
+        match self.adopt.iter().find(|name| known().all(|known| known != name.as_str())) {
+            Some(unknown) => Err(Failure::absent("stack", unknown, known())),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Overrides {
     /// What is accepted; a code that does not exist and a reason that is empty are errors.
     pub(super) fn acceptances(&self) -> Result<Vec<Acceptance>, Failure> {
@@ -127,15 +153,15 @@ pub(super) async fn execute(
     let refused = plan.refused(&how.consent.allow_replace);
     if !refused.is_empty() {
         let named = refused.iter().map(|(tenant, change)| format!("{} of {tenant}", change.logical_id));
-        let message =
-            format!("stateful resources would be replaced or removed: {}", named.collect::<Vec<_>>().join(", "));
-        return Err(Failure::new(message)
+        let named = named.collect::<Vec<_>>().join(", ");
+        return Err(Failure::new(format!("resources would be replaced or removed: {named}"))
             .with_exit(Exit::Refused)
             .with_hint("name each with `--allow-replace LOGICAL_ID` if that is what you want"));
     }
     let work = plan.work().count();
+    let blocked = if plan.blocked().next().is_some() { Exit::Refused } else { Exit::Clean };
     if work == 0 {
-        return Ok(super::plan::exit(plan));
+        return Ok(super::plan::exit(plan).max(blocked));
     }
     let accepted = pass(plan, &how.overrides.acceptances()?)?;
     if !how.consent.yes && !confirmed(&format!("Deploy {work} stack{}?", if work == 1 { "" } else { "s" }), "yes")? {
@@ -151,7 +177,6 @@ pub(super) async fn execute(
         return Err(lost);
     }
     let rest = if plan.unseen.is_empty() { Exit::Clean } else { Exit::Incomplete };
-    let blocked = if plan.blocked().next().is_some() { Exit::Changes } else { Exit::Clean };
     Ok(exit(&outcomes).max(blocked).max(rest))
 }
 
@@ -198,6 +223,7 @@ async fn guarded(
     let purpose = format!("{} of plan {}", site.command, digest.get(..12).unwrap_or_default());
     let by_stack = ByStack::of(desired);
     let concerned: Vec<&Desired> = plan.work().filter_map(|stack| by_stack.get(&stack.place, &stack.stack)).collect();
+    let new = places(&concerned);
     let claim = guard::claim(&name, purpose);
     let mut locks = guard::take(cloud, site.fleet, concerned, &claim, how.lock.wait_for_lock).await?;
     let options = Options {
@@ -206,6 +232,11 @@ async fn guarded(
         pace: pace.wait(),
         allow_replace: how.consent.allow_replace.clone(),
     };
+    if let Err(failure) = remember(cloud, site.fleet, &new).await {
+        // What has not begun leaves no lock behind.
+        let _released = guard::release(locks).await;
+        return Err(failure);
+    }
     let intent = Intent { command: site.command, release: &plan.release, plan: &digest, stacks: log::planned(plan) };
     let run = match Log::open(site.root, &name, intent, accepted) {
         Ok(log) => under_locks(cloud, plan, desired, &options, &mut locks, log).await,
@@ -213,6 +244,20 @@ async fn guarded(
     };
     let lost = guard::release(locks).await.err();
     Ok((run?, lost))
+}
+
+/// Records where tenants' stacks are, so that they are found when git no longer names the account or region.
+async fn remember(cloud: &Cloud, fleet: &Fleet, new: &Places) -> Result<(), Failure> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    orphans::record(cloud, fleet, &stacks::access(fleet, &fleet.control_plane.account), new).await
+}
+
+/// Where tenants' stacks are, and how their accounts are entered.
+fn places(concerned: &[&Desired]) -> Places {
+    let tenants = concerned.iter().filter(|desired| desired.artifacts.is_some());
+    tenants.map(|desired| (desired.place.clone(), desired.access.clone())).collect()
 }
 
 async fn under_locks(

@@ -80,6 +80,12 @@ impl Selection {
         !self.all && self.names.is_empty() && self.ring.is_empty() && self.account.is_empty() && self.region.is_empty()
     }
 
+    /// Every tenant: nothing was said, or `--all`, and nothing that narrows it.
+    pub fn is_whole_fleet(&self) -> bool {
+        let narrowed = !self.ring.is_empty() || !self.account.is_empty() || !self.region.is_empty();
+        self.names.is_empty() && !narrowed && self.shard.is_none()
+    }
+
     /// The chosen tenants, in the order of their names. Nothing said, a name that matches nobody, and a ring, account or
     /// region that the fleet does not have are errors.
     pub fn select<'e>(&self, estate: &'e Estate) -> Result<Vec<&'e Tenant>, Failure> {

@@ -8,29 +8,36 @@ use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::opened::{Opened, Release};
-use super::{Exit, Failure, Global, Output, Selection};
+use super::opened::{self, Opened, Release};
+use super::standing::{SAME_CHECK_SECONDS, Standing, age};
+use super::{Exit, Failure, Global, Output, Selection, checks, orphans};
 use crate::capacity::{self, Fullest};
 use crate::cloud::{Cloud, Place};
 use crate::deploy::Desired;
 use crate::deploy::flags::{self as delivery, Delivery};
-use crate::deploy::status::{Line, Verdict, status};
+use crate::deploy::status::{Line, status};
 use crate::drift;
 use crate::drift::record::{Check, Record};
 use crate::estate::{Estate, Tenant};
 use crate::flags;
 use crate::report;
+use crate::survey::orphans::Orphans;
 
-/// Show the fleet on one screen: each tenant's stack beside what git says, when it was last held against what is there,
-/// its alarms, how much its fullest subnet must give at the worst moment, and the flags that are on for it.
+/// Show the fleet on one screen: each tenant's stack beside git, its last drift check, its alarms, its fullest subnet,
+/// the flags that are on for it, and one verdict from all of them; then the stacks of this estate that git does not name.
 ///
-/// Exit code 0: everything is as git says; 2: something differs; 4: an account or region could not be read.
+/// A stack is in sync when its template is that of git, drift was checked since its last update and not too long ago, and
+/// no alarm is in ALARM. Exit code 0: every stack is in sync; 2: one is not, or git does not name it; 4: something is
+/// unknown or was never checked.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(flatten)]
     selection: Selection,
     #[command(flatten)]
     release: Release,
+    /// Hours after which a drift check no longer counts.
+    #[arg(long, value_name = "HOURS", default_value_t = 36)]
+    max_check_age: u32,
     /// Also compare each tenant's flags with what AppConfig has in force: a flag that was pushed differs.
     #[arg(long)]
     flags: bool,
@@ -42,6 +49,9 @@ struct Answer {
     /// By tenant; asked for with `--flags`.
     #[serde(skip_serializing_if = "Option::is_none")]
     flags: Option<BTreeMap<String, Delivery>>,
+    /// Stacks that git does not name; looked for when the whole fleet is shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    orphans: Option<Orphans>,
 }
 
 /// A stack with what this estate knows about it.
@@ -55,6 +65,8 @@ struct Row {
     checked: Option<Check>,
     /// Keys of the flags that are on.
     flags: Vec<String>,
+    /// One verdict from all of it.
+    standing: Standing,
 }
 
 /// Tenants whose flags are looked at at once.
@@ -68,14 +80,20 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         args.selection.select(&opened.estate)?
     };
     let desired = opened.desired(&tenants, &args.release)?;
-    let (lines, flags) = super::wait(async {
+    let prices = opened::prices(&global.estate)?;
+    let (lines, flags, orphans, shared) = super::wait(async {
         let cloud = Cloud::configure().await.reading();
         let lines = status(&cloud, &desired).await;
         let flags =
             if args.flags { Some(delivery::survey(&cloud, &opened.estate, &tenants, LOOKS).await) } else { None };
-        (lines, flags)
+        let orphans = match args.selection.is_whole_fleet() {
+            true => Some(orphans::scan(&cloud, &opened.estate, &prices).await),
+            false => None,
+        };
+        (lines, flags, orphans, checks::shared(&cloud, &opened.estate.fleet).await)
     })?;
-    let record = Record::load(&global.estate);
+    let record = Record::load(&global.estate).merged(shared.unwrap_or_default());
+    let (now, most_age) = (Timestamp::now().as_second(), i64::from(args.max_check_age) * 3_600);
     let stacks: BTreeMap<_, &str> = desired.iter().map(|d| ((&d.tenant, &d.place), d.stack.as_str())).collect();
     let named: BTreeMap<&str, &Tenant> = tenants.iter().map(|tenant| (tenant.name.as_str(), *tenant)).collect();
     let fullest = fullest(&desired);
@@ -85,13 +103,14 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let checked = stack.and_then(|stack| record.of(&line.place, stack)).cloned();
         let tenant = named.get(line.tenant.as_str());
         let flags = tenant.map(|tenant| flags_on(&opened.estate, tenant)).unwrap_or_default();
-        Row { line, fullest_subnet, checked, flags }
+        let standing = Standing::of(&line, checked.as_ref(), now, most_age);
+        Row { line, fullest_subnet, checked, flags, standing }
     });
-    let answer = Answer { stacks: rows.collect(), flags };
-    let verdicts = answer.stacks.iter().map(|row| exit(&row.line.verdict));
+    let answer = Answer { stacks: rows.collect(), flags, orphans };
+    let verdicts = answer.stacks.iter().map(|row| row.standing.exit());
     let flags = answer.flags.iter().flat_map(BTreeMap::values).map(super::flags::show::exit);
-    let worst = verdicts.chain(flags).max().unwrap_or(Exit::Clean);
-    let now = Timestamp::now().as_second();
+    let orphans = answer.orphans.iter().map(orphans::exit);
+    let worst = verdicts.chain(flags).chain(orphans).max().unwrap_or(Exit::Clean);
     Output::new(global.output).show("tenantry/status/v1", &answer, |answer| text(answer, now))?;
     Ok(worst)
 }
@@ -111,22 +130,15 @@ fn flags_on(estate: &Estate, tenant: &Tenant) -> Vec<String> {
     values.iter().filter(|entry| on(*entry)).map(|(key, _)| key.clone()).collect()
 }
 
-fn exit(verdict: &Verdict) -> Exit {
-    match verdict {
-        Verdict::InSync => Exit::Clean,
-        Verdict::Differs | Verdict::Missing | Verdict::InProgress | Verdict::Failed => Exit::Changes,
-        Verdict::Unknown { .. } => Exit::Incomplete,
-    }
-}
-
-/// The table, then each tenant whose flags are not as git says.
+/// The table, each tenant whose flags are not as git says, and the stacks that git does not name.
 fn text(answer: &Answer, now: i64) -> String {
     let flags = answer.flags.iter().flatten().filter(|(_, delivery)| super::flags::show::exit(delivery) != Exit::Clean);
     let lines = flags.flat_map(|(tenant, delivery)| {
         let text = report::flags::delivery(delivery);
         text.lines().map(|line| format!("{tenant}: {line}\n")).collect::<Vec<_>>()
     });
-    format!("{}{}", table(&answer.stacks, now), lines.collect::<String>())
+    let orphans = answer.orphans.as_ref().map(report::orphans::text).unwrap_or_default();
+    format!("{}{}{orphans}", table(&answer.stacks, now), lines.collect::<String>())
 }
 
 /// Digits of a digest that tell two apart.
@@ -164,7 +176,7 @@ fn table(rows: &[Row], now: i64) -> String {
                 .as_ref()
                 .map_or_else(dash, |subnet| format!("{}% {}", subnet.percent, subnet.logical_id)),
             if row.flags.is_empty() { dash() } else { row.flags.join(",") },
-            said(&line.verdict),
+            row.standing.text(),
         ]);
     }
     let rows: String = table.lines().map(|row| format!("{}\n", row.trim_end())).collect();
@@ -191,34 +203,10 @@ fn drift(row: &Row, now: i64) -> String {
     latest.map_or_else(|| "never checked".to_owned(), |(at, how)| format!("{how}, {} ago", age(now.saturating_sub(at))))
 }
 
-/// Within it, CloudFormation's detection was part of our own check.
-const SAME_CHECK_SECONDS: i64 = 600;
-
-/// `42 s`, `17 min`, `5 h`, `3 d`.
-fn age(seconds: i64) -> String {
-    match seconds.max(0) {
-        seconds @ 0..60 => format!("{seconds} s"),
-        seconds @ 60..3_600 => format!("{} min", seconds / 60),
-        seconds @ 3_600..86_400 => format!("{} h", seconds / 3_600),
-        seconds => format!("{} d", seconds / 86_400),
-    }
-}
-
-fn said(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::InSync => "in sync".to_owned(),
-        Verdict::Differs => "differs from git".to_owned(),
-        Verdict::Missing => "not deployed".to_owned(),
-        Verdict::InProgress => "in progress".to_owned(),
-        Verdict::Failed => "failed".to_owned(),
-        Verdict::Unknown { why } => format!("unknown: {why}"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deploy::status::Detected;
+    use crate::deploy::status::{Detected, Verdict};
 
     fn row(own: Option<(i64, usize)>, detected: Option<i64>) -> Row {
         let verdict = |open| if open > 0 { drift::Verdict::Drifted } else { drift::Verdict::InSync };
@@ -239,6 +227,7 @@ mod tests {
             checked: own.map(|(at, open)| Check { at, verdict: verdict(open), open, worst: None }),
             fullest_subnet: None,
             flags: Vec::new(),
+            standing: Standing::InSync,
         }
     }
 
@@ -253,6 +242,5 @@ mod tests {
         ] {
             assert_eq!(drift(&row(own, detected), 1_000), expected);
         }
-        assert_eq!((age(7_300), age(200_000)), ("2 h".to_owned(), "2 d".to_owned()));
     }
 }

@@ -120,6 +120,19 @@ pub struct PropertyChange {
     pub cause: Option<String>,
 }
 
+/// A change set in the list of a stack's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub id: String,
+    pub name: String,
+    /// `CREATE_COMPLETE`, `FAILED`, …
+    pub status: String,
+    /// `AVAILABLE`, `OBSOLETE`, …
+    pub execution_status: String,
+    /// Seconds since 1970.
+    pub created: i64,
+}
+
 /// A remark of CloudFormation about a change set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Validation {
@@ -201,6 +214,27 @@ pub async fn validations(session: &Session, change_set: &str) -> Result<Vec<Vali
                 path: event.validation_path,
             }
         }));
+    }
+    Ok(found)
+}
+
+/// The change sets of a stack: those that wait, failed or are outrun.
+pub async fn list(session: &Session, stack: &str) -> Result<Vec<Listed>, CallError> {
+    const OPERATION: &str = "ListChangeSets";
+    let pages = session.cloudformation.list_change_sets().stack_name(stack).into_paginator().send();
+    let mut pages = session.pages(Family::CloudFormationRead, OPERATION, stack, pages, |page| page.next_token());
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await? {
+        for set in page.summaries.unwrap_or_default() {
+            let text = |status: Option<&str>| status.unwrap_or_default().to_owned();
+            found.push(Listed {
+                id: session.need(set.change_set_id, OPERATION, stack, "ChangeSetId")?,
+                name: session.need(set.change_set_name, OPERATION, stack, "ChangeSetName")?,
+                status: text(set.status.as_ref().map(|status| status.as_str())),
+                execution_status: text(set.execution_status.as_ref().map(|status| status.as_str())),
+                created: session.need(set.creation_time, OPERATION, stack, "CreationTime")?.secs(),
+            });
+        }
     }
     Ok(found)
 }

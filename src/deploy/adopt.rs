@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::desired::{ESTATE_TAG, TENANT_TAG};
+use super::desired::TENANT_TAG;
+use super::ownership::{self, Ownership};
 use super::prepare::{self, Making, Pace, PrepareError};
 use super::{Action, Desired, Ground, change};
 use crate::cloud::change_sets::{ChangeSetKind, DeploymentMode, Import};
@@ -94,7 +95,7 @@ fn import(logical_id: &str, resource_type: &str, identifier: BTreeMap<&'static s
 }
 
 fn is_ours(tags: &BTreeMap<String, String>, desired: &Desired) -> bool {
-    [TENANT_TAG, ESTATE_TAG].iter().all(|key| tags.get(*key).is_some() && tags.get(*key) == desired.tags.get(*key))
+    !matches!(ownership::of_tags(tags, &desired.tags), Ownership::Other(_))
 }
 
 /// How the types that have a name of their own, or one resource in a stack, are found among what has the tenant's tags:
@@ -202,7 +203,7 @@ mod tests {
             body: String::new(),
             digest: String::new(),
             release: String::new(),
-            tags: Desired::identity("org", "acme"),
+            tags: Desired::identity("org", "test-estate", "acme"),
             artifacts: None,
             uploads: Vec::new(),
         }
@@ -210,7 +211,10 @@ mod tests {
 
     #[test]
     fn resources_are_found_by_tag_and_name_and_an_ambiguous_key_is_left() {
-        let bearer = |arn: &str, tenant: &str| Bearer { arn: arn.to_owned(), tags: Desired::identity("org", tenant) };
+        let bearer = |arn: &str, tenant: &str| Bearer {
+            arn: arn.to_owned(),
+            tags: Desired::identity("org", "test-estate", tenant),
+        };
         let (bucket, group) = (json!({ "BucketName": "org-acme" }), json!({ "LogGroupName": "/org/acme" }));
         let empty = json!({});
         let kept = [

@@ -7,15 +7,24 @@ use serde_json::Value;
 use crate::cloud::change_sets::ResourceChange;
 use crate::resources;
 
-/// The change would, or might, replace or remove a stateful resource. "Conditional" is not "no", and neither is a
-/// replacement that CloudFormation left out.
+/// Whether the loss of a resource of this type is the loss of data.
+pub fn is_stateful(resource_type: &str) -> bool {
+    resources::table().is_stateful(resource_type)
+}
+
+/// The change would, or might, replace or remove a stateful resource.
 pub fn endangers_state(change: &ResourceChange) -> bool {
-    resources::table().is_stateful(&change.resource_type)
-        && match change.action.as_str() {
-            "Add" | "Import" => false,
-            "Modify" => change.replacement.as_deref() != Some("False"),
-            _ => true,
-        }
+    is_stateful(&change.resource_type) && may_lose(change)
+}
+
+/// The change would, or might, replace or remove a resource. "Conditional" is not "no", and neither is a replacement
+/// that CloudFormation left out.
+pub fn may_lose(change: &ResourceChange) -> bool {
+    match change.action.as_str() {
+        "Add" | "Import" => false,
+        "Modify" => change.replacement.as_deref() != Some("False"),
+        _ => true,
+    }
 }
 
 /// Logical id of the resource that holds a stack's release and digest.

@@ -32,6 +32,11 @@ pub struct Desired {
 /// The tags that say whose a resource is.
 pub const TENANT_TAG: &str = "tenantry:tenant";
 pub const ESTATE_TAG: &str = "tenantry:estate";
+/// Tells two estates of one organisation apart; stacks of 0.1.0 have none.
+pub const ESTATE_ID_TAG: &str = "tenantry:estate-id";
+
+/// How the names of this tool's change sets begin.
+pub const OWN_CHANGE_SETS: &str = "tenantry-";
 
 /// An object that must exist before the stack does; its key names its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +66,9 @@ impl<'a> ByStack<'a> {
 }
 
 impl Desired {
-    /// Tags of a tenant's stack.
-    pub fn identity(organisation: &str, tenant: &str) -> BTreeMap<String, String> {
-        [(ESTATE_TAG, organisation), (TENANT_TAG, tenant), ("tenantry:tool", "tenantry")]
+    /// Tags of a tenant's stack in the estate of this organisation and id.
+    pub fn identity(organisation: &str, estate_id: &str, tenant: &str) -> BTreeMap<String, String> {
+        [(ESTATE_TAG, organisation), (ESTATE_ID_TAG, estate_id), (TENANT_TAG, tenant), ("tenantry:tool", "tenantry")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into()
     }

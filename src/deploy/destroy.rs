@@ -1,16 +1,18 @@
 //! Takes a stack away: says first what stays, then deletes, and reports what is left.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use ipnetwork::Ipv4Network;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::desired::hash;
+use super::ownership::{self, OwnershipError};
 use super::prepare::Pace;
-use super::{State, failure};
+use super::{State, change, failure};
 use crate::cloud::cloudformation::{self, Protection, Resource};
-use crate::cloud::stack_events;
 use crate::cloud::{CallError, Session, may_pass};
+use crate::cloud::{sqs, stack_events};
 
 /// What a deletion will leave behind, from the stack's own template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,6 +27,8 @@ pub struct Farewell {
     /// Logical IDs of those.
     #[serde(skip)]
     pub goes: BTreeSet<String>,
+    /// The stateful ones among them: their data is lost.
+    pub lost: Vec<Lost>,
     /// The stack's own template.
     #[serde(skip)]
     pub template: Value,
@@ -36,6 +40,30 @@ pub struct Retained {
     pub logical_id: String,
     pub resource_type: String,
     pub physical_id: Option<String>,
+}
+
+/// A stateful resource that is deleted with its stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Lost {
+    pub logical_id: String,
+    pub resource_type: String,
+    pub physical_id: Option<String>,
+    pub contents: Contents,
+}
+
+/// What a stateful resource holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Contents {
+    Empty,
+    /// Nothing but what the template says.
+    Definition,
+    Holds {
+        what: String,
+    },
+    Unknown {
+        why: String,
+    },
 }
 
 /// How a deletion ended.
@@ -62,6 +90,8 @@ pub enum DestroyError {
         #[source]
         source: CallError,
     },
+    #[error(transparent)]
+    Ownership(#[from] OwnershipError),
     #[error("the live template of stack `{stack}` cannot be read")]
     Template {
         stack: String,
@@ -80,9 +110,19 @@ pub enum DestroyError {
 }
 
 /// What the deletion of a stack will leave; nothing when there is no stack.
-pub async fn look(session: &Session, stack: &str) -> Result<Option<Farewell>, DestroyError> {
+///
+/// # Errors
+/// The tags of the stack are not of this identity, or a call failed.
+pub async fn look(
+    session: &Session,
+    stack: &str,
+    identity: &BTreeMap<String, String>,
+) -> Result<Option<Farewell>, DestroyError> {
     let call = |source| DestroyError::Call { stack: stack.to_owned(), what: "looked at", source };
-    let Some(live) = cloudformation::stack(session, stack).await.map_err(call)? else { return Ok(None) };
+    let Some(live) = ownership::owned(session, stack, identity).await? else { return Ok(None) };
+    if live.status == "REVIEW_IN_PROGRESS" {
+        return Ok(Some(Farewell { status: live.status, ..Farewell::empty(live.id, live.name) }));
+    }
     let body = cloudformation::template(session, &live.id).await.map_err(call)?;
     let resources = cloudformation::resources(session, &live.id).await.map_err(call)?;
     let template: Value =
@@ -90,6 +130,15 @@ pub async fn look(session: &Session, stack: &str) -> Result<Option<Farewell>, De
     let kept = kept_ids(&template);
     let (retained, deleted): (Vec<Resource>, Vec<Resource>) =
         resources.into_iter().filter(exists).partition(|resource| kept.contains(&resource.logical_id));
+    let mut lost = Vec::new();
+    for resource in deleted.iter().filter(|resource| change::is_stateful(&resource.resource_type)) {
+        lost.push(Lost {
+            logical_id: resource.logical_id.clone(),
+            resource_type: resource.resource_type.clone(),
+            physical_id: resource.physical_id.clone(),
+            contents: contents(session, resource).await,
+        });
+    }
     let retained = retained.into_iter().map(|resource| Retained {
         logical_id: resource.logical_id,
         resource_type: resource.resource_type,
@@ -102,8 +151,48 @@ pub async fn look(session: &Session, stack: &str) -> Result<Option<Farewell>, De
         retained: retained.collect(),
         deleted: deleted.len(),
         goes: deleted.into_iter().map(|resource| resource.logical_id).collect(),
+        lost,
         template,
     }))
+}
+
+/// What a resource holds, as far as one call tells.
+async fn contents(session: &Session, resource: &Resource) -> Contents {
+    let Some(id) = &resource.physical_id else { return Contents::Empty };
+    match resource.resource_type.as_str() {
+        "AWS::SQS::Queue" => match sqs::depth(session, id).await {
+            Ok(0) => Contents::Empty,
+            Ok(count) => Contents::Holds { what: format!("about {count} messages") },
+            Err(error) => Contents::Unknown { why: error.cause.to_string() },
+        },
+        // Its certificates are the customer's, and in the template.
+        "AWS::RolesAnywhere::TrustAnchor" => Contents::Definition,
+        _ => Contents::Unknown { why: "what it holds is not counted".to_owned() },
+    }
+}
+
+impl Farewell {
+    /// A stack without resources.
+    fn empty(stack_id: String, stack: String) -> Self {
+        let (retained, lost, goes) = (Vec::new(), Vec::new(), BTreeSet::new());
+        Self { stack_id, stack, status: String::new(), retained, deleted: 0, goes, lost, template: Value::Null }
+    }
+
+    /// Stateful resources whose deletion must be allowed by name: those that may hold more than their template says.
+    pub fn refused<'f>(&'f self, allowed: &[String]) -> Vec<&'f Lost> {
+        let full = self.lost.iter().filter(|lost| !matches!(lost.contents, Contents::Empty | Contents::Definition));
+        full.filter(|lost| !allowed.contains(&lost.logical_id)).collect()
+    }
+
+    /// Blocks of addresses that stay taken: those of the retained VPCs.
+    pub fn blocks(&self) -> Vec<Ipv4Network> {
+        let vpcs = self.retained.iter().filter(|kept| kept.resource_type == "AWS::EC2::VPC");
+        let block = |kept: &Retained| {
+            let properties = &self.template["Resources"][&kept.logical_id]["Properties"];
+            properties["CidrBlock"].as_str()?.parse().ok()
+        };
+        vpcs.filter_map(block).collect()
+    }
 }
 
 fn exists(resource: &Resource) -> bool {
@@ -138,7 +227,9 @@ pub async fn destroy(
     let token = if farewell.status == "DELETE_IN_PROGRESS" {
         newest.and_then(|event| event.token).unwrap_or_default()
     } else {
-        cloudformation::set_termination_protection(session, id, Protection::Off).await.map_err(call)?;
+        if farewell.status != "REVIEW_IN_PROGRESS" {
+            cloudformation::set_termination_protection(session, id, Protection::Off).await.map_err(call)?;
+        }
         // Another one after each failure, the same one for the same attempt.
         let seen = newest.map(|event| event.id).unwrap_or_default();
         let token = format!("tenantry-{}", hash(&[id, &seen], 20));
@@ -192,6 +283,7 @@ mod tests {
                 retained: Vec::new(),
                 deleted: 1,
                 goes: ["Group".to_owned()].into(),
+                lost: Vec::new(),
                 template: Value::Null,
             };
             let retain: Vec<String> = retain.iter().map(|id| (*id).to_owned()).collect();

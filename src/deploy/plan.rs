@@ -6,6 +6,7 @@ use super::change;
 use super::desired::hash;
 use super::gate::{Level, Verdict};
 use super::money::Money;
+use super::ownership::Claim;
 use crate::cloud::Place;
 use crate::cloud::change_sets::{ChangeSetKind, ResourceChange, Validation};
 use crate::cloud::cloudformation::Stack;
@@ -48,6 +49,9 @@ pub struct StackPlan {
     pub digest: String,
     pub ground: Ground,
     pub action: Action,
+    /// How the stack becomes this estate's, where it is not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
     /// What may go wrong with it, as CloudFormation and our own look at its guards say.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
@@ -133,6 +137,16 @@ impl Ground {
     }
 }
 
+impl StackPlan {
+    /// Whether a change must be allowed by name.
+    pub fn is_endangered_by(&self, change: &ResourceChange) -> bool {
+        match self.claim {
+            Some(Claim::Adopted { .. }) => change::may_lose(change),
+            _ => change::endangers_state(change),
+        }
+    }
+}
+
 impl Action {
     /// Every change of resources.
     pub fn changes(&self) -> &[ResourceChange] {
@@ -184,12 +198,14 @@ impl Plan {
         Ok(hash(&[&serde_json::to_string(self)?], 64))
     }
 
-    /// Changes that lose data or a place in the network and that nobody allowed, by tenant.
+    /// Changes that lose data or a place in the network and are not allowed by name, by tenant. Of a stack that is
+    /// adopted, everything that it loses counts.
     pub fn refused<'p>(&'p self, allowed: &[String]) -> Vec<(&'p str, &'p ResourceChange)> {
-        let stacks = self.stacks.iter();
-        let changes =
-            stacks.flat_map(|stack| stack.action.changes().iter().map(|change| (stack.tenant.as_str(), change)));
-        changes.filter(|(_, c)| change::endangers_state(c) && !allowed.contains(&c.logical_id)).collect()
+        let of = |stack: &'p StackPlan| {
+            let changes = stack.action.changes().iter();
+            changes.filter(|change| stack.is_endangered_by(change)).map(|change| (stack.tenant.as_str(), change))
+        };
+        self.stacks.iter().flat_map(of).filter(|(_, change)| !allowed.contains(&change.logical_id)).collect()
     }
 
     /// Something about it could not be checked.

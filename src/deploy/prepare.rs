@@ -3,15 +3,16 @@
 //! A stack whose digest, release and tags are as they should be costs no call of its own. What an account does not
 //! show becomes part of the plan ([`Unseen`]), not the end of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
 
 use super::desired::hash;
+use super::ownership::{self, Claim, Decision};
 pub use super::pace::{Alarms, Pace};
 use super::patience::{enter, patiently};
 use super::plan::{Action, Ground, Plan, StackPlan, Unseen, Warning};
-use super::{Desired, State, adopt, change, destroy, guards, teardown};
+use super::{Desired, State, adopt, change, destroy, guards, superseded, teardown};
 use crate::cloud::change_sets::{
     self, ChangeSet, ChangeSetKind, ChangeSetRequest, DeploymentMode, Import, RollbackTriggers, TemplateSource,
 };
@@ -59,6 +60,18 @@ pub fn offline(release: &str, desired: &[Desired]) -> Result<Plan, PrepareError>
 
 /// The plan from what is there; at most `concurrency` stacks are looked at at once.
 pub async fn plan(cloud: &Cloud, release: &str, desired: &[Desired], pace: Pace, concurrency: usize) -> Plan {
+    plan_adopting(cloud, release, desired, pace, concurrency, &BTreeSet::new()).await
+}
+
+/// As [`plan`], but stacks that `adopt` names are planned although they are not owned by this estate.
+pub async fn plan_adopting(
+    cloud: &Cloud,
+    release: &str,
+    desired: &[Desired],
+    pace: Pace,
+    concurrency: usize,
+    adopt: &BTreeSet<String>,
+) -> Plan {
     let mut places: BTreeMap<&Place, (&Access, Vec<&Desired>)> = BTreeMap::new();
     for desired in desired {
         places.entry(&desired.place).or_insert_with(|| (&desired.access, Vec::new())).1.push(desired);
@@ -68,9 +81,18 @@ pub async fn plan(cloud: &Cloud, release: &str, desired: &[Desired], pace: Pace,
             Err(error) => desired.into_iter().map(|desired| Err(unseen(desired, &error))).collect(),
             Ok((session, live)) => {
                 let plans = desired.into_iter().map(|desired| {
+                    let decision = ownership::decide(desired, &live, adopt);
                     let (session, live) = (&session, live.get(&desired.stack));
                     async move {
+                        let claim = match decision {
+                            Decision::Go => None,
+                            Decision::Claim(claim) => Some(claim),
+                            Decision::Blocked { why, remedy } => {
+                                return Ok(planned(desired, Ground::of(live), Action::Blocked { why, remedy }));
+                            }
+                        };
                         let plan = patiently(pace.poll, passes, async || one(session, desired, live, pace).await).await;
+                        let plan = plan.map(|plan| claimed(plan, claim));
                         plan.map_err(|error| unseen(desired, &error))
                     }
                 });
@@ -107,6 +129,21 @@ fn assemble(
     Plan { release: release.to_owned(), estate_digest: hash(&digests, 64), offline, stacks, unseen, judgement: None }
 }
 
+/// A plan of a stack that the deploy makes this estate's. What a failed creation of somebody's left is not deleted, and
+/// what somebody has under way is not followed.
+fn claimed(plan: StackPlan, claim: Option<Claim>) -> StackPlan {
+    match (&claim, &plan.action) {
+        (Some(Claim::Adopted { why }), Action::Clear { .. } | Action::Follow) => {
+            let status = plan.ground.status.as_deref().unwrap_or("not there");
+            let why = format!("stack `{}` is {status} and not owned by this estate: {why}", plan.stack);
+            let remedy = "adopt a stack that is complete, or delete it by hand".to_owned();
+            StackPlan { action: Action::Blocked { why, remedy }, ..plan }
+        }
+        (_, Action::Apply { .. }) => StackPlan { claim, ..plan },
+        _ => plan,
+    }
+}
+
 pub(super) fn planned(desired: &Desired, ground: Ground, action: Action) -> StackPlan {
     StackPlan {
         tenant: desired.tenant.clone(),
@@ -116,6 +153,7 @@ pub(super) fn planned(desired: &Desired, ground: Ground, action: Action) -> Stac
         digest: desired.digest.clone(),
         ground,
         action,
+        claim: None,
         warnings: Vec::new(),
     }
 }
@@ -240,6 +278,14 @@ async fn change_set_action(
         }),
         Err(error) => return Err(call(error)),
     }
+    match superseded::clear(session, &desired.stack, &set.id).await {
+        Ok(waiting) => warnings.extend(waiting),
+        Err(error) if is_access_denied(&error) || not_implemented(&error) => warnings.push(Warning {
+            check: "change sets".to_owned(),
+            reason: format!("those of earlier plans cannot be listed or deleted: {}", error.cause),
+        }),
+        Err(error) => return Err(call(error)),
+    }
     Ok(Action::Apply { change_set: Some(set.id), makes, changes: set.changes })
 }
 
@@ -341,6 +387,11 @@ async fn settle(
     change_sets::delete(session, &set.id).await.map_err(call)?;
     if nothing {
         return Ok(None);
+    }
+    // The role that reads may not delete a stack; what the change set failed on is what must be told.
+    match superseded::clear_shell(session, &desired.stack).await {
+        Err(error) if !is_access_denied(&error) => return Err(call(error)),
+        Ok(()) | Err(_) => {}
     }
     let reason = format!("{}{why}", set.reason.unwrap_or_else(|| set.status.clone()));
     Err(PrepareError::ChangeSet { stack: stack(), reason })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::ownership::CONTROL_PLANE_TAG;
 use super::{Desired, Upload, UploadContent};
 use crate::cloud::{Access, Place};
 use crate::estate::ids::{AccountId, Region};
@@ -38,7 +39,7 @@ pub fn tenant(
         body: template.body(),
         digest: template.digest.clone(),
         release: release.to_owned(),
-        tags: Desired::identity(organisation, tenant.name.as_str()),
+        tags: Desired::identity(organisation, &estate.fleet.identity(), tenant.name.as_str()),
         artifacts: Some(names::artifacts_bucket(organisation, &spec.account, &spec.region)),
         uploads: vec![bundle, zip(&functions.splitter), zip(&functions.ingest)],
     }
@@ -81,7 +82,7 @@ pub fn rendered_control_planes(
                 body: template.body(),
                 digest: template.digest.clone(),
                 release: release.to_owned(),
-                tags: Desired::identity(&fleet.organisation, "control-plane"),
+                tags: Desired::identity(&fleet.organisation, &fleet.identity(), CONTROL_PLANE_TAG),
                 artifacts: None,
                 uploads: Vec::new(),
             };

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::ownership::{Ownership, has_owner, of_tags};
 use super::{Desired, Ground, State};
 use crate::cloud::alarms::{self, Alarm};
-use crate::cloud::{CallError, Cloud, Place, cloudformation};
+use crate::cloud::cloudformation::{self, Stack};
+use crate::cloud::{CallError, Cloud, Place};
 
 /// One tenant's line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,11 +40,14 @@ pub struct Detected {
 /// The alarms of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Alarms {
+    /// In ALARM.
     pub firing: usize,
+    /// In INSUFFICIENT_DATA: nothing is known of what they watch.
+    pub insufficient: usize,
     pub all: usize,
 }
 
-/// The stack beside git.
+/// The stack's template and release beside git: nothing of what was changed behind CloudFormation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Verdict {
@@ -53,6 +58,10 @@ pub enum Verdict {
     InProgress,
     /// The last operation failed, or a person is needed.
     Failed,
+    /// A stack of this name is not owned by this estate.
+    NotOurs {
+        why: String,
+    },
     Unknown {
         why: String,
     },
@@ -78,9 +87,13 @@ pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
             .map(|desired| match &seen {
                 Ok((live, alarms)) => {
                     let stack = live.get(&desired.stack);
-                    let alarms = alarms.as_ref().map(|alarms| of_stack(alarms, &desired.stack));
+                    let alarms = alarms.as_ref().map(|alarms| of_stack(alarms, &desired.stack, live));
                     let drift = stack.and_then(|s| Some(Detected { at: s.drift_checked?, status: s.drift.clone()? }));
-                    Line { alarms, drift, ..line(desired, &Ground::of(stack)) }
+                    let line = line(desired, &Ground::of(stack));
+                    match stack.filter(|stack| has_owner(stack)).map(|stack| of_tags(&stack.tags, &desired.tags)) {
+                        Some(Ownership::Other(why)) => Line { verdict: Verdict::NotOurs { why }, ..line },
+                        _ => Line { alarms, drift, ..line },
+                    }
                 }
                 Err(error) => with(desired, &Ground::default(), Verdict::Unknown { why: error.to_string() }),
             })
@@ -91,15 +104,20 @@ pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
     lines
 }
 
-/// The alarms whose names start with the stack's.
-fn of_stack(alarms: &BTreeMap<String, Alarm>, stack: &str) -> Alarms {
-    let own = alarms.values().filter(|alarm| alarm.name.strip_prefix(stack).is_some_and(|rest| rest.starts_with('-')));
-    let (mut firing, mut all) = (0, 0);
-    for alarm in own {
-        all += 1;
-        firing += usize::from(alarm.state == "ALARM");
+/// The alarms whose names start with the stack's, and with that of no other stack that is longer: `org-two-more-depth` is
+/// not an alarm of `org-two`.
+fn of_stack(alarms: &BTreeMap<String, Alarm>, stack: &str, stacks: &BTreeMap<String, Stack>) -> Alarms {
+    let begins = |alarm: &Alarm, stack: &str| alarm.name.strip_prefix(stack).is_some_and(|rest| rest.starts_with('-'));
+    let mut found = Alarms { firing: 0, insufficient: 0, all: 0 };
+    for alarm in alarms.values().filter(|alarm| begins(alarm, stack)) {
+        if stacks.keys().any(|other| other.len() > stack.len() && begins(alarm, other)) {
+            continue;
+        }
+        found.all += 1;
+        found.firing += usize::from(alarm.state == "ALARM");
+        found.insufficient += usize::from(alarm.state == "INSUFFICIENT_DATA");
     }
-    Alarms { firing, all }
+    found
 }
 
 fn line(desired: &Desired, ground: &Ground) -> Line {

@@ -110,6 +110,7 @@ mod tests {
             digest: String::new(),
             ground: Ground::default(),
             action: Action::Apply { change_set: None, makes: ChangeSetKind::Update, changes: vec![change] },
+            claim: None,
             warnings: Vec::new(),
         };
         let template = json!({ "Resources": { "It": { "Type": kind, "Properties": {

@@ -45,8 +45,33 @@ fn key(place: &Place, stack: &str) -> String {
 impl Record {
     /// The record of an estate; an empty one where there is none, or none of this version.
     pub fn load(estate: &Path) -> Self {
-        let text = std::fs::read_to_string(path(estate)).unwrap_or_default();
-        serde_json::from_str::<Self>(&text).ok().filter(|record| record.schema == SCHEMA).unwrap_or_default()
+        Self::parse(&std::fs::read_to_string(path(estate)).unwrap_or_default())
+    }
+
+    /// This record with the later check of each stack in another one.
+    #[must_use]
+    pub fn merged(mut self, other: Self) -> Self {
+        for (stack, check) in other.checks {
+            match self.checks.get(&stack) {
+                Some(own) if own.at >= check.at => {}
+                _ => drop(self.checks.insert(stack, check)),
+            }
+        }
+        SCHEMA.clone_into(&mut self.schema);
+        self
+    }
+
+    /// The record as it is stored.
+    ///
+    /// # Errors
+    /// None is known.
+    pub fn text(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self)
+    }
+
+    /// A stored record; an empty one where it is not of this version.
+    pub fn parse(text: &str) -> Self {
+        serde_json::from_str::<Self>(text).ok().filter(|record| record.schema == SCHEMA).unwrap_or_default()
     }
 
     /// The last check of a stack.

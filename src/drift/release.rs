@@ -9,6 +9,7 @@ use super::live::StackView;
 use super::severity::{self, Severity};
 use super::{Kind, Source};
 use crate::cloud::cloudformation::Stack;
+use crate::deploy::ownership::{self, Ownership};
 use crate::deploy::{Desired, Ground, State};
 use crate::render;
 use crate::render::canonical;
@@ -36,6 +37,13 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
         gone(desired, found, &status);
         return Stands::No;
     };
+    if ownership::has_owner(stack)
+        && let Ownership::Other(why) = ownership::of_tags(&stack.tags, &desired.tags)
+    {
+        let rated = (severity::NOT_OURS, Severity::Critical);
+        found.of_stack(desired, rated, "", Some("a stack of this estate".into()), Some(why.into()));
+        return Stands::No;
+    }
     match State::of(ground.status.as_deref()) {
         State::Absent | State::FailedCreation => {
             gone(desired, found, &status);

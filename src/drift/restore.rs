@@ -62,6 +62,7 @@ pub fn sort(drift: &StackDrift) -> Heaps {
         match (difference.source, difference.kind) {
             (Source::Unmanaged, _) | (_, Kind::Unmanaged) => heaps.left.push(difference.clone()),
             (Source::Release, _) if difference.code == severity::NO_STACK => heaps.by_deploy.push(difference.clone()),
+            (Source::Release, _) if difference.code == severity::NOT_OURS => heaps.left.push(difference.clone()),
             (Source::Release, _) if difference.path == "/StackStatus" => heaps.left.push(difference.clone()),
             (Source::Release, _) => heaps.by_change_set.push(difference.clone()),
             (_, Kind::Added) => match call(difference) {

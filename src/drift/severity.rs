@@ -21,6 +21,7 @@ pub(super) const RELEASE: Code = Code("TN5501");
 pub(super) const TEMPLATE: Code = Code("TN5502");
 pub(super) const STACK: Code = Code("TN5503");
 pub(super) const NO_STACK: Code = Code("TN5504");
+pub(super) const NOT_OURS: Code = Code("TN5505");
 pub(super) const DELETED: Code = Code("TN5510");
 pub(super) const MODIFIED: Code = Code("TN5511");
 pub(super) const OPENED: Code = Code("TN5512");
@@ -136,6 +137,7 @@ pub(super) fn remedy(kind: Kind, code: Code) -> &'static str {
     match (kind, code) {
         (_, RELEASE) => "deploy this release, or check out the one that the stack runs",
         (_, NO_STACK) => "`tenantry deploy` makes it",
+        (_, NOT_OURS) => "rename the tenant, or take the stack over with `tenantry deploy --adopt STACK`",
         (Kind::Unmanaged, _) => "delete it, bring it into the template, or accept it for a time",
         (Kind::Added, TAG) => "`tenantry drift --fix` removes it",
         (Kind::Added, _) => "`tenantry drift --fix` takes it out by a direct call, shown first",

@@ -12,6 +12,7 @@ use super::document::Document;
 use super::flags::{self, Flags};
 use super::ids::{AccountId, Region, RingName, TenantName};
 use super::places::Places;
+use super::reserved;
 use super::spec::{Fleet, Share, Window, default_zones};
 use crate::finding::{Code, Finding};
 use crate::flags::Values;
@@ -23,6 +24,9 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
         let place = document.place(route).unwrap_or_else(|| document.nearest(route));
         findings.push(Finding::new(Code(code), message).at(place));
     };
+    if let Some(why) = reserved::organisation(&fleet.organisation) {
+        say("TN1033", "organisation", format!("the organisation cannot be called `{}`: {why}", fleet.organisation));
+    }
     let central = &fleet.control_plane;
     if !fleet.accounts.contains_key(&central.account) {
         say("TN1014", "control_plane.account", unknown("account", &central.account, fleet.accounts.keys()));
@@ -222,6 +226,9 @@ const LONGEST_HOST: usize = 64;
 fn names(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut say = |code, route: &str, message: String| findings.push(tenant.finding(code, route, message));
+    if let Some(why) = reserved::tenant(tenant.name.as_str()) {
+        say("TN1033", "", format!("a tenant cannot be called `{}`: {why}", tenant.name));
+    }
     if let Some(account) = tenant.account.as_ref().filter(|account| !fleet.accounts.contains_key(account)) {
         say("TN1014", "account", unknown("account", account, fleet.accounts.keys()));
     }
@@ -285,6 +292,14 @@ fn addresses(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     for reserved in fleet.reserved.iter().filter(|reserved| touch(reserved.cidr, block)) {
         let message = format!("`{block}` touches `{}`, which is reserved: {}", reserved.cidr, reserved.reason);
         say("TN1013", "network.cidr", message);
+    }
+    for retired in fleet.retired.values().filter(|retired| retired.tenant != tenant.name.as_str()) {
+        if touch(retired.cidr, block) {
+            let (cidr, former) = (retired.cidr, &retired.tenant);
+            let message =
+                format!("`{block}` touches `{cidr}`, in which resources of former tenant `{former}` may exist");
+            say("TN1013", "network.cidr", message);
+        }
     }
     findings
 }

@@ -96,6 +96,16 @@ checked_name!(
     |text| is_slug(text, 32)
 );
 checked_name!(
+    /// Id of an estate.
+    EstateId,
+    "^[a-z0-9][a-z0-9-]{6,62}[a-z0-9]$",
+    "8 to 64 lower case letters, digits and hyphens",
+    |text| (8..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+);
+checked_name!(
     /// Name of a release ring.
     RingName,
     "^[a-z][a-z0-9-]{0,30}[a-z0-9]$",

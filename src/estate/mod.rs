@@ -13,6 +13,7 @@ pub mod ids;
 mod imagine;
 mod load;
 mod places;
+mod reserved;
 pub mod rings;
 pub mod schema;
 pub mod spec;
@@ -21,6 +22,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use ipnetwork::Ipv4Network;
 use sha2::{Digest, Sha256};
 
 pub use blocks::{AllocationError, allocate, room};
@@ -44,6 +46,15 @@ pub struct Estate {
     pub fleet_source: Arc<Source>,
     pub tenants: BTreeMap<TenantName, Tenant>,
     pub flags: Catalogue,
+}
+
+impl Estate {
+    /// Blocks that are not free: those of tenants, of stacks that tenants move away from, and retired ones.
+    pub fn blocks(&self) -> Vec<Ipv4Network> {
+        let specs = self.tenants.values().map(|tenant| &tenant.spec);
+        let own = specs.flat_map(|spec| [Some(spec.network.cidr), spec.moved_from.as_ref().map(|from| from.cidr)]);
+        own.flatten().chain(self.fleet.retired.values().map(|retired| retired.cidr)).collect()
+    }
 }
 
 /// One tenant of the estate.

@@ -11,7 +11,9 @@ use ipnetwork::Ipv4Network;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use super::ids::{AccountId, Region, RingName, ZoneId};
+use super::ids::{AccountId, EstateId, Region, RingName, ZoneId};
+use crate::digest::sha256;
+
 pub use super::rings::{Freeze, Gate, GateCommand, Ring, Share, Window};
 
 /// The version of the estate's format.
@@ -30,6 +32,10 @@ pub struct Fleet {
     /// Short name of the organisation: the first part of every global name. Lower case letters, digits and hyphens.
     #[schemars(regex(pattern = r"^[a-z][a-z0-9-]{1,14}[a-z0-9]$"))]
     pub organisation: String,
+    /// Tells this estate's stacks from those of another estate of the organisation; `tenantry init` writes one. Without
+    /// it the id follows from the organisation and the control plane's account and region. Never changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub estate_id: Option<EstateId>,
     /// Where the control plane's central parts live (log destination, observability sink, page topic).
     pub control_plane: ControlPlane,
     /// AWS accounts by their 12-digit id.
@@ -44,6 +50,10 @@ pub struct Fleet {
     /// Address space that no tenant may touch.
     #[serde(default)]
     pub reserved: Vec<Reserved>,
+    /// Blocks of former tenants in which something may still exist: `new` gives none of them away. `tenantry destroy`
+    /// writes them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub retired: BTreeMap<String, Retired>,
     /// Release rings, first to last.
     #[schemars(length(min = 1))]
     pub rings: Vec<Ring>,
@@ -56,7 +66,19 @@ pub struct Fleet {
     pub defaults: serde_json::Map<String, serde_json::Value>,
 }
 
+/// Hexadecimal digits of an estate's derived id.
+const DERIVED_ID_DIGITS: usize = 16;
+
 impl Fleet {
+    /// The id in the tags of every stack of this estate.
+    pub fn identity(&self) -> String {
+        let ControlPlane { account, region } = &self.control_plane;
+        match &self.estate_id {
+            Some(id) => id.to_string(),
+            None => sha256(format!("{}\0{account}\0{region}", self.organisation))[..DERIVED_ID_DIGITS].to_owned(),
+        }
+    }
+
     /// The region that holds what an account has once (its deploy role): the control plane's own region in its account,
     /// else the first region of the fleet.
     pub fn home_region(&self, account: &AccountId) -> Option<&Region> {
@@ -169,6 +191,17 @@ pub struct Reserved {
     pub reason: String,
 }
 
+/// The block of a stack that was deleted while its VPC stayed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Retired {
+    pub tenant: String,
+    #[schemars(schema_with = "block_schema")]
+    pub cidr: Ipv4Network,
+    pub account: AccountId,
+    pub region: Region,
+}
+
 /// One tenant, with the fleet's defaults merged in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -183,12 +216,26 @@ pub struct TenantSpec {
     pub ingest: Ingest,
     #[serde(default)]
     pub search: Search,
+    /// Where the tenant moves away from, while its old stack still exists; `tenantry move` writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_from: Option<MovedFrom>,
     /// Values for flags of the catalogue, by key.
     #[serde(default)]
     pub flags: BTreeMap<String, serde_json::Value>,
     /// Derived numbers pinned by hand. `tenantry explain NAME` shows what each would be.
     #[serde(default)]
     pub overrides: Overrides,
+}
+
+/// The old place of a tenant that moves.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MovedFrom {
+    pub account: AccountId,
+    pub region: Region,
+    /// The block of the old stack's VPC, which stays taken.
+    #[schemars(schema_with = "vpc_schema")]
+    pub cidr: Ipv4Network,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

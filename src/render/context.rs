@@ -97,7 +97,7 @@ impl Context {
             "fleet": { "organisation": fleet.organisation },
             "control": control(fleet, &spec.account, &spec.region),
             "dns": {
-                "host": format!("{}.{}", tenant.name, dns.map_or("", |dns| &dns.zone)),
+                "host": Self::host(fleet, tenant),
                 "hosted_zone_id": dns.map_or("", |dns| &dns.hosted_zone_id),
             },
             "region": {
@@ -160,6 +160,18 @@ impl Context {
             values,
             literals: vec![("zones", "key", keys)],
             routes: tenant_routes,
+        }
+    }
+
+    /// The host name of a tenant. While it moves, the old stack has the tenant's own, and the new one a name with its
+    /// place: the two may share a hosted zone.
+    pub fn host(fleet: &Fleet, tenant: &Tenant) -> String {
+        let spec = &tenant.spec;
+        let zone = fleet.accounts.get(&spec.account).map_or("", |account| account.dns.zone.as_str());
+        match &spec.moved_from {
+            Some(from) if from.region == spec.region => format!("{}-{}.{zone}", tenant.name, spec.account),
+            Some(_) => format!("{}-{}.{zone}", tenant.name, spec.region),
+            None => format!("{}.{zone}", tenant.name),
         }
     }
 

@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use super::values;
 use crate::cloud::change_sets::{PropertyChange, ResourceChange};
-use crate::deploy::{Action, Plan, StackPlan, Unseen, change};
+use crate::deploy::ownership::Claim;
+use crate::deploy::{Action, ESTATE_ID_TAG, Plan, StackPlan, Unseen, change};
 
 /// Different values of a property that are still shown one by one.
 const MOST_VALUES: usize = 3;
@@ -25,7 +26,7 @@ pub(super) fn of<'p>(stacks: impl Iterator<Item = &'p StackPlan>) -> Vec<Group<'
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
     let mut groups: Vec<Group<'p>> = Vec::new();
     for stack in stacks.filter(|stack| stack.action != Action::Nothing) {
-        let index = *places.entry(signature(&stack.action)).or_insert_with(|| {
+        let index = *places.entry(signature(stack)).or_insert_with(|| {
             groups.push(Group { stacks: Vec::new() });
             groups.len() - 1
         });
@@ -34,13 +35,15 @@ pub(super) fn of<'p>(stacks: impl Iterator<Item = &'p StackPlan>) -> Vec<Group<'
     groups
 }
 
-/// What two actions have in common when they do the same.
-fn signature(action: &Action) -> String {
+/// What two stacks have in common when the same is done to them.
+fn signature(stack: &StackPlan) -> String {
+    let action = &stack.action;
     let mut text = match action {
         Action::Blocked { why, remedy } => format!("blocked\n{why}\n{remedy}\n"),
         Action::Apply { makes, .. } => format!("{} {makes:?}\n", action.name()),
         _ => format!("{}\n", action.name()),
     };
+    text.push_str(&format!("{:?}\n", stack.claim));
     for change in action.changes() {
         let ResourceChange { action, logical_id, resource_type, replacement, policy_action, .. } = change;
         text.push_str(&format!("{action} {logical_id} {resource_type} {replacement:?} {policy_action:?}\n"));
@@ -66,6 +69,42 @@ impl<'p> Group<'p> {
         let accounts = distinct(self.stacks.iter().map(|stack| stack.place.account.as_str()));
         let regions = distinct(self.stacks.iter().map(|stack| stack.place.region.as_str()));
         format!("{} ({}, {})", named(&names), counted(accounts, "account"), counted(regions, "region"))
+    }
+
+    /// How the stacks become this estate's, where they are not yet.
+    pub(super) fn claim(&self) -> Option<String> {
+        Some(match self.stacks.first()?.claim.as_ref()? {
+            Claim::Id => format!("claimed: tagged by version 0.1.0; the deploy adds the tag `{ESTATE_ID_TAG}`"),
+            Claim::Adopted { why } => {
+                format!("adopted: not owned by this estate ({why}); every resource that it loses must be named")
+            }
+        })
+    }
+
+    /// `+ LandingBucket AWS::S3::Bucket (replaced)`.
+    pub(super) fn resource(&self, change: &ResourceChange) -> String {
+        let sign = match change.action.as_str() {
+            "Add" | "Import" => "+",
+            "Remove" => "-",
+            _ => "~",
+        };
+        let replacement = match (change.action.as_str(), change.replacement.as_deref()) {
+            ("Import", _) => " (imported: it exists)",
+            (_, Some("True")) => " (replaced)",
+            (_, Some("Conditional")) => " (perhaps replaced)",
+            _ => "",
+        };
+        let guard = match self.stacks.first().map(|stack| &stack.claim) {
+            _ if !self.endangers(change) => "",
+            Some(Some(Claim::Adopted { .. })) => " (not ours: needs --allow-replace)",
+            _ => " (holds state: needs --allow-replace)",
+        };
+        format!("{sign} {} {}{replacement}{guard}", change.logical_id, change.resource_type)
+    }
+
+    /// Whether a change must be allowed by name.
+    pub(super) fn endangers(&self, change: &ResourceChange) -> bool {
+        self.stacks.first().is_some_and(|stack| stack.is_endangered_by(change))
     }
 
     /// What differs in a property, as `path: before -> after`; each with the number of stacks where they differ.
@@ -131,23 +170,6 @@ pub(super) fn unseen(plan: &Plan) -> Vec<(&Unseen, Vec<&str>)> {
         }
     }
     found
-}
-
-/// `+ LandingBucket AWS::S3::Bucket (replaced)`.
-pub(super) fn resource(change: &ResourceChange) -> String {
-    let sign = match change.action.as_str() {
-        "Add" | "Import" => "+",
-        "Remove" => "-",
-        _ => "~",
-    };
-    let replacement = match (change.action.as_str(), change.replacement.as_deref()) {
-        ("Import", _) => " (imported: it exists)",
-        (_, Some("True")) => " (replaced)",
-        (_, Some("Conditional")) => " (perhaps replaced)",
-        _ => "",
-    };
-    let guard = if change::endangers_state(change) { " (holds state: needs --allow-replace)" } else { "" };
-    format!("{sign} {} {}{replacement}{guard}", change.logical_id, change.resource_type)
 }
 
 /// `because of Queue`, where a change has a cause.

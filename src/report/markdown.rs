@@ -7,7 +7,7 @@ use super::judgement;
 use super::plan as text;
 use crate::deploy::apply::Outcomes;
 use crate::deploy::events::Outcome;
-use crate::deploy::{Action, Plan, change};
+use crate::deploy::{Action, Plan};
 
 /// Resources that are shown without a click.
 const MOST_OPEN: usize = 12;
@@ -44,6 +44,9 @@ fn group_part(out: &mut String, group: &Group<'_>) {
         Action::Follow => line(out, format_args!("Follow what an earlier run began.\n")),
         Action::Nothing | Action::Apply { .. } => {}
     }
+    if let Some(claim) = group.claim() {
+        line(out, format_args!("> {}\n", cell(&claim)));
+    }
     for warning in group.warnings() {
         line(out, format_args!("> **warning** {}\n", cell(&warning)));
     }
@@ -54,7 +57,7 @@ fn group_part(out: &mut String, group: &Group<'_>) {
     if groups::flags_only(action) {
         line(out, format_args!("**{}**\n", text::FLAGS_ONLY));
     }
-    let dangers = changes.iter().filter(|found| change::endangers_state(found)).count();
+    let dangers = changes.iter().filter(|found| group.endangers(found)).count();
     if dangers > 0 {
         line(
             out,
@@ -74,7 +77,7 @@ fn group_part(out: &mut String, group: &Group<'_>) {
             values.map(move |value| format!("{}{cause}", cell(&value)))
         });
         let values: Vec<String> = values.collect();
-        line(out, format_args!("| {} | {} |", cell(&groups::resource(found)), values.join("<br>")));
+        line(out, format_args!("| {} | {} |", cell(&group.resource(found)), values.join("<br>")));
     }
     line(out, format_args!("{}", if folded { "\n</details>\n" } else { "" }));
 }

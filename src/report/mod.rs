@@ -9,6 +9,7 @@ pub mod groups;
 mod judgement;
 pub mod junit;
 pub mod markdown;
+pub mod orphans;
 pub mod plan;
 pub mod release;
 pub mod sarif;

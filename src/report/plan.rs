@@ -55,11 +55,14 @@ fn group_text(out: &mut String, group: &Group<'_>) {
     if groups::flags_only(action) {
         line(out, format_args!("  {FLAGS_ONLY}"));
     }
+    if let Some(claim) = group.claim() {
+        line(out, format_args!("  {claim}"));
+    }
     for warning in group.warnings() {
         line(out, format_args!("  warning: {warning}"));
     }
     for (index, change) in action.changes().iter().enumerate() {
-        line(out, format_args!("  {}", groups::resource(change)));
+        line(out, format_args!("  {}", group.resource(change)));
         for (number, property) in change.properties.iter().enumerate() {
             for difference in group.differences(index, number) {
                 line(out, format_args!("      {difference}{}", groups::cause(property)));
@@ -126,6 +129,7 @@ pub(super) mod tests {
             digest: "d".to_owned(),
             ground: Ground::default(),
             action: serde_json::from_value(action).unwrap(),
+            claim: None,
             warnings: Vec::new(),
         };
         let plan = Plan {
@@ -172,6 +176,7 @@ pub(super) mod tests {
                 digest: "d".to_owned(),
                 ground: Ground::default(),
                 action: serde_json::from_value(action).unwrap(),
+                claim: None,
                 warnings: vec![Warning { check: "quota".to_owned(), reason: "VPCs: 5 of 5".to_owned() }],
             }
         };

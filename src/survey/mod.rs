@@ -7,6 +7,7 @@ pub mod increases;
 mod limits;
 mod names;
 mod offer;
+pub mod orphans;
 mod stacks;
 mod subnets;
 mod usage;

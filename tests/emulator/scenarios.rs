@@ -58,7 +58,7 @@ pub(crate) fn with_resources(tenant: &str, digest: &str, release: &str, resource
         body: body.to_string(),
         digest: digest.to_owned(),
         release: release.to_owned(),
-        tags: Desired::identity("org", tenant),
+        tags: Desired::identity("org", "test-estate", tenant),
         artifacts: None,
         uploads: Vec::new(),
     }
@@ -217,11 +217,11 @@ pub(super) async fn destroy_retains(cloud: Cloud) {
     )];
     all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
     let session = cloud.session(&fleet[0].place, &fleet[0].access).await.unwrap();
-    let farewell = look(&session, "org-acme").await.unwrap().unwrap();
+    let farewell = look(&session, "org-acme", &fleet[0].tags).await.unwrap().unwrap();
     assert_eq!((farewell.retained.len(), farewell.deleted), (1, 1));
     assert_eq!(farewell.retained[0].physical_id.as_deref(), Some("org-kept"));
     assert_eq!(destroy(&session, &farewell, &[], PACE).await.unwrap(), Gone::Deleted);
-    assert_eq!(look(&session, "org-acme").await.unwrap(), None);
+    assert_eq!(look(&session, "org-acme", &fleet[0].tags).await.unwrap(), None);
     assert_eq!(status(&cloud, &fleet).await[0].verdict, Verdict::Missing);
     // The bucket is still there and has the tenant's tags: the next stack takes it.
     let plan = planned(&cloud, &fleet).await;

@@ -1,6 +1,8 @@
 //! The gate, through the binary and against an endpoint on loopback: what is red stops a deploy before anything is
 //! started, unless its code is accepted with a reason; then it goes, and the journal keeps who let it.
 
+mod ownership;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

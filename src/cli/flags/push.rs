@@ -16,6 +16,7 @@ use crate::cloud::{Cloud, Place};
 use crate::deploy::events::Outcome;
 use crate::deploy::flags::{self as deliver, InForce, PushError};
 use crate::deploy::journal::{Journal, Planned, Record, SCHEMA};
+use crate::deploy::{Desired, ownership};
 use crate::estate::Tenant;
 use crate::flags::{Catalogue, Evaluation, Reads, Subject, Values, contradictions, evaluate, values_of, with_value};
 
@@ -73,6 +74,8 @@ async fn push(args: &Args, opened: &Opened, tenant: &Tenant, value: Value) -> Re
     let cloud = Cloud::configure().await;
     let session = deliver::session(&cloud, estate, tenant).await?;
     let stack = deliver::stack(estate, tenant);
+    let identity = Desired::identity(&estate.fleet.organisation, &estate.fleet.identity(), tenant.name.as_str());
+    ownership::owned(&session, &stack, &identity).await.map_err(Failure::ownership)?;
     let Some(now) = deliver::in_force(&session, &stack).await? else {
         return Err(Failure::new(format!("AppConfig has no flags of `{}` yet", args.tenant))
             .with_hint(format!("`tenantry deploy {}` makes them", args.tenant)));

@@ -30,6 +30,12 @@ pub(super) const CODES: &[Explanation] = &[
         "Deploy it, or take its file out of the estate.",
     ),
     error(
+        "TN5505",
+        "the stack of a tenant's name is not owned by this estate",
+        "A name proves nothing. The tags of a stack say whose it is: organisation, estate id and tenant.",
+        "Rename the tenant; or take the stack over with `tenantry deploy --adopt STACK`, which names every resource that it loses.",
+    ),
+    error(
         "TN5510",
         "a resource of the template is gone",
         "Somebody deleted it behind CloudFormation's back; what depends on it fails, and so may the next update.",

@@ -205,4 +205,10 @@ pub(super) const CODES: &[Explanation] = &[
         "A hosted zone belongs to one account. CloudFormation writes the host name and the certificate's validation record in the account of the stack, so the stacks of the other account fail or wait for hours.",
         "Create a zone for each account, delegated from the parent zone, and name it in `fleet.yaml`.",
     ),
+    error(
+        "TN1033",
+        "a name is reserved",
+        "Names of a stack's resources begin with the organisation and the tenant. Some meet a stack, a bucket or a topic of the control plane, which a deploy of the tenant would take over; some are refused by an AWS service, which keeps the prefix for itself.",
+        "Choose another name for the tenant or the organisation.",
+    ),
 ];

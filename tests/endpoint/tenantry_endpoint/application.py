@@ -57,9 +57,10 @@ class Application:
     def _respond_with_faults(self, environ: dict[str, Any]) -> Response:
         if not faults.any_active():
             return self.respond(environ)
-        request = Request(environ)
-        request.get_data()
-        met = faults.meet(request)
+        body = Request(environ).get_data(cache=True, parse_form_data=False)
+        rewind(environ, body)
+        met = faults.meet(Request(environ))
+        rewind(environ, body)
         if met is not None and not met.acts_first:
             return met.respond(environ)
         response = self.respond(environ)

@@ -84,7 +84,8 @@ def describe(stack: Stack) -> Answer:
     row = {"StackId": stack.id, "StackName": stack.name, "CreationTime": stack.created,
            "LastUpdatedTime": stack.updated, "DeletionTime": stack.deleted, "StackStatus": stack.status,
            "StackStatusReason": stack.reason, "Outputs": stack.outputs, "Parameters": parameter_rows(target),
-           "Tags": target.tags if target else [],
+           # A stack has its tags from the start of its creation on, and keeps them when that fails.
+           "Tags": (target or stack.making).tags if target or stack.making else [],
            "Capabilities": target.capabilities if target else [], "EnableTerminationProtection": stack.protected,
            "Description": target.document.get("Description") if target else None, "RoleARN": stack.role, "DriftInformation": stack.drift,
            "RollbackConfiguration": stack.rollback or None}

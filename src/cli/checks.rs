@@ -1,0 +1,59 @@
+//! Drift checks that all clones share: beside the estate's own record, one in the control plane's bucket.
+
+use super::orphans::{bucket, home};
+use crate::cloud::{CallError, Cloud, Session, is_access_denied, s3, with_causes};
+use crate::deploy::stacks;
+use crate::drift::record::Record;
+use crate::estate::spec::Fleet;
+
+/// Key of the record in the artifacts bucket of the control plane's account and region.
+const KEY: &str = "estate/drift.json";
+/// Conditional writes that may be lost to others.
+const ROUNDS: usize = 20;
+
+async fn session(cloud: &Cloud, fleet: &Fleet) -> Result<std::sync::Arc<Session>, CallError> {
+    let place = home(fleet);
+    cloud.session(&place, &stacks::access(fleet, &place.account)).await
+}
+
+/// The checks that other clones made.
+///
+/// # Errors
+/// Why they cannot be read; what they would say is unknown then.
+pub(super) async fn shared(cloud: &Cloud, fleet: &Fleet) -> Result<Record, String> {
+    let read = async {
+        let session = session(cloud, fleet).await?;
+        match s3::read(&session, &bucket(fleet), KEY).await {
+            Err(error) if s3::is_absent(&error) => Ok(None),
+            seen => seen,
+        }
+    };
+    let seen: Result<_, CallError> = read.await;
+    Ok(seen.map_err(|error| with_causes(&error))?.map(|seen| Record::parse(&seen.text)).unwrap_or_default())
+}
+
+/// Shares checks with other clones.
+///
+/// # Errors
+/// Why they cannot be written; this clone has them nevertheless.
+pub(super) async fn share(cloud: &Cloud, fleet: &Fleet, own: &Record) -> Result<(), String> {
+    let (session, bucket) = (session(cloud, fleet).await.map_err(|error| with_causes(&error))?, bucket(fleet));
+    for _ in 0..ROUNDS {
+        let seen = match s3::read(&session, &bucket, KEY).await {
+            // Without a control plane there is nobody to share with.
+            Err(error) if s3::is_absent(&error) => return Ok(()),
+            seen => seen.map_err(|error| with_causes(&error))?,
+        };
+        let before = seen.as_ref().map(|seen| Record::parse(&seen.text)).unwrap_or_default();
+        let text = before.merged(own.clone()).text().map_err(|error| error.to_string())?;
+        let etag = seen.as_ref().map(|seen| seen.etag.as_str());
+        match s3::write_if(&session, &bucket, KEY, &text, etag).await {
+            Ok(true) => return Ok(()),
+            Ok(false) => {}
+            // A role that only reads keeps its checks to itself.
+            Err(error) if is_access_denied(&error) => return Ok(()),
+            Err(error) => return Err(with_causes(&error)),
+        }
+    }
+    Err(format!("s3://{bucket}/{KEY} changes all the time"))
+}

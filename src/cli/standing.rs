@@ -1,0 +1,206 @@
+//! One verdict on a stack from everything that is known of it: git, template, drift, alarms, and how old each is.
+//!
+//! Pure. What is unknown or was never checked is never in sync.
+
+use serde::Serialize;
+
+use super::Exit;
+use crate::deploy::status::{self, Line};
+use crate::drift;
+use crate::drift::record::Check;
+
+/// How a stack is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub(super) enum Standing {
+    /// As git says, checked since its last update and not too long ago, and no alarm is in ALARM.
+    InSync,
+    /// Its template or its release is not that of git.
+    Outdated,
+    /// Changed behind CloudFormation; so many differences are not accepted, as far as they are counted.
+    Drifted {
+        differences: Option<usize>,
+    },
+    Alarm {
+        firing: usize,
+    },
+    NotDeployed,
+    InProgress,
+    Failed,
+    NotOurs {
+        why: String,
+    },
+    Unknown {
+        why: String,
+    },
+}
+
+/// What is known of drift.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Drift {
+    InSync,
+    Drifted(Option<usize>),
+    Unknown(String),
+}
+
+/// Within it, CloudFormation's detection was part of our own check.
+pub(super) const SAME_CHECK_SECONDS: i64 = 600;
+
+impl Standing {
+    /// The verdict at `now`; a check that is older than `most_age` seconds no longer counts.
+    pub(super) fn of(line: &Line, checked: Option<&Check>, now: i64, most_age: i64) -> Self {
+        match &line.verdict {
+            status::Verdict::Unknown { why } => return Self::Unknown { why: why.clone() },
+            status::Verdict::NotOurs { why } => return Self::NotOurs { why: why.clone() },
+            status::Verdict::Missing => return Self::NotDeployed,
+            status::Verdict::InProgress => return Self::InProgress,
+            status::Verdict::Failed => return Self::Failed,
+            status::Verdict::Differs => return Self::Outdated,
+            status::Verdict::InSync => {}
+        }
+        let drift = drift(line, checked, now, most_age);
+        match (drift, line.alarms) {
+            (Drift::Drifted(differences), _) => Self::Drifted { differences },
+            (_, Some(alarms)) if alarms.firing > 0 => Self::Alarm { firing: alarms.firing },
+            (Drift::Unknown(why), _) => Self::Unknown { why },
+            (Drift::InSync, None) => Self::Unknown { why: "its alarms cannot be read".to_owned() },
+            (Drift::InSync, Some(alarms)) if alarms.insufficient > 0 => {
+                let (insufficient, all) = (alarms.insufficient, alarms.all);
+                Self::Unknown { why: format!("{insufficient} of {all} alarms have insufficient data") }
+            }
+            (Drift::InSync, Some(_)) => Self::InSync,
+        }
+    }
+
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::InSync => Exit::Clean,
+            Self::Unknown { .. } => Exit::Incomplete,
+            _ => Exit::Changes,
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        match self {
+            Self::InSync => "in sync".to_owned(),
+            Self::Outdated => "outdated: git has another template or release".to_owned(),
+            Self::Drifted { differences: Some(count) } => format!("drifted: {count} differ"),
+            Self::Drifted { differences: None } => "drifted".to_owned(),
+            Self::Alarm { firing } => format!("{firing} in ALARM"),
+            Self::NotDeployed => "not deployed".to_owned(),
+            Self::InProgress => "in progress".to_owned(),
+            Self::Failed => "failed".to_owned(),
+            Self::NotOurs { why } => format!("not owned by this estate: {why}"),
+            Self::Unknown { why } => format!("unknown: {why}"),
+        }
+    }
+}
+
+fn drift(line: &Line, checked: Option<&Check>, now: i64, most_age: i64) -> Drift {
+    // CloudFormation's own detection sees a part of what our check sees: it can say that a stack has drifted, and never
+    // that it has not.
+    let detected = line.drift.as_ref().filter(|found| found.status == "DRIFTED");
+    if let Some(found) = detected
+        && checked.is_none_or(|check| found.at > check.at + SAME_CHECK_SECONDS)
+        && line.updated.is_none_or(|updated| found.at >= updated)
+    {
+        return Drift::Drifted(None);
+    }
+    let Some(check) = checked else { return Drift::Unknown("drift was never checked".to_owned()) };
+    if line.updated.is_some_and(|updated| check.at < updated) {
+        return Drift::Unknown("drift was not checked since the last update".to_owned());
+    }
+    match check.verdict {
+        drift::Verdict::Drifted => Drift::Drifted(Some(check.open)),
+        drift::Verdict::Incomplete => Drift::Unknown("the last drift check was incomplete".to_owned()),
+        drift::Verdict::InSync if now.saturating_sub(check.at) > most_age => {
+            Drift::Unknown(format!("the last drift check is {} old", age(now.saturating_sub(check.at))))
+        }
+        drift::Verdict::InSync => Drift::InSync,
+    }
+}
+
+/// `42 s`, `17 min`, `5 h`, `3 d`.
+pub(super) fn age(seconds: i64) -> String {
+    match seconds.max(0) {
+        seconds @ 0..60 => format!("{seconds} s"),
+        seconds @ 60..3_600 => format!("{} min", seconds / 60),
+        seconds @ 3_600..86_400 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} d", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deploy::status::{Alarms, Detected};
+
+    fn line(verdict: status::Verdict, updated: i64, detected: Option<(i64, &str)>, alarms: Option<[usize; 2]>) -> Line {
+        Line {
+            tenant: "acme".to_owned(),
+            ring: None,
+            place: serde_json::from_str(r#"{"account":"111122223333","region":"eu-west-1"}"#).unwrap(),
+            status: Some("UPDATE_COMPLETE".to_owned()),
+            release: None,
+            digest: None,
+            updated: Some(updated),
+            drift: detected.map(|(at, status)| Detected { at, status: status.to_owned() }),
+            alarms: alarms.map(|[firing, insufficient]| Alarms { firing, insufficient, all: 12 }),
+            verdict,
+        }
+    }
+
+    fn said(line: &Line, check: Option<(i64, drift::Verdict, usize)>) -> String {
+        let check = check.map(|(at, verdict, open)| Check { at, verdict, open, worst: None });
+        Standing::of(line, check.as_ref(), 1_000_000, 100_000).text()
+    }
+
+    #[test]
+    fn only_what_was_checked_since_its_update_and_lately_and_is_quiet_is_in_sync() {
+        use drift::Verdict::{Drifted, InSync, Incomplete};
+        let quiet = Some([0, 0]);
+        let same = || status::Verdict::InSync;
+        for (line, check, expected) in [
+            (line(same(), 900_000, None, quiet), Some((950_000, InSync, 0)), "in sync"),
+            (line(same(), 900_000, None, quiet), None, "unknown: drift was never checked"),
+            (
+                line(same(), 960_000, None, quiet),
+                Some((950_000, InSync, 0)),
+                "unknown: drift was not checked since the last update",
+            ),
+            (line(same(), 1, None, quiet), Some((800_000, InSync, 0)), "unknown: the last drift check is 2 d old"),
+            (
+                line(same(), 1, None, quiet),
+                Some((999_999, Incomplete, 0)),
+                "unknown: the last drift check was incomplete",
+            ),
+            (line(same(), 1, None, quiet), Some((999_999, Drifted, 2)), "drifted: 2 differ"),
+            // What was found stays found, however long ago.
+            (line(same(), 1, None, quiet), Some((2, Drifted, 2)), "drifted: 2 differ"),
+            (line(same(), 1, Some((999_000, "IN_SYNC")), quiet), None, "unknown: drift was never checked"),
+            (line(same(), 1, Some((999_000, "DRIFTED")), quiet), None, "drifted"),
+            (line(same(), 1, Some((999_999, "DRIFTED")), quiet), Some((999_900, InSync, 0)), "in sync"),
+            (line(same(), 999_950, Some((999_000, "DRIFTED")), quiet), Some((999_990, InSync, 0)), "in sync"),
+            (line(same(), 1, None, Some([1, 3])), Some((999_999, InSync, 0)), "1 in ALARM"),
+            (
+                line(same(), 1, None, Some([0, 3])),
+                Some((999_999, InSync, 0)),
+                "unknown: 3 of 12 alarms have insufficient data",
+            ),
+            (line(same(), 1, None, None), Some((999_999, InSync, 0)), "unknown: its alarms cannot be read"),
+            (line(status::Verdict::Missing, 1, None, quiet), None, "not deployed"),
+            (
+                line(status::Verdict::Differs, 1, None, quiet),
+                Some((999_999, InSync, 0)),
+                "outdated: git has another template or release",
+            ),
+        ] {
+            assert_eq!(said(&line, check), expected);
+        }
+    }
+
+    #[test]
+    fn ages_are_said_in_the_largest_unit() {
+        assert_eq!((age(7_300), age(200_000), age(59)), ("2 h".to_owned(), "2 d".to_owned(), "59 s".to_owned()));
+    }
+}

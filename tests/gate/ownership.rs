@@ -1,0 +1,287 @@
+//! Whose a stack is, through the binary: nothing of somebody else's is touched, and nothing of ours is forgotten.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::{Said, World};
+
+impl World {
+    /// Runs Python with `cfn`, `ec2`, `sqs`, `sns` and `kms` as clients of the endpoint; gives what it prints.
+    fn python(&self, script: &str) -> String {
+        let clients = "import boto3, json, sys\n\
+            make = lambda name, region='eu-west-1': boto3.client(name, endpoint_url=sys.argv[1], region_name=region, \
+            aws_access_key_id='test', aws_secret_access_key='test')\n\
+            cfn, ec2, sqs, sns, kms = map(make, ('cloudformation', 'ec2', 'sqs', 'sns', 'kms'))\n\
+            tags = lambda stack: {tag['Key']: tag['Value'] for tag in \
+            cfn.describe_stacks(StackName=stack)['Stacks'][0].get('Tags', [])}\n";
+        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
+        let output = Command::new(python).args(["-c", &format!("{clients}{script}"), &self.endpoint.url]).output();
+        let output = output.unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn edit(&self, path: &str, from: &str, to: &str) {
+        let text = fs::read_to_string(self.estate.path().join(path)).unwrap();
+        assert!(text.contains(from), "{path} has no {from}: {text}");
+        self.write(path, &text.replace(from, to));
+    }
+
+    /// Another tenant like `acme`, with another block.
+    fn tenant(&self, name: &str, third: u8) {
+        let text = fs::read_to_string(self.estate.path().join("tenants/acme.yaml")).unwrap();
+        self.write(&format!("tenants/{name}.yaml"), &text.replace("10.16.0.0", &format!("10.16.{third}.0")));
+    }
+
+    fn with(&self, arguments: &[&str], accepted: &[String]) -> Said {
+        let accepted: Vec<&str> = accepted.iter().flat_map(|text| ["--accept", text.as_str()]).collect();
+        self.run(&[arguments, &accepted].concat())
+    }
+
+    fn bootstrapped() -> (Self, Vec<String>) {
+        let world = Self::new();
+        world.run(&["bootstrap", "--yes"]).expect(0, &[]);
+        let accepted = world.red().iter().map(|code| format!("{code}=a test says so")).collect();
+        (world, accepted)
+    }
+}
+
+impl Said {
+    fn expect(&self, code: i32, texts: &[&str]) {
+        let all = format!("{}\n{}", self.out, self.err);
+        assert_eq!(self.code, code, "{all}");
+        texts.iter().for_each(|text| assert!(all.contains(text), "no `{text}` in:\n{all}"));
+    }
+}
+
+/// Another team's stack, under the name that tenant `globex` would have; no type of it counts as stateful but the queue.
+const FOREIGN: &str = "import json\n\
+    topic = {'Type': 'AWS::SNS::Topic', 'Properties': {'TopicName': 'customers'}}\n\
+    queue = {'Type': 'AWS::SQS::Queue', 'Properties': {'QueueName': 'orders'}}\n\
+    body = json.dumps({'Resources': {'Orders': queue, 'Customers': topic}})\n\
+    cfn.create_stack(StackName='metanet-globex', TemplateBody=body, Tags=[{'Key': 'owner', 'Value': 'sales'}])\n\
+    cfn.get_waiter('stack_create_complete').wait(StackName='metanet-globex', WaiterConfig={'Delay': 1})\n";
+
+#[test]
+fn a_stack_of_a_tenants_name_that_is_not_ours_is_left_alone_until_each_loss_is_named() {
+    let (world, accepted) = World::bootstrapped();
+    world.tenant("globex", 4);
+    world.python(FOREIGN);
+    let untouched = || {
+        assert_eq!(world.python("print(tags('metanet-globex'))"), "{'owner': 'sales'}");
+        assert_eq!(
+            world.python("print([t['TopicArn'].rsplit(':')[-1] for t in sns.list_topics()['Topics'] if 'customers' in t['TopicArn']], len(sqs.list_queues()['QueueUrls']))"),
+            "['customers'] 1"
+        );
+    };
+    let why = "stack `metanet-globex` is not owned by this estate: it has no tag `tenantry:estate`";
+    world.run(&["plan", "globex"]).expect(2, &[why, "--adopt metanet-globex", "1 blocked"]);
+    world.with(&["deploy", "globex", "--yes"], &accepted).expect(3, &[why]);
+    world.run(&["status", "globex"]).expect(2, &["not owned by this estate"]);
+    world.run(&["drift", "globex"]).expect(4, &["TN5505"]);
+    world.run(&["destroy", "globex", "--confirm", "globex"]).expect(3, &[why]);
+    untouched();
+
+    let adopt = ["deploy", "globex", "--yes", "--adopt", "metanet-globex"];
+    world
+        .run(&["plan", "globex", "--adopt", "metanet-globex"])
+        .expect(2, &["adopted: not owned", "- Customers AWS::SNS::Topic (not ours"]);
+    world.with(&adopt, &accepted).expect(3, &["Customers of globex", "Orders of globex"]);
+    world.with(&[&adopt[..], &["--allow-replace", "Customers"]].concat(), &accepted).expect(3, &["Orders of globex"]);
+    untouched();
+    world.with(&["deploy", "globex", "--yes", "--adopt", "metanet-globx"], &accepted).expect(1, &["did you mean"]);
+    let named = [&adopt[..], &["--allow-replace", "Customers", "--allow-replace", "Orders"]].concat();
+    world.with(&named, &accepted).expect(0, &[]);
+    let tags = world.python("print(tags('metanet-globex'))");
+    assert!(tags.contains("'tenantry:tenant': 'globex'") && tags.contains("tenantry:estate-id"), "{tags}");
+    world.run(&["plan", "globex"]).expect(0, &[]);
+}
+
+#[test]
+fn two_estates_of_one_organisation_leave_each_others_stacks_and_control_planes_alone() {
+    let (world, accepted) = World::bootstrapped();
+    world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
+    let tags = world.python("print(tags('metanet-acme'), tags('metanet-control-plane'))");
+    world.edit("tenants/fleet.yaml", "\"organisation\":", "\"estate_id\":\"the-other-one\",\"organisation\":");
+    let why = "its tag `tenantry:estate-id` names another estate";
+    world.run(&["plan", "acme"]).expect(2, &["control plane `metanet-control-plane`", why, "set `estate_id: "]);
+    world.with(&["deploy", "acme", "--yes"], &accepted).expect(3, &[why]);
+    world.run(&["bootstrap", "--yes"]).expect(3, &["stack `metanet-control-plane` is not owned by this estate", why]);
+    world.run(&["destroy", "acme", "--confirm", "acme"]).expect(3, &[why]);
+    world.tenant("bolt", 4);
+    world.with(&["deploy", "bolt", "--yes"], &accepted).expect(3, &["control plane `metanet-control-plane`"]);
+    assert_eq!(world.python("print(tags('metanet-acme'), tags('metanet-control-plane'))"), tags);
+    // Its own stacks are not the orphans of the other.
+    fs::remove_file(world.estate.path().join("tenants/acme.yaml")).unwrap();
+    let said = world.run(&["status"]);
+    assert!(!said.out.contains("orphaned"), "{}", said.out);
+}
+
+#[test]
+fn a_stack_without_the_estates_id_is_claimed_once_and_the_plan_shows_it() {
+    let (world, accepted) = World::bootstrapped();
+    world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
+    // As version 0.1.0 tagged it.
+    world.python(
+        "old = [{'Key': key, 'Value': value} for key, value in tags('metanet-acme').items() if key != 'tenantry:estate-id']\n\
+         cfn.update_stack(StackName='metanet-acme', UsePreviousTemplate=True, Tags=old)\n\
+         cfn.get_waiter('stack_update_complete').wait(StackName='metanet-acme', WaiterConfig={'Delay': 1})",
+    );
+    world.run(&["plan", "acme"]).expect(2, &["claimed: tagged by version 0.1.0", "`tenantry:estate-id`"]);
+    world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &["claimed"]);
+    assert!(world.python("print(tags('metanet-acme'))").contains("tenantry:estate-id"));
+    let again = world.run(&["plan", "acme"]);
+    again.expect(0, &[]);
+    assert!(!again.out.contains("claimed"), "{}", again.out);
+}
+
+#[test]
+fn stacks_that_git_does_not_name_are_told_with_their_cost_and_offboarded_without_a_file() {
+    let (world, accepted) = World::bootstrapped();
+    world.edit(
+        "tenants/fleet.yaml",
+        "\"regions\":{",
+        "\"regions\":{\"eu-central-1\":{\"zones\":[\"euc1-az1\",\"euc1-az2\"],\"s3_prefix_list\":\"pl-6ea54007\"},",
+    );
+    world.run(&["bootstrap", "--yes"]).expect(0, &[]);
+    world.tenant("bolt", 4);
+    world.tenant("cube", 8);
+    world.edit("tenants/bolt.yaml", "eu-west-1", "eu-central-1");
+    world.with(&["deploy", "acme", "bolt", "cube", "--yes"], &accepted).expect(0, &[]);
+    world.run(&["plan", "--all"]).expect(0, &[]);
+
+    // One leaves git, one moves by an edit, and a region leaves the fleet with what is in it.
+    fs::remove_file(world.estate.path().join("tenants/cube.yaml")).unwrap();
+    fs::remove_file(world.estate.path().join("tenants/bolt.yaml")).unwrap();
+    let all = fs::read_to_string(world.estate.path().join("tenants/fleet.yaml")).unwrap();
+    let start = all.find("\"eu-central-1\"").unwrap();
+    let end = all[start..].find("},").unwrap() + start + 2;
+    world.write("tenants/fleet.yaml", &format!("{}{}", &all[..start], &all[end..]));
+    let told = [
+        "orphaned: metanet-bolt (123456789012 in eu-central-1)",
+        "orphaned: metanet-cube (123456789012 in eu-west-1)",
+        "orphaned: metanet-control-plane (123456789012 in eu-central-1)",
+        "git has no tenant `bolt`",
+        "USD a month",
+        "3 stacks not named by git",
+    ];
+    world.run(&["plan", "--all"]).expect(2, &told);
+    let drift = world.run(&["drift"]);
+    drift.expect(2, &told);
+    world.run(&["status"]).expect(2, &told);
+    let answer = world.json(&["status"]);
+    assert_eq!(answer["orphans"]["stacks"].as_array().unwrap().len(), 3, "{answer:#}");
+
+    world.run(&["destroy", "dune", "--confirm", "dune"]).expect(1, &["there is no tenant `dune`"]);
+    let refused = world.run(&["destroy", "bolt", "--confirm", "bolt"]);
+    refused.expect(
+        3,
+        &["stateful resources would be deleted: Key", "--allow-delete Key", "Queue AWS::SQS::Queue", ": empty"],
+    );
+    world.python("sqs = make('sqs', 'eu-central-1')\nsqs.send_message(QueueUrl=sqs.get_queue_url(QueueName='metanet-bolt-queue')['QueueUrl'], MessageBody='x')");
+    let destroy = ["destroy", "bolt", "--confirm", "bolt", "--allow-delete", "Key"];
+    world.run(&destroy).expect(3, &["about 1 messages", "--allow-delete Queue"]);
+    world.run(&[&destroy[..], &["--allow-delete", "Queue"]].concat()).expect(0, &["the stack is gone"]);
+    world.run(&["destroy", "cube", "--confirm", "cube", "--allow-delete", "Key"]).expect(0, &[]);
+    let left = world.run(&["status"]);
+    assert!(left.out.contains("1 stack not named by git") && left.out.contains("control-plane"), "{}", left.out);
+}
+
+#[test]
+fn status_is_what_is_known_and_nothing_unknown_is_in_sync() {
+    let (world, accepted) = World::bootstrapped();
+    world.run(&["status", "acme"]).expect(2, &["not deployed"]);
+    world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
+    world.run(&["status", "acme"]).expect(4, &["unknown: drift was never checked"]);
+    world.run(&["drift", "acme"]).expect(0, &[]);
+    world.run(&["status", "acme"]).expect(0, &["in sync"]);
+    assert!(world.journal().contains("\"command\":\"drift\""), "{}", world.journal());
+    world.python(
+        "key = [r['PhysicalResourceId'] for r in cfn.describe_stack_resources(StackName='metanet-acme')['StackResources'] \
+         if r['LogicalResourceId'] == 'Key']\nkms.disable_key_rotation(KeyId=key[0])",
+    );
+    world.run(&["drift", "acme"]).expect(2, &[]);
+    world.run(&["status", "acme"]).expect(2, &["drifted: 1 differ"]);
+    // Another clone knows it from the control plane.
+    fs::remove_dir_all(world.estate.path().join(".tenantry")).unwrap();
+    world.run(&["status", "acme"]).expect(2, &["drifted: 1 differ"]);
+    world.edit("templates/tenant.yaml.tera", "-queue\"\n", "-queue\"\n      DelaySeconds: 7\n");
+    world.run(&["status", "acme"]).expect(2, &["outdated"]);
+    world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
+    world.run(&["status", "acme"]).expect(4, &["drift was not checked since the last update"]);
+}
+
+#[test]
+fn a_block_in_which_a_vpc_exists_is_not_given_away() {
+    let world = World::new();
+    let new = |name: &str, more: &[&str]| {
+        let arguments =
+            ["new", name, "--like", "acme", "--client-ca", "tenants/certs/ca.pem", "--page", "https://p.example.com/x"];
+        world.run(&[&arguments[..], more].concat())
+    };
+    // In another region than the tenant's: a block is one tenant's in the whole fleet.
+    world.python("ec2.create_vpc(CidrBlock='10.16.4.0/22')");
+    new("bolt", &[]).expect(0, &["10.16.8.0/22"]);
+    new("cube", &["--offline"]).expect(0, &["10.16.4.0/22", "the accounts were not read"]);
+    new("control-plane", &[]).expect(1, &["TN1033"]);
+    assert!(!world.estate.path().join("tenants/control-plane.yaml").exists());
+}
+
+#[test]
+fn change_sets_of_earlier_plans_are_counted_and_a_failed_first_one_leaves_no_stack() {
+    let (world, accepted) = World::bootstrapped();
+    world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
+    for seconds in 1..4 {
+        world.edit("templates/tenant.yaml.tera", "-queue\"\n", &format!("-queue\" # {seconds}\n"));
+        let text = fs::read_to_string(world.estate.path().join("templates/tenant.yaml.tera")).unwrap();
+        let delayed =
+            text.replace(&format!("-queue\" # {seconds}\n"), &format!("-queue\"\n      DelaySeconds: {seconds}\n"));
+        world.write("templates/tenant.yaml.tera", &delayed);
+        world.run(&["plan", "acme"]).expect(2, &[]);
+        world.write("templates/tenant.yaml.tera", super::TENANT);
+    }
+    world.edit("templates/tenant.yaml.tera", "-queue\"\n", "-queue\"\n      DelaySeconds: 9\n");
+    world.run(&["plan", "acme"]).expect(2, &["change sets: 3 of earlier plans wait"]);
+    world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
+    world.edit("templates/tenant.yaml.tera", "DelaySeconds: 9", "DelaySeconds: 8");
+    let said = world.run(&["plan", "acme"]);
+    assert!(!said.out.contains("earlier plans wait"), "{}", said.out);
+    let sets = "print(len([s for s in cfn.list_change_sets(StackName='metanet-acme')['Summaries'] if s['ExecutionStatus'] == 'OBSOLETE']))";
+    assert_eq!(world.python(sets), "0", "what the update outran is deleted");
+
+    world.tenant("globex", 4);
+    world.python("sqs.create_queue(QueueName='metanet-globex-queue')");
+    world.run(&["plan", "globex"]).expect(4, &[]);
+    let shells =
+        "print([s['StackName'] for s in cfn.describe_stacks()['Stacks'] if s['StackStatus'] == 'REVIEW_IN_PROGRESS'])";
+    assert_eq!(world.python(shells), "[]");
+}
+
+#[test]
+fn a_move_makes_a_stack_beside_the_old_one_and_ends_with_its_offboarding() {
+    let (world, accepted) = World::bootstrapped();
+    world.edit(
+        "tenants/fleet.yaml",
+        "\"regions\":{",
+        "\"regions\":{\"eu-central-1\":{\"zones\":[\"euc1-az1\",\"euc1-az2\"],\"s3_prefix_list\":\"pl-6ea54007\"},",
+    );
+    world.run(&["bootstrap", "--yes"]).expect(0, &[]);
+    world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
+    world.run(&["move", "acme", "--region", "eu-west-1"]).expect(1, &["is in 123456789012 in eu-west-1 already"]);
+    world.run(&["move", "acme", "--region", "eu-west-9"]).expect(1, &[]);
+    world.run(&["move", "acme", "--finish"]).expect(1, &["does not move"]);
+    let begun = world.run(&["move", "acme", "--region", "eu-central-1"]);
+    begun.expect(0, &["with 10.16.4.0/22", "Queue AWS::SQS::Queue", "under acme-eu-central-1.one.example.com"]);
+    world.run(&["move", "acme", "--region", "eu-west-1"]).expect(1, &["moves already"]);
+    world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
+    world.run(&["status"]).expect(4, &["moving: metanet-acme (123456789012 in eu-west-1)"]);
+    world.run(&["plan", "--all"]).expect(2, &["moving: metanet-acme", "`acme` moves to 123456789012 in eu-central-1"]);
+    world
+        .run(&["move", "acme", "--finish"])
+        .expect(3, &["is still in 123456789012 in eu-west-1", "--region eu-west-1"]);
+    let destroy = ["destroy", "acme", "--region", "eu-west-1", "--confirm", "acme", "--allow-delete", "Key"];
+    world.run(&destroy).expect(0, &["the stack is gone"]);
+    world.run(&["move", "acme", "--finish"]).expect(0, &["acme-eu-central-1.one.example.com to acme.one.example.com"]);
+    world.run(&["plan", "--all"]).expect(0, &[]);
+}
