@@ -25,14 +25,14 @@ def wanted(call: Call, stack: Stack) -> Actual:
         return {}
     if os.environ.get("TENANTRY_ENDPOINT_REVERTS") == "no":
         raise invalid("Unknown parameter in input: DeploymentMode")
-    return actual_of(stack)
+    return actual_of(call, stack)
 
 
-def actual_of(stack: Stack) -> Actual:
+def actual_of(call: Call, stack: Stack) -> Actual:
     """The live properties of each drifted resource, by logical id; None when it is gone."""
     found: Actual = {}
     for resource in list(stack.resources.values()):
-        row = detect(stack, resource)
+        row = detect(call, stack, resource)
         if row["StackResourceDriftStatus"] == "DELETED":
             found[resource.logical] = None
         elif row["StackResourceDriftStatus"] == "MODIFIED":
