@@ -25,7 +25,7 @@ PLACEHOLDER = re.compile(r"\{(\$?[A-Za-z][\w.\[\]]*|\$\.[\w.\[\]]+)\}")
 def session_of(account: str, region: str) -> boto3.Session:
     """Credentials of somebody in the account."""
     sts = boto3.client("sts", endpoint_url=os.environ["AWS_ENDPOINT_URL"], region_name=region)
-    role = f"arn:aws:iam::{account}:role/operator"
+    role = f"arn:aws:iam::{account}:role/OrganizationAccountAccessRole"
     given = sts.assume_role(RoleArn=role, RoleSessionName="mallory")["Credentials"]
     return boto3.Session(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"], region_name=region)
 

@@ -45,7 +45,11 @@ impl Fleet {
     pub(crate) fn start(tenants: &[&str], variables: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut command = command(0);
-        command.arg("--quotas").arg(root().join("policies/quotas.yaml")).envs(variables.iter().copied());
+        command
+            .arg("--enforce-iam")
+            .arg("--quotas")
+            .arg(root().join("policies/quotas.yaml"))
+            .envs(variables.iter().copied());
         let fleet = Self { endpoint: Endpoint::start(&mut command), folder, tenants: tenants.len() };
         fleet.write_estate(tenants);
         fleet
