@@ -32,6 +32,8 @@ pub struct Target {
     /// None: it did not exist before.
     pub to: Option<String>,
     pub at: Place,
+    /// It has run that release before. Anything else is a roll.
+    pub has_run: bool,
 }
 
 /// The ways that were found, and the tenants that have none.
@@ -48,13 +50,13 @@ pub struct Ways {
 /// Looks for the way of each tenant to a release. Changes nothing.
 pub async fn find(means: Means<'_>, targets: &BTreeMap<String, Target>) -> Ways {
     let mut ways = Ways::default();
-    let mut by_release: BTreeMap<&str, Vec<(&str, &Place)>> = BTreeMap::new();
+    let mut by_release: BTreeMap<&str, Vec<(&str, &Target)>> = BTreeMap::new();
     for (tenant, target) in targets {
         match &target.to {
             None => {
                 ways.kept.insert(tenant.clone(), "it did not exist before this release and stays as it is".to_owned());
             }
-            Some(release) => by_release.entry(release).or_default().push((tenant, &target.at)),
+            Some(release) => by_release.entry(release).or_default().push((tenant, target)),
         }
     }
     for (release, tenants) in by_release {
@@ -68,7 +70,7 @@ pub async fn find(means: Means<'_>, targets: &BTreeMap<String, Target>) -> Ways 
 async fn to_release(
     means: Means<'_>,
     release: &str,
-    tenants: &[(&str, &Place)],
+    tenants: &[(&str, &Target)],
     ways: &mut Ways,
 ) -> Result<(), String> {
     if !may_be_release(release) {
@@ -81,15 +83,17 @@ async fn to_release(
     let known: Vec<_> = candidate.tenants().into_iter().filter(is_wanted).collect();
     let mut desired = candidate.desired(&known, means.zips).map_err(|error| with_causes(&error))?;
     let mut to = Vec::new();
-    for (tenant, at) in tenants {
+    for (tenant, target) in tenants {
         let name = (*tenant).to_owned();
         let Some(one) = desired.remove(*tenant) else {
             ways.kept.insert(name, format!("release `{release}` does not have it, so it stays as it is"));
             continue;
         };
         let as_rolled = kept.as_ref().is_none_or(|kept| kept.tenants.get(*tenant) == Some(&one.digest));
-        let why = if one.place != **at {
-            let (was, is) = (&one.place, at);
+        let why = if !target.has_run {
+            Some(format!("it has not run `{release}` before: `tenantry release roll {release}` takes it there"))
+        } else if one.place != target.at {
+            let (was, is) = (&one.place, &target.at);
             Some(format!(
                 "it has moved: release `{release}` has it in account {} in {}, its stack is in account {} in {}",
                 was.account, was.region, is.account, is.region

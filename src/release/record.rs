@@ -400,12 +400,6 @@ impl Record {
         came_from == Some(release) || self.ran.get(tenant).is_some_and(|ran| ran.iter().any(|one| one == release))
     }
 
-    /// Whether a tenant has run no release before that of its first roll.
-    pub fn is_new(&self, tenant: &str) -> bool {
-        let came_from = self.came_from.get(tenant).and_then(|from| from.release.as_ref());
-        came_from.is_none() && self.ran.get(tenant).is_some_and(|ran| ran.len() == 1)
-    }
-
     /// Whether a stack was last changed, at `updated` by AWS's clock, by another than this roll since a person asked for
     /// it.
     pub fn is_by_hand(&self, tenant: &str, release: Option<&str>, updated: Option<i64>) -> bool {

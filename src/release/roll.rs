@@ -271,7 +271,7 @@ impl Roll<'_> {
             |(tenant, from): &(&String, &CameFrom)| from.stage == halt.stage && self.desired.contains_key(*tenant);
         let target = |(tenant, from): (&String, &CameFrom)| {
             let at = self.desired.get(tenant)?.place.clone();
-            Some((tenant.clone(), Target { to: from.release.clone(), at }))
+            Some((tenant.clone(), Target { to: from.release.clone(), at, has_run: true }))
         };
         let targets = record.came_from.iter().filter(mine).filter_map(target).collect();
         let events = |event| (self.events)(Happened::Stack(event));

@@ -89,10 +89,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         for (place, why) in unread {
             anstream::eprintln!("not seen: account {} in {}: {why}", place.account, place.region);
         }
-        let (targets, never) = targets(args, &live, record.as_ref())?;
+        let targets = targets(args, &live, record.as_ref())?;
         let means = Means { cloud: &cloud, repository: &repository, store: &store, zips: &args.zips.functions };
         let mut ways = find(means, &targets).await;
-        ways.stuck.extend(never);
         ways.stuck.extend(moved(args, &elsewhere, record.as_ref()));
         if !ways.stuck.is_empty() && !args.keep_going {
             let stuck: Vec<String> = ways.stuck.iter().map(|(tenant, why)| format!("{tenant}: {why}")).collect();
@@ -168,12 +167,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     })?
 }
 
-/// Where tenants should go, and why others cannot.
-type Targets = (BTreeMap<String, Target>, BTreeMap<String, String>);
-
 /// Where each tenant should go; those that are there are left out. Back is to a release that a tenant has run: anything
 /// else is a roll, with its rings and gates.
-fn targets(args: &Args, live: &[Running], record: Option<&Record>) -> Result<Targets, Failure> {
+fn targets(args: &Args, live: &[Running], record: Option<&Record>) -> Result<BTreeMap<String, Target>, Failure> {
     if let Some(unknown) = args.tenant.iter().find(|name| live.iter().all(|one| one.tenant != **name)) {
         return Err(Failure::absent("tenant", unknown, live.iter().map(|one| one.tenant.as_str())));
     }
@@ -188,28 +184,20 @@ fn targets(args: &Args, live: &[Running], record: Option<&Record>) -> Result<Tar
             && (args.ring.is_empty() || args.ring.contains(&one.ring))
     };
     let live = live.iter().filter(wanted).filter(|one| one.status.is_some());
-    let target = |one: &Running, to: Option<String>| (one.tenant.clone(), Target { to, at: one.place.clone() });
+    let target = |one: &Running, to: Option<String>, has_run| {
+        (one.tenant.clone(), Target { to, at: one.place.clone(), has_run })
+    };
     let Some(release) = &args.release else {
         let record = record.ok_or_else(|| super::of_store(StoreError::Refused(Refusal::NoRoll(None))))?;
         let back = |one: &Running| {
             let from = record.came_from.get(&one.tenant)?;
-            (one.release.as_ref() == Some(&record.release)).then(|| target(one, from.release.clone()))
+            (one.release.as_ref() == Some(&record.release)).then(|| target(one, from.release.clone(), true))
         };
-        return Ok((live.filter_map(back).collect(), BTreeMap::new()));
+        return Ok(live.filter_map(back).collect());
     };
-    let away: Vec<&Running> = live.filter(|one| one.release.as_ref() != Some(release)).collect();
-    let has_run = |one: &&Running| record.is_some_and(|record| record.has_run(&one.tenant, release));
-    // One that came with a later release stays, and is in nobody's way.
-    let (back, never): (Vec<&Running>, Vec<&Running>) = away.into_iter().partition(has_run);
-    let is_new = |one: &Running| record.is_some_and(|record| record.is_new(&one.tenant));
-    let (new, never): (Vec<&Running>, Vec<&Running>) = never.into_iter().partition(|one| is_new(one));
-    let why = |one: &Running| {
-        let why = format!("it has not run `{release}` before: `tenantry release roll {release}` takes it there");
-        (one.tenant.clone(), why)
-    };
-    let back = back.into_iter().map(|one| target(one, Some(release.clone())));
-    let back = back.chain(new.into_iter().map(|one| target(one, None))).collect();
-    Ok((back, never.into_iter().map(why).collect()))
+    let away = live.filter(|one| one.release.as_ref() != Some(release));
+    let has_run = |one: &Running| record.is_some_and(|record| record.has_run(&one.tenant, release));
+    Ok(away.map(|one| target(one, Some(release.clone()), has_run(one))).collect())
 }
 
 /// Tenants with a stack where the estate does not have them: a rollback moves none.
