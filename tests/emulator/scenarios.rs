@@ -255,7 +255,7 @@ pub(super) async fn retained_is_imported(cloud: Cloud) {
     )];
     all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
     let session = cloud.session(&fleet[0].place, &fleet[0].access).await.unwrap();
-    let before = look(&session, "org-acme").await.unwrap().unwrap();
+    let before = look(&session, "org-acme", &fleet[0].tags).await.unwrap().unwrap();
     assert_eq!(before.retained.len(), 7);
     assert_eq!(destroy(&session, &before, &[], PACE).await.unwrap(), Gone::Deleted);
 
@@ -270,7 +270,7 @@ pub(super) async fn retained_is_imported(cloud: Cloud) {
     assert!(imported.values().all(|outcome| *outcome == Outcome::Imported), "{imported:#?}");
     // The rest is another plan's, which shows it.
     all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
-    let after = look(&session, "org-acme").await.unwrap().unwrap();
+    let after = look(&session, "org-acme", &fleet[0].tags).await.unwrap().unwrap();
     // Of a queue the endpoint tells the port sometimes.
     let ids = |farewell: &Farewell| -> BTreeMap<String, Option<String>> {
         let same = farewell.retained.iter().filter(|kept| kept.logical_id != "Queue");
