@@ -17,6 +17,10 @@ test: $(TOOLS)/python
 	cargo test --locked
 	.venv/bin/python -m pytest tests/endpoint pipeline/tests -q
 
+# The functions against a real OpenSearch node on loopback. Wants Java 17 and Maven.
+test-search:
+	pipeline/tests/search/run
+
 # The inner loop: format, lints and tests of everything that calls no endpoint.
 check:
 	cargo fmt --all --check
@@ -160,5 +164,5 @@ $(TOOLS)/ci/bin/zizmor: tests/ci/requirements.txt
 	$(TOOLS)/ci/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/ci/requirements.txt
 	touch $@
 
-.PHONY: accept advisories build chain-arm64 check demo endpoint reproducible test lint bench bench-drift bench-fleet bench-capacity functions functions-lock bench-pipeline \
+.PHONY: accept advisories build chain-arm64 check demo endpoint reproducible test test-search lint bench bench-drift bench-fleet bench-capacity functions functions-lock bench-pipeline \
     fuzz fuzz-chain faults bench-deploy

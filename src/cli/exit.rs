@@ -6,15 +6,15 @@ use std::process::{ExitCode, Termination};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     /// Nothing to do, or all well.
-    Clean = 0,
+    Clean,
     /// There are changes, drift or findings.
-    Changes = 2,
+    Changes,
     /// Something could not be checked.
-    Incomplete = 4,
+    Incomplete,
     /// A gate refused.
-    Refused = 3,
+    Refused,
     /// The command failed.
-    Error = 1,
+    Error,
 }
 
 /// Printed below every command's long help.
@@ -23,6 +23,25 @@ pub(super) const HELP: &str = "Exit codes: 0 nothing to do or all well; 1 error;
 
 impl Termination for Exit {
     fn report(self) -> ExitCode {
-        ExitCode::from(self as u8)
+        ExitCode::from(match self {
+            Self::Clean => 0,
+            Self::Error => 1,
+            Self::Changes => 2,
+            Self::Refused => 3,
+            Self::Incomplete => 4,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_one_that_asks_for_most_attention_is_kept() {
+        let all = [Exit::Refused, Exit::Clean, Exit::Error, Exit::Changes, Exit::Incomplete];
+        let mut sorted = all.to_vec();
+        sorted.sort();
+        assert_eq!(sorted, [Exit::Clean, Exit::Changes, Exit::Incomplete, Exit::Refused, Exit::Error]);
     }
 }

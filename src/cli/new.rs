@@ -63,9 +63,6 @@ pub(super) struct Args {
     /// away, unless `fleet.yaml` retires it.
     #[arg(long)]
     offline: bool,
-    /// No longer needed: VPCs are looked for unless `--offline` is said.
-    #[arg(long, hide = true, conflicts_with = "offline")]
-    check_live: bool,
 }
 
 #[derive(Serialize)]

@@ -15,7 +15,7 @@ use super::prepare::{self, Making, Pace, PrepareError};
 use super::{Action, Desired, Ground, change};
 use crate::cloud::change_sets::{ChangeSetKind, DeploymentMode, Import};
 use crate::cloud::tagging::{self, Bearer};
-use crate::cloud::{CallError, Session, ec2, is_access_denied, network, not_implemented, sqs};
+use crate::cloud::{CallError, Session, cloudcontrol, ec2, is_access_denied, network, not_implemented, sqs};
 use crate::render::references::references;
 
 /// What an import leaves of a resource: an import needs the type, the policies and the required properties.
@@ -80,10 +80,29 @@ async fn retained(session: &Session, desired: &Desired, template: &Value) -> Res
             let Some(url) = sqs::queue_url(session, &name).await? else { continue };
             identifier.insert("QueueUrl", url);
         }
-        found.push(import(&logical_id, &resource_type, identifier));
+        let import = import(&logical_id, &resource_type, identifier);
+        if still_exists(session, &import).await? {
+            found.push(import);
+        }
     }
     found.sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
     Ok(found)
+}
+
+/// Whether a resource can still be imported: tags outlive it, as those of a key that waits for its deletion.
+async fn still_exists(session: &Session, import: &Import) -> Result<bool, CallError> {
+    for id in import.identifier.values() {
+        match cloudcontrol::properties(session, None, &import.resource_type, id).await {
+            Ok(None) => return Ok(false),
+            Ok(Some(_)) => {}
+            // Then the change set tells.
+            Err(error)
+                if cloudcontrol::type_is_not_offered(&error) || is_access_denied(&error) || not_implemented(&error) => {
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(true)
 }
 
 fn import(logical_id: &str, resource_type: &str, identifier: BTreeMap<&'static str, String>) -> Import {

@@ -53,12 +53,17 @@ fn every_command_has_a_transcript() {
     }
 }
 
+/// A release is cut only where the functions' zips are.
+fn room(file: &Path) -> Room {
+    if file.ends_with("release.md") { Room::with_functions() } else { Room::new() }
+}
+
 #[test]
 fn commands_without_an_account_print_what_their_transcripts_show() {
     use rayon::prelude::*;
     let wrong: Vec<String> = chosen("offline")
         .par_iter()
-        .filter_map(|file| transcript::check(file, &Room::new(), Shown::Everything).err())
+        .filter_map(|file| transcript::check(file, &room(file), Shown::Everything).err())
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -27,23 +27,28 @@ impl Room {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("work")).unwrap();
         let tool = Path::new(env!("CARGO_BIN_EXE_tenantry")).parent().unwrap();
-        let functions = folder.path().join("functions");
         let environment = vec![
             ("PATH", format!("{}:{}:/usr/bin:/bin", folder.path().join("bin").display(), tool.display())),
             ("HOME", folder.path().display().to_string()),
             ("LC_ALL", "C.UTF-8".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
-            ("TENANTRY_FUNCTIONS", functions.display().to_string()),
         ];
+        Self { folder, environment }
+    }
+
+    /// With artifacts of functions that stand for the real ones.
+    pub(crate) fn with_functions() -> Self {
+        let mut room = Self::new();
+        let functions = room.folder.path().join("functions");
+        room.environment.push(("TENANTRY_FUNCTIONS", functions.display().to_string()));
         fs::create_dir(&functions).unwrap();
-        let room = Self { folder, environment };
         room.lock_functions(&functions);
         room
     }
 
-    /// With credentials that an endpoint takes.
+    /// With these, and with credentials that an endpoint takes.
     pub(crate) fn with_account(url: &str) -> Self {
-        let mut room = Self::new();
+        let mut room = Self::with_functions();
         room.environment.extend([
             ("AWS_ENDPOINT_URL", url.to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),

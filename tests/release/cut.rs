@@ -21,7 +21,7 @@ fn the_same_tag_gives_the_same_bytes_in_a_second_clone() {
         clone.path(),
         &["clone", "--config", "core.autocrlf=true", "--quiet", estate.root().to_str().unwrap(), "elsewhere"],
     );
-    Run::of(command(&target, &target, &["release", "cut", "v1.0.0"]).output().unwrap()).expect(0, &[]);
+    Run::of(command(&target, &estate.path("zips"), &["release", "cut", "v1.0.0"]).output().unwrap()).expect(0, &[]);
     let (here, there) = (
         std::fs::read(estate.path("releases/v1.0.0.json")).unwrap(),
         std::fs::read(target.join("releases/v1.0.0.json")).unwrap(),
@@ -127,7 +127,7 @@ fn an_estate_in_a_folder_of_its_repository_is_cut_like_any_other() {
     git(&outer, &["commit", "--quiet", "--message", "begin"]);
     git(&outer, &["tag", "--annotate", "--message", "first", "v1"]);
     let run = |arguments: &[&str]| {
-        Run::of(command(&outer, &outer, &[&["--estate", "copied"], arguments].concat()).output().unwrap())
+        Run::of(command(&outer, &estate.path("zips"), &[&["--estate", "copied"], arguments].concat()).output().unwrap())
     };
     run(&["release", "cut", "v1"]).expect(0, &["4 tenants"]);
     run(&["release", "verify", "v1"]).expect(0, &[]);

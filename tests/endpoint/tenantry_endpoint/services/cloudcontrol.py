@@ -1,4 +1,5 @@
-"""Cloud Control GetResource and ListResources, for resources that a stack made ("Cloud Control API Reference")."""
+"""Cloud Control GetResource and ListResources, for resources that a stack made, and GetResource for those that a stack
+could import ("Cloud Control API Reference")."""
 
 from __future__ import annotations
 
@@ -7,9 +8,10 @@ from urllib.parse import urlparse
 
 from .. import callers, identity
 from ..cloudformation.drift import _member
+from ..cloudformation.imports import IMPORTED
 from ..cloudformation.model import Resource, Stack, stacks
 from ..cloudformation.resources import KINDS
-from ..cloudformation.resources.kind import NotReadable
+from ..cloudformation.resources.kind import Made, NotReadable, Place, Properties
 from ..cloudformation.schemas import schema
 from ..errors import AwsError
 from ..operations import Answer, Call, operation, whole_service
@@ -25,18 +27,36 @@ def _known(call: Call) -> list[tuple[Stack, Resource]]:
             if stack.status != "DELETE_COMPLETE" for item in list(stack.resources.values()) if item.type == kind]
 
 
-def _describe(stack: Stack, item: Resource) -> Answer | None:
+def _describe(place: Place, kind: str, made: Made, properties: Properties) -> Answer | None:
     try:
-        live = KINDS[item.type].read(stack.place(item.logical), item.made, item.properties)
+        live = KINDS[kind].read(place, made, properties)
     except NotReadable:
-        raise AwsError("UnsupportedActionException", f"{item.type} cannot be read on the local endpoint") from None
+        raise AwsError("UnsupportedActionException", f"{kind} cannot be read on the local endpoint") from None
     if live is None:
         return None
-    known = schema(item.type, stack.region)
+    known = schema(kind, place.region)
     told = {key: live[key] for key in (known.properties if known else {}) if key in live}
-    told |= {key: _member(live, key) for key in item.properties}
+    told |= {key: _member(live, key) for key in properties}
     shown = {key: value for key, value in told.items() if value is not None}
-    return {"Identifier": item.made.id, "Properties": json.dumps(shown, default=str)}
+    return {"Identifier": made.id, "Properties": json.dumps(shown, default=str)}
+
+
+def _of_stack(stack: Stack, item: Resource) -> Answer | None:
+    return _describe(stack.place(item.logical), item.type, item.made, item.properties)
+
+
+def _of_no_stack(call: Call) -> Answer | None:
+    """A resource that a stack has left, of a type that can be imported."""
+    kind, place = call.parameters["TypeName"], Place(call.account, call.region)
+    if kind not in IMPORTED:
+        return None
+    _need(call, "read")
+    try:
+        return _describe(place, kind, IMPORTED[kind](place, call.parameters["Identifier"]), {})
+    except AwsError as error:
+        if error.code == "UnsupportedActionException":
+            raise
+        return None
 
 
 def _plain(identifier: str) -> str:
@@ -57,9 +77,12 @@ def get_resource(call: Call) -> Answer:
     for stack, item in _known(call):
         if _plain(item.made.id) == _plain(call.parameters["Identifier"]):
             _need(call, "read", item)
-            found = _describe(stack, item)
+            found = _of_stack(stack, item)
             if found:
                 return {"TypeName": item.type, "ResourceDescription": found}
+    found = _of_no_stack(call)
+    if found:
+        return {"TypeName": call.parameters["TypeName"], "ResourceDescription": found}
     wanted = f"{call.parameters['TypeName']} {call.parameters['Identifier']}"
     raise AwsError("ResourceNotFoundException", f"{wanted} not found")
 
@@ -69,5 +92,5 @@ def list_resources(call: Call) -> Answer:
     """ListResources."""
     for _, item in _known(call):
         _need(call, "list", item)
-    found = [_describe(stack, item) for stack, item in _known(call)]
+    found = [_of_stack(stack, item) for stack, item in _known(call)]
     return {"TypeName": call.parameters["TypeName"], "ResourceDescriptions": [row for row in found if row]}
