@@ -15,7 +15,7 @@ build:
 
 test: $(TOOLS)/python
 	cargo test --locked
-	.venv/bin/python -m pytest tests/endpoint pipeline/tests -q
+	PYTHONPATH=tests/endpoint .venv/bin/python -m pytest tests/endpoint pipeline/tests -q
 
 # The functions against a real OpenSearch node on loopback. Wants Java 17 and Maven.
 test-search:

@@ -391,7 +391,7 @@ mod tests {
             tenants: Vec::new(),
         };
         let gap = window(&[Day::Sun], "02:00", "03:00");
-        let next = opening(zagreb, Some(&gap), &[long.clone()], "2027-03-20T12:00:00Z");
+        let next = opening(zagreb, Some(&gap), std::slice::from_ref(&long), "2027-03-20T12:00:00Z");
         assert_eq!(opens(&next).as_deref(), Some("2027-03-28T01:00:00Z"), "03:00 in summer time");
         assert!(
             matches!(&next, Opening::At { why, .. } if why == "window sun 02:00 to 03:00 Europe/Zagreb"),

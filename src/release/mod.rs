@@ -5,7 +5,8 @@
 
 pub mod back;
 pub mod candidate;
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod checkouts;
 pub mod diff;
 pub mod gates;

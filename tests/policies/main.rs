@@ -1,9 +1,6 @@
 //! The policies: every rule has fixtures that hold and that break it, kept verdicts equal plain ones, and every
 //! template of the sample estate is clean.
 
-#[path = "../templates/estate.rs"]
-#[expect(dead_code, reason = "the tests of templates use more of it")]
-mod estate;
 mod fixtures;
 mod sharing;
 
@@ -16,6 +13,8 @@ use tenantry::estate::Estate;
 use tenantry::finding::{Finding, Source, codes};
 use tenantry::policy::{self, Checker, Owner, RULES, Stack};
 use tenantry::render::{RenderedTenant, Renderer, TemplateSet, render_fleet};
+
+use crate::templates::estate;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -1,6 +1,6 @@
 //! The templates, rendered for every shape: the same bytes whichever way, and clean in the eyes of cfn-lint.
 
-mod estate;
+pub(crate) mod estate;
 mod expected;
 mod faults;
 mod lint;

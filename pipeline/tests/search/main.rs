@@ -1,6 +1,6 @@
 //! Ingest against a real OpenSearch node: its mapping, its answers to each fault, and that records are there once after it.
 //! `make test-search` starts the node and runs these.
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 #[path = "../model/store.rs"]
 #[expect(dead_code, reason = "the model asks more of it")]
