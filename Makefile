@@ -13,6 +13,8 @@ demo:
 build:
 	cargo build --locked
 
+# Four threads on two cores: most tests wait for stacks.
+test: export RUST_TEST_THREADS ?= 4
 test: $(TOOLS)/python
 	cargo test --locked
 	PYTHONPATH=tests/endpoint .venv/bin/python -m pytest tests/endpoint pipeline/tests -q

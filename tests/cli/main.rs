@@ -70,12 +70,15 @@ fn commands_without_an_account_print_what_their_transcripts_show() {
 
 #[test]
 fn commands_with_an_account_print_what_their_transcripts_show() {
-    let endpoint = endpoint::start();
-    for file in chosen("aws") {
-        endpoint.reset();
-        let checked = transcript::check(&file, &Room::with_account(&endpoint.url), Shown::Everything);
-        assert!(checked.is_ok(), "{}", checked.unwrap_err());
-    }
+    use rayon::prelude::*;
+    let check = |file: &PathBuf| {
+        let endpoint = endpoint::start();
+        transcript::check(file, &Room::with_account(&endpoint.url), Shown::Everything).err()
+    };
+    // Each waits for its endpoint most of the time.
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+    let wrong: Vec<String> = pool.install(|| chosen("aws").par_iter().filter_map(check).collect());
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]
