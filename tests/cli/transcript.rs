@@ -71,10 +71,10 @@ impl Room {
         fs::create_dir(&bin).unwrap();
         let script = format!(
             r#"#!/bin/sh
-{} "$@" || exit
+"{}" "$@" || exit
 [ "$1" = init ] || exit 0
 lock="$2/pipeline/functions.lock.json"
-cd {}
+cd "{}"
 for digest in $(grep -oE '[0-9a-f]{{64}}' "$OLDPWD/$lock"); do
     printf %s "$digest" > zip
     other=$(sha256sum zip | cut -d' ' -f1)
