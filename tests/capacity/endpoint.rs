@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
-use crate::process::{Endpoint, command};
+use crate::process::{Endpoint, QUOTAS};
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -14,7 +14,7 @@ fn root() -> &'static Path {
 
 /// Starts an endpoint with the table of quotas.
 pub(crate) fn start(step_ms: u32, options: &[&str]) -> Endpoint {
-    Endpoint::start(command(step_ms).arg("--quotas").arg(root().join("policies/quotas.yaml")).args(options))
+    Endpoint::start(step_ms, &[&QUOTAS[..], options].concat())
 }
 
 impl Endpoint {

@@ -1,10 +1,7 @@
 //! The endpoint of the transcripts.
 
-use std::path::Path;
-
-use crate::process::{Endpoint, command};
+use crate::process::{Endpoint, QUOTAS};
 
 pub(crate) fn start() -> Endpoint {
-    let quotas = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/quotas.yaml");
-    Endpoint::start(command(20).args(["--grant-seconds", "1", "--quotas"]).arg(quotas))
+    Endpoint::start(20, &[&QUOTAS[..], &["--grant-seconds", "1"]].concat())
 }

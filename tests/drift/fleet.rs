@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::artifacts;
-use crate::process::{Endpoint, command};
+use crate::process::{Endpoint, QUOTAS};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-west-1";
@@ -34,23 +34,18 @@ impl Fleet {
         Self::deploy_with(tenants, &[])
     }
 
-    /// As [`Self::deploy`], with variables in the endpoint's environment.
-    pub(crate) fn deploy_with(tenants: &[&str], variables: &[(&str, &str)]) -> Self {
-        let fleet = Self::start(tenants, variables);
+    /// As [`Self::deploy`], with more options of the endpoint.
+    pub(crate) fn deploy_with(tenants: &[&str], options: &[&str]) -> Self {
+        let fleet = Self::start(tenants, options);
         fleet.deploy_all(&[]);
         fleet
     }
 
     /// Starts an endpoint, and writes the estate of tenants of these names.
-    pub(crate) fn start(tenants: &[&str], variables: &[(&str, &str)]) -> Self {
+    pub(crate) fn start(tenants: &[&str], options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut command = command(0);
-        command
-            .arg("--enforce-iam")
-            .arg("--quotas")
-            .arg(root().join("policies/quotas.yaml"))
-            .envs(variables.iter().copied());
-        let fleet = Self { endpoint: Endpoint::start(&mut command), folder, tenants: tenants.len() };
+        let endpoint = Endpoint::start(0, &[&QUOTAS[..], &["--enforce-iam"], options].concat());
+        let fleet = Self { endpoint, folder, tenants: tenants.len() };
         fleet.write_estate(tenants);
         fleet
     }

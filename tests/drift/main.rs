@@ -186,7 +186,7 @@ fn fix_restores_by_drift_aware_change_sets_and_shows_direct_calls_first() {
 
 #[test]
 fn fix_restores_in_two_steps_where_there_are_no_drift_aware_change_sets() {
-    let fleet = Fleet::deploy_with(&["ash"], &[("TENANTRY_ENDPOINT_REVERTS", "no")]);
+    let fleet = Fleet::deploy_with(&["ash"], &["--no-reverts"]);
     restored(&fleet, &["revoke-security-group-ingress", "delete-route ", "delete-network-acl-entry", "delete-tags"]);
 }
 

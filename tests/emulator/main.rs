@@ -7,10 +7,10 @@ pub(crate) mod scenarios;
 
 use tenantry::cloud::Cloud;
 
-use crate::process::{Endpoint, command};
+use crate::process::Endpoint;
 
 async fn check(scenario: impl AsyncFnOnce(Cloud)) {
-    let endpoint = Endpoint::start(&mut command(20));
+    let endpoint = Endpoint::start(20, &[]);
     scenario(Cloud::at(&endpoint.url, "test", "test").await).await;
 }
 

@@ -1,51 +1,63 @@
-//! The local endpoint as a child process, for every test and bench that needs AWS.
+//! The local endpoint for every test and bench that needs AWS: one process loads it, and each endpoint is a fork of that one.
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
+
+/// The option that gives the endpoint the service quotas.
+pub(crate) const QUOTAS: [&str; 2] = ["--quotas", concat!(env!("CARGO_MANIFEST_DIR"), "/policies/quotas.yaml")];
 
 /// A running endpoint. It ends with its owner, and with this process whatever happens.
 pub(crate) struct Endpoint {
-    process: Child,
+    process: u32,
     pub(crate) url: String,
-    _folder: tempfile::TempDir,
-}
-
-/// The endpoint's command, with a pause between the steps of a stack in milliseconds; arguments may follow.
-pub(crate) fn command(step_ms: u32) -> Command {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut command = Command::new(root.join(".venv/bin/python"));
-    command
-        .args(["-m", "tenantry_endpoint", "--port", "0", "--step-ms", &step_ms.to_string()])
-        .args(["--parent-pid", &std::process::id().to_string()])
-        .env("PYTHONPATH", root.join("tests/endpoint"))
-        .stdin(Stdio::null());
-    command
 }
 
 impl Endpoint {
-    /// Starts it and waits until it answers.
-    pub(crate) fn start(command: &mut Command) -> Self {
+    /// Starts it with a pause between the steps of a stack in milliseconds, and waits until it answers.
+    pub(crate) fn start(step_ms: u32, options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port_file = folder.path().join("port");
-        let mut process =
-            command.arg("--port-file").arg(&port_file).spawn().expect("`make test` makes the endpoint's Python");
+        let step_ms = step_ms.to_string();
+        let mut arguments = vec!["--step-ms", &step_ms, "--port-file", port_file.to_str().unwrap()];
+        arguments.extend(options);
+        let process = ask(&serde_json::json!({ "start": arguments }));
         let port = loop {
-            if let Some(status) = process.try_wait().unwrap() {
-                panic!("the endpoint ended: {status}");
-            }
             match std::fs::read_to_string(&port_file) {
                 Ok(port) if !port.trim().is_empty() => break port.trim().to_owned(),
-                _ => std::thread::park_timeout(Duration::from_millis(10)),
+                _ => std::thread::park_timeout(Duration::from_millis(5)),
             }
+            assert!(Path::new("/proc").join(process.to_string()).exists(), "the endpoint ended: {options:?}");
         };
-        Self { process, url: format!("http://127.0.0.1:{port}"), _folder: folder }
+        Self { process, url: format!("http://127.0.0.1:{port}") }
     }
 }
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        self.process.kill().unwrap();
-        self.process.wait().unwrap();
+        ask(&serde_json::json!({ "stop": self.process }));
     }
+}
+
+/// Asks the process that is forked, which ends when its input does: with this process.
+fn ask(request: &serde_json::Value) -> u32 {
+    static SERVER: OnceLock<Mutex<(ChildStdin, BufReader<ChildStdout>)>> = OnceLock::new();
+    let server = SERVER.get_or_init(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut process = Command::new(root.join(".venv/bin/python"))
+            .args(["-m", "tenantry_endpoint.forkserver"])
+            .env("PYTHONPATH", root.join("tests/endpoint"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("`make test` makes the endpoint's Python");
+        Mutex::new((process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap())))
+    });
+    let mut server = server.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    writeln!(server.0, "{request}").unwrap();
+    let mut answer = String::new();
+    server.1.read_line(&mut answer).unwrap();
+    answer.trim().parse().expect("the endpoints' parent answers")
 }

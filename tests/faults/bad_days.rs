@@ -7,7 +7,7 @@ use super::bare_account;
 use super::binary::{Ran, ask, begun, run, stacks, start, tenantry};
 use super::estate::{Estate, big};
 use super::proxy::{Fault, Proxy, Weather};
-use crate::process::{self, Endpoint};
+use crate::process::Endpoint;
 
 const DEPLOY: [&str; 3] = ["deploy", "--all", "--yes"];
 
@@ -16,7 +16,7 @@ fn always(fault: Fault, spared: usize, operation: &'static str) -> Weather {
 }
 
 fn set_up(tenants: usize, step_ms: u32) -> (Endpoint, Estate) {
-    let endpoint = Endpoint::start(&mut process::command(step_ms));
+    let endpoint = Endpoint::start(step_ms, &[]);
     bare_account(&endpoint);
     (endpoint, Estate::new(tenants))
 }

@@ -15,7 +15,7 @@ use tenantry::sizing::size;
 
 use super::{control, number};
 use crate::emulator::scenarios::{all_done, applied, planned, renderer, with_resources};
-use crate::process::{Endpoint, command};
+use crate::process::Endpoint;
 
 const BUCKET: &str = "metanet-artifacts-123456789012-eu-west-1";
 
@@ -160,7 +160,7 @@ fn failed_at(outcomes: &Outcomes, tenant: &str) -> Option<String> {
 
 /// Creates all, each failing once, then again.
 fn check(failing: &[Failing]) {
-    let endpoint = Endpoint::start(&mut command(1));
+    let endpoint = Endpoint::start(1, &[]);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let cloud = runtime.block_on(Cloud::at(&endpoint.url, "test", "test"));
     runtime.block_on(control_plane(&cloud));

@@ -7,7 +7,7 @@ use super::binary::{Ran, begun, open_change_sets, run, stacks, start, tenantry};
 use super::estate::Estate;
 use super::proxy::{Fault, Proxy, Weather, mixed};
 use super::{bare_account, number};
-use crate::process::{self, Endpoint};
+use crate::process::Endpoint;
 
 const TENANTS: usize = 20;
 const DEPLOY: [&str; 7] = ["deploy", "--all", "--yes", "--concurrency", "16", "--wait-for-lock", "30"];
@@ -50,7 +50,7 @@ fn converges(endpoint: &Endpoint, estate: &Estate, status: &str, begin: &str, ti
 #[test]
 fn a_deploy_that_is_killed_anywhere_is_finished_by_the_next() {
     let (kills, seed) = (number("FAULT_KILLS", 4), number("FAULT_SEED", 1));
-    let (endpoint, estate) = (Endpoint::start(&mut process::command(2)), Estate::new(TENANTS));
+    let (endpoint, estate) = (Endpoint::start(2, &[]), Estate::new(TENANTS));
     let proxy = Proxy::start(&endpoint.url);
     let (mut calls, mut updates, mut killed) = (2 + 12 * TENANTS, 0, 0);
     for round in 0..kills {
@@ -89,7 +89,7 @@ fn locked(proxy: &Proxy, child: &mut Child) {
 
 #[test]
 fn of_two_deploys_at_once_one_is_refused_with_owner_and_age_and_nothing_is_interleaved() {
-    let (endpoint, estate) = (Endpoint::start(&mut process::command(60)), Estate::new(6));
+    let (endpoint, estate) = (Endpoint::start(60, &[]), Estate::new(6));
     bare_account(&endpoint);
     let proxy = Proxy::start(&endpoint.url);
     // A term that no busy machine outlasts.
@@ -115,7 +115,7 @@ fn of_two_deploys_at_once_one_is_refused_with_owner_and_age_and_nothing_is_inter
 
 #[test]
 fn a_run_whose_lock_is_taken_away_stops_and_the_next_goes_on() {
-    let (endpoint, estate) = (Endpoint::start(&mut process::command(400)), Estate::new(3));
+    let (endpoint, estate) = (Endpoint::start(400, &[]), Estate::new(3));
     bare_account(&endpoint);
     let proxy = Proxy::start(&endpoint.url);
     let mut first = start(&estate, &proxy.url, &["deploy", "--all", "--yes"]);

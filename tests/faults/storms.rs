@@ -4,7 +4,7 @@ use super::binary::{Ran, begun, open_change_sets, run, stacks, tenantry};
 use super::estate::{Estate, big};
 use super::proxy::{EVERY, Fault, Proxy, Weather};
 use super::{bare_account, number};
-use crate::process::{self, Endpoint};
+use crate::process::Endpoint;
 
 const DEPLOY: [&str; 7] = ["deploy", "--all", "--yes", "--concurrency", "16", "--wait-for-lock", "60"];
 
@@ -27,7 +27,7 @@ fn all_once(endpoint: &str, tenants: usize, status: &str, begin: &str) {
 #[test]
 fn with_a_third_of_all_calls_failing_every_stack_is_created_and_updated_exactly_once() {
     let tenants = number("FAULT_TENANTS", 12) as usize;
-    let (endpoint, estate) = (Endpoint::start(&mut process::command(5)), Estate::new(tenants));
+    let (endpoint, estate) = (Endpoint::start(5, &[]), Estate::new(tenants));
     bare_account(&endpoint);
     let proxy = Proxy::start(&endpoint.url);
     let weather =
@@ -49,7 +49,7 @@ fn with_a_third_of_all_calls_failing_every_stack_is_created_and_updated_exactly_
 
 #[test]
 fn a_throttled_status_poll_never_fails_a_deploy_that_succeeded() {
-    let (endpoint, estate) = (Endpoint::start(&mut process::command(5)), Estate::new(3));
+    let (endpoint, estate) = (Endpoint::start(5, &[]), Estate::new(3));
     bare_account(&endpoint);
     let proxy = Proxy::start(&endpoint.url);
     // Nearly every poll after the first looks fails, the SDK's own retries included.
@@ -61,7 +61,7 @@ fn a_throttled_status_poll_never_fails_a_deploy_that_succeeded() {
 
 #[test]
 fn what_tenants_share_is_uploaded_once_and_one_poll_serves_all_stacks() {
-    let (endpoint, estate) = (Endpoint::start(&mut process::command(5)), Estate::new(8));
+    let (endpoint, estate) = (Endpoint::start(5, &[]), Estate::new(8));
     bare_account(&endpoint);
     estate.template(30, &big());
     let proxy = Proxy::start(&endpoint.url);

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::artifacts;
-use crate::process::{Endpoint, command};
+use crate::process::{Endpoint, QUOTAS};
 use serde_json::{Value, json};
 
 /// The account that the endpoint gives to credentials it does not know.
@@ -55,11 +55,7 @@ struct Said {
 
 impl World {
     fn new() -> Self {
-        let quotas = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/quotas.yaml");
-        let world = Self {
-            endpoint: Endpoint::start(command(1).arg("--quotas").arg(quotas)),
-            estate: tempfile::tempdir().unwrap(),
-        };
+        let world = Self { endpoint: Endpoint::start(1, &QUOTAS), estate: tempfile::tempdir().unwrap() };
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = world.estate.path();
         for folder in ["tenants/certs", "templates/tenant", "templates/control-plane", "policies"] {

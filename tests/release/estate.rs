@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use super::small;
 use crate::artifacts;
-use crate::process::{self, Endpoint};
+use crate::process::Endpoint;
 use serde_json::Value;
 
 /// Four tenants in three rings of one account: acme, then bolt and cube, then dora.
@@ -261,5 +261,5 @@ impl Run {
 /// The address of the endpoint, which ends when this process does.
 fn endpoint() -> &'static str {
     static ENDPOINT: OnceLock<Endpoint> = OnceLock::new();
-    &ENDPOINT.get_or_init(|| Endpoint::start(&mut process::command(0))).url
+    &ENDPOINT.get_or_init(|| Endpoint::start(0, &[])).url
 }

@@ -22,7 +22,7 @@ use tenantry_pipeline::split::run::SplitSettings;
 use tenantry_pipeline::work::{Ingest, Splitter};
 
 use super::search::Domain;
-use crate::process::{Endpoint, command};
+use crate::process::Endpoint;
 
 /// The account of the endpoint's own credentials.
 const ACCOUNT: &str = "123456789012";
@@ -42,7 +42,7 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) async fn start() -> Self {
-        let endpoint = Endpoint::start(&mut command(20));
+        let endpoint = Endpoint::start(20, &[]);
         let configuration = configuration(&endpoint.url);
         let s3 = aws_sdk_s3::config::Builder::from(&configuration).force_path_style(true).build();
         let (s3, sqs) = (aws_sdk_s3::Client::from_conf(s3), aws_sdk_sqs::Client::new(&configuration));

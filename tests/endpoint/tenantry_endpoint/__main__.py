@@ -13,8 +13,8 @@ from pathlib import Path
 from werkzeug.serving import make_server
 
 
-def arguments() -> argparse.Namespace:
-    """The command line."""
+def arguments(given: list[str] | None) -> argparse.Namespace:
+    """The command line, or what is given in its place."""
     parser = argparse.ArgumentParser(prog="tenantry_endpoint", description="local AWS endpoint: moto_server, extended")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 picks a free port")
@@ -25,8 +25,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--grant-seconds", type=float, help="grant requests for higher quotas after so many seconds")
     parser.add_argument("--parent-pid", type=int, help="stop when this process is gone")
     parser.add_argument("--step-ms", type=int, help="pause between the steps of a stack (TENANTRY_ENDPOINT_STEP_MS)")
+    parser.add_argument("--no-reverts", action="store_true", help="know no change sets that revert drift")
     parser.add_argument("--verbose", action="store_true", help="log each request to stderr")
-    return parser.parse_args()
+    return parser.parse_args(given)
 
 
 def watch_parent(pid: int) -> None:
@@ -41,9 +42,9 @@ def watch_parent(pid: int) -> None:
         threading.Event().wait(0.5)
 
 
-def main() -> None:
+def main(given: list[str] | None = None) -> None:
     """Serve until told to stop."""
-    options = arguments()
+    options = arguments(given)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(name)s %(message)s")
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     logging.getLogger("tenantry_endpoint").setLevel(logging.DEBUG if options.verbose else logging.ERROR)
@@ -59,6 +60,7 @@ def main() -> None:
 
     from . import identity
     from .application import application
+    from .cloudformation import revert
     from .services import quotas
 
     class Quiet(MotoRequestHandler):
@@ -71,6 +73,7 @@ def main() -> None:
 
     if options.quotas is not None:
         quotas.load(options.quotas)
+    revert.offer(not options.no_reverts)
     quotas.enforce(options.enforce_quotas)
     identity.enforce(options.enforce_iam)
     quotas.grant_after(options.grant_seconds)

@@ -52,13 +52,21 @@ def _like(pattern: str, text: str) -> bool:
     return fnmatch.fnmatchcase(text, pattern.replace("[", "[[]"))
 
 
+@lru_cache(maxsize=65536)
+def _like_action(pattern: str, action: str) -> bool:
+    """As `_like`, whatever the case."""
+    return _like(pattern.lower(), action.lower())
+
+
 def _substituted(pattern: str, context: Context) -> str:
     """A pattern with its policy variables."""
+    if "${" not in pattern:
+        return pattern
     return re.sub(r"\$\{([^}*]+)\}", lambda found: str(context.get(found[1], "")), pattern)
 
 
 def _action(patterns: Any, action: str) -> bool:
-    return any(_like(str(pattern).lower(), action.lower()) for pattern in _list(patterns))
+    return any(_like_action(str(pattern), action) for pattern in _list(patterns))
 
 
 def _resource(patterns: Any, resource: str, context: Context) -> bool:
@@ -114,11 +122,13 @@ def _holds(operator: str, key: str, wanted: Any, context: Context) -> bool:
 def _applies(statement: dict[str, Any], action: str, resource: str, context: Context) -> bool:
     acts = (_action(statement["Action"], action) if "Action" in statement
             else not _action(statement.get("NotAction"), action))
+    if not acts:
+        return False
     on = (_resource(statement["Resource"], resource, context) if "Resource" in statement
           else not _resource(statement.get("NotResource"), resource, context))
     conditions = (statement.get("Condition") or {}).items()
-    return acts and on and all(_holds(operator, key, wanted, context)
-                               for operator, keys in conditions for key, wanted in keys.items())
+    return on and all(_holds(operator, key, wanted, context)
+                      for operator, keys in conditions for key, wanted in keys.items())
 
 
 def decide(documents: Iterable[Any], action: str, resource: str, context: Context) -> bool | None:

@@ -77,6 +77,11 @@ def _client(service: str, region: str) -> BaseClient:
     return client
 
 
+def load(service: str, region: str) -> None:
+    """Make a service's client before it is needed."""
+    _client(service, region)
+
+
 def _invoke(account: str, region: str, service: str, operation: str, parameters: dict[str, Any],
             moto_only: bool) -> dict[str, Any]:
     with _lock:

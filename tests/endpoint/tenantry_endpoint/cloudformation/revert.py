@@ -7,7 +7,6 @@ same template brings every drifted resource back.
 from __future__ import annotations
 
 import json
-import os
 from typing import Any
 
 from ..operations import Call
@@ -17,13 +16,20 @@ from .template import invalid
 
 Actual = dict[str, dict[str, Any] | None]
 
+_offered = True
+
+
+def offer(offered: bool) -> None:
+    """Whether the endpoint knows such change sets."""
+    global _offered
+    _offered = offered
+
 
 def wanted(call: Call, stack: Stack) -> Actual:
-    """What a change set starts from: nothing but drift when it is asked to revert that. With
-    TENANTRY_ENDPOINT_REVERTS=no in its environment the endpoint knows no such change sets."""
+    """What a change set starts from: nothing but drift when it is asked to revert that."""
     if call.get("DeploymentMode") != "REVERT_DRIFT":
         return {}
-    if os.environ.get("TENANTRY_ENDPOINT_REVERTS") == "no":
+    if not _offered:
         raise invalid("Unknown parameter in input: DeploymentMode")
     return actual_of(call, stack)
 
