@@ -1,8 +1,7 @@
 //! Drift checks that all clones share: beside the estate's own record, one in the control plane's bucket.
 
-use super::orphans::{bucket, home};
-use crate::cloud::{CallError, Cloud, Session, is_access_denied, s3, with_causes};
-use crate::deploy::stacks;
+use crate::cloud::{Cloud, is_access_denied, s3, with_causes};
+use crate::deploy::locks::shelf;
 use crate::drift::record::Record;
 use crate::estate::spec::Fleet;
 
@@ -11,25 +10,18 @@ const KEY: &str = "estate/drift.json";
 /// Conditional writes that may be lost to others.
 const ROUNDS: usize = 20;
 
-async fn session(cloud: &Cloud, fleet: &Fleet) -> Result<std::sync::Arc<Session>, CallError> {
-    let place = home(fleet);
-    cloud.session(&place, &stacks::access(fleet, &place.account)).await
-}
-
 /// The checks that other clones made.
 ///
 /// # Errors
 /// Why they cannot be read; what they would say is unknown then.
 pub(super) async fn shared(cloud: &Cloud, fleet: &Fleet) -> Result<Record, String> {
-    let read = async {
-        let session = session(cloud, fleet).await?;
-        match s3::read(&session, &bucket(fleet), KEY).await {
-            Err(error) if s3::is_absent(&error) => Ok(None),
-            seen => seen,
-        }
+    let found = shelf(cloud, fleet, &fleet.control_plane.account).await;
+    let (session, bucket) = found.map_err(|error| with_causes(&error))?;
+    let seen = match s3::read(&session, &bucket, KEY).await {
+        Err(error) if s3::is_absent(&error) => None,
+        seen => seen.map_err(|error| with_causes(&error))?,
     };
-    let seen: Result<_, CallError> = read.await;
-    Ok(seen.map_err(|error| with_causes(&error))?.map(|seen| Record::parse(&seen.text)).unwrap_or_default())
+    Ok(seen.map(|seen| Record::parse(&seen.text)).unwrap_or_default())
 }
 
 /// Shares checks with other clones.
@@ -37,7 +29,8 @@ pub(super) async fn shared(cloud: &Cloud, fleet: &Fleet) -> Result<Record, Strin
 /// # Errors
 /// Why they cannot be written; this clone has them nevertheless.
 pub(super) async fn share(cloud: &Cloud, fleet: &Fleet, own: &Record) -> Result<(), String> {
-    let (session, bucket) = (session(cloud, fleet).await.map_err(|error| with_causes(&error))?, bucket(fleet));
+    let found = shelf(cloud, fleet, &fleet.control_plane.account).await;
+    let (session, bucket) = found.map_err(|error| with_causes(&error))?;
     for _ in 0..ROUNDS {
         let seen = match s3::read(&session, &bucket, KEY).await {
             // Without a control plane there is nobody to share with.

@@ -96,7 +96,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 
 /// Says that a release is being rolled. A roll notices what is deployed beside it, and waits for a person.
 async fn warn_of_roll(cloud: &Cloud, fleet: &Fleet) {
-    let record = async { Store::open(cloud, fleet).await?.record().await.map_err(Failure::from) };
+    let record =
+        async { Store::open(cloud, fleet).await.map_err(super::guard::failure)?.record().await.map_err(Failure::from) };
     match record.await {
         Ok(Some(roll)) if !roll.is_over() => anstream::eprintln!(
             "warning: release {} is being rolled ({}); it is held at tenants that are deployed now",

@@ -1,7 +1,7 @@
 //! `tenantry destroy`.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Args as ClapArgs;
 use ipnetwork::Ipv4Network;
@@ -14,7 +14,8 @@ use super::run::{LockWait, confirmed};
 use super::{Exit, Failure, Global, Output, guard, orphans};
 use crate::cloud::{Access, Cloud, Place, Session, ec2};
 use crate::cost::{self, Prices, Total};
-use crate::deploy::destroy::{Contents, DestroyError, Farewell, Gone, Lost, Retained, destroy, look};
+use crate::deploy::contents::Contents;
+use crate::deploy::destroy::{DestroyError, Farewell, Gone, Lost, Retained, destroy, look};
 use crate::deploy::events::Outcome;
 use crate::deploy::journal::{Planned, Record};
 use crate::deploy::lock::LockError;
@@ -135,7 +136,7 @@ async fn offboard(args: &Args, opened: &Opened, prices: &Prices) -> Result<Answe
     let target = target(args, estate, &cloud, prices).await?;
     let session = cloud.session(&target.place, &target.access).await?;
     let identity = Desired::identity(&estate.fleet.organisation, &estate.fleet.identity(), args.tenant.as_str());
-    let found = look(&session, &target.stack, &identity).await.map_err(|error| match error {
+    let found = look(&session, &target.stack, &identity, SystemTime::now()).await.map_err(|error| match error {
         DestroyError::Ownership(error) => Failure::ownership(error),
         error => error.into(),
     })?;
@@ -179,8 +180,8 @@ async fn delete(
     let patience = Duration::from_secs(args.lock.wait_for_lock);
     let accounts = [place.account.clone()].into();
     let locks = match Locks::take(cloud, &opened.estate.fleet, &accounts, &claim, patience).await {
-        // Without a bucket nothing can be deployed in the account, so there is nothing to lock against.
-        Err(LocksError::Lock(error @ LockError::NoControlPlane { .. })) => {
+        // Without a control plane of its own the estate deploys nothing in the account: there is nothing to lock against.
+        Err(error @ (LocksError::Lock(LockError::NoControlPlane { .. }) | LocksError::NotOurs(_))) => {
             anstream::eprintln!("not locked: {error}");
             Locks::default()
         }

@@ -64,6 +64,7 @@ pub(super) fn failure(error: impl Into<LocksError>) -> Failure {
         error @ LocksError::Lost(_) => Failure::new(error)
             .with_exit(Exit::Incomplete)
             .with_hint("both may have changed the same stacks: `tenantry plan` shows what is left to do"),
+        LocksError::NotOurs(error) => Failure::ownership(error),
         LocksError::Lock(error) => of_lock(error),
     }
 }

@@ -1,13 +1,12 @@
 //! Stacks of the estate that git does not name, looked for by the commands that speak of a whole fleet.
 
-use super::{Exit, Failure};
-use crate::cloud::{Access, Cloud, Place, with_causes};
+use super::{Exit, Failure, guard};
+use crate::cloud::{Access, Cloud, with_causes};
 use crate::cost::Prices;
+use crate::deploy::locks;
 use crate::deploy::places::{self, Places};
-use crate::deploy::stacks;
 use crate::estate::Estate;
 use crate::estate::spec::Fleet;
-use crate::render::names;
 use crate::survey::orphans::{Monthly, Orphan, Orphans, Unread, orphans};
 
 /// Every orphan in the places of the fleet and those that the control plane has recorded.
@@ -22,24 +21,16 @@ pub(super) async fn scan(cloud: &Cloud, estate: &Estate, prices: &Prices) -> Orp
 
 /// Places in which the estate had a control plane.
 pub(super) async fn former(cloud: &Cloud, fleet: &Fleet) -> Result<Places, String> {
-    let place = home(fleet);
-    let access = stacks::access(fleet, &place.account);
-    let session = cloud.session(&place, &access).await.map_err(|error| error.to_string())?;
-    places::read(&session, &bucket(fleet)).await.map_err(|error| with_causes(&error))
+    let shelf = locks::shelf(cloud, fleet, &fleet.control_plane.account).await;
+    let (session, bucket) = shelf.map_err(|error| error.to_string())?;
+    places::read(&session, &bucket).await.map_err(|error| with_causes(&error))
 }
 
 /// Records places before something is made there.
 pub(super) async fn record(cloud: &Cloud, fleet: &Fleet, access: &Access, new: &Places) -> Result<(), Failure> {
-    let session = cloud.session(&home(fleet), access).await?;
-    Ok(places::add(&session, &bucket(fleet), new).await?)
-}
-
-pub(super) fn home(fleet: &Fleet) -> Place {
-    Place { account: fleet.control_plane.account.clone(), region: fleet.control_plane.region.clone() }
-}
-
-pub(super) fn bucket(fleet: &Fleet) -> String {
-    names::artifacts_bucket(&fleet.organisation, &fleet.control_plane.account, &fleet.control_plane.region)
+    let shelf = locks::shelf_by(cloud, fleet, &fleet.control_plane.account, access).await;
+    let (session, bucket) = shelf.map_err(guard::failure)?;
+    Ok(places::add(&session, &bucket, new).await?)
 }
 
 /// What orphans say to the shell: what is unknown weighs more than what is known.

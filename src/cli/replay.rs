@@ -8,8 +8,10 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Exit, Failure, Global, Output};
+use crate::cloud::cloudformation::{self, Resource};
 use crate::cloud::sqs::{self, Held};
-use crate::cloud::{Access, CallError, Cloud, Place, Session};
+use crate::cloud::{CallError, Cloud, Place, Session};
+use crate::deploy::{Desired, ownership, stacks};
 use crate::estate::ids::TenantName;
 use crate::estate::{self, Estate, Tenant};
 use crate::render::names;
@@ -57,10 +59,32 @@ struct Answer<'a> {
 /// Seconds for which messages are hidden while they are shown and moved.
 const HIDDEN_SECONDS: i32 = 600;
 
-/// Addresses of a tenant's queues, as far as they exist.
+/// Addresses of a tenant's queues, as far as its stack has them.
 struct Queues {
     splitter: Option<String>,
     ingest: Option<String>,
+    parking: Option<String>,
+}
+
+impl Queues {
+    /// Those of a stack's resources that have the names of the tenant's queues.
+    fn of(resources: &[Resource], names: &[String; 3]) -> Self {
+        let queues = resources.iter().filter(|resource| resource.resource_type == "AWS::SQS::Queue");
+        let urls: Vec<&String> = queues.filter_map(|queue| queue.physical_id.as_ref()).collect();
+        let [splitter, ingest, parking] =
+            names.each_ref().map(|name| urls.iter().find(|url| last(url) == name).map(|url| (*url).clone()));
+        Self { splitter, ingest, parking }
+    }
+
+    /// The retry queue of this name or address, if it is the tenant's own.
+    fn retry(&self, named: &str) -> Option<String> {
+        [&self.splitter, &self.ingest].into_iter().flatten().find(|url| last(url) == last(named)).cloned()
+    }
+}
+
+/// The name in a queue's address.
+fn last(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or(url)
 }
 
 impl Replay {
@@ -83,22 +107,23 @@ impl Replay {
         output: Output,
     ) -> Result<Exit, Failure> {
         let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
-        let account = estate.fleet.accounts.get(&place.account);
-        let access = Access {
-            role: account.and_then(|account| account.role.clone()),
-            external_id: account.and_then(|account| account.external_id.clone()),
-        };
+        let access = stacks::access(&estate.fleet, &place.account);
         let session = Cloud::configure().await.session(&place, &access).await.map_err(of_call)?;
-        let [splitter, ingest, parking] = names::queues(&estate.fleet.organisation, tenant.name.as_str());
-        let parking_url = sqs::queue_url(&session, &parking).await.map_err(of_call)?;
-        let parking_url = parking_url.ok_or_else(|| {
-            Failure::new(format!("there is no queue `{parking}` in account {} in {}", place.account, place.region))
-                .with_hint(format!("`tenantry deploy {}` makes it", tenant.name))
-        })?;
-        let queues = Queues {
-            splitter: sqs::queue_url(&session, &splitter).await.map_err(of_call)?,
-            ingest: sqs::queue_url(&session, &ingest).await.map_err(of_call)?,
+        let (organisation, name) = (&estate.fleet.organisation, tenant.name.as_str());
+        let (stack, wanted) = (names::stack(organisation, name), names::queues(organisation, name));
+        let identity = Desired::identity(organisation, &estate.fleet.identity(), name);
+        let live = ownership::owned(&session, &stack, &identity).await.map_err(Failure::ownership)?;
+        let resources = match live {
+            Some(live) => cloudformation::resources(&session, &live.id).await.map_err(of_call)?,
+            None => Vec::new(),
         };
+        let queues = Queues::of(&resources, &wanted);
+        let parking_url = queues.parking.clone().ok_or_else(|| {
+            let [_, _, parking] = &wanted;
+            let (account, region) = (&place.account, &place.region);
+            Failure::new(format!("stack `{stack}` in account {account} in {region} has no queue `{parking}`"))
+                .with_hint(format!("`tenantry deploy {name}` creates it"))
+        })?;
         let held = sqs::receive(&session, &parking_url, self.limit, HIDDEN_SECONDS).await.map_err(of_call)?;
         let (rows, others): (Vec<Row>, Vec<Row>) =
             held.into_iter().map(|held| row(held, &queues)).partition(|row| is_since(row, since));
@@ -153,7 +178,11 @@ fn exit(rows: &[Row], replayed: usize) -> Exit {
 fn row(held: Held, queues: &Queues) -> Row {
     let attribute = |name: &str| held.attributes.get(name).cloned().unwrap_or_else(|| "unknown".to_owned());
     let object = object_key(&held.body);
-    let to = held.attributes.get("Queue").cloned().or_else(|| by_key(object.as_deref(), queues));
+    // A message may name any queue: only the tenant's own count.
+    let to = match held.attributes.get("Queue") {
+        Some(named) => queues.retry(named),
+        None => by_key(object.as_deref(), queues),
+    };
     let sent = held.sent.and_then(|sent| jiff::Timestamp::from_millisecond(sent).ok());
     Row {
         parked_at: held.attributes.get("ParkedAt").cloned().or(sent.map(|at| at.to_string())).unwrap_or_default(),
@@ -220,7 +249,7 @@ fn moment(text: &str, now: jiff::Timestamp) -> Result<jiff::Timestamp, Failure> 
 fn table(rows: &[Row]) -> String {
     let mut text = String::new();
     for row in rows {
-        let to = row.to.as_deref().and_then(|url| url.rsplit('/').next()).unwrap_or("unknown: stays parked");
+        let to = row.to.as_deref().map_or("unknown: stays parked", last);
         let _infallible = writeln!(
             text,
             "{}  {} ({}, {} attempts)  {}\n    {}\n    to: {to}",
@@ -257,7 +286,8 @@ mod tests {
     use super::*;
 
     fn queues() -> Queues {
-        Queues { splitter: Some("https://sqs/1/s".to_owned()), ingest: Some("https://sqs/1/i".to_owned()) }
+        let url = |name: &str| Some(format!("https://sqs/1/{name}"));
+        Queues { splitter: url("s"), ingest: url("i"), parking: url("p") }
     }
 
     fn event(key: &str) -> String {
@@ -270,7 +300,9 @@ mod tests {
 
     #[test]
     fn a_message_goes_back_to_where_it_says_or_where_its_object_belongs() {
-        check(&event("parts/x"), &[("Queue", "https://sqs/1/q")], Some("https://sqs/1/q"));
+        check(&event("in/x"), &[("Queue", "https://sqs/1/i")], Some("https://sqs/1/i"));
+        check(&event("parts/x"), &[("Queue", "https://sqs/1/of-another-tenant")], None);
+        check(&event("parts/x"), &[("Queue", "https://sqs/1/p")], None);
         check(&event("in/x"), &[], Some("https://sqs/1/s"));
         check(&format!("{{\"requestPayload\":{}}}", event("parts/x")), &[], Some("https://sqs/1/i"));
         check(r#"{"tenantry":"remainder/1","key":"parts/x"}"#, &[], Some("https://sqs/1/i"));

@@ -223,7 +223,7 @@ async fn guarded(
     let purpose = format!("{} of plan {}", site.command, digest.get(..12).unwrap_or_default());
     let by_stack = ByStack::of(desired);
     let concerned: Vec<&Desired> = plan.work().filter_map(|stack| by_stack.get(&stack.place, &stack.stack)).collect();
-    let new = places(&concerned);
+    let new = places(concerned.iter().copied());
     let claim = guard::claim(&name, purpose);
     let mut locks = guard::take(cloud, site.fleet, concerned, &claim, how.lock.wait_for_lock).await?;
     let options = Options {
@@ -247,7 +247,7 @@ async fn guarded(
 }
 
 /// Records where tenants' stacks are, so that they are found when git no longer names the account or region.
-async fn remember(cloud: &Cloud, fleet: &Fleet, new: &Places) -> Result<(), Failure> {
+pub(super) async fn remember(cloud: &Cloud, fleet: &Fleet, new: &Places) -> Result<(), Failure> {
     if new.is_empty() {
         return Ok(());
     }
@@ -255,8 +255,8 @@ async fn remember(cloud: &Cloud, fleet: &Fleet, new: &Places) -> Result<(), Fail
 }
 
 /// Where tenants' stacks are, and how their accounts are entered.
-fn places(concerned: &[&Desired]) -> Places {
-    let tenants = concerned.iter().filter(|desired| desired.artifacts.is_some());
+pub(super) fn places<'d>(concerned: impl Iterator<Item = &'d Desired>) -> Places {
+    let tenants = concerned.filter(|desired| desired.artifacts.is_some());
     tenants.map(|desired| (desired.place.clone(), desired.access.clone())).collect()
 }
 

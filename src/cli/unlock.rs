@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         if !fleet.accounts.contains_key(account) {
             return Err(Failure::new(format!("account {account} is not in `fleet.yaml`")));
         }
-        let (session, bucket) = locks::shelf(&cloud, fleet, account).await?;
+        let (session, bucket) = locks::shelf(&cloud, fleet, account).await.map_err(guard::failure)?;
         let shelf = Shelf { session: &session, bucket: &bucket };
         let held = shelf.look().await.map_err(guard::failure)?.map(|held| held.said(shelf.now()));
         let Some(said) = &held else { return Ok(vec![line(account, held, false)]) };

@@ -77,6 +77,7 @@ fn listed(quota: sdk::ServiceQuota) -> Option<ListedQuota> {
             name: metric.metric_name?,
             dimensions: metric.metric_dimensions.unwrap_or_default().into_iter().collect::<BTreeMap<_, _>>(),
             statistic: metric.metric_statistic_recommendation.unwrap_or_else(|| "Maximum".to_owned()),
+            period_seconds: super::usage_metrics::USAGE_PERIOD_SECONDS,
         })
     });
     Some(ListedQuota { code: quota.quota_code?, value: quota.value?, metric })

@@ -1,4 +1,4 @@
-//! Amazon CloudWatch: what services publish of the use of their quotas, in the namespace `AWS/Usage`.
+//! Amazon CloudWatch: what services publish of the use of their quotas (`AWS/Usage`), and of what resources hold.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -14,25 +14,31 @@ pub struct Metric {
     pub name: String,
     pub dimensions: BTreeMap<String, String>,
     pub statistic: String,
+    pub period_seconds: i32,
 }
 
 /// Most metrics of one call. Source: Amazon CloudWatch API Reference, GetMetricData.
 const AT_ONCE: usize = 500;
-/// Length of a period, and how far back one looks for the newest value.
-const PERIOD_SECONDS: i32 = 300;
-const WINDOW: Duration = Duration::from_secs(3 * 60 * 60);
+/// Length of a period of the metrics of usage.
+pub const USAGE_PERIOD_SECONDS: i32 = 300;
+/// How far back the newest value is looked for: three periods of the longest, and this at least. Daily metrics appear with
+/// up to two days' delay.
+const WINDOW_SECONDS: u64 = 3 * 60 * 60;
+const PERIODS: u64 = 3;
 
 /// The newest value of each metric; None for one that nothing was published of.
 pub async fn latest(session: &Session, metrics: &[Metric], now: SystemTime) -> Result<Vec<Option<f64>>, CallError> {
     const OPERATION: &str = "GetMetricData";
     let subject = session.place.region.as_str();
     let mut found = vec![None; metrics.len()];
+    let longest = metrics.iter().map(|metric| u64::try_from(metric.period_seconds).unwrap_or(0)).max().unwrap_or(0);
+    let window = Duration::from_secs(WINDOW_SECONDS.max(PERIODS * longest));
     for (chunk, part) in metrics.chunks(AT_ONCE).enumerate() {
         let queries = part.iter().enumerate().map(|(index, metric)| query(chunk * AT_ONCE + index, metric)).collect();
         let request = session
             .cloudwatch
             .get_metric_data()
-            .start_time((now - WINDOW).into())
+            .start_time((now - window).into())
             .end_time(now.into())
             .scan_by(sdk::ScanBy::TimestampDescending)
             .set_metric_data_queries(Some(queries));
@@ -59,6 +65,6 @@ fn query(index: usize, metric: &Metric) -> sdk::MetricDataQuery {
         .metric_name(&metric.name)
         .set_dimensions(Some(dimensions))
         .build();
-    let stat = sdk::MetricStat::builder().metric(named).period(PERIOD_SECONDS).stat(&metric.statistic).build();
+    let stat = sdk::MetricStat::builder().metric(named).period(metric.period_seconds).stat(&metric.statistic).build();
     sdk::MetricDataQuery::builder().id(format!("m{index}")).metric_stat(stat).build()
 }

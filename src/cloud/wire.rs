@@ -136,6 +136,7 @@ fn metric() -> usage_metrics::Metric {
         name: "ResourceCount".to_owned(),
         dimensions: [("Service".to_owned(), "EC2".to_owned())].into_iter().collect(),
         statistic: "Maximum".to_owned(),
+        period_seconds: usage_metrics::USAGE_PERIOD_SECONDS,
     }
 }
 

@@ -1,18 +1,19 @@
 //! Takes a stack away: says first what stays, then deletes, and reports what is left.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::SystemTime;
 
 use ipnetwork::Ipv4Network;
 use serde::Serialize;
 use serde_json::Value;
 
+use super::contents::{Contents, contents};
 use super::desired::hash;
 use super::ownership::{self, OwnershipError};
 use super::prepare::Pace;
 use super::{State, change, failure};
 use crate::cloud::cloudformation::{self, Protection, Resource};
-use crate::cloud::{CallError, Session, may_pass};
-use crate::cloud::{sqs, stack_events};
+use crate::cloud::{CallError, Session, may_pass, stack_events};
 
 /// What a deletion will leave behind, from the stack's own template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -49,21 +50,6 @@ pub struct Lost {
     pub resource_type: String,
     pub physical_id: Option<String>,
     pub contents: Contents,
-}
-
-/// What a stateful resource holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum Contents {
-    Empty,
-    /// Nothing but what the template says.
-    Definition,
-    Holds {
-        what: String,
-    },
-    Unknown {
-        why: String,
-    },
 }
 
 /// How a deletion ended.
@@ -117,6 +103,7 @@ pub async fn look(
     session: &Session,
     stack: &str,
     identity: &BTreeMap<String, String>,
+    now: SystemTime,
 ) -> Result<Option<Farewell>, DestroyError> {
     let call = |source| DestroyError::Call { stack: stack.to_owned(), what: "looked at", source };
     let Some(live) = ownership::owned(session, stack, identity).await? else { return Ok(None) };
@@ -130,15 +117,15 @@ pub async fn look(
     let kept = kept_ids(&template);
     let (retained, deleted): (Vec<Resource>, Vec<Resource>) =
         resources.into_iter().filter(exists).partition(|resource| kept.contains(&resource.logical_id));
-    let mut lost = Vec::new();
-    for resource in deleted.iter().filter(|resource| change::is_stateful(&resource.resource_type)) {
-        lost.push(Lost {
-            logical_id: resource.logical_id.clone(),
-            resource_type: resource.resource_type.clone(),
-            physical_id: resource.physical_id.clone(),
-            contents: contents(session, resource).await,
-        });
-    }
+    let is_stateful = |resource: &&Resource| change::is_stateful(&resource.resource_type);
+    let stateful: Vec<Resource> = deleted.iter().filter(is_stateful).cloned().collect();
+    let held = contents(session, &stateful, now).await;
+    let lost = stateful.into_iter().zip(held).map(|(resource, contents)| Lost {
+        logical_id: resource.logical_id,
+        resource_type: resource.resource_type,
+        physical_id: resource.physical_id,
+        contents,
+    });
     let retained = retained.into_iter().map(|resource| Retained {
         logical_id: resource.logical_id,
         resource_type: resource.resource_type,
@@ -151,24 +138,9 @@ pub async fn look(
         retained: retained.collect(),
         deleted: deleted.len(),
         goes: deleted.into_iter().map(|resource| resource.logical_id).collect(),
-        lost,
+        lost: lost.collect(),
         template,
     }))
-}
-
-/// What a resource holds, as far as one call tells.
-async fn contents(session: &Session, resource: &Resource) -> Contents {
-    let Some(id) = &resource.physical_id else { return Contents::Empty };
-    match resource.resource_type.as_str() {
-        "AWS::SQS::Queue" => match sqs::depth(session, id).await {
-            Ok(0) => Contents::Empty,
-            Ok(count) => Contents::Holds { what: format!("about {count} messages") },
-            Err(error) => Contents::Unknown { why: error.cause.to_string() },
-        },
-        // Its certificates are the customer's, and in the template.
-        "AWS::RolesAnywhere::TrustAnchor" => Contents::Definition,
-        _ => Contents::Unknown { why: "what it holds is not counted".to_owned() },
-    }
 }
 
 impl Farewell {

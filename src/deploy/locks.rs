@@ -7,8 +7,9 @@ use std::time::Duration;
 use futures::future::select_all;
 
 use super::lock::{Claim, Lease, LockError, Shelf};
+use super::ownership::{self, CONTROL_PLANE_TAG, OwnershipError};
 use super::{Desired, stacks};
-use crate::cloud::{CallError, Cause, Cloud, Place, Session, is_expired, may_pass};
+use crate::cloud::{Access, CallError, Cause, Cloud, Place, Session, is_expired, may_pass};
 use crate::estate::ids::AccountId;
 use crate::estate::spec::Fleet;
 use crate::render::names;
@@ -25,19 +26,40 @@ pub enum LocksError {
     Lock(#[from] LockError),
     #[error(transparent)]
     Call(#[from] CallError),
+    /// The control plane that has the bucket is another estate's: its locks and records are not this one's.
+    #[error(transparent)]
+    NotOurs(OwnershipError),
     #[error("another run took the lock of account {} during this run", .0)]
     Lost(AccountId),
 }
 
-/// Where the lock of an account lies: in its artifacts bucket in the control plane's Region.
+/// Where the lock of an account and the estate's records lie: in its artifacts bucket in the control plane's Region.
 ///
 /// # Errors
-/// The account cannot be entered.
-pub async fn shelf(cloud: &Cloud, fleet: &Fleet, account: &AccountId) -> Result<(Arc<Session>, String), CallError> {
+/// The account cannot be entered, or the control plane there is not this estate's.
+pub async fn shelf(cloud: &Cloud, fleet: &Fleet, account: &AccountId) -> Result<(Arc<Session>, String), LocksError> {
+    shelf_by(cloud, fleet, account, &stacks::access(fleet, account)).await
+}
+
+/// The same, where the account is entered in another way than the fleet says.
+///
+/// # Errors
+/// As [`shelf`].
+pub async fn shelf_by(
+    cloud: &Cloud,
+    fleet: &Fleet,
+    account: &AccountId,
+    access: &Access,
+) -> Result<(Arc<Session>, String), LocksError> {
     let place = Place { account: account.clone(), region: fleet.control_plane.region.clone() };
-    let session = cloud.session(&place, &stacks::access(fleet, account)).await?;
-    let bucket = names::artifacts_bucket(&fleet.organisation, account, &place.region);
-    Ok((session, bucket))
+    let session = cloud.session(&place, access).await?;
+    let stack = names::control_plane_stack(&fleet.organisation);
+    let identity = Desired::identity(&fleet.organisation, &fleet.identity(), CONTROL_PLANE_TAG);
+    match ownership::owned(&session, &stack, &identity).await {
+        Ok(_) => Ok((session, names::artifacts_bucket(&fleet.organisation, account, &place.region))),
+        Err(OwnershipError::Call { source, .. }) => Err(LocksError::Call(source)),
+        Err(error) => Err(LocksError::NotOurs(error)),
+    }
 }
 
 /// The accounts of stacks that are changed under a lock. Stacks without an artifacts bucket, which are control planes,
@@ -166,6 +188,6 @@ fn is_transient(error: &LocksError) -> bool {
     match error {
         LocksError::Lock(LockError::Call { source, .. }) => may_pass(source),
         LocksError::Call(source) => may_pass(source) && source.cause != Cause::Unreachable && !is_expired(source),
-        LocksError::Lock(_) | LocksError::Lost(_) => false,
+        LocksError::Lock(_) | LocksError::NotOurs(_) | LocksError::Lost(_) => false,
     }
 }

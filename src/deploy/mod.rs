@@ -6,6 +6,7 @@
 mod adopt;
 pub mod apply;
 pub mod change;
+pub mod contents;
 mod desired;
 pub mod destroy;
 pub mod events;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::cloud::{CallError, Cloud, Place, cloudformation};
-use crate::deploy::{ESTATE_TAG, Ground, TENANT_TAG, stacks};
+use crate::deploy::{Ground, stacks};
 use crate::estate::Estate;
 use crate::render::names;
 
@@ -63,54 +63,4 @@ pub async fn running(cloud: &Cloud, estate: &Estate) -> Vec<Running> {
         }
     }
     all
-}
-
-/// A stack of a tenant where the estate does not have that tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Elsewhere {
-    pub tenant: String,
-    pub place: Place,
-    pub release: Option<String>,
-    /// Where the estate has the tenant; None: the estate does not have it.
-    pub expected: Option<Place>,
-}
-
-/// Stacks with the tags of a tenant of this organisation that are not where the estate has that tenant, in every account
-/// and Region of its fleet, by tenant; and places that could not be read, each with the reason.
-pub async fn elsewhere(cloud: &Cloud, estate: &Estate) -> (Vec<Elsewhere>, Vec<(Place, String)>) {
-    let fleet = &estate.fleet;
-    let places = fleet.accounts.keys().flat_map(|account| {
-        fleet.regions.keys().map(|region| Place { account: account.clone(), region: region.clone() })
-    });
-    let looks = places.map(|place| async move {
-        let live = async {
-            let session = cloud.session(&place, &stacks::access(fleet, &place.account)).await?;
-            cloudformation::stacks(&session).await
-        };
-        let live: Result<_, CallError> = live.await;
-        (place, live)
-    });
-    let (mut found, mut unread) = (Vec::new(), Vec::new());
-    for (place, live) in futures::future::join_all(looks).await {
-        match live {
-            Ok(live) => found.extend(live.values().filter_map(|stack| stray(estate, &place, stack))),
-            Err(error) => unread.push((place, error.to_string())),
-        }
-    }
-    found.sort_by(|a, b| (&a.tenant, &a.place).cmp(&(&b.tenant, &b.place)));
-    (found, unread)
-}
-
-fn stray(estate: &Estate, place: &Place, stack: &cloudformation::Stack) -> Option<Elsewhere> {
-    let organisation = estate.fleet.organisation.as_str();
-    let tenant = stack.tags.get(TENANT_TAG)?;
-    let is_ours = stack.tags.get(ESTATE_TAG).is_some_and(|tag| tag == organisation);
-    if !is_ours || stack.name == names::control_plane_stack(organisation) || stack.status == "REVIEW_IN_PROGRESS" {
-        return None;
-    }
-    let own = estate.tenants.values().find(|own| own.name.as_str() == tenant);
-    let expected = own.map(|own| Place { account: own.spec.account.clone(), region: own.spec.region.clone() });
-    let release = Ground::of(Some(stack)).release;
-    let is_there = expected.as_ref() == Some(place) && stack.name == names::stack(organisation, tenant);
-    (!is_there).then(|| Elsewhere { tenant: tenant.clone(), place: place.clone(), release, expected })
 }

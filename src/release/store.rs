@@ -6,10 +6,9 @@ use std::sync::Arc;
 use jiff::Timestamp;
 
 use super::record::{BEFORE, Record, Refusal, SCHEMA};
-use crate::cloud::{CallError, Cloud, Place, Session, s3};
-use crate::deploy::stacks;
+use crate::cloud::{CallError, Cloud, Session, s3};
+use crate::deploy::locks::{LocksError, shelf};
 use crate::estate::spec::Fleet;
-use crate::render::names;
 
 const KEY: &str = "releases/roll.json";
 
@@ -38,11 +37,11 @@ pub enum StoreError {
 
 impl Store {
     /// The store in the control plane's account and region.
-    pub async fn open(cloud: &Cloud, fleet: &Fleet) -> Result<Self, CallError> {
-        let central = &fleet.control_plane;
-        let place = Place { account: central.account.clone(), region: central.region.clone() };
-        let session = cloud.session(&place, &stacks::access(fleet, &place.account)).await?;
-        let bucket = names::artifacts_bucket(&fleet.organisation, &place.account, &place.region);
+    ///
+    /// # Errors
+    /// The account cannot be entered, or its control plane is not this estate's.
+    pub async fn open(cloud: &Cloud, fleet: &Fleet) -> Result<Self, LocksError> {
+        let (session, bucket) = shelf(cloud, fleet, &fleet.control_plane.account).await?;
         Ok(Self { session, bucket })
     }
 

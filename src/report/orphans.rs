@@ -7,14 +7,40 @@ use crate::survey::orphans::{Monthly, Orphan, Orphans, Reason};
 
 /// A paragraph for each orphan, what could not be read, and a line that counts; empty where there is neither.
 pub fn text(orphans: &Orphans) -> String {
-    let mut out: String = orphans.stacks.iter().map(one).collect();
+    text_by(orphans, Names::Git)
+}
+
+/// The same for stacks that a release does not name: it leaves them as they are.
+pub fn of_release(orphans: &Orphans, release: &str) -> String {
+    text_by(orphans, Names::Release(release))
+}
+
+/// What names the tenants and their places.
+#[derive(Clone, Copy)]
+enum Names<'a> {
+    Git,
+    Release(&'a str),
+}
+
+impl Names<'_> {
+    fn text(self) -> String {
+        match self {
+            Self::Git => "git".to_owned(),
+            Self::Release(release) => format!("release {release}"),
+        }
+    }
+}
+
+fn text_by(orphans: &Orphans, names: Names<'_>) -> String {
+    let by = names.text();
+    let mut out: String = orphans.stacks.iter().map(|orphan| one(orphan, names)).collect();
     let places: Vec<String> = orphans.unread.iter().filter_map(|unread| unread.place.as_ref()).map(named).collect();
     if let Some(first) = orphans.unread.iter().find(|unread| unread.place.is_some()) {
         let many = counted(places.len(), "place");
         let shown = places.iter().take(MOST_PLACES).cloned().collect::<Vec<_>>().join(", ");
         let more = if places.len() > MOST_PLACES { ", …" } else { "" };
         let why = first.why.lines().next().unwrap_or_default();
-        out.push_str(&format!("? stacks that git does not name are unknown in {many} ({shown}{more}): {why}\n"));
+        out.push_str(&format!("? stacks that {by} does not name are unknown in {many} ({shown}{more}): {why}\n"));
     }
     for unread in orphans.unread.iter().filter(|unread| unread.place.is_none()) {
         let why = unread.why.lines().next().unwrap_or_default();
@@ -23,7 +49,7 @@ pub fn text(orphans: &Orphans) -> String {
     let is_orphan = |orphan: &&Orphan| !matches!(orphan.reason, Reason::Moving { .. });
     let count = orphans.stacks.iter().filter(is_orphan).count();
     if count > 0 {
-        out.push_str(&format!("{} not named by git, {}\n", counted(count, "stack"), sum(&orphans.stacks)));
+        out.push_str(&format!("{} not named by {by}, {}\n", counted(count, "stack"), sum(&orphans.stacks)));
     }
     out
 }
@@ -35,23 +61,28 @@ fn named(place: &Place) -> String {
     format!("{} in {}", place.account, place.region)
 }
 
-fn one(orphan: &Orphan) -> String {
+fn one(orphan: &Orphan, names: Names<'_>) -> String {
     let Orphan { tenant, place, stack, status, .. } = orphan;
     let place = named(place);
     let release = orphan.release.as_ref().map(|release| format!(", release {release}")).unwrap_or_default();
+    let by = names.text();
     let (kind, why) = match &orphan.reason {
-        Reason::NotInGit => ("orphaned", format!("git has no tenant `{tenant}`")),
+        Reason::NotInGit => ("orphaned", format!("{by} has no tenant `{tenant}`")),
         Reason::Elsewhere { place } => {
-            ("orphaned", format!("git places `{tenant}` in {} in {}", place.account, place.region))
+            ("orphaned", format!("{by} places `{tenant}` in {} in {}", place.account, place.region))
         }
         Reason::Moving { place } => ("moving", format!("`{tenant}` moves to {} in {}", place.account, place.region)),
         Reason::PlaceNotInFleet => ("orphaned", "the fleet no longer has this account and region".to_owned()),
     };
     let empty = if status == "REVIEW_IN_PROGRESS" { ", an empty stack that a plan left" } else { "" };
-    let help = format!(
-        "  help: `tenantry destroy {tenant} --account {} --region {}` offboards it\n",
-        orphan.place.account, orphan.place.region
-    );
+    let (kind, help) = match names {
+        Names::Git => {
+            let Place { account, region } = &orphan.place;
+            (kind, format!("  help: `tenantry destroy {tenant} --account {account} --region {region}` offboards it\n"))
+        }
+        // Git may well name it: whether it goes is not for a release to say.
+        Names::Release(_) => ("not touched", "  help: `tenantry status` shows whether git names it\n".to_owned()),
+    };
     format!("{kind}: {stack} ({place}): {status}{empty}{release}, {}; {why}\n{help}", money(&orphan.monthly))
 }
 
@@ -128,5 +159,12 @@ mod tests {
         3 stacks not named by git, at least 494.50 USD a month
         ");
         assert_eq!(text(&Orphans::default()), "");
+        let (bolt, _) = orphans.stacks.split_at(1);
+        let one = Orphans { stacks: bolt.to_vec(), unread: Vec::new() };
+        insta::assert_snapshot!(of_release(&one, "v2"), @"
+        not touched: org-bolt (111122223333 in eu-west-1): CREATE_COMPLETE, release v3, 494.50 USD a month; release v2 has no tenant `bolt`
+          help: `tenantry status` shows whether git names it
+        1 stack not named by release v2, 494.50 USD a month
+        ");
     }
 }

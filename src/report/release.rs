@@ -8,7 +8,6 @@ use crate::deploy::events::{Event, What};
 use crate::release::diff::{Action, Change, TenantDiff};
 use crate::release::record::{Entry, Step};
 use crate::release::roll::Happened;
-use crate::release::skew::Elsewhere;
 
 /// What a roll says while it goes on, as a line; None for what nobody needs to read.
 pub fn happened(happened: &Happened) -> Option<String> {
@@ -77,16 +76,6 @@ pub fn ago(seconds: i64) -> String {
 /// `1 tenant`, `3 tenants`.
 pub fn count(number: usize, what: &str) -> String {
     format!("{number} {what}{}", if number == 1 { "" } else { "s" })
-}
-
-/// A stack of a tenant that a release does not have, or has elsewhere.
-pub fn elsewhere(one: &Elsewhere, release: &str) -> String {
-    let (tenant, place, has) = (&one.tenant, &one.place, one.release.as_deref().unwrap_or("none"));
-    let why = match &one.expected {
-        None => format!("{release} does not have this tenant; `tenantry destroy` takes a stack away"),
-        Some(place) => format!("{release} has this tenant in account {} in {}", place.account, place.region),
-    };
-    format!("{tenant} in account {} in {} stays at {has}: {why}", place.account, place.region)
 }
 
 /// A number of commits, as far as the clone can count them.

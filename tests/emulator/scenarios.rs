@@ -217,11 +217,11 @@ pub(super) async fn destroy_retains(cloud: Cloud) {
     )];
     all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
     let session = cloud.session(&fleet[0].place, &fleet[0].access).await.unwrap();
-    let farewell = look(&session, "org-acme", &fleet[0].tags).await.unwrap().unwrap();
+    let farewell = look(&session, "org-acme", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
     assert_eq!((farewell.retained.len(), farewell.deleted), (1, 1));
     assert_eq!(farewell.retained[0].physical_id.as_deref(), Some("org-kept"));
     assert_eq!(destroy(&session, &farewell, &[], PACE).await.unwrap(), Gone::Deleted);
-    assert_eq!(look(&session, "org-acme", &fleet[0].tags).await.unwrap(), None);
+    assert_eq!(look(&session, "org-acme", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap(), None);
     assert_eq!(status(&cloud, &fleet).await[0].verdict, Verdict::Missing);
     // The bucket is still there and has the tenant's tags: the next stack takes it.
     let plan = planned(&cloud, &fleet).await;
@@ -255,7 +255,7 @@ pub(super) async fn retained_is_imported(cloud: Cloud) {
     )];
     all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
     let session = cloud.session(&fleet[0].place, &fleet[0].access).await.unwrap();
-    let before = look(&session, "org-acme", &fleet[0].tags).await.unwrap().unwrap();
+    let before = look(&session, "org-acme", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
     assert_eq!(before.retained.len(), 7);
     assert_eq!(destroy(&session, &before, &[], PACE).await.unwrap(), Gone::Deleted);
 
@@ -270,7 +270,7 @@ pub(super) async fn retained_is_imported(cloud: Cloud) {
     assert!(imported.values().all(|outcome| *outcome == Outcome::Imported), "{imported:#?}");
     // The rest is another plan's, which shows it.
     all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
-    let after = look(&session, "org-acme", &fleet[0].tags).await.unwrap().unwrap();
+    let after = look(&session, "org-acme", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
     // Of a queue the endpoint tells the port sometimes.
     let ids = |farewell: &Farewell| -> BTreeMap<String, Option<String>> {
         let same = farewell.retained.iter().filter(|kept| kept.logical_id != "Queue");

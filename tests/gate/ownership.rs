@@ -118,6 +118,115 @@ fn two_estates_of_one_organisation_leave_each_others_stacks_and_control_planes_a
     assert!(!said.out.contains("orphaned"), "{}", said.out);
 }
 
+/// Commands that change something in an account, with arguments under which they would.
+const WRITES: [&str; 13] = [
+    "bootstrap --yes",
+    "deploy acme --yes",
+    "deploy acme --yes --release v1",
+    "destroy acme --confirm acme --allow-delete Key --allow-delete Queue",
+    "drift acme --fix --yes",
+    "flags push acme verbose-logs true --reason r",
+    "plan acme",
+    "release pause --why r",
+    "release resume --yes",
+    "release roll v1 --yes",
+    "release rollback v1 --yes",
+    "replay acme --yes",
+    "unlock 123456789012 --yes",
+];
+
+/// Those that change nothing in an account, or only what belongs to no estate: increases of an account's quotas.
+const OTHERS: [&str; 27] = [
+    "capacity",
+    "completions",
+    "cost",
+    "drift",
+    "explain",
+    "flags lint",
+    "flags list",
+    "flags preview",
+    "flags retire",
+    "flags rollout",
+    "flags set",
+    "flags show",
+    "flags unset",
+    "flags why",
+    "init",
+    "journal",
+    "move",
+    "new",
+    "quotas",
+    "release cut",
+    "release diff",
+    "release plan",
+    "release status",
+    "release verify",
+    "render",
+    "schema",
+    "status",
+];
+
+/// Every subcommand that has none of its own.
+fn subcommands(command: &clap::Command, before: &str) -> Vec<String> {
+    let inner = command.get_subcommands().map(|one| (one, format!("{before}{}", one.get_name())));
+    inner
+        .flat_map(|(one, name)| if one.has_subcommands() { subcommands(one, &format!("{name} ")) } else { vec![name] })
+        .collect()
+}
+
+#[test]
+fn no_command_changes_what_another_estate_of_the_organisation_has() {
+    let all = subcommands(&<tenantry::cli::Cli as clap::CommandFactory>::command(), "");
+    let known = |name: &String| {
+        OTHERS.contains(&name.as_str())
+            || name == "validate"
+            || WRITES.iter().any(|line| line.starts_with(name.as_str()))
+    };
+    let unknown: Vec<&String> = all.iter().filter(|name| !known(name)).collect();
+    assert!(unknown.is_empty(), "say whether these change something in an account: {unknown:?}");
+
+    let (world, accepted) = World::bootstrapped();
+    let git = |arguments: &[&str]| {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=t", "-c", "user.email=t@example.com"]).args(arguments);
+        assert!(git.current_dir(world.estate.path()).output().unwrap().status.success(), "{arguments:?}");
+    };
+    world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
+    // A lock of the other estate, which is held, and the state of its roll.
+    world.python(
+        "s3 = make('s3')\nbucket = 'metanet-artifacts-123456789012-eu-west-1'\n\
+         s3.put_object(Bucket=bucket, Key='releases/roll.json', Body='{}')",
+    );
+    world.edit("tenants/fleet.yaml", "\"organisation\":", "\"estate_id\":\"the-other-one\",\"organisation\":");
+    let flags = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies/flags.yaml");
+    fs::copy(flags, world.estate.path().join("policies/flags.yaml")).unwrap();
+    fs::write(world.estate.path().join(".gitignore"), ".tenantry\nzips\n").unwrap();
+    git(&["init", "--quiet"]);
+    git(&["add", "."]);
+    git(&["commit", "--quiet", "--message", "first"]);
+    git(&["tag", "v1"]);
+    let state = || {
+        world.python(
+            "s3 = make('s3')\n\
+             for stack in cfn.describe_stacks()['Stacks']:\n\
+             \x20   print(stack['StackName'], stack['StackStatus'], stack.get('LastUpdatedTime'), tags(stack['StackName']))\n\
+             \x20   print([s['ChangeSetName'] for s in cfn.list_change_sets(StackName=stack['StackName'])['Summaries']])\n\
+             for bucket in s3.list_buckets()['Buckets']:\n\
+             \x20   print([(o['Key'], o['ETag']) for o in s3.list_objects_v2(Bucket=bucket['Name']).get('Contents', [])])\n\
+             for url in sqs.list_queues().get('QueueUrls', []):\n\
+             \x20   print(url, sqs.get_queue_attributes(QueueUrl=url, AttributeNames=['All'])['Attributes'])",
+        )
+    };
+    let before = state();
+    assert!(before.contains("metanet-acme CREATE_COMPLETE") && before.contains("roll.json"), "{before}");
+    for line in WRITES {
+        let said = world.run(&line.split(' ').collect::<Vec<_>>());
+        let all = format!("{}{}", said.out, said.err);
+        assert!(said.code > 0 && all.contains("not owned by this estate"), "{line}: {} {all}", said.code);
+        assert_eq!(state(), before, "{line}");
+    }
+}
+
 #[test]
 fn a_stack_without_the_estates_id_is_claimed_once_and_the_plan_shows_it() {
     let (world, accepted) = World::bootstrapped();
@@ -186,6 +295,30 @@ fn stacks_that_git_does_not_name_are_told_with_their_cost_and_offboarded_without
     world.run(&["destroy", "cube", "--confirm", "cube", "--allow-delete", "Key"]).expect(0, &[]);
     let left = world.run(&["status"]);
     assert!(left.out.contains("1 stack not named by git") && left.out.contains("control-plane"), "{}", left.out);
+}
+
+#[test]
+fn destroy_says_what_is_in_what_it_deletes_as_far_as_cloudwatch_tells() {
+    let (world, mut accepted) = World::bootstrapped();
+    let resources = "Resources:\n  Data:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: \"{{ names.prefix }}-data\"\n";
+    world.edit("templates/tenant.yaml.tera", "Resources:\n", resources);
+    accepted.extend(world.red().iter().map(|code| format!("{code}=a test says so")));
+    accepted.sort();
+    accepted.dedup();
+    world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
+    world.python("s3 = make('s3')\nfor key in 'abc':\n\x20   s3.put_object(Bucket='metanet-acme-data', Key=key, Body=b'x' * 1024)");
+    let said = world.run(&["destroy", "acme", "--confirm", "acme"]);
+    said.expect(
+        3,
+        &[
+            "Data AWS::S3::Bucket metanet-acme-data: about 3 objects, ",
+            "Key AWS::KMS::Key",
+            "contents unknown: whatever it encrypts cannot be decrypted without it",
+            "Queue AWS::SQS::Queue",
+            ": empty",
+            "--allow-delete Data --allow-delete Key",
+        ],
+    );
 }
 
 #[test]

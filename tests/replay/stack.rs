@@ -49,13 +49,15 @@ impl Stack {
         let place = aws_sdk_s3::types::CreateBucketConfiguration::builder();
         let place = place.location_constraint(aws_sdk_s3::types::BucketLocationConstraint::EuWest1).build();
         s3.create_bucket().bucket(BUCKET).create_bucket_configuration(place).send().await.unwrap();
+        let (estate, domain) = (estate(), Domain::default());
+        let names = tenantry::render::names::queues("metanet", "acme");
+        deploy(&aws_sdk_cloudformation::Client::new(&configuration), &names, estate.path()).await;
         let mut urls = Vec::new();
-        for name in tenantry::render::names::queues("metanet", "acme") {
-            let queue = sqs.create_queue().queue_name(name).send().await.unwrap();
+        for name in names {
+            let queue = sqs.get_queue_url().queue_name(name).send().await.unwrap();
             urls.push(queue.queue_url().unwrap().to_owned());
         }
         let [splitter_queue, ingest_queue, parking_queue] = urls.try_into().unwrap();
-        let (estate, domain) = (estate(), Domain::default());
         Self { endpoint, estate, domain, splitter_queue, ingest_queue, parking_queue, s3, sqs }
     }
 
@@ -187,6 +189,28 @@ impl Stack {
             self.depth(&self.ingest_queue).await,
             self.depth(&self.parking_queue).await,
         )
+    }
+}
+
+/// Deploys the tenant's stack, with the estate's tags and nothing but its queues.
+async fn deploy(cloudformation: &aws_sdk_cloudformation::Client, queues: &[String], estate: &std::path::Path) {
+    let queue = |name: &String| json!({ "Type": "AWS::SQS::Queue", "Properties": { "QueueName": name } });
+    let resources = queues.iter().enumerate().map(|(index, name)| (format!("Queue{index}"), queue(name)));
+    let body = json!({ "Resources": resources.collect::<serde_json::Map<_, _>>() }).to_string();
+    let fleet = tenantry::estate::load(estate).0.unwrap().fleet;
+    let tags = tenantry::deploy::Desired::identity(&fleet.organisation, &fleet.identity(), "acme");
+    let tags = tags
+        .into_iter()
+        .map(|(key, value)| aws_sdk_cloudformation::types::Tag::builder().key(key).value(value).build());
+    let name = "metanet-acme";
+    let request = cloudformation.create_stack().stack_name(name).template_body(body);
+    request.set_tags(Some(tags.collect())).send().await.unwrap();
+    loop {
+        let seen = cloudformation.describe_stacks().stack_name(name).send().await.unwrap();
+        if seen.stacks()[0].stack_status().is_some_and(|status| status.as_str() == "CREATE_COMPLETE") {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::guard;
 use super::super::log::{self, Intent, Log};
 use super::super::pace::Pace;
 use super::super::run::{Consent, LockWait, confirmed};
-use super::super::{Exit, Failure, Global, Output, opened};
+use super::super::{Exit, Failure, Global, Output, opened, orphans};
 use super::Zips;
 use crate::cloud::Cloud;
 use crate::deploy::Desired;
@@ -20,9 +20,10 @@ use crate::deploy::journal::Record as Line;
 use crate::release::back::{Means, Target, find, plan, take};
 use crate::release::record::{Halt, HaltCause, Record, Refusal, Step};
 use crate::release::roll::Happened;
-use crate::release::skew::{Elsewhere, Running, elsewhere, running};
+use crate::release::skew::{Running, running};
 use crate::release::store::{Store, StoreError};
 use crate::report;
+use crate::survey::orphans::{Orphan, Orphans, Reason};
 
 /// Take tenants back to an earlier release, at once and whatever their windows say.
 ///
@@ -79,20 +80,18 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     }
     let (estate, found) = opened::load(&global.estate)?;
     let estate = estate.ok_or_else(|| opened::refused(&found, "the estate"))?;
-    let output = Output::new(global.output);
+    let (output, prices) = (Output::new(global.output), opened::prices(&global.estate)?);
     super::super::wait(async {
         let cloud = Cloud::configure().await;
-        let store = Store::open(&cloud, &estate.fleet).await?;
+        let store = Store::open(&cloud, &estate.fleet).await.map_err(guard::failure)?;
         let live = running(&cloud, &estate).await;
         let record = store.record().await.map_err(super::of_store)?;
-        let (elsewhere, unread) = elsewhere(&cloud, &estate).await;
-        for (place, why) in unread {
-            anstream::eprintln!("not seen: account {} in {}: {why}", place.account, place.region);
-        }
+        let unnamed = orphans::scan(&cloud, &estate, &prices).await;
+        anstream::eprint!("{}", report::orphans::text(&unnamed));
         let targets = targets(args, &live, record.as_ref())?;
         let means = Means { cloud: &cloud, repository: &repository, store: &store, zips: &args.zips.functions };
         let mut ways = find(means, &targets).await;
-        ways.stuck.extend(moved(args, &elsewhere, record.as_ref()));
+        ways.stuck.extend(moved(args, &unnamed, record.as_ref()));
         if !ways.stuck.is_empty() && !args.keep_going {
             let stuck: Vec<String> = ways.stuck.iter().map(|(tenant, why)| format!("{tenant}: {why}")).collect();
             return Err(Failure::new(format!("nothing was changed, there is no way back: {}", stuck.join("; ")))
@@ -201,22 +200,23 @@ fn targets(args: &Args, live: &[Running], record: Option<&Record>) -> Result<BTr
 }
 
 /// Tenants with a stack where the estate does not have them: a rollback moves none.
-fn moved(args: &Args, elsewhere: &[Elsewhere], record: Option<&Record>) -> Vec<(String, String)> {
-    let wanted = |one: &&Elsewhere| {
+fn moved(args: &Args, orphans: &Orphans, record: Option<&Record>) -> Vec<(String, String)> {
+    let wanted = |one: &&Orphan| {
         let named = args.tenant.is_empty() || args.tenant.contains(&one.tenant);
+        let has_moved = matches!(one.reason, Reason::Elsewhere { .. } | Reason::Moving { .. });
         let leaves = match &args.release {
             Some(release) => one.release.as_ref() != Some(release),
             None => record.is_some_and(|record| one.release.as_ref() == Some(&record.release)),
         };
-        named && args.ring.is_empty() && one.expected.is_some() && leaves
+        named && args.ring.is_empty() && has_moved && one.status != "REVIEW_IN_PROGRESS" && leaves
     };
-    let why = |one: &Elsewhere| {
+    let why = |one: &Orphan| {
         let release = one.release.as_deref().unwrap_or("none");
         let (account, region) = (&one.place.account, &one.place.region);
         let why = format!("it has moved: its stack in account {account} in {region} has release `{release}`");
         (one.tenant.clone(), why)
     };
-    elsewhere.iter().filter(wanted).map(why).collect()
+    orphans.stacks.iter().filter(wanted).map(why).collect()
 }
 
 /// Halts an unfinished roll: its runners find their places taken and end.

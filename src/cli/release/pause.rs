@@ -21,7 +21,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let fleet = fleet(global)?;
     let who = guard::who();
     let record = super::super::wait(async {
-        let store = Store::open(&Cloud::configure().await, &fleet).await?;
+        let store = Store::open(&Cloud::configure().await, &fleet).await.map_err(guard::failure)?;
         let pause = |before: Option<Record>, now| {
             let mut record = before.filter(|record| !record.is_over()).ok_or(Refusal::NoRoll(None))?;
             record.pause = Some(Pause { by: who.clone(), why: args.why.clone(), at: now });

@@ -8,21 +8,22 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::super::pace::Pace;
-use super::super::{Exit, Failure, Global, Output};
+use super::super::{Exit, Failure, Global, Output, opened, orphans};
 use super::Zips;
-use crate::cloud::{Cloud, Place};
+use crate::cloud::Cloud;
 use crate::deploy::{Action, Desired, Plan, StackPlan, prepare};
 use crate::estate::rings::Opening;
 use crate::release::itinerary::{Stage, calendar, may_be_release, stages};
-use crate::release::skew::{Elsewhere, elsewhere};
 use crate::release::{Candidate, Repository};
-use crate::report::release as text;
+use crate::report::{self, release as text};
+use crate::survey::orphans::Orphans;
 
 /// Show what a roll would do: ring by ring, wave by wave, tenant by tenant.
 ///
 /// Each tenant with the release that it has, how many resources change, whether its window is open, and whether there
-/// is a way back. Changes no resource. Exit code 0: the release is everywhere; 2: there is something to roll; 4: a
-/// stack could not be seen.
+/// is a way back. Stacks that the release does not name are listed with their cost. Changes no resource. Exit code 0: the
+/// release is everywhere; 2: there is something to roll, or a stack that the release does not name; 4: a stack could not
+/// be read.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tag.
@@ -40,17 +41,15 @@ pub(super) struct Args {
     allow_empty_rings: bool,
 }
 
-pub(super) const SCHEMA: &str = "tenantry/release-plan/v1";
+pub(super) const SCHEMA: &str = "tenantry/release-plan/v2";
 
 #[derive(Debug, Serialize)]
 pub(super) struct Itinerary {
     release: String,
     commit: String,
     stages: Vec<Wave>,
-    /// Stacks of tenants that the release does not have, or has elsewhere: it leaves them as they are.
-    untouched: Vec<Elsewhere>,
-    /// Accounts and Regions in which such stacks could not be looked for, with the reason.
-    unread: Vec<(Place, String)>,
+    /// Stacks of the estate that the release does not name where they are: it leaves them as they are.
+    pub(super) orphans: Orphans,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,14 +82,15 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     super::no_empty_ring(&candidate, args.allow_empty_rings)?;
     let stages = stages(&candidate.estate, args.bake);
     let desired = candidate.desired(&candidate.tenants(), &args.zips.functions).map_err(super::of_candidate)?;
-    let (plan, strays) = super::super::wait(async {
+    let prices = opened::prices(&global.estate)?;
+    let (plan, unnamed) = super::super::wait(async {
         let cloud = Cloud::configure().await.reading();
         let plan = look(&cloud, &candidate, &desired, &args.pace).await;
-        (plan, elsewhere(&cloud, &candidate.estate).await)
+        (plan, orphans::scan(&cloud, &candidate.estate, &prices).await)
     })?;
-    let itinerary = Itinerary::of(&repository, &candidate, &stages, &plan, strays, Timestamp::now());
+    let itinerary = Itinerary::of(&repository, &candidate, &stages, &plan, unnamed, Timestamp::now());
     Output::new(global.output).show(SCHEMA, &itinerary, Itinerary::text)?;
-    Ok(super::super::plan::exit(&plan))
+    Ok(super::super::plan::exit(&plan).max(orphans::exit(&itinerary.orphans)))
 }
 
 /// What every stack would get.
@@ -110,7 +110,7 @@ impl Itinerary {
         candidate: &Candidate,
         stages: &[Stage<'_>],
         plan: &Plan,
-        (untouched, unread): (Vec<Elsewhere>, Vec<(Place, String)>),
+        orphans: Orphans,
         now: Timestamp,
     ) -> Self {
         let line = |name: &&crate::estate::ids::TenantName| {
@@ -143,8 +143,7 @@ impl Itinerary {
             release: candidate.name.clone(),
             commit: candidate.commit.as_ref().map(ToString::to_string).unwrap_or_default(),
             stages: stages.collect(),
-            untouched,
-            unread,
+            orphans,
         }
     }
 
@@ -170,13 +169,10 @@ impl Itinerary {
             }
             lines.extend(table.lines().map(|row| format!("  {}\n", row.trim_end())));
         }
-        if !self.untouched.is_empty() {
-            lines.push_str("\nnot touched by this release\n");
+        if !self.orphans.is_empty() {
+            lines.push('\n');
         }
-        lines.extend(self.untouched.iter().map(|one| format!("  {}\n", text::elsewhere(one, &self.release))));
-        for (place, why) in &self.unread {
-            lines.push_str(&format!("not seen: account {} in {}: {why}\n", place.account, place.region));
-        }
+        lines.push_str(&report::orphans::of_release(&self.orphans, &self.release));
         lines
     }
 }

@@ -16,7 +16,7 @@ use super::super::log::{self, Intent, Log};
 use super::super::pace::Pace;
 use super::super::run::{Consent, Limit, Overrides, Signals, confirmed, pass};
 use super::super::selection::Shard;
-use super::super::{Exit, Failure, Global, Output};
+use super::super::{Exit, Failure, Global, Output, opened, orphans, run};
 use super::Zips;
 use super::plan::{self, Itinerary};
 use crate::cloud::Cloud;
@@ -29,7 +29,6 @@ use crate::release::back::{Means, gone};
 use crate::release::itinerary::stages;
 use crate::release::record::{Ask, HaltCause, Record};
 use crate::release::roll::{Ending, Happened, Roll};
-use crate::release::skew::elsewhere;
 use crate::release::store::Store;
 use crate::release::{Candidate, Manifest, Repository};
 use crate::report::release as text;
@@ -142,7 +141,7 @@ pub(super) fn resume(args: &ResumeArgs, global: &Global) -> Result<Exit, Failure
 fn latest(global: &Global) -> Result<Option<Record>, Failure> {
     let fleet = super::pause::fleet(global)?;
     super::super::wait(async {
-        let store = Store::open(&Cloud::configure().await, &fleet).await?;
+        let store = Store::open(&Cloud::configure().await, &fleet).await.map_err(guard::failure)?;
         store.record().await.map_err(super::of_store)
     })?
 }
@@ -183,15 +182,15 @@ async fn go(
     output: Output,
 ) -> Result<Exit, Failure> {
     let cloud = Cloud::configure().await;
-    let store = Store::open(&cloud, &candidate.estate.fleet).await?;
+    let store = Store::open(&cloud, &candidate.estate.fleet).await.map_err(guard::failure)?;
     if let Some(kept) = store.manifest(&candidate.name).await.map_err(super::of_store)? {
         same(&kept, manifest, "the manifest with which it was first rolled")?;
     }
     functions_are_there(&cloud, desired).await?;
     let stages = stages(&candidate.estate, how.bake);
     let plan = plan::look(&cloud, candidate, desired, &how.pace).await;
-    let strays = elsewhere(&cloud, &candidate.estate).await;
-    let itinerary = Itinerary::of(repository, candidate, &stages, &plan, strays, store.now());
+    let unnamed = orphans::scan(&cloud, &candidate.estate, &opened::prices(root)?).await;
+    let itinerary = Itinerary::of(repository, candidate, &stages, &plan, unnamed, store.now());
     if !output.is_json() {
         output.text(&itinerary.text())?;
     }
@@ -201,6 +200,12 @@ async fn go(
         return Err(Failure::new("not confirmed, nothing was rolled").with_exit(Exit::Refused));
     }
     store.keep_manifest(&candidate.name, &manifest.text()?).await.map_err(super::of_store)?;
+    run::remember(
+        &cloud,
+        &candidate.estate.fleet,
+        &run::places(plan.work().filter_map(|one| desired.get(&one.tenant))),
+    )
+    .await?;
     let (stop, stopped) = watch::channel(false);
     let digest = plan.digest()?;
     let intent = Intent {

@@ -7,19 +7,20 @@ use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::{Exit, Failure, Global, Output, opened};
-use crate::cloud::{Cloud, Place};
+use super::super::{Exit, Failure, Global, Output, guard, opened, orphans};
+use crate::cloud::Cloud;
 use crate::release::Repository;
 use crate::release::record::Record;
 use crate::release::repository::Distance;
-use crate::release::skew::{Elsewhere, Running, elsewhere, running};
+use crate::release::skew::{Running, running};
 use crate::release::store::Store;
-use crate::report::release as text;
+use crate::report::{self, release as text};
+use crate::survey::orphans::Orphans;
 
 /// Show which tenants run which release, since when, and how the latest roll went.
 ///
-/// Exit code 0: the whole fleet runs one release and no roll is unfinished; 2: it does not; 4: something could not be
-/// read.
+/// Stacks that git does not name are listed with their cost. Exit code 0: the whole fleet runs one release, git names
+/// every stack and no roll is unfinished; 2: one of these does not hold; 4: something could not be read.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Steps of the latest roll that are shown.
@@ -30,10 +31,8 @@ pub(super) struct Args {
 #[derive(Serialize)]
 struct Answer {
     tenants: Vec<Running>,
-    /// Stacks of tenants that the estate does not have, or has elsewhere.
-    elsewhere: Vec<Elsewhere>,
-    /// Accounts and Regions in which such stacks could not be looked for, with the reason.
-    unread: Vec<(Place, String)>,
+    /// Stacks of the estate that git does not name where they are.
+    orphans: Orphans,
     releases: Vec<Share>,
     roll: Option<Record>,
     /// Why the record of the latest roll could not be read.
@@ -53,36 +52,34 @@ struct Share {
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let (estate, found) = opened::load(&global.estate)?;
     let estate = estate.ok_or_else(|| opened::refused(&found, "the estate"))?;
-    let (tenants, roll, (elsewhere, unread)) = super::super::wait(async {
+    let prices = opened::prices(&global.estate)?;
+    let (tenants, roll, orphans) = super::super::wait(async {
         let cloud = Cloud::configure().await.reading();
-        let roll = async { Store::open(&cloud, &estate.fleet).await?.record().await.map_err(Failure::from) };
-        (running(&cloud, &estate).await, roll.await, elsewhere(&cloud, &estate).await)
+        let roll = async {
+            Store::open(&cloud, &estate.fleet).await.map_err(guard::failure)?.record().await.map_err(Failure::from)
+        };
+        (running(&cloud, &estate).await, roll.await, orphans::scan(&cloud, &estate, &prices).await)
     })?;
     let (roll, roll_unread) = match roll {
         Ok(roll) => (roll, None),
         Err(failure) => (None, Some(failure.lines().join("; "))),
     };
     let releases = shares(Repository::open(&global.estate).ok().as_ref(), &tenants, roll.as_ref());
-    let answer = Answer { tenants, elsewhere, unread, releases, roll, roll_unread };
+    let answer = Answer { tenants, orphans, releases, roll, roll_unread };
     Output::new(global.output)
-        .show("tenantry/release-status/v1", &answer, |answer| text_of(answer, args.steps, Timestamp::now()))?;
+        .show("tenantry/release-status/v2", &answer, |answer| text_of(answer, args.steps, Timestamp::now()))?;
     Ok(exit(&answer))
 }
 
 fn exit(answer: &Answer) -> Exit {
-    if answer.roll_unread.is_some()
-        || !answer.unread.is_empty()
-        || answer.tenants.iter().any(|tenant| tenant.unread.is_some())
-    {
+    let tenants = if answer.roll_unread.is_some() || answer.tenants.iter().any(|tenant| tenant.unread.is_some()) {
         Exit::Incomplete
-    } else if answer.releases.len() > 1
-        || !answer.elsewhere.is_empty()
-        || answer.roll.as_ref().is_some_and(|roll| !roll.is_done())
-    {
+    } else if answer.releases.len() > 1 || answer.roll.as_ref().is_some_and(|roll| !roll.is_done()) {
         Exit::Changes
     } else {
         Exit::Clean
-    }
+    };
+    tenants.max(orphans::exit(&answer.orphans))
 }
 
 fn shares(repository: Option<&Repository>, tenants: &[Running], roll: Option<&Record>) -> Vec<Share> {
@@ -135,10 +132,7 @@ fn text_of(answer: &Answer, steps: usize, now: Timestamp) -> String {
         let tenants = text::count(share.tenants, "tenant");
         lines.push_str(&format!("release {}: {tenants}{}\n", share.release, distance.unwrap_or_default()));
     }
-    lines.extend(answer.elsewhere.iter().map(|one| format!("{}\n", text::elsewhere(one, "the work tree"))));
-    for (place, why) in &answer.unread {
-        lines.push_str(&format!("not seen: account {} in {}: {why}\n", place.account, place.region));
-    }
+    lines.push_str(&report::orphans::text(&answer.orphans));
     match (&answer.roll, &answer.roll_unread) {
         (Some(roll), _) => {
             lines.push_str(&format!("\nthe roll of {} is {}\n", roll.release, roll.state()));

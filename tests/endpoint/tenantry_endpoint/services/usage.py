@@ -5,9 +5,14 @@ from __future__ import annotations
 
 from datetime import datetime, timezone
 
+from moto.cloudwatch.models import Dimension
+
 from ..cloudformation.model import stacks
 from ..internal import call as internal_call
 from ..operations import Answer, Call, operation
+
+# moto compares the value of one with the name of the other, so that the same two dimensions differ by their order.
+Dimension.__lt__ = lambda one, other: (one.name, one.value) < (other.name, other.value)  # type: ignore[method-assign]
 
 _COUNTED = {
     "ApplicationLoadBalancersPerRegion": ("DescribeLoadBalancers", "LoadBalancers"),
