@@ -19,7 +19,8 @@ pub static SCHEMAS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/schemas");
 pub static CI: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/ci");
 const FLEET: &str = include_str!("../tenants/fleet.yaml");
 const TENANT: &str = include_str!("../tenants/acme.yaml");
-const CA: &[u8] = include_bytes!("../tenants/certs/acme.pem");
+const DEVICES_CA: &[u8] = include_bytes!("../tenants/certs/acme.pem");
+const INVESTIGATORS_CA: &[u8] = include_bytes!("../tenants/certs/acme-investigators.pem");
 const FUNCTIONS: &str = include_str!("../pipeline/functions.lock.json");
 const FUNCTION_FLAGS: &str = include_str!("../pipeline/flags.json");
 
@@ -129,7 +130,8 @@ pub fn sample_estate() -> Vec<(PathBuf, Vec<u8>)> {
         file(".gitignore", b"/reports/\nplan.json\n"),
         file("pipeline/functions.lock.json", FUNCTIONS.as_bytes()),
         file("pipeline/flags.json", FUNCTION_FLAGS.as_bytes()),
-        file("tenants/certs/acme.pem", CA),
+        file("tenants/certs/acme.pem", DEVICES_CA),
+        file("tenants/certs/acme-investigators.pem", INVESTIGATORS_CA),
         file("tenants/acme.yaml", TENANT.as_bytes()),
         file("tenants/fleet.yaml", FLEET.as_bytes()),
     ]

@@ -101,6 +101,7 @@ fn tenant(number: usize) -> String {
          network: {{ cidr: {block}/19, zones: {zones} }}\n\
          ingest:\n  peak_gib_per_minute: {peak}\n  client_ca: certs/acme.pem\n  \
          allow_from: [203.0.{third}.{fourth}/32]\n\
+         dashboards: {{ client_ca: certs/acme-investigators.pem }}\n\
          search: {{ retention_days: {} }}\n",
         account(number),
         name(number),

@@ -41,9 +41,13 @@ pub(super) struct Args {
     /// Release ring.
     #[arg(long, required_unless_present = "like")]
     ring: Option<RingName>,
-    /// PEM bundle of the customer's certificate authority; copied to `tenants/certs/<name>.pem`.
+    /// PEM bundle of the certificate authority of the customer's devices; copied to `tenants/certs/<name>.pem`.
     #[arg(long, value_name = "FILE")]
     client_ca: PathBuf,
+    /// PEM bundle of the certificate authority of the customer's investigators, another than that of the devices; copied to
+    /// `tenants/certs/<name>-investigators.pem`. Without it the tenant has no dashboards.
+    #[arg(long, value_name = "FILE")]
+    dashboards_client_ca: Option<PathBuf>,
     /// Highest sustained rate of incoming metadata, uncompressed. [default: 1]
     #[arg(long, value_name = "GIB")]
     peak_gib_per_minute: Option<f64>,
@@ -115,26 +119,47 @@ fn said<'a, T>(option: &str, typed: Option<&'a T>, model: Option<&'a T>) -> Resu
 /// never were.
 fn written(args: &Args, global: &Global, text: &str) -> Result<PathBuf, Failure> {
     let tenants = global.estate.join("tenants");
-    let (file, bundle) = (tenants.join(format!("{}.yaml", args.name)), tenants.join(bundle(&args.name)));
-    let pem = fs::read(&args.client_ca)
-        .map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", args.client_ca.display())))?;
-    create(&bundle, &pem)?;
-    if let Err(failure) = create(&file, text.as_bytes()) {
-        fs::remove_file(&bundle)?;
-        return Err(failure);
+    let file = tenants.join(format!("{}.yaml", args.name));
+    let mut files = Vec::new();
+    for (name, from) in bundles(args) {
+        let pem =
+            fs::read(from).map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", from.display())))?;
+        files.push((tenants.join(name), pem));
+    }
+    files.push((file.clone(), text.as_bytes().to_vec()));
+    let mut created: Vec<&Path> = Vec::new();
+    let undone = |created: &[&Path]| created.iter().try_for_each(fs::remove_file);
+    for (path, bytes) in &files {
+        if let Err(failure) = create(path, bytes) {
+            undone(&created)?;
+            return Err(failure);
+        }
+        created.push(path);
     }
     let (_, findings) = opened::load(&global.estate)?;
     if estate::has_errors(&findings) {
-        fs::remove_file(&file)?;
-        fs::remove_file(&bundle)?;
+        undone(&created)?;
         return Err(opened::refused(&findings, "the new tenant"));
     }
+    let own = findings.into_iter().filter(|finding| finding.tenant.as_deref() == Some(args.name.as_str()));
+    opened::warn(&own.collect::<Vec<_>>());
     Ok(file)
 }
 
-/// Where a tenant's bundle goes, seen from its file.
-fn bundle(name: &TenantName) -> String {
+/// Where a tenant's bundles go, seen from its file, and where they come from.
+fn bundles(args: &Args) -> impl Iterator<Item = (String, &Path)> {
+    let investigators = args.dashboards_client_ca.as_deref();
+    [(devices(&args.name), Some(args.client_ca.as_path())), (self::investigators(&args.name), investigators)]
+        .into_iter()
+        .filter_map(|(name, from)| Some((name, from?)))
+}
+
+fn devices(name: &TenantName) -> String {
     format!("certs/{name}.pem")
+}
+
+fn investigators(name: &TenantName) -> String {
+    format!("certs/{name}-investigators.pem")
 }
 
 /// Creates a file; somebody else who makes the same tenant at the same time is not overwritten.
@@ -152,6 +177,9 @@ fn spec(
 ) -> String {
     let quoted = |text: &str| Value::from(text).to_string();
     let allow: Vec<String> = args.allow_from.iter().map(ToString::to_string).collect();
+    let dashboards = args.dashboards_client_ca.as_ref();
+    let dashboards = dashboards
+        .map_or_else(String::new, |_| format!("dashboards: {{ client_ca: {} }}\n", investigators(&args.name)));
     let zones = if zones == 2 { ", zones: 2" } else { "" };
     format!(
         "# yaml-language-server: $schema=../schemas/tenant.json\n\
@@ -163,11 +191,11 @@ fn spec(
          ingest:\n\
          \x20 peak_gib_per_minute: {}\n\
          \x20 client_ca: {}\n\
-         \x20 allow_from: [{}]\n",
+         \x20 allow_from: [{}]\n{dashboards}",
         quoted(args.timezone.as_deref().unwrap_or("UTC")),
         quoted(&args.page),
         args.peak_gib_per_minute.unwrap_or(1.0),
-        bundle(&args.name),
+        devices(&args.name),
         allow.join(", "),
     )
 }
@@ -178,7 +206,8 @@ fn alike(args: &Args, model: &Tenant, cidr: Ipv4Network) -> Result<String, Failu
     let own = [
         ("network.cidr", Some(json!(cidr))),
         ("contact.page", Some(json!(args.page))),
-        ("ingest.client_ca", Some(json!(bundle(&args.name)))),
+        ("ingest.client_ca", Some(json!(devices(&args.name)))),
+        ("dashboards.client_ca", args.dashboards_client_ca.as_ref().map(|_| json!(investigators(&args.name)))),
         ("ingest.allow_from", Some(json!(allow))),
         ("account", args.account.as_ref().map(|account| json!(account))),
         ("region", args.region.as_ref().map(|region| json!(region))),
@@ -191,6 +220,18 @@ fn alike(args: &Args, model: &Tenant, cidr: Ipv4Network) -> Result<String, Failu
         if let Some(value) = value {
             let text = edit::set(&source, route, &value)?;
             source = Arc::new(Source { path: source.path.clone(), text });
+        }
+    }
+    // Another customer's investigators and revocations are none of this one's.
+    let foreign = match args.dashboards_client_ca {
+        Some(_) => ["ingest.client_crl", "dashboards.client_crl"].as_slice(),
+        None => &["ingest.client_crl", "dashboards"],
+    };
+    for route in foreign {
+        match edit::unset(&source, route) {
+            Ok(text) => source = Arc::new(Source { path: source.path.clone(), text }),
+            Err(edit::EditError::Absent { .. }) => {}
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(source.text.clone())

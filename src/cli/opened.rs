@@ -1,5 +1,6 @@
 //! The estate with everything that renders it, opened for a command.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -11,7 +12,7 @@ use crate::cost::{self, Prices};
 use crate::deploy::{Desired, stacks};
 use crate::embedded;
 use crate::estate::{self, Estate, Tenant};
-use crate::finding::Finding;
+use crate::finding::{Finding, Severity};
 use crate::policy::Stack;
 use crate::release::Repository;
 use crate::render::{Functions, RenderedTenant, Renderer, TemplateSet, render_fleet};
@@ -37,6 +38,8 @@ pub(super) struct Opened {
     pub(super) estate: Estate,
     pub(super) renderer: Renderer,
     pub(super) functions: Functions,
+    /// What loading found and does not stop.
+    findings: Vec<Finding>,
 }
 
 /// Loads an estate and all findings; an estate with errors is given too, as far as there is one.
@@ -87,7 +90,7 @@ impl Opened {
         };
         let functions =
             embedded::functions(&global.estate).map_err(|found| refused(&[found], "the functions' lock"))?;
-        Ok(Self { estate, renderer: renderer(&global.estate)?, functions })
+        Ok(Self { estate, renderer: renderer(&global.estate)?, functions, findings })
     }
 
     /// Renders tenants; errors are printed and end the command.
@@ -107,13 +110,16 @@ impl Opened {
         if findings.is_empty() { Ok(rendered) } else { Err(refused(&findings, "the rendering")) }
     }
 
-    /// What the stacks of tenants should be, and what the policies say of them.
+    /// What the stacks of tenants should be, and what the policies say of them. Prints the warnings about these tenants.
     pub(super) fn held(
         &self,
         tenants: &[&Tenant],
         release: &Release,
         judge: &Judge,
     ) -> Result<(Vec<Desired>, Vec<Finding>), Failure> {
+        let named: BTreeSet<&str> = tenants.iter().map(|tenant| tenant.name.as_str()).collect();
+        let own = |finding: &&Finding| finding.tenant.as_deref().is_none_or(|tenant| named.contains(tenant));
+        warn(&self.findings.iter().filter(own).cloned().collect::<Vec<_>>());
         let rendered = self.render(tenants, &release.release)?;
         let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
         let findings = judge.policies(&stacks);
@@ -128,6 +134,14 @@ impl Opened {
     fn stack(&self, rendered: &RenderedTenant<'_>, release: &Release) -> Desired {
         let (zips, name) = (&release.functions, &release.release);
         stacks::tenant(&self.estate, rendered.tenant, &rendered.template, &self.functions, zips, name)
+    }
+}
+
+/// Prints the warnings among findings, which stop nothing.
+pub(super) fn warn(found: &[Finding]) {
+    let warnings: Vec<Finding> = found.iter().filter(|one| one.severity == Severity::Warning).cloned().collect();
+    if !warnings.is_empty() {
+        anstream::eprint!("{}", findings::text(&warnings));
     }
 }
 

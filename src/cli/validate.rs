@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Exit, Failure, Format, Global, Output, opened};
 use crate::embedded;
-use crate::estate::{Estate, Tenant};
+use crate::estate::{self, Estate, Tenant};
 use crate::finding::{Finding, Severity};
 use crate::policy::{Checker, Stack};
 use crate::render::{Functions, Renderer, TemplateSet, render_fleet};
@@ -61,6 +61,8 @@ fn check(root: &Path) -> Result<Checked, Failure> {
     let templates = embedded::templates(root)?;
     let rules = embedded::rules(root)?;
     let sound = estate.as_ref().map(|estate| sound(estate, &findings)).unwrap_or_default();
+    let now = jiff::Timestamp::now().as_second();
+    findings.extend(estate.iter().flat_map(|estate| estate::outdated_revocation_lists(estate, now)));
     let renderer = kept(TemplateSet::parse(templates), &mut findings).map(Renderer::new);
     let functions = kept(embedded::functions(root).map_err(|finding| vec![finding]), &mut findings);
     let checker = kept(Checker::new(rules), &mut findings);

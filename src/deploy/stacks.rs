@@ -29,19 +29,28 @@ pub fn tenant(
         key: artifact.key(),
         content: UploadContent::File(super::zips::path(zips, artifact)),
     };
-    let bundle = Upload { key: tenant.client_ca.key(), content: UploadContent::Text(tenant.client_ca.pem.clone()) };
+    let text = |key: String, pem: &str| Upload { key, content: UploadContent::Text(pem.to_owned()) };
+    let clients = [Some(&tenant.devices), tenant.investigators.as_ref()];
+    let trust = clients.into_iter().flatten().flat_map(|clients| {
+        let crl = clients.crl.as_ref().map(|crl| text(crl.key(), &crl.pem));
+        [Some(text(clients.ca.key(), &clients.ca.pem)), crl]
+    });
+    let body = template.body();
+    // A template names its files by their keys, that of an earlier release others than today's.
+    let trust = trust.flatten().filter(|upload| body.contains(&upload.key));
+    let uploads = trust.chain([zip(&functions.splitter), zip(&functions.ingest)]).collect();
     Desired {
         tenant: tenant.name.to_string(),
         ring: Some(spec.ring.to_string()),
         place: Place { account: spec.account.clone(), region: spec.region.clone() },
         access: access(&estate.fleet, &spec.account),
         stack: names::stack(organisation, tenant.name.as_str()),
-        body: template.body(),
+        body,
         digest: template.digest.clone(),
         release: release.to_owned(),
         tags: Desired::identity(organisation, &estate.fleet.identity(), tenant.name.as_str()),
         artifacts: Some(names::artifacts_bucket(organisation, &spec.account, &spec.region)),
-        uploads: vec![bundle, zip(&functions.splitter), zip(&functions.ingest)],
+        uploads,
     }
 }
 

@@ -1,46 +1,200 @@
-//! The tenant's CA bundle: PEM in, certificates of authorities out.
+//! Certificate authorities and revocation lists of a tenant: PEM in, what the checks and the templates need out.
 
 use std::path::{Path, PathBuf};
 
+use x509_parser::certificate::X509Certificate;
+use x509_parser::extensions::ParsedExtension;
 use x509_parser::pem::Pem;
+use x509_parser::prelude::FromDer;
+use x509_parser::revocation_list::CertificateRevocationList;
+use x509_parser::x509::X509Version;
 
-use super::CaBundle;
 use super::document::read_source;
-use crate::digest::sha256;
+use crate::digest::{hex, sha256};
 
 /// Most certificates of a Roles Anywhere trust anchor; the quota cannot be raised.
 /// Source: IAM Roles Anywhere User Guide, "Quotas".
-const MOST_AUTHORITIES: usize = 2;
+pub(super) const ANCHOR_AUTHORITIES: usize = 2;
+/// Largest revocation list, in bytes of PEM. Source: IAM Roles Anywhere API Reference, ImportCrl, `crlData`; a trust store
+/// of Elastic Load Balancing takes larger ones.
+const LARGEST_REVOCATION_LIST: usize = 300_000;
 
-/// Reads a bundle.
+/// A bundle of CA certificates.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CaBundle {
+    /// PEM text, one or more certificates, line ends normalised to `\n`.
+    pub pem: String,
+    /// SHA-256 of `pem`, in lower case hex.
+    pub sha256: String,
+    /// The authorities, in the order of their certificates.
+    pub authorities: Vec<Authority>,
+}
+
+impl CaBundle {
+    /// Key of the bundle in the artifacts bucket.
+    pub fn key(&self) -> String {
+        format!("trust/{}.pem", self.sha256)
+    }
+}
+
+/// A certificate authority.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Authority {
+    /// Subject as people read it.
+    pub subject: String,
+    /// SHA-256 of the public key: certificates of one key are of one authority, whatever else they say.
+    pub key: String,
+    /// Subject and issuer, DER in hexadecimal digits.
+    name: String,
+    issuer: String,
+    /// Identifiers of the subject's and the issuer's key, where the certificate has them.
+    key_id: Option<String>,
+    issuer_key_id: Option<String>,
+}
+
+impl Authority {
+    fn of(certificate: &X509Certificate<'_>) -> Self {
+        let mut authority = Self {
+            subject: certificate.subject().to_string(),
+            key: sha256(certificate.public_key().raw),
+            name: hex(certificate.subject().as_raw()),
+            issuer: hex(certificate.issuer().as_raw()),
+            key_id: None,
+            issuer_key_id: None,
+        };
+        for extension in certificate.extensions() {
+            match extension.parsed_extension() {
+                ParsedExtension::SubjectKeyIdentifier(id) => authority.key_id = Some(hex(id.0)),
+                ParsedExtension::AuthorityKeyIdentifier(id) => {
+                    authority.issuer_key_id = id.key_identifier.as_ref().map(|id| hex(id.0));
+                }
+                _ => {}
+            }
+        }
+        authority
+    }
+
+    /// The key, the name and the issuer's name: related authorities have one of them in common.
+    pub(super) fn marks(&self) -> [&str; 3] {
+        [&self.key, &self.name, &self.issuer]
+    }
+
+    /// Whether `other` issued this authority's certificate, as far as names and key identifiers tell.
+    fn is_issued_by(&self, other: &Self) -> bool {
+        let issuer = (self.issuer.as_str(), self.issuer_key_id.as_deref());
+        self.key != other.key && !is_issuer(issuer, self) && is_issuer(issuer, other)
+    }
+
+    /// Whether certificates of one authority are accepted by the other as well: both have one key, or one issued the other.
+    pub fn is_related_to(&self, other: &Self) -> bool {
+        self.key == other.key || self.is_issued_by(other) || other.is_issued_by(self)
+    }
+}
+
+/// Whether an issuer's name and key identifier are those of `authority`; a missing identifier contradicts nothing.
+fn is_issuer((name, key_id): (&str, Option<&str>), authority: &Authority) -> bool {
+    let keys = key_id.zip(authority.key_id.as_deref());
+    name == authority.name && keys.is_none_or(|(one, other)| one == other)
+}
+
+/// A certificate revocation list of one authority.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RevocationList {
+    /// PEM text, line ends normalised to `\n`.
+    pub pem: String,
+    /// SHA-256 of `pem`, in lower case hex.
+    pub sha256: String,
+    /// When the authority promised the next list, in seconds since 1970, if it did.
+    pub next_update: Option<i64>,
+}
+
+impl RevocationList {
+    /// Key of the list in the artifacts bucket.
+    pub fn key(&self) -> String {
+        format!("trust/{}.crl", self.sha256)
+    }
+}
+
+/// Reads a bundle of at most so many certificates.
 ///
 /// # Errors
 /// What is wrong with it, in a sentence.
-pub(super) fn read(path: &Path, shown: PathBuf) -> Result<CaBundle, String> {
-    let source = read_source(path, shown).map_err(|finding| finding.message)?;
-    parse(&source.text).map_err(|fault| format!("`{}` {fault}", source.path.display()))
+pub(super) fn bundle(path: &Path, shown: PathBuf, most: Option<usize>) -> Result<CaBundle, String> {
+    read(path, shown, |text| parse_bundle(text, most))
 }
 
-fn parse(text: &str) -> Result<CaBundle, String> {
-    let pem = text.replace("\r\n", "\n");
-    let mut authorities = 0;
+/// Reads the revocation list of one of `authorities`.
+///
+/// # Errors
+/// What is wrong with it, in a sentence.
+pub(super) fn revocation_list(
+    path: &Path,
+    shown: PathBuf,
+    authorities: &[Authority],
+) -> Result<RevocationList, String> {
+    read(path, shown, |text| parse_revocation_list(text, authorities))
+}
+
+fn read<T>(path: &Path, shown: PathBuf, parse: impl Fn(&str) -> Result<T, String>) -> Result<T, String> {
+    let source = read_source(path, shown).map_err(|finding| finding.message)?;
+    parse(&source.text.replace("\r\n", "\n")).map_err(|fault| format!("`{}` {fault}", source.path.display()))
+}
+
+/// The blocks of a PEM text, which all have this label.
+fn blocks(pem: &str, label: &str, what: &str) -> Result<Vec<Pem>, String> {
+    let mut blocks = Vec::new();
     for block in Pem::iter_from_buffer(pem.as_bytes()) {
         let block = block.map_err(|error| format!("is not PEM: {error}"))?;
-        if block.label != "CERTIFICATE" {
-            return Err(format!("holds a {}; only certificates belong here", block.label));
+        if block.label != label {
+            return Err(format!("holds a {}; only {what} belong here", block.label));
         }
+        blocks.push(block);
+    }
+    Ok(blocks)
+}
+
+fn parse_bundle(pem: &str, most: Option<usize>) -> Result<CaBundle, String> {
+    let mut authorities = Vec::new();
+    for block in blocks(pem, "CERTIFICATE", "certificates")? {
         let certificate = block.parse_x509().map_err(|error| format!("holds no X.509 certificate: {error}"))?;
         if !certificate.is_ca() {
             return Err(format!("holds a certificate that is no authority: {}", certificate.subject()));
         }
-        authorities += 1;
+        authorities.push(Authority::of(&certificate));
     }
-    if authorities == 0 {
+    if authorities.is_empty() {
         return Err("holds no certificate".to_owned());
     }
-    if authorities > MOST_AUTHORITIES {
-        return Err(format!("holds {authorities} certificates, and a trust anchor takes {MOST_AUTHORITIES}"));
+    if let Some(most) = most.filter(|most| authorities.len() > *most) {
+        return Err(format!("holds {} certificates, and a trust anchor takes {most}", authorities.len()));
     }
-    let sha256 = sha256(&pem);
-    Ok(CaBundle { pem, sha256 })
+    Ok(CaBundle { pem: pem.to_owned(), sha256: sha256(pem), authorities })
+}
+
+fn parse_revocation_list(pem: &str, authorities: &[Authority]) -> Result<RevocationList, String> {
+    if pem.len() > LARGEST_REVOCATION_LIST {
+        return Err(format!("has {} bytes, and IAM Roles Anywhere takes {LARGEST_REVOCATION_LIST}", pem.len()));
+    }
+    let blocks = blocks(pem, "X509 CRL", "revocation lists")?;
+    let [block] = &blocks[..] else {
+        return Err(format!("holds {} revocation lists, not one", blocks.len()));
+    };
+    let (rest, list) = CertificateRevocationList::from_der(&block.contents)
+        .map_err(|error| format!("holds no X.509 revocation list: {error}"))?;
+    if !rest.is_empty() {
+        return Err(format!("holds {} bytes behind its revocation list", rest.len()));
+    }
+    if list.version() != Some(X509Version::V2) {
+        return Err("holds a revocation list of version 1; AWS takes version 2".to_owned());
+    }
+    let key_id = list.extensions().iter().find_map(|extension| match extension.parsed_extension() {
+        ParsedExtension::AuthorityKeyIdentifier(id) => id.key_identifier.as_ref().map(|id| hex(id.0)),
+        _ => None,
+    });
+    let issuer = hex(list.issuer().as_raw());
+    if !authorities.iter().any(|authority| is_issuer((&issuer, key_id.as_deref()), authority)) {
+        return Err(format!("is a revocation list of another authority: {}", list.issuer()));
+    }
+    let next_update = list.next_update().map(|time| time.timestamp());
+    Ok(RevocationList { pem: pem.to_owned(), sha256: sha256(pem), next_update })
 }

@@ -7,6 +7,7 @@ use ipnetwork::Ipv4Network;
 use rayon::prelude::*;
 use serde_json::Value;
 
+use super::Authority;
 use super::blocks::{bounds, overlaps, serves, touch};
 use super::document::Document;
 use super::flags::{self, Flags};
@@ -170,6 +171,11 @@ pub(super) struct Said {
     zones: Option<u64>,
     allow_from: Vec<(usize, Ipv4Network)>,
     pub(super) flags: Values,
+    /// The authorities of devices and of investigators, as far as their files can be read.
+    pub(super) devices: Vec<Authority>,
+    pub(super) investigators: Vec<Authority>,
+    /// Devices have an authority, and nothing is said about dashboards.
+    lacks_dashboards: bool,
 }
 
 impl Said {
@@ -189,6 +195,9 @@ impl Said {
             zones,
             allow_from: list.enumerate().filter_map(network).collect(),
             flags: flags::said(value),
+            devices: Vec::new(),
+            investigators: Vec::new(),
+            lacks_dashboards: text("/ingest/client_ca").is_some() && value.get("dashboards").is_none(),
             name,
             places,
         }
@@ -215,6 +224,45 @@ pub(super) fn tenants(fleet: &Fleet, flags: Option<Flags<'_>>, tenants: &[Said])
         let finding = second.finding("TN1011", "network.cidr", message);
         let other = format!("tenant `{}` has `{at}`", first.name);
         findings.push(finding.with_related(other, first.places.locate("network.cidr")));
+    }
+    findings.extend(authorities(tenants));
+    findings
+}
+
+/// Tenants without an authority for investigators, and authorities of investigators that are those of devices too: a
+/// device's certificate would open the dashboards, or an investigator's would upload, at whatever tenant.
+fn authorities(tenants: &[Said]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for tenant in tenants.iter().filter(|tenant| tenant.lacks_dashboards) {
+        let message = "no certificate authority for investigators: the tenant has no dashboards".to_owned();
+        findings.push(tenant.finding("TN1034", "ingest.client_ca", message));
+    }
+    // Authorities are related by a key or by a name, so only those that share one are compared.
+    let mut devices: BTreeMap<&str, Vec<(&Said, &Authority)>> = BTreeMap::new();
+    for tenant in tenants {
+        for authority in &tenant.devices {
+            for mark in authority.marks() {
+                devices.entry(mark).or_default().push((tenant, authority));
+            }
+        }
+    }
+    for tenant in tenants {
+        let related = |authority: &Authority| {
+            let near = authority.marks().into_iter().filter_map(|mark| devices.get(mark)).flatten();
+            let of = |(device, _): &&(&Said, &Authority)| (device.name != tenant.name, device.name.clone());
+            near.filter(|(_, device)| device.is_related_to(authority)).min_by_key(of).copied()
+        };
+        for authority in &tenant.investigators {
+            let Some((other, device)) = related(authority) else { continue };
+            let (one, two) = (&authority.subject, &device.subject);
+            let message = match authority.key == device.key {
+                true => format!("the investigators' authority is an authority of devices: {one}"),
+                false => format!("the authorities of investigators and devices are of one chain: {one}, {two}"),
+            };
+            let label = format!("the devices of tenant `{}`", other.name);
+            let finding = tenant.finding("TN1035", "dashboards.client_ca", message);
+            findings.push(finding.with_related(label, other.places.locate("ingest.client_ca")));
+        }
     }
     findings
 }

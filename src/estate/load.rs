@@ -16,7 +16,7 @@ use super::ids::TenantName;
 use super::places::Places;
 use super::schema::{self, Break, Kind};
 use super::spec::{Fleet, TenantSpec};
-use super::{CaBundle, Estate, Tenant, certificate, check};
+use super::{Clients, Estate, Tenant, certificate, check};
 use crate::finding::{Code, Finding, Location, Severity, Source};
 use crate::flags::Catalogue;
 
@@ -192,7 +192,7 @@ fn relative(path: &Path, root: &Path) -> PathBuf {
 /// What reading one tenant's file gave.
 #[derive(Default)]
 struct Read {
-    /// The tenant, if nothing is wrong with its file and its bundle.
+    /// The tenant, if nothing is wrong with its file and the devices' certificate files.
     tenant: Option<Tenant>,
     /// What the file says, as far as it can be understood; the other checks need no more.
     said: Option<Said>,
@@ -210,25 +210,63 @@ fn tenant(name: &TenantName, path: &Path, root: &Path, fleet: &Fleet, fleet_docu
     let place = |route: &str, key: bool| if key { places.locate_key(route) } else { places.locate(route) };
     let mut findings = Vec::new();
     let spec = typed::<TenantSpec>(Kind::Tenant, &merged, place).map_err(|found| findings.extend(found)).ok();
-    let bundle = merged.pointer("/ingest/client_ca").and_then(Value::as_str).and_then(|file| {
-        let fault = |fault| findings.push(Finding::new(Code("TN1020"), fault).at(places.locate("ingest.client_ca")));
-        bundle(file, path.parent().unwrap_or(root), root).map_err(fault).ok()
-    });
-    let said = Some(Said::of(name.clone(), &merged, places.clone()));
-    let tenant = spec.zip(bundle).map(|(spec, client_ca)| {
+    let mut said = Said::of(name.clone(), &merged, places.clone());
+    let files = Files { folder: path.parent().unwrap_or(root), root, merged: &merged };
+    let mut clients = |section: &str| {
+        let (clients, faults) = files.clients(section);
+        findings.extend(faults.into_iter().map(|(route, fault)| said.finding("TN1020", &route, fault)));
+        clients
+    };
+    let (devices, investigators) = (clients("ingest"), clients("dashboards"));
+    said.devices = devices.as_ref().map(|clients| clients.ca.authorities.clone()).unwrap_or_default();
+    said.investigators = investigators.as_ref().map(|clients| clients.ca.authorities.clone()).unwrap_or_default();
+    let tenant = spec.zip(devices).map(|(spec, devices)| {
         let name = name.clone();
-        Tenant { name, spec, source, client_ca, places: Some(places) }
+        Tenant { name, spec, source, devices, investigators, places: Some(places) }
     });
-    Read { tenant, said, findings: findings.into_iter().map(|found| found.with_tenant(name.as_str())).collect() }
+    let findings = findings.into_iter().map(|found| found.with_tenant(name.as_str())).collect();
+    Read { tenant, said: Some(said), findings }
 }
 
-/// The CA bundle that a spec names, in `folder` or below it.
-fn bundle(file: &str, folder: &Path, root: &Path) -> Result<CaBundle, String> {
-    if !Path::new(file).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-        return Err(format!("`{file}` leads out of `tenants`; a bundle lies below it"));
+/// The files that a tenant's spec names.
+#[derive(Clone, Copy)]
+struct Files<'a> {
+    /// The folder of the tenant's file.
+    folder: &'a Path,
+    root: &'a Path,
+    merged: &'a Value,
+}
+
+impl Files<'_> {
+    /// The authority and the revocation list of a section's clients, and the route of each file with a fault. Clients whose
+    /// authority or revocation list cannot be used are none.
+    fn clients(self, section: &str) -> (Option<Clients>, Vec<(String, String)>) {
+        let mut faults = Vec::new();
+        let named = |field: &str| self.merged.pointer(&format!("/{section}/{field}")).and_then(Value::as_str);
+        let most = (section == "ingest").then_some(certificate::ANCHOR_AUTHORITIES);
+        let ca = named("client_ca").and_then(|file| {
+            let read = self.path(file).and_then(|path| certificate::bundle(&path, relative(&path, self.root), most));
+            read.map_err(|fault| faults.push((format!("{section}.client_ca"), fault))).ok()
+        });
+        // Whose list it is cannot be told without the authority.
+        let Some(ca) = ca else { return (None, faults) };
+        let crl = named("client_crl").map(|file| {
+            self.path(file)
+                .and_then(|path| certificate::revocation_list(&path, relative(&path, self.root), &ca.authorities))
+        });
+        match crl.transpose() {
+            Ok(crl) => (Some(Clients { ca, crl }), faults),
+            Err(fault) => (None, vec![(format!("{section}.client_crl"), fault)]),
+        }
     }
-    let path = folder.join(file);
-    certificate::read(&path, relative(&path, root))
+
+    /// A file in the tenant's folder or below it.
+    fn path(self, file: &str) -> Result<PathBuf, String> {
+        if !Path::new(file).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+            return Err(format!("`{file}` leads out of `tenants`; a certificate file lies below it"));
+        }
+        Ok(self.folder.join(file))
+    }
 }
 
 /// A tenant's value over the fleet's defaults: maps are merged field by field, anything else is replaced.

@@ -26,15 +26,17 @@ use ipnetwork::Ipv4Network;
 use sha2::{Digest, Sha256};
 
 pub use blocks::{AllocationError, allocate, room};
+pub use certificate::{Authority, CaBundle, RevocationList};
 pub use document::Document;
 pub use imagine::{ImagineError, Otherwise, imagine};
 pub use load::{flags_document, has_errors, load};
 pub use places::Places;
 
 use crate::digest::hex;
-use crate::finding::{Location, Source};
+use crate::finding::{Code, Finding, Location, Source};
 use crate::flags::{Catalogue, Reads, Subject, Values};
 use ids::TenantName;
+use jiff::Timestamp;
 use spec::{Fleet, TenantSpec};
 
 /// Everything the estate's files say, validated.
@@ -57,15 +59,43 @@ impl Estate {
     }
 }
 
+/// Revocation lists whose authorities promised newer ones before `now`, in seconds since 1970.
+pub fn outdated_revocation_lists(estate: &Estate, now: i64) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for tenant in estate.tenants.values() {
+        let clients = [("ingest", Some(&tenant.devices)), ("dashboards", tenant.investigators.as_ref())];
+        for (section, clients) in clients {
+            let promised = clients.and_then(|clients| clients.crl.as_ref()?.next_update).filter(|time| *time < now);
+            let Some(promised) = promised.and_then(|time| Timestamp::from_second(time).ok()) else { continue };
+            let message =
+                format!("the revocation list is out of date: its authority promised the next one by {promised}");
+            let finding = Finding::new(Code("TN1036"), message).with_tenant(tenant.name.as_str());
+            findings.push(finding.at(tenant.locate(&format!("{section}.client_crl"))));
+        }
+    }
+    findings
+}
+
 /// One tenant of the estate.
 #[derive(Debug, Clone)]
 pub struct Tenant {
     pub name: TenantName,
     pub spec: TenantSpec,
     pub source: Arc<Source>,
-    pub client_ca: CaBundle,
+    /// Whose certificates upload.
+    pub devices: Clients,
+    /// Whose certificates open the dashboards; without them the tenant has none.
+    pub investigators: Option<Clients>,
     /// Where its values stand; None for a tenant that comes from no file.
     pub places: Option<Places>,
+}
+
+/// Clients that are known by their certificates.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Clients {
+    pub ca: CaBundle,
+    /// Certificates that are no longer accepted.
+    pub crl: Option<RevocationList>,
 }
 
 impl Tenant {
@@ -117,24 +147,11 @@ impl Estate {
         for tenant in self.tenants.values() {
             add(tenant.name.as_str());
             add(&tenant.source.text);
-            add(&tenant.client_ca.sha256);
+            for clients in [Some(&tenant.devices), tenant.investigators.as_ref()] {
+                add(clients.map_or("", |clients| &clients.ca.sha256));
+                add(clients.and_then(|clients| clients.crl.as_ref()).map_or("", |crl| &crl.sha256));
+            }
         }
         hex(hash.finalize())
-    }
-}
-
-/// A bundle of CA certificates.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CaBundle {
-    /// PEM text, one or more certificates, line ends normalised to `\n`.
-    pub pem: String,
-    /// SHA-256 of `pem`, in lower case hex.
-    pub sha256: String,
-}
-
-impl CaBundle {
-    /// Key of the bundle in the artifacts bucket.
-    pub fn key(&self) -> String {
-        format!("trust/{}.pem", self.sha256)
     }
 }

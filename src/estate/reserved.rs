@@ -2,11 +2,11 @@
 
 /// Names of the control plane's own stack, buckets, topic and log destination, each after the organisation; and the
 /// fleet's own file.
-const OWN: [&str; 6] = ["artifacts", "central-logs", "control-plane", "fleet", "logs", "pages"];
+const OWN: [&str; 7] = ["access-logs", "artifacts", "central-logs", "control-plane", "fleet", "logs", "pages"];
 
 /// Beginnings of the control plane's names. Its buckets are `<organisation>-artifacts-<account>-<region>` and
-/// `<organisation>-logs-<account>-<region>`; a tenant that is called so could come to own one of them.
-const OWN_PREFIXES: [&str; 3] = ["artifacts-", "control-plane-", "logs-"];
+/// the like; a tenant that is called so could come to own one of them.
+const OWN_PREFIXES: [&str; 4] = ["access-logs-", "artifacts-", "control-plane-", "logs-"];
 
 /// Beginnings of names that a service refuses, and what would be named so. Every name of a stack starts with the
 /// organisation. Sources: Amazon S3 User Guide, "General purpose bucket naming rules"; Elastic Load Balancing API
@@ -36,9 +36,15 @@ mod tests {
 
     #[test]
     fn what_the_tool_names_so_itself_is_reserved_and_what_is_only_like_it_is_free() {
-        for name in
-            ["control-plane", "control-plane-2", "fleet", "pages", "artifacts-111122223333-eu-west-1", "logs-eu"]
-        {
+        for name in [
+            "control-plane",
+            "control-plane-2",
+            "fleet",
+            "pages",
+            "artifacts-111122223333-eu-west-1",
+            "access-logs-x",
+            "logs-eu",
+        ] {
             assert!(tenant(name).is_some(), "{name}");
         }
         for name in ["acme", "control", "plane", "pages-inc", "logstash", "fleetwood", "artifact"] {

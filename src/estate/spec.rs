@@ -214,6 +214,10 @@ pub struct TenantSpec {
     pub contact: Contact,
     pub network: Network,
     pub ingest: Ingest,
+    /// The search dashboards; without this section the tenant has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Dashboards")]
+    pub dashboards: Option<Dashboards>,
     #[serde(default)]
     pub search: Search,
     /// Where the tenant moves away from, while its old stack still exists; `tenantry move` writes it.
@@ -308,12 +312,28 @@ pub struct Ingest {
     /// How messages are separated in an object.
     #[serde(default)]
     pub framing: Framing,
-    /// PEM bundle with the certificate authority of the tenant's client certificates; path relative to the tenant's file.
+    /// PEM bundle with the certificate authority of the devices, whose certificates upload; path relative to the tenant's
+    /// file.
     pub client_ca: PathBuf,
+    /// PEM file with the revocation list of the devices' authority; path relative to the tenant's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_crl: Option<PathBuf>,
     /// Addresses from which investigators may reach the search dashboards.
     #[serde(default)]
     #[schemars(schema_with = "blocks_schema")]
     pub allow_from: Vec<Ipv4Network>,
+}
+
+/// Who may open the search dashboards.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Dashboards {
+    /// PEM bundle with the certificate authority of the investigators, which is not that of the devices; path relative to
+    /// the tenant's file.
+    pub client_ca: PathBuf,
+    /// PEM file with the revocation list of the investigators' authority; path relative to the tenant's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub client_crl: Option<PathBuf>,
 }
 
 fn default_mean_to_peak() -> f64 {

@@ -43,7 +43,10 @@ fn read(root: &Path) -> BTreeMap<String, String> {
         read.insert("flags".to_owned(), serde_json::to_string(&estate.flags).unwrap());
         for tenant in estate.tenants.values() {
             read.insert(format!("tenant {}", tenant.name), tenant.source.text.clone());
-            read.insert(format!("bundle of {}", tenant.name), tenant.client_ca.pem.clone());
+            read.insert(
+                format!("clients of {}", tenant.name),
+                format!("{:?} {:?}", tenant.devices, tenant.investigators),
+            );
         }
     }
     for (folder, sources) in [("templates", embedded::templates(root)), ("rules", embedded::rules(root))] {

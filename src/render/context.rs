@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::{Functions, names};
 use crate::estate::ids::{AccountId, Region};
 use crate::estate::spec::{Fleet, Framing, Nat};
-use crate::estate::{Estate, Tenant};
+use crate::estate::{Estate, RevocationList, Tenant};
 use crate::flags::{self, Reads};
 use crate::network::NetworkPlan;
 use crate::sizing::{Sizing, Work};
@@ -64,12 +64,17 @@ impl Context {
         let (structural, runtime) = partition_flags(estate, flags);
         let region = fleet.regions.get(&spec.region);
         let extension = region.and_then(|region| region.appconfig_extension.as_deref());
+        let investigators = tenant.investigators.as_ref();
+        let investigators_crl = investigators.and_then(|clients| clients.crl.as_ref());
         let shape = json!({
             "nat": match spec.network.nat { Nat::PerZone => "per-zone", Nat::Single => "single" },
             "search": {
                 "zones": sizing.search_zones.value,
                 "dedicated_masters": sizing.search_master_nodes.value > 0,
             },
+            "client_crl": tenant.devices.crl.is_some(),
+            "dashboards": investigators.is_some(),
+            "dashboards_crl": investigators_crl.is_some(),
             "has_allow_from": !spec.ingest.allow_from.is_empty(),
             "appconfig_extension": extension.is_some(),
             "flags": structural,
@@ -107,7 +112,12 @@ impl Context {
             "vpc": { "cidr": network.vpc },
             "zones": zones,
             "allow_from": spec.ingest.allow_from,
-            "client_ca": { "pem": tenant.client_ca.pem, "key": tenant.client_ca.key() },
+            "client_ca": { "pem": tenant.devices.ca.pem, "key": tenant.devices.ca.key() },
+            "client_crl": { "pem": tenant.devices.crl.as_ref().map_or("", |crl| &crl.pem) },
+            "dashboards": {
+                "client_ca": { "key": investigators.map_or_else(String::new, |clients| clients.ca.key()) },
+                "client_crl": { "key": investigators_crl.map_or_else(String::new, RevocationList::key) },
+            },
             "names": names::of_tenant(&fleet.organisation, tenant),
             "ingest": { "part_mib": sizing.part_mib.value, "framing": framing(spec.ingest.framing) },
             "functions": {
@@ -228,6 +238,7 @@ fn control(fleet: &Fleet, account: &AccountId, region: &Region) -> Value {
         "account": central.account,
         "region": central.region,
         "artifacts_bucket": names::artifacts_bucket(organisation, account, region),
+        "access_logs_bucket": names::access_logs_bucket(organisation, account, region),
         "logs_bucket": names::logs_bucket(organisation, account, region),
         "log_destination": arn("logs", format!("destination:{organisation}-central-logs")),
     })
@@ -295,6 +306,8 @@ fn tenant_routes(path: &str) -> &'static [&'static str] {
         ("zones", _) => &["network.cidr"],
         ("allow_from", _) => &["ingest.allow_from"],
         ("client_ca", _) => &["ingest.client_ca"],
+        ("client_crl", _) => &["ingest.client_crl"],
+        ("dashboards", _) => &["dashboards"],
         ("ingest", "framing") => &["ingest.framing"],
         ("ingest", _) => &["ingest.files_per_minute", "overrides.part_mib"],
         ("functions", "memory_mib" | "timeout_seconds" | "concurrency") | ("queues", _) => {

@@ -50,6 +50,11 @@ pub fn logs_bucket(organisation: &str, account: &AccountId, region: &Region) -> 
     fit(&format!("{organisation}-logs-{account}-{region}"), LONGEST_BUCKET)
 }
 
+/// The control plane's bucket of the load balancers' logs in an account and region.
+pub fn access_logs_bucket(organisation: &str, account: &AccountId, region: &Region) -> String {
+    fit(&format!("{organisation}-access-logs-{account}-{region}"), LONGEST_BUCKET)
+}
+
 /// A tenant's queues: those of the splitter's and of ingest's retries, and the parking queue.
 pub fn queues(organisation: &str, tenant: &str) -> [String; 3] {
     ["splitter-retry", "ingest-retry", "parking"]

@@ -30,6 +30,7 @@ impl Room {
         let environment = vec![
             ("PATH", format!("{}:{}:/usr/bin:/bin", folder.path().join("bin").display(), tool.display())),
             ("HOME", folder.path().display().to_string()),
+            ("FIXTURES", concat!(env!("CARGO_MANIFEST_DIR"), "/tests").to_owned()),
             ("LC_ALL", "C.UTF-8".to_owned()),
             ("AWS_EC2_METADATA_DISABLED", "true".to_owned()),
         ];

@@ -73,13 +73,16 @@ impl Fleet {
         std::fs::create_dir_all(estate.join("tenants/certs")).unwrap();
         let fleet = std::fs::read_to_string(root().join("tenants/fleet.yaml")).unwrap();
         std::fs::write(estate.join("tenants/fleet.yaml"), only_one_place(&fleet)).unwrap();
-        std::fs::copy(root().join("tenants/certs/acme.pem"), estate.join("tenants/certs/acme.pem")).unwrap();
+        for file in ["tenants/certs/acme.pem", "tenants/certs/acme-investigators.pem"] {
+            std::fs::copy(root().join(file), estate.join(file)).unwrap();
+        }
         for (index, tenant) in tenants.iter().enumerate() {
             let text = format!(
                 "account: \"{ACCOUNT}\"\nregion: {REGION}\nring: canary\n\
                  contact: {{ timezone: Europe/Zagreb, page: \"https://pages.example.com/{tenant}\" }}\n\
                  network: {{ cidr: 10.{}.{}.0/18 }}\n\
-                 ingest: {{ peak_gib_per_minute: 0.5, client_ca: certs/acme.pem, allow_from: [203.0.113.0/24] }}\n",
+                 ingest: {{ peak_gib_per_minute: 0.5, client_ca: certs/acme.pem, allow_from: [203.0.113.0/24] }}\n\
+                 dashboards: {{ client_ca: certs/acme-investigators.pem }}\n",
                 17 + index / 4,
                 index % 4 * 64
             );

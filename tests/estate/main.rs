@@ -169,13 +169,48 @@ fn told_by_rendering(folder: &Path, architecture: &str) -> String {
     render_tenant(&renderer, &estate, &functions, "v1", tenant).map_or_else(|found| told(&found), |_| String::new())
 }
 
+/// A tenant with revocation lists of both authorities; the devices' is out of date since February 2026.
+fn revoking() -> tempfile::TempDir {
+    let folder = base();
+    lay(&here().join("revoking"), &folder.path().join("tenants/certs"));
+    let path = folder.path().join("tenants/acme.yaml");
+    let text = fs::read_to_string(&path).unwrap();
+    let text = text.replace("certs/acme.pem", "certs/devices.pem\n  client_crl: certs/old.crl");
+    let text =
+        text.replace("certs/acme-investigators.pem", "certs/investigators.pem, client_crl: certs/investigators.crl");
+    fs::write(&path, text).unwrap();
+    folder
+}
+
+#[test]
+fn a_revocation_list_is_outdated_from_the_time_that_its_authority_promised_the_next() {
+    let folder = revoking();
+    let (estate, findings) = estate::load(folder.path());
+    assert_eq!(told(&findings), "");
+    let estate = estate.unwrap();
+    let promised = 1_769_904_000;
+    assert_eq!(told(&estate::outdated_revocation_lists(&estate, promised)), "");
+    let expected = "tenants/acme.yaml:10:15 TN1036 the revocation list is out of date: its authority promised the next one \
+                    by 2026-02-01T00:00:00Z\n";
+    assert_eq!(told(&estate::outdated_revocation_lists(&estate, promised + 1)), expected);
+}
+
+#[test]
+fn revocation_lists_reach_the_template_and_the_digest() {
+    let folder = revoking();
+    let digest = || estate::load(folder.path()).0.unwrap().digest();
+    let before = digest();
+    fs::copy(here().join("revoking/devices.crl"), folder.path().join("tenants/certs/old.crl")).unwrap();
+    assert_ne!(digest(), before);
+}
+
 #[test]
 fn a_pinned_number_that_does_not_fit_is_told_at_its_line() {
     let folder = base();
     let path = folder.path().join("tenants/acme.yaml");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text + "overrides:\n  ingest_memory_mib: 256\n  ingest_timeout_seconds: 30\n").unwrap();
-    let expected = "tenants/acme.yaml:13:27 TN2001 a part of 64 MiB takes ingest 56 s with 256 MiB of memory; \
+    let expected = "tenants/acme.yaml:14:27 TN2001 a part of 64 MiB takes ingest 56 s with 256 MiB of memory; \
                     of a timeout of 30 s it works 22 s\n";
     assert_eq!(told_by_rendering(folder.path(), "x86_64"), expected);
 }

@@ -63,6 +63,8 @@ impl Estate {
             fs::copy(repository.join(file), root.join(file)).unwrap();
         }
         fs::copy(repository.join("tenants/certs/acme.pem"), root.join("tenants/certs/ca.pem")).unwrap();
+        let investigators = "tenants/certs/acme-investigators.pem";
+        fs::copy(repository.join(investigators), root.join(investigators)).unwrap();
         // No Guard rules: these stacks are about how they are deployed, not about what is in them.
         fs::create_dir(root.join("policies")).unwrap();
         let zips = root.join("zips");
@@ -78,6 +80,7 @@ impl Estate {
                 "ingest": {
                     "peak_gib_per_minute": 0.01, "client_ca": "certs/ca.pem", "allow_from": ["203.0.113.0/24"],
                 },
+                "dashboards": { "client_ca": "certs/acme-investigators.pem" },
             });
             estate.write(&format!("tenants/{name}.yaml"), &spec.to_string());
         }

@@ -69,6 +69,8 @@ impl World {
             fs::copy(repository.join(file), root.join(file)).unwrap();
         }
         fs::copy(repository.join("tenants/certs/acme.pem"), root.join("tenants/certs/ca.pem")).unwrap();
+        let investigators = "tenants/certs/acme-investigators.pem";
+        fs::copy(repository.join(investigators), root.join(investigators)).unwrap();
         artifacts::write(root, &root.join("zips"), "gate");
         let fleet = json!({
             "apiVersion": "tenantry/v1",
@@ -88,6 +90,7 @@ impl World {
             "contact": { "timezone": "Europe/Zagreb", "page": "https://pages.example.com/x" },
             "network": { "cidr": "10.16.0.0/22", "zones": 2 },
             "ingest": { "peak_gib_per_minute": 0.01, "client_ca": "certs/ca.pem" },
+            "dashboards": { "client_ca": "certs/acme-investigators.pem" },
         });
         world.write("tenants/fleet.yaml", &fleet.to_string());
         world.write("tenants/acme.yaml", &tenant.to_string());

@@ -47,6 +47,8 @@ defaults:
         estate.write("tenants/fleet.yaml", &fleet);
         let ca = include_str!("../../tenants/certs/acme.pem");
         estate.write("tenants/certs/ca.pem", ca);
+        let investigators = include_str!("../../tenants/certs/acme-investigators.pem");
+        estate.write("tenants/certs/investigators.pem", investigators);
         for (name, ring, number) in TENANTS {
             estate.tenant(name, ring, number, 0.5);
         }
@@ -73,7 +75,8 @@ defaults:
             "account: \"123456789012\"\nregion: eu-west-1\nring: {ring}\n\
              contact: {{ timezone: Europe/Zagreb, page: \"https://pages.example.com/{name}\" }}\n\
              network: {{ cidr: 10.{}.0.0/18 }}\n\
-             ingest: {{ peak_gib_per_minute: {gib}, client_ca: certs/ca.pem, allow_from: [203.0.113.0/24] }}\n",
+             ingest: {{ peak_gib_per_minute: {gib}, client_ca: certs/ca.pem, allow_from: [203.0.113.0/24] }}\n\
+             dashboards: {{ client_ca: certs/investigators.pem }}\n",
             16 + number
         );
         self.write(&format!("tenants/{name}.yaml"), &text);

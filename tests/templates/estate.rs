@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tenantry::estate::spec::TenantSpec;
-use tenantry::estate::{CaBundle, Estate, Tenant};
+use tenantry::estate::{CaBundle, Clients, Estate, RevocationList, Tenant};
 use tenantry::finding::Source;
 use tenantry::flags::Catalogue;
 use tenantry::network::lay_out;
@@ -64,15 +64,31 @@ pub(crate) fn tenant(name: &str, region: &str, zones: u8, change: impl FnOnce(&m
         "contact": { "timezone": "Europe/Zagreb", "page": format!("https://pages.example.com/{name}") },
         "network": { "cidr": "10.20.0.0/18", "zones": zones },
         "ingest": { "peak_gib_per_minute": 2.0, "client_ca": "certs/ca.pem", "allow_from": ["203.0.113.0/24"] },
+        "dashboards": { "client_ca": "certs/investigators.pem" },
     });
     let mut spec: TenantSpec = serde_json::from_value(spec).unwrap();
     change(&mut spec);
     let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".to_owned();
-    let client_ca = CaBundle { pem, sha256: "0f".repeat(32) };
-    Tenant { name: name.parse().unwrap(), spec, source: source(), client_ca, places: None }
+    let clients = |digits: &str| Clients {
+        ca: CaBundle { pem: pem.clone(), sha256: digits.repeat(32), ..CaBundle::default() },
+        crl: None,
+    };
+    let investigators = spec.dashboards.is_some().then(|| clients("0e"));
+    let name = name.parse().unwrap();
+    Tenant { name, spec, source: source(), devices: clients("0f"), investigators, places: None }
 }
 
-/// Tenants that together have every shape: zones, NAT, masters, addresses of investigators, structural flags.
+/// A tenant whose authorities revoke certificates.
+pub(crate) fn revoking(name: &str) -> Tenant {
+    let mut tenant = tenant(name, "eu-west-1", 3, |_| {});
+    let pem = "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n";
+    let crl = |digits: &str| RevocationList { pem: pem.to_owned(), sha256: digits.repeat(32), next_update: None };
+    tenant.devices.crl = Some(crl("0d"));
+    tenant.investigators.iter_mut().for_each(|clients| clients.crl = Some(crl("0c")));
+    tenant
+}
+
+/// Tenants that together have every shape: zones, NAT, masters, addresses of investigators, structural flags, certificate authorities.
 pub(crate) fn tenants() -> Vec<Tenant> {
     vec![
         tenant("acme", "eu-west-1", 3, |_| {}),
@@ -84,6 +100,8 @@ pub(crate) fn tenants() -> Vec<Tenant> {
             spec.flags.insert("search-slow-logs".to_owned(), json!(true));
             spec.flags.insert("verbose-logs".to_owned(), json!(true));
         }),
+        tenant("without-dashboards", "eu-west-1", 3, |spec| spec.dashboards = None),
+        revoking("revoking"),
         tenant("a-customer-with-a-long-long-name", "us-east-1", 3, |spec| {
             spec.ingest.allow_from.push("198.51.100.0/25".parse().unwrap());
             spec.ingest.peak_gib_per_minute = 8.0;

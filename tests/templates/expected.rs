@@ -40,6 +40,7 @@ fn the_templates_give_what_is_expected() {
         |name: &'static str, on: bool| move |spec: &mut TenantSpec| drop(spec.flags.insert(name.to_owned(), json!(on)));
     let base = acme(&renderer, "eu-west-1", 3, |_| {});
     let central = control_plane(&renderer, "111122223333");
+    let revoking = estate::revoking("acme");
     let changed = [
         ("two-zones", acme(&renderer, "eu-west-1", 2, |_| {})),
         ("four-zones-without-extension", acme(&renderer, "us-east-1", 4, |_| {})),
@@ -48,6 +49,8 @@ fn the_templates_give_what_is_expected() {
         ("no-dedicated-masters", acme(&renderer, "eu-west-1", 3, |spec| spec.ingest.peak_gib_per_minute = 0.05)),
         ("no-extended-retry", acme(&renderer, "eu-west-1", 3, flag("extended-retry", false))),
         ("search-slow-logs", acme(&renderer, "eu-west-1", 3, flag("search-slow-logs", true))),
+        ("without-dashboards", acme(&renderer, "eu-west-1", 3, |spec| spec.dashboards = None)),
+        ("revocation-lists", text(&render(&renderer, &estate::context(&estate::estate(), &revoking, "v1.0.0")))),
     ];
     let mut expected = vec![("acme.yaml".to_owned(), base.clone()), ("control-plane.yaml".to_owned(), central.clone())];
     expected.extend(changed.map(|(name, text)| (format!("acme-{name}.diff"), difference(&base, &text))));

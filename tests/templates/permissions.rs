@@ -87,7 +87,8 @@ fn control_plane() -> Value {
 
 /// Resources of every sample tenant: id, type and properties.
 fn tenants() -> Vec<(String, String, Value)> {
-    let (estate, tenants) = estate::samples();
+    let (estate, mut tenants) = estate::samples();
+    tenants.push(estate::revoking("revoking"));
     let renderer = renderer();
     let trees = tenants.iter().map(|tenant| render(&renderer, &estate::context(&estate, tenant, "v1.0.0")).tree());
     trees.flat_map(|tree| resources(&tree)).collect()

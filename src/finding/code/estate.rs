@@ -126,9 +126,9 @@ pub(super) const CODES: &[Explanation] = &[
     ),
     error(
         "TN1020",
-        "a CA bundle cannot be used",
-        "The bundle decides which client certificates open the tenant's two doors.",
-        "Put PEM certificates of authorities, and nothing else, into the file.",
+        "a certificate file cannot be used",
+        "The bundles of certificate authorities decide who uploads and who opens the dashboards, and their revocation lists who no longer does.",
+        "Put PEM certificates of authorities, and nothing else, into a bundle (two at most for devices), and one PEM revocation list, version 2, of an authority of the bundle into a revocation file. `openssl crl -inform DER -in FILE` prints PEM.",
     ),
     error(
         "TN1021",
@@ -210,5 +210,25 @@ pub(super) const CODES: &[Explanation] = &[
         "a name is reserved",
         "Names of a stack's resources begin with the organisation and the tenant. Some meet a stack, a bucket or a topic of the control plane, which a deploy of the tenant would take over; some are refused by an AWS service, which keeps the prefix for itself.",
         "Choose another name for the tenant or the organisation.",
+    ),
+    entry(
+        "TN1034",
+        Severity::Warning,
+        "a tenant has no authority for investigators",
+        "Devices and investigators have certificate authorities of their own. Up to version 0.1.0 `ingest.client_ca` stood for both, so any device's certificate opened the dashboards. It now stands for devices only, and a tenant without `dashboards.client_ca` gets no dashboards: a deploy deletes its load balancer, host name and proxy.",
+        "Add `dashboards: { client_ca: FILE }` with the PEM bundle of the investigators' authority to the tenant's file.",
+    ),
+    error(
+        "TN1035",
+        "devices and investigators share a certificate authority",
+        "Whoever has a certificate of the authority gets through both: a stolen sensor's key would open the dashboards. The same key in another certificate, or one authority that issued the other's certificate, comes to the same.",
+        "Issue investigators' certificates from an authority with a key of its own and no common issuer in either bundle, and name its bundle in `dashboards.client_ca`.",
+    ),
+    entry(
+        "TN1036",
+        Severity::Error,
+        "a revocation list is out of date",
+        "The authority promised a newer list for that time. What was revoked since is not in this one, so stolen certificates may still be accepted.",
+        "Fetch the authority's current list, commit it and deploy.",
     ),
 ];

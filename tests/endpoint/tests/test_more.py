@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import urllib.request
 from typing import Any, Callable
 
@@ -77,3 +78,78 @@ def test_tagged_resources_come_in_pages_by_arn(client: Client) -> None:
              for row in page["ResourceTagMappingList"]]
     assert names == [f"tagged-{number}" for number in range(6)]
     assert third["PaginationToken"] == ""
+
+
+def make_bucket(s3: Any, name: str) -> None:
+    """A bucket in the client's region, which us-east-1 does not name."""
+    region = s3.meta.region_name
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    s3.create_bucket(Bucket=name, **where)
+
+
+def test_logs_of_a_load_balancer_want_a_bucket_that_takes_them(client: Client) -> None:
+    """Application Load Balancers guide, "Enable access logs": keys of S3 only, and a policy that lets the delivery in."""
+    s3, ec2, elb = client("s3"), client("ec2"), client("elbv2")
+    subnets = [one["SubnetId"] for one in ec2.describe_subnets()["Subnets"][:2]]
+    balancer = elb.create_load_balancer(Name="logging", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]
+    make_bucket(s3, "access-logs")
+    attributes = [{"Key": "access_logs.s3.enabled", "Value": "true"},
+                  {"Key": "access_logs.s3.bucket", "Value": "access-logs"}]
+
+    def enable() -> None:
+        elb.modify_load_balancer_attributes(LoadBalancerArn=balancer, Attributes=attributes)
+
+    def encrypt(algorithm: str) -> None:
+        s3.put_bucket_encryption(Bucket="access-logs", ServerSideEncryptionConfiguration={"Rules": [
+            {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}]})
+
+    def admit(service: str) -> None:
+        s3.put_bucket_policy(Bucket="access-logs", Policy=json.dumps({"Version": "2012-10-17", "Statement": [
+            {"Effect": "Allow", "Principal": {"Service": service}, "Action": "s3:PutObject",
+             "Resource": "arn:aws:s3:::access-logs/*"}]}))
+
+    encrypt("AES256")
+    for service in ("delivery.logs.amazonaws.com", "logdelivery.elasticloadbalancing.amazonaws.com"):
+        with pytest.raises(ClientError, match="Access Denied for bucket: access-logs"):
+            enable()
+        admit(service)
+    enable()
+    encrypt("aws:kms")
+    with pytest.raises(ClientError, match="Access Denied for bucket: access-logs"):
+        enable()
+
+
+def test_revocation_lists_are_pem_and_belong_to_what_exists(client: Client) -> None:
+    """IAM Roles Anywhere API Reference, ImportCrl; Elastic Load Balancing API Reference, AddTrustStoreRevocations."""
+    crl = b"-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n"
+    anywhere, elb, s3 = client("rolesanywhere"), client("elbv2"), client("s3")
+    anchor = anywhere.create_trust_anchor(name="devices", source={
+        "sourceType": "CERTIFICATE_BUNDLE", "sourceData": {"x509CertificateData": "x"}})["trustAnchor"]
+    nowhere = anchor["trustAnchorArn"][:-4] + "0000"
+    for data, arn in ((b"\x30\x82", anchor["trustAnchorArn"]), (crl, nowhere)):
+        with pytest.raises(ClientError):
+            anywhere.import_crl(name="devices", crlData=data, trustAnchorArn=arn)
+    imported = [anywhere.import_crl(name="devices", crlData=crl, trustAnchorArn=anchor["trustAnchorArn"]) for _ in "ab"]
+    with pytest.raises(ClientError, match="at most 2"):
+        anywhere.import_crl(name="devices", crlData=crl, trustAnchorArn=anchor["trustAnchorArn"])
+    for one in imported:
+        anywhere.delete_crl(crlId=one["crl"]["crlId"])
+    make_bucket(s3, "trust")
+    s3.put_object(Bucket="trust", Key="ca.pem", Body=b"-----BEGIN CERTIFICATE-----")
+    s3.put_object(Bucket="trust", Key="list.crl", Body=crl)
+    store = elb.create_trust_store(Name="revoking", CaCertificatesBundleS3Bucket="trust",
+                                   CaCertificatesBundleS3Key="ca.pem")["TrustStores"][0]["TrustStoreArn"]
+
+    def add(key: str) -> int:
+        answer = elb.add_trust_store_revocations(TrustStoreArn=store, RevocationContents=[
+            {"S3Bucket": "trust", "S3Key": key, "RevocationType": "CRL"}])
+        return int(answer["TrustStoreRevocations"][0]["RevocationId"])
+
+    for key, code in (("none.crl", "RevocationContentNotFound"), ("ca.pem", "InvalidRevocationContent")):
+        with pytest.raises(ClientError, match=code):
+            add(key)
+    first, second = add("list.crl"), add("list.crl")
+    assert first != second
+    elb.remove_trust_store_revocations(TrustStoreArn=store, RevocationIds=[first])
+    left = elb.describe_trust_store_revocations(TrustStoreArn=store)["TrustStoreRevocations"]
+    assert [one["RevocationId"] for one in left] == [second]

@@ -3,6 +3,7 @@ and composite alarms (each service's API reference). A record is what its create
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any
 
 from ..errors import AwsError
 from ..internal import call as internal_call
-from ..operations import Answer, Call, operation, whole_service
+from ..operations import Answer, Call, find, operation, whole_service
 from ..state import store
 
 
@@ -37,6 +38,7 @@ class Noun:
     id_form: str = "uuid"
     extra: dict[str, Any] = field(default_factory=dict)
     missing: str = "ResourceNotFoundException"
+    make: str = "Create"
 
     def table(self, call: Call) -> dict[str, Answer]:
         """The records of the caller's account and region."""
@@ -56,7 +58,7 @@ class Noun:
 
     def register(self) -> None:
         """Register create, get, update, delete and list."""
-        @operation(self.service, f"Create{self.noun}")
+        @operation(self.service, f"{self.make}{self.noun}")
         def create(call: Call) -> Answer:
             ident = str(uuid.uuid4()) if self.id_form == "uuid" else uuid.uuid4().hex[:7]
             arn = self.arn.format(partition=call.partition, region=call.region, account=call.account, id=ident,
@@ -99,6 +101,8 @@ NOUNS = [
          "trustAnchorArn", "trustAnchor", "trustAnchors", extra={"enabled": True}),
     Noun("rolesanywhere", "Profile", "profileId", ANYWHERE + "profile/{id}", "profileId", "profileArn", "profile",
          "profiles", extra={"enabled": True, "durationSeconds": 3600}),
+    Noun("rolesanywhere", "Crl", "crlId", ANYWHERE + "crl/{id}", "crlId", "crlArn", "crl", "crls",
+         extra={"enabled": True}, make="Import"),
     Noun("oam", "Sink", "Identifier", "arn:{partition}:oam:{region}:{account}:sink/{id}", "Id", "Arn", listed="Items"),
     Noun("oam", "Link", "Identifier", "arn:{partition}:oam:{region}:{account}:link/{id}", "Id", "Arn", listed="Items"),
     Noun("appconfig", "Environment", "EnvironmentId", APPCONFIG + "application/{ApplicationId}/environment/{id}", "Id",
@@ -198,6 +202,28 @@ def put_sink_policy(call: Call) -> Answer:
     raise AwsError("ResourceNotFoundException", "sink not found")
 
 
+# Source: IAM Roles Anywhere User Guide, "Quotas", CRLs per trust anchor; it cannot be raised.
+MOST_CRLS = 2
+
+
+def _import_crl(call: Call) -> Answer:
+    """Roles Anywhere: ImportCrl. The list is PEM, and its trust anchor exists and has not two already (API Reference)."""
+    data = call.get("crlData")
+    if b"-----BEGIN X509 CRL-----" not in (data if isinstance(data, bytes) else str(data).encode()):
+        raise AwsError("ValidationException", "crlData is not a PEM-encoded certificate revocation list")
+    records = store(Records, call.account, call.region).by_noun
+    anchor = call.get("trustAnchorArn")
+    if anchor not in [record["trustAnchorArn"] for record in records["rolesanywhere.TrustAnchor"].values()]:
+        raise AwsError("ResourceNotFoundException", f"TrustAnchor {anchor} not found")
+    if sum(record["trustAnchorArn"] == anchor for record in records["rolesanywhere.Crl"].values()) >= MOST_CRLS:
+        raise AwsError("ValidationException", f"a trust anchor has at most {MOST_CRLS} CRLs")
+    return _record_crl(call) if _record_crl else {}
+
+
+_record_crl = find("rolesanywhere", "ImportCrl")
+operation("rolesanywhere", "ImportCrl")(_import_crl)
+
+
 def _certificates(call: Call) -> int:
     """How many certificates a bundle holds; the bundle must exist."""
     try:
@@ -249,6 +275,79 @@ def delete_trust_store(call: Call) -> Answer:
     if known.pop(call.parameters["TrustStoreArn"], None) is None:
         raise AwsError("TrustStoreNotFound", "trust store not found")
     return {}
+
+
+@operation("elbv2", "AddTrustStoreRevocations")
+def add_revocations(call: Call) -> Answer:
+    """ELBv2: AddTrustStoreRevocations. The lists are PEM objects that exist (API Reference)."""
+    table = store(Records, call.account, call.region).by_noun["truststore"]
+    if (trust := table.get(call.parameters["TrustStoreArn"])) is None:
+        raise AwsError("TrustStoreNotFound", "trust store not found")
+    added = []
+    for content in call.get("RevocationContents", []):
+        try:
+            answer = internal_call(call.account, call.region, "s3", "GetObject", Bucket=content["S3Bucket"],
+                                   Key=content["S3Key"])
+        except AwsError as error:
+            raise AwsError("RevocationContentNotFound", f"The specified revocation file does not exist "
+                           f"({error.code})") from None
+        if b"-----BEGIN X509 CRL-----" not in answer["Body"].read():
+            raise AwsError("InvalidRevocationContent", "The provided revocation file is an invalid format")
+        lists = trust.setdefault("_revocations", {})
+        number = max(lists, default=0) + 1
+        lists[number] = {"TrustStoreArn": trust["TrustStoreArn"], "RevocationId": number,
+                         "RevocationType": content.get("RevocationType", "CRL"), "NumberOfRevokedEntries": 0}
+        added.append(lists[number])
+    return {"TrustStoreRevocations": added}
+
+
+@operation("elbv2", "DescribeTrustStoreRevocations")
+def describe_revocations(call: Call) -> Answer:
+    """ELBv2: DescribeTrustStoreRevocations."""
+    table = store(Records, call.account, call.region).by_noun["truststore"]
+    if (trust := table.get(call.parameters["TrustStoreArn"])) is None:
+        raise AwsError("TrustStoreNotFound", "trust store not found")
+    lists = trust.get("_revocations", {})
+    wanted = [int(number) for number in call.get("RevocationIds", [])]
+    if missing := set(wanted) - set(lists):
+        raise AwsError("RevocationIdNotFound", f"revocation {missing} not found")
+    return {"TrustStoreRevocations": [lists[number] for number in wanted or lists]}
+
+
+@operation("elbv2", "RemoveTrustStoreRevocations")
+def remove_revocations(call: Call) -> Answer:
+    """ELBv2: RemoveTrustStoreRevocations."""
+    describe_revocations(call)
+    trust = store(Records, call.account, call.region).by_noun["truststore"][call.parameters["TrustStoreArn"]]
+    for number in call.get("RevocationIds", []):
+        del trust["_revocations"][int(number)]
+    return {}
+
+
+def _may_deliver(call: Call, bucket: str) -> bool:
+    """Whether the load balancers of an account may write their logs to a bucket: it is encrypted with keys of S3, and its
+    policy lets the log delivery in. Source: Application Load Balancers guide, "Enable access logs"."""
+    try:
+        rules = internal_call(call.account, call.region, "s3", "GetBucketEncryption", Bucket=bucket)
+        policy = internal_call(call.account, call.region, "s3", "GetBucketPolicy", Bucket=bucket)["Policy"]
+    except AwsError:
+        return False
+    rule = rules["ServerSideEncryptionConfiguration"]["Rules"][0]["ApplyServerSideEncryptionByDefault"]
+    delivery = [one for one in json.loads(policy)["Statement"] if one["Effect"] == "Allow" and
+                one["Principal"] == {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}]
+    return rule["SSEAlgorithm"] == "AES256" and any("s3:PutObject" in one["Action"] for one in delivery)
+
+
+@operation("elbv2", "ModifyLoadBalancerAttributes")
+def modify_load_balancer(call: Call) -> Answer:
+    """ELBv2: ModifyLoadBalancerAttributes, which tries to write where logs shall go."""
+    said = {item["Key"]: item.get("Value", "") for item in call.get("Attributes", [])}
+    for log in ("access_logs", "connection_logs"):
+        bucket = said.get(f"{log}.s3.bucket", "")
+        if said.get(f"{log}.s3.enabled") == "true" and not _may_deliver(call, bucket):
+            raise AwsError("InvalidConfigurationRequest",
+                           f"Access Denied for bucket: {bucket}. Please check S3bucket permission")
+    return call.inner()
 
 
 def _with_authentication(call: Call) -> Answer:

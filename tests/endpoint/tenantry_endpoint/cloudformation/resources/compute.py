@@ -177,7 +177,8 @@ KINDS: dict[str, Kind] = {
         "DeleteFunctionEventInvokeConfig FunctionName Qualifier=$Qualifier",
         "PutFunctionEventInvokeConfig FunctionName", "GetFunctionEventInvokeConfig FunctionName"),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": Simple(
-        "elbv2", "CreateLoadBalancer", "LoadBalancers[0].LoadBalancerArn", "DeleteLoadBalancer LoadBalancerArn", "",
+        "elbv2", "CreateLoadBalancer", "LoadBalancers[0].LoadBalancerArn", "DeleteLoadBalancer LoadBalancerArn",
+        "SetSecurityGroups LoadBalancerArn",
         "DescribeLoadBalancers LoadBalancerArns[] -> LoadBalancers[0]", drop=("LoadBalancerAttributes",),
         after=_load_balancer_after),
     "AWS::ElasticLoadBalancingV2::Listener": Simple(
@@ -190,6 +191,10 @@ KINDS: dict[str, Kind] = {
     "AWS::ElasticLoadBalancingV2::TrustStore": Simple(
         "elbv2", "CreateTrustStore", "TrustStores[0].TrustStoreArn", "DeleteTrustStore TrustStoreArn",
         "ModifyTrustStore TrustStoreArn", "DescribeTrustStores TrustStoreArns[] -> TrustStores[0]"),
+    "AWS::ElasticLoadBalancingV2::TrustStoreRevocation": Simple(
+        "elbv2", "AddTrustStoreRevocations", "TrustStoreRevocations[0].RevocationId",
+        "RemoveTrustStoreRevocations RevocationIds[] TrustStoreArn=$TrustStoreArn", "",
+        "DescribeTrustStoreRevocations RevocationIds[] TrustStoreArn=$TrustStoreArn -> TrustStoreRevocations[0]"),
     "AWS::CertificateManager::Certificate": Simple(
         "acm", "RequestCertificate", "CertificateArn", "DeleteCertificate CertificateArn", "",
         "DescribeCertificate CertificateArn -> Certificate", before=_domain, after=_validate),

@@ -202,6 +202,8 @@ KINDS: dict[str, Kind] = {
     "AWS::RolesAnywhere::TrustAnchor": Simple(
         "rolesanywhere", "CreateTrustAnchor", "trustAnchor.trustAnchorId", "DeleteTrustAnchor trustAnchorId",
         "UpdateTrustAnchor trustAnchorId", "GetTrustAnchor trustAnchorId -> trustAnchor"),
+    "AWS::RolesAnywhere::CRL": Simple(
+        "rolesanywhere", "ImportCrl", "crl.crlId", "DeleteCrl crlId", "UpdateCrl crlId", "GetCrl crlId -> crl"),
     "AWS::RolesAnywhere::Profile": Simple(
         "rolesanywhere", "CreateProfile", "profile.profileId", "DeleteProfile profileId", "UpdateProfile profileId",
         "GetProfile profileId -> profile"),
