@@ -225,6 +225,7 @@ mod tests {
             tags: Desired::identity("org", "test-estate", "acme"),
             artifacts: None,
             uploads: Vec::new(),
+            control_plane: 0,
         }
     }
 

@@ -27,6 +27,8 @@ pub struct Desired {
     pub artifacts: Option<String>,
     /// What the template names in that bucket.
     pub uploads: Vec<Upload>,
+    /// The version of the control plane that the stack needs; 0 where it needs none in particular.
+    pub control_plane: u64,
 }
 
 /// The tags that say whose a resource is.
@@ -129,6 +131,7 @@ mod tests {
             tags: BTreeMap::new(),
             artifacts: artifacts.map(str::to_owned),
             uploads: Vec::new(),
+            control_plane: 0,
         };
         let arn = "arn:aws-us-gov:iam::111122223333:role/deployer-stacks";
         assert_eq!(with(Some("deployer"), Some("b")).service_role().as_deref(), Some(arn));

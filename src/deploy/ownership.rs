@@ -143,12 +143,27 @@ fn control_plane(desired: &Desired, live: &BTreeMap<String, Stack>) -> Option<De
     let mut identity = desired.tags.clone();
     identity.insert(TENANT_TAG.to_owned(), CONTROL_PLANE_TAG.to_owned());
     match of_tags(&stack.tags, &identity) {
-        Ownership::Ours | Ownership::WithoutId => None,
+        Ownership::Ours | Ownership::WithoutId => outdated(desired, stack),
         Ownership::Other(why) => Some(Decision::Blocked {
             why: format!("control plane `{name}` of this account and region is not owned by this estate: {why}"),
             remedy: remedy(&stack.tags, desired),
         }),
     }
+}
+
+/// Output of a control plane with the version of what it offers; one of version 1 has none.
+const VERSION_OUTPUT: &str = "TenantryControlPlane";
+
+/// A control plane that lacks what the stack relies on: the stack would fail half-way, at a permission or a bucket.
+fn outdated(desired: &Desired, control_plane: &Stack) -> Option<Decision> {
+    let version = control_plane.outputs.get(VERSION_OUTPUT).and_then(|text| text.parse().ok()).unwrap_or(1);
+    (version < desired.control_plane).then(|| Decision::Blocked {
+        why: format!(
+            "control plane outdated: `{}` of this account and region is version {version}, this release needs {}",
+            control_plane.name, desired.control_plane
+        ),
+        remedy: "run `tenantry bootstrap`".to_owned(),
+    })
 }
 
 fn remedy(tags: &BTreeMap<String, String>, desired: &Desired) -> String {

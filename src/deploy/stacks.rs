@@ -51,6 +51,7 @@ pub fn tenant(
         tags: Desired::identity(organisation, &estate.fleet.identity(), tenant.name.as_str()),
         artifacts: Some(names::artifacts_bucket(organisation, &spec.account, &spec.region)),
         uploads,
+        control_plane: template.control_plane(),
     }
 }
 
@@ -94,6 +95,7 @@ pub fn rendered_control_planes(
                 tags: Desired::identity(&fleet.organisation, &fleet.identity(), CONTROL_PLANE_TAG),
                 artifacts: None,
                 uploads: Vec::new(),
+                control_plane: 0,
             };
             stacks.push((desired, template));
         }

@@ -294,6 +294,7 @@ mod tests {
             tags: BTreeMap::new(),
             artifacts: None,
             uploads: Vec::new(),
+            control_plane: 0,
         }
     }
 

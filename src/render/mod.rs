@@ -171,6 +171,11 @@ impl Template {
         self.form.body.write(&self.values)
     }
 
+    /// The version of the control plane that the stack needs; 0 for a template that does not say.
+    pub fn control_plane(&self) -> u64 {
+        self.form.tree["Metadata"]["TenantryControlPlane"].as_u64().unwrap_or_default()
+    }
+
     /// Length of the body, in bytes.
     pub fn length(&self) -> usize {
         let mut bytes = 0;

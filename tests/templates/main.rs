@@ -250,3 +250,16 @@ fn every_arn_is_of_the_regions_partition() {
         }
     }
 }
+
+/// A tenant's stack is blocked where the control plane offers less than it needs; the shipped ones fit each other.
+#[test]
+fn the_control_plane_offers_what_tenants_stacks_need() {
+    let (renderer, estate) = (renderer(), estate::estate());
+    let (account, region) = ("111122223333".parse().unwrap(), "eu-west-1".parse().unwrap());
+    let context = Context::control_plane(&estate.fleet, &account, &region, None, "v1.0.0");
+    let offered = render(&renderer, &context).tree()["Outputs"]["TenantryControlPlane"]["Value"].clone();
+    for tenant in estate::tenants() {
+        let needed = render(&renderer, &estate::context(&estate, &tenant, "v1.0.0")).control_plane();
+        assert_eq!(offered.as_str(), Some(needed.to_string().as_str()), "{}", tenant.name);
+    }
+}
