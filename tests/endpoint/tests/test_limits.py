@@ -1,0 +1,92 @@
+"""Limits of single resources: the last size that AWS takes is taken, the next is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Callable
+
+import pytest
+import yaml
+
+from test_stacks import deploy, failures, fresh  # noqa: F401
+
+from tenantry_endpoint.cloudformation.limits import LIMITS, ROUTES, need_room
+from tenantry_endpoint.errors import AwsError
+
+Client = Callable[..., Any]
+
+PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+TRUST: dict[str, Any] = {"Version": "2012-10-17", "Statement": []}
+
+
+def document(size: int) -> dict[str, Any]:
+    """A policy of so many characters, white space left out."""
+    empty = len(json.dumps({"Version": ""}, separators=(",", ":")))
+    return {"Version": "x" * (size - empty)}
+
+
+#: What gives a resource of a type the size of its limit, by the limit's name.
+OF_SIZE: dict[str, Callable[[int], dict[str, Any]]] = {
+    "trust policy": lambda size: {"AssumeRolePolicyDocument": document(size)},
+    "inline policies of a role together": lambda size: {"Policies": [
+        {"PolicyDocument": document(4000)}, {"PolicyDocument": document(size - 4000)}]},
+    "managed policies of a role": lambda size: {"ManagedPolicyArns": ["arn"] * size},
+    "managed policy": lambda size: {"PolicyDocument": document(size)},
+    "access policy of a destination": lambda size: {"DestinationPolicy": "é" * (size // 2) + "x" * (size % 2)},
+    "certificates of a trust anchor": lambda size: {"Source": {"SourceData": {"X509CertificateData": PEM * size}}},
+    "domain name": lambda size: {"DomainName": "d" * size},
+    "rules of a security group in one direction": lambda size: {"SecurityGroupIngress": [{}] * size},
+    "actions of an alarm for one state": lambda size: {"OKActions": ["arn"] * size},
+    "timeout": lambda size: {"Timeout": size},
+    "memory": lambda size: {"MemorySize": size},
+    "environment variables": lambda size: {"Environment": {"Variables": {"K": "v" * (size - 1)}}},
+    "retention": lambda size: {"MessageRetentionPeriod": size},
+    "visibility timeout": lambda size: {"VisibilityTimeout": str(size)},
+    "delay": lambda size: {"DelaySeconds": size},
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
+def test_a_resource_holds_its_limit_and_not_one_more(limit: Any) -> None:
+    need_room(None, limit.kind, OF_SIZE[limit.name](limit.most), creates=False)  # type: ignore[arg-type]
+    with pytest.raises(AwsError, match=f"{limit.most + 1} of at most {limit.most}"):
+        need_room(None, limit.kind, OF_SIZE[limit.name](limit.most + 1), creates=False)  # type: ignore[arg-type]
+
+
+def test_a_resource_beyond_its_limit_fails_its_stack_on_creation_and_update(client: Client) -> None:
+    def body(timeout: int) -> str:
+        return yaml.safe_dump({"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {
+            "VisibilityTimeout": timeout}}}})
+
+    cloud = client("cloudformation")
+    assert deploy(cloud, "beyond", body(43201), "CREATE")["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert "43201 of at most 43200 seconds" in failures(cloud, "beyond")[0]
+    assert deploy(cloud, "within", body(43200), "CREATE")["StackStatus"] == "CREATE_COMPLETE"
+    assert deploy(cloud, "within", body(43201))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
+def test_a_region_has_ten_resource_policies_of_logs(client: Client) -> None:
+    def body(many: int) -> str:
+        return yaml.safe_dump({"Resources": {f"P{n}": {"Type": "AWS::Logs::ResourcePolicy", "Properties": {
+            "PolicyName": f"p{n}", "PolicyDocument": json.dumps(TRUST)}} for n in range(many)}})
+
+    cloud = client("cloudformation")
+    assert deploy(cloud, "s", body(10), "CREATE")["StackStatus"] == "CREATE_COMPLETE", failures(cloud, "s")
+    assert deploy(cloud, "s", body(11))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert "at most 10 in a Region" in failures(cloud, "s")[0]
+
+
+class FullTable:
+    """A place whose route table holds so many routes beside the local one."""
+
+    def __init__(self, routes: int) -> None:
+        self.routes = routes
+
+    def call(self, *_: Any, **__: Any) -> dict[str, Any]:
+        return {"RouteTables": [{"Routes": [{"GatewayId": "local"}] + [{"GatewayId": "igw-1"}] * self.routes}]}
+
+
+def test_a_route_table_holds_its_routes_and_not_one_more() -> None:
+    need_room(FullTable(ROUTES - 1), "AWS::EC2::Route", {"RouteTableId": "r"}, creates=True)  # type: ignore[arg-type]
+    with pytest.raises(AwsError, match="at most 500 routes"):
+        need_room(FullTable(ROUTES), "AWS::EC2::Route", {"RouteTableId": "r"}, creates=True)  # type: ignore[arg-type]
