@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any, Callable
 
 import pytest
@@ -90,3 +91,31 @@ def test_a_route_table_holds_its_routes_and_not_one_more() -> None:
     need_room(FullTable(ROUTES - 1), "AWS::EC2::Route", {"RouteTableId": "r"}, creates=True)  # type: ignore[arg-type]
     with pytest.raises(AwsError, match="at most 500 routes"):
         need_room(FullTable(ROUTES), "AWS::EC2::Route", {"RouteTableId": "r"}, creates=True)  # type: ignore[arg-type]
+
+
+EXPECTED = Path(__file__).parents[2] / "templates" / "expected"
+
+
+class Long(yaml.SafeLoader):
+    """Reads a template's short forms as the text or value that they hold."""
+
+
+def _short(loader: yaml.SafeLoader, _: str, node: yaml.Node) -> Any:
+    if isinstance(node, yaml.ScalarNode):
+        return loader.construct_scalar(node)
+    return loader.construct_sequence(node, deep=True) if isinstance(node, yaml.SequenceNode) else (
+        loader.construct_mapping(node, deep=True))
+
+
+Long.add_multi_constructor("!", _short)
+Long.add_constructor("tag:yaml.org,2002:timestamp", Long.construct_scalar)  # a policy's version stays text
+
+
+@pytest.mark.parametrize("name", ["acme.yaml", "control-plane.yaml"])
+def test_the_rendered_templates_are_within_every_limit(name: str) -> None:
+    resources = yaml.load((EXPECTED / name).read_text(), Long)["Resources"]
+    held = {limit.kind for limit in LIMITS} & {resource["Type"] for resource in resources.values()}
+    assert len(held) >= 3, "the limits say something about the templates"
+    for resource in resources.values():
+        # What counts resources of a Region needs one; the sizes need none.
+        need_room(None, resource["Type"], resource.get("Properties") or {}, creates=False)  # type: ignore[arg-type]
