@@ -35,6 +35,14 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
     if !fleet.regions.contains_key(&central.region) {
         say("TN1015", "control_plane.region", unknown("region", &central.region, fleet.regions.keys()));
     }
+    let accounts = fleet.accounts.len();
+    if fleet.aws_organization_id.is_none() && accounts > MOST_LISTED_ACCOUNTS {
+        let message = format!(
+            "the trust policy of the central logs' role has room for {MOST_LISTED_ACCOUNTS} accounts, and the fleet has \
+             {accounts}"
+        );
+        say("TN1037", "accounts", message);
+    }
     for (index, pool) in fleet.pools.iter().enumerate() {
         if let Some(message) = host_bits(pool.cidr) {
             say("TN1010", &format!("pools[{index}].cidr"), message);
@@ -80,6 +88,10 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
     findings.extend(pools(fleet, document));
     findings
 }
+
+/// Accounts whose ARNs fit into a role's trust policy of 2,048 characters, an account's default quota.
+/// Source: IAM User Guide, "IAM and AWS STS quotas".
+const MOST_LISTED_ACCOUNTS: usize = 46;
 
 /// What is wrong with waves, windows and freezes: the route and a sentence for each.
 fn releases(fleet: &Fleet) -> Vec<(String, String)> {

@@ -36,6 +36,11 @@ pub struct Fleet {
     /// it the id follows from the organisation and the control plane's account and region. Never changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub estate_id: Option<EstateId>,
+    /// Id of the AWS organization that all accounts belong to, such as `o-a1b2c3d4e5`: the control plane then lets in the
+    /// organization instead of a list of accounts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String", regex(pattern = r"^o-[a-z0-9]{10,32}$"))]
+    pub aws_organization_id: Option<String>,
     /// Where the control plane's central parts live (log destination, observability sink, page topic).
     pub control_plane: ControlPlane,
     /// AWS accounts by their 12-digit id.

@@ -169,6 +169,28 @@ fn told_by_rendering(folder: &Path, architecture: &str) -> String {
     render_tenant(&renderer, &estate, &functions, "v1", tenant).map_or_else(|found| told(&found), |_| String::new())
 }
 
+#[test]
+fn accounts_beyond_a_trust_policy_want_the_id_of_their_organization() {
+    let said = |accounts: usize, id: &str| {
+        let folder = base();
+        let fleet = folder.path().join("tenants/fleet.yaml");
+        let text = fs::read_to_string(&fleet).unwrap();
+        let known = text.matches("hosted_zone_id").count();
+        let more: String = (known..accounts)
+            .map(|number| {
+                format!(
+                    "  \"9000000000{number:02}\": {{ name: x, dns: {{ zone: x{number}.example, hosted_zone_id: Z9{number} }} }}\n"
+                )
+            })
+            .collect();
+        fs::write(&fleet, text.replacen("accounts:\n", &format!("{id}accounts:\n{more}"), 1)).unwrap();
+        told(&estate::load(folder.path()).1)
+    };
+    assert_eq!(said(46, ""), "");
+    assert!(said(47, "").contains("TN1037 the trust policy of the central logs' role has room for 46 accounts"));
+    assert_eq!(said(47, "aws_organization_id: o-a1b2c3d4e5\n"), "");
+}
+
 /// A tenant with revocation lists of both authorities; the devices' is out of date since February 2026.
 fn revoking() -> tempfile::TempDir {
     let folder = base();

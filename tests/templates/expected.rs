@@ -54,6 +54,12 @@ fn the_templates_give_what_is_expected() {
     ];
     let mut expected = vec![("acme.yaml".to_owned(), base.clone()), ("control-plane.yaml".to_owned(), central.clone())];
     expected.extend(changed.map(|(name, text)| (format!("acme-{name}.diff"), difference(&base, &text))));
+    let mut organization = estate::estate();
+    organization.fleet.aws_organization_id = Some("o-a1b2c3d4e5".to_owned());
+    let (account, region) = ("111122223333".parse().unwrap(), "eu-west-1".parse().unwrap());
+    let context = Context::control_plane(&organization.fleet, &account, &region, Some(SINK), "v1.0.0");
+    let own = difference(&central, &text(&render(&renderer, &context)));
+    expected.push(("control-plane-of-an-organization.diff".to_owned(), own));
     let spoke = difference(&central, &control_plane(&renderer, "444455556666"));
     expected.push(("control-plane-of-another-account.diff".to_owned(), spoke));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/templates/expected");

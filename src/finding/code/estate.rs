@@ -231,4 +231,11 @@ pub(super) const CODES: &[Explanation] = &[
         "The authority promised a newer list for that time. What was revoked since is not in this one, so stolen certificates may still be accepted.",
         "Fetch the authority's current list, commit it and deploy.",
     ),
+    entry(
+        "TN1037",
+        Severity::Warning,
+        "the control plane's list of accounts is too long",
+        "Without the id of an AWS organization, the role behind the central logs names every account in its trust policy. IAM takes 2,048 characters there unless the account's quota was raised, and `bootstrap` fails beyond it.",
+        "Set `aws_organization_id` in `fleet.yaml` if all accounts belong to one AWS organization; else raise the quota of the role trust policy's length.",
+    ),
 ];
