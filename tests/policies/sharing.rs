@@ -28,7 +28,7 @@ fn tenants_at_random_get_the_verdicts_of_plain_evaluation() {
         prop::collection::vec((any::<u32>(), 0_u8..=32), 0..3),
         1_u16..400,
     );
-    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 24, ..ProptestConfig::default() });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 12, ..ProptestConfig::default() });
     let property = |(name, (region, zones), peak, networks, days): Drawn| {
         let tenant = estate::tenant(&name, region, zones, |spec| {
             spec.ingest.peak_gib_per_minute = peak;

@@ -157,20 +157,22 @@ fn templates_stay_within_the_limits_with_room_to_grow() {
 #[test]
 fn cfn_lint_finds_nothing() {
     let renderer = renderer();
-    let mut templates: Vec<_> = all(&renderer, "v1.0.0")
-        .into_iter()
-        .map(|(name, region, template, _)| (name, region, template.tree()))
-        .collect();
+    let mut templates: Vec<_> =
+        all(&renderer, "v1.0.0").into_iter().map(|(name, region, template, _)| (name, region, template)).collect();
     let (own, samples) = estate::samples();
     let shapes = estate::estate();
     let (zones, positions) = (estate::flagged_zones(), positions::tenants(&shapes));
     for (estate, tenants) in [(&own, samples), (&shapes, zones), (&shapes, positions)] {
         templates.extend(tenants.iter().map(|tenant| {
             let template = render(&renderer, &estate::context(estate, tenant, "v1.0.0"));
-            (tenant.name.to_string(), tenant.spec.region.to_string(), template.tree())
+            (tenant.name.to_string(), tenant.spec.region.to_string(), template)
         }));
     }
-    assert_eq!(lint::run(&templates), "");
+    // cfn-lint takes seconds for each template, and one of each form and region shows it everything but other numbers.
+    let mut seen = std::collections::HashSet::new();
+    templates.retain(|(_, region, template)| seen.insert((region.clone(), Arc::as_ptr(&template.form))));
+    let trees: Vec<_> = templates.iter().map(|(name, region, it)| (name.clone(), region.clone(), it.tree())).collect();
+    assert_eq!(lint::run(&trees), "");
 }
 
 #[test]
