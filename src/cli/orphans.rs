@@ -7,7 +7,7 @@ use crate::deploy::locks;
 use crate::deploy::places::{self, Places};
 use crate::estate::Estate;
 use crate::estate::spec::Fleet;
-use crate::survey::orphans::{Monthly, Orphan, Orphans, Unread, orphans};
+use crate::survey::orphans::{Monthly, Orphan, Orphans, Reason, Unread, orphans};
 
 /// Every orphan in the places of the fleet and those that the control plane has recorded.
 pub(super) async fn scan(cloud: &Cloud, estate: &Estate, prices: &Prices) -> Orphans {
@@ -16,6 +16,14 @@ pub(super) async fn scan(cloud: &Cloud, estate: &Estate, prices: &Prices) -> Orp
     if let Err(why) = former {
         found.unread.push(Unread { place: None, why });
     }
+    // A tenant whose file has errors is in git, wherever that places it.
+    let has_file = |orphan: &Orphan| estate.root.join("tenants").join(format!("{}.yaml", orphan.tenant)).exists();
+    let in_doubt = |orphan: &mut Orphan| orphan.reason == Reason::NotInGit && has_file(orphan);
+    let broken = found.stacks.extract_if(.., in_doubt).map(|orphan| Unread {
+        why: format!("the file of tenant `{}` has errors", orphan.tenant),
+        place: Some(orphan.place),
+    });
+    found.unread.extend(broken);
     found
 }
 

@@ -93,9 +93,17 @@ pub async fn owned(
 ) -> Result<Option<Stack>, OwnershipError> {
     let live = cloudformation::stack(session, stack).await;
     let live = live.map_err(|source| OwnershipError::Call { stack: stack.to_owned(), source })?;
-    match live.as_ref().filter(|live| has_owner(live)).map(|live| of_tags(&live.tags, identity)) {
-        Some(Ownership::Other(why)) => Err(OwnershipError::NotOurs { stack: stack.to_owned(), why }),
-        _ => Ok(live),
+    match live.as_ref().and_then(|live| not_ours(live, identity)) {
+        Some(why) => Err(OwnershipError::NotOurs { stack: stack.to_owned(), why }),
+        None => Ok(live),
+    }
+}
+
+/// Why a stack is not owned by the estate and tenant of this identity; None where it is, or has no owner.
+pub fn not_ours(stack: &Stack, identity: &BTreeMap<String, String>) -> Option<String> {
+    match has_owner(stack).then(|| of_tags(&stack.tags, identity)) {
+        Some(Ownership::Other(why)) => Some(why),
+        _ => None,
     }
 }
 

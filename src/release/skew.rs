@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::cloud::{CallError, Cloud, Place, cloudformation};
-use crate::deploy::{Ground, stacks};
+use crate::deploy::{Desired, Ground, ownership, stacks};
 use crate::estate::Estate;
 use crate::render::names;
 
@@ -23,6 +23,8 @@ pub struct Running {
     pub since: Option<i64>,
     /// Why it could not be read.
     pub unread: Option<String>,
+    /// Why the stack of its name is not this estate's; it then counts as not deployed.
+    pub not_ours: Option<String>,
 }
 
 /// Every tenant of an estate, by ring in the order of rings, then by name.
@@ -45,10 +47,15 @@ pub async fn running(cloud: &Cloud, estate: &Estate) -> Vec<Running> {
         for tenant in estate.tenants.values().filter(|tenant| tenant.spec.ring == ring.name) {
             let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
             let stack = names::stack(&estate.fleet.organisation, tenant.name.as_str());
-            let (ground, unread) = match places.get(&place) {
-                Some(Ok(live)) => (Ground::of(live.get(&stack)), None),
-                Some(Err(why)) => (Ground::default(), Some(why.clone())),
-                None => (Ground::default(), Some("its account was not looked at".to_owned())),
+            let identity =
+                Desired::identity(&estate.fleet.organisation, &estate.fleet.identity(), tenant.name.as_str());
+            let (ground, unread, not_ours) = match places.get(&place) {
+                Some(Ok(live)) => match live.get(&stack).and_then(|stack| ownership::not_ours(stack, &identity)) {
+                    Some(why) => (Ground::default(), None, Some(why)),
+                    None => (Ground::of(live.get(&stack)), None, None),
+                },
+                Some(Err(why)) => (Ground::default(), Some(why.clone()), None),
+                None => (Ground::default(), Some("its account was not looked at".to_owned()), None),
             };
             all.push(Running {
                 tenant: tenant.name.to_string(),
@@ -59,6 +66,7 @@ pub async fn running(cloud: &Cloud, estate: &Estate) -> Vec<Running> {
                 status: ground.status,
                 since: ground.updated,
                 unread,
+                not_ours,
             });
         }
     }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::super::{Exit, Failure, Global, Output, guard, opened, orphans};
 use crate::cloud::Cloud;
+use crate::estate;
 use crate::release::Repository;
 use crate::release::record::Record;
 use crate::release::repository::Distance;
@@ -68,13 +69,22 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let answer = Answer { tenants, orphans, releases, roll, roll_unread };
     Output::new(global.output)
         .show("tenantry/release-status/v2", &answer, |answer| text_of(answer, args.steps, Timestamp::now()))?;
+    if estate::has_errors(&found) {
+        anstream::eprintln!(
+            "warning: the estate has errors, and tenants with errors are left out: run `tenantry validate`"
+        );
+        return Ok(Exit::Incomplete);
+    }
     Ok(exit(&answer))
 }
 
 fn exit(answer: &Answer) -> Exit {
     let tenants = if answer.roll_unread.is_some() || answer.tenants.iter().any(|tenant| tenant.unread.is_some()) {
         Exit::Incomplete
-    } else if answer.releases.len() > 1 || answer.roll.as_ref().is_some_and(|roll| !roll.is_done()) {
+    } else if answer.releases.len() > 1
+        || answer.tenants.iter().any(|tenant| tenant.not_ours.is_some())
+        || answer.roll.as_ref().is_some_and(|roll| !roll.is_done())
+    {
         Exit::Changes
     } else {
         Exit::Clean
@@ -116,7 +126,7 @@ fn text_of(answer: &Answer, steps: usize, now: Timestamp) -> String {
             tenant.place.region.to_string(),
             tenant.release.clone().unwrap_or_else(dash),
             since.unwrap_or_else(dash),
-            tenant.unread.clone().or_else(|| tenant.status.clone()).unwrap_or_else(|| "not deployed".to_owned()),
+            stack(tenant),
             part(answer.roll.as_ref(), tenant),
         ]);
     }
@@ -142,6 +152,13 @@ fn text_of(answer: &Answer, steps: usize, now: Timestamp) -> String {
         (None, None) => lines.push_str("\nnothing has been rolled yet\n"),
     }
     lines
+}
+
+/// How the stack is, or why that is not known.
+fn stack(tenant: &Running) -> String {
+    let not_ours = tenant.not_ours.as_ref().map(|why| format!("not owned by this estate: {why}"));
+    let status = tenant.unread.clone().or(not_ours).or_else(|| tenant.status.clone());
+    status.unwrap_or_else(|| "not deployed".to_owned())
 }
 
 /// What the latest roll did with a tenant.
