@@ -83,7 +83,10 @@ class Application:
                 own = self._own(environ, service, access_key, region)
                 if own is not None:
                     return own
-        return self._ask_moto(environ)
+        answer = self._ask_moto(environ)
+        if answer[0] == 404 and "tenantry.hides" in environ:
+            return wire.answer(environ["tenantry.hides"], AwsError("AccessDenied", "Access Denied"))
+        return answer
 
     def _refused(self, environ: dict[str, Any], service: str, access_key: str, region: str) -> Response | None:
         """The refusal of a caller whose role may not do this."""
@@ -104,6 +107,8 @@ class Application:
         name = str(incoming.operation.name)
         call = operations.Call(wire.Caller(access_key, account, region, service), service, name, incoming.parameters)
         refused = callers.refusal(call)
+        if refused is None and callers.hides(call):
+            environ["tenantry.hides"] = incoming
         return None if refused is None else wire.answer(incoming, refused)
 
     def _own(self, environ: dict[str, Any], service: str, access_key: str, region: str) -> Response | None:

@@ -189,3 +189,13 @@ def refusal(call: Call) -> AwsError | None:
     except AwsError as error:
         return error
     return None
+
+
+def hides(call: Call) -> bool:
+    """Whether S3 says 403 of an object that does not exist: to a caller that may read it and not list its bucket
+    ("GetObject", "HeadObject", Amazon S3 API Reference)."""
+    if call.service != "s3" or call.operation not in ("GetObject", "HeadObject"):
+        return False
+    role = caller(call.account, call.region, call.caller.access_key)
+    bucket = f"arn:{call.partition}:s3:::{call.get('Bucket')}"
+    return role is not None and role.may("s3:ListBucket", bucket, {"aws:PrincipalAccount": role.account}) is not True

@@ -205,3 +205,46 @@ def test_a_role_that_cloudformation_cannot_assume_is_refused(client: Make) -> No
     arn = role(client, "someone", [statement(action="*")], service="lambda.amazonaws.com")
     with pytest.raises(ClientError, match="cannot be assumed"):
         deploy(client, "never", TOPIC, arn)
+
+
+def test_a_fresh_account_has_no_service_linked_roles(client: Make) -> None:
+    """A domain in a VPC needs its role before; ECS makes its own, where the stack's role lets it."""
+    iam = client("iam")
+    subnet = client("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
+
+    def domain(name: str, **more: Any) -> Any:
+        return {"Resources": {"D": {"Type": "AWS::OpenSearchService::Domain", "Properties": {
+            "DomainName": name, "EngineVersion": "OpenSearch_2.19", **more}}}}
+
+    arn = role(client, "everything", [statement(action="*")])
+    inside = {"VPCOptions": {"SubnetIds": [subnet]}}
+    assert deploy(client, "public", domain("public"), arn)[0] == "CREATE_COMPLETE"
+    status, why = deploy(client, "early", domain("early", **inside), arn)
+    assert status == "ROLLBACK_COMPLETE" and "service-linked role of opensearchservice.amazonaws.com" in why
+    iam.create_service_linked_role(AWSServiceName="opensearchservice.amazonaws.com")
+    assert deploy(client, "later", domain("later", **inside), arn)[0] == "CREATE_COMPLETE"
+
+    cluster = {"Resources": {"C": {"Type": "AWS::ECS::Cluster", "Properties": {"ClusterName": "org-c"}}}}
+    deny = statement("Deny", "iam:CreateServiceLinkedRole")
+    status, why = deploy(client, "refused", cluster, role(client, "unlinked", [statement(action="*"), deny]))
+    assert status == "ROLLBACK_COMPLETE" and "service-linked role of ecs.amazonaws.com" in why
+    assert deploy(client, "allowed", cluster, arn)[0] == "CREATE_COMPLETE"
+    assert len(iam.list_roles(PathPrefix="/aws-service-role/ecs.amazonaws.com/")["Roles"]) == 1
+    assert deploy(client, "again", {"Resources": {"C": {"Type": "AWS::ECS::Cluster", "Properties": {
+        "ClusterName": "org-again"}}}}, role(client, "unlinked", [statement(action="*"), deny]))[0] == "CREATE_COMPLETE"
+
+
+def test_a_missing_object_is_403_without_the_permission_to_list(client: Make) -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="org-hidden", CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket="org-hidden", Key="there", Body=b"x")
+    read = statement(action="s3:GetObject", resource="arn:aws:s3:::org-hidden/*")
+    blind = client("s3", session(client, role(client, "blind", [read])))
+    sees = client("s3", session(client, role(client, "sees", [
+        read, statement(action="s3:ListBucket", resource="arn:aws:s3:::org-hidden")])))
+    for reader, status in [(blind, 403), (sees, 404)]:
+        assert reader.get_object(Bucket="org-hidden", Key="there")["Body"].read() == b"x"
+        for ask in (reader.get_object, reader.head_object):
+            with pytest.raises(ClientError) as told:
+                ask(Bucket="org-hidden", Key="missing")
+            assert told.value.response["ResponseMetadata"]["HTTPStatusCode"] == status

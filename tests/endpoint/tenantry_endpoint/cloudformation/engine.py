@@ -10,7 +10,7 @@ from .. import faults
 from ..clock import AFTERWARDS, SLOW, advance, pause
 from ..errors import AwsError
 from ..internal import as_system
-from . import limits, names, permissions, triggers
+from . import limits, linked_roles, names, permissions, triggers
 from .model import Resource, Stack, Target
 from .plan import look_up, properties_of, recreation, resolver
 from .resources import KINDS
@@ -87,6 +87,7 @@ def _create(stack: Stack, logical: str, definition: dict[str, Any], properties: 
         handler = kind_of(kind)
         names.need_free(place, kind, properties)
         permissions.need(stack.role, place, kind, "create", properties)
+        linked_roles.need(stack.role, place, kind, properties)
         limits.need_room(place, kind, properties, creates=True)
         made = handler.create(place, properties)
         if faults.fails(stack.account, stack.region, stack.name, logical):
@@ -264,6 +265,7 @@ def _change(stack: Stack, logical: str, definition: dict[str, Any], new: dict[st
             stack.event(logical, old.type, old.made.id, "UPDATE_IN_PROGRESS", reason)
             names.need_free(stack.place(logical), old.type, new)
             permissions.need(stack.role, stack.place(logical), old.type, "create", new)
+            linked_roles.need(stack.role, stack.place(logical), old.type, new)
             limits.need_room(stack.place(logical), old.type, new, creates=True)
             made = handler.create(stack.place(logical), new)
             old_ones.append(old)

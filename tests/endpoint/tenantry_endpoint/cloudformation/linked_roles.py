@@ -1,0 +1,47 @@
+"""Service-linked roles: a fresh account has none, and resources of some types need one.
+
+In: a type, resolved properties, and the role of the stack. Out: an error where the service's role does not exist and the
+service cannot make it in the caller's name. Held with `--enforce-iam` only: without it a caller may do everything, and
+services that make their role on first use make it.
+
+Sources: "Using service-linked roles" of the OpenSearch Service Developer Guide (a domain in a VPC needs it before it is
+created with an API), of Elastic Load Balancing, Amazon ECS and IAM Roles Anywhere (made on first use, if the caller may
+iam:CreateServiceLinkedRole).
+"""
+
+from __future__ import annotations
+
+from moto.iam.models import iam_backends
+
+from ..errors import AwsError
+from ..identity import Role, is_enforced
+from .resources.kind import Place, Properties
+
+#: type → (service whose role it needs, the role, property without which it needs none, whether the service makes it).
+NEEDED = {
+    "AWS::ECS::Cluster": ("ecs.amazonaws.com", "AWSServiceRoleForECS", "", True),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": (
+        "elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing", "", True),
+    "AWS::OpenSearchService::Domain": (
+        "opensearchservice.amazonaws.com", "AWSServiceRoleForAmazonOpenSearchService", "VPCOptions", False),
+    "AWS::RolesAnywhere::TrustAnchor": ("rolesanywhere.amazonaws.com", "AWSServiceRoleForRolesAnywhere", "", True),
+}
+
+
+def need(stack_role: str | None, place: Place, kind: str, properties: Properties) -> None:
+    """Refuse a resource whose service-linked role does not exist and is not made on first use."""
+    if not is_enforced() or kind not in NEEDED:
+        return
+    service, name, only_with, on_first_use = NEEDED[kind]
+    if only_with and not properties.get(only_with):
+        return
+    arn = f"arn:{place.partition}:iam::{place.account}:role/aws-service-role/{service}/{name}"
+    roles = iam_backends[place.account][place.partition].roles.values()
+    # The service's name decides: whatever made the role named it.
+    if any(f"/aws-service-role/{service}/" in role.arn for role in roles):
+        return
+    may = not stack_role or Role(stack_role).may(
+        "iam:CreateServiceLinkedRole", arn, {"iam:AWSServiceName": service}) is True
+    if not (on_first_use and may):
+        raise AwsError("InvalidRequest", f"{kind}: the service-linked role of {service} does not exist; create it first")
+    place.call("iam", "CreateServiceLinkedRole", AWSServiceName=service)
