@@ -27,7 +27,7 @@ pub(super) struct Facts<'t> {
     pub(super) search_gib: u64,
     pub(super) search_zones: u64,
     pub(super) functions: Vec<Function<'t>>,
-    /// Days for which a byte that arrives is stored, over all rules of all buckets.
+    /// Days for which a byte that arrives is stored, over all prefixes of all buckets that it passes.
     pub(super) stored_days: u64,
     pub(super) mappings: u64,
     pub(super) alarms: u64,
@@ -148,15 +148,28 @@ fn function<'t>(id: &'t str, properties: &'t Value) -> Function<'t> {
     }
 }
 
-/// Days for which a byte is stored that arrives once below each prefix: until its version ends, and then as an old
-/// version.
+/// Days for which a byte is stored that arrives once below each prefix that starts a function: until its version ends,
+/// and then as an old version. What a function sets aside is not all that arrives.
 fn stored_days(properties: &Value) -> u64 {
     let rules = properties["LifecycleConfiguration"]["Rules"].as_array();
+    let started = properties["NotificationConfiguration"]["LambdaConfigurations"].as_array();
+    let prefixes: Vec<&str> = started
+        .into_iter()
+        .flatten()
+        .flat_map(|one| one["Filter"]["S3Key"]["Rules"].as_array().into_iter().flatten())
+        .filter(|rule| rule["Name"] == "prefix")
+        .filter_map(|rule| rule["Value"].as_str())
+        .collect();
     let one = |rule: &Value| match whole(&rule["ExpirationInDays"]) {
         0 => 0,
         days => days + whole(&rule["NoncurrentVersionExpiration"]["NoncurrentDays"]),
     };
-    rules.into_iter().flatten().filter(|rule| rule["Prefix"].is_string()).map(one).sum()
+    rules
+        .into_iter()
+        .flatten()
+        .filter(|rule| rule["Prefix"].as_str().is_some_and(|prefix| prefixes.contains(&prefix)))
+        .map(one)
+        .sum()
 }
 
 fn length(list: &Value) -> u64 {

@@ -4,10 +4,12 @@
 //! know that it was there: the record does.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::cloud::{Access, CallError, Place, Session, s3};
+use super::patience::patiently;
+use crate::cloud::{Access, CallError, Place, Session, may_pass, s3};
 use crate::estate::ids::{AccountId, Region};
 
 /// Key of the record in the artifacts bucket of the control plane's account and region.
@@ -16,6 +18,8 @@ pub const KEY: &str = "estate/places.json";
 const SCHEMA: &str = "tenantry/places/v1";
 /// Conditional writes that may be lost to others before the record counts as contended.
 const ROUNDS: usize = 20;
+/// Before the first of the tries that follow a failure that may pass.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Places, and how each account is entered.
 pub type Places = BTreeMap<Place, Access>;
@@ -95,8 +99,13 @@ fn written(places: &Places) -> Result<String, serde_json::Error> {
 /// Adds places to the record. Nothing that is in it is ever taken out; writes nothing where nothing is new.
 ///
 /// # Errors
-/// As [`read`], and a record that others change all the time.
+/// As [`read`], and a record that others change all the time. Failures that may pass are tried again first.
 pub async fn add(session: &Session, bucket: &str, new: &Places) -> Result<(), PlacesError> {
+    let passes = |error: &PlacesError| matches!(error, PlacesError::Call { source, .. } if may_pass(source));
+    patiently(PAUSE, passes, async || add_once(session, bucket, new).await).await
+}
+
+async fn add_once(session: &Session, bucket: &str, new: &Places) -> Result<(), PlacesError> {
     for _ in 0..ROUNDS {
         let before = seen(session, bucket).await?;
         let known = before.as_ref().map(|(places, _)| places.clone()).unwrap_or_default();

@@ -18,6 +18,7 @@ use crate::emulator::scenarios::{all_done, applied, planned, renderer, with_reso
 use crate::process::Endpoint;
 
 const BUCKET: &str = "metanet-artifacts-123456789012-eu-west-1";
+const ACCESS_LOGS: &str = "metanet-access-logs-123456789012-eu-west-1";
 
 /// The resources of the sample tenant acme, in the account that the endpoint gives to credentials it does not know.
 fn resources() -> Map<String, Value> {
@@ -123,7 +124,7 @@ fn stacks(all: &Map<String, Value>, failing: Vec<String>, parts: impl Fn(&str) -
     failing.into_iter().enumerate().map(one).collect()
 }
 
-/// What a control plane would have: the artifacts that the template names, and the destination of logs.
+/// What a control plane would have: the artifacts that the template names, and the destinations of logs.
 async fn control_plane(cloud: &Cloud) {
     let base = [with_resources(
         "base",
@@ -131,6 +132,13 @@ async fn control_plane(cloud: &Cloud) {
         "v1",
         json!({
             "Artifacts": { "Type": "AWS::S3::Bucket", "Properties": { "BucketName": BUCKET } },
+            "AccessLogs": { "Type": "AWS::S3::Bucket", "Properties": {
+                "BucketName": ACCESS_LOGS, "BucketEncryption": { "ServerSideEncryptionConfiguration": [
+                    { "ServerSideEncryptionByDefault": { "SSEAlgorithm": "AES256" } } ] } } },
+            "AccessLogsPolicy": { "Type": "AWS::S3::BucketPolicy", "Properties": {
+                "Bucket": { "Ref": "AccessLogs" }, "PolicyDocument": { "Version": "2012-10-17", "Statement": [
+                    { "Effect": "Allow", "Principal": { "Service": "logdelivery.elasticloadbalancing.amazonaws.com" },
+                      "Action": "s3:PutObject", "Resource": format!("arn:aws:s3:::{ACCESS_LOGS}/*") } ] } } },
             "Destination": { "Type": "AWS::Logs::Destination", "Properties": {
                 "DestinationName": "metanet-central-logs", "DestinationPolicy": "{}",
                 "RoleArn": "arn:aws:iam::123456789012:role/logs",

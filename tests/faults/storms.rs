@@ -63,7 +63,10 @@ fn a_throttled_status_poll_never_fails_a_deploy_that_succeeded() {
 fn what_tenants_share_is_uploaded_once_and_one_poll_serves_all_stacks() {
     let (endpoint, estate) = (Endpoint::start(5, &[]), Estate::new(8));
     bare_account(&endpoint);
-    estate.template(30, &big());
+    let trusting = "  Trusted:\n    Type: AWS::SSM::Parameter\n    Properties:\n      \
+                    Name: \"/{{ names.prefix }}/trusted\"\n      Type: String\n      \
+                    Value: \"{{ dashboards.client_ca.key }}\"\n";
+    estate.template(30, &(big() + trusting));
     let proxy = Proxy::start(&endpoint.url);
     proxy.set(Weather::fair());
     deploy(&estate, &proxy.url).must(0);

@@ -79,7 +79,7 @@ _VPC = "Amazon VPC User Guide, Amazon VPC quotas"
 LIMITS = [
     Limit("AWS::IAM::Role", "trust policy", 2048, "characters", _characters("AssumeRolePolicyDocument"), _IAM),
     Limit("AWS::IAM::Role", "inline policies of a role together", 10240, "characters", _inline_policies, _IAM),
-    Limit("AWS::IAM::Role", "managed policies of a role", 20, "policies", _entries("ManagedPolicyArns"), _IAM),
+    Limit("AWS::IAM::Role", "managed policies of a role", 10, "policies", _entries("ManagedPolicyArns"), _IAM),
     Limit("AWS::IAM::ManagedPolicy", "managed policy", 6144, "characters", _characters("PolicyDocument"), _IAM),
     Limit("AWS::Logs::Destination", "access policy of a destination", 5120, "bytes", _destination_policy,
           "Amazon CloudWatch Logs API Reference, PutDestinationPolicy"),
