@@ -132,7 +132,7 @@ fn local() {
     println!("No-op plan, local endpoint, beside a loop over stacks (DescribeStacks, UpdateStack)");
     println!("{:>8} {:>12} {:>14} {:>16} {:>9}", "tenants", "plan s", "loop s", "loop s, 8 wide", "ratio");
     for tenants in [10, 100, 500] {
-        let endpoint = process::Endpoint::start(0, &[]);
+        let endpoint = process::Endpoint::start(0, &process::QUOTAS);
         child(&format!("deploy {tenants}"), &endpoint.url);
         let ours = child(&format!("noop {tenants}"), &endpoint.url)[0];
         let one_by_one = child(&format!("loop-1 {tenants}"), &endpoint.url)[0];

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
-use std::process::{ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
@@ -41,9 +41,16 @@ impl Drop for Endpoint {
     }
 }
 
-/// Asks the process that is forked, which ends when its input does: with this process.
+/// The process that is forked. It ends when its input does: with this process.
+struct Server {
+    requests: ChildStdin,
+    answers: BufReader<ChildStdout>,
+    _process: Child,
+}
+
+/// Asks the server, and reads the process id that it answers.
 fn ask(request: &serde_json::Value) -> u32 {
-    static SERVER: OnceLock<Mutex<(ChildStdin, BufReader<ChildStdout>)>> = OnceLock::new();
+    static SERVER: OnceLock<Mutex<Server>> = OnceLock::new();
     let server = SERVER.get_or_init(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let mut process = Command::new(root.join(".venv/bin/python"))
@@ -53,11 +60,12 @@ fn ask(request: &serde_json::Value) -> u32 {
             .stdout(Stdio::piped())
             .spawn()
             .expect("`make test` makes the endpoint's Python");
-        Mutex::new((process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap())))
+        let (requests, answers) = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()));
+        Mutex::new(Server { requests, answers, _process: process })
     });
     let mut server = server.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    writeln!(server.0, "{request}").unwrap();
+    writeln!(server.requests, "{request}").unwrap();
     let mut answer = String::new();
-    server.1.read_line(&mut answer).unwrap();
+    server.answers.read_line(&mut answer).unwrap();
     answer.trim().parse().expect("the endpoints' parent answers")
 }
