@@ -192,7 +192,7 @@ fn no_command_changes_what_another_estate_of_the_organisation_has() {
         assert!(git.current_dir(world.estate.path()).output().unwrap().status.success(), "{arguments:?}");
     };
     world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
-    // A lock of the other estate, which is held, and the state of its roll.
+    // The state of a roll of the other estate.
     world.python(
         "s3 = make('s3')\nbucket = 'metanet-artifacts-123456789012-eu-west-1'\n\
          s3.put_object(Bucket=bucket, Key='releases/roll.json', Body='{}')",
