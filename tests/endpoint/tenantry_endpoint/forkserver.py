@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import traceback
 
 from moto.backends import get_backend
 from moto.core.utils import get_service_model
@@ -46,16 +47,31 @@ def start(arguments: list[str], parent: int) -> int:
     pid = os.fork()
     if pid:
         return pid
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
         main([*arguments, "--parent-pid", str(parent)])
+    except BaseException:  # whatever ends it must be seen before the process goes
+        traceback.print_exc()
     finally:
+        sys.stderr.flush()
         os._exit(1)
+
+
+def end(pid: int) -> None:
+    """End an endpoint, and wait until it has ended; it may have done so by itself."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    except (ProcessLookupError, ChildProcessError):
+        pass
 
 
 def serve() -> None:
     """Answer until the end of stdin."""
+    # One that ends by itself leaves no process behind: who waits for it sees that it is gone.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     running: set[int] = set()
     for line in sys.stdin:
         request = json.loads(line)
@@ -65,11 +81,10 @@ def serve() -> None:
         else:
             pid = request["stop"]
             running.remove(pid)
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+            end(pid)
         print(pid, flush=True)
     for pid in running:
-        os.kill(pid, signal.SIGKILL)
+        end(pid)
 
 
 if __name__ == "__main__":
