@@ -14,7 +14,6 @@ use crate::deploy::journal::{self, Record};
 use crate::deploy::{Plan, prepare};
 use crate::estate::Tenant;
 use crate::estate::spec::Fleet;
-use crate::release::store::Store;
 use crate::report;
 
 /// Deploy tenants: show the plan, ask, execute exactly its change sets and follow them to their end.
@@ -96,8 +95,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 
 /// Says that a release is being rolled. A roll notices what is deployed beside it, and waits for a person.
 async fn warn_of_roll(cloud: &Cloud, fleet: &Fleet) {
-    let record =
-        async { Store::open(cloud, fleet).await.map_err(super::guard::failure)?.record().await.map_err(Failure::from) };
+    let record = async { super::release::store(cloud, fleet).await?.record().await.map_err(Failure::from) };
     match record.await {
         Ok(Some(roll)) if !roll.is_over() => anstream::eprintln!(
             "warning: release {} is being rolled ({}); it is held at tenants that are deployed now",

@@ -83,7 +83,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let (output, prices) = (Output::new(global.output), opened::prices(&global.estate)?);
     super::super::wait(async {
         let cloud = Cloud::configure().await;
-        let store = Store::open(&cloud, &estate.fleet).await.map_err(guard::failure)?;
+        let store = super::store(&cloud, &estate.fleet).await?;
         let live = running(&cloud, &estate).await;
         let record = store.record().await.map_err(super::of_store)?;
         let unnamed = orphans::scan(&cloud, &estate, &prices).await;

@@ -14,11 +14,12 @@ use std::path::PathBuf;
 use clap::{Args as ClapArgs, Subcommand};
 use jiff::SignedDuration;
 
-use super::opened;
-use super::{Exit, Failure, Global};
+use super::{Exit, Failure, Global, guard, opened};
+use crate::cloud::Cloud;
 use crate::estate::rings::duration;
+use crate::estate::spec::Fleet;
 use crate::release::itinerary::empty_rings;
-use crate::release::store::StoreError;
+use crate::release::store::{Store, StoreError};
 use crate::release::{Candidate, CandidateError, Repository, RepositoryError};
 use crate::resources;
 
@@ -89,6 +90,11 @@ fn of_candidate(error: CandidateError) -> Failure {
         CandidateError::Findings { release, found } => opened::refused(&found, &format!("release `{release}`")),
         error @ CandidateError::Files { .. } => Failure::new(error),
     }
+}
+
+/// The store of releases. Another estate's control plane is refused.
+pub(super) async fn store(cloud: &Cloud, fleet: &Fleet) -> Result<Store, Failure> {
+    Store::open(cloud, fleet).await.map_err(guard::failure)
 }
 
 fn of_store(error: StoreError) -> Failure {

@@ -5,7 +5,6 @@ use clap::Args as ClapArgs;
 use super::super::{Exit, Failure, Global, Output, guard, opened};
 use crate::cloud::Cloud;
 use crate::release::record::{Pause, Record, Refusal, Step};
-use crate::release::store::Store;
 
 /// Pause the roll: every runner ends at its next look, and none begins a wave until `resume`.
 ///
@@ -21,7 +20,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let fleet = fleet(global)?;
     let who = guard::who();
     let record = super::super::wait(async {
-        let store = Store::open(&Cloud::configure().await, &fleet).await.map_err(guard::failure)?;
+        let store = super::store(&Cloud::configure().await, &fleet).await?;
         let pause = |before: Option<Record>, now| {
             let mut record = before.filter(|record| !record.is_over()).ok_or(Refusal::NoRoll(None))?;
             record.pause = Some(Pause { by: who.clone(), why: args.why.clone(), at: now });

@@ -29,7 +29,6 @@ use crate::release::back::{Means, gone};
 use crate::release::itinerary::stages;
 use crate::release::record::{Ask, HaltCause, Record};
 use crate::release::roll::{Ending, Happened, Roll};
-use crate::release::store::Store;
 use crate::release::{Candidate, Manifest, Repository};
 use crate::report::release as text;
 
@@ -141,7 +140,7 @@ pub(super) fn resume(args: &ResumeArgs, global: &Global) -> Result<Exit, Failure
 fn latest(global: &Global) -> Result<Option<Record>, Failure> {
     let fleet = super::pause::fleet(global)?;
     super::super::wait(async {
-        let store = Store::open(&Cloud::configure().await, &fleet).await.map_err(guard::failure)?;
+        let store = super::store(&Cloud::configure().await, &fleet).await?;
         store.record().await.map_err(super::of_store)
     })?
 }
@@ -182,7 +181,7 @@ async fn go(
     output: Output,
 ) -> Result<Exit, Failure> {
     let cloud = Cloud::configure().await;
-    let store = Store::open(&cloud, &candidate.estate.fleet).await.map_err(guard::failure)?;
+    let store = super::store(&cloud, &candidate.estate.fleet).await?;
     if let Some(kept) = store.manifest(&candidate.name).await.map_err(super::of_store)? {
         same(&kept, manifest, "the manifest with which it was first rolled")?;
     }

@@ -7,14 +7,13 @@ use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::{Exit, Failure, Global, Output, guard, opened, orphans};
+use super::super::{Exit, Failure, Global, Output, opened, orphans};
 use crate::cloud::Cloud;
 use crate::estate;
 use crate::release::Repository;
 use crate::release::record::Record;
 use crate::release::repository::Distance;
 use crate::release::skew::{Running, running};
-use crate::release::store::Store;
 use crate::report::{self, release as text};
 use crate::survey::orphans::Orphans;
 
@@ -56,9 +55,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let prices = opened::prices(&global.estate)?;
     let (tenants, roll, orphans) = super::super::wait(async {
         let cloud = Cloud::configure().await.reading();
-        let roll = async {
-            Store::open(&cloud, &estate.fleet).await.map_err(guard::failure)?.record().await.map_err(Failure::from)
-        };
+        let roll = async { super::store(&cloud, &estate.fleet).await?.record().await.map_err(Failure::from) };
         (running(&cloud, &estate).await, roll.await, orphans::scan(&cloud, &estate, &prices).await)
     })?;
     let (roll, roll_unread) = match roll {
