@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::desired::{ESTATE_ID_TAG, ESTATE_TAG, TENANT_TAG};
+use super::patience::{PAUSE, patiently};
 use super::{Desired, Ground};
 use crate::cloud::cloudformation::{self, Stack};
-use crate::cloud::{CallError, Session};
+use crate::cloud::{CallError, Session, may_pass};
 use crate::render::names;
 
 /// The tenant tag of a control plane's stack.
@@ -85,13 +86,13 @@ pub enum OwnershipError {
 /// The stack of a name, if there is one and it is this estate's.
 ///
 /// # Errors
-/// Its tags are not these, or the call failed.
+/// Its tags are not these, or the call failed; failures that may pass are tried again first.
 pub async fn owned(
     session: &Session,
     stack: &str,
     identity: &BTreeMap<String, String>,
 ) -> Result<Option<Stack>, OwnershipError> {
-    let live = cloudformation::stack(session, stack).await;
+    let live = patiently(PAUSE, may_pass, async || cloudformation::stack(session, stack).await).await;
     let live = live.map_err(|source| OwnershipError::Call { stack: stack.to_owned(), source })?;
     match live.as_ref().and_then(|live| not_ours(live, identity)) {
         Some(why) => Err(OwnershipError::NotOurs { stack: stack.to_owned(), why }),

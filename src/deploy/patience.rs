@@ -7,6 +7,8 @@ use crate::cloud::{Access, CallError, Cause, Cloud, Place, Session, is_expired, 
 
 /// How often something is asked in all.
 const TIMES: u32 = 6;
+/// Before the second time, where no pace of a run says otherwise.
+pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// Asks until there is an answer or a failure that does not pass; each pause is twice the one before.
 pub(super) async fn patiently<T, E>(

@@ -4,11 +4,10 @@
 //! know that it was there: the record does.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::patience::patiently;
+use super::patience::{PAUSE, patiently};
 use crate::cloud::{Access, CallError, Place, Session, may_pass, s3};
 use crate::estate::ids::{AccountId, Region};
 
@@ -18,8 +17,6 @@ pub const KEY: &str = "estate/places.json";
 const SCHEMA: &str = "tenantry/places/v1";
 /// Conditional writes that may be lost to others before the record counts as contended.
 const ROUNDS: usize = 20;
-/// Before the first of the tries that follow a failure that may pass.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// Places, and how each account is entered.
 pub type Places = BTreeMap<Place, Access>;
