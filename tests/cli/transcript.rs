@@ -168,7 +168,7 @@ pub(crate) fn check(file: &Path, room: &Room, shown: Shown) -> Result<(), String
         let fits = free || matches(&expected, &actual);
         if actual_code != code || !fits {
             wrong += &format!("$ {line}\n-- shown\n? {code}\n{}\n", expected.join("\n"));
-            wrong += &format!("-- seen\n? {actual_code}\n{}\n", actual.join("\n"));
+            wrong += &format!("-- seen\n? {actual_code}\n{}\n", ends(&actual));
         }
         seen += &format!("$ {line}\n");
         if actual_code != 0 {
@@ -185,6 +185,17 @@ pub(crate) fn check(file: &Path, room: &Room, shown: Shown) -> Result<(), String
         return Ok(());
     }
     Err(format!("---- {}\n{wrong}", file.strip_prefix(super::root()).unwrap_or(&PathBuf::from(file)).display()))
+}
+
+/// The first and the last lines of a long output: why a command failed stands at its end.
+fn ends(lines: &[&str]) -> String {
+    let (head, tail) = (10, 60);
+    match lines.len().checked_sub(head + tail) {
+        None | Some(0) => lines.join("\n"),
+        Some(hidden) => {
+            format!("{}\n({hidden} lines)\n{}", lines[..head].join("\n"), lines[head + hidden..].join("\n"))
+        }
+    }
 }
 
 fn parse(text: &str) -> Vec<Part> {
