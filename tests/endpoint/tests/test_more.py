@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
 from typing import Any, Callable
 
@@ -10,6 +11,7 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
+from tenantry_endpoint import cbor
 from test_stacks import SMALL, deploy, failures, fresh, settled  # noqa: F401
 
 Client = Callable[..., Any]
@@ -21,6 +23,29 @@ def test_faults_of_the_connection(endpoint: str, client: Client, kind: str) -> N
     urllib.request.urlopen(urllib.request.Request(f"{endpoint}/_tenantry/faults", data=rule, method="POST"))
     with pytest.raises((BotoCoreError, ResponseParserError)):
         client("cloudformation", read_timeout=2).list_stacks()
+
+
+def alarms_by_cbor(endpoint: str) -> tuple[int, Any]:
+    """DescribeAlarms as the tool's SDK asks: RPC v2 CBOR."""
+    scope = "AKIAEXAMPLE/20261129/eu-central-1/monitoring/aws4_request"
+    request = urllib.request.Request(
+        f"{endpoint}/service/GraniteServiceVersion20100801/operation/DescribeAlarms", data=cbor.dumps({}), method="POST",
+        headers={"smithy-protocol": "rpc-v2-cbor", "Content-Type": "application/cbor",
+                 "Authorization": f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=none"})
+    try:
+        with urllib.request.urlopen(request) as answer:
+            return answer.status, cbor.loads(answer.read())
+    except urllib.error.HTTPError as refused:
+        return refused.code, cbor.loads(refused.read())
+
+
+@pytest.mark.parametrize(("account", "status"), [("444455556666", 200), ("*", 400)])
+def test_a_fault_rule_leaves_other_calls_in_cbor_alone(endpoint: str, client: Client, account: str, status: int) -> None:
+    rule = json.dumps([{"account": account, "service": "cloudwatch", "kind": "throttle"}]).encode()
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/_tenantry/faults", data=rule, method="POST"))
+    seen, answer = alarms_by_cbor(endpoint)
+    assert seen == status, answer
+    assert ("MetricAlarms" in answer) == (status == 200), answer
 
 
 def test_tokens_make_creation_idempotent(client: Client) -> None:
