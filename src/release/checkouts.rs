@@ -116,7 +116,15 @@ const ODDITIES: &[Oddity] = &[
         |root| append(root, "tenants/.gitattributes", "*.pem text eol=crlf\n"),
         Some("tenants/certs/acme.pem"),
     ),
-    ("text found by git", |root| append(root, ".gitattributes", "* text=auto\n"), None),
+    (
+        "text found by git",
+        // The last line that fits decides: what others say of a file stays true.
+        |root| {
+            let others = std::fs::read(root.join(".gitattributes")).unwrap_or_default();
+            write(root, ".gitattributes", &[b"* text=auto\n", others.as_slice()].concat());
+        },
+        None,
+    ),
     ("line ends of no text", |root| append(root, ".gitattributes", "pipeline/*.json -text eol=crlf\n"), None),
     (
         "a filter",
