@@ -152,9 +152,7 @@ async fn offboard(args: &Args, opened: &Opened, prices: &Prices) -> Result<Answe
     if let Some(farewell) = found {
         let stays = Stays::of(&farewell, target.place.region.as_str(), prices);
         confirm(args, &farewell, &stays)?;
-        if target.tenant.is_none() {
-            answer.retired = retire(estate, args.tenant.as_str(), &target.place, &farewell)?;
-        }
+        answer.retired = retire(estate, args.tenant.as_str(), &target.place, &farewell)?;
         answer.gone = delete(&cloud, args, opened, &session, &farewell).await?;
         (answer.lost, answer.retained, answer.stays) = (farewell.lost, farewell.retained, Some(stays));
     }
@@ -163,6 +161,7 @@ async fn offboard(args: &Args, opened: &Opened, prices: &Prices) -> Result<Answe
     {
         std::fs::remove_file(estate.root.join(&tenant.source.path))?;
         answer.spec_removed = true;
+        give_back(estate, tenant)?;
     }
     Ok(answer)
 }
@@ -248,7 +247,8 @@ async fn target<'e>(args: &Args, estate: &'e Estate, cloud: &Cloud, prices: &Pri
     }
 }
 
-/// Writes the blocks that stay taken into `fleet.yaml`: no tenant's file says any more that they are.
+/// Writes the blocks that stay taken into `fleet.yaml`, also those of a tenant whose file still says so: it may leave git
+/// before what stays is deleted.
 fn retire(estate: &Estate, tenant: &str, place: &Place, farewell: &Farewell) -> Result<Vec<Ipv4Network>, Failure> {
     let fleet = &estate.fleet;
     let known: Vec<Ipv4Network> = fleet.retired.values().map(|retired| retired.cidr).collect();
@@ -271,6 +271,21 @@ fn retire(estate: &Estate, tenant: &str, place: &Place, farewell: &Farewell) -> 
         super::write_file(&estate.root.join(&source.path), &source.text)?;
     }
     Ok(blocks)
+}
+
+/// Takes the tenant's block, in which nothing stands any more, out of the retired ones.
+fn give_back(estate: &Estate, tenant: &Tenant) -> Result<(), Failure> {
+    let mut source = Arc::clone(&estate.fleet_source);
+    for (key, retired) in &estate.fleet.retired {
+        if retired.tenant == tenant.name.as_str() && retired.cidr == tenant.spec.network.cidr {
+            let text = edit::unset(&source, &format!("retired.{key}"))?;
+            source = Arc::new(Source { path: source.path.clone(), text });
+        }
+    }
+    if source.text != estate.fleet_source.text {
+        super::write_file(&estate.root.join(&source.path), &source.text)?;
+    }
+    Ok(())
 }
 
 /// Says what is lost and what stays, and asks for the tenant's name.
