@@ -30,6 +30,8 @@ pub mod capacity;
 
 pub mod cost;
 
+pub mod permissions;
+
 pub mod deploy;
 
 pub mod drift;

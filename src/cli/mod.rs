@@ -25,6 +25,7 @@ mod opened;
 mod orphans;
 mod output;
 mod pace;
+mod permissions;
 mod plan;
 mod progress;
 mod quotas;
@@ -79,6 +80,7 @@ enum Command {
     Explain(explain::Args),
     Render(render::Args),
     Bootstrap(bootstrap::Args),
+    Permissions(permissions::Args),
     Cost(cost::Args),
     Quotas(quotas::Args),
     Capacity(capacity::Args),
@@ -127,6 +129,7 @@ impl Cli {
             Command::Explain(args) => explain::run(args, global),
             Command::Render(args) => render::run(args, global),
             Command::Bootstrap(args) => bootstrap::run(args, global),
+            Command::Permissions(args) => permissions::run(args, global),
             Command::Cost(args) => cost::run(args, global),
             Command::Quotas(args) => quotas::run(args, global),
             Command::Capacity(args) => capacity::run(args, global),

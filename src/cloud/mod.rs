@@ -23,6 +23,7 @@ pub mod network;
 pub mod network_repair;
 pub mod offers;
 mod pages;
+pub mod permissions;
 pub mod rates;
 pub mod resource_lists;
 pub mod roles;

@@ -10,6 +10,7 @@ mod judgement;
 pub mod junit;
 pub mod markdown;
 pub mod orphans;
+pub mod permissions;
 pub mod plan;
 pub mod release;
 pub mod sarif;

@@ -9,7 +9,8 @@ use super::{Naming, ResourceType, Scope, Table};
 use crate::estate::Document;
 use crate::finding::{Code, Finding, Source, nearest};
 
-const COLUMNS: [&str; 4] = ["stateful", "retain", "name", "only_with"];
+const COLUMNS: [&str; 5] = ["stateful", "retain", "name", "only_with", "permissions"];
+const HANDLERS: [&str; 5] = ["create", "read", "update", "delete", "list"];
 const NAME_KEYS: [&str; 5] = ["property", "scope", "within", "max", "shared"];
 const SCOPES: [&str; 4] = ["global", "account", "region", "parent"];
 
@@ -77,15 +78,24 @@ impl<'d> Reader<'d> {
             None => base.and_then(|row| row.name.clone()),
         };
         let only_with = match map.get("only_with") {
-            Some(value) => self.only_with(value, &format!("{route}.only_with")),
+            Some(value) => self.actions(value, &format!("{route}.only_with"), "properties"),
             None => base.map(|row| row.only_with.clone()).unwrap_or_default(),
         };
-        Some(ResourceType { stateful: stateful?, retain: retain?, name, only_with })
+        let permissions = match map.get("permissions") {
+            Some(value) => {
+                self.map(value, &format!("{route}.permissions"), &HANDLERS);
+                Some(self.actions(value, &format!("{route}.permissions"), "handlers"))
+            }
+            None => base.and_then(|row| row.permissions.clone()),
+        };
+        Some(ResourceType { stateful: stateful?, retain: retain?, name, only_with, permissions })
     }
 
-    fn only_with(&mut self, value: &'d Value, route: &str) -> BTreeMap<String, Vec<String>> {
+    /// A map from properties or handlers to lists of actions.
+    fn actions(&mut self, value: &'d Value, route: &str, keys: &str) -> BTreeMap<String, Vec<String>> {
         let Some(map) = value.as_object() else {
-            self.fault(route, "`only_with` must be a map from properties to lists of actions".to_owned());
+            let column = route.rsplit('.').next().unwrap_or(route);
+            self.fault(route, format!("`{column}` must be a map from {keys} to lists of actions"));
             return BTreeMap::new();
         };
         let mut read = BTreeMap::new();
@@ -216,7 +226,8 @@ mod tests {
                     AWS::A::D: { stateful: true, name: { property: a b, scope: world, max: 0 } }\n  \
                     AWS::A::E: { stateful: true, name: { property: N, scope: parent } }\n  \
                     AWS::A::F: { stateful: true, name: { property: N, scope: region, within: V } }\n  AWS::A::G: 3\n  \
-                    AWS::A::H: { stateful: false, only_with: { Role: iam } }\n";
+                    AWS::A::H: { stateful: false, only_with: { Role: iam } }\n  \
+                    AWS::A::I: { stateful: false, permissions: { creat: [a:B] } }\n";
         let found = read(text, &Table::default()).unwrap_err();
         assert_eq!(
             found,
@@ -233,6 +244,7 @@ mod tests {
                 "TN2601 8:68 `within` does not apply to `scope: region`",
                 "TN2601 9:3 `AWS::A::G` must be a map",
                 "TN2601 10:46 `Role` must be a list of actions such as `iam:PassRole`",
+                "TN2601 11:48 unknown column `creat`, did you mean `create`?",
             ]
         );
         assert!(read("types: [", &Table::default()).is_err());

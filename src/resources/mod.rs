@@ -29,6 +29,8 @@ pub struct ResourceType {
     pub name: Option<Naming>,
     /// Actions that the handlers of the type need only where a property is set, by that property.
     pub only_with: BTreeMap<String, Vec<String>>,
+    /// Actions that the handlers of the type need beside those that the registry lists, by handler.
+    pub permissions: Option<BTreeMap<String, Vec<String>>>,
 }
 
 /// The name of a resource.

@@ -1,9 +1,12 @@
 //! The control plane's roles: what `src/cloud` calls and CloudFormation's handlers need is allowed, and nothing else; a
 //! role of a stack is within its boundary.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde_json::Value;
+use tenantry::cloud::iam::SERVICE_LINKED;
+use tenantry::cloud::permissions::CALLS;
+use tenantry::permissions::{Checked, Handler, Names, Needs, Registry, Resource, Subject, check, covers, generate};
 use tenantry::render::Context;
 
 use super::{estate, render, renderer};
@@ -36,16 +39,15 @@ const NAMES: [(&str, &str); 6] = [
     ("s3:ListObjectsV2", "s3:ListBucket"),
 ];
 
-/// Actions that are needed beside the operations, each with its reason.
-const BESIDE: [(&str, &str); 8] = [
-    ("cloudformation:BatchDescribeTypeConfigurations", "drift detection asks for it"),
-    ("cloudformation:DetectStackResourceDrift", "drift detection of named resources asks for it"),
-    ("cloudformation:TagResource", "change sets give stacks their tags"),
-    ("iam:CreateServiceLinkedRole", "bootstrap's own for OpenSearch; the first quota request's for the deploy role"),
-    ("iam:PassRole", "CloudFormation acts as the stacks' role"),
-    ("kms:Decrypt", "objects and messages are encrypted"),
-    ("kms:GenerateDataKey", "objects and messages are encrypted"),
-    ("s3:ListBucket", "without it, an object that is not there is denied instead of missing"),
+/// Actions that are needed beside the operations: what services do in the caller's name.
+const BESIDE: [&str; 7] = [
+    "cloudformation:BatchDescribeTypeConfigurations",
+    "cloudformation:DetectStackResourceDrift",
+    "cloudformation:TagResource",
+    "iam:PassRole",
+    "kms:Decrypt",
+    "kms:GenerateDataKey",
+    "s3:ListBucket",
 ];
 
 fn called() -> BTreeSet<String> {
@@ -135,111 +137,125 @@ fn actions(statements: &[Value]) -> BTreeSet<String> {
     statements.iter().filter(|one| one["Effect"] == "Allow").flat_map(|one| texts(&one["Action"])).collect()
 }
 
-/// Whether a pattern with `*` covers an action, in any case.
-fn covers(pattern: &str, action: &str) -> bool {
-    let (pattern, action) = (pattern.to_lowercase(), action.to_lowercase());
-    let Some((start, rest)) = pattern.split_once('*') else { return pattern == action };
-    let Some(mut left) = action.strip_prefix(start) else { return false };
-    let Some((middle, end)) = rest.rsplit_once('*') else { return left.ends_with(rest) };
-    for part in middle.split('*') {
-        let Some(at) = left.find(part) else { return false };
-        left = &left[at + part.len()..];
-    }
-    left.ends_with(end)
-}
-
-/// What CloudFormation's registry and IAM say.
-struct Registry {
-    types: Value,
-    /// By action in lower case: whether it takes a resource.
-    actions: BTreeMap<String, bool>,
-}
-
-impl Registry {
-    fn read() -> Self {
-        let told: Value = serde_json::from_str(include_str!("../../policies/registry.json")).unwrap();
-        let actions = told["actions"].as_object().unwrap().iter();
-        let actions = actions.map(|(name, formats)| (name.to_lowercase(), formats != &serde_json::json!([]))).collect();
-        Self { types: told["types"].clone(), actions }
-    }
-
-    /// Whether IAM knows an action, and whether it takes a resource.
-    fn takes_resource(&self, action: &str) -> Option<bool> {
-        self.actions.get(&action.to_lowercase()).copied()
-    }
-
-    /// The actions that some handlers of a resource need.
-    fn needed(&self, kind: &str, properties: &Value, handlers: &[&str]) -> BTreeSet<String> {
-        let row = tenantry::resources::table().get(kind).map(|(_, row)| row);
-        let text = properties.to_string();
-        let unset = |property: &String| !text.contains(&format!("\"{property}\":"));
-        let idle: Vec<&String> = row
-            .into_iter()
-            .flat_map(|row| &row.only_with)
-            .filter(|(property, _)| unset(property))
-            .flat_map(|(_, actions)| actions)
-            .collect();
-        let listed = handlers.iter().flat_map(|handler| list(&self.types[kind]["handlers"][*handler]));
-        let named: BTreeSet<String> = listed.filter_map(|action| action.as_str().map(str::to_owned)).collect();
-        let real = named.into_iter().filter(|action| self.takes_resource(action).is_some());
-        real.filter(|action| !idle.iter().any(|pattern| covers(pattern, action))).collect()
-    }
-}
-
-/// Whether statements allow an action; one that takes no resource must be allowed on all of them.
-fn allow(statements: &[Value], action: &str, takes_resource: bool) -> bool {
-    statements.iter().filter(|one| one["Effect"] == "Allow").any(|one| {
-        let named = texts(&one["Action"]).iter().any(|pattern| covers(pattern, action));
-        named && (takes_resource || one["Resource"] == "*")
-    })
-}
-
-/// What some statements do not allow of what handlers need.
-fn lacking(statements: &[Value], resources: &[(String, String, Value)], handlers: &[&str]) -> BTreeSet<String> {
-    let registry = Registry::read();
-    let mut lacking = BTreeSet::new();
-    let mut asked = 0;
-    for (_, kind, properties) in resources {
-        for action in registry.needed(kind, properties, handlers) {
-            asked += 1;
-            // The service-linked roles are made by `bootstrap`.
-            let made_before = action == "iam:CreateServiceLinkedRole";
-            if !made_before && !allow(statements, &action, registry.takes_resource(&action).unwrap()) {
-                lacking.insert(format!("{kind} {action}"));
-            }
+/// The needs of a role or of the boundary, and how they stand in the shipped control plane.
+fn checked(subject: Subject, resources: &[(String, String, Value)]) -> Checked {
+    let registry = registry();
+    let all =
+        || resources.iter().map(|(id, kind, properties)| Resource { id: id.as_str(), kind: kind.as_str(), properties });
+    let mut needs = Needs::default();
+    let tables = (&registry, tenantry::resources::table());
+    match subject {
+        Subject::Stacks => {
+            let handlers = [Handler::Create, Handler::Read, Handler::Update, Handler::Delete];
+            needs.handle(tables, all(), &handlers, &SERVICE_LINKED);
+        }
+        Subject::Boundary => needs.bound(all()),
+        Subject::Read | Subject::Deploy => {
+            needs.handle(tables, all(), &[Handler::Read, Handler::List], &SERVICE_LINKED);
+            let calls = CALLS.iter().filter(|call| call.reads || subject == Subject::Deploy);
+            needs.call(calls.map(|call| call.action));
         }
     }
-    assert!(asked > 100, "{asked}");
+    let checked = check(&registry, subject, &subject.statements(&control_plane()).unwrap(), &needs);
+    assert!(checked.needed > 50, "{checked:?}");
+    checked
+}
+
+fn registry() -> Registry {
+    Registry::parse(include_str!("../../policies/registry.json")).unwrap()
+}
+
+/// Permissions that a role lacks, each with one that needs it.
+fn lacking(subject: Subject, resources: &[(String, String, Value)]) -> Vec<String> {
+    let lacking = checked(subject, resources).lacking.into_iter();
     lacking
+        .flat_map(|(permission, causes)| causes.into_iter().map(move |cause| format!("{cause}: {permission}")))
+        .collect()
+}
+
+/// Whether statements allow an action.
+fn allow(statements: &[Value], action: &str) -> bool {
+    let allows = |one: &&Value| one["Effect"] == "Allow";
+    statements.iter().filter(allows).any(|one| texts(&one["Action"]).iter().any(|pattern| covers(pattern, action)))
+}
+
+#[test]
+fn every_type_of_the_templates_has_known_permissions() {
+    for subject in [Subject::Stacks, Subject::Boundary] {
+        assert_eq!(checked(subject, &tenants()).unknown, BTreeSet::new());
+    }
+    assert_eq!(checked(Subject::Read, &everything()).unknown, BTreeSet::new());
 }
 
 #[test]
 fn the_stacks_role_may_do_what_the_handlers_of_every_type_need() {
-    let found =
-        lacking(&statements(&control_plane(), "StackRole"), &tenants(), &["create", "read", "update", "delete"]);
-    assert_eq!(found, BTreeSet::new());
+    assert_eq!(lacking(Subject::Stacks, &tenants()), Vec::<String>::new());
 }
 
 #[test]
-fn a_type_that_the_stacks_role_cannot_make_is_found() {
-    let database = ("Db".to_owned(), "AWS::RDS::DBInstance".to_owned(), serde_json::json!({}));
+fn a_type_or_property_that_the_stacks_role_cannot_make_is_found() {
     let mut resources = tenants();
-    resources.push(database);
-    let found = lacking(&statements(&control_plane(), "StackRole"), &resources, &["create"]);
-    assert!(found.contains("AWS::RDS::DBInstance rds:CreateDBInstance"), "{found:?}");
+    resources.push(("Db".to_owned(), "AWS::RDS::DBInstance".to_owned(), serde_json::json!({})));
+    let found = lacking(Subject::Stacks, &resources);
+    assert!(found.contains(&"AWS::RDS::DBInstance create: rds:CreateDBInstance".to_owned()), "{found:?}");
     let transfer = serde_json::json!({ "TransferAddress": "192.0.2.1" });
     resources.push(("Eip".to_owned(), "AWS::EC2::EIP".to_owned(), transfer));
-    let found = lacking(&statements(&control_plane(), "StackRole"), &resources, &["create"]);
-    assert!(found.contains("AWS::EC2::EIP ec2:AcceptAddressTransfer"), "{found:?}");
+    let trust = serde_json::json!({ "Statement": [{ "Principal": { "Service": "monitoring.rds.amazonaws.com" } }] });
+    let role = serde_json::json!({ "AssumeRolePolicyDocument": trust });
+    resources.push(("Monitoring".to_owned(), "AWS::IAM::Role".to_owned(), role));
+    let found = lacking(Subject::Stacks, &resources);
+    assert!(found.contains(&"AWS::EC2::EIP create: ec2:AcceptAddressTransfer".to_owned()), "{found:?}");
+    let passes = "AWS::Lambda::Function create: iam:PassRole (monitoring.rds.amazonaws.com)".to_owned();
+    assert!(found.contains(&passes), "{found:?}");
+}
+
+#[test]
+fn the_stacks_role_may_do_nothing_that_no_handler_needs() {
+    let checked = checked(Subject::Stacks, &tenants());
+    assert_eq!(checked.superfluous, Vec::<String>::new());
+    for data in ["s3:PutObject", "sqs:ReceiveMessage", "sqs:SendMessage", "sns:Publish", "lambda:InvokeFunction"] {
+        assert!(!allow(&Subject::Stacks.statements(&control_plane()).unwrap(), data), "{data}");
+    }
 }
 
 #[test]
 fn the_reading_and_the_deploy_role_may_read_and_list_every_type() {
-    let tree = control_plane();
     let everything = everything();
-    for role in ["ReadRole", "DeployRole"] {
-        assert_eq!(lacking(&statements(&tree, role), &everything, &["read", "list"]), BTreeSet::new(), "{role}");
+    for subject in [Subject::Read, Subject::Deploy] {
+        let checked = checked(subject, &everything);
+        assert!(checked.lacking.is_empty(), "{checked:?}");
+        assert_eq!(checked.superfluous, Vec::<String>::new());
     }
+}
+
+#[test]
+fn generated_policies_allow_what_is_needed_and_nothing_else() {
+    let mut resources = tenants();
+    let database = serde_json::json!({ "DBInstanceIdentifier": "metanet-orders" });
+    resources.push(("Db".to_owned(), "AWS::RDS::DBInstance".to_owned(), database));
+    let table = serde_json::json!({ "TableName": "metanet-orders" });
+    resources.push(("Orders".to_owned(), "AWS::DynamoDB::Table".to_owned(), table));
+    let all =
+        || resources.iter().map(|(id, kind, properties)| Resource { id: id.as_str(), kind: kind.as_str(), properties });
+    let registry = registry();
+    let mut needs = Needs::default();
+    let handlers = [Handler::Create, Handler::Read, Handler::Update, Handler::Delete];
+    needs.handle((&registry, tenantry::resources::table()), all(), &handlers, &SERVICE_LINKED);
+    let own = Subject::Stacks.statements(&control_plane()).unwrap();
+    let names = Names::of(tenantry::resources::table(), &estate::estate().fleet.organisation, all());
+    let generated = generate(&registry, Subject::Stacks, &own, &needs, &names);
+    assert!(generated.fits() && generated.documents.len() > 1, "{}", generated.documents.len());
+    for document in &generated.documents {
+        // Source: "IAM and AWS STS quotas", managed policies.
+        assert!(document.to_string().len() < 6_144 + 600, "functions of CloudFormation are longer than what they give");
+    }
+    let statements: Vec<Value> = generated.documents.iter().flat_map(|one| list(&one["Statement"])).collect();
+    let checked = check(&registry, Subject::Stacks, &statements, &needs);
+    assert!(checked.lacking.is_empty() && checked.wide.is_empty(), "{checked:?}");
+    assert_eq!(checked.superfluous, Vec::<String>::new());
+    let text = Value::Array(statements).to_string();
+    assert!(text.contains("dynamodb:*:${AWS::AccountId}:table/metanet-*"), "{text}");
+    assert!(text.contains("rds:CreateDBInstance") && text.contains("\"NotOurOwn\""), "{text}");
 }
 
 /// What the reading role may do beside reading. A change set that is not executed changes nothing.
@@ -286,8 +302,7 @@ fn a_role_of_a_stack_is_within_its_boundary() {
     }
     let stacks = statements(&tree, "StackRole");
     for action in ["iam:CreateRole", "iam:PutRolePolicy", "iam:AttachRolePolicy", "iam:PutRolePermissionsBoundary"] {
-        let allowing =
-            stacks.iter().filter(|one| one["Effect"] == "Allow" && allow(std::slice::from_ref(one), action, true));
+        let allowing = stacks.iter().filter(|one| allow(std::slice::from_ref(one), action));
         for statement in allowing {
             assert!(
                 statement["Condition"]["StringEquals"]["iam:PermissionsBoundary"].is_object(),
@@ -295,23 +310,17 @@ fn a_role_of_a_stack_is_within_its_boundary() {
             );
         }
     }
-    assert!(!allow(&stacks, "iam:DeleteRolePermissionsBoundary", true));
-    assert!(!allow(&stacks, "iam:CreatePolicyVersion", true));
+    assert!(!allow(&stacks, "iam:DeleteRolePermissionsBoundary"));
+    assert!(!allow(&stacks, "iam:CreatePolicyVersion"));
 }
 
 #[test]
 fn the_deploy_role_may_do_what_is_called_and_nothing_else() {
-    let tree = control_plane();
-    let everything = everything();
-    let registry = Registry::read();
-    let mut beside: BTreeSet<String> = BESIDE.iter().map(|(action, _)| (*action).to_owned()).collect();
-    for (_, kind, properties) in &everything {
-        beside.extend(registry.needed(kind, properties, &["read", "list"]));
+    let known: BTreeSet<String> = CALLS.iter().map(|call| call.action.to_owned()).collect();
+    let needed: BTreeSet<String> = called().into_iter().chain(BESIDE.map(str::to_owned)).collect();
+    assert_eq!(known, needed, "`cloud::permissions` is not what the adapters call");
+    let reads: Vec<&str> = CALLS.iter().filter(|call| call.reads).map(|call| call.action).collect();
+    for action in NOT_READING {
+        assert!(reads.contains(&action), "{action}");
     }
-    let (called, allowed) = (called(), actions(&statements(&tree, "DeployRole")));
-    let missing: Vec<&String> = called.iter().filter(|action| !allowed.contains(*action)).collect();
-    assert_eq!(missing, Vec::<&String>::new(), "called, and not allowed");
-    let known = |action: &str| beside.iter().any(|known| known.eq_ignore_ascii_case(action));
-    let idle: Vec<&String> = allowed.iter().filter(|action| !called.contains(*action) && !known(action)).collect();
-    assert_eq!(idle, Vec::<&String>::new(), "allowed, and never called");
 }

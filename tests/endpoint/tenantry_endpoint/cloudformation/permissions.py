@@ -1,7 +1,7 @@
 """What the handlers of a stack's resources may do: the role of the stack against policies/registry.json.
 
 Each handler needs the permissions that the registry's schema of its type lists, less those of `only_with` in
-policies/resources.yaml whose property is not set. An action is asked for the ARNs that it can be restricted to, filled in
+policies/resources.yaml whose property is not set, and those of `permissions` there. An action is asked for the ARNs that it can be restricted to, filled in
 with what is known of the resource; what is not known yet is a name that no policy can have meant.
 """
 
@@ -69,11 +69,25 @@ def permissions(kind: str, handler: str, properties: dict[str, Any]) -> list[str
     """The actions that a handler needs for these properties; none where the registry lists no handlers."""
     known = types()
     listed = (known.registry.get(kind, {}).get("handlers") or {}).get(handler, [])
-    only = (known.rows.get(kind) or {}).get("only_with") or {}
+    row = known.rows.get(kind) or {}
+    only, added = row.get("only_with") or {}, (row.get("permissions") or {}).get(handler, [])
     left = [pattern for name, patterns in only.items() if not _has(properties, name) for pattern in patterns]
     # Some schemas name actions that IAM does not know, so that no policy could allow them.
     real = [action for action in listed if "*" in action or action.lower() in known.actions]
-    return [action for action in real if not any(_matches(pattern, action) for pattern in left)]
+    return [action for action in real if not any(_matches(pattern, action) for pattern in left)] + added
+
+
+def _objects(properties: Any, partition: str) -> Iterator[str]:
+    """The ARNs of the objects that properties name by bucket and key (`S3Bucket`, `CaCertificatesBundleS3Key`)."""
+    if isinstance(properties, dict):
+        for name, bucket in properties.items():
+            key = properties.get(name.removesuffix("Bucket") + "Key") if name.endswith("S3Bucket") else None
+            if isinstance(bucket, str) and isinstance(key, str):
+                yield f"arn:{partition}:s3:::{bucket}/{key}"
+            yield from _objects(bucket, partition)
+    elif isinstance(properties, list):
+        for inner in properties:
+            yield from _objects(inner, partition)
 
 
 def _resources(place: Place, kind: str, action: str, physical: str, properties: dict[str, Any], told: Any) -> list[str]:
@@ -82,6 +96,9 @@ def _resources(place: Place, kind: str, action: str, physical: str, properties: 
     if not formats:
         return ["*"]
     service = action.split(":")[0].lower()
+    objects = list(_objects(properties, place.partition)) if service == "s3" else []
+    if objects:
+        return objects
     arns = [text for text in [physical, *_values(properties), *_values(told)]
             if text.startswith("arn:") and text.count(":") >= 5]
     shapes = [re.compile(re.sub(r"\\\$\\\{[^}]*\\\}", ".+", re.escape(form)), re.I) for form in formats]
