@@ -153,18 +153,19 @@ def test_an_action_without_resources_needs_all_of_them(client: Make) -> None:
 
 
 def test_an_object_that_a_handler_reads_is_the_one_that_the_properties_name(client: Make) -> None:
-    client("s3").create_bucket(Bucket="org-artifacts", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    client("s3").put_object(Bucket="org-artifacts", Key="trust/ca.pem", Body=b"-----BEGIN CERTIFICATE-----")
+    client("s3").create_bucket(Bucket="org-bundles", CreateBucketConfiguration={"LocationConstraint": REGION})
+    client("s3").put_object(Bucket="org-bundles", Key="trust/ca.pem", Body=b"-----BEGIN CERTIFICATE-----")
     body = {"Resources": {"S": {"Type": "AWS::ElasticLoadBalancingV2::TrustStore", "Properties": {
-        "Name": "org-store", "CaCertificatesBundleS3Bucket": "org-artifacts", "CaCertificatesBundleS3Key": "trust/ca.pem"}}}}
+        "Name": "org-store", "CaCertificatesBundleS3Bucket": "org-bundles", "CaCertificatesBundleS3Key": "trust/ca.pem"}}}}
 
     def reading(resource: str) -> str:
         return role(client, "reads", [statement(action="elasticloadbalancing:*"),
-                                      statement(action="s3:GetObject", resource=resource)])
+                                      statement(action=["s3:GetObject", "s3:GetObjectVersion"], resource=resource)])
 
     status, why = deploy(client, "theirs", body, reading("arn:aws:s3:::org-others/*"))
-    assert status == "ROLLBACK_COMPLETE" and "s3:GetObject on resource: arn:aws:s3:::org-artifacts/trust/ca.pem" in why
-    assert deploy(client, "ours", body, reading("arn:aws:s3:::org-artifacts/*"))[0] == "CREATE_COMPLETE"
+    assert status == "ROLLBACK_COMPLETE" and "s3:GetObject on resource: arn:aws:s3:::org-bundles/trust/ca.pem" in why
+    status, why = deploy(client, "ours", body, reading("arn:aws:s3:::org-bundles/*"))
+    assert status == "CREATE_COMPLETE", why
 
 
 def test_roles_need_their_boundary_and_are_passed_to_named_services(client: Make) -> None:
