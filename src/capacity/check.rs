@@ -14,7 +14,7 @@ use super::quotas::Quota;
 use super::regions::Regions;
 use super::snapshot::{Snapshot, Standing};
 use super::starve::{self, SubnetVerdict};
-use super::weigh::{Asked, Level, Verdict, next_wall, weigh};
+use super::weigh::{Asked, Holder, Level, Singled, Verdict, next_wall, sort, weigh, weigh_singles};
 use crate::estate::ids::{AccountId, Region};
 use crate::finding::{Code, Finding, Severity};
 
@@ -102,7 +102,7 @@ pub fn check(tables: &Tables, sites: &BTreeMap<Ground, Site>) -> Vec<Assessment>
             account: ground.account.clone(),
             region: Some(ground.region.clone()),
             stacks: planned,
-            quotas: weigh(&tables.quotas, &plan_region, &site.snapshot),
+            quotas: weighed(tables, &plan_region, site),
             next_wall: next_wall(&weigh(&tables.quotas, &fleet_region, &site.snapshot)).cloned(),
             subnets: starve::subnets(site),
             deploying: site.snapshot.deploying.clone(),
@@ -130,6 +130,23 @@ pub fn check(tables: &Tables, sites: &BTreeMap<Ground, Site>) -> Vec<Assessment>
         });
     }
     found
+}
+
+/// What the plan takes of a place's quotas, and what the largest of its resources hold of those of single resources.
+fn weighed(tables: &Tables, plan: &Asked, site: &Site) -> Vec<Verdict> {
+    let mut largest: Singled<'_> = BTreeMap::new();
+    for stack in site.stacks.iter().filter(|stack| stack.planned) {
+        for (quota, (amount, resource)) in stack.needs.largest.iter() {
+            if largest.get(quota.as_str()).is_none_or(|(known, _)| known < amount) {
+                let holder = Holder { tenant: stack.tenant.clone(), resource: resource.clone() };
+                largest.insert(quota, (*amount, holder));
+            }
+        }
+    }
+    let mut verdicts = weigh(&tables.quotas, plan, &site.snapshot);
+    verdicts.extend(weigh_singles(&tables.quotas, &largest, &site.snapshot));
+    sort(&mut verdicts);
+    verdicts
 }
 
 /// What the plan asks of a place, and what every tenant of the estate does.
@@ -308,6 +325,30 @@ mod tests {
         let found = check(&tables(), &[(ground("eu-west-1"), site)].into_iter().collect());
         assert!(found[0].findings().iter().any(|finding| finding.code.0 == "TN2105"));
         assert!(found[0].levels().any(|level| level == Level::Unknown));
+    }
+
+    #[test]
+    fn the_largest_resource_is_weighed_against_the_accounts_own_limit() {
+        let rules = |name: &str, amount: u64| {
+            let mut stack = stack(name, true);
+            let largest = [("vpc-rules-per-security-group".to_owned(), (amount, "Group".to_owned()))];
+            Arc::make_mut(&mut stack.needs).largest = Arc::new(largest.into_iter().collect());
+            stack
+        };
+        let found = |applied: Option<u64>| {
+            let mut snapshot = seen(0, 0, &[]);
+            let limit =
+                |value| ("vpc-rules-per-security-group".to_owned(), Seen::Known(Limit { value, applied: true }));
+            snapshot.limits.extend(applied.map(limit));
+            let site = Site { stacks: vec![rules("small", 5), rules("large", 61)], snapshot };
+            let found = check(&tables(), &[(ground("eu-west-1"), site)].into_iter().collect());
+            let findings = found[0].findings().into_iter().filter(|finding| finding.message.contains("security group"));
+            findings.map(|one| (one.code.0, one.tenant, one.resource, one.message)).collect::<Vec<_>>()
+        };
+        let message = "`Inbound or outbound rules per security group` in 111122223333 eu-west-1, `Group` of `large`: 61 of 60 used after this";
+        let of = |text: &str| Some(text.to_owned());
+        assert_eq!(found(None), [("TN2101", of("large"), of("Group"), message.to_owned())]);
+        assert_eq!(found(Some(200)), []);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::consumption;
 use super::demand::{Demand, count_with};
 use super::owners::{SubnetDemand, subnets};
+use super::single::Largest;
 use super::template::{resources, target, targets};
 use super::weigh::percent_of;
 use crate::resources::{self, Scope};
@@ -24,6 +25,8 @@ pub struct Needs {
     pub instances: Arc<BTreeSet<Instance>>,
     /// Names that nothing else in the account may bear.
     pub names: BTreeSet<Name>,
+    /// What single resources hold of quotas that an account may have raised. [`needs`] leaves it empty.
+    pub largest: Arc<Largest>,
 }
 
 /// A name that the template fixes, of a type whose resources may outlive their stack.
@@ -76,7 +79,14 @@ pub fn needs(template: &Value) -> Needs {
     let instances: BTreeSet<Instance> =
         resources(template).flat_map(|(_, kind, properties)| instances(kind, properties, &subnets)).collect();
     let names = resources(template).filter_map(name).collect();
-    Needs { demand: Arc::new(demand), subnets, types: Arc::new(types), instances: Arc::new(instances), names }
+    Needs {
+        demand: Arc::new(demand),
+        subnets,
+        types: Arc::new(types),
+        instances: Arc::new(instances),
+        names,
+        largest: Arc::default(),
+    }
 }
 
 fn name((logical_id, kind, properties): (&str, &str, &Value)) -> Option<Name> {

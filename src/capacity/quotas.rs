@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::single::Measure;
+
 /// Over what a quota counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -13,7 +15,7 @@ pub enum Scope {
     Zone,
     /// What one stack holds of it, such as the subnets of its VPC.
     Stack,
-    /// One resource: listed, not counted.
+    /// One resource, counted by `of` where a template shows it.
     Resource,
 }
 
@@ -42,6 +44,19 @@ pub struct Quota {
     /// What must stay free below the limit.
     #[serde(default)]
     pub keep: u64,
+    /// What a single resource holds of it, counted in the template.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of: Vec<Measure>,
+    /// Why a template does not show what a single resource holds of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_run_time: Option<String>,
+}
+
+impl Quota {
+    /// Whether it limits a single resource.
+    pub fn is_single(&self) -> bool {
+        self.scope == Scope::Resource
+    }
 }
 
 /// Why the table cannot be used.
@@ -51,6 +66,10 @@ pub enum QuotasError {
     Syntax(#[source] Box<serde_saphyr::Error>),
     #[error("quota `{0}` stands twice in the table")]
     Twice(String),
+    #[error(
+        "quota `{0}` of a single resource needs either `of` or `at_run_time`, the reason why a template does not show it"
+    )]
+    Measure(String),
     #[error("quota `{0}` needs either a code or the reason why it has none")]
     Code(String),
 }
@@ -74,6 +93,9 @@ pub fn parse(text: &str) -> Result<Vec<Quota>, QuotasError> {
         }
         if quota.code.is_some() == quota.reason.is_some() {
             return Err(QuotasError::Code(quota.id.clone()));
+        }
+        if quota.scope == Scope::Resource && quota.of.is_empty() == quota.at_run_time.is_none() {
+            return Err(QuotasError::Measure(quota.id.clone()));
         }
     }
     Ok(file.quotas)

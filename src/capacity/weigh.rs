@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::demand::{Demand, Within};
-use super::quotas::{Quota, Scope};
+use super::quotas::Quota;
 use super::snapshot::{Limit, Seen, Snapshot};
 use crate::finding::{Code, Finding};
 
@@ -55,6 +55,17 @@ pub struct Verdict {
     pub level: Level,
     /// The limit to ask for, where one can ask and should.
     pub request: Option<u64>,
+    /// The resource that holds the most, for a quota of single resources.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Holder>,
+}
+
+/// A resource of a tenant's stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Holder {
+    pub tenant: String,
+    /// Logical id.
+    pub resource: String,
 }
 
 /// What is asked of a place.
@@ -95,7 +106,7 @@ impl Asked {
 pub fn weigh(quotas: &[Quota], asked: &Asked, snapshot: &Snapshot) -> Vec<Verdict> {
     let mut verdicts: Vec<Verdict> = quotas
         .iter()
-        .filter(|quota| quota.scope != Scope::Resource)
+        .filter(|quota| !quota.is_single())
         .flat_map(|quota| {
             let of = |demand: &'_ Demand| demand.amounts.get(quota.id.as_str()).cloned().unwrap_or_default();
             let (whole, adds) = (of(&asked.whole), of(&asked.adds));
@@ -117,10 +128,29 @@ pub fn weigh(quotas: &[Quota], asked: &Asked, snapshot: &Snapshot) -> Vec<Verdic
                 .collect::<Vec<_>>()
         })
         .collect();
+    sort(&mut verdicts);
+    verdicts
+}
+
+/// Weighs what the largest resource of a place's stacks holds of each quota of single resources that an account may have
+/// raised: it holds nothing beside, so that what is used now does not count.
+pub(super) fn weigh_singles(quotas: &[Quota], largest: &Singled<'_>, snapshot: &Snapshot) -> Vec<Verdict> {
+    let single = |quota: &Quota| {
+        let (amount, holder) = largest.get(quota.id.as_str())?;
+        let weighed = verdict(quota, Within::Stack, Seen::Known(0), *amount, snapshot);
+        Some(Verdict { holder: Some(holder.clone()), ..weighed })
+    };
+    quotas.iter().filter(|quota| quota.is_single() && quota.adjustable).filter_map(single).collect()
+}
+
+/// By id of the quota: the most that one resource holds, and which.
+pub(super) type Singled<'a> = BTreeMap<&'a str, (u64, Holder)>;
+
+/// The worst first, then the fullest.
+pub(super) fn sort(verdicts: &mut [Verdict]) {
     verdicts.sort_by(|a, b| {
         (b.level, b.percent).cmp(&(a.level, a.percent)).then_with(|| (&a.quota, &a.within).cmp(&(&b.quota, &b.within)))
     });
-    verdicts
 }
 
 /// The share of a limit in percent; of a limit of nothing, everything is too much.
@@ -154,6 +184,7 @@ fn verdict(quota: &Quota, within: Within, used: Seen<u64>, after: u64, snapshot:
         limit_source,
         level,
         request: (quota.adjustable && percent >= AMBER_PERCENT).then(|| comfortable(after).saturating_add(quota.keep)),
+        holder: None,
     }
 }
 
@@ -202,13 +233,20 @@ impl Verdict {
         };
         let place = match &self.within {
             Within::Zone(zone) => format!(", zone {zone}"),
-            Within::Stack => ", one stack".to_owned(),
+            Within::Stack => match &self.holder {
+                Some(holder) => format!(", `{}` of `{}`", holder.resource, holder.tenant),
+                None => ", one stack".to_owned(),
+            },
             Within::Account | Within::Region => String::new(),
         };
         let why = self.used.why().map(|why| format!("; what else is used is unknown: {why}")).unwrap_or_default();
         let message =
             format!("`{}` in {ground}{place}: {} of {} used after this{why}", self.name, self.after, self.limit);
         let finding = Finding::new(Code(code), message);
+        let finding = match &self.holder {
+            Some(holder) => finding.with_tenant(&holder.tenant).with_resource(&holder.resource),
+            None => finding,
+        };
         Some(match (self.request, &self.code) {
             (Some(request), Some(code)) => {
                 finding.with_help(format!("`tenantry quotas --request` asks for {request} ({} {code})", self.service))

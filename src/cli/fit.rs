@@ -53,12 +53,13 @@ pub(super) fn fit(global: &Global, selection: &Selection, release: &Release, loo
     let places: BTreeSet<Place> = tenants.iter().filter(|tenant| planned(tenant)).map(|tenant| place(tenant)).collect();
     let tenants: Vec<&Tenant> = tenants.into_iter().filter(|tenant| places.contains(&place(tenant))).collect();
     let rendered = opened.render(&tenants, &release.release)?;
-    let outlines = Outlines::default();
+    let (outlines, singles) = (Outlines::default(), survey::adjustable(&tables));
     let wanted: Vec<Wanted> = rendered
         .par_iter()
         .map(|rendered| Wanted {
             planned: planned(rendered.tenant),
             ..Wanted::tenant(&opened.estate.fleet, rendered, &outlines)
+                .with_largest(singles.largest(&rendered.template))
         })
         .collect();
     drop(rendered);

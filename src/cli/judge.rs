@@ -27,7 +27,10 @@ pub(super) struct Judge {
 impl Judge {
     pub(super) fn open(root: &Path) -> Result<Self, Failure> {
         let checker = Checker::new(embedded::rules(root)?).map_err(|found| opened::refused(&found, "the policies"))?;
-        Ok(Self { checker, tables: opened::tables(root)?, prices: opened::prices(root)? })
+        let tables = opened::tables(root)?;
+        // What an account may have raised is weighed against its own limits.
+        let checker = checker.with_limits(tables.quotas.iter().filter(|quota| quota.is_single() && !quota.adjustable));
+        Ok(Self { checker, tables, prices: opened::prices(root)? })
     }
 
     /// What the policies say of stacks.
@@ -37,7 +40,7 @@ impl Judge {
 
     /// Judges a plan that was made without looking at AWS: by the tables.
     pub(super) fn offline(&self, plan: Plan, desired: &[Desired], policies: &[Finding]) -> Plan {
-        let assessments = survey::offline(&self.tables, &survey::wanted(&busy(&plan, desired)));
+        let assessments = survey::offline(&self.tables, &survey::wanted(&self.tables, &busy(&plan, desired)));
         self.judged(plan, desired, policies, &assessments, &Live::new())
     }
 
@@ -54,7 +57,7 @@ impl Judge {
         let (assessments, live) = if busy.is_empty() {
             (Vec::new(), Live::new())
         } else {
-            let wanted = survey::wanted(&busy);
+            let wanted = survey::wanted(&self.tables, &busy);
             futures::join!(survey::live(cloud, &self.tables, &wanted), money::live(cloud, &plan, &busy, concurrency))
         };
         self.judged(plan, desired, policies, &assessments, &live)

@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::{Exit, Failure, Format, Global, Output, opened};
+use crate::capacity;
 use crate::embedded;
 use crate::estate::{self, Estate, Tenant};
 use crate::finding::{Finding, Severity};
@@ -65,7 +66,8 @@ fn check(root: &Path) -> Result<Checked, Failure> {
     findings.extend(estate.iter().flat_map(|estate| estate::outdated_revocation_lists(estate, now)));
     let renderer = kept(TemplateSet::parse(templates), &mut findings).map(Renderer::new);
     let functions = kept(embedded::functions(root).map_err(|finding| vec![finding]), &mut findings);
-    let checker = kept(Checker::new(rules), &mut findings);
+    let quotas = capacity::parse(&embedded::table(root, "quotas.yaml")?)?;
+    let checker = kept(Checker::new(rules), &mut findings).map(|checker| checker.with_limits(&quotas));
     let mut held = BTreeSet::new();
     if let (Some(estate), Some(renderer), Some(functions)) = (&estate, renderer, functions) {
         held = hold(estate, &sound, &renderer, &functions, checker.as_ref(), &mut findings);

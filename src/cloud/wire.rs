@@ -128,6 +128,13 @@ async fn a_change_set_is_read_over_all_its_pages_with_property_values() {
     assert_eq!(first.properties[0].after.as_deref(), Some("2"));
 }
 
+#[tokio::test]
+async fn a_change_set_is_executed_so_that_a_rollback_deletes_what_it_created() {
+    let answer = "<ExecuteChangeSetResponse><ExecuteChangeSetResult/></ExecuteChangeSetResponse>";
+    let (_server, session) = answering("RetainExceptOnCreate=true", 200, answer).await;
+    change_sets::execute(&session, "arn:change-set", "token").await.unwrap();
+}
+
 const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
 
 fn metric() -> usage_metrics::Metric {

@@ -22,10 +22,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use rayon::prelude::*;
 
+use crate::capacity::{Quota, Singles};
 use crate::estate::Tenant;
 use crate::estate::ids::{AccountId, Region};
 use crate::finding::{Code, Finding, Location, Source};
 use crate::render::{Form, RenderedTenant, Template};
+use checks::resource_limit;
 use checks::shared_names::{self, Use};
 use findings::Findings;
 use guard::RuleFile;
@@ -79,9 +81,17 @@ impl Owner<'_> {
 pub struct Checker {
     files: Vec<RuleFile>,
     forms: RwLock<HashMap<usize, Arc<FormVerdicts>>>,
+    /// Limits of single resources.
+    limits: Singles,
 }
 
 impl Checker {
+    /// Also checks what single resources hold against AWS's defaults, those of the rows that say what they count.
+    #[must_use]
+    pub fn with_limits<'q>(self, quotas: impl IntoIterator<Item = &'q Quota>) -> Self {
+        Self { limits: Singles::new(quotas), ..self }
+    }
+
     /// Reads the rules of `policies/*.guard`.
     ///
     /// # Errors
@@ -107,7 +117,11 @@ impl Checker {
             }
             files.push(file);
         }
-        if found.is_empty() { Ok(Self { files, forms: RwLock::default() }) } else { Err(found) }
+        if found.is_empty() {
+            Ok(Self { files, forms: RwLock::default(), limits: Singles::default() })
+        } else {
+            Err(found)
+        }
     }
 
     /// Name of every Guard rule, in the order of files and rules.
@@ -143,6 +157,11 @@ impl Checker {
         }
         for fault in known.short_visibility(stack.template) {
             findings.fault(checks::QUEUE_VISIBILITY, &fault);
+        }
+        for size in self.limits.sizes(stack.template) {
+            if let Some((entry, fault)) = resource_limit::check(&size) {
+                findings.fault(entry, &fault);
+            }
         }
         if let Owner::Tenant(tenant) = stack.owner {
             for fault in known.open_doors(stack.template, &tenant.spec.ingest.allow_from) {

@@ -41,10 +41,11 @@ pub fn quotas(assessment: &Assessment, full: bool) -> String {
 }
 
 fn quota(verdict: &Verdict) -> [String; 8] {
-    let name = match &verdict.within {
-        Within::Zone(zone) => format!("{}, {zone}", verdict.name),
-        Within::Stack => format!("{}, one stack", verdict.name),
-        Within::Account | Within::Region => verdict.name.clone(),
+    let name = match (&verdict.within, &verdict.holder) {
+        (_, Some(holder)) => format!("{}, {} of {}", verdict.name, holder.resource, holder.tenant),
+        (Within::Zone(zone), _) => format!("{}, {zone}", verdict.name),
+        (Within::Stack, _) => format!("{}, one stack", verdict.name),
+        (Within::Account | Within::Region, _) => verdict.name.clone(),
     };
     [
         level(verdict.level).to_owned(),

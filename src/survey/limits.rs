@@ -48,8 +48,9 @@ pub(super) async fn look(session: &Session, global: &Global, quotas: &[&Quota]) 
     found
 }
 
+/// Whether a quota is kept in the partition's home Region: IAM's are, those of a single role, too.
 fn is_global(quota: &Quota) -> bool {
-    quota.scope == Scope::Account
+    quota.scope == Scope::Account || (quota.is_single() && quota.service == "iam")
 }
 
 async fn look_at(session: &Session, service: &str, rows: Vec<&Quota>) -> Limits {

@@ -18,7 +18,9 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use rayon::prelude::*;
 
-use crate::capacity::{self, Assessment, Ground, Needs, Outlines, Quota, Seen, Site, Snapshot, Stack, Tables, check};
+use crate::capacity::{
+    self, Assessment, Ground, Largest, Needs, Outlines, Quota, Seen, Singles, Site, Snapshot, Stack, Tables, check,
+};
 use crate::cloud::{Access, CallError, Cloud, Place, Session, offers, with_causes};
 use crate::deploy::{Desired, stacks as stacks_of};
 use crate::estate::spec::Fleet;
@@ -58,7 +60,13 @@ impl Wanted {
         }
     }
 
-    fn desired(desired: &Desired) -> Self {
+    /// With what single resources of its template hold of quotas.
+    #[must_use]
+    pub fn with_largest(self, largest: Largest) -> Self {
+        Self { needs: Arc::new(Needs { largest: Arc::new(largest), ..(*self.needs).clone() }), ..self }
+    }
+
+    fn desired(desired: &Desired, singles: &Singles) -> Self {
         let template = serde_json::from_str(&desired.body).unwrap_or_default();
         Self {
             tenant: desired.tenant.clone(),
@@ -69,12 +77,19 @@ impl Wanted {
             needs: capacity::needs(&template).into(),
             planned: true,
         }
+        .with_largest(singles.largest_of(&template))
     }
 }
 
 /// The stacks of a plan, read from the templates that it would send.
-pub fn wanted(desired: &[Desired]) -> Vec<Wanted> {
-    desired.par_iter().map(Wanted::desired).collect()
+pub fn wanted(tables: &Tables, desired: &[Desired]) -> Vec<Wanted> {
+    let singles = adjustable(tables);
+    desired.par_iter().map(|desired| Wanted::desired(desired, &singles)).collect()
+}
+
+/// The quotas of single resources that an account may have raised; others are checked with the policies.
+pub fn adjustable(tables: &Tables) -> Singles {
+    Singles::new(tables.quotas.iter().filter(|quota| quota.is_single() && quota.adjustable))
 }
 
 /// The places of stacks, without looking at AWS: everything there is unknown.
@@ -148,7 +163,9 @@ async fn place_snapshot(
     let standing: BTreeSet<String> =
         stacks.standing.known().into_iter().flatten().map(|(name, _)| name.clone()).collect();
     let names = names::look(&session, wanted, &standing).await;
-    let usage = usage::look(&session, &asked, &stacks, &subnets, &limits.metrics, &names).await;
+    // What a single resource holds is in its template only.
+    let counted: Vec<&Quota> = asked.iter().copied().filter(|quota| !quota.is_single()).collect();
+    let usage = usage::look(&session, &counted, &stacks, &subnets, &limits.metrics, &names).await;
     let mut limits = limits.limits;
     limits.extend(usage.limits);
     Snapshot {
@@ -175,10 +192,11 @@ async fn unreachable(cloud: &Cloud, place: &Place, home: &Place, access: &Access
     snapshot
 }
 
-/// The quotas that the stacks take something of and that count beyond one stack.
+/// The quotas that the stacks take something of, and those of single resources that theirs hold something of.
 fn asked_quotas<'q>(quotas: &'q [Quota], wanted: &[&Wanted]) -> Vec<&'q Quota> {
     let taken: BTreeSet<&str> = wanted.iter().flat_map(|one| one.needs.demand.amounts.keys().copied()).collect();
-    quotas.iter().filter(|quota| taken.contains(quota.id.as_str())).collect()
+    let held: BTreeSet<&str> = wanted.iter().flat_map(|one| one.needs.largest.keys().map(String::as_str)).collect();
+    quotas.iter().filter(|quota| taken.contains(quota.id.as_str()) || held.contains(quota.id.as_str())).collect()
 }
 
 /// An answer, or why there is none.

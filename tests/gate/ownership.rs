@@ -155,6 +155,7 @@ const OTHERS: [&str; 27] = [
     "journal",
     "move",
     "new",
+    "permissions",
     "quotas",
     "release cut",
     "release diff",

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use tenantry::capacity::{self, Quota, Singles};
 use tenantry::embedded;
 use tenantry::estate::Estate;
 use tenantry::finding::{Finding, Source, codes};
@@ -21,7 +22,12 @@ fn root() -> &'static Path {
 }
 
 fn checker() -> Checker {
-    Checker::new(embedded::rules(root()).unwrap()).unwrap_or_else(|found| panic!("{found:#?}"))
+    let checker = Checker::new(embedded::rules(root()).unwrap()).unwrap_or_else(|found| panic!("{found:#?}"));
+    checker.with_limits(&quotas())
+}
+
+fn quotas() -> Vec<Quota> {
+    capacity::parse(&embedded::table(root(), "quotas.yaml").unwrap()).unwrap()
 }
 
 fn renderer() -> Renderer {
@@ -155,6 +161,53 @@ fn a_queue_that_hides_its_messages_too_shortly_is_found() {
     let found: BTreeSet<_> =
         found.iter().map(|finding| (finding.code.0, finding.resource.as_deref().unwrap())).collect();
     assert_eq!(found, BTreeSet::from([("TN4406", "IngestRetryQueue"), ("TN4406", "SplitterRetryQueue")]));
+}
+
+#[test]
+fn a_resource_beyond_a_limit_is_found_at_its_spec_field_or_the_templates_line() {
+    let edited = |source: &Arc<Source>| {
+        let text = source.text.replace("Timeout: {{ functions.ingest.timeout_seconds }}", "Timeout: 901");
+        Arc::new(Source { path: source.path.clone(), text })
+    };
+    let sources = embedded::templates(root()).unwrap().iter().map(edited).collect();
+    let (renderer, mut estate) = (Renderer::new(TemplateSet::parse(sources).unwrap()), sample_estate());
+    let acme = estate.tenants.values().next().unwrap().name.clone();
+    let account = estate.tenants[&acme].spec.account.clone();
+    estate.fleet.accounts.get_mut(&account).unwrap().dns.zone = format!("{}.example", "zone".repeat(14));
+    let networks = (0..61).map(|number| format!("198.51.{number}.0/24").parse().unwrap());
+    estate.tenants.get_mut(&acme).unwrap().spec.ingest.allow_from = networks.collect();
+    let all = rendered(&renderer, &estate);
+    let one = all.iter().find(|one| one.tenant.name == acme).unwrap();
+    let found = checker().check(&[Stack::from(one)]);
+    let place = |finding: &Finding| finding.location.as_ref().unwrap().source.path.file_name().unwrap().to_owned();
+    let told: BTreeSet<_> = found
+        .iter()
+        .filter(|finding| finding.code.0.starts_with("TN430"))
+        .map(|finding| (finding.code.0, finding.message.clone(), place(finding).into_string().unwrap()))
+        .collect();
+    let told: Vec<String> = told.into_iter().map(|(code, message, file)| format!("{code} {file} {message}")).collect();
+    assert_eq!(
+        told,
+        [
+            "TN4305 acme.yaml `Certificate`: Octets of a certificate's domain name: 69 octets, at most 64",
+            "TN4305 ingest.yaml.tera `Ingest`: Function timeout: 901 seconds, at most 900",
+            "TN4306 acme.yaml `LoadBalancerSecurityGroup`: Inbound or outbound rules per security group: 61, by default at most 60",
+        ]
+    );
+}
+
+/// What is counted once for a form, and completed by a template's values, is what its whole tree holds.
+#[test]
+fn what_single_resources_hold_is_the_same_by_form_and_by_template() {
+    let (renderer, estate) = (renderer(), sample_estate());
+    let singles = Singles::new(&quotas());
+    for one in rendered(&renderer, &estate) {
+        let (by_form, plain) = (singles.largest(&one.template), singles.largest_of(&one.template.tree()));
+        let amounts = |found: &capacity::Largest| found.iter().map(|(id, (amount, _))| (id.clone(), *amount)).collect();
+        let (by_form, plain): (Vec<(String, u64)>, Vec<(String, u64)>) = (amounts(&by_form), amounts(&plain));
+        assert_eq!(by_form, plain, "{}", one.tenant.name);
+        assert!(plain.len() > 15, "{plain:?}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod faults;
 mod lint;
 mod permissions;
 mod positions;
+mod rules;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

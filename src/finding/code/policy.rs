@@ -181,6 +181,20 @@ pub(super) const CODES: &[Explanation] = &[
         "Add a flow log of the VPC with `TrafficType: ALL`.",
     ),
     entry(
+        "TN4305",
+        Error,
+        "a resource is beyond a limit of AWS",
+        "The service refuses it, so the stack's creation or update fails at this resource and rolls back. The limit is fixed. What CloudFormation fills in is counted as it usually comes out.",
+        "Make the value smaller, or spread it over several resources. The limits are rows of `policies/quotas.yaml`.",
+    ),
+    entry(
+        "TN4306",
+        Warning,
+        "a resource is beyond a default limit of AWS",
+        "The service refuses it in an account whose limit was not raised. `tenantry plan` compares with the account's own limit.",
+        "Make the value smaller, or ask for a higher limit first: `tenantry quotas --request`.",
+    ),
+    entry(
         "TN4401",
         Error,
         "a function runs outside the tenant's network",

@@ -8,6 +8,7 @@ pub(super) mod ingress_as_specified;
 mod isolated_subnets;
 mod lambda_subnets;
 pub(super) mod queue_visibility;
+pub(super) mod resource_limit;
 pub(super) mod shared_names;
 mod stack;
 mod stateful_resource_retained;
@@ -58,12 +59,21 @@ pub(super) const JOINS: &[Join] = &[
 pub(super) const INGRESS_AS_SPECIFIED: Entry = entry("TN4208", "ingress_as_specified");
 /// What a template's values say about queues and the functions that they feed.
 pub(super) const QUEUE_VISIBILITY: Entry = entry("TN4406", "queue_visibility");
+/// Limits of single resources: those that are fixed, and defaults that AWS raises on request.
+pub(super) const RESOURCE_LIMIT: Entry = entry("TN4305", "resource_limit");
+pub(super) const RESOURCE_DEFAULT_LIMIT: Entry = entry("TN4306", "resource_default_limit");
 /// The names of the whole fleet.
 pub(super) const SHARED_NAMES: Entry = entry("TN4302", "shared_names");
 
 /// Every check of this folder.
 pub fn entries() -> impl Iterator<Item = Entry> {
-    JOINS.iter().map(|join| join.entry).chain([INGRESS_AS_SPECIFIED, QUEUE_VISIBILITY, SHARED_NAMES])
+    JOINS.iter().map(|join| join.entry).chain([
+        INGRESS_AS_SPECIFIED,
+        QUEUE_VISIBILITY,
+        RESOURCE_LIMIT,
+        RESOURCE_DEFAULT_LIMIT,
+        SHARED_NAMES,
+    ])
 }
 
 #[cfg(test)]

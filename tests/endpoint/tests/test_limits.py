@@ -11,7 +11,7 @@ import yaml
 
 from test_stacks import deploy, failures, fresh  # noqa: F401
 
-from tenantry_endpoint.cloudformation.limits import LIMITS, ROUTES, need_room
+from tenantry_endpoint.cloudformation.limits import Limit, limits, most, need_room
 from tenantry_endpoint.errors import AwsError
 
 Client = Callable[..., Any]
@@ -26,32 +26,40 @@ def document(size: int) -> dict[str, Any]:
     return {"Version": "x" * (size - empty)}
 
 
-#: What gives a resource of a type the size of its limit, by the limit's name.
-OF_SIZE: dict[str, Callable[[int], dict[str, Any]]] = {
-    "trust policy": lambda size: {"AssumeRolePolicyDocument": document(size)},
-    "inline policies of a role together": lambda size: {"Policies": [
-        {"PolicyDocument": document(4000)}, {"PolicyDocument": document(size - 4000)}]},
-    "managed policies of a role": lambda size: {"ManagedPolicyArns": ["arn"] * size},
-    "managed policy": lambda size: {"PolicyDocument": document(size)},
-    "access policy of a destination": lambda size: {"DestinationPolicy": "é" * (size // 2) + "x" * (size % 2)},
-    "certificates of a trust anchor": lambda size: {"Source": {"SourceData": {"X509CertificateData": PEM * size}}},
-    "domain name": lambda size: {"DomainName": "d" * size},
-    "rules of a security group in one direction": lambda size: {"SecurityGroupIngress": [{}] * size},
-    "actions of an alarm for one state": lambda size: {"OKActions": ["arn"] * size},
-    "timeout": lambda size: {"Timeout": size},
-    "memory": lambda size: {"MemorySize": size},
-    "environment variables": lambda size: {"Environment": {"Variables": {"K": "v" * (size - 1)}}},
-    "retention": lambda size: {"MessageRetentionPeriod": size},
-    "visibility timeout": lambda size: {"VisibilityTimeout": str(size)},
-    "delay": lambda size: {"DelaySeconds": size},
+#: What counts as so much, by the way of counting.
+OF_SIZE: dict[str, Callable[[int], Any]] = {
+    "entries": lambda size: [{}] * size,
+    "value": str,
+    "characters": document,
+    "bytes": lambda size: "é" * (size // 2) + "x" * (size % 2),
+    "pairs": lambda size: {"K": "v" * (size - 1)},
+    "certificates": lambda size: PEM * size,
 }
 
 
-@pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
-def test_a_resource_holds_its_limit_and_not_one_more(limit: Any) -> None:
-    need_room(None, limit.kind, OF_SIZE[limit.name](limit.most), creates=False)  # type: ignore[arg-type]
+def properties(limit: Limit, size: int) -> dict[str, Any]:
+    """Properties of a resource that holds so much of a limit, at the limit's path."""
+    size = (size - limit.plus) * (1024 if limit.unit == "KiB" and limit.counts != "value" else 1)
+    value: Any = OF_SIZE[limit.counts](size)
+    for step in reversed(limit.property.split(".")):
+        value = {step.removesuffix("[]"): [value] if step.endswith("[]") else value}
+    return dict(value)
+
+
+@pytest.mark.parametrize("limit", limits(), ids=lambda limit: f"{limit.id}-{limit.property}")
+def test_a_resource_holds_its_limit_and_not_one_more(limit: Limit) -> None:
+    need_room(None, limit.kind, properties(limit, limit.most), creates=False)  # type: ignore[arg-type]
     with pytest.raises(AwsError, match=f"{limit.most + 1} of at most {limit.most}"):
-        need_room(None, limit.kind, OF_SIZE[limit.name](limit.most + 1), creates=False)  # type: ignore[arg-type]
+        need_room(None, limit.kind, properties(limit, limit.most + 1), creates=False)  # type: ignore[arg-type]
+
+
+def test_policies_of_a_role_add_up_and_a_dashboard_is_looked_into() -> None:
+    policies = [{"PolicyDocument": document(4000)}, {"PolicyDocument": document(6241)}]
+    with pytest.raises(AwsError, match="10241 of at most 10240"):
+        need_room(None, "AWS::IAM::Role", {"Policies": policies}, creates=False)  # type: ignore[arg-type]
+    body = json.dumps({"widgets": [{}] * 501})
+    with pytest.raises(AwsError, match="501 of at most 500"):
+        need_room(None, "AWS::CloudWatch::Dashboard", {"DashboardBody": body}, creates=False)  # type: ignore[arg-type]
 
 
 def test_a_resource_beyond_its_limit_fails_its_stack_on_creation_and_update(client: Client) -> None:
@@ -88,9 +96,9 @@ class FullTable:
 
 
 def test_a_route_table_holds_its_routes_and_not_one_more() -> None:
-    need_room(FullTable(ROUTES - 1), "AWS::EC2::Route", {"RouteTableId": "r"}, creates=True)  # type: ignore[arg-type]
+    need_room(FullTable(most("vpc-routes-per-table") - 1), "AWS::EC2::Route", {"RouteTableId": "r"}, creates=True)  # type: ignore[arg-type]
     with pytest.raises(AwsError, match="at most 500 routes"):
-        need_room(FullTable(ROUTES), "AWS::EC2::Route", {"RouteTableId": "r"}, creates=True)  # type: ignore[arg-type]
+        need_room(FullTable(most("vpc-routes-per-table")), "AWS::EC2::Route", {"RouteTableId": "r"}, creates=True)  # type: ignore[arg-type]
 
 
 EXPECTED = Path(__file__).parents[2] / "templates" / "expected"
@@ -114,7 +122,7 @@ Long.add_constructor("tag:yaml.org,2002:timestamp", Long.construct_scalar)  # a 
 @pytest.mark.parametrize("name", ["acme.yaml", "control-plane.yaml"])
 def test_the_rendered_templates_are_within_every_limit(name: str) -> None:
     resources = yaml.load((EXPECTED / name).read_text(), Long)["Resources"]
-    held = {limit.kind for limit in LIMITS} & {resource["Type"] for resource in resources.values()}
+    held = {limit.kind for limit in limits()} & {resource["Type"] for resource in resources.values()}
     assert len(held) >= 3, "the limits say something about the templates"
     for resource in resources.values():
         # What counts resources of a Region needs one; the sizes need none.

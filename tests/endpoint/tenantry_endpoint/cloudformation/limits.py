@@ -1,119 +1,114 @@
 """What a single resource may hold at most, as its service refuses it when the handler sends it.
 
-In: a type and its resolved properties. Out: an error that names the limit. Defaults of a new account: a limit that AWS
-raises on request holds here as it is. Each row has its source; sizes of IAM policies leave white space out.
+In: a type and its resolved properties. Out: an error that names the limit. The limits are the rows of
+`policies/quotas.yaml` with `of`, which says what they count; defaults of a new account: a limit that AWS raises on request
+holds here as it is.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Callable, Iterator
+
+import yaml
 
 from ..errors import AwsError
 from .resources.kind import Place, Properties
 
-#: Gives the sizes of a resource that the limit holds for, each for itself.
-Sizes = Callable[[Properties], Iterator[int]]
+QUOTAS = Path(__file__).resolve().parents[4] / "policies" / "quotas.yaml"
 
 
 def _compact(document: Any) -> str:
+    """A text as it is, anything else as JSON without white space."""
+    return document if isinstance(document, str) else json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+
+
+def _policy(document: Any) -> str:
     """A policy as it is counted: JSON without white space."""
-    return json.dumps(json.loads(document) if isinstance(document, str) else document, separators=(",", ":"),
-                      ensure_ascii=False)
+    try:
+        return _compact(json.loads(document)) if isinstance(document, str) else _compact(document)
+    except ValueError:
+        return str(document)
 
 
-def _characters(name: str) -> Sizes:
-    return lambda properties: iter([len(_compact(properties[name]))] if name in properties else [])
+#: How a property is counted (`as` of a row).
+COUNTS: dict[str, Callable[[Any], int]] = {
+    "entries": len,
+    "value": int,
+    "characters": lambda value: len(_policy(value)),
+    "bytes": lambda value: len(_compact(value).encode()),
+    "pairs": lambda value: sum(len(str(text).encode()) for pair in value.items() for text in pair),
+    "certificates": lambda value: str(value).count("-----BEGIN CERTIFICATE-----"),
+}
 
 
-def _entries(*names: str) -> Sizes:
-    return lambda properties: iter([len(properties[name]) for name in names if name in properties])
-
-
-def _value(name: str) -> Sizes:
-    return lambda properties: iter([int(properties[name])] if name in properties else [])
-
-
-def _inline_policies(properties: Properties) -> Iterator[int]:
-    yield sum(len(_compact(policy["PolicyDocument"])) for policy in properties.get("Policies", []))
-
-
-def _destination_policy(properties: Properties) -> Iterator[int]:
-    policy = properties.get("DestinationPolicy")
-    if policy is not None:
-        yield len((policy if isinstance(policy, str) else _compact(policy)).encode())
-
-
-def _domain_name(properties: Properties) -> Iterator[int]:
-    yield len(str(properties.get("DomainName", "")).encode())
-
-
-def _certificates(properties: Properties) -> Iterator[int]:
-    data = (properties.get("Source") or {}).get("SourceData") or {}
-    yield str(data.get("X509CertificateData", "")).count("-----BEGIN CERTIFICATE-----")
-
-
-def _environment(properties: Properties) -> Iterator[int]:
-    variables = (properties.get("Environment") or {}).get("Variables") or {}
-    yield sum(len(str(key).encode()) + len(str(value).encode()) for key, value in variables.items())
+def _walk(value: Any, steps: list[str]) -> Iterator[Any]:
+    """The values at a path; `A[]` takes every entry of a list, and JSON in a text is looked into."""
+    if not steps:
+        yield value
+        return
+    try:
+        inner = json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        return
+    key = steps[0].removesuffix("[]")
+    if isinstance(inner, dict) and inner.get(key) is not None:
+        for item in inner[key] if steps[0].endswith("[]") else [inner[key]]:
+            yield from _walk(item, steps[1:])
 
 
 @dataclass(frozen=True)
 class Limit:
-    """A limit of one resource, and where AWS documents it."""
+    """A limit of one resource: what one row counts in resources of one type."""
 
+    id: str
     kind: str
     name: str
     most: int
     unit: str
-    sizes: Sizes
-    source: str
+    property: str
+    counts: str
+    plus: int
+
+    def sizes(self, properties: Properties) -> Iterator[int]:
+        """What a resource holds, in the row's unit."""
+        found = [COUNTS[self.counts](value) for value in _walk(properties, self.property.split("."))]
+        if found:
+            size = sum(found) + self.plus
+            yield math.ceil(size / 1024) if self.unit == "KiB" and self.counts != "value" else size
 
 
-_IAM = "IAM User Guide, IAM and AWS STS quotas"
-_LAMBDA = "AWS Lambda Developer Guide, Lambda quotas"
-_SQS = "Amazon SQS API Reference, SetQueueAttributes"
-_VPC = "Amazon VPC User Guide, Amazon VPC quotas"
+@lru_cache(maxsize=1)
+def _rows() -> dict[str, dict[str, Any]]:
+    return {row["id"]: row for row in yaml.safe_load(QUOTAS.read_text())["quotas"]}
 
-LIMITS = [
-    Limit("AWS::IAM::Role", "trust policy", 2048, "characters", _characters("AssumeRolePolicyDocument"), _IAM),
-    Limit("AWS::IAM::Role", "inline policies of a role together", 10240, "characters", _inline_policies, _IAM),
-    Limit("AWS::IAM::Role", "managed policies of a role", 10, "policies", _entries("ManagedPolicyArns"), _IAM),
-    Limit("AWS::IAM::ManagedPolicy", "managed policy", 6144, "characters", _characters("PolicyDocument"), _IAM),
-    Limit("AWS::Logs::Destination", "access policy of a destination", 5120, "bytes", _destination_policy,
-          "Amazon CloudWatch Logs API Reference, PutDestinationPolicy"),
-    Limit("AWS::RolesAnywhere::TrustAnchor", "certificates of a trust anchor", 2, "certificates", _certificates,
-          "AWS General Reference, IAM Roles Anywhere endpoints and quotas"),
-    Limit("AWS::CertificateManager::Certificate", "domain name", 64, "octets", _domain_name,
-          "AWS Certificate Manager API Reference, RequestCertificate"),
-    Limit("AWS::EC2::SecurityGroup", "rules of a security group in one direction", 60, "rules",
-          _entries("SecurityGroupIngress", "SecurityGroupEgress"), _VPC),
-    Limit("AWS::CloudWatch::Alarm", "actions of an alarm for one state", 5, "actions",
-          _entries("AlarmActions", "OKActions", "InsufficientDataActions"),
-          "Amazon CloudWatch API Reference, PutMetricAlarm"),
-    Limit("AWS::Lambda::Function", "timeout", 900, "seconds", _value("Timeout"), _LAMBDA),
-    Limit("AWS::Lambda::Function", "memory", 10240, "MiB", _value("MemorySize"), _LAMBDA),
-    Limit("AWS::Lambda::Function", "environment variables", 4096, "bytes", _environment, _LAMBDA),
-    Limit("AWS::SQS::Queue", "retention", 1209600, "seconds", _value("MessageRetentionPeriod"), _SQS),
-    Limit("AWS::SQS::Queue", "visibility timeout", 43200, "seconds", _value("VisibilityTimeout"), _SQS),
-    Limit("AWS::SQS::Queue", "delay", 900, "seconds", _value("DelaySeconds"), _SQS),
-]
 
-#: type → operation that lists what a region has, member of the answer, and how many it may have. Routes count for each
-#: table; they are counted by `_need_room_for_a_route`.
+@lru_cache(maxsize=1)
+def limits() -> list[Limit]:
+    """Every limit that the properties of one resource show."""
+    return [Limit(row["id"], of["type"], row["name"], row["default"], row["unit"], of["property"],
+                  of.get("as", "entries"), of.get("plus", 0))
+            for row in _rows().values() for of in row.get("of", []) if "property" in of]
+
+
+def most(quota: str) -> int:
+    """The default of a quota."""
+    return int(_rows()[quota]["default"])
+
+
+#: type → operation that lists what a region has, member of the answer, and the quota. Routes count for each table.
 COUNTED = {
-    # CloudWatch Logs User Guide, CloudWatch Logs quotas: 10 resource policies in a Region, not adjustable.
-    "AWS::Logs::ResourcePolicy": ("logs", "DescribeResourcePolicies", "resourcePolicies", 10),
+    "AWS::Logs::ResourcePolicy": ("logs", "DescribeResourcePolicies", "resourcePolicies", "logs-resource-policies"),
 }
-
-#: Routes of a route table (`policies/quotas.yaml`, vpc-routes-per-table; Amazon VPC User Guide, Amazon VPC quotas).
-ROUTES = 500
 
 
 def need_room(place: Place, kind: str, properties: Properties, creates: bool) -> None:
     """Refuse properties beyond a limit of one resource, and one more of what a region holds a fixed number of."""
-    for limit in LIMITS:
+    for limit in limits():
         if limit.kind == kind:
             for size in limit.sizes(properties):
                 if size > limit.most:
@@ -121,12 +116,13 @@ def need_room(place: Place, kind: str, properties: Properties, creates: bool) ->
     if not creates:
         return
     if kind in COUNTED:
-        service, operation, member, most = COUNTED[kind]
-        if len(place.call(service, operation).get(member, [])) >= most:
-            raise AwsError("ServiceLimitExceeded", f"{kind}: at most {most} in a Region")
+        service, operation, member, quota = COUNTED[kind]
+        if len(place.call(service, operation).get(member, [])) >= most(quota):
+            raise AwsError("ServiceLimitExceeded", f"{kind}: at most {most(quota)} in a Region")
     if kind == "AWS::EC2::Route":
         tables = place.call("ec2", "DescribeRouteTables", RouteTableIds=[properties["RouteTableId"]])["RouteTables"]
         # The local route of the VPC does not count.
         own = [route for table in tables for route in table.get("Routes", []) if route.get("GatewayId") != "local"]
-        if len(own) >= ROUTES:
-            raise AwsError("ServiceLimitExceeded", f"route table {properties['RouteTableId']}: at most {ROUTES} routes")
+        routes = most("vpc-routes-per-table")
+        if len(own) >= routes:
+            raise AwsError("ServiceLimitExceeded", f"route table {properties['RouteTableId']}: at most {routes} routes")
