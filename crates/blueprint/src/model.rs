@@ -1,0 +1,208 @@
+//! What a blueprint says, as typed values.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
+
+use crate::document::Document;
+use crate::formula::{Formula, Scope};
+use crate::schema::Parameter;
+use crate::types::{Type, Value};
+use crate::{Severity, evaluate};
+
+/// What every tenant of a fleet gets, read and checked: see [`Blueprint::read`].
+#[derive(Debug)]
+pub struct Blueprint {
+    pub name: String,
+    pub version: String,
+    /// Sections of the tenant's file, in the order of the blueprint.
+    pub sections: Vec<Section>,
+    /// Facts of a Region that the fleet's file gives, as one section called `region`.
+    pub region: Section,
+    pub tables: Vec<Table>,
+    /// Derived values, each after those that it refers to.
+    pub derived: Vec<Derived>,
+    pub checks: Vec<Check>,
+    pub network: NetworkRules,
+    /// Subnet tiers, from the outside in.
+    pub tiers: Vec<Tier>,
+    /// What a template may decide on.
+    pub shape: Vec<Decision>,
+    pub names: Vec<Name>,
+    pub artifacts: Artifacts,
+    pub watch: Watch,
+    /// Queues whose messages can be redriven, by name: the dead-letter queue, and where its messages go.
+    pub redrive: BTreeMap<String, Redrive>,
+    /// Rule files that must find something to check.
+    pub rules: Vec<String>,
+    pub workload: Workload,
+    /// Derived values and prefix lengths that a tenant may pin.
+    pub overrides: Section,
+    pub(crate) scope: Scope,
+    pub(crate) document: Document,
+    pub(crate) memo: evaluate::Memo,
+}
+
+/// A section of the tenant's file.
+#[derive(Debug)]
+pub struct Section {
+    pub name: String,
+    pub description: String,
+    /// The tenant may leave it out.
+    pub optional: bool,
+    /// Its JSON Schema.
+    pub schema: Json,
+    pub parameters: Vec<Parameter>,
+    pub(crate) kind: Type,
+    pub(crate) validator: jsonschema::Validator,
+}
+
+/// Facts that formulas look up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    pub name: String,
+    pub source: String,
+    /// The day on which the source said so, as in ISO 8601.
+    pub date: String,
+    pub rows: Value,
+    pub(crate) kind: Type,
+}
+
+/// A value that is derived by a formula.
+#[derive(Debug)]
+pub struct Derived {
+    pub name: String,
+    pub formula: Formula,
+    pub unit: String,
+    /// Smallest and largest value of a number.
+    pub bounds: (Option<f64>, Option<f64>),
+    /// A tenant may pin it in `overrides`.
+    pub overridable: bool,
+    /// Why the formula is what it is, for `explain`.
+    pub why: String,
+    pub source: String,
+    /// Paths of the tenant's values that it depends on, through all formulas between, its overrides included.
+    pub inputs: Vec<String>,
+}
+
+/// A condition that no tenant may meet.
+#[derive(Debug)]
+pub struct Check {
+    pub code: String,
+    pub severity: Severity,
+    pub fails: Formula,
+    pub message: Message,
+    pub help: String,
+    /// Routes of the tenant's file: the first that the tenant sets is to blame, else the last.
+    pub blame: Vec<String>,
+}
+
+/// A text with values inside: `a part of ${part_mib} MiB`.
+#[derive(Debug)]
+pub struct Message {
+    pub(crate) parts: Vec<Part>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Part {
+    Text(String),
+    Formula(Box<Formula>),
+}
+
+/// How subnets are cut from a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NetworkRules {
+    /// Room to grow, in percent of the demand.
+    pub headroom_percent: u64,
+    /// Prefix length of the smallest subnet.
+    pub smallest_prefix: u8,
+}
+
+/// Where the route table of a tier leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Routing {
+    /// To an internet gateway.
+    Internet,
+    /// To a NAT gateway.
+    Nat,
+    /// Nowhere outside the VPC.
+    None,
+}
+
+/// A tier of subnets, one in each zone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tier {
+    pub name: String,
+    pub routes: Routing,
+    /// Its part of a zone is 1 / 2^`share_bits`.
+    pub share_bits: u8,
+    /// Types of resources that may stand in it; empty for any.
+    pub only: Vec<String>,
+    /// A tenant may pin `<tier>_subnet_prefix` in `overrides`.
+    pub overridable: bool,
+    /// Index in [`Blueprint::derived`] of the addresses that one subnet must hold.
+    pub addresses: usize,
+    /// Whether its addresses depend on parameters.
+    pub depends_on_workload: bool,
+}
+
+/// A value that a template may decide on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    /// A parameter, a fact or a derived value; or `has(section)` for whether an optional one is there.
+    pub name: String,
+    /// Every value that it can have.
+    pub values: Vec<Json>,
+}
+
+/// A name that a stack gives to something.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Name {
+    pub name: String,
+    /// With `${organisation}`, `${tenant}`, `${account}`, `${region}` and earlier names inside.
+    pub value: String,
+    /// The type of what bears the name, whose limit it is fitted to.
+    pub resource_type: Option<String>,
+    /// Most characters.
+    pub longest: Option<usize>,
+}
+
+/// What stacks run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Artifacts {
+    /// The file with the digest of each function's zip, per architecture.
+    pub lock: Option<String>,
+    /// Functions that the lock must have.
+    pub functions: Vec<String>,
+    /// Images of containers by name.
+    pub images: BTreeMap<String, String>,
+}
+
+/// What deploys and releases look at, by logical ID.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Watch {
+    /// Alarms that roll an update back, at most five; empty for those that react fastest.
+    pub rollback_triggers: Vec<String>,
+    /// Queues that the gate on queue depth reads: empty is passed.
+    pub queues: BTreeMap<String, String>,
+    /// The composite alarm that stands for the tenant.
+    pub composite: Option<String>,
+    /// Alarms that the gate on alarms leaves out.
+    pub ignored_alarms: Vec<String>,
+}
+
+/// How messages leave a dead-letter queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Redrive {
+    pub queue: String,
+    pub targets: Vec<String>,
+}
+
+/// What arrives and what is done about it, by derived value: no property of a resource shows it, and cost depends on it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Workload {
+    /// Quantity → derived value, such as `mean_kib_per_minute`.
+    pub arrivals: BTreeMap<String, String>,
+    /// Logical ID of a function → quantity → derived value.
+    pub functions: BTreeMap<String, BTreeMap<String, String>>,
+}
