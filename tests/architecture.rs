@@ -39,6 +39,23 @@ fn nothing_in_src_knows_a_local_endpoint() {
     assert_eq!(files_with(&["moto", "localstack", "tenantry_endpoint", "127.0.0.1"], ""), Vec::<PathBuf>::new());
 }
 
+#[test]
+fn crates_beside_the_tool_need_no_runtime_and_no_sdk() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
+    let manifests: Vec<PathBuf> = fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("Cargo.toml"))
+        .filter(|path| path.exists())
+        .collect();
+    assert!(!manifests.is_empty(), "the crates were not found");
+    for manifest in manifests {
+        let text = fs::read_to_string(&manifest).unwrap();
+        for word in ["tokio", "aws-", "tera", "clap"] {
+            assert!(!text.contains(word), "{} names `{word}`", manifest.display());
+        }
+    }
+}
+
 /// A plan shows everything that is done under it: the executor has no way to plan.
 #[test]
 fn the_executor_knows_no_planner() {
