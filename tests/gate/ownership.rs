@@ -136,7 +136,7 @@ const WRITES: [&str; 13] = [
 ];
 
 /// Those that change nothing in an account, or only what belongs to no estate: increases of an account's quotas.
-const OTHERS: [&str; 27] = [
+const OTHERS: [&str; 28] = [
     "capacity",
     "completions",
     "cost",
