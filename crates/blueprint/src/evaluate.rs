@@ -4,7 +4,7 @@
 //! for each distinct set of those inputs. What a formula refers to depends on a part of them, so groups with fewer inputs
 //! come first.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
@@ -54,7 +54,8 @@ type Known = HashMap<Box<[u8]>, Arc<Vec<Outcome>>>;
 
 /// Derived values with the same inputs.
 struct Group {
-    inputs: Vec<String>,
+    /// Indices of the paths that its values depend on.
+    inputs: Vec<usize>,
     /// Indices of derived values, in order.
     members: Vec<usize>,
     known: Mutex<Known>,
@@ -62,6 +63,8 @@ struct Group {
 
 /// Everything that is remembered between tenants.
 pub(crate) struct Memo {
+    /// Every path that some value depends on.
+    paths: Vec<String>,
     groups: Vec<Group>,
     /// By name: index of the group, and position in it.
     index: HashMap<String, (usize, usize)>,
@@ -80,17 +83,20 @@ impl Memo {
         for (index, entry) in derived.iter().enumerate() {
             by_inputs.entry((entry.inputs.len(), &entry.inputs)).or_default().push(index);
         }
-        let groups: Vec<Group> = by_inputs
-            .into_iter()
-            .map(|((_, inputs), members)| Group { inputs: inputs.to_vec(), members, known: Mutex::default() })
-            .collect();
+        let paths: BTreeSet<&String> = derived.iter().flat_map(|entry| &entry.inputs).collect();
+        let paths: Vec<String> = paths.into_iter().cloned().collect();
+        let group = |((_, inputs), members): ((usize, &[String]), Vec<usize>)| {
+            let inputs = inputs.iter().filter_map(|path| paths.binary_search(path).ok()).collect();
+            Group { inputs, members, known: Mutex::default() }
+        };
+        let groups: Vec<Group> = by_inputs.into_iter().map(group).collect();
         let mut index = HashMap::new();
         for (at, group) in groups.iter().enumerate() {
             let members = group.members.iter().enumerate();
             index.extend(members.map(|(position, member)| (derived[*member].name.clone(), (at, position))));
         }
         let tables = tables.iter().map(|table| (table.name.clone(), table.rows.to_cel())).collect();
-        Self { groups, index, tables }
+        Self { paths, groups, index, tables }
     }
 }
 
@@ -130,8 +136,9 @@ impl Blueprint {
     /// `strict` also reports what is not finite inside a formula whose result is.
     pub(crate) fn evaluate_as<'a>(&'a self, inputs: &'a Inputs, strict: bool) -> Evaluation<'a> {
         let mut evaluation = Evaluation { blueprint: self, inputs, sections: OnceLock::new(), groups: Vec::new() };
+        let keys = Keys::of(&self.memo.paths, inputs);
         for group in &self.memo.groups {
-            let key = key(&group.inputs, inputs);
+            let key = keys.joined(&group.inputs);
             let remembered = if strict { None } else { known(group).get(&key).cloned() };
             let outcomes = remembered.unwrap_or_else(|| {
                 let outcomes = Arc::new(evaluation.group(group, strict));
@@ -155,13 +162,32 @@ fn known(group: &Group) -> std::sync::MutexGuard<'_, Known> {
     group.known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The values of some paths as bytes: the same bytes for the same values only.
-fn key(paths: &[String], inputs: &Inputs) -> Box<[u8]> {
-    let mut bytes = Vec::with_capacity(paths.len() * 10);
-    for path in paths {
-        write_key(lookup(&inputs.0, path), &mut bytes);
+/// The values of paths as bytes: the same bytes for the same values only.
+struct Keys {
+    bytes: Vec<u8>,
+    /// Where the value of each path ends.
+    ends: Vec<usize>,
+}
+
+impl Keys {
+    fn of(paths: &[String], inputs: &Inputs) -> Self {
+        let mut keys = Self { bytes: Vec::with_capacity(paths.len() * 10), ends: Vec::with_capacity(paths.len()) };
+        for path in paths {
+            write_key(lookup(&inputs.0, path), &mut keys.bytes);
+            keys.ends.push(keys.bytes.len());
+        }
+        keys
     }
-    bytes.into()
+
+    /// The bytes of some of the paths.
+    fn joined(&self, paths: &[usize]) -> Box<[u8]> {
+        let mut joined = Vec::with_capacity(paths.len() * 10);
+        for path in paths {
+            let start = path.checked_sub(1).map_or(0, |before| self.ends[before]);
+            joined.extend_from_slice(&self.bytes[start..self.ends[*path]]);
+        }
+        joined.into()
+    }
 }
 
 fn write_key(value: Option<&Json>, bytes: &mut Vec<u8>) {
