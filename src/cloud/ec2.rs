@@ -14,6 +14,8 @@ pub struct Vpc {
     pub id: String,
     pub cidrs: Vec<Ipv4Network>,
     pub tags: BTreeMap<String, String>,
+    /// Id of its DHCP options.
+    pub dhcp: Option<String>,
 }
 
 /// Every VPC of the account in the region, sorted by id.
@@ -47,7 +49,7 @@ fn vpc_of(session: &Session, vpc: aws_sdk_ec2::types::Vpc) -> Result<Vpc, CallEr
     let cidrs = blocks.iter().map(|block| block.parse().map_err(|_| unreadable())).collect::<Result<_, _>>()?;
     let tags = vpc.tags.unwrap_or_default().into_iter();
     let tags = tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect();
-    Ok(Vpc { id, cidrs, tags })
+    Ok(Vpc { id, cidrs, tags, dhcp: vpc.dhcp_options_id })
 }
 
 /// Ids of the zones that the account can use in the region, with the names they have there.

@@ -63,6 +63,15 @@ fn function_of(session: &Session, function: sdk::FunctionConfiguration) -> Resul
             json!({ "SecurityGroupIds": groups.unwrap_or_default(), "SubnetIds": subnets.unwrap_or_default() }),
         ),
         ("Environment", json!({ "Variables": variables })),
+        (
+            "FileSystemConfigs",
+            function
+                .file_system_configs
+                .unwrap_or_default()
+                .into_iter()
+                .map(|system| json!({ "Arn": system.arn, "LocalMountPath": system.local_mount_path }))
+                .collect(),
+        ),
         ("Layers", json!(layers.collect::<Vec<_>>())),
         ("Architectures", json!(architectures.map(|a| a.as_str().to_owned()).collect::<Vec<_>>())),
     ];
@@ -92,11 +101,14 @@ pub async fn mappings(session: &Session) -> Result<BTreeMap<String, Map<String, 
     let mut found = BTreeMap::new();
     while let Some(page) = pages.next().await? {
         for mapping in page.event_source_mappings.unwrap_or_default() {
+            let filters = mapping.filter_criteria.and_then(|criteria| criteria.filters).unwrap_or_default();
+            let patterns: Vec<Value> = filters.into_iter().map(|filter| json!({ "Pattern": filter.pattern })).collect();
             let state = mapping.state.unwrap_or_default().to_lowercase();
             let properties = [
                 ("Enabled", json!(!state.starts_with("disabl"))),
                 ("EventSourceArn", json!(mapping.event_source_arn)),
                 ("BatchSize", json!(mapping.batch_size)),
+                ("FilterCriteria", json!({ "Filters": patterns })),
             ];
             let id = session.need(mapping.uuid, OPERATION, subject, "UUID")?;
             found.insert(id, properties.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());

@@ -6,6 +6,7 @@
 pub mod account_settings;
 pub mod alarms;
 pub mod appconfig;
+pub mod attributes;
 pub mod change_sets;
 mod clock;
 pub mod cloudcontrol;
@@ -25,6 +26,7 @@ pub mod offers;
 mod pages;
 pub mod permissions;
 pub mod rates;
+pub mod reads;
 pub mod resource_lists;
 pub mod roles;
 pub mod s3;
@@ -42,7 +44,10 @@ pub use error::{
     with_causes,
 };
 pub use rates::Family;
+pub use reads::Question;
 pub use session::{Access, Cloud, Place, Purpose, Session};
+
+mod xml;
 
 #[cfg(test)]
 mod wire;

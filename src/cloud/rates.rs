@@ -34,6 +34,18 @@ pub enum Family {
     Sts,
     AppConfig,
     Tagging,
+    Ecs,
+    /// Elastic Load Balancing.
+    Elb,
+    Kms,
+    /// CloudWatch Logs.
+    Logs,
+    /// The whole account together, whatever the region.
+    Route53,
+    Sns,
+    /// Services that are asked a few questions for each account and region: Application Auto Scaling, RAM, Roles
+    /// Anywhere, Route 53 Resolver.
+    Seldom,
 }
 
 /// One token bucket.
@@ -49,7 +61,7 @@ const fn rate(burst: u32, per_second: u32) -> Rate {
 }
 
 impl Family {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 24] = [
         Self::CloudFormationRead,
         Self::CloudFormationWrite,
         Self::CloudFormationDrift,
@@ -67,7 +79,38 @@ impl Family {
         Self::Sts,
         Self::AppConfig,
         Self::Tagging,
+        Self::Ecs,
+        Self::Elb,
+        Self::Kms,
+        Self::Logs,
+        Self::Route53,
+        Self::Sns,
+        Self::Seldom,
     ];
+
+    /// The family of a service's reading operations, as signatures name the service.
+    pub fn of_service(service: &str) -> Self {
+        match service {
+            "cloudformation" => Self::CloudFormationRead,
+            "ec2" => Self::Ec2Read,
+            "ecs" => Self::Ecs,
+            "elasticloadbalancing" => Self::Elb,
+            "es" => Self::OpenSearch,
+            "iam" => Self::Iam,
+            "kms" => Self::Kms,
+            "lambda" => Self::Lambda,
+            "logs" => Self::Logs,
+            "route53" => Self::Route53,
+            "s3" | "s3-control" => Self::S3,
+            "sns" => Self::Sns,
+            _ => Self::Seldom,
+        }
+    }
+
+    /// Whether AWS counts the calls of all regions of an account together.
+    pub const fn is_of_account(self) -> bool {
+        matches!(self, Self::Route53)
+    }
 
     /// What AWS documents, for each account and region; None where it documents nothing.
     pub const fn documented(self) -> Option<Rate> {
@@ -88,6 +131,16 @@ impl Family {
             Self::Sts => Some(rate(600, 600)),
             // Amazon S3 User Guide, "Best practices design patterns": 3,500 writes a second to a prefix.
             Self::S3 => Some(rate(3500, 3500)),
+            // Amazon ECS Developer Guide, "Request throttling for the Amazon ECS API": cluster resource reads.
+            Self::Ecs => Some(rate(100, 20)),
+            // AWS KMS Developer Guide, "Request quotas": ListGrants and ListAliases.
+            Self::Kms => Some(rate(100, 100)),
+            // Amazon CloudWatch Logs User Guide, "CloudWatch Logs quotas": DescribeSubscriptionFilters and others.
+            Self::Logs => Some(rate(5, 5)),
+            // Amazon Route 53 Developer Guide, "Quotas": five requests a second for the account.
+            Self::Route53 => Some(rate(5, 5)),
+            // AWS General Reference, "Amazon SNS endpoints and quotas": ListSubscriptions, GetTopicAttributes.
+            Self::Sns => Some(rate(30, 30)),
             _ => None,
         }
     }
@@ -108,6 +161,11 @@ impl Family {
             Self::S3 => rate(100, 100),
             Self::ServiceQuotas => rate(8, 4),
             Self::Sqs => rate(50, 50),
+            Self::Ecs | Self::Elb => rate(10, 10),
+            Self::Kms => rate(50, 50),
+            Self::Logs | Self::Route53 => rate(4, 4),
+            Self::Sns => rate(20, 20),
+            Self::Seldom => rate(2, 2),
             Self::Sts => rate(20, 20),
         }
     }

@@ -32,6 +32,10 @@ fn properties_of(role: sdk::RoleDetail) -> Map<String, Value> {
     let properties = [
         ("AssumeRolePolicyDocument", document(role.assume_role_policy_document.as_deref())),
         ("Policies", inline.collect()),
+        (
+            "PermissionsBoundary",
+            json!(role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn)),
+        ),
         ("ManagedPolicyArns", attached.filter_map(|policy| policy.policy_arn).collect()),
     ];
     properties.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()

@@ -17,6 +17,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::clock::{ReadDate, StoreClock};
 use super::rates::{Buckets, Family};
+use super::reads::Reader;
 use super::{CallError, Cause, sts};
 use crate::estate::ids::{AccountId, Region};
 
@@ -56,6 +57,7 @@ pub struct Cloud {
     base: SdkConfig,
     purpose: Purpose,
     sessions: Mutex<HashMap<Place, Arc<Session>>>,
+    accounts: Mutex<HashMap<AccountId, Arc<Buckets>>>,
 }
 
 /// By bucket and key, whether an object lies there; a cell without a value is being found out.
@@ -79,7 +81,10 @@ pub struct Session {
     pub(super) sqs: aws_sdk_sqs::Client,
     pub(super) sts: aws_sdk_sts::Client,
     pub(super) tagging: aws_sdk_resourcegroupstagging::Client,
+    pub(super) reader: Reader,
     buckets: Buckets,
+    /// The rates that the regions of an account share.
+    of_account: Arc<Buckets>,
     store_clock: Arc<StoreClock>,
     /// Objects that this session has stored or found, each with whoever is at it.
     stored: std::sync::Mutex<Stored>,
@@ -104,7 +109,7 @@ impl Cloud {
     }
 
     pub(super) fn over(base: SdkConfig) -> Self {
-        Self { base, purpose: Purpose::Change, sessions: Mutex::default() }
+        Self { base, purpose: Purpose::Change, sessions: Mutex::default(), accounts: Mutex::default() }
     }
 
     /// The same, for sessions that change nothing: they assume the reading role of an account that has a deploy role.
@@ -125,7 +130,12 @@ impl Cloud {
             Purpose::Change => role.clone(),
         });
         let access = Access { role, external_id: access.external_id.clone() };
-        let session = Session { purpose: self.purpose, ..Session::open(&self.base, place, &access).await };
+        let opened = Session::open(&self.base, place, &access).await;
+        let mut accounts = self.accounts.lock().await;
+        let of_account =
+            Arc::clone(accounts.entry(place.account.clone()).or_insert_with(|| Arc::clone(&opened.of_account)));
+        drop(accounts);
+        let session = Session { purpose: self.purpose, of_account, ..opened };
         let session = Arc::new(session);
         let actual = sts::caller_account(&session).await?;
         if actual != place.account.as_str() {
@@ -206,7 +216,9 @@ impl Session {
             sqs: client!(aws_sdk_sqs, "sqs"),
             sts: client!(aws_sdk_sts, "sts"),
             tagging: client!(aws_sdk_resourcegroupstagging, "tagging"),
+            reader: Reader::new(config),
             buckets: Buckets::full(rate_factor()),
+            of_account: Arc::new(Buckets::full(rate_factor())),
             store_clock,
             stored: std::sync::Mutex::default(),
         }
@@ -214,7 +226,8 @@ impl Session {
 
     /// Waits for a turn to call an operation of a family; to be asked for before each call and each page.
     pub(super) async fn turn(&self, family: Family) {
-        self.buckets.take(family).await;
+        let buckets = if family.is_of_account() { &self.of_account } else { &self.buckets };
+        buckets.take(family).await;
     }
 
     /// The time by S3's clock, as its latest response to this session dates it; this machine's before the first.

@@ -9,6 +9,8 @@
 //!     until: 2027-01-31        # its last day
 //! ```
 //!
+//! What stays unchecked is accepted in the same way, under the path `/unchecked/` and its type.
+//!
 //! An entry that has expired accepts nothing, so that the difference is reported again.
 
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Difference, StackDrift};
+use super::{Difference, StackDrift, Unchecked};
 use crate::estate::Document;
 use crate::finding::{Code, Finding, Location, Source};
 
@@ -157,6 +159,13 @@ impl Accepted {
                         difference.accepted = Some(Acceptance { reason, until });
                     }
                 }
+                for unchecked in drift.unchecked.iter_mut().filter(|unchecked| entry.covers_unchecked(unchecked)) {
+                    matched += 1;
+                    if current && unchecked.accepted.is_none() {
+                        let (reason, until) = (entry.reason.clone(), entry.until.to_string());
+                        unchecked.accepted = Some(Acceptance { reason, until });
+                    }
+                }
             }
             let known = drifts.iter().any(|drift| entry.tenant.is_match(&drift.tenant));
             if matched > 0 && !current {
@@ -173,6 +182,12 @@ impl Accepted {
 }
 
 impl Entry {
+    /// What stays unchecked has the path of its type, `/unchecked/AWS::Route53::RecordSet`.
+    fn covers_unchecked(&self, unchecked: &Unchecked) -> bool {
+        let path = format!("/unchecked/{}", unchecked.resource_type);
+        self.resource.is_match(&unchecked.resource) && self.path.as_ref().is_some_and(|glob| glob.is_match(&path))
+    }
+
     fn covers(&self, difference: &Difference) -> bool {
         let ids = [difference.resource.as_deref(), difference.physical_id.as_deref()];
         let resource = ids.into_iter().flatten().any(|id| self.resource.is_match(id));

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::expected::{Expected, is_unknown};
+use super::expected::{Expected, UNKNOWN, is_unknown};
 use super::live::{Shared, StackView, Told};
-use super::snapshot::told;
-use super::{network, paths};
+use super::snapshot::{said, told};
+use super::{differ, network, paths};
 use crate::cloud::appconfig::{self, Deployment, Ids};
 use crate::cloud::drift_detection::DriftStatus;
+use crate::cloud::reads::{self, Question, Way, at};
 use crate::cloud::{Session, cloudcontrol, functions, settings};
 
 type Telling = Told<Option<Map<String, Value>>>;
@@ -31,6 +32,7 @@ pub(super) async fn by_own_apis(
             "AWS::KMS::Key" => cloud_control(session, role, &expected.resource_type, physical).await,
             "AWS::AppConfig::HostedConfigurationVersion" => hosted(session, expected).await,
             "AWS::AppConfig::Deployment" => deployed(session, expected).await,
+            "AWS::SNS::TopicPolicy" => topic_policy(session, expected).await,
             _ => continue,
         };
         tellings.entry(id.clone()).or_default().push(telling);
@@ -76,6 +78,50 @@ async fn cloud_control(session: &Session, role: Option<&str>, resource_type: &st
         Value::Object(properties) => properties,
         _ => Map::new(),
     }))
+}
+
+/// The policy of the topics that a topic policy names; of several that differ, one that differs. Cloud Control does not
+/// read the type.
+async fn topic_policy(session: &Session, expected: &Expected) -> Telling {
+    let wanted = expected.properties.get("PolicyDocument");
+    let topics = expected.properties.get("Topics").and_then(Value::as_array).into_iter().flatten();
+    let mut told = Err("its topics are not known".to_owned());
+    for topic in topics.filter_map(Value::as_str).filter(|topic| !topic.contains(UNKNOWN)) {
+        let question = Question {
+            service: "sns",
+            operation: "GetTopicAttributes",
+            subject: topic.to_owned(),
+            way: Way::Query {
+                version: "2010-03-31".to_owned(),
+                parameters: vec![("TopicArn".to_owned(), topic.to_owned())],
+            },
+            next: Vec::new(),
+        };
+        let pages = match reads::ask(session, &question).await {
+            // A topic that is gone is reported as itself.
+            Err(error) if matches!(error.code(), Some("NotFound" | "NotFoundException")) => {
+                told = Ok(Some(Map::new()));
+                continue;
+            }
+            Err(error) => return Err(said(&error)),
+            Ok(pages) => pages,
+        };
+        let entries = pages.first().and_then(|page| at(page, "Attributes.entry")).map(std::borrow::Cow::into_owned);
+        let entries = match entries {
+            Some(Value::Array(entries)) => entries,
+            Some(one) => vec![one],
+            None => Vec::new(),
+        };
+        let policy = entries.iter().find(|entry| entry.get("key").is_some_and(|key| key == "Policy"));
+        let policy = policy.and_then(|entry| entry.get("value")?.as_str());
+        let policy = policy.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
+        let differs = wanted.is_some_and(|wanted| !differ::same(wanted, &policy));
+        told = Ok(Some([("PolicyDocument".to_owned(), policy)].into_iter().collect()));
+        if differs {
+            break;
+        }
+    }
+    told
 }
 
 /// The ids of AppConfig that a resource names.
@@ -153,6 +199,8 @@ pub(super) async fn by_cloud_control(
             "AWS::Lambda::EventSourceMapping" => shared.mappings.is_ok(),
             "AWS::IAM::Role" => shared.roles.is_ok(),
             "AWS::EC2::VPC" => shared.vpcs.is_ok(),
+            // Told by the list of its zone; Cloud Control does not read the type.
+            "AWS::Route53::RecordSet" => true,
             _ => false,
         };
         let by_itself = view.told.get(id).is_some_and(|tellings| tellings.iter().any(Result::is_ok));

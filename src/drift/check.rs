@@ -73,6 +73,7 @@ fn unreachable(desired: &Desired, error: &CallError) -> StackDrift {
         resources: Err(why.clone()),
         drifts: Err(why.clone()),
         told: BTreeMap::new(),
+        beside: BTreeMap::new(),
     };
     compare(desired, &Shared::unseen(&why), &view)
 }

@@ -8,7 +8,7 @@ use super::expected::{self, Expected};
 use super::live::{Shared, StackView, Told};
 use super::severity::{self, Severity};
 use super::{Difference, Kind, Source, SourceReport, StackDrift, Unchecked, Verdict};
-use super::{network, release, services, unmanaged};
+use super::{neighbours, network, release, services, unmanaged};
 use crate::deploy::Desired;
 use crate::finding::Code;
 
@@ -29,6 +29,12 @@ pub(super) struct Found {
     unseen: BTreeMap<Source, BTreeSet<String>>,
     /// Why a resource could not be checked, by logical id.
     reasons: BTreeMap<String, String>,
+    /// Resources that drift detection compared as a whole.
+    whole: BTreeSet<String>,
+    /// Properties that could be compared in part only, by logical id.
+    parts: BTreeMap<String, BTreeSet<String>>,
+    /// What stands beside a resource and could not be looked for.
+    beside: Vec<Unchecked>,
 }
 
 /// Compares a stack with what is there. Pure: the same snapshot gives the same answer.
@@ -41,6 +47,7 @@ pub fn compare(desired: &Desired, shared: &Shared, view: &StackView) -> StackDri
         network::compare(&case, &mut found);
         services::compare(&case, &mut found);
         unmanaged::compare(&case, &mut found);
+        neighbours::compare(&case, &mut found);
     }
     found.end(desired, &expected)
 }
@@ -75,6 +82,7 @@ fn resolve_with(
         stack_id: stack.map_or("", |stack| stack.id.as_str()),
         resources: view.resources.as_deref().unwrap_or_default(),
         allocations,
+        attributes: shared.attributes.as_ref().ok(),
     };
     expected::resolve(template, &ground)
 }
@@ -98,6 +106,11 @@ impl<'a> Case<'a> {
     /// Expected resources of a type, with their logical ids.
     pub(super) fn of_type(&self, resource_type: &str) -> impl Iterator<Item = (&'a String, &'a Expected)> {
         self.expected.iter().filter(move |(_, expected)| expected.resource_type == resource_type)
+    }
+
+    /// The stack as CloudFormation tells it.
+    pub(super) fn stack(&self) -> Option<&'a crate::cloud::cloudformation::Stack> {
+        self.shared.stacks.as_ref().ok()?.get(&self.desired.stack)
     }
 
     /// The id of the stack's VPC.
@@ -128,6 +141,26 @@ impl Found {
     /// Notes why a resource could not be checked; another source may still do it.
     pub(super) fn reason(&mut self, logical_id: &str, why: impl Into<String>) {
         self.reasons.entry(logical_id.to_owned()).or_insert_with(|| why.into());
+    }
+
+    /// Notes that drift detection compared a resource as a whole.
+    pub(super) fn compared_whole(&mut self, logical_id: &str) {
+        self.whole.insert(logical_id.to_owned());
+    }
+
+    /// Notes that part of a property could not be compared.
+    pub(super) fn compared_in_part(&mut self, logical_id: &str, property: &str) {
+        self.parts.entry(logical_id.to_owned()).or_default().insert(property.to_owned());
+    }
+
+    /// Notes that nobody could look for something beside a resource.
+    pub(super) fn not_checked(&mut self, logical_id: &str, what: &str, why: &str) {
+        self.beside.push(Unchecked {
+            resource: logical_id.to_owned(),
+            resource_type: what.to_owned(),
+            why: why.to_owned(),
+            accepted: None,
+        });
     }
 
     /// What was told, or a note that it was not.
@@ -242,7 +275,19 @@ impl Found {
             resource: id.clone(),
             resource_type: expected.resource_type.clone(),
             why: self.reasons.get(id).cloned().unwrap_or_else(|| "no source told anything about it".to_owned()),
+            accepted: None,
         });
+        let in_part = self.parts.iter().filter(|(id, _)| seen(id) && !self.whole.contains(*id));
+        let in_part = in_part.filter_map(|(id, properties)| {
+            let named: Vec<&str> = properties.iter().map(String::as_str).collect();
+            Some(Unchecked {
+                resource: id.clone(),
+                resource_type: expected.get(id)?.resource_type.clone(),
+                why: format!("compared in part: `{}` holds values that cannot be resolved", named.join("`, `")),
+                accepted: None,
+            })
+        });
+        let unchecked = unchecked.chain(in_part).chain(self.beside.iter().cloned());
         // Of a stack that is not there, nothing is left to check.
         let no_stack = self.differences.iter().any(|difference| difference.code == severity::NO_STACK);
         let unchecked: Vec<Unchecked> = if no_stack { Vec::new() } else { unchecked.collect() };

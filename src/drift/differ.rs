@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value};
 
-use super::expected::is_unknown;
+use super::expected::{UNKNOWN, is_unknown};
 
 /// One place in which a property differs.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +28,7 @@ pub(super) fn properties(expected: &Map<String, Value>, actual: &Map<String, Val
 
 fn compare(expected: &Value, actual: &Value, path: &str, spots: &mut Vec<Spot>) {
     if is_policy(expected) {
-        if !is_unknown(expected) && policy(expected) != policy(actual) {
+        if !fits(&policy(expected), &policy(actual)) {
             spots.push(spot(path, expected, actual));
         }
         return;
@@ -45,12 +45,12 @@ fn compare(expected: &Value, actual: &Value, path: &str, spots: &mut Vec<Spot>) 
             }
         }
         (Value::Array(wanted), Value::Array(told)) => {
-            let known = !is_unknown(expected);
-            if known && (wanted.len() != told.len() || !wanted.iter().all(|item| told.iter().any(|o| same(item, o)))) {
+            if wanted.len() != told.len() || !wanted.iter().all(|item| told.iter().any(|o| same(item, o))) {
                 spots.push(spot(path, expected, actual));
             }
         }
-        _ if is_unknown(expected) || same_scalar(expected, actual) => {}
+        (Value::String(pattern), _) if is_unknown(expected) && fits_text(pattern, actual) => {}
+        _ if !is_unknown(expected) && same_scalar(expected, actual) => {}
         _ => spots.push(spot(path, expected, actual)),
     }
 }
@@ -90,6 +90,43 @@ pub(super) fn is_policy(value: &Value) -> bool {
     value.get("Statement").is_some()
 }
 
+/// Whether a policy is the expected one wherever that is known: what is unknown in it is any text.
+fn fits(expected: &Value, actual: &Value) -> bool {
+    match (expected, actual) {
+        (Value::Object(wanted), Value::Object(told)) => {
+            wanted.len() == told.len()
+                && wanted.iter().all(|(key, value)| told.get(key).is_some_and(|told| fits(value, told)))
+        }
+        (Value::Array(wanted), Value::Array(told)) => {
+            let mut left: Vec<&Value> = told.iter().collect();
+            // What is known first, so that the unknown takes what is left.
+            let (unknown, known): (Vec<&Value>, Vec<&Value>) = wanted.iter().partition(|item| is_unknown(item));
+            wanted.len() == told.len()
+                && known.into_iter().chain(unknown).all(|item| {
+                    let found = left.iter().position(|told| fits(item, told));
+                    found.map(|at| left.remove(at)).is_some()
+                })
+        }
+        (Value::String(pattern), told) if is_unknown(expected) => fits_text(pattern, told),
+        _ => expected == actual,
+    }
+}
+
+/// Whether a text has the known parts of another one in their places.
+fn fits_text(pattern: &str, actual: &Value) -> bool {
+    let Some(mut left) = actual.as_str() else { return !actual.is_null() && pattern == UNKNOWN };
+    let mut parts = pattern.split(UNKNOWN);
+    let Some(rest) = left.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    left = rest;
+    let mut parts: Vec<&str> = parts.collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some(at) = left.find(part) else { return false };
+        left = &left[at + part.len()..];
+    }
+    left.ends_with(last)
+}
+
 /// A policy with every list sorted, one value as a list of one, and scalars as text.
 pub(super) fn policy(value: &Value) -> Value {
     match value {
@@ -124,7 +161,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::drift::expected::UNKNOWN;
 
     fn paths(expected: Value, actual: Value) -> Vec<String> {
         let (Value::Object(expected), Value::Object(actual)) = (expected, actual) else { panic!("maps") };
@@ -150,6 +186,22 @@ mod tests {
         ] {
             assert_eq!(paths(expected.clone(), actual.clone()), none, "{expected} {actual}");
         }
+    }
+
+    #[test]
+    fn what_is_unknown_in_a_policy_hides_nothing_else() {
+        let anchor = format!("arn:aws:rolesanywhere:{UNKNOWN}");
+        let trust = |condition: Value| json!({ "P": { "Statement": [{ "Effect": "Allow", "Condition": condition }] } });
+        let wanted = trust(json!({ "ArnEquals": { "aws:SourceArn": anchor } }));
+        let none: [String; 0] = [];
+        let held = trust(json!({ "ArnEquals": { "aws:SourceArn": "arn:aws:rolesanywhere:eu-west-1:1:a" } }));
+        assert_eq!(paths(wanted.clone(), held), none);
+        for other in [json!({}), json!({ "ArnEquals": { "aws:SourceArn": "*" } }), json!({ "ArnLike": {} })] {
+            assert_eq!(paths(wanted.clone(), trust(other)), ["/P"]);
+        }
+        let list = json!({ "A": [format!("{UNKNOWN}"), "b"] });
+        assert_eq!(paths(list.clone(), json!({ "A": ["x", "b"] })), none);
+        assert_eq!(paths(list, json!({ "A": ["x", "b", "c"] })), ["/A"]);
     }
 
     #[test]

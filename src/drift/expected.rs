@@ -30,6 +30,8 @@ pub(super) struct Ground<'a> {
     pub resources: &'a [Resource],
     /// Allocation ids of elastic addresses, by address.
     pub allocations: &'a BTreeMap<String, String>,
+    /// Attributes that no physical id tells, by physical id; nothing when nobody told them.
+    pub attributes: Option<&'a BTreeMap<String, BTreeMap<String, String>>>,
 }
 
 /// The resources of a template, by logical id.
@@ -136,7 +138,56 @@ impl Resolver<'_> {
         let last = || physical.rsplit('/').next().unwrap_or(physical).to_owned();
         let resource_type = self.live.get(id).map_or("", |resource| resource.resource_type.as_str());
         Some(match (resource_type, attribute) {
-            ("AWS::EC2::SecurityGroup", "GroupId") | ("AWS::EC2::VPC", "VpcId") => physical.to_owned(),
+            ("AWS::EC2::SecurityGroup", "GroupId")
+            | ("AWS::EC2::VPC", "VpcId")
+            | ("AWS::EC2::Subnet", "SubnetId")
+            | ("AWS::EC2::RouteTable", "RouteTableId")
+            | ("AWS::EC2::NatGateway", "NatGatewayId")
+            | ("AWS::EC2::InternetGateway", "InternetGatewayId")
+            | ("AWS::EC2::NetworkAcl", "Id" | "NetworkAclId")
+            | ("AWS::EC2::VPCEndpoint", "Id")
+            | ("AWS::KMS::Key", "KeyId")
+            | ("AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancerArn")
+            | ("AWS::ElasticLoadBalancingV2::Listener", "ListenerArn")
+            | ("AWS::ElasticLoadBalancingV2::TargetGroup", "TargetGroupArn")
+            | ("AWS::ElasticLoadBalancingV2::TrustStore", "TrustStoreArn")
+            | ("AWS::ECS::TaskDefinition", "TaskDefinitionArn")
+            | ("AWS::ECS::Service", "ServiceArn")
+            | ("AWS::Lambda::EventSourceMapping", "Id")
+            | ("AWS::AppConfig::Application", "ApplicationId")
+            | ("AWS::RolesAnywhere::TrustAnchor", "TrustAnchorId")
+            | ("AWS::RolesAnywhere::Profile", "ProfileId") => physical.to_owned(),
+            ("AWS::AppConfig::Environment", "EnvironmentId")
+            | ("AWS::AppConfig::ConfigurationProfile", "ConfigurationProfileId")
+            | ("AWS::AppConfig::HostedConfigurationVersion", "VersionNumber") => {
+                physical.rsplit('|').next().unwrap_or(physical).to_owned()
+            }
+            ("AWS::EC2::VPC", "CidrBlock") => {
+                let template = self.template?.get(id)?.pointer("/Properties/CidrBlock")?;
+                template.as_str()?.to_owned()
+            }
+            ("AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancerFullName") => {
+                physical.split_once(":loadbalancer/")?.1.to_owned()
+            }
+            ("AWS::ElasticLoadBalancingV2::LoadBalancer", "LoadBalancerName") => {
+                physical.split_once(":loadbalancer/")?.1.split('/').nth(1)?.to_owned()
+            }
+            ("AWS::ElasticLoadBalancingV2::TargetGroup", "TargetGroupFullName") => {
+                format!("targetgroup/{}", physical.split_once(":targetgroup/")?.1)
+            }
+            ("AWS::ElasticLoadBalancingV2::TargetGroup", "TargetGroupName") => {
+                physical.split_once(":targetgroup/")?.1.split('/').next()?.to_owned()
+            }
+            ("AWS::ECS::Service", "Name") => last(),
+            ("AWS::ECS::Cluster", "Arn") => arn("ecs", format!("cluster/{physical}")),
+            ("AWS::RolesAnywhere::TrustAnchor", "TrustAnchorArn") => {
+                arn("rolesanywhere", format!("trust-anchor/{physical}"))
+            }
+            ("AWS::RolesAnywhere::Profile", "ProfileArn") => arn("rolesanywhere", format!("profile/{physical}")),
+            ("AWS::SNS::Topic", "TopicName") => physical.rsplit(':').next()?.to_owned(),
+            ("AWS::SQS::Queue", "QueueUrl") => physical.to_owned(),
+            ("AWS::S3::Bucket", "DomainName") => format!("{physical}.s3.amazonaws.com"),
+            ("AWS::S3::Bucket", "RegionalDomainName") => format!("{physical}.s3.{}.amazonaws.com", place.region),
             ("AWS::EC2::EIP", "AllocationId") => self.ground.allocations.get(physical)?.clone(),
             ("AWS::KMS::Key", "Arn") => arn("kms", format!("key/{physical}")),
             ("AWS::IAM::Role", "Arn") => {
@@ -151,7 +202,7 @@ impl Resolver<'_> {
             ("AWS::CloudWatch::Alarm", "Arn") => arn("cloudwatch", format!("alarm:{physical}")),
             ("AWS::OpenSearchService::Domain", "Arn" | "DomainArn") => arn("es", format!("domain/{physical}")),
             ("AWS::S3::Bucket", "Arn") => format!("arn:{}:s3:::{physical}", place.region.partition()),
-            _ => return None,
+            _ => self.ground.attributes?.get(physical)?.get(attribute)?.clone(),
         })
     }
 
@@ -217,6 +268,7 @@ mod tests {
             stack_id: "arn:stack",
             resources: &resources,
             allocations: &allocations,
+            attributes: None,
         };
         let template = json!({ "Resources": { "It": { "Type": "T", "Properties": properties } } });
         resolve(&template, &ground).remove("It").unwrap().properties

@@ -13,6 +13,8 @@ use crate::cloud::neighbours::{Connection, Interface, Tagged};
 use crate::cloud::network::{Acl, Group, Item, RouteTable};
 use crate::cloud::tagging::Bearer;
 
+use super::neighbours::ask::Beside;
+
 /// A value, or why there is none.
 pub type Told<T> = Result<T, String>;
 
@@ -47,6 +49,8 @@ pub struct Shared {
     pub alarms: Told<BTreeMap<String, Alarm>>,
     /// Roles of the account, by name.
     pub roles: Told<BTreeMap<String, Map<String, Value>>>,
+    /// Attributes that no physical id tells, by physical id.
+    pub attributes: Told<BTreeMap<String, BTreeMap<String, String>>>,
 }
 
 /// What is told about one stack alone.
@@ -59,6 +63,8 @@ pub struct StackView {
     pub drifts: Told<BTreeMap<String, ResourceDrift>>,
     /// Live properties by the services' own APIs or by Cloud Control, by logical id; nothing when it is gone.
     pub told: BTreeMap<String, Vec<Told<Telling>>>,
+    /// What stands beside the resources, as [`neighbours`](super::neighbours) asked.
+    pub(super) beside: Beside,
 }
 
 impl Shared {
@@ -86,6 +92,7 @@ impl Shared {
             mappings: Err(why()),
             alarms: Err(why()),
             roles: Err(why()),
+            attributes: Err(why()),
         }
     }
 }

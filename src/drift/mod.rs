@@ -12,6 +12,7 @@ mod compare;
 mod differ;
 mod expected;
 pub mod live;
+pub mod neighbours;
 mod network;
 mod paths;
 pub mod record;
@@ -59,7 +60,7 @@ impl Source {
             Self::Network => "descriptions of rules; DNS attributes of the VPC (drift detection sees them)",
             Self::Services => "properties that the template does not give; secrets and code inside an artifact",
             Self::Unmanaged => {
-                "resources outside the VPC without the tenant's tag, and types that the tagging API does not list"
+                "what docs/drift.md lists as not looked for, and what bears no tag and is attached to nothing of the stack"
             }
         }
     }
@@ -86,7 +87,8 @@ pub struct Difference {
     pub severity: Severity,
     pub kind: Kind,
     pub source: Source,
-    /// Logical id; nothing for what is in no template, and for the stack itself.
+    /// Logical id; of what stands beside a resource, that resource's. Nothing for the stack itself, and for what is in no
+    /// template and beside none of its resources.
     pub resource: Option<String>,
     pub resource_type: String,
     pub physical_id: Option<String>,
@@ -107,9 +109,13 @@ pub struct Difference {
 /// A resource that no source could check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Unchecked {
+    /// Logical id; of what stands beside a resource, that resource's.
     pub resource: String,
     pub resource_type: String,
     pub why: String,
+    /// Why it may stay unchecked, and until when.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<Acceptance>,
 }
 
 /// What a source could do for one stack.
@@ -159,7 +165,8 @@ impl StackDrift {
 
     /// The verdict that follows from what was found and what was not seen.
     pub fn judge(&mut self) {
-        let seen = self.unchecked.is_empty() && self.sources.iter().all(|source| source.unseen.is_empty());
+        let seen = self.unchecked.iter().all(|one| one.accepted.is_some())
+            && self.sources.iter().all(|source| source.unseen.is_empty());
         let drifted = self.open().next().is_some();
         self.verdict = match (seen, drifted) {
             (false, _) => Verdict::Incomplete,

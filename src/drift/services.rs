@@ -8,16 +8,31 @@ use super::compare::{Case, Found};
 use super::differ::{self, Spot};
 use super::expected::{Expected, is_unknown};
 use super::live::Told;
-use super::{Source, network};
+use super::{Source, neighbours, network};
 use crate::cloud::drift_detection::{DriftStatus, ResourceDrift};
+use crate::cloud::reads::at;
 
 const HERE: Source = Source::Services;
 
 /// What CloudFormation leaves as it is while the template says nothing, by type.
 /// Source: AWS CloudFormation Template Reference, the types' pages.
-const DEFAULTS: [(&str, &str, &str); 4] = [
+const DEFAULTS: [(&str, &str, &str); 18] = [
     ("AWS::CloudWatch::Alarm", "ActionsEnabled", "true"),
+    ("AWS::CloudWatch::Alarm", "InsufficientDataActions", ""),
+    ("AWS::CloudWatch::Alarm", "OKActions", ""),
     ("AWS::IAM::Role", "ManagedPolicyArns", ""),
+    ("AWS::IAM::Role", "PermissionsBoundary", ""),
+    ("AWS::IAM::Role", "Policies", ""),
+    ("AWS::Lambda::EventSourceMapping", "FilterCriteria", ""),
+    ("AWS::Lambda::Function", "DeadLetterConfig", "{}"),
+    ("AWS::Lambda::Function", "FileSystemConfigs", ""),
+    ("AWS::Lambda::Function", "KmsKeyArn", ""),
+    ("AWS::Lambda::Function", "Layers", ""),
+    ("AWS::Lambda::Function", "ReservedConcurrentExecutions", ""),
+    ("AWS::Lambda::Function", "VpcConfig", "{}"),
+    ("AWS::SQS::Queue", "DelaySeconds", "0"),
+    ("AWS::SQS::Queue", "RedriveAllowPolicy", ""),
+    ("AWS::SQS::Queue", "RedrivePolicy", ""),
     ("AWS::KMS::Key", "Enabled", "true"),
     ("AWS::Lambda::EventSourceMapping", "Enabled", "true"),
 ];
@@ -38,6 +53,7 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) {
     named(case, found, "AWS::Lambda::EventSourceMapping", &case.shared.mappings);
     named(case, found, "AWS::IAM::Role", &case.shared.roles);
     alarms(case, found);
+    records(case, found);
     match &case.view.drifts {
         Ok(drifts) => {
             for (id, expected) in case.expected {
@@ -62,10 +78,14 @@ fn against(found: &mut Found, id: &str, expected: &Expected, live: Option<&Map<S
     let mut wanted = expected.properties.clone();
     for (kind, key, value) in DEFAULTS {
         if kind == expected.resource_type {
-            wanted.entry(key).or_insert_with(|| json!(value));
+            let default = serde_json::from_str(value).ok().filter(Value::is_object).unwrap_or_else(|| json!(value));
+            wanted.entry(key).or_insert(default);
         }
     }
     wanted.remove("Tags");
+    for (key, _) in wanted.iter().filter(|(key, value)| is_unknown(value) && live.contains_key(*key)) {
+        found.compared_in_part(id, key);
+    }
     let spots = differ::properties(&wanted, live);
     new_ones(found, id, spots).into_iter().for_each(|spot| found.modified(HERE, id, expected, spot));
 }
@@ -138,16 +158,86 @@ fn alarms(case: &Case<'_>, found: &mut Found) {
     }
 }
 
+/// Records by the list of their zone.
+fn records(case: &Case<'_>, found: &mut Found) {
+    for (id, expected) in case.of_type("AWS::Route53::RecordSet") {
+        match neighbours::told(case, "other record of the name", id) {
+            None => {}
+            Some(Err(why)) => found.reason(id, why),
+            Some(Ok(pages)) => {
+                let lists = pages.iter().filter_map(|page| at(page, "ResourceRecordSets.ResourceRecordSet"));
+                let all = lists.flat_map(|list| match list.into_owned() {
+                    Value::Array(records) => records,
+                    one => vec![one],
+                });
+                let live = all.into_iter().find(|record| is_record(expected, record));
+                against(found, id, expected, live.map(|live| record_of(expected, live)).as_ref());
+            }
+        }
+    }
+}
+
+/// Whether a record of a zone is the declared one.
+fn is_record(expected: &Expected, record: &Value) -> bool {
+    let same = |key: &str| {
+        let own = expected.properties.get(key).and_then(Value::as_str).unwrap_or_default();
+        let told = record.get(key).and_then(Value::as_str).unwrap_or_default();
+        same_name(own, told)
+    };
+    ["Name", "Type", "SetIdentifier"].into_iter().all(same)
+}
+
+/// Names of DNS differ neither by case nor by a dot at the end.
+fn same_name(a: &str, b: &str) -> bool {
+    a.trim_end_matches('.').eq_ignore_ascii_case(b.trim_end_matches('.'))
+}
+
+/// A record by the names of its CloudFormation type.
+fn record_of(expected: &Expected, record: Value) -> Map<String, Value> {
+    let Value::Object(mut live) = record else { return Map::new() };
+    if let Some(values) = live.remove("ResourceRecords") {
+        let values = at(&values, "ResourceRecord").map(std::borrow::Cow::into_owned);
+        let values = match values {
+            Some(Value::Array(values)) => values,
+            Some(one) => vec![one],
+            None => Vec::new(),
+        };
+        live.insert(
+            "ResourceRecords".to_owned(),
+            values.iter().filter_map(|value| value.get("Value")).cloned().collect(),
+        );
+    }
+    // What is not there is told as nothing, so that an alias that became an address is seen.
+    for key in ["AliasTarget", "ResourceRecords"] {
+        live.entry(key).or_insert(Value::Null);
+    }
+    let wanted = expected.properties.get("AliasTarget").and_then(|alias| alias.get("DNSName")).and_then(Value::as_str);
+    let told = live.get_mut("AliasTarget").and_then(|alias| alias.get_mut("DNSName"));
+    if let (Some(wanted), Some(told)) = (wanted, told)
+        && told.as_str().is_some_and(|told| same_name(wanted, told))
+    {
+        *told = wanted.into();
+    }
+    if let Some(name) = expected.properties.get("Name") {
+        live.insert("Name".to_owned(), name.clone());
+    }
+    live
+}
+
 /// What drift detection says.
 fn detected(found: &mut Found, id: &str, expected: &Expected, drift: &ResourceDrift) {
     match drift.status {
-        DriftStatus::InSync => found.check(HERE, id),
+        DriftStatus::InSync => {
+            found.check(HERE, id);
+            found.compared_whole(id);
+        }
         DriftStatus::Deleted => {
             found.check(HERE, id);
             found.deleted(HERE, id, expected);
         }
         DriftStatus::Modified => {
             found.check(HERE, id);
+            found.compared_whole(id);
             let spots = drift.differences.iter().map(|difference| Spot {
                 path: whole_policy(&difference.path),
                 expected: parsed(&difference.expected),

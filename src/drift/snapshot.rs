@@ -6,10 +6,12 @@ use tokio::sync::Semaphore;
 
 use super::expected::Expected;
 use super::live::{Shared, StackView, Told};
-use super::{asked, network, release};
+use super::neighbours::ask::Answers;
+use super::{asked, neighbours, network, release};
 use crate::cloud::drift_detection::{self, Detection, MOST_RESOURCES, ResourceDrift};
+use crate::cloud::neighbours as ec2_neighbours;
 use crate::cloud::network as ec2_network;
-use crate::cloud::{CallError, Session, alarms, cloudformation, ec2, functions, neighbours, roles, tagging};
+use crate::cloud::{CallError, Session, alarms, attributes, cloudformation, ec2, functions, roles, tagging};
 use crate::deploy::prepare::Pace;
 use crate::deploy::{Desired, ESTATE_TAG, State, TENANT_TAG};
 
@@ -24,7 +26,10 @@ pub(super) fn told<T>(result: Result<T, CallError>) -> Told<T> {
 }
 
 /// What is asked once for an account and region, however many groups of stacks there are.
-pub(super) struct Common(Shared);
+pub(super) struct Common {
+    shared: Shared,
+    answers: Answers,
+}
 
 impl Common {
     pub(super) async fn take(
@@ -36,9 +41,9 @@ impl Common {
             ec2::vpcs(session),
             ec2_network::internet_gateways(session),
             ec2_network::addresses(session),
-            neighbours::peerings(session),
-            neighbours::egress_only_gateways(session),
-            neighbours::tagged(session, &[TENANT_TAG, ESTATE_TAG]),
+            ec2_neighbours::peerings(session),
+            ec2_neighbours::egress_only_gateways(session),
+            ec2_neighbours::tagged(session, &[TENANT_TAG, ESTATE_TAG]),
         );
         let (functions, mappings, alarms, roles, bearers) = tokio::join!(
             functions::all(session),
@@ -51,7 +56,8 @@ impl Common {
             (Ok(a), Ok(b)) => Ok(a.into_iter().chain(b).collect()),
             (Err(error), _) | (_, Err(error)) => Err(said(&error)),
         };
-        Self(Shared {
+        let attributes = attributes::all(session).await;
+        let shared = Shared {
             stacks,
             vpcs: told(vpcs),
             internet_gateways: told(internet_gateways),
@@ -63,13 +69,15 @@ impl Common {
             mappings: told(mappings),
             alarms: told(alarms),
             roles: told(roles),
+            attributes: told(attributes),
             ..Shared::unseen("not asked")
-        })
+        };
+        Self { shared, answers: Answers::default() }
     }
 
     /// The snapshot of the VPCs of one group.
     pub(super) async fn of_vpcs(&self, session: &Session, vpcs: &[String]) -> Shared {
-        let mut shared = self.0.clone();
+        let mut shared = self.shared.clone();
         let (subnets, route_tables, acls, groups, endpoints, nat_gateways) = tokio::join!(
             ec2_network::subnets(session, vpcs),
             ec2_network::route_tables(session, vpcs),
@@ -80,10 +88,10 @@ impl Common {
         );
         let (flow_logs, interfaces, instances, vpn, transit) = tokio::join!(
             ec2_network::flow_logs(session, vpcs),
-            neighbours::interfaces(session, vpcs),
-            neighbours::instances(session, vpcs),
-            neighbours::vpn_gateways(session, vpcs),
-            neighbours::transit_attachments(session, vpcs),
+            ec2_neighbours::interfaces(session, vpcs),
+            ec2_neighbours::instances(session, vpcs),
+            ec2_neighbours::vpn_gateways(session, vpcs),
+            ec2_neighbours::transit_attachments(session, vpcs),
         );
         shared.subnets = told(subnets);
         shared.route_tables = told(route_tables);
@@ -133,12 +141,13 @@ pub(super) async fn begin<'a>(
     opening: &Semaphore,
     pace: Pace,
 ) -> Begun<'a> {
-    let shared = &common.0;
+    let shared = &common.shared;
     let nothing = |why: &str| StackView {
         template: Err(why.to_owned()),
         resources: Err(why.to_owned()),
         drifts: Err(why.to_owned()),
         told: BTreeMap::new(),
+        beside: BTreeMap::new(),
     };
     let mut begun =
         Begun { desired, view: nothing("there is no stack"), expected: BTreeMap::new(), detected: BTreeSet::new() };
@@ -153,9 +162,10 @@ pub(super) async fn begin<'a>(
     if is_at_rest(stack) {
         begun.detected = wanted(&begun.expected, shared, true);
         let role = desired.service_role();
-        (begun.view.drifts, begun.view.told) = tokio::join!(
+        (begun.view.drifts, begun.view.told, begun.view.beside) = tokio::join!(
             detected(session, &stack.id, &begun.detected, pace),
             asked::by_own_apis(session, role.as_deref(), &begun.expected),
+            neighbours::ask::ask(session, &common.answers, desired, stack, &begun.expected),
         );
     }
     begun

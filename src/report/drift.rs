@@ -47,7 +47,10 @@ fn stack_text(drift: &StackDrift) -> String {
     }
     for unchecked in &drift.unchecked {
         let (id, kind) = (&unchecked.resource, &unchecked.resource_type);
-        out.push_str(&format!("  ? {id} {kind}: unchecked: {}\n", unchecked.why));
+        let accepted = unchecked.accepted.as_ref();
+        let accepted =
+            accepted.map(|one| format!(" (accepted until {}: {})", one.until, one.reason)).unwrap_or_default();
+        out.push_str(&format!("  ? {id} {kind}: unchecked: {}{accepted}\n", unchecked.why));
     }
     for source in drift.sources.iter().filter(|source| !source.unseen.is_empty()) {
         for why in &source.unseen {

@@ -18,10 +18,14 @@ from .operations import Call
 
 #: botocore's service → prefix of its actions, where the two differ.
 PREFIXES = {"cloudcontrol": "cloudformation", "resourcegroupstaggingapi": "tag", "opensearch": "es",
-            "elbv2": "elasticloadbalancing", "service-quotas": "servicequotas", "appconfigdata": "appconfig"}
+            "elbv2": "elasticloadbalancing", "s3control": "s3", "service-quotas": "servicequotas", "appconfigdata": "appconfig"}
 
 #: Operations whose action has another name.
 ACTIONS = {
+    "s3:GetBucketCors": "s3:GetBucketCORS",
+    "s3:GetBucketNotificationConfiguration": "s3:GetBucketNotification",
+    "s3:GetBucketReplication": "s3:GetReplicationConfiguration",
+    "s3:ListBucketInventoryConfigurations": "s3:GetInventoryConfiguration",
     "s3:GetBucketEncryption": "s3:GetEncryptionConfiguration",
     "s3:GetPublicAccessBlock": "s3:GetBucketPublicAccessBlock",
     "s3:HeadBucket": "s3:ListBucket",

@@ -68,6 +68,8 @@ def service_of(signing_name: str, path: str) -> str:
     """The botocore service that a signing name and path mean."""
     if signing_name == "appconfig" and path.startswith(("/configuration", "/configurationsessions")):
         return "appconfigdata"
+    if signing_name == "s3" and path.startswith("/v20180820/"):
+        return "s3control"
     return SERVICE_OF_SIGNING_NAME.get(signing_name, signing_name)
 
 

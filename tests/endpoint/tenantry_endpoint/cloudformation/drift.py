@@ -12,6 +12,7 @@ from ..errors import AwsError
 from ..operations import Answer, Call, operation
 from .engine import kind_of
 from .model import Resource, Stack, stack_of, stacks
+from .permissions import is_readable
 from .resources.kind import NotReadable, tag_list
 
 
@@ -81,6 +82,8 @@ def detect(call: Call, stack: Stack, resource: Resource) -> Answer:
                    "ExpectedProperties": json.dumps(resource.properties)}
     try:
         _need(call, resource)
+        if not is_readable(resource.type):
+            raise NotReadable
         live = kind_of(resource.type).read(stack.place(resource.logical), resource.made, resource.properties)
     except NotReadable:
         return row | {"StackResourceDriftStatus": "NOT_CHECKED"}

@@ -43,6 +43,13 @@ def types() -> Types:
     return Types(told["types"], rows, {action.lower(): formats for action, formats in told["actions"].items()})
 
 
+def is_readable(kind: str) -> bool:
+    """Whether CloudFormation and Cloud Control can read a type: its registry schema has a read handler. A type that the
+    table lacks counts as one that can be read."""
+    row = types().registry.get(kind)
+    return row is None or "read" in row["handlers"]
+
+
 def _values(value: Any) -> Iterator[str]:
     if isinstance(value, dict):
         for inner in value.values():

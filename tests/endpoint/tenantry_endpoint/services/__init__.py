@@ -7,4 +7,5 @@ def register() -> None:
     """Register every operation answered here."""
     from ..cloudformation import change_sets, contents, drift, stacks, templates, validation  # noqa: F401
     from . import account, alarms, cloudcontrol, deployments, enforcement, functions, interfaces, layers  # noqa: F401
+    from . import neighbours  # noqa: F401
     from . import offers, policies, quotas, recorded, subscriptions, tagged, trail, usage  # noqa: F401

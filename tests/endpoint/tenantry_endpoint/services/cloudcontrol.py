@@ -10,6 +10,7 @@ from .. import callers, identity
 from ..cloudformation.drift import _member
 from ..cloudformation.imports import IMPORTED
 from ..cloudformation.model import Resource, Stack, stacks
+from ..cloudformation.permissions import is_readable
 from ..cloudformation.resources import KINDS
 from ..cloudformation.resources.kind import Made, NotReadable, Place, Properties
 from ..cloudformation.schemas import schema
@@ -29,6 +30,8 @@ def _known(call: Call) -> list[tuple[Stack, Resource]]:
 
 def _describe(place: Place, kind: str, made: Made, properties: Properties) -> Answer | None:
     try:
+        if not is_readable(kind):
+            raise NotReadable
         live = KINDS[kind].read(place, made, properties)
     except NotReadable:
         raise AwsError("UnsupportedActionException", f"{kind} cannot be read on the local endpoint") from None
