@@ -90,7 +90,7 @@ fn tenant(number: usize) -> Desired {
 }
 
 /// The resources that the services are asked about one by one.
-const KINDS: [(&str, &str); 10] = [
+const KINDS: [(&str, &str); 22] = [
     ("Bucket", "AWS::S3::Bucket"),
     ("Queue1", "AWS::SQS::Queue"),
     ("Queue2", "AWS::SQS::Queue"),
@@ -101,6 +101,18 @@ const KINDS: [(&str, &str); 10] = [
     ("Key", "AWS::KMS::Key"),
     ("FlagVersion", "AWS::AppConfig::HostedConfigurationVersion"),
     ("FlagDeployment", "AWS::AppConfig::Deployment"),
+    ("Vpc", "AWS::EC2::VPC"),
+    ("Group1", "AWS::Logs::LogGroup"),
+    ("Group2", "AWS::Logs::LogGroup"),
+    ("Group3", "AWS::Logs::LogGroup"),
+    ("Group4", "AWS::Logs::LogGroup"),
+    ("Group5", "AWS::Logs::LogGroup"),
+    ("Topic", "AWS::SNS::Topic"),
+    ("Balancer", "AWS::ElasticLoadBalancingV2::LoadBalancer"),
+    ("Listener", "AWS::ElasticLoadBalancingV2::Listener"),
+    ("Targets", "AWS::ElasticLoadBalancingV2::TargetGroup"),
+    ("Cluster", "AWS::ECS::Cluster"),
+    ("Search", "AWS::OpenSearchService::Domain"),
 ];
 
 fn physical(stack: &str, id: &str) -> String {
@@ -189,13 +201,29 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Answer,
         "sts" => xml(200, &wrapped("GetCallerIdentity", &format!("<Account>{account}</Account>"))),
         "cloudformation" => cloudformation(&action, &form, stacks),
         "iam" => xml(200, &wrapped(&action, "")),
+        "s3" if path.contains("accesspoint") => xml(200, "<ListAccessPointsResult/>"),
+        "s3" if matches!(parts.uri.query(), Some("logging" | "inventory" | "notification" | "acl")) => {
+            xml(200, "<None/>")
+        }
+        "s3" if parts.uri.query() == Some("replication") => {
+            xml(404, "<Error><Code>ReplicationConfigurationNotFoundError</Code></Error>")
+        }
+        "s3" if parts.uri.query() == Some("website") => {
+            xml(404, "<Error><Code>NoSuchWebsiteConfiguration</Code></Error>")
+        }
+        "s3" if parts.uri.query() == Some("cors") => xml(404, "<Error><Code>NoSuchCORSConfiguration</Code></Error>"),
         "s3" => xml(404, "<Error><Code>NoSuchConfiguration</Code><Message>none</Message></Error>"),
         "sqs" => json_of(&json!({ "Attributes": { "Policy": "{}" } })),
+        "lambda" if path.ends_with("/policy") || path.ends_with("/urls") || path.ends_with("/aliases") => {
+            json_of(&json!({}))
+        }
+        "lambda" if path.ends_with("/event-invoke-config") => json_of(&json!({})),
         "lambda" if path.ends_with("/concurrency") => json_of(&json!({})),
         "lambda" if path.contains("event-source-mappings") => json_of(&json!({ "EventSourceMappings": [] })),
         "lambda" => {
             let names = stacks.keys().flat_map(|stack| ["Splitter", "Ingest"].map(|id| physical(stack, id)));
-            json_of(&json!({ "Functions": names.map(|name| json!({ "FunctionName": name, "FunctionArn": name }))
+            json_of(&json!({ "Functions": names.map(|name| json!({ "FunctionName": name, "FunctionArn": name,
+                "Version": "$LATEST" }))
                 .collect::<Vec<_>>() }))
         }
         "cloudcontrolapi" => json_of(&json!({ "ResourceDescription": { "Identifier": "it", "Properties": "{}" } })),
@@ -204,6 +232,9 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Answer,
         "appconfig" => hosted(),
         "monitoring" => cbor(),
         "tagging" => json_of(&json!({ "ResourceTagMappingList": [], "PaginationToken": "" })),
+        "kms" | "logs" | "ecs" | "es" | "ram" | "rolesanywhere" | "route53resolver" | "application-autoscaling" => {
+            json_of(&json!({}))
+        }
         _ => xml(200, &format!("<{action}Response></{action}Response>")),
     })
 }
@@ -235,7 +266,8 @@ fn family(service: &str, action: &str) -> Family {
         "sqs" => Family::Sqs,
         "appconfig" => Family::AppConfig,
         "tagging" => Family::Tagging,
-        _ => Family::Sts,
+        "sts" => Family::Sts,
+        other => Family::of_service(other),
     }
 }
 

@@ -16,6 +16,19 @@ use crate::cloud::{Session, cloudcontrol, functions, settings};
 type Telling = Told<Option<Map<String, Value>>>;
 pub(super) type Tellings = BTreeMap<String, Vec<Telling>>;
 
+/// The types that [`by_own_apis`] asks about.
+#[cfg(test)]
+pub(super) const OWN: [&str; 8] = [
+    "AWS::AppConfig::Deployment",
+    "AWS::AppConfig::HostedConfigurationVersion",
+    "AWS::KMS::Key",
+    "AWS::Lambda::Function",
+    "AWS::S3::Bucket",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
+];
+
 /// What is cheaper or surer to ask the service than CloudFormation.
 pub(super) async fn by_own_apis(
     session: &Session,

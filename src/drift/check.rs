@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::live::{Shared, StackView};
 use super::snapshot::{self, Begun, Common, said};
-use super::{Difference, StackDrift, compare};
+use super::{Difference, StackDrift, author, compare};
 use crate::cloud::network::MOST_FILTER_VALUES;
 use crate::cloud::{Access, CallError, Cloud, Place, Session, cloudformation, cloudtrail};
 use crate::deploy::prepare::Pace;
@@ -140,20 +140,7 @@ async fn blame(session: &Session, drifts: &mut [StackDrift], lookups: usize) -> 
             answers.insert(carrier.clone(), cloudtrail::deeds(session, &carrier).await?);
         }
         let deeds = answers.get(&carrier).map(Vec::as_slice).unwrap_or_default();
-        difference.by = culprit(difference, deeds).cloned();
+        difference.by = author::of(difference, deeds).cloned();
     }
     Ok(())
-}
-
-/// The newest call that names what is there now, else the newest of all.
-fn culprit<'d>(difference: &Difference, deeds: &'d [cloudtrail::Deed]) -> Option<&'d cloudtrail::Deed> {
-    let words: Vec<&str> = match &difference.actual {
-        Some(serde_json::Value::Object(map)) => {
-            map.values().filter_map(serde_json::Value::as_str).filter(|text| text.len() > 3).collect()
-        }
-        Some(serde_json::Value::String(text)) if text.len() > 3 => vec![text],
-        _ => Vec::new(),
-    };
-    let named = deeds.iter().find(|deed| words.iter().any(|word| deed.detail.contains(word)));
-    named.or_else(|| deeds.first())
 }

@@ -97,9 +97,14 @@ fn carrier(expected: &Expected) -> Option<String> {
         "AWS::S3::BucketPolicy" => "Bucket",
         "AWS::Lambda::EventInvokeConfig" | "AWS::Lambda::Permission" => "FunctionName",
         "AWS::Logs::SubscriptionFilter" => "LogGroupName",
+        "AWS::SQS::QueuePolicy" => "Queues",
+        "AWS::SNS::TopicPolicy" => "Topics",
+        kind if kind.starts_with("AWS::AppConfig::") && kind != "AWS::AppConfig::Application" => "ApplicationId",
         _ => return expected.physical_id.clone(),
     };
-    expected.properties.get(property).and_then(Value::as_str).map(str::to_owned)
+    let value = expected.properties.get(property)?;
+    let named = value.as_str().or_else(|| value.as_array()?.first()?.as_str());
+    named.filter(|id| !id.contains(expected::UNKNOWN)).map(str::to_owned)
 }
 
 impl<'a> Case<'a> {
@@ -260,7 +265,7 @@ impl Found {
             expected: wanted,
             actual,
             remedy: severity::remedy(kind, code).to_owned(),
-            carrier: None,
+            carrier: Some(desired.stack.clone()),
             by: None,
             accepted: None,
         });

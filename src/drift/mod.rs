@@ -7,6 +7,7 @@
 
 pub mod accepted;
 mod asked;
+mod author;
 pub mod check;
 mod compare;
 mod differ;

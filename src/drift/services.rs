@@ -23,7 +23,7 @@ const DEFAULTS: [(&str, &str, &str); 18] = [
     ("AWS::IAM::Role", "ManagedPolicyArns", ""),
     ("AWS::IAM::Role", "PermissionsBoundary", ""),
     ("AWS::IAM::Role", "Policies", ""),
-    ("AWS::Lambda::EventSourceMapping", "FilterCriteria", ""),
+    ("AWS::Lambda::EventSourceMapping", "FilterCriteria", "{\"Filters\":[]}"),
     ("AWS::Lambda::Function", "DeadLetterConfig", "{}"),
     ("AWS::Lambda::Function", "FileSystemConfigs", ""),
     ("AWS::Lambda::Function", "KmsKeyArn", ""),

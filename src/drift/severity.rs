@@ -36,6 +36,50 @@ pub(super) const UNMANAGED: Code = Code("TN5520");
 
 use Severity::{Critical, High, Low, Medium};
 
+/// Types, words in a path, and what a change there means: data that leaves, is deleted or is opened, work that stops and
+/// capacity that is cut. The first that fits decides, before [`BY_PATH`].
+const BY_TYPE: [(&str, &str, Code, Severity); 39] = [
+    ("AWS::AppConfig::Deployment", "/ConfigurationVersion", MODIFIED, High),
+    ("AWS::AppConfig::Environment", "/Monitors", SILENCED, High),
+    ("AWS::AppConfig::HostedConfigurationVersion", "/Content", MODIFIED, High),
+    ("AWS::EC2::VPC", "/EnableDns", MODIFIED, High),
+    ("AWS::EC2::VPCEndpoint", "/PolicyDocument", PERMISSIONS, Critical),
+    ("AWS::EC2::VPCEndpoint", "/RouteTableIds", MODIFIED, High),
+    ("AWS::EC2::VPCEndpoint", "/SubnetIds", MODIFIED, High),
+    ("AWS::ECS::Service", "/DesiredCount", MODIFIED, High),
+    ("AWS::ECS::Service", "/EnableExecuteCommand", PERMISSIONS, Critical),
+    ("AWS::ECS::Service", "/LoadBalancers", MODIFIED, High),
+    ("AWS::ECS::Service", "/TaskDefinition", CODE, Critical),
+    ("AWS::ElasticLoadBalancingV2::Listener", "/Certificates", MODIFIED, High),
+    ("AWS::ElasticLoadBalancingV2::Listener", "/DefaultActions", MODIFIED, Critical),
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "/LoadBalancerAttributes", SILENCED, High),
+    ("AWS::ElasticLoadBalancingV2::LoadBalancer", "/Subnets", MODIFIED, High),
+    ("AWS::IAM::Role", "/ManagedPolicyArns", PERMISSIONS, Critical),
+    ("AWS::KMS::Key", "/Enabled", ENCRYPTION, Critical),
+    ("AWS::Lambda::EventInvokeConfig", "/DestinationConfig", MODIFIED, Critical),
+    ("AWS::Lambda::EventInvokeConfig", "/Maximum", MODIFIED, High),
+    ("AWS::Lambda::EventSourceMapping", "/EventSourceArn", MODIFIED, Critical),
+    ("AWS::Lambda::EventSourceMapping", "/FilterCriteria", MODIFIED, High),
+    ("AWS::Lambda::EventSourceMapping", "/FunctionName", MODIFIED, Critical),
+    ("AWS::Lambda::Function", "/DeadLetterConfig", MODIFIED, Critical),
+    ("AWS::Lambda::Function", "/Environment", MODIFIED, High),
+    ("AWS::Lambda::Function", "/FileSystemConfigs", MODIFIED, Critical),
+    ("AWS::Lambda::Function", "/MemorySize", MODIFIED, High),
+    ("AWS::Lambda::Function", "/ReservedConcurrentExecutions", MODIFIED, High),
+    ("AWS::Lambda::Function", "/Timeout", MODIFIED, High),
+    ("AWS::Lambda::Function", "/VpcConfig", MODIFIED, High),
+    ("AWS::Logs::LogGroup", "/RetentionInDays", MODIFIED, High),
+    ("AWS::Logs::SubscriptionFilter", "/DestinationArn", MODIFIED, Critical),
+    ("AWS::OpenSearchService::Domain", "/ClusterConfig", MODIFIED, High),
+    ("AWS::OpenSearchService::Domain", "/EBSOptions", MODIFIED, High),
+    ("AWS::Route53::RecordSet", "/", MODIFIED, Critical),
+    ("AWS::S3::Bucket", "/LifecycleConfiguration", MODIFIED, Critical),
+    ("AWS::SNS::Subscription", "/Endpoint", SILENCED, Critical),
+    ("AWS::SQS::Queue", "/MessageRetentionPeriod", MODIFIED, High),
+    ("AWS::SQS::Queue", "/RedrivePolicy", MODIFIED, Critical),
+    ("AWS::SQS::Queue", "/RedriveAllowPolicy", MODIFIED, High),
+];
+
 /// Words in a path, and what a change there means. The first that occurs decides.
 const BY_PATH: [(&str, Code, Severity); 41] = [
     ("/Tags", TAG, Low),
@@ -96,6 +140,11 @@ const WATCH: [&str; 6] = [
 
 /// Code and severity of a property that has another value.
 pub(super) fn of_property(resource_type: &str, path: &str) -> (Code, Severity) {
+    let tag = path.contains("/Tags");
+    let by_type = BY_TYPE.iter().find(|(kind, start, ..)| *kind == resource_type && path.starts_with(start) && !tag);
+    if let Some((.., code, severity)) = by_type {
+        return (*code, *severity);
+    }
     let by_path =
         || BY_PATH.iter().find(|(word, ..)| path.contains(word)).map(|(_, code, severity)| (*code, *severity));
     match resource_type {
@@ -161,7 +210,12 @@ mod tests {
             ("AWS::IAM::Role", "/Policies", (PERMISSIONS, High)),
             ("AWS::CloudWatch::Alarm", "/Threshold", (SILENCED, High)),
             ("AWS::CloudWatch::Alarm", "/AlarmDescription", (MODIFIED, Low)),
-            ("AWS::Lambda::Function", "/MemorySize", (MODIFIED, Medium)),
+            ("AWS::Lambda::Function", "/MemorySize", (MODIFIED, High)),
+            ("AWS::Lambda::Function", "/Architectures", (MODIFIED, Medium)),
+            ("AWS::SQS::Queue", "/RedrivePolicy/deadLetterTargetArn", (MODIFIED, Critical)),
+            ("AWS::S3::Bucket", "/LifecycleConfiguration/Rules", (MODIFIED, Critical)),
+            ("AWS::ECS::Service", "/DesiredCount", (MODIFIED, High)),
+            ("AWS::Route53::RecordSet", "/AliasTarget/DNSName", (MODIFIED, Critical)),
             ("AWS::Lambda::Function", "/Code", (CODE, Critical)),
             ("AWS::EC2::SecurityGroup", "/SecurityGroupIngress", (OPENED, Critical)),
         ] {

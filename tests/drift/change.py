@@ -1,7 +1,7 @@
 """Changes resources of stacks behind CloudFormation's back, through the services' own APIs, as `changes.yaml` lists.
 
 Usage: `change.py changes.yaml organisation account region round` with AWS_ENDPOINT_URL set. A call's parameters may
-hold `{Logical}`, the physical id of a resource of the tenant's stack, and `{$.path}`, a part of the answer to the call
+hold `{Logical}`, the physical id of a resource of the tenant's stack, `{Logical:name}`, what follows its last `/`, and `{$.path}`, a part of the answer to the call
 before it (JMESPath). Prints one line of JSON for each change: its number and the answer's `$` of its last call.
 """
 
@@ -19,7 +19,7 @@ import boto3
 import jmespath
 import yaml
 
-PLACEHOLDER = re.compile(r"\{(\$?[A-Za-z][\w.\[\]]*|\$\.[\w.\[\]]+)\}")
+PLACEHOLDER = re.compile(r"\{(\$?[A-Za-z][\w.\[\]]*(?::name)?|\$\.[\w.\[\]]+)\}")
 
 
 def session_of(account: str, region: str) -> boto3.Session:
@@ -42,12 +42,21 @@ class Tenant:
 
     def client(self, service: str) -> Any:
         """A client of a service."""
-        return self.session.client(service, endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+        client = self.session.client(service, endpoint_url=os.environ["AWS_ENDPOINT_URL"])
+        # S3 Control writes the account before the endpoint's only address.
+        client.meta.events.register("before-sign.s3-control", self.without_account)
+        return client
+
+    def without_account(self, request: Any, **_: Any) -> None:
+        """Send a request to the endpoint itself."""
+        request.url = request.url.replace(f"//{self.known['account']}.", "//")
 
     def text(self, name: str) -> Any:
         """What a placeholder means."""
         if name.startswith("$."):
             return jmespath.search(name[2:], self.answer)
+        if name.endswith(":name"):
+            return self.known[name.removesuffix(":name")].rsplit("/", 1)[-1]
         return self.known[name]
 
     def filled(self, value: Any) -> Any:

@@ -57,6 +57,9 @@ pub struct Neighbour {
     usual: Vec<BTreeMap<String, String>>,
     #[serde(default)]
     ours_by: Vec<String>,
+    /// Calls that make it, where its name is not that of a type.
+    #[serde(default)]
+    pub made_by: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -147,7 +150,11 @@ fn refers(one: &Expected, to: &Expected) -> bool {
             _ => false,
         }
     }
-    to.physical_id.as_deref().is_some_and(|id| one.properties.values().any(|value| names(value, id)))
+    let id = to.physical_id.as_deref().unwrap_or_default();
+    // A queue's id is its address, and its ARN ends in its name.
+    let id =
+        if id.starts_with("https://") || id.starts_with("http://") { id.rsplit('/').next().unwrap_or(id) } else { id };
+    !id.is_empty() && one.properties.values().any(|value| names(value, id))
 }
 
 /// What the row that finds something was told about a declared resource.
@@ -248,12 +255,67 @@ mod tests {
         }
     }
 
+    const DOCS: &str = "docs/drift.md";
+    const START: &str = "<!-- types: written by the test that holds this table against the code -->\n";
+
+    /// How the declared properties of a type are read.
+    fn compared(kind: &str, readable: bool) -> &'static str {
+        match kind {
+            kind if super::super::network::TYPES.contains(&kind) => "EC2, by meaning",
+            kind if super::super::asked::OWN.contains(&kind) => "its own API, drift detection",
+            "AWS::CloudWatch::Alarm" => "its own API",
+            "AWS::IAM::Role" | "AWS::Lambda::EventSourceMapping" => "its own API, drift detection",
+            "AWS::Route53::RecordSet" => "its own API",
+            _ if readable => "drift detection, else Cloud Control",
+            _ => "**not compared**",
+        }
+    }
+
+    /// One row for each type of the table of types, and one for the stack.
+    fn rows() -> String {
+        let registry: Value =
+            serde_json::from_str(embedded::POLICIES.get_file("registry.json").unwrap().contents_utf8().unwrap())
+                .unwrap();
+        let table = table();
+        let mut kinds: Vec<&str> = crate::resources::table().iter().map(|(kind, _)| kind).collect();
+        kinds.push(STACK);
+        kinds.sort_unstable();
+        kinds.dedup();
+        let mut out =
+            "| type | its properties | looked for beside it | not looked for |\n|---|---|---|---|\n".to_owned();
+        for kind in kinds {
+            let handlers = &registry["types"][kind]["handlers"];
+            let mut found: Vec<&str> =
+                table.neighbours.iter().filter(|row| row.beside == kind).map(|row| row.finds.as_str()).collect();
+            found.sort_unstable();
+            let missing = match table.unread.get(kind) {
+                Some(missing) => missing.join(", "),
+                None => "**all of it: unchecked**".to_owned(),
+            };
+            let compared = if kind == STACK { "the release" } else { compared(kind, handlers["read"].is_array()) };
+            out.push_str(&format!("| {kind} | {compared} | {} | {missing} |\n", found.join(", ")));
+        }
+        out
+    }
+
+    #[test]
+    fn the_docs_say_what_the_code_does() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(DOCS);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (before, _) = text.split_once(START).expect("the mark");
+        let wanted = format!("{before}{START}{}", rows());
+        if std::env::var_os("UPDATE_EXPECTED").is_some() {
+            std::fs::write(&path, &wanted).unwrap();
+        }
+        assert!(std::fs::read_to_string(&path).unwrap() == wanted, "UPDATE_EXPECTED=1 writes the table of {DOCS}");
+    }
+
     #[test]
     fn the_table_speaks_of_every_type_of_the_templates() {
         let known = table();
         let mut types = std::collections::BTreeSet::new();
-        for file in crate::embedded::TEMPLATES.find("tenant/**/*.tera").unwrap() {
-            let text = file.as_file().unwrap().contents_utf8().unwrap();
+        for file in embedded::TEMPLATES.get_dir("tenant").unwrap().files() {
+            let text = file.contents_utf8().unwrap();
             let named = text.lines().filter_map(|line| line.trim().strip_prefix("Type: AWS::"));
             types.extend(named.map(|name| format!("AWS::{name}")));
         }

@@ -6,8 +6,6 @@ from __future__ import annotations
 import uuid
 from collections import defaultdict
 
-from moto.awslambda.models import lambda_backends
-
 from ..errors import AwsError
 from ..operations import Answer, Call, operation
 from ..state import store
@@ -31,10 +29,13 @@ def _short() -> str:
 @operation("lambda", "ListFunctionUrlConfigs")
 def list_urls(call: Call) -> Answer:
     """Lambda: ListFunctionUrlConfigs: that of the function and those of its aliases."""
-    backend = lambda_backends[call.account][call.region]
-    function = backend.get_function(str(call.parameters["FunctionName"]).split(":function:")[-1])
-    config = getattr(function, "url_config", None)
-    return {"FunctionUrlConfigs": [config.to_dict()] if config else []}
+    function = call.inner("GetFunctionConfiguration", FunctionName=call.parameters["FunctionName"])
+    try:
+        return {"FunctionUrlConfigs": [call.inner("GetFunctionUrlConfig", FunctionName=function["FunctionName"])]}
+    except AwsError as error:
+        if error.code != "ResourceNotFoundException":
+            raise
+        return {"FunctionUrlConfigs": []}
 
 
 @operation("logs", "PutAccountPolicy")
@@ -173,3 +174,23 @@ def list_resources(call: Call) -> Answer:
     wanted = call.get("resourceType")
     return {"resources": [one for one in _all(call, "shared") if not wanted or one["type"].lower() == wanted.lower()]}
 
+
+
+@operation("elbv2", "RegisterTargets")
+def register_targets(call: Call) -> Answer:
+    """ELBv2: RegisterTargets; a target outside the VPC is in all zones."""
+    for target in call.get("Targets", []):
+        _all(call, f"zone {call.parameters['TargetGroupArn']}").append(target)
+    return call.inner()
+
+
+@operation("elbv2", "DescribeTargetHealth")
+def describe_target_health(call: Call) -> Answer:
+    """ELBv2: DescribeTargetHealth, with the zones that targets were registered with."""
+    answer = call.inner()
+    zones = {one["Id"]: one["AvailabilityZone"] for one in _all(call, f"zone {call.parameters['TargetGroupArn']}")
+             if one.get("AvailabilityZone")}
+    for row in answer.get("TargetHealthDescriptions", []):
+        if row["Target"]["Id"] in zones:
+            row["Target"]["AvailabilityZone"] = zones[row["Target"]["Id"]]
+    return answer
