@@ -21,14 +21,15 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    let opened = Opened::open(global)?;
+    let opened = Opened::without_broken(global, &args.selection.names)?;
     let tenants = args.selection.select(&opened.estate)?;
-    show(&opened, &tenants, Output::new(global.output), global)
+    let shown = show(&opened, &tenants, Output::new(global.output), global)?;
+    Ok(shown.max(opened.incomplete(args.selection.is_whole_fleet())))
 }
 
 /// `tenantry explain cost TENANT`: the bill of one tenant.
 pub(super) fn one(output: Output, global: &Global, name: &str) -> Result<Exit, Failure> {
-    let opened = Opened::open(global)?;
+    let opened = Opened::without_broken(global, &[name.to_owned()])?;
     let tenant = selection::tenant(&opened.estate, name)?;
     show(&opened, &[tenant], output, global)
 }

@@ -119,7 +119,7 @@ impl Stays {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    let opened = Opened::open(global)?;
+    let opened = Opened::without_broken(global, &[args.tenant.to_string()])?;
     let prices = opened::prices(&global.estate)?;
     let answer = super::wait(offboard(args, &opened, &prices))??;
     let exit = match answer.gone {

@@ -31,7 +31,7 @@ use crate::survey::orphans::Orphans;
 /// Hold every stack against what is there: its template, its network, everything else, and what no template declares.
 ///
 /// Changes nothing. Exit code 0: in sync; 2: there is drift, or a stack of this estate that git does not name; 4:
-/// something could not be checked. Drift that may stay for
+/// something could not be checked. After `--fix` the same check runs again, and its answer is the exit code. Drift that may stay for
 /// a time is listed in `policies/drift-accepted.yaml`.
 #[derive(Debug, ClapArgs)]
 #[command(mut_args(only_with_fix))]
@@ -74,7 +74,7 @@ fn only_with_fix(arg: clap::Arg) -> clap::Arg {
 const ACCEPTED: &str = "policies/drift-accepted.yaml";
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    let opened = Opened::open(global)?;
+    let opened = Opened::without_broken(global, &args.selection.names)?;
     let today = super::today();
     let accepted = accepted(&global.estate, today)?;
     let tenants: Vec<&Tenant> = if args.selection.is_empty() {
@@ -111,6 +111,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             false => None,
         };
         let unnamed = orphans.as_ref().map_or(Exit::Clean, orphans::exit);
+        let unnamed = unnamed.max(opened.incomplete(args.selection.is_whole_fleet()));
         let drifts = look(&cloud, orphans.as_ref()).await?;
         if !args.fix {
             return Ok(exit(&drifts).max(unnamed));
@@ -126,8 +127,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             output: Output::new(global.output),
         };
         let ended = restore.run(&cloud, &drifts).await?;
-        // What was restored is looked at again.
-        Ok(ended.max(exit(&look(&cloud, None).await?)).max(unnamed))
+        // The same check says whether it is restored; a gate that refused restored nothing.
+        let checked = exit(&look(&cloud, None).await?).max(unnamed);
+        Ok(if ended == Exit::Refused { ended } else { checked })
     })?
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::judge::Judge;
-use super::{Failure, Global};
+use super::{Exit, Failure, Global};
 use crate::capacity::{self, Regions, Tables};
 use crate::cost::{self, Prices};
 use crate::deploy::{Desired, stacks};
@@ -40,6 +40,8 @@ pub(super) struct Opened {
     pub(super) functions: Functions,
     /// What loading found and does not stop.
     findings: Vec<Finding>,
+    /// Tenants whose files have errors, of a command that goes on without them.
+    left_out: BTreeSet<String>,
 }
 
 /// Loads an estate and all findings; an estate with errors is given too, as far as there is one.
@@ -81,6 +83,34 @@ pub(super) fn prices(root: &Path) -> Result<Prices, Failure> {
 }
 
 impl Opened {
+    /// Opens the estate for a command that must work while another tenant's file has errors: those tenants are left out,
+    /// with a warning. Errors of the fleet's own files, and of a tenant that is named, end the command.
+    pub(super) fn without_broken(global: &Global, named: &[String]) -> Result<Self, Failure> {
+        let (estate, findings) = load(&global.estate)?;
+        let errors: Vec<Finding> = findings.iter().filter(|one| one.severity == Severity::Error).cloned().collect();
+        let broken: BTreeSet<String> = errors.iter().filter_map(|error| error.tenant.clone()).collect();
+        let stops = |error: &Finding| error.tenant.as_ref().is_none_or(|tenant| named.contains(tenant));
+        let Some(mut estate) = estate.filter(|_| !errors.iter().any(stops)) else {
+            return Err(refused(&findings, "the estate"));
+        };
+        if !broken.is_empty() {
+            estate.tenants.retain(|name, _| !broken.contains(name.as_str()));
+            let names: Vec<&str> = broken.iter().map(String::as_str).collect();
+            anstream::eprint!("{}", findings::text(&errors));
+            anstream::eprintln!("warning: left out, because their files have errors: {}", names.join(", "));
+        }
+        let functions =
+            embedded::functions(&global.estate).map_err(|found| refused(&[found], "the functions' lock"))?;
+        let renderer = renderer(&global.estate)?;
+        let findings = findings.into_iter().filter(|one| one.severity != Severity::Error).collect();
+        Ok(Self { estate, renderer, functions, findings, left_out: broken })
+    }
+
+    /// What a command about the whole fleet says to the shell of the tenants that were left out.
+    pub(super) fn incomplete(&self, whole_fleet: bool) -> Exit {
+        if whole_fleet && !self.left_out.is_empty() { Exit::Incomplete } else { Exit::Clean }
+    }
+
     /// Opens the estate; errors in it are printed and end the command.
     pub(super) fn open(global: &Global) -> Result<Self, Failure> {
         let (estate, findings) = load(&global.estate)?;
@@ -90,7 +120,8 @@ impl Opened {
         };
         let functions =
             embedded::functions(&global.estate).map_err(|found| refused(&[found], "the functions' lock"))?;
-        Ok(Self { estate, renderer: renderer(&global.estate)?, functions, findings })
+        let renderer = renderer(&global.estate)?;
+        Ok(Self { estate, renderer, functions, findings, left_out: BTreeSet::new() })
     }
 
     /// Renders tenants; errors are printed and end the command.

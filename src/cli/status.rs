@@ -73,7 +73,7 @@ struct Row {
 const LOOKS: usize = 16;
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    let opened = Opened::open(global)?;
+    let opened = Opened::without_broken(global, &args.selection.names)?;
     let tenants: Vec<&Tenant> = if args.selection.is_empty() {
         opened.estate.tenants.values().collect()
     } else {
@@ -111,6 +111,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let flags = answer.flags.iter().flat_map(BTreeMap::values).map(super::flags::show::exit);
     let orphans = answer.orphans.iter().map(orphans::exit);
     let worst = verdicts.chain(flags).chain(orphans).max().unwrap_or(Exit::Clean);
+    let worst = worst.max(opened.incomplete(args.selection.is_whole_fleet()));
     Output::new(global.output).show("tenantry/status/v1", &answer, |answer| text(answer, now))?;
     Ok(worst)
 }

@@ -141,6 +141,18 @@ pub struct Validation {
     pub reason: String,
     pub logical_id: Option<String>,
     pub path: Option<String>,
+    pub outcome: Outcome,
+}
+
+/// What became of a check. Source: AWS CloudFormation API Reference, OperationEvent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It failed, and a failure stops the operation.
+    Failed,
+    /// It failed, and a failure is a warning.
+    Warned,
+    /// CloudFormation did not make it.
+    Skipped,
 }
 
 /// Asks for a change set and gives its id; CloudFormation computes it afterwards.
@@ -199,15 +211,21 @@ fn rollback_configuration(triggers: &RollbackTriggers) -> sdk::RollbackConfigura
 /// nothing found. Source: AWS CloudFormation API Reference, DescribeEvents.
 pub async fn validations(session: &Session, change_set: &str) -> Result<Vec<Validation>, CallError> {
     const OPERATION: &str = "DescribeEvents";
-    let filter = sdk::EventFilter::builder().failed_events(true).build();
-    let request = session.cloudformation.describe_events().change_set_name(change_set).filters(filter);
+    // Unfiltered: a check that was skipped is no failed event.
+    let request = session.cloudformation.describe_events().change_set_name(change_set);
     let pages = request.into_paginator().send();
     let mut pages = session.pages(Family::CloudFormationRead, OPERATION, change_set, pages, |page| page.next_token());
     let mut found = Vec::new();
     while let Some(page) = pages.next().await? {
         let events = page.operation_events.unwrap_or_default().into_iter();
         found.extend(events.filter(|event| event.event_type == Some(sdk::EventType::ValidationError)).map(|event| {
+            let outcome = match (&event.validation_status, &event.validation_failure_mode) {
+                (Some(sdk::ValidationStatus::Skipped), _) => Outcome::Skipped,
+                (_, Some(sdk::HookFailureMode::Warn)) => Outcome::Warned,
+                _ => Outcome::Failed,
+            };
             Validation {
+                outcome,
                 check: event.validation_name.unwrap_or_default(),
                 reason: event.validation_status_reason.unwrap_or_default(),
                 logical_id: event.logical_resource_id,

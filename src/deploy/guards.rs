@@ -26,7 +26,8 @@ pub(super) async fn triggers(
     if names.is_empty() {
         return Ok(Some(RollbackTriggers { alarms: Vec::new(), monitor_minutes: 0 }));
     }
-    let mut warn = |reason: String| warnings.push(Warning { check: "rollback alarms".to_owned(), reason });
+    let mut warn =
+        |reason: String| warnings.push(Warning { check: "rollback alarms".to_owned(), reason, unchecked: false });
     let found = match cloudwatch::alarms(session, &names).await {
         Ok(found) => found,
         Err(error) if is_access_denied(&error) || not_implemented(&error) => {

@@ -8,7 +8,7 @@ use super::gate::{Level, Verdict};
 use super::money::Money;
 use super::ownership::Claim;
 use crate::cloud::Place;
-use crate::cloud::change_sets::{ChangeSetKind, ResourceChange, Validation};
+use crate::cloud::change_sets::{ChangeSetKind, Outcome, ResourceChange, Validation};
 use crate::cloud::cloudformation::Stack;
 
 /// Name and version of the stored format.
@@ -63,6 +63,9 @@ pub struct Warning {
     /// Name of the check that says it.
     pub check: String,
     pub reason: String,
+    /// The check was skipped, so that what it looks for is unknown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchecked: bool,
 }
 
 impl From<Validation> for Warning {
@@ -74,7 +77,9 @@ impl From<Validation> for Warning {
             format!("{id}{inside}: ")
         });
         let place = place.unwrap_or_default();
-        Self { check: found.check, reason: format!("{place}{}", found.reason) }
+        let unchecked = found.outcome == Outcome::Skipped;
+        let skipped = if unchecked { "not checked: " } else { "" };
+        Self { check: found.check, reason: format!("{skipped}{place}{}", found.reason), unchecked }
     }
 }
 
@@ -86,6 +91,13 @@ pub struct Ground {
     pub release: Option<String>,
     /// Seconds since 1970.
     pub updated: Option<i64>,
+}
+
+impl StackPlan {
+    /// Whether CloudFormation skipped one of its own checks of this change.
+    pub fn has_unchecked(&self) -> bool {
+        self.warnings.iter().any(|warning| warning.unchecked)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -211,7 +223,8 @@ impl Plan {
     /// Something about it could not be checked.
     pub fn is_uncertain(&self) -> bool {
         let verdicts = self.judgement.iter().flat_map(|judgement| &judgement.verdicts);
-        !self.unseen.is_empty() || verdicts.into_iter().any(|verdict| verdict.level == Level::Unknown)
+        let unknown = verdicts.into_iter().any(|verdict| verdict.level == Level::Unknown);
+        !self.unseen.is_empty() || unknown || self.stacks.iter().any(StackPlan::has_unchecked)
     }
 
     /// Stacks on which nothing can be done now.

@@ -275,6 +275,7 @@ async fn change_set_action(
         Err(error) if is_access_denied(&error) || not_implemented(&error) => warnings.push(Warning {
             check: "validation".to_owned(),
             reason: format!("CloudFormation's own checks are not known: {}", error.cause),
+            unchecked: false,
         }),
         Err(error) => return Err(call(error)),
     }
@@ -283,6 +284,7 @@ async fn change_set_action(
         Err(error) if is_access_denied(&error) || not_implemented(&error) => warnings.push(Warning {
             check: "change sets".to_owned(),
             reason: format!("those of earlier plans cannot be listed or deleted: {}", error.cause),
+            unchecked: false,
         }),
         Err(error) => return Err(call(error)),
     }

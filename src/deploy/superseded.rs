@@ -22,6 +22,7 @@ pub(super) async fn clear(session: &Session, stack: &str, keep: &str) -> Result<
     Ok((waiting > 0).then(|| Warning {
         check: "change sets".to_owned(),
         reason: format!("{waiting} of earlier plans wait beside this one; each is deleted a day after it was made"),
+        unchecked: false,
     }))
 }
 

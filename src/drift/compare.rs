@@ -107,6 +107,16 @@ fn carrier(expected: &Expected) -> Option<String> {
     named.filter(|id| !id.contains(expected::UNKNOWN)).map(str::to_owned)
 }
 
+/// A value as it is shown: what could not be resolved is said so.
+fn shown(value: Value) -> Value {
+    match value {
+        Value::String(text) => text.replace(expected::UNKNOWN, "(unknown)").into(),
+        Value::Array(items) => items.into_iter().map(shown).collect(),
+        Value::Object(map) => map.into_iter().map(|(key, value)| (key, shown(value))).collect(),
+        other => other,
+    }
+}
+
 impl<'a> Case<'a> {
     /// Expected resources of a type, with their logical ids.
     pub(super) fn of_type(&self, resource_type: &str) -> impl Iterator<Item = (&'a String, &'a Expected)> {
@@ -225,6 +235,7 @@ impl Found {
         wanted: Option<Value>,
         actual: Option<Value>,
     ) {
+        let wanted = wanted.map(shown);
         self.differences.push(Difference {
             code,
             severity,
@@ -293,8 +304,12 @@ impl Found {
             })
         });
         let unchecked = unchecked.chain(in_part).chain(self.beside.iter().cloned());
-        // Of a stack that is not there, nothing is left to check.
-        let no_stack = self.differences.iter().any(|difference| difference.code == severity::NO_STACK);
+        // Of a stack that is not there, or half there, nothing is left to check.
+        let half = |difference: &Difference| {
+            let status = difference.actual.as_ref().and_then(Value::as_str).unwrap_or_default();
+            difference.path == "/StackStatus" && matches!(status, "DELETE_FAILED" | "ROLLBACK_FAILED" | "CREATE_FAILED")
+        };
+        let no_stack = self.differences.iter().any(|one| one.code == severity::NO_STACK || half(one));
         let unchecked: Vec<Unchecked> = if no_stack { Vec::new() } else { unchecked.collect() };
         let sources = Source::ALL.map(|source| SourceReport {
             source,

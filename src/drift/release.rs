@@ -55,7 +55,17 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
         }
         State::Stuck => {
             let rated = (severity::STACK, Severity::High);
+            // Of what was half made or half deleted, no comparison says anything that is true.
+            let is_half = matches!(status.as_str(), "DELETE_FAILED" | "ROLLBACK_FAILED" | "CREATE_FAILED");
+            let remedy = State::remedy(&status);
             found.of_stack(desired, rated, "/StackStatus", Some("UPDATE_COMPLETE".into()), Some(status.into()));
+            if let Some(last) = found.differences.last_mut() {
+                remedy.clone_into(&mut last.remedy);
+            }
+            if is_half {
+                found.unseen(Source::Release, "the resources are compared once the stack is in a good state");
+                return Stands::No;
+            }
         }
         State::Settled | State::RolledBack => {}
     }

@@ -61,6 +61,7 @@ pub fn sort(drift: &StackDrift) -> Heaps {
     for difference in drift.open() {
         match (difference.source, difference.kind) {
             (Source::Unmanaged, _) | (_, Kind::Unmanaged) => heaps.left.push(difference.clone()),
+            _ if difference.remedy == severity::BY_HAND => heaps.left.push(difference.clone()),
             (Source::Release, _) if difference.code == severity::NO_STACK => heaps.by_deploy.push(difference.clone()),
             (Source::Release, _) if difference.code == severity::NOT_OURS => heaps.left.push(difference.clone()),
             (Source::Release, _) if difference.path == "/StackStatus" => heaps.left.push(difference.clone()),
@@ -215,11 +216,31 @@ pub async fn plan(cloud: &Cloud, desired: &[Desired], drifts: &[StackDrift], pac
             by_change_set(cloud, desired, &heaps.by_change_set, pace, &mut found).await;
         }
         let own = &found.direct[before..];
+        let missed: Vec<_> = own.iter().flat_map(|plan| not_restored(plan, &heaps.by_change_set)).collect();
+        found.left.extend(missed.into_iter().map(|(what, why)| (drift.tenant.clone(), what, why)));
         let rest = heaps.calls.into_iter().filter(|(resource, call)| !call.is_done_by(resource, own));
         let rest: Vec<_> = rest.map(|(_, call)| (desired.clone(), call)).collect();
         found.calls.extend(rest);
     }
     found
+}
+
+/// What a change set that restores does not name, with why it is left.
+fn not_restored(plan: &StackPlan, differences: &[Difference]) -> Vec<(String, String)> {
+    let changes = plan.action.changes();
+    let own = differences.iter().filter(|one| one.source != Source::Release);
+    let missed = own.filter_map(|one| {
+        let resource = one.resource.as_ref()?;
+        let top = one.path.split('/').nth(1).unwrap_or_default();
+        let named = |path: &str| path.trim_start_matches('/').trim_start_matches("Properties/").starts_with(top);
+        let restored = changes.iter().any(|change| {
+            change.logical_id == *resource
+                && (change.properties.is_empty() || change.properties.iter().any(|property| named(&property.path)))
+        });
+        let why = format!("CloudFormation's change set does not restore `{}`: set it back by hand", one.path);
+        (!restored).then(|| (resource.clone(), why))
+    });
+    missed.collect()
 }
 
 async fn by_change_set(
@@ -242,6 +263,15 @@ async fn by_change_set(
     match restored.await {
         Ok(Restoring::Direct(plan)) => found.direct.push(plan),
         Ok(Restoring::InTwoSteps(plan, adapted)) => {
+            let missed = not_restored(
+                &plan,
+                &differences
+                    .iter()
+                    .filter(|d| d.kind == Kind::Modified && !d.path.starts_with("/Tags"))
+                    .cloned()
+                    .collect::<Vec<_>>(),
+            );
+            found.left.extend(missed.into_iter().map(|(what, why)| (desired.tenant.clone(), what, why)));
             found.first_step.push((plan, *adapted));
             found.deploy.push(desired.clone());
             for gone in differences.iter().filter(|d| d.kind == Kind::Deleted && d.path.is_empty()) {

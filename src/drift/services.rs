@@ -8,7 +8,7 @@ use super::compare::{Case, Found};
 use super::differ::{self, Spot};
 use super::expected::{Expected, is_unknown};
 use super::live::Told;
-use super::{Source, neighbours, network};
+use super::{Source, neighbours, network, severity};
 use crate::cloud::drift_detection::{DriftStatus, ResourceDrift};
 use crate::cloud::reads::at;
 
@@ -87,7 +87,14 @@ fn against(found: &mut Found, id: &str, expected: &Expected, live: Option<&Map<S
         found.compared_in_part(id, key);
     }
     let spots = differ::properties(&wanted, live);
-    new_ones(found, id, spots).into_iter().for_each(|spot| found.modified(HERE, id, expected, spot));
+    for spot in new_ones(found, id, spots) {
+        let property = spot.path.split('/').nth(1).unwrap_or_default();
+        let is_said = expected.properties.contains_key(property);
+        found.modified(HERE, id, expected, spot);
+        if let (false, Some(last)) = (is_said, found.differences.last_mut()) {
+            last.remedy = severity::BY_HAND.to_owned();
+        }
+    }
 }
 
 /// Spots in properties of which nobody has told yet.

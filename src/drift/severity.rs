@@ -181,6 +181,10 @@ pub(super) fn of_addition(resource_type: &str) -> (Code, Severity) {
     }
 }
 
+/// What must be done where the template does not say the property, so that no change set restores it.
+pub(super) const BY_HAND: &str =
+    "set it back by hand, or say it in the template: no change set restores what no template says";
+
 /// What a person can do about a difference.
 pub(super) fn remedy(kind: Kind, code: Code) -> &'static str {
     match (kind, code) {

@@ -177,7 +177,11 @@ pub(super) mod tests {
                 ground: Ground::default(),
                 action: serde_json::from_value(action).unwrap(),
                 claim: None,
-                warnings: vec![Warning { check: "quota".to_owned(), reason: "VPCs: 5 of 5".to_owned() }],
+                warnings: vec![Warning {
+                    check: "quota".to_owned(),
+                    reason: "VPCs: 5 of 5".to_owned(),
+                    unchecked: false,
+                }],
             }
         };
         Plan {

@@ -52,7 +52,7 @@ struct Answer {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    let opened = Opened::open(global)?;
+    let opened = Opened::without_broken(global, &[args.tenant.to_string()])?;
     let (tenant, flag) = (tenant(&opened.estate, &args.tenant)?, flag(&opened, &args.flag)?);
     if args.reason.trim().is_empty() {
         return Err(Failure::new("a push needs a reason"));
