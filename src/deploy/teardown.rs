@@ -40,7 +40,7 @@ pub fn findings(stack: &StackPlan, template: &Value) -> Vec<Finding> {
 
 impl From<Finding> for Warning {
     fn from(finding: Finding) -> Self {
-        Self { check: finding.code.to_string(), reason: finding.message }
+        Self { check: finding.code.to_string(), reason: finding.message, unchecked: false }
     }
 }
 

@@ -139,7 +139,9 @@ fn what_may_not_be_read_is_unchecked_and_never_in_sync() {
     let stack = stacks(&answer).next().unwrap();
     let unchecked = stack["unchecked"].as_array().unwrap();
     assert!(unchecked.iter().any(|one| one["resource"] == "Search"), "{stack:#}");
-    assert!(unchecked.iter().all(|one| one["why"].as_str().unwrap().contains("AccessDenied")), "{stack:#}");
+    // A function's environment names the search domain, whose address only the service knows.
+    let partly = |why: &str| why.contains("AccessDenied") || why.starts_with("compared in part: `Environment`");
+    assert!(unchecked.iter().all(|one| partly(one["why"].as_str().unwrap())), "{stack:#}");
     assert_eq!((stack["verdict"].as_str(), code), (Some("incomplete"), 4));
     assert_eq!(stack["differences"], serde_json::json!([]));
     // What lives in the VPC beside the stack could not be seen, although drift detection checks what is in it.
