@@ -405,7 +405,7 @@ impl<'a> Evaluation<'a> {
     ) -> Option<Value> {
         let names = Names { evaluation: self, current };
         let refers = |reference: &Reference| match reference {
-            Reference::Derived(name) => names.resolve(name).is_some(),
+            Reference::Derived(_) => names.resolve(reference.name()).is_some(),
             _ => true,
         };
         if !formula.references.iter().all(refers) {
@@ -459,16 +459,20 @@ impl<'a> Evaluation<'a> {
 
     /// What a formula refers to, with its values.
     fn read(&self, formula: &Formula) -> Vec<(String, String)> {
-        self.read_as(formula, &|name| self.value(name).map(Value::to_string))
+        self.read_as(formula, &|name| self.value(name).cloned())
     }
 
-    fn read_as(&self, formula: &Formula, derived: &dyn Fn(&str) -> Option<String>) -> Vec<(String, String)> {
+    fn read_as(&self, formula: &Formula, derived: &dyn Fn(&str) -> Option<Value>) -> Vec<(String, String)> {
         let read = |reference: &Reference| match reference {
             Reference::Input(path) => {
                 let text = self.inputs.get(path).map_or_else(|| "absent".to_owned(), shown);
                 (path.clone(), text)
             }
-            Reference::Derived(name) => (name.clone(), derived(name).unwrap_or_else(|| "unknown".to_owned())),
+            Reference::Derived(path) => {
+                let value = derived(reference.name());
+                let value = value.as_ref().and_then(|value| value.field(path.split('.').skip(1)));
+                (path.clone(), value.map_or_else(|| "unknown".to_owned(), Value::to_string))
+            }
             Reference::Table(name) => {
                 let found = self.blueprint.tables.iter().find(|table| table.name == *name);
                 (name.clone(), found.map_or_else(String::new, |table| format!("table of {}", table.date)))
@@ -484,7 +488,7 @@ impl<'a> Evaluation<'a> {
     fn with_names(&self, formula: &Formula, names: &Names<'_>) -> String {
         let derived = |name: &str| {
             let value = cel::Value::try_from(names.resolve(name)?.as_ref()).ok()?;
-            Value::of_cel(&value).map(|value| value.to_string())
+            Value::of_cel(&value)
         };
         listed(&self.read_as(formula, &derived))
     }

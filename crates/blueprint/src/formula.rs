@@ -46,7 +46,16 @@ pub enum Reference {
     /// A value of the tenant or a fact of its stack, by its path: `ingest.files_per_minute`, `zones`.
     Input(String),
     Table(String),
+    /// A derived value, or a field of one that is a row: `search_node.type`.
     Derived(String),
+}
+
+impl Reference {
+    /// The name without the fields behind it.
+    pub fn name(&self) -> &str {
+        let (Self::Input(path) | Self::Table(path) | Self::Derived(path)) = self;
+        path.split('.').next().unwrap_or(path)
+    }
 }
 
 /// A compiled formula.
@@ -313,7 +322,7 @@ impl Checker<'_> {
         }
         let whole = path.join(".");
         match name {
-            Name::Derived(_) => self.references.insert(Reference::Derived(path[0].to_owned())),
+            Name::Derived(_) => self.references.insert(Reference::Derived(whole.clone())),
             Name::Table(_) => self.references.insert(Reference::Table(path[0].to_owned())),
             Name::Input(_) | Name::Optional(_) => self.references.insert(Reference::Input(whole.clone())),
         };

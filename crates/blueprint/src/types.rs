@@ -111,6 +111,14 @@ impl Value {
         }
     }
 
+    /// The value of a field of a field of a row; the value itself without one.
+    pub(crate) fn field<'p>(&self, mut path: impl Iterator<Item = &'p str>) -> Option<&Self> {
+        path.try_fold(self, |value, name| match value {
+            Self::Row(fields) => fields.get(name),
+            _ => None,
+        })
+    }
+
     /// As JSON, as templates see it.
     pub fn to_json(&self) -> Json {
         match self {

@@ -116,8 +116,8 @@ impl Reader<'_> {
         for reference in &formula.references {
             match reference {
                 Reference::Input(path) => drop(inputs.insert(path.clone())),
-                Reference::Derived(name) => {
-                    let found = earlier.iter().find(|known| known.name == *name);
+                Reference::Derived(_) => {
+                    let found = earlier.iter().find(|known| known.name == reference.name());
                     inputs.extend(found.into_iter().flat_map(|known| known.inputs.iter().cloned()));
                 }
                 Reference::Table(_) => {}

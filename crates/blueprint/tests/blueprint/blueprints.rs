@@ -109,7 +109,8 @@ fn explaining_a_value_shows_the_formula_that_was_evaluated_and_its_inputs() {
                 "{}",
                 tasks.formula
             );
-            assert!(tasks.inputs.contains(&("requests_at_work".to_owned(), "10".to_owned())), "{:?}", tasks.inputs);
+            let read = [("zones", "3"), ("requests_at_work", "10"), ("task.workers", "4")];
+            assert_eq!(tasks.inputs, read.map(|(name, value)| (name.to_owned(), value.to_owned())));
             let depends_on =
                 ["overrides.web_tasks", "web.requests_per_second", "web.seconds_per_request", "web.size", "zones"];
             assert_eq!(tasks.depends_on, depends_on);
