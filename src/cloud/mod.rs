@@ -33,6 +33,7 @@ pub mod s3;
 pub mod servicequotas;
 mod session;
 pub mod settings;
+pub mod settings_repair;
 pub mod sqs;
 pub mod stack_events;
 pub mod sts;

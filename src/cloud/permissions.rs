@@ -59,6 +59,7 @@ pub const CALLS: &[Call] = &[
     change("cloudformation:UpdateTerminationProtection"),
     read("cloudtrail:LookupEvents"),
     read("cloudwatch:DescribeAlarms"),
+    change("cloudwatch:EnableAlarmActions"),
     read("cloudwatch:GetMetricData"),
     change("ec2:CreateTags"),
     change("ec2:DeleteNetworkAclEntry"),
@@ -102,6 +103,7 @@ pub const CALLS: &[Call] = &[
     read("es:ListVpcEndpointAccess"),
     // The first request for a higher quota makes the service's own role; bootstrap's calls run under another role.
     change("iam:CreateServiceLinkedRole"),
+    change("iam:DetachRolePolicy"),
     read("iam:GetAccountAuthorizationDetails"),
     read("iam:GetAccountSummary"),
     read("iam:ListInstanceProfiles"),
@@ -109,6 +111,7 @@ pub const CALLS: &[Call] = &[
     read("iam:PassRole"),
     // Objects and messages are encrypted.
     read("kms:Decrypt"),
+    change("kms:EnableKey"),
     read("kms:GenerateDataKey"),
     read("kms:ListAliases"),
     read("kms:ListGrants"),
@@ -120,6 +123,7 @@ pub const CALLS: &[Call] = &[
     read("lambda:ListEventSourceMappings"),
     read("lambda:ListFunctionUrlConfigs"),
     read("lambda:ListFunctions"),
+    change("lambda:UpdateEventSourceMapping"),
     read("logs:DescribeAccountPolicies"),
     read("logs:DescribeMetricFilters"),
     read("logs:DescribeSubscriptionFilters"),

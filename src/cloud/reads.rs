@@ -1,4 +1,5 @@
-//! Read-only calls of services for which the tool needs no crate of the SDK: what is asked is data, the answer is JSON.
+//! Calls of services for which the tool needs no crate of the SDK: what is asked is data, the answer is JSON. All of
+//! `policies/neighbours.yaml` read.
 //!
 //! Signing, retries and time limits are the SDK's own; rates are ours, as for every other call.
 
@@ -32,7 +33,7 @@ use super::{CallError, Cause, Family, Place, Session, xml};
 /// The most pages of one question: more of them are an error, never a part of an answer.
 const MOST_PAGES: usize = 1000;
 
-/// One call that reads.
+/// One call.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Question {
     /// As signatures and IAM's actions name the service: `sns`.

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::{Difference, Kind, Source, StackDrift, severity};
 use crate::cloud::network::{Peer, Rule};
-use crate::cloud::{CallError, Cloud, Session, cloudformation, network_repair, with_causes};
+use crate::cloud::{CallError, Cloud, Session, cloudformation, network_repair, settings_repair, with_causes};
 use crate::deploy::prepare::Pace;
 use crate::deploy::restore::{Edit, Restoring, restoring};
 use crate::deploy::{ByStack, Desired, Plan, StackPlan};
@@ -40,6 +40,35 @@ pub enum Call {
         id: String,
         key: String,
     },
+    EnableMapping {
+        id: String,
+    },
+    EnableAlarmActions {
+        name: String,
+    },
+    EnableKey {
+        id: String,
+    },
+    DetachPolicy {
+        role: String,
+        policy: String,
+    },
+}
+
+/// The calls that set back what no template says; none where only a person can.
+fn calls(difference: &Difference) -> Vec<Call> {
+    let Some(id) = difference.physical_id.clone() else { return Vec::new() };
+    match (difference.resource_type.as_str(), difference.path.as_str()) {
+        ("AWS::Lambda::EventSourceMapping", "/Enabled") => vec![Call::EnableMapping { id }],
+        ("AWS::CloudWatch::Alarm", "/ActionsEnabled") => vec![Call::EnableAlarmActions { name: id }],
+        ("AWS::KMS::Key", "/Enabled") => vec![Call::EnableKey { id }],
+        ("AWS::IAM::Role", "/ManagedPolicyArns") => {
+            let attached = difference.actual.as_ref().and_then(Value::as_array).into_iter().flatten();
+            let policies = attached.filter_map(Value::as_str);
+            policies.map(|policy| Call::DetachPolicy { role: id.clone(), policy: policy.to_owned() }).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// What will restore one stack.
@@ -61,7 +90,14 @@ pub fn sort(drift: &StackDrift) -> Heaps {
     for difference in drift.open() {
         match (difference.source, difference.kind) {
             (Source::Unmanaged, _) | (_, Kind::Unmanaged) => heaps.left.push(difference.clone()),
-            _ if difference.remedy == severity::BY_HAND => heaps.left.push(difference.clone()),
+            _ if [severity::BY_HAND, severity::BY_CALL].contains(&difference.remedy.as_str()) => {
+                match calls(difference) {
+                    none if none.is_empty() => heaps.left.push(difference.clone()),
+                    calls => heaps
+                        .calls
+                        .extend(calls.into_iter().map(|call| (difference.resource.clone().unwrap_or_default(), call))),
+                }
+            }
             (Source::Release, _) if difference.code == severity::NO_STACK => heaps.by_deploy.push(difference.clone()),
             (Source::Release, _) if difference.code == severity::NOT_OURS => heaps.left.push(difference.clone()),
             (Source::Release, _) if difference.path == "/StackStatus" => heaps.left.push(difference.clone()),
@@ -128,6 +164,12 @@ impl Call {
                 format!("aws ec2 delete-network-acl-entry --network-acl-id {acl} --rule-number {number} {way}")
             }
             Self::RemoveTag { id, key } => format!("aws ec2 delete-tags --resources {id} --tags Key={key}"),
+            Self::EnableMapping { id } => format!("aws lambda update-event-source-mapping --uuid {id} --enabled"),
+            Self::EnableAlarmActions { name } => format!("aws cloudwatch enable-alarm-actions --alarm-names {name}"),
+            Self::EnableKey { id } => format!("aws kms enable-key --key-id {id}"),
+            Self::DetachPolicy { role, policy } => {
+                format!("aws iam detach-role-policy --role-name {role} --policy-arn {policy}")
+            }
         }
     }
 
@@ -138,6 +180,9 @@ impl Call {
             Self::RevokeRule { outbound: true, .. } => "/Properties/SecurityGroupEgress",
             Self::RemoveTag { .. } => "/Properties/Tags",
             Self::DeleteRoute { .. } | Self::DeleteAclEntry { .. } => "/Properties/Routes",
+            Self::EnableMapping { .. } | Self::EnableKey { .. } => "/Properties/Enabled",
+            Self::EnableAlarmActions { .. } => "/Properties/ActionsEnabled",
+            Self::DetachPolicy { .. } => "/Properties/ManagedPolicyArns",
         }
     }
 
@@ -161,6 +206,10 @@ impl Call {
             Self::RemoveTag { id, key } => {
                 network_repair::retag(session, id, &BTreeMap::new(), std::slice::from_ref(key)).await
             }
+            Self::EnableMapping { id } => settings_repair::enable_mapping(session, id).await,
+            Self::EnableAlarmActions { name } => settings_repair::enable_alarm_actions(session, name).await,
+            Self::EnableKey { id } => settings_repair::enable_key(session, id).await,
+            Self::DetachPolicy { role, policy } => settings_repair::detach_policy(session, role, policy).await,
         }
     }
 }

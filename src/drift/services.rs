@@ -92,7 +92,7 @@ fn against(found: &mut Found, id: &str, expected: &Expected, live: Option<&Map<S
         let is_said = expected.properties.contains_key(property);
         found.modified(HERE, id, expected, spot);
         if let (false, Some(last)) = (is_said, found.differences.last_mut()) {
-            last.remedy = severity::BY_HAND.to_owned();
+            severity::unsaid(&last.resource_type, &last.path).clone_into(&mut last.remedy);
         }
     }
 }

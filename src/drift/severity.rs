@@ -185,6 +185,19 @@ pub(super) fn of_addition(resource_type: &str) -> (Code, Severity) {
 pub(super) const BY_HAND: &str =
     "set it back by hand, or say it in the template: no change set restores what no template says";
 
+/// As [`BY_HAND`], of what a direct call sets back.
+pub(super) const BY_CALL: &str = "`tenantry drift --fix` sets it back by a direct call, shown first";
+
+/// What can be done about a property of which the template says nothing.
+pub(super) fn unsaid(resource_type: &str, path: &str) -> &'static str {
+    match (resource_type, path) {
+        ("AWS::CloudWatch::Alarm", "/ActionsEnabled")
+        | ("AWS::IAM::Role", "/ManagedPolicyArns")
+        | ("AWS::KMS::Key" | "AWS::Lambda::EventSourceMapping", "/Enabled") => BY_CALL,
+        _ => BY_HAND,
+    }
+}
+
 /// What a person can do about a difference.
 pub(super) fn remedy(kind: Kind, code: Code) -> &'static str {
     match (kind, code) {

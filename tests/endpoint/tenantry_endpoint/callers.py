@@ -54,7 +54,7 @@ FILLED = {
     "RoleNameWithPath": ("RoleName", "RoleArn"), "ApplicationId": ("ApplicationId", "Application"),
     "EnvironmentId": ("EnvironmentId", "Environment"), "ConfigurationProfileId": ("ConfigurationProfileId",),
     "DeploymentStrategyId": ("DeploymentStrategyId",), "KeyId": ("KeyId",), "DomainName": ("DomainName",),
-    "TopicName": ("TopicArn",), "LogGroupName": ("logGroupName",),
+    "TopicName": ("TopicArn",), "AlarmName": ("AlarmName",), "UUID": ("UUID",), "LogGroupName": ("logGroupName",),
 }
 
 
@@ -87,6 +87,8 @@ def resources(call: Call, action: str) -> list[str]:
     parameters: dict[str, Any] = dict(call.parameters)
     if call.get("QueueUrl"):
         parameters["QueueName"] = str(call.get("QueueUrl")).rsplit("/", 1)[-1]
+    if call.get("AlarmNames"):
+        parameters["AlarmName"] = call.parameters["AlarmNames"][0]
     known = {"Partition": call.partition, "Region": call.region, "Account": call.account}
     whole = [str(value) for value in parameters.values() if str(value).startswith("arn:")]
     asked = []
