@@ -3,5 +3,5 @@
 use crate::process::{Endpoint, QUOTAS};
 
 pub(crate) fn start() -> Endpoint {
-    Endpoint::start(20, &[&QUOTAS[..], &["--grant-seconds", "1"]].concat())
+    Endpoint::start(20, &[&QUOTAS[..], &["--grant-seconds", "1", "--enforce-iam"]].concat())
 }

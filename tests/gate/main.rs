@@ -55,7 +55,10 @@ struct Said {
 
 impl World {
     fn new() -> Self {
-        let world = Self { endpoint: Endpoint::start(1, &QUOTAS), estate: tempfile::tempdir().unwrap() };
+        let world = Self {
+            endpoint: Endpoint::start(1, &[&QUOTAS[..], &["--enforce-iam"]].concat()),
+            estate: tempfile::tempdir().unwrap(),
+        };
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
         let root = world.estate.path();
         for folder in ["tenants/certs", "templates/tenant", "templates/control-plane", "policies"] {
@@ -77,7 +80,7 @@ impl World {
             "organisation": "metanet",
             "control_plane": { "account": ACCOUNT, "region": "eu-west-1" },
             "accounts": { ACCOUNT: {
-                "name": "one", "dns": { "zone": "one.example.com", "hosted_zone_id": "Z0111111111EXAMPLE" },
+                "name": "one", "role": "metanet-tenantry", "dns": { "zone": "one.example.com", "hosted_zone_id": "Z0111111111EXAMPLE" },
             } },
             "regions": { "eu-west-1": {
                 "zones": ["euw1-az1", "euw1-az2", "euw1-az3"], "s3_prefix_list": "pl-6da54004",

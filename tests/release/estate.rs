@@ -32,7 +32,7 @@ impl Estate {
 organisation: {organisation}
 control_plane: {{ account: \"123456789012\", region: eu-west-1 }}
 accounts:
-  \"123456789012\": {{ name: one, dns: {{ zone: one.example.com, hosted_zone_id: Z0111111111EXAMPLE }} }}
+  \"123456789012\": {{ name: one, role: {organisation}-tenantry, dns: {{ zone: one.example.com, hosted_zone_id: Z0111111111EXAMPLE }} }}
 regions:
   eu-west-1: {{ zones: [euw1-az1, euw1-az2], s3_prefix_list: pl-6da54004 }}
 pools:
@@ -264,5 +264,5 @@ impl Run {
 /// The address of the endpoint, which ends when this process does.
 fn endpoint() -> &'static str {
     static ENDPOINT: OnceLock<Endpoint> = OnceLock::new();
-    &ENDPOINT.get_or_init(|| Endpoint::start(0, &[])).url
+    &ENDPOINT.get_or_init(|| Endpoint::start(0, &["--enforce-iam"])).url
 }

@@ -5,4 +5,4 @@ mod ci;
 mod cut;
 mod estate;
 mod rolls;
-mod small;
+pub(crate) mod small;

@@ -23,6 +23,7 @@ use tenantry_pipeline::work::{Ingest, Splitter};
 
 use super::search::Domain;
 use crate::process::Endpoint;
+use crate::release::small;
 
 /// The account of the endpoint's own credentials.
 const ACCOUNT: &str = "123456789012";
@@ -42,7 +43,7 @@ pub(crate) struct Stack {
 
 impl Stack {
     pub(crate) async fn start() -> Self {
-        let endpoint = Endpoint::start(20, &[]);
+        let endpoint = Endpoint::start(20, &["--enforce-iam"]);
         let configuration = configuration(&endpoint.url);
         let s3 = aws_sdk_s3::config::Builder::from(&configuration).force_path_style(true).build();
         let (s3, sqs) = (aws_sdk_s3::Client::from_conf(s3), aws_sdk_sqs::Client::new(&configuration));
@@ -50,6 +51,7 @@ impl Stack {
         let place = place.location_constraint(aws_sdk_s3::types::BucketLocationConstraint::EuWest1).build();
         s3.create_bucket().bucket(BUCKET).create_bucket_configuration(place).send().await.unwrap();
         let (estate, domain) = (estate(), Domain::default());
+        bootstrap(&endpoint.url, estate.path());
         let names = tenantry::render::names::queues("metanet", "acme");
         deploy(&aws_sdk_cloudformation::Client::new(&configuration), &names, estate.path()).await;
         let mut urls = Vec::new();
@@ -232,10 +234,29 @@ fn estate() -> TempDir {
         let path = folder.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let text = String::from_utf8(bytes).unwrap().replace("111122223333", ACCOUNT);
-        let own = "    role: metanet-tenantry\n    external_id: metanet-fleet\n";
-        std::fs::write(path, text.replace(own, "")).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    for (path, text) in small::TEMPLATES {
+        let path = folder.path().join("templates").join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
     }
     folder
+}
+
+/// Makes the roles under which a replay runs.
+fn bootstrap(url: &str, estate: &std::path::Path) {
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tenantry"))
+        .args(["bootstrap", "--role", "OrganizationAccountAccessRole", "--yes", "--estate"])
+        .arg(estate)
+        .args(small::BROKEN.iter().map(|code| format!("--accept={code}=small templates")))
+        .env_clear()
+        .envs([("AWS_ENDPOINT_URL", url), ("AWS_REGION", "eu-west-1"), ("AWS_EC2_METADATA_DISABLED", "true")])
+        .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("TENANTRY_POLL_SECONDS", "0.05")])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 pub(crate) fn bucket_event(key: &str) -> Value {
