@@ -1,7 +1,7 @@
 //! Drift checks that all clones share: beside the estate's own record, one in the control plane's bucket.
 
 use crate::cloud::{Cloud, is_access_denied, s3, with_causes};
-use crate::deploy::locks::shelf;
+use crate::deploy::locks::{LocksError, shelf};
 use crate::drift::record::Record;
 use crate::estate::spec::Fleet;
 
@@ -24,13 +24,17 @@ pub(super) async fn shared(cloud: &Cloud, fleet: &Fleet) -> Result<Record, Strin
     Ok(seen.map(|seen| Record::parse(&seen.text)).unwrap_or_default())
 }
 
-/// Shares checks with other clones.
+/// Shares checks with other clones, under the deploy role: the reading role writes nothing that others rely on. Who may
+/// only read keeps the checks to itself.
 ///
 /// # Errors
 /// Why they cannot be written; this clone has them nevertheless.
-pub(super) async fn share(cloud: &Cloud, fleet: &Fleet, own: &Record) -> Result<(), String> {
-    let found = shelf(cloud, fleet, &fleet.control_plane.account).await;
-    let (session, bucket) = found.map_err(|error| with_causes(&error))?;
+pub(super) async fn share(fleet: &Fleet, own: &Record) -> Result<(), String> {
+    let cloud = Cloud::configure().await;
+    let (session, bucket) = match shelf(&cloud, fleet, &fleet.control_plane.account).await {
+        Err(LocksError::Call(error)) if is_access_denied(&error) => return Ok(()),
+        found => found.map_err(|error| with_causes(&error))?,
+    };
     for _ in 0..ROUNDS {
         let seen = match s3::read(&session, &bucket, KEY).await {
             // Without a control plane there is nobody to share with.
@@ -43,7 +47,6 @@ pub(super) async fn share(cloud: &Cloud, fleet: &Fleet, own: &Record) -> Result<
         match s3::write_if(&session, &bucket, KEY, &text, etag).await {
             Ok(true) => return Ok(()),
             Ok(false) => {}
-            // A role that only reads keeps its checks to itself.
             Err(error) if is_access_denied(&error) => return Ok(()),
             Err(error) => return Err(with_causes(&error)),
         }

@@ -98,7 +98,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let look = async |cloud: &Cloud, orphans: Option<&Orphans>| {
         let mut drifts = check(cloud, &desired, &options, &|_| {}).await;
         let findings = accepted.apply(&mut drifts, today);
-        note(cloud, &opened.estate.fleet, &global.estate, &drifts).await;
+        note(&opened.estate.fleet, &global.estate, &drifts).await;
         journal(&global.estate, &args.release.release, &drifts);
         show(args, global, &drifts, &findings, orphans)?;
         Ok::<_, Failure>(drifts)
@@ -147,13 +147,13 @@ pub(super) fn accepted(estate: &Path, today: jiff::civil::Date) -> Result<Accept
 
 /// Keeps when each stack was last checked, here and in the control plane. What cannot be kept is told, and is no reason
 /// to withhold what was found.
-async fn note(cloud: &Cloud, fleet: &Fleet, estate: &Path, drifts: &[StackDrift]) {
+async fn note(fleet: &Fleet, estate: &Path, drifts: &[StackDrift]) {
     let mut record = LastChecks::load(estate);
     record.note(drifts, Timestamp::now().as_second());
     if let Err(error) = record.save(estate) {
         anstream::eprintln!("warning: `.tenantry/drift.json` cannot be written: {error}");
     }
-    if let Err(why) = checks::share(cloud, fleet, &record).await {
+    if let Err(why) = checks::share(fleet, &record).await {
         anstream::eprintln!("warning: the check is not shared with other clones: {why}");
     }
 }
