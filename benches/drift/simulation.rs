@@ -69,7 +69,7 @@ fn tenant(number: usize) -> Desired {
         resources[id]["Properties"] = app.clone();
     }
     for number in 0..DETECTED {
-        resources.insert(format!("Thing{number}"), resource("AWS::Simulated::Thing"));
+        resources.insert(format!("Thing{number}"), resource("AWS::SSM::Parameter"));
     }
     let tree = json!({ "Resources": resources });
     let digest = render::digest_of(&tree);
@@ -90,7 +90,7 @@ fn tenant(number: usize) -> Desired {
 }
 
 /// The resources that the services are asked about one by one.
-const KINDS: [(&str, &str); 22] = [
+const KINDS: [(&str, &str); 21] = [
     ("Bucket", "AWS::S3::Bucket"),
     ("Queue1", "AWS::SQS::Queue"),
     ("Queue2", "AWS::SQS::Queue"),
@@ -101,7 +101,6 @@ const KINDS: [(&str, &str); 22] = [
     ("Key", "AWS::KMS::Key"),
     ("FlagVersion", "AWS::AppConfig::HostedConfigurationVersion"),
     ("FlagDeployment", "AWS::AppConfig::Deployment"),
-    ("Vpc", "AWS::EC2::VPC"),
     ("Group1", "AWS::Logs::LogGroup"),
     ("Group2", "AWS::Logs::LogGroup"),
     ("Group3", "AWS::Logs::LogGroup"),
@@ -213,7 +212,7 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Answer,
         }
         "s3" if parts.uri.query() == Some("cors") => xml(404, "<Error><Code>NoSuchCORSConfiguration</Code></Error>"),
         "s3" => xml(404, "<Error><Code>NoSuchConfiguration</Code><Message>none</Message></Error>"),
-        "sqs" => json_of(&json!({ "Attributes": { "Policy": "{}" } })),
+        "sqs" => json_of(&json!({ "Attributes": { "Policy": "{}", "DelaySeconds": "0" } })),
         "lambda" if path.ends_with("/policy") || path.ends_with("/urls") || path.ends_with("/aliases") => {
             json_of(&json!({}))
         }
@@ -332,7 +331,7 @@ fn listed(stack: &str, second: bool) -> String {
         )
     };
     let mut rows: Vec<String> = KINDS.iter().map(|(id, kind)| row(id, kind)).collect();
-    rows.extend((0..DETECTED).map(|number| row(&format!("Thing{number}"), "AWS::Simulated::Thing")));
+    rows.extend((0..DETECTED).map(|number| row(&format!("Thing{number}"), "AWS::SSM::Parameter")));
     rows.extend((rows.len()..RESOURCES).map(|number| row(&format!("Other{number}"), "AWS::Simulated::Other")));
     let (page, next) = if second { (&rows[100..], "") } else { (&rows[..100], "<NextToken>2</NextToken>") };
     format!("<StackResourceSummaries>{}</StackResourceSummaries>{next}", page.concat())
@@ -345,7 +344,7 @@ fn drifts() -> String {
              <StackResourceDriftStatus>IN_SYNC</StackResourceDriftStatus></member>"
         )
     };
-    let things: String = (0..DETECTED).map(|number| row(format!("Thing{number}"), "AWS::Simulated::Thing")).collect();
+    let things: String = (0..DETECTED).map(|number| row(format!("Thing{number}"), "AWS::SSM::Parameter")).collect();
     format!("<StackResourceDrifts>{things}</StackResourceDrifts>")
 }
 
