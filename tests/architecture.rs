@@ -208,3 +208,84 @@ fn every_option_of_a_command_is_read_by_it() {
     found.dedup();
     assert_eq!(found, Vec::<String>::new(), "options that nothing reads");
 }
+
+/// Files that may name resource types, with how many and why; what a type is to a check stands in
+/// `policies/resources.yaml`. Rules and APIs of single services need their types; a list of types needs a column.
+const NAMED_TYPES: [(&str, usize, &str); 35] = [
+    ("capacity/template.rs", 1, "what addresses are counted in"),
+    ("cli/moving.rs", 7, "how the data of each service is moved"),
+    ("cli/replay.rs", 1, "queues are what it reads"),
+    ("cloud/change_sets.rs", 1, "CloudFormation's rollback triggers are alarms"),
+    ("cloud/neighbours.rs", 4, "one EC2 call for each"),
+    ("deploy/adopt.rs", 8, "how each service's resources are recognised"),
+    ("deploy/contents.rs", 12, "how each service tells what a resource holds"),
+    ("deploy/destroy.rs", 1, "what purging a VPC means"),
+    ("deploy/guards.rs", 1, "alarms become rollback triggers"),
+    ("deploy/teardown.rs", 3, "how Lambda gives up its interfaces"),
+    ("drift/author.rs", 2, "how CloudTrail names rules and routes"),
+    ("drift/asked.rs", 13, "one API call for each"),
+    ("drift/compare.rs", 16, "the property that a call names a resource by"),
+    ("drift/expected.rs", 32, "attributes that follow from an id"),
+    ("drift/neighbours/ask.rs", 1, "neighbours are looked for in the VPC"),
+    ("drift/neighbours/mod.rs", 1, "where no resource is to blame"),
+    ("drift/network.rs", 17, "the meaning of EC2's network"),
+    ("drift/restore.rs", 4, "one direct call for each"),
+    ("drift/services.rs", 7, "one API call for each"),
+    ("drift/severity.rs", 23, "what a property of a type means when it differs"),
+    ("drift/snapshot.rs", 2, "the VPC and the alarms of one call"),
+    ("drift/unmanaged.rs", 16, "what EC2 and IDs tell"),
+    ("permissions/generate.rs", 1, "what it writes"),
+    ("permissions/mod.rs", 4, "where IAM's resources hold policies"),
+    ("policy/checks/dead_letters.rs", 2, "a rule about queues"),
+    ("policy/checks/ingress_as_specified.rs", 2, "a rule about security groups"),
+    ("policy/checks/isolated_subnets.rs", 3, "a rule about routes"),
+    ("policy/checks/lambda_subnets.rs", 3, "a rule about functions"),
+    ("policy/checks/queue_visibility.rs", 3, "a rule about queues"),
+    ("policy/checks/tenants_own_key.rs", 1, "a rule about keys"),
+    ("policy/checks/transport_policies.rs", 6, "a rule about resource policies"),
+    ("policy/verdicts.rs", 1, "a value that rules compare"),
+    ("release/gates.rs", 2, "alarms are a gate"),
+    ("survey/names.rs", 3, "one API call for each"),
+    ("survey/usage.rs", 2, "one API call for each"),
+];
+
+/// The resource types that the code of a file names, its tests left out.
+fn named_types(text: &str) -> Vec<String> {
+    let code = text
+        .split("#[cfg(test)]\n")
+        .take_while(|part| !part.lines().next().is_some_and(|line| line.contains("mod tests")))
+        .collect::<String>();
+    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let quoted = lines.flat_map(|line| line.split('"').skip(1).step_by(2));
+    let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_type = |text: &&str| {
+        let parts: Vec<&str> = text.split("::").collect();
+        parts[0] == "AWS" && parts.len() == 3 && parts.iter().all(|part| is_word(part))
+    };
+    let mut found: Vec<String> = quoted.filter(is_type).map(str::to_owned).collect();
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// What a check needs to know of a resource type stands in the one table, so that no two checks disagree.
+#[test]
+fn lists_of_resource_types_stand_in_the_table() {
+    assert_eq!(named_types("[\"AWS::A::B\", \"AWS::Region\"] // \"x\"\n/// \"AWS::C::D\"\n"), ["AWS::A::B"]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut wrong = Vec::new();
+    for path in files {
+        let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+        let found = named_types(&fs::read_to_string(&path).unwrap());
+        let allowed = NAMED_TYPES.iter().find(|row| row.0 == name).map_or(0, |row| row.1);
+        let is_test = name == "cloud/wire.rs";
+        if found.len() > allowed && !is_test {
+            wrong.push(format!("{name} names {found:?}: {allowed} are allowed; a property of types is a column of policies/resources.yaml"));
+        } else if found.is_empty() && allowed > 0 {
+            wrong.push(format!("{name} names no type any more: take it from the list"));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}

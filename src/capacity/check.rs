@@ -205,8 +205,23 @@ impl Assessment {
         let ground = self.ground();
         let mut found: Vec<Finding> = self.quotas.iter().filter_map(|verdict| verdict.finding(&ground)).collect();
         found.extend(self.uncounted.iter().map(|kind| {
-            let message = format!("what a resource of type `{kind}` takes of quotas is in no table");
-            Finding::new(Code("TN2105"), message)
+            let path = crate::resources::PATH;
+            let (why, help) = match crate::resources::table().get(kind) {
+                None => (
+                    format!("it has no row in {path}"),
+                    format!("add the row `{kind}: {{ stateful: …, quotas: {{}} }}`"),
+                ),
+                Some((_, row)) if row.quotas.is_none() => (
+                    format!("its row in {path} has no column `quotas`"),
+                    "`quotas: {}` says that it takes of none".to_owned(),
+                ),
+                Some(_) => {
+                    let why = "a property that counts is not a number in the template".to_owned();
+                    (why, "write the number into the template, or override the type's `quotas`".to_owned())
+                }
+            };
+            let message = format!("what a resource of type `{kind}` takes of quotas is unknown: {why}");
+            Finding::new(Code("TN2105"), message).with_help(help)
         }));
         found.extend(starve::findings(&self.subnets));
         found.extend(self.offer.iter().chain(&self.names).cloned());

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::consumption::{self, Over};
-use super::owners::{Owner, SubnetDemand, subnets};
-use super::template::{number, resources, target};
+use super::owners::{Groups, SubnetDemand, subnets};
+use super::template::{resources, target};
+use crate::resources::{self, Over, Owner};
 
 /// Over what an amount adds up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ pub struct Demand {
     /// Calls that deploying takes at least, by service as CloudFormation names it: one for each resource, and our own to
     /// CloudFormation.
     pub api_calls: BTreeMap<&'static str, u64>,
-    /// Types that the table of consumption does not know: what they take is not in `amounts`.
+    /// Types of which the table does not say what they take, or whose resources do not: it is not in `amounts`.
     pub unknown_types: BTreeSet<String>,
 }
 
@@ -102,28 +102,58 @@ pub fn count(template: &Value) -> Demand {
 pub(super) fn count_with(template: &Value, addresses: &BTreeMap<String, SubnetDemand>) -> Demand {
     let mut demand = Demand::default();
     let mut per_stack: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut per_parent: BTreeMap<(&'static str, String), u64> = BTreeMap::new();
+    let groups = Groups::of(template);
     for (_, kind, properties) in resources(template) {
-        match consumption::of(kind) {
-            None => drop(demand.unknown_types.insert(kind.to_owned())),
-            Some(consumption) => {
-                *demand.api_calls.entry(consumption.service()).or_default() += 1;
-                for (quota, over) in consumption.quotas {
-                    match over {
-                        Over::Account => demand.take(quota, Within::Account, 1),
-                        Over::Region => demand.take(quota, Within::Region, 1),
-                        Over::Stack => *per_stack.entry(quota).or_default() += 1,
-                    }
+        let Some((kind, row)) = resources::table().get(kind) else {
+            demand.unknown_types.insert(kind.to_owned());
+            continue;
+        };
+        *demand.api_calls.entry(service(kind)).or_default() += 1;
+        if let Some(gib) = &row.search_gib {
+            match gib.of(properties) {
+                Some(gib) => demand.search_gib = demand.search_gib.saturating_add(gib),
+                None => drop(demand.unknown_types.insert(kind.to_owned())),
+            }
+        }
+        let Some(quotas) = &row.quotas else {
+            demand.unknown_types.insert(kind.to_owned());
+            continue;
+        };
+        for taken in quotas {
+            let Some(amount) = taken.amount.as_ref().map_or(Some(1), |amount| amount.of(properties)) else {
+                demand.unknown_types.insert(kind.to_owned());
+                continue;
+            };
+            let quota = taken.quota.as_str();
+            match &taken.over {
+                _ if amount == 0 => {}
+                Over::Account => demand.take(quota, Within::Account, amount),
+                Over::Region => demand.take(quota, Within::Region, amount),
+                Over::Resource => demand.take(quota, Within::Stack, amount),
+                Over::Stack => *per_stack.entry(quota).or_default() += amount,
+                Over::Zone => {
+                    let within = row.addresses.as_ref().map_or(&[][..], |addresses| &addresses.within);
+                    let place = groups.places(within, properties).into_iter().next();
+                    let zone = place.and_then(|place| addresses.get(place)?.zone.clone());
+                    demand.take(quota, Within::Zone(zone.unwrap_or_else(|| "unknown".to_owned())), amount);
+                }
+                Over::Parent(paths) => {
+                    let parent = paths.iter().flat_map(|path| path.values(properties));
+                    let parent = parent.map(|value| target(value).map_or_else(|| value.to_string(), str::to_owned));
+                    let parent = parent.filter(|parent| parent != "false").collect::<Vec<_>>().join(" ");
+                    *per_parent.entry((quota, parent)).or_default() += amount;
                 }
             }
         }
-        count_properties(template, kind, properties, &mut demand, &mut per_stack);
+    }
+    for ((quota, _), amount) in per_parent {
+        demand.take(quota, Within::Stack, amount);
     }
     let entries = |section: &str| template[section].as_object().map_or(0, |section| section.len() as u64);
     per_stack.insert("cloudformation-resources", entries("Resources"));
     per_stack.insert("cloudformation-outputs", entries("Outputs"));
     per_stack.insert("cloudformation-parameters", entries("Parameters"));
-    per_stack.insert("vpc-routes-per-table", fullest(template, &["AWS::EC2::Route"], "RouteTableId"));
-    per_stack.insert("vpc-rules-per-network-acl", fullest(template, &["AWS::EC2::NetworkAclEntry"], "NetworkAclId"));
     per_stack.into_iter().for_each(|(quota, amount)| demand.take(quota, Within::Stack, amount));
     demand.take("cloudformation-stacks", Within::Region, 1);
     *demand.api_calls.entry("CloudFormation").or_default() += OWN_CALLS;
@@ -135,44 +165,7 @@ pub(super) fn count_with(template: &Value, addresses: &BTreeMap<String, SubnetDe
     demand
 }
 
-/// What depends on a resource's properties.
-fn count_properties(
-    template: &Value,
-    kind: &str,
-    properties: &Value,
-    demand: &mut Demand,
-    per_stack: &mut BTreeMap<&'static str, u64>,
-) {
-    match kind {
-        "AWS::EC2::NatGateway" => {
-            let subnet = target(&properties["SubnetId"]).unwrap_or_default();
-            let zone = &template["Resources"][subnet]["Properties"]["AvailabilityZoneId"];
-            demand.take("vpc-nat-gateways", Within::Zone(zone.as_str().unwrap_or("unknown").to_owned()), 1);
-        }
-        "AWS::EC2::VPCEndpoint" if properties["VpcEndpointType"] == "Interface" => {
-            *per_stack.entry("vpc-interface-endpoints-per-vpc").or_default() += 1;
-        }
-        "AWS::EC2::VPCEndpoint" => demand.take("vpc-gateway-endpoints", Within::Region, 1),
-        "AWS::Lambda::Function" => {
-            demand.take("lambda-concurrency", Within::Region, number(&properties["ReservedConcurrentExecutions"]));
-        }
-        "AWS::OpenSearchService::Domain" => {
-            let nodes = number(&properties["ClusterConfig"]["InstanceCount"]);
-            demand.take("es-instances-per-domain", Within::Stack, nodes);
-            let each = number(&properties["EBSOptions"]["VolumeSize"]);
-            demand.search_gib = demand.search_gib.saturating_add(nodes.saturating_mul(each));
-        }
-        _ => {}
-    }
-}
-
-/// The most entries of the types that name one parent.
-fn fullest(template: &Value, kinds: &[&str], parent: &str) -> u64 {
-    let mut counts: BTreeMap<(&str, bool), u64> = BTreeMap::new();
-    for (_, _, properties) in resources(template).filter(|(_, kind, _)| kinds.contains(kind)) {
-        // A rule is inbound or outbound; the limit counts each direction for itself.
-        let egress = properties["Egress"].as_bool().unwrap_or(false);
-        *counts.entry((target(&properties[parent]).unwrap_or_default(), egress)).or_default() += 1;
-    }
-    counts.into_values().max().unwrap_or(0)
+/// The service in a type's name: `EC2` of `AWS::EC2::VPC`.
+fn service(kind: &'static str) -> &'static str {
+    kind.split("::").nth(1).unwrap_or(kind)
 }

@@ -5,7 +5,6 @@
 //! nobody saw is unknown, never fine.
 
 mod check;
-mod consumption;
 mod demand;
 mod growth;
 mod names;
@@ -21,11 +20,12 @@ mod starve;
 mod template;
 mod weigh;
 
+pub use crate::resources::Owner;
 pub use check::{Assessment, Ground, Site, Stack, Tables, check};
 pub use demand::{Demand, Within, count};
 pub use growth::{Growth, NoGrowth};
 pub use needs::{Fullest, Instance, Name, Needs, fullest, needs};
-pub use owners::{Addresses, Owner, SubnetDemand, subnets};
+pub use owners::{Addresses, SubnetDemand, subnets};
 pub use quotas::{Quota, QuotasError, Scope, parse};
 pub use regions::{RegionRow, Regions, RegionsError};
 pub use runway::{Runway, runway};
@@ -78,7 +78,9 @@ mod tests {
         let quotas = parse(TABLE).unwrap();
         assert!(quotas.len() >= 60, "{}", quotas.len());
         let known = |id: &str| quotas.iter().any(|quota| quota.id == id);
-        for id in consumption::quotas().chain(count(&stack(3, "Lambda", 10)).amounts.into_keys()) {
+        let taken = crate::resources::table().iter().flat_map(|(_, row)| row.quotas.iter().flatten());
+        let taken = taken.map(|taken| taken.quota.as_str());
+        for id in taken.chain(count(&stack(3, "Lambda", 10)).amounts.into_keys()) {
             assert!(known(id), "{id}");
         }
     }

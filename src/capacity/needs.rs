@@ -6,11 +6,10 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::consumption;
 use super::demand::{Demand, count_with};
-use super::owners::{SubnetDemand, subnets};
+use super::owners::{Groups, SubnetDemand, subnets};
 use super::single::Largest;
-use super::template::{resources, target, targets};
+use super::template::resources;
 use super::weigh::percent_of;
 use crate::resources::{self, Scope};
 
@@ -21,7 +20,7 @@ pub struct Needs {
     /// By logical id.
     pub subnets: BTreeMap<String, SubnetDemand>,
     /// Types of its resources, as CloudFormation names them.
-    pub types: Arc<BTreeSet<&'static str>>,
+    pub types: Arc<BTreeSet<String>>,
     pub instances: Arc<BTreeSet<Instance>>,
     /// Names that nothing else in the account may bear.
     pub names: BTreeSet<Name>,
@@ -74,10 +73,10 @@ pub fn fullest(template: &Value) -> Option<Fullest> {
 pub fn needs(template: &Value) -> Needs {
     let subnets = subnets(template);
     let demand = count_with(template, &subnets);
-    let types: BTreeSet<&'static str> =
-        resources(template).filter_map(|(_, kind, _)| Some(consumption::of(kind)?.kind)).collect();
+    let types: BTreeSet<String> = resources(template).map(|(_, kind, _)| kind.to_owned()).collect();
+    let groups = Groups::of(template);
     let instances: BTreeSet<Instance> =
-        resources(template).flat_map(|(_, kind, properties)| instances(kind, properties, &subnets)).collect();
+        resources(template).flat_map(|(_, kind, properties)| instances(kind, properties, &groups, &subnets)).collect();
     let names = resources(template).filter_map(name).collect();
     Needs {
         demand: Arc::new(demand),
@@ -95,24 +94,18 @@ fn name((logical_id, kind, properties): (&str, &str, &Value)) -> Option<Name> {
     Some(Name { resource_type, logical_id: logical_id.to_owned(), name })
 }
 
-fn instances(kind: &str, properties: &Value, subnets: &BTreeMap<String, SubnetDemand>) -> Vec<Instance> {
-    let zones = |places: Vec<&str>| -> BTreeSet<String> {
-        places.into_iter().filter_map(|place| subnets.get(place)?.zone.clone()).collect()
-    };
-    match kind {
-        "AWS::OpenSearchService::Domain" => {
-            let cluster = &properties["ClusterConfig"];
-            let zones = zones(targets(&properties["VPCOptions"]["SubnetIds"]));
-            let engine = properties["EngineVersion"].as_str().map(str::to_owned);
-            let kinds =
-                [&cluster["InstanceType"], &cluster["DedicatedMasterType"]].into_iter().filter_map(Value::as_str);
-            kinds.map(|kind| Instance { kind: kind.to_owned(), engine: engine.clone(), zones: zones.clone() }).collect()
-        }
-        "AWS::EC2::Instance" => {
-            let zones = zones(target(&properties["SubnetId"]).into_iter().collect());
-            let kind = properties["InstanceType"].as_str();
-            kind.map(|kind| Instance { kind: kind.to_owned(), engine: None, zones }).into_iter().collect()
-        }
-        _ => Vec::new(),
-    }
+fn instances(
+    kind: &str,
+    properties: &Value,
+    groups: &Groups<'_>,
+    subnets: &BTreeMap<String, SubnetDemand>,
+) -> Vec<Instance> {
+    let row = resources::table().get(kind).map(|(_, row)| row);
+    let Some((row, needed)) = row.and_then(|row| Some((row, row.instances.as_ref()?))) else { return Vec::new() };
+    let within = row.addresses.as_ref().map_or(&[][..], |addresses| &addresses.within);
+    let places = groups.places(within, properties);
+    let zones: BTreeSet<String> = places.into_iter().filter_map(|place| subnets.get(place)?.zone.clone()).collect();
+    let engine = needed.engine.as_ref().and_then(|property| properties[property.as_str()].as_str()).map(str::to_owned);
+    let kinds = needed.types.iter().flat_map(|path| path.values(properties)).filter_map(Value::as_str);
+    kinds.map(|kind| Instance { kind: kind.to_owned(), engine: engine.clone(), zones: zones.clone() }).collect()
 }

@@ -107,7 +107,9 @@ fn types(
             return Vec::new();
         }
     };
-    by_need(stacks, |stack| stack.needs.types.iter().copied().filter(|kind| lacks(kind)))
+    // No region lists custom resources, nor what the CDK writes into templates.
+    let listed = |kind: &&str| kind.starts_with("AWS::") && !kind.starts_with("AWS::CDK::");
+    by_need(stacks, |stack| stack.needs.types.iter().map(String::as_str).filter(listed).filter(|kind| lacks(kind)))
         .into_iter()
         .map(|(kind, tenants)| {
             let message = format!("{} has no `{kind}`, which {} needs", ground.region, named(&tenants));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::demand::{Demand, Within};
-use super::owners::Owner;
+use crate::resources::Owner;
 
 /// Something that was looked at, or why it was not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,10 +9,11 @@ use serde::Serialize;
 
 use super::check::{Site, Stack};
 use super::growth::Growth;
-use super::owners::{Addresses, Owner, SubnetDemand};
+use super::owners::{Addresses, SubnetDemand};
 use super::snapshot::{LiveSubnet, Seen};
 use super::weigh::{AMBER_PERCENT, Level, percent_of};
 use crate::finding::{Code, Finding};
+use crate::resources::Owner;
 
 /// A subnet that growth uses up within so many days is amber: a subnet cannot be enlarged, tenants must be moved.
 const AMBER_DAYS: i32 = 90;
@@ -35,6 +36,8 @@ pub struct SubnetVerdict {
     /// Functions stand beside others, who starve with them.
     pub shared_with_functions: bool,
     pub percent: u64,
+    /// Resources that take an unknown number of its addresses, and why.
+    pub uncounted: Vec<String>,
     pub level: Level,
     /// The day on which growth has used it up.
     pub runs_out: Option<Date>,
@@ -98,6 +101,7 @@ fn verdict(stack: &Stack, id: &str, demand: &SubnetDemand, now: Seen<Now>) -> Su
     let percent = percent_of(needed, demand.usable);
     let level = match &now {
         _ if needed > demand.usable => Level::Red,
+        _ if !demand.uncounted.is_empty() => Level::Unknown,
         Seen::Unknown(_) => Level::Unknown,
         Seen::Known(_) if percent >= AMBER_PERCENT => Level::Amber,
         Seen::Known(_) => Level::Green,
@@ -114,6 +118,7 @@ fn verdict(stack: &Stack, id: &str, demand: &SubnetDemand, now: Seen<Now>) -> Su
         now,
         needed,
         percent,
+        uncounted: demand.uncounted.iter().cloned().collect(),
         level,
         runs_out: None,
         demand: demand.clone(),
@@ -126,9 +131,16 @@ fn needed(demand: &SubnetDemand, now: &Seen<Now>, growth: f64) -> u64 {
     let needed = demand.needed(growth);
     let Seen::Known(now) = now else { return needed };
     let counted = demand.owners(growth);
+    let most = |owner: &Owner| {
+        counted.get(owner).map_or(0, |addresses: &Addresses| addresses.at_worst.max(addresses.per_execution))
+    };
+    // Their interfaces do not say whose they are, so they are among the unknown ones.
+    let nameless_owners: u64 = [Owner::Instances, Owner::Other]
+        .iter()
+        .map(|owner| most(owner).saturating_sub(now.owners.get(owner).copied().unwrap_or(0)))
+        .fold(0, u64::saturating_add);
     let beyond = |(owner, live): (&Owner, &u64)| {
-        let most = counted.get(owner).map_or(0, |addresses| addresses.at_worst.max(addresses.per_execution));
-        live.saturating_sub(most)
+        live.saturating_sub(if *owner == Owner::Unknown { nameless_owners } else { most(owner) })
     };
     let named: u64 = now.owners.values().fold(0, |sum: u64, live| sum.saturating_add(*live));
     let nameless = now.used.saturating_sub(named);
@@ -164,8 +176,12 @@ fn finding(verdict: &SubnetVerdict) -> Option<Finding> {
     let parts: Vec<String> = verdict.owners.iter().map(|(owner, addresses)| part(*owner, addresses, verdict)).collect();
     let why = verdict.now.why().map(|why| format!("; what stands there now is unknown: {why}")).unwrap_or_default();
     let out = verdict.runs_out.map(|day| format!("; used up on {day} at this growth")).unwrap_or_default();
+    let uncounted = match &verdict.uncounted[..] {
+        [] => String::new(),
+        some => format!("; an unknown number is taken by {}", some.join(", ")),
+    };
     let message = format!(
-        "subnet `{logical_id}` ({cidr}) must give {needed} of {usable} addresses at the worst: {}{why}{out}",
+        "subnet `{logical_id}` ({cidr}) must give {needed} of {usable} addresses at the worst: {}{uncounted}{why}{out}",
         parts.join(", ")
     );
     let finding = Finding::new(Code(code), message).with_tenant(&verdict.tenant).with_resource(logical_id);
@@ -173,6 +189,9 @@ fn finding(verdict: &SubnetVerdict) -> Option<Finding> {
         "TN2204" => finding.with_help("give functions subnets of their own"),
         "TN2201" | "TN2202" => {
             finding.with_help("a larger subnet (`overrides`), a larger block for a new tenant, or less concurrency")
+        }
+        _ if !verdict.uncounted.is_empty() => {
+            finding.with_help(format!("say in `{}` how many addresses the type takes", crate::resources::PATH))
         }
         _ => finding,
     })

@@ -10,9 +10,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use ipnetwork::Ipv4Network;
 use serde_json::{Map, Value};
 
-use super::consumption;
 use super::needs::{Name, Needs, naming, needs};
+use crate::render::references::references;
 use crate::render::{Form, Leaf, Template};
+use crate::resources::{ResourceType, table};
+
+/// The type of what addresses are counted in.
+pub(super) const SUBNET: &str = "AWS::EC2::Subnet";
 
 /// Logical id, type and properties of every resource.
 pub(super) fn resources(template: &Value) -> impl Iterator<Item = (&str, &str, &Value)> {
@@ -26,15 +30,6 @@ pub(super) fn resources(template: &Value) -> impl Iterator<Item = (&str, &str, &
 /// The logical id that a `Ref` or `Fn::GetAtt` names.
 pub(super) fn target(value: &Value) -> Option<&str> {
     value["Ref"].as_str().or_else(|| value["Fn::GetAtt"][0].as_str())
-}
-
-pub(super) fn targets(value: &Value) -> Vec<&str> {
-    value.as_array().into_iter().flatten().filter_map(target).collect()
-}
-
-/// A whole number, also where it is written as text; 0 where there is none.
-pub(super) fn number(value: &Value) -> u64 {
-    value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or(0)
 }
 
 /// Cuts rendered templates down to what counting sees, each form once.
@@ -146,7 +141,7 @@ fn says(tree: &Value, leaf: &Leaf) -> Says {
         return Says::Size;
     }
     match tree["Resources"][id]["Type"].as_str() {
-        Some("AWS::EC2::Subnet") if property == "CidrBlock" => Says::Block,
+        Some(SUBNET) if property == "CidrBlock" => Says::Block,
         Some(kind) if naming(kind).is_some_and(|(_, named)| named == property) => Says::Name,
         _ => Says::Size,
     }
@@ -158,11 +153,24 @@ fn outline(tree: &Value) -> Value {
         tree[section].as_object().into_iter().flatten().map(|(key, _)| (key.clone(), Value::Null)).collect()
     };
     let resource = |(id, kind, properties): (&str, &str, &Value)| {
-        let counted = consumption::seen(kind).iter().copied().chain(naming(kind).map(|(_, property)| property));
-        let seen = counted.filter_map(|name| Some((name.to_owned(), properties.get(name)?.clone())));
+        let own: &[&str] = if kind == SUBNET { &["CidrBlock", "AvailabilityZoneId"] } else { &[] };
+        let row = table().get(kind).map(|(_, row)| row);
+        let addresses = row.and_then(|row| row.addresses.as_ref());
+        // The name of what others stand in leads them to its subnets.
+        let leads = addresses.is_some_and(|addresses| !addresses.within.is_empty());
+        let name = row.and_then(|row| row.name.as_ref()).filter(|_| leads || naming(kind).is_some());
+        let counted = row.into_iter().flat_map(ResourceType::counted).chain(name.map(|name| name.property.as_str()));
+        let counted = counted.chain(own.iter().copied());
+        let mut seen: Map<String, Value> =
+            counted.filter_map(|name| Some((name.to_owned(), properties.get(name)?.clone()))).collect();
+        if addresses.is_none() {
+            // Whatever it names may be a subnet.
+            let named = references(properties).into_iter().map(|name| serde_json::json!({ "Ref": name }));
+            seen.insert("References".to_owned(), named.collect());
+        }
         let mut kept = Map::new();
         kept.insert("Type".to_owned(), kind.into());
-        kept.insert("Properties".to_owned(), Value::Object(seen.collect()));
+        kept.insert("Properties".to_owned(), Value::Object(seen));
         (id.to_owned(), Value::Object(kept))
     };
     let resources: Map<String, Value> = resources(tree).map(resource).collect();

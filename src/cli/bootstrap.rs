@@ -16,6 +16,7 @@ use crate::finding::Finding;
 use crate::policy::{Owner, Stack};
 use crate::render::Template;
 use crate::report;
+use crate::resources;
 use crate::survey::orphans::of_fleet;
 
 /// Make the control plane in every account and region of the fleet.
@@ -118,10 +119,13 @@ async fn step(
         (Exit::Changes, true) => once().await?.0,
         (exit, _) => exit,
     };
+    let templates = crate::embedded::templates(site.root)?;
+    let services: BTreeSet<&str> =
+        templates.iter().flat_map(|source| resources::table().linked_services(&source.text)).collect();
     let mut accounts = BTreeSet::new();
     for stack in desired.iter().filter(|stack| accounts.insert(&stack.place.account)) {
         let session = cloud.session(&stack.place, &stack.access).await?;
-        for service in iam::SERVICE_LINKED {
+        for service in &services {
             iam::ensure_service_linked_role(&session, service).await?;
         }
     }

@@ -9,7 +9,6 @@ use serde_json::{Map, Value};
 
 use super::opened::{self, Opened};
 use super::{Exit, Failure, Global, Output};
-use crate::cloud::iam::SERVICE_LINKED;
 use crate::cloud::permissions::CALLS;
 use crate::deploy::stacks;
 use crate::embedded;
@@ -115,10 +114,10 @@ fn needs(registry: &Registry, subject: Subject, tenants: &[Value], control_plane
     let mut needs = Needs::default();
     let tables = (registry, resources::table());
     match subject {
-        Subject::Stacks => needs.handle(tables, all(tenants), &CHANGING, &SERVICE_LINKED),
+        Subject::Stacks => needs.handle(tables, all(tenants), &CHANGING),
         Subject::Boundary => needs.bound(all(tenants)),
         Subject::Read | Subject::Deploy => {
-            needs.handle(tables, all(tenants).chain(all(control_planes)), &READING, &SERVICE_LINKED);
+            needs.handle(tables, all(tenants).chain(all(control_planes)), &READING);
             let calls = CALLS.iter().filter(|call| call.reads || subject == Subject::Deploy);
             needs.call(calls.map(|call| call.action));
         }

@@ -63,7 +63,8 @@ fn check(root: &Path) -> Result<Checked, Failure> {
     let rules = embedded::rules(root)?;
     let sound = estate.as_ref().map(|estate| sound(estate, &findings)).unwrap_or_default();
     let now = jiff::Timestamp::now().as_second();
-    findings.extend(estate.iter().flat_map(|estate| estate::outdated_revocation_lists(estate, now)));
+    findings.extend(estate.iter().flat_map(|estate| estate::revocation_lists(estate, now)));
+    findings.extend(estate.iter().flat_map(estate::shared_authorities));
     let renderer = kept(TemplateSet::parse(templates), &mut findings).map(Renderer::new);
     let functions = kept(embedded::functions(root).map_err(|finding| vec![finding]), &mut findings);
     let quotas = capacity::parse(&embedded::table(root, "quotas.yaml")?)?;

@@ -2,17 +2,6 @@
 
 use super::{CallError, Cause, Family, Session};
 
-/// Services whose first use in an account needs a service-linked role, which the stacks' role may not make.
-/// Sources: "Using service-linked roles" of the Amazon OpenSearch Service Developer Guide, of Elastic Load Balancing, of
-/// Amazon ECS and of IAM Roles Anywhere; the create handlers of `AWS::ECS::Cluster` and `AWS::RolesAnywhere::TrustAnchor` in
-/// the CloudFormation registry.
-pub const SERVICE_LINKED: [&str; 4] = [
-    "ecs.amazonaws.com",
-    "elasticloadbalancing.amazonaws.com",
-    "opensearchservice.amazonaws.com",
-    "rolesanywhere.amazonaws.com",
-];
-
 /// Whether a role had to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Made {

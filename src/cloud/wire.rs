@@ -190,7 +190,7 @@ async fn what_an_endpoint_does_not_offer_is_told_apart_for_every_adapter() {
         cloudformation::stacks(&session).await.unwrap_err(),
         ec2::vpc_cidrs(&session).await.unwrap_err(),
         ec2::zones(&session).await.unwrap_err(),
-        iam::ensure_service_linked_role(&session, iam::SERVICE_LINKED[2]).await.unwrap_err(),
+        iam::ensure_service_linked_role(&session, "opensearchservice.amazonaws.com").await.unwrap_err(),
         s3::put_if_absent(&session, "bucket", "key", s3::Content::Text("x")).await.unwrap_err(),
         sts::caller_account(&session).await.unwrap_err(),
         servicequotas::applied(&session, "vpc").await.unwrap_err(),
@@ -294,7 +294,10 @@ async fn objects_go_by_path_to_an_address_and_only_if_absent() {
 async fn a_service_linked_role_that_exists_is_found() {
     let xml = refusal("InvalidInput", "Service role name X has been taken in this account");
     let (_server, session) = answering("Action=CreateServiceLinkedRole", 400, &xml).await;
-    assert_eq!(iam::ensure_service_linked_role(&session, iam::SERVICE_LINKED[2]).await.unwrap(), iam::Made::Before);
+    assert_eq!(
+        iam::ensure_service_linked_role(&session, "opensearchservice.amazonaws.com").await.unwrap(),
+        iam::Made::Before
+    );
 }
 
 #[tokio::test]

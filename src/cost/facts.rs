@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::items::{self, Billing};
+use crate::resources;
 
 /// Counts and sizes of one template.
 #[derive(Debug, Default)]
@@ -39,8 +39,23 @@ pub(super) struct Facts<'t> {
     pub(super) log_filters: u64,
     pub(super) flow_logs: u64,
     pub(super) unknown_types: BTreeSet<String>,
+    /// What is paid as long as it exists, by the rows of the table.
+    pub(super) standing: Vec<Standing<'t>>,
     /// Types that are billed, but not by themselves: how.
     pub(super) elsewhere: BTreeMap<String, &'static str>,
+}
+
+/// Units of an item that one resource is billed for.
+#[derive(Debug)]
+pub(super) struct Standing<'t> {
+    pub(super) id: &'t str,
+    /// `RDS` of `AWS::RDS::DBInstance`.
+    pub(super) service: &'static str,
+    pub(super) item: String,
+    /// None where the template does not tell.
+    pub(super) count: Option<u64>,
+    pub(super) formula: &'static str,
+    pub(super) hourly: bool,
 }
 
 #[derive(Debug)]
@@ -59,46 +74,60 @@ impl<'t> Facts<'t> {
         let mut facts = Self::default();
         for (id, resource) in template["Resources"].as_object().into_iter().flatten() {
             let kind = resource["Type"].as_str().unwrap_or("");
-            match items::billing(kind) {
-                None => drop(facts.unknown_types.insert(kind.to_owned())),
-                Some(Billing::Free) => {}
-                Some(Billing::Elsewhere(how)) => drop(facts.elsewhere.insert(kind.to_owned(), how)),
-                Some(Billing::Lines) => facts.count(template, id, kind, &resource["Properties"]),
+            let row = resources::table().get(kind);
+            let Some((kind, billing)) = row.and_then(|(kind, row)| Some((kind, row.billing.as_ref()?))) else {
+                facts.unknown_types.insert(kind.to_owned());
+                continue;
+            };
+            let properties = &resource["Properties"];
+            if let Some(how) = &billing.elsewhere {
+                facts.elsewhere.insert(kind.to_owned(), how);
             }
-            if kind == "AWS::EC2::FlowLog" {
-                facts.flow_logs += 1;
+            if let Some(by) = &billing.by {
+                facts.count(template, id, by, properties);
             }
+            let service = kind.split("::").nth(1).unwrap_or(kind);
+            facts.standing.extend(billing.items.iter().map(|billed| Standing {
+                id,
+                service,
+                item: billed.item.of(properties),
+                count: billed.count.of(properties),
+                formula: billed.count.text(),
+                hourly: billed.hourly,
+            }));
         }
         facts
     }
 
-    fn count(&mut self, template: &'t Value, id: &'t str, kind: &str, properties: &'t Value) {
-        match kind {
-            "AWS::EC2::NatGateway" => self.nat_gateways += 1,
-            "AWS::EC2::EIP" => self.elastic_addresses += 1,
-            "AWS::EC2::VPCEndpoint" if properties["VpcEndpointType"] == "Interface" => {
+    /// Counts a resource that is billed by one of [`resources::BILLED_BY`].
+    fn count(&mut self, template: &'t Value, id: &'t str, by: &str, properties: &'t Value) {
+        match by {
+            "nat-gateway" => self.nat_gateways += 1,
+            "elastic-address" => self.elastic_addresses += 1,
+            "endpoint" if properties["VpcEndpointType"] == "Interface" => {
                 self.endpoint_zones += length(&properties["SubnetIds"]);
             }
-            "AWS::ElasticLoadBalancingV2::LoadBalancer" => {
+            "load-balancer" => {
                 self.load_balancers += 1;
                 if properties["Scheme"] != "internal" {
                     self.load_balancer_addresses += length(&properties["Subnets"]);
                 }
             }
-            "AWS::ElasticLoadBalancingV2::TrustStore" => self.trust_stores += 1,
-            "AWS::ECS::Service" => self.service(template, properties),
-            "AWS::OpenSearchService::Domain" => self.domain(properties),
-            "AWS::Lambda::Function" => self.functions.push(function(id, properties)),
-            "AWS::Lambda::EventSourceMapping" => self.mappings += 1,
-            "AWS::S3::Bucket" => self.stored_days += stored_days(properties),
-            "AWS::CloudWatch::Alarm" => self.alarms += alarm_metrics(properties),
-            "AWS::CloudWatch::Dashboard" => self.dashboards += 1,
-            "AWS::KMS::Key" => self.keys += 1,
-            "AWS::Logs::LogGroup" => {
+            "trust-store" => self.trust_stores += 1,
+            "flow-log" => self.flow_logs += 1,
+            "task-service" => self.service(template, properties),
+            "search-domain" => self.domain(properties),
+            "function" => self.functions.push(function(id, properties)),
+            "event-source-mapping" => self.mappings += 1,
+            "bucket" => self.stored_days += stored_days(properties),
+            "alarm" => self.alarms += alarm_metrics(properties),
+            "dashboard" => self.dashboards += 1,
+            "key" => self.keys += 1,
+            "log-group" => {
                 self.log_groups += 1;
                 self.log_days = self.log_days.max(whole(&properties["RetentionInDays"]));
             }
-            "AWS::Logs::SubscriptionFilter" => self.log_filters += 1,
+            "log-filter" => self.log_filters += 1,
             _ => {}
         }
     }

@@ -57,6 +57,7 @@ pub(super) fn lines(facts: &Facts<'_>, workload: Option<&Workload>, region: &str
     sheet.proxy(facts);
     sheet.watching(facts, workload);
     sheet.around(facts, workload);
+    sheet.standing(facts);
     sheet.lines
 }
 
@@ -261,6 +262,19 @@ impl Sheet<'_> {
                 "GB taken in",
                 inputs,
             );
+        }
+    }
+
+    /// What the table of resource types bills by itself: one line for each resource and item.
+    fn standing(&mut self, facts: &Facts<'_>) {
+        for one in &facts.standing {
+            let count = one.count.map_or(unknown(), |count| plain(count as f64));
+            let mut inputs = vec![(one.formula, count)];
+            let (hours, formula) = if one.hourly { (HOURS, "count × hours") } else { (1.0, "count") };
+            inputs.extend(one.hourly.then(|| ("hours", plain(HOURS))));
+            let quantity = one.count.map(|count| Load::flat(count as f64 * hours));
+            let what = format!("{} ({})", one.id, one.item);
+            self.add(one.service, what, Kind::Standing, &one.item, quantity, formula, inputs);
         }
     }
 

@@ -190,7 +190,14 @@ impl Bill {
     /// What to tell about the bill: everything in it that is unknown.
     pub fn findings(&self) -> Vec<Finding> {
         let types = self.unknown_types.iter().map(|kind| {
-            Finding::new(Code("TN2502"), format!("nobody has said what a resource of type `{kind}` costs"))
+            let path = crate::resources::PATH;
+            let lacks = if crate::resources::table().get(kind).is_some() {
+                format!("its row in {path} has no column `billing`")
+            } else {
+                format!("it has no row in {path}")
+            };
+            Finding::new(Code("TN2502"), format!("what a resource of type `{kind}` costs is unknown: {lacks}"))
+                .with_help("`billing: free`, or `billing: { elsewhere: … }`, or items of policies/prices.yaml")
         });
         let mut items: Vec<&str> =
             self.lines.iter().filter(|line| line.price.is_none()).map(|line| line.item.as_str()).collect();

@@ -44,6 +44,11 @@ pub fn delivers_flags_only<'c>(resources: impl Iterator<Item = (&'c str, &'c str
     delivers
 }
 
+/// Whether changes make AppConfig deliver flags.
+pub fn delivers_flags(changes: &[ResourceChange]) -> bool {
+    changes.iter().any(|change| change.action != "Remove" && change.resource_type.starts_with("AWS::AppConfig::"))
+}
+
 /// Everything of a template as new: what a plan shows without looking at AWS.
 pub fn all_new(body: &str) -> Result<Vec<ResourceChange>, serde_json::Error> {
     let tree: Value = serde_json::from_str(body)?;

@@ -5,11 +5,11 @@
 
 use serde_json::Value;
 
-use super::Desired;
 use super::plan::Warning;
 use super::prepare::Alarms;
-use crate::cloud::change_sets::{MOST_TRIGGERS, RollbackTriggers};
-use crate::cloud::cloudwatch::{self, AlarmState};
+use super::{Desired, change};
+use crate::cloud::change_sets::{MOST_TRIGGERS, ResourceChange, RollbackTriggers};
+use crate::cloud::cloudwatch::{self, Alarm, AlarmState};
 use crate::cloud::{CallError, Place, Session, is_access_denied, not_implemented};
 
 /// What guards the update to `desired`; None leaves the guards that the stack has.
@@ -51,6 +51,62 @@ pub(super) async fn triggers(
     }
     let monitor_minutes = if arns.is_empty() { 0 } else { minutes };
     Ok(Some(RollbackTriggers { alarms: arns, monitor_minutes }))
+}
+
+/// Warns of an update that delivers flags while an alarm that AppConfig watches during the delivery is not OK: AppConfig takes
+/// the delivery back at once, and the update fails.
+/// Source: AWS AppConfig User Guide, "Monitoring deployments for automatic rollback".
+pub(super) async fn flag_monitors(
+    session: &Session,
+    desired: &Desired,
+    changes: &[ResourceChange],
+    warnings: &mut Vec<Warning>,
+) -> Result<(), CallError> {
+    let names = monitors(&desired.body);
+    if names.is_empty() || !change::delivers_flags(changes) {
+        return Ok(());
+    }
+    let mut warn = |reason: String, unchecked: bool| {
+        warnings.push(Warning { check: "flag delivery".to_owned(), reason, unchecked });
+    };
+    match cloudwatch::alarms(session, &names).await {
+        Ok(found) => taken_back_by(&found).into_iter().for_each(|reason| warn(reason, false)),
+        Err(error) if is_access_denied(&error) || not_implemented(&error) => {
+            warn(format!("the state of the alarms that monitor the delivery is unknown: {}", error.cause), true);
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// What is wrong with the alarms that monitor a delivery of flags.
+fn taken_back_by(alarms: &[Alarm]) -> Vec<String> {
+    let said = alarms.iter().filter_map(|alarm| {
+        let state = match alarm.state {
+            AlarmState::Ok => return None,
+            AlarmState::Alarm => "ALARM",
+            AlarmState::InsufficientData => "INSUFFICIENT_DATA",
+        };
+        Some(format!(
+            "alarm {} is in {state}: AppConfig rolls the flags back and the update fails; `tenantry flags push` changes \
+             flags without it",
+            alarm.name
+        ))
+    });
+    said.collect()
+}
+
+/// Names of the alarms that AppConfig watches while it delivers a template's flags.
+fn monitors(body: &str) -> Vec<String> {
+    let tree: Value = serde_json::from_str(body).unwrap_or_default();
+    let resources = tree["Resources"].as_object().into_iter().flatten();
+    let monitors =
+        resources.flat_map(|(_, resource)| resource["Properties"]["Monitors"].as_array().into_iter().flatten());
+    let names = monitors.filter_map(|monitor| {
+        let alarm = monitor["AlarmArn"]["Fn::GetAtt"][0].as_str()?;
+        tree["Resources"][alarm]["Properties"]["AlarmName"].as_str().map(str::to_owned)
+    });
+    names.collect()
 }
 
 /// Triggers as a part of a change set's name.
@@ -97,5 +153,21 @@ mod tests {
             "E": alarm("e", 300, 1), "F": alarm("f", 10, 1), "G": nameless, "H": { "Type": "AWS::SQS::Queue" },
         } });
         assert_eq!(fastest(&body.to_string()), ["f", "b", "d", "c", "e"]);
+    }
+
+    #[test]
+    fn flags_are_not_delivered_against_an_alarm_that_takes_them_back() {
+        let body = serde_json::json!({ "Resources": {
+            "Parking": { "Type": "AWS::CloudWatch::Alarm", "Properties": { "AlarmName": "acme-parking" } },
+            "Environment": { "Type": "AWS::AppConfig::Environment", "Properties": { "Monitors": [
+                { "AlarmArn": { "Fn::GetAtt": ["Parking", "Arn"] } } ] } } } });
+        assert_eq!(monitors(&body.to_string()), ["acme-parking"]);
+        let alarm = |state| Alarm { name: "acme-parking".to_owned(), state, reason: String::new(), since: None };
+        assert_eq!(taken_back_by(&[alarm(AlarmState::Ok)]), [""; 0]);
+        assert!(
+            taken_back_by(&[alarm(AlarmState::Alarm)])[0]
+                .starts_with("alarm acme-parking is in ALARM: AppConfig rolls")
+        );
+        assert!(taken_back_by(&[alarm(AlarmState::InsufficientData)])[0].contains("INSUFFICIENT_DATA"));
     }
 }

@@ -270,6 +270,9 @@ async fn change_set_action(
     let Some(set) = change_set(session, desired, ground, makes, triggers, pace).await? else {
         return Ok(Action::Nothing);
     };
+    if makes == ChangeSetKind::Update {
+        guards::flag_monitors(session, desired, &set.changes, warnings).await.map_err(call)?;
+    }
     match change_sets::validations(session, &set.id).await {
         Ok(found) => warnings.extend(found.into_iter().map(Warning::from)),
         Err(error) if is_access_denied(&error) || not_implemented(&error) => warnings.push(Warning {

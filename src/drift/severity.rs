@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Kind;
 use crate::finding::Code;
-use crate::resources;
+use crate::resources::{self, Concern};
 
 /// Ordered: `Low < Medium < High < Critical`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -125,19 +125,6 @@ const BY_PATH: [(&str, Code, Severity); 41] = [
     ("/Enabled", MODIFIED, High),
 ];
 
-/// Types whose every property says who may do what.
-const POLICIES: [&str; 3] = ["AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"];
-
-/// Types without which nobody hears that something is wrong.
-const WATCH: [&str; 6] = [
-    "AWS::CloudWatch::Alarm",
-    "AWS::CloudWatch::CompositeAlarm",
-    "AWS::EC2::FlowLog",
-    "AWS::Logs::SubscriptionFilter",
-    "AWS::SNS::Subscription",
-    "AWS::SNS::Topic",
-];
-
 /// Code and severity of a property that has another value.
 pub(super) fn of_property(resource_type: &str, path: &str) -> (Code, Severity) {
     let tag = path.contains("/Tags");
@@ -147,28 +134,34 @@ pub(super) fn of_property(resource_type: &str, path: &str) -> (Code, Severity) {
     }
     let by_path =
         || BY_PATH.iter().find(|(word, ..)| path.contains(word)).map(|(_, code, severity)| (*code, *severity));
-    match resource_type {
+    match drift(resource_type).concern {
         // These deny what is not encrypted on its way.
-        kind if POLICIES.contains(&kind) => (PERMISSIONS, Critical),
-        "AWS::SNS::Subscription" => (SILENCED, High),
-        kind if WATCH.contains(&kind) => match by_path() {
-            Some(found) if found.1 != High => found,
+        Some(Concern::Permissions) => (PERMISSIONS, Critical),
+        Some(Concern::Monitoring) => match by_path() {
+            // A subscription's protocol or role says where a page goes, not how it is encrypted.
+            Some(found) if found.1 != High && resource_type != SUBSCRIPTION => found,
             _ => (SILENCED, High),
         },
-        "AWS::EC2::Route" | "AWS::EC2::SubnetRouteTableAssociation" | "AWS::EC2::NetworkAclEntry" => (MODIFIED, High),
-        _ => by_path().unwrap_or((MODIFIED, Medium)),
+        Some(Concern::Routing) => (MODIFIED, High),
+        None => by_path().unwrap_or((MODIFIED, Medium)),
     }
+}
+
+const SUBSCRIPTION: &str = "AWS::SNS::Subscription";
+
+fn drift(resource_type: &str) -> resources::Drift {
+    resources::table().get(resource_type).map(|(_, row)| row.drift).unwrap_or_default()
 }
 
 /// Code and severity of a resource that is gone.
 pub(super) fn of_deletion(resource_type: &str) -> (Code, Severity) {
-    if POLICIES.contains(&resource_type) || resources::table().is_stateful(resource_type) {
+    let drift = drift(resource_type);
+    if drift.concern == Some(Concern::Permissions) || resources::table().is_stateful(resource_type) {
         (DELETED, Critical)
+    } else if drift.is_minor {
+        (DELETED, Medium)
     } else {
-        match resource_type {
-            "AWS::SSM::Parameter" | "AWS::CloudWatch::Dashboard" | "AWS::KMS::Alias" => (DELETED, Medium),
-            _ => (DELETED, High),
-        }
+        (DELETED, High)
     }
 }
 

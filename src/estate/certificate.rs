@@ -2,12 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use ring::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512, UnparsedPublicKey,
+    VerificationAlgorithm,
+};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::FromDer;
 use x509_parser::revocation_list::CertificateRevocationList;
-use x509_parser::x509::X509Version;
+use x509_parser::x509::{SubjectPublicKeyInfo, X509Version};
 
 use super::document::read_source;
 use crate::digest::{hex, sha256};
@@ -44,6 +49,8 @@ pub struct Authority {
     pub subject: String,
     /// SHA-256 of the public key: certificates of one key are of one authority, whatever else they say.
     pub key: String,
+    /// The public key with its algorithm, a SubjectPublicKeyInfo in DER.
+    public_key: Vec<u8>,
     /// Subject and issuer, DER in hexadecimal digits.
     name: String,
     issuer: String,
@@ -57,6 +64,7 @@ impl Authority {
         let mut authority = Self {
             subject: certificate.subject().to_string(),
             key: sha256(certificate.public_key().raw),
+            public_key: certificate.public_key().raw.to_vec(),
             name: hex(certificate.subject().as_raw()),
             issuer: hex(certificate.issuer().as_raw()),
             key_id: None,
@@ -106,6 +114,8 @@ pub struct RevocationList {
     pub sha256: String,
     /// When the authority promised the next list, in seconds since 1970, if it did.
     pub next_update: Option<i64>,
+    /// Object ID of a signature algorithm that cannot be checked here: the signature was not.
+    pub signature_unchecked: Option<String>,
 }
 
 impl RevocationList {
@@ -192,9 +202,53 @@ fn parse_revocation_list(pem: &str, authorities: &[Authority]) -> Result<Revocat
         _ => None,
     });
     let issuer = hex(list.issuer().as_raw());
-    if !authorities.iter().any(|authority| is_issuer((&issuer, key_id.as_deref()), authority)) {
+    let issuers = authorities.iter().filter(|authority| is_issuer((&issuer, key_id.as_deref()), authority));
+    let issuers: Vec<&Authority> = issuers.collect();
+    if issuers.is_empty() {
         return Err(format!("is a revocation list of another authority: {}", list.issuer()));
     }
+    let checked: Vec<Signature> = issuers.iter().map(|authority| signature(&list, authority)).collect();
+    let signature_unchecked = match () {
+        () if checked.contains(&Signature::Valid) => None,
+        () if checked.contains(&Signature::Unchecked) => Some(list.signature_algorithm.algorithm.to_id_string()),
+        () => return Err(format!("is not signed by its authority: {}", list.issuer())),
+    };
     let next_update = list.next_update().map(|time| time.timestamp());
-    Ok(RevocationList { pem: pem.to_owned(), sha256: sha256(pem), next_update })
+    Ok(RevocationList { pem: pem.to_owned(), sha256: sha256(pem), next_update, signature_unchecked })
+}
+
+/// Whether an authority signed a revocation list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Signature {
+    Valid,
+    Invalid,
+    /// The algorithm is not one of those below.
+    Unchecked,
+}
+
+/// Checks the signature of a list with an authority's key.
+/// Sources: RFC 4055 and RFC 8017 (RSA), RFC 5758 (ECDSA), RFC 8410 (Ed25519): the object IDs.
+fn signature(list: &CertificateRevocationList<'_>, authority: &Authority) -> Signature {
+    const P256: &str = "1.2.840.10045.3.1.7";
+    const P384: &str = "1.3.132.0.34";
+    let Ok((_, key)) = SubjectPublicKeyInfo::from_der(&authority.public_key) else { return Signature::Unchecked };
+    let curve = key.algorithm.parameters.as_ref().and_then(|parameters| parameters.as_oid().ok());
+    let curve = curve.map(|oid| oid.to_id_string()).unwrap_or_default();
+    let algorithm = list.signature_algorithm.algorithm.to_id_string();
+    let by: &dyn VerificationAlgorithm = match (algorithm.as_str(), curve.as_str()) {
+        ("1.2.840.113549.1.1.11", _) => &RSA_PKCS1_2048_8192_SHA256,
+        ("1.2.840.113549.1.1.12", _) => &RSA_PKCS1_2048_8192_SHA384,
+        ("1.2.840.113549.1.1.13", _) => &RSA_PKCS1_2048_8192_SHA512,
+        ("1.2.840.10045.4.3.2", P256) => &ECDSA_P256_SHA256_ASN1,
+        ("1.2.840.10045.4.3.3", P256) => &ECDSA_P256_SHA384_ASN1,
+        ("1.2.840.10045.4.3.2", P384) => &ECDSA_P384_SHA256_ASN1,
+        ("1.2.840.10045.4.3.3", P384) => &ECDSA_P384_SHA384_ASN1,
+        ("1.3.101.112", _) => &ED25519,
+        _ => return Signature::Unchecked,
+    };
+    let key = UnparsedPublicKey::new(by, key.subject_public_key.data.as_ref());
+    match key.verify(list.tbs_cert_list.as_ref(), &list.signature_value.data) {
+        Ok(()) => Signature::Valid,
+        Err(_) => Signature::Invalid,
+    }
 }

@@ -14,7 +14,7 @@ use super::flags::{self, Flags};
 use super::ids::{AccountId, Region, RingName, TenantName};
 use super::places::Places;
 use super::reserved;
-use super::spec::{Fleet, Share, Window, default_zones};
+use super::spec::{Fleet, Indices, SHARED_INDEX, Share, Window, default_zones};
 use crate::finding::{Code, Finding};
 use crate::flags::Values;
 
@@ -188,6 +188,8 @@ pub(super) struct Said {
     pub(super) investigators: Vec<Authority>,
     /// Devices have an authority, and nothing is said about dashboards.
     lacks_dashboards: bool,
+    /// Routes of shards and hours of datasets without indices of their own.
+    without_index: Vec<(String, String)>,
 }
 
 impl Said {
@@ -209,6 +211,7 @@ impl Said {
             flags: flags::said(value),
             devices: Vec::new(),
             investigators: Vec::new(),
+            without_index: without_index(value),
             lacks_dashboards: text("/ingest/client_ca").is_some() && value.get("dashboards").is_none(),
             name,
             places,
@@ -218,6 +221,20 @@ impl Said {
     pub(super) fn finding(&self, code: &'static str, route: &str, message: String) -> Finding {
         Finding::new(Code(code), message).with_tenant(self.name.as_str()).at(self.places.locate(route))
     }
+}
+
+/// Shards and hours of datasets that share the index of the rest: their routes and datasets.
+fn without_index(value: &Value) -> Vec<(String, String)> {
+    let indices = &value["search"]["indices"];
+    let own: Vec<String> = match indices["own"].as_array() {
+        Some(own) => own.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        None => Indices::default().own,
+    };
+    let numbers = ["shards", "hours"].into_iter().flat_map(|field| {
+        let datasets = indices[field].as_object().into_iter().flatten().map(|(dataset, _)| dataset);
+        datasets.map(move |dataset| (format!("search.indices.{field}.{dataset}"), dataset.clone()))
+    });
+    numbers.filter(|(_, dataset)| dataset != SHARED_INDEX && !own.contains(dataset)).collect()
 }
 
 /// Checks of every tenant against the fleet, the flags (if there is a usable catalogue) and each other.
@@ -325,6 +342,10 @@ fn names(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
 fn addresses(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut say = |code, route: &str, message: String| findings.push(tenant.finding(code, route, message));
+    for (route, dataset) in &tenant.without_index {
+        let message = format!("dataset `{dataset}` has no indices of its own, so this has no effect: add it to `own`");
+        say("TN1040", route, message);
+    }
     for (index, network) in &tenant.allow_from {
         if let Some(message) = host_bits(*network) {
             say("TN1010", &format!("ingest.allow_from[{index}]"), message);

@@ -59,21 +59,75 @@ impl Estate {
     }
 }
 
-/// Revocation lists whose authorities promised newer ones before `now`, in seconds since 1970.
-pub fn outdated_revocation_lists(estate: &Estate, now: i64) -> Vec<Finding> {
+/// Revocation lists whose authorities promised newer ones before `now`, in seconds since 1970, and those whose signature
+/// cannot be checked here.
+pub fn revocation_lists(estate: &Estate, now: i64) -> Vec<Finding> {
     let mut findings = Vec::new();
     for tenant in estate.tenants.values() {
         let clients = [("ingest", Some(&tenant.devices)), ("dashboards", tenant.investigators.as_ref())];
         for (section, clients) in clients {
-            let promised = clients.and_then(|clients| clients.crl.as_ref()?.next_update).filter(|time| *time < now);
-            let Some(promised) = promised.and_then(|time| Timestamp::from_second(time).ok()) else { continue };
-            let message =
-                format!("the revocation list is out of date: its authority promised the next one by {promised}");
-            let finding = Finding::new(Code("TN1036"), message).with_tenant(tenant.name.as_str());
-            findings.push(finding.at(tenant.locate(&format!("{section}.client_crl"))));
+            let Some(crl) = clients.and_then(|clients| clients.crl.as_ref()) else { continue };
+            let mut say = |code, message| {
+                let finding = Finding::new(Code(code), message).with_tenant(tenant.name.as_str());
+                findings.push(finding.at(tenant.locate(&format!("{section}.client_crl"))));
+            };
+            if let Some(algorithm) = &crl.signature_unchecked {
+                say(
+                    "TN1039",
+                    format!("the signature of the revocation list was not checked: its algorithm is {algorithm}"),
+                );
+            }
+            let promised = crl.next_update.filter(|time| *time < now);
+            if let Some(promised) = promised.and_then(|time| Timestamp::from_second(time).ok()) {
+                let message =
+                    format!("the revocation list is out of date: its authority promised the next one by {promised}");
+                say("TN1036", message);
+            }
         }
     }
     findings
+}
+
+/// Tenants whose devices have one authority: a device of one of them may upload to the others. One finding for each
+/// authority, at the second tenant.
+pub fn shared_authorities(estate: &Estate) -> Vec<Finding> {
+    let mut seen: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    let mut groups: Vec<(&Authority, Vec<&Tenant>)> = Vec::new();
+    for tenant in estate.tenants.values() {
+        for authority in &tenant.devices.ca.authorities {
+            // Authorities are related by a key or by a name, so only those that share one are compared.
+            let near = authority.marks().into_iter().filter_map(|mark| seen.get(mark)).flatten().copied();
+            let group = near.filter(|group| groups[*group].0.is_related_to(authority)).min();
+            let group = group.unwrap_or_else(|| {
+                groups.push((authority, Vec::new()));
+                groups.len() - 1
+            });
+            if groups[group].1.last().is_none_or(|last| last.name != tenant.name) {
+                groups[group].1.push(tenant);
+            }
+            for mark in authority.marks() {
+                let known = seen.entry(mark).or_default();
+                if !known.contains(&group) {
+                    known.push(group);
+                }
+            }
+        }
+    }
+    let shared = groups.into_iter().filter_map(|(authority, tenants)| match tenants[..] {
+        [first, second, ref rest @ ..] => {
+            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
+            let message = format!(
+                "devices of tenants `{}` and `{}`{more} have one certificate authority: {}",
+                first.name, second.name, authority.subject
+            );
+            let label = format!("the devices of tenant `{}`", first.name);
+            let finding = Finding::new(Code("TN1038"), message).with_tenant(second.name.as_str());
+            let finding = finding.at(second.locate("ingest.client_ca"));
+            Some(finding.with_related(label, first.locate("ingest.client_ca")))
+        }
+        _ => None,
+    });
+    shared.collect()
 }
 
 /// One tenant of the estate.

@@ -5,6 +5,7 @@
 //! [`crate::sizing`]; [`Overrides`] can pin any derived number.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 use ipnetwork::Ipv4Network;
@@ -327,6 +328,75 @@ pub struct Ingest {
     #[serde(default)]
     #[schemars(schema_with = "blocks_schema")]
     pub allow_from: Vec<Ipv4Network>,
+    /// How records find their dataset.
+    #[serde(default, skip_serializing_if = "Datasets::is_default")]
+    pub datasets: Datasets,
+    /// Percentage of a part's records: where at least so many are rejected, the part is parked as well.
+    #[serde(default = "default_rejects_park_percent")]
+    #[schemars(range(min = 1, max = 100))]
+    pub rejects_park_percent: u8,
+}
+
+fn default_rejects_park_percent() -> u8 {
+    50
+}
+
+/// How records find their dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Datasets {
+    /// Where a record's dataset is looked for; the first that has one decides.
+    #[schemars(length(min = 1, max = 3), extend("uniqueItems" = true))]
+    pub order: Vec<DatasetSource>,
+    /// Datasets by the keys of objects behind `in/`; the first pattern that matches decides.
+    #[schemars(length(max = 12))]
+    pub patterns: Vec<DatasetPattern>,
+}
+
+impl Default for Datasets {
+    fn default() -> Self {
+        Self { order: vec![DatasetSource::Record, DatasetSource::Patterns, DatasetSource::Key], patterns: Vec::new() }
+    }
+}
+
+impl Datasets {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Where a record's dataset is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DatasetSource {
+    /// The record's own `_path`.
+    Record,
+    /// `patterns`.
+    Patterns,
+    /// The last segment of the object's key: `conn` of `conn.10:00:00-11:00:00.log.gz`.
+    Key,
+}
+
+impl fmt::Display for DatasetSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Record => "record",
+            Self::Patterns => "patterns",
+            Self::Key => "key",
+        })
+    }
+}
+
+/// Objects of one dataset.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DatasetPattern {
+    /// The whole key behind `in/`: `*` is any text, `?` any character, such as `*/edge/flows*`.
+    #[schemars(regex(pattern = r"^[^;=\s]{1,80}$"))]
+    pub keys: String,
+    /// Lower-case letters, digits, `_` and `-`.
+    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$"))]
+    pub dataset: String,
 }
 
 /// Who may open the search dashboards.
@@ -372,6 +442,70 @@ pub struct Search {
     #[serde(default = "default_index_ratio")]
     #[schemars(range(min = 0.01, max = 10.0))]
     pub index_ratio: f64,
+    /// Which datasets have indices of their own, of how many shards and hours.
+    #[serde(default, skip_serializing_if = "Indices::is_default")]
+    pub indices: Indices,
+}
+
+/// The indices of the search domain: one for each dataset and day, unless this says otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Indices {
+    /// Datasets with indices of their own; all others share one, so that a device's names cannot make indices without bound.
+    #[schemars(length(max = 20), extend("uniqueItems" = true))]
+    #[schemars(inner(regex(pattern = r"^(?!other$)[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")))]
+    pub own: Vec<String>,
+    /// Primary shards of a dataset's indices, 1 where nothing is said; `other` is what the rest shares. A shard should stay
+    /// below 50 GiB.
+    #[schemars(schema_with = "shards_schema")]
+    pub shards: BTreeMap<String, u8>,
+    /// Hours of a dataset's indices, 24 where nothing is said, for datasets that would fill a shard in a day.
+    #[schemars(schema_with = "hours_schema")]
+    pub hours: BTreeMap<String, u8>,
+}
+
+impl Default for Indices {
+    fn default() -> Self {
+        let own = ["conn", "dns", "http", "ssl", "files"].map(str::to_owned).to_vec();
+        Self { own, shards: BTreeMap::new(), hours: BTreeMap::new() }
+    }
+}
+
+/// The dataset name of the index that datasets without one of their own share.
+pub const SHARED_INDEX: &str = "other";
+
+impl Indices {
+    /// Primary shards that the indices of one day have.
+    pub fn shards_per_day(&self) -> u64 {
+        let own = self.own.iter().map(String::as_str).chain([SHARED_INDEX]);
+        let shards = own.map(|dataset| {
+            let hours = self.hours.get(dataset).copied().unwrap_or(24).clamp(1, 24);
+            u64::from(self.shards.get(dataset).copied().unwrap_or(1)) * u64::from(24 / hours)
+        });
+        shards.sum()
+    }
+
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Numbers by dataset; the functions' environment has room for 4 KiB, which bounds how many.
+fn by_dataset(values: &serde_json::Value) -> Schema {
+    json_schema!({
+        "type": "object",
+        "propertyNames": { "pattern": r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$" },
+        "additionalProperties": values,
+        "maxProperties": 12,
+    })
+}
+
+fn shards_schema(_: &mut SchemaGenerator) -> Schema {
+    by_dataset(&serde_json::json!({ "type": "integer", "minimum": 1, "maximum": 64 }))
+}
+
+fn hours_schema(_: &mut SchemaGenerator) -> Schema {
+    by_dataset(&serde_json::json!({ "enum": [1, 2, 3, 4, 6, 8, 12, 24] }))
 }
 
 fn default_retention_days() -> u32 {
@@ -392,6 +526,7 @@ impl Default for Search {
             retention_days: default_retention_days(),
             replicas: default_replicas(),
             index_ratio: default_index_ratio(),
+            indices: Indices::default(),
         }
     }
 }

@@ -148,13 +148,12 @@ impl Needs {
         }
     }
 
-    /// Adds what some handlers of resources need. `linked` are the services whose service-linked roles exist already.
+    /// Adds what some handlers of resources need. The service-linked roles of their services exist already.
     pub fn handle<'t>(
         &mut self,
         (registry, table): (&Registry, &Table),
         resources: impl IntoIterator<Item = Resource<'t>>,
         handlers: &[Handler],
-        linked: &[&str],
     ) {
         let mut passes = BTreeSet::new();
         let mut services = BTreeSet::new();
@@ -172,7 +171,7 @@ impl Needs {
                 for action in actions {
                     match action.as_str() {
                         "iam:PassRole" => drop(passes.insert(cause.clone())),
-                        "iam:CreateServiceLinkedRole" if has_linked_role(kind, linked) => {}
+                        "iam:CreateServiceLinkedRole" if table.has_linked_role(kind) => {}
                         action => self.add(action.into(), cause.clone()),
                     }
                 }
@@ -218,12 +217,6 @@ impl Needs {
 fn trusted(document: &Value) -> Vec<String> {
     let statements = statements::statements(document);
     statements.iter().flat_map(|statement| texts(&statement["Principal"]["Service"])).collect()
-}
-
-/// Whether the service of a type has its service-linked role: `AWS::ECS::Cluster` and `ecs.amazonaws.com`.
-fn has_linked_role(kind: &str, linked: &[&str]) -> bool {
-    let service = kind.split("::").nth(1).unwrap_or_default().to_lowercase();
-    linked.iter().any(|name| name.split('.').next().is_some_and(|label| service.starts_with(label)))
 }
 
 /// A pattern that allows more than is needed.

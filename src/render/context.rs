@@ -1,11 +1,13 @@
 //! What templates see of one stack: `shape`, on which they may decide, and values, which they may only print.
 //! `templates/context.yaml` shows the whole of it for one tenant.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::{Functions, names};
 use crate::estate::ids::{AccountId, Region};
-use crate::estate::spec::{Fleet, Framing, Nat};
+use crate::estate::spec::{DatasetPattern, Fleet, Framing, Nat};
 use crate::estate::{Estate, RevocationList, Tenant};
 use crate::flags::{self, Reads};
 use crate::network::NetworkPlan;
@@ -119,7 +121,13 @@ impl Context {
                 "client_crl": { "key": investigators_crl.map_or_else(String::new, RevocationList::key) },
             },
             "names": names::of_tenant(&fleet.organisation, tenant),
-            "ingest": { "part_mib": sizing.part_mib.value, "framing": framing(spec.ingest.framing) },
+            "ingest": {
+                "part_mib": sizing.part_mib.value,
+                "framing": framing(spec.ingest.framing),
+                "dataset_order": joined(&spec.ingest.datasets.order),
+                "dataset_patterns": patterns(&spec.ingest.datasets.patterns),
+                "rejects_park_percent": spec.ingest.rejects_park_percent,
+            },
             "functions": {
                 "architecture": functions.architecture,
                 "splitter": {
@@ -152,6 +160,12 @@ impl Context {
                 "zones": sizing.search_zones.value,
                 "retention_days": spec.search.retention_days,
                 "replicas": spec.search.replicas,
+                "own_indices": match &spec.search.indices.own[..] {
+                    [] => "none".to_owned(),
+                    own => own.join(","),
+                },
+                "index_shards": numbers(&spec.search.indices.shards),
+                "index_hours": numbers(&spec.search.indices.hours),
             },
             "workload": {
                 "mean_kib_per_minute": kib_per_minute(spec.ingest.peak_gib_per_minute * spec.ingest.mean_to_peak),
@@ -270,6 +284,20 @@ fn zone_keys(zones: usize) -> Vec<String> {
     ('A'..='Z').take(zones).map(String::from).collect()
 }
 
+fn joined<T: ToString>(items: &[T]) -> String {
+    items.iter().map(T::to_string).collect::<Vec<_>>().join(",")
+}
+
+/// `*/edge/flows*=conn;*.dnslog=dns`.
+fn patterns(patterns: &[DatasetPattern]) -> String {
+    patterns.iter().map(|pattern| format!("{}={}", pattern.keys, pattern.dataset)).collect::<Vec<_>>().join(";")
+}
+
+/// `conn:4,dns:2`.
+fn numbers(numbers: &BTreeMap<String, u8>) -> String {
+    joined(&numbers.iter().map(|(dataset, number)| format!("{dataset}:{number}")).collect::<Vec<_>>())
+}
+
 fn framing(framing: Framing) -> &'static str {
     match framing {
         Framing::Newline => "newline",
@@ -311,12 +339,18 @@ fn tenant_routes(path: &str) -> &'static [&'static str] {
         ("client_crl", _) => &["ingest.client_crl"],
         ("dashboards", _) => &["dashboards"],
         ("ingest", "framing") => &["ingest.framing"],
+        ("ingest", "dataset_order") => &["ingest.datasets.order"],
+        ("ingest", "dataset_patterns") => &["ingest.datasets.patterns"],
+        ("ingest", "rejects_park_percent") => &["ingest.rejects_park_percent"],
         ("ingest", _) => &["ingest.files_per_minute", "overrides.part_mib"],
         ("functions", "memory_mib" | "timeout_seconds" | "concurrency") | ("queues", _) => {
             &["ingest.peak_gib_per_minute", "overrides"]
         }
         ("search", "retention_days") => &["search.retention_days"],
         ("search", "replicas") => &["search.replicas"],
+        ("search", "own_indices") => &["search.indices.own"],
+        ("search", "index_shards") => &["search.indices.shards"],
+        ("search", "index_hours") => &["search.indices.hours"],
         ("search", _) => &["search", "ingest.peak_gib_per_minute", "overrides"],
         ("workload", _) => &["ingest", "overrides"],
         ("flags", _) => &["flags"],

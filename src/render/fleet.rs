@@ -6,7 +6,7 @@ use super::{Context, Functions, Renderer, Template, TenantStack};
 use crate::estate::{Estate, Tenant};
 use crate::finding::{Code, Finding};
 use crate::network::{NetworkPlan, lay_out};
-use crate::sizing::{Overrun, Sizing, overruns, size};
+use crate::sizing::{Overrun, Sizing, overruns, shards, size};
 
 /// One tenant with everything that was derived for it.
 #[derive(Debug, Clone)]
@@ -31,7 +31,8 @@ pub fn render_fleet<'e>(
 /// Renders one tenant for a release.
 ///
 /// # Errors
-/// TN1021 when its subnets do not fit; TN2001 when a function cannot end its work; TN3011 when the functions' layer is
+/// TN1021 when its subnets do not fit; TN2001 when a function cannot end its work; TN2002 when the search
+/// domain would hold more shards than it takes; TN3011 when the functions' layer is
 /// for another architecture; everything that is wrong with the template of its shape.
 pub fn render_tenant<'e>(
     renderer: &Renderer,
@@ -44,10 +45,14 @@ pub fn render_tenant<'e>(
     let zones = estate.fleet.regions.get(&tenant.spec.region).map_or(&[][..], |region| &region.zones);
     let zones = &zones[..zones.len().min(usize::from(tenant.spec.network.zones))];
     let sizing = size(&tenant.spec, zones.len());
-    let overruns = overruns(&tenant.spec, &sizing);
+    let overruns = overruns(&tenant.spec, &sizing).into_iter().map(|overrun| (Code("TN2001"), overrun));
+    let overruns: Vec<(Code, Overrun)> =
+        overruns.chain(shards(&sizing).map(|overrun| (Code("TN2002"), overrun))).collect();
     if !overruns.is_empty() {
-        let finding = |overrun: Overrun| Finding::new(Code("TN2001"), overrun.message).at(tenant.locate(overrun.route));
-        return Err(overruns.into_iter().map(|overrun| named(finding(overrun))).collect());
+        let finding = |(code, overrun): (Code, Overrun)| {
+            named(Finding::new(code, overrun.message).at(tenant.locate(overrun.route)))
+        };
+        return Err(overruns.into_iter().map(finding).collect());
     }
     if let Some(finding) = foreign_extension(estate, functions, tenant) {
         return Err(vec![named(finding)]);

@@ -5,11 +5,28 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::{Naming, ResourceType, Scope, Table};
+use super::formula::{Formula, Path, Pattern};
+use super::{
+    Addresses, Amount, BILLED_BY, BilledItem, Billing, Concern, Drift, Instances, LinkedRole, Model, Naming, Over,
+    Owner, ResourceType, Scope, Table, Taken,
+};
 use crate::estate::Document;
 use crate::finding::{Code, Finding, Source, nearest};
 
-const COLUMNS: [&str; 5] = ["stateful", "retain", "name", "only_with", "permissions"];
+const COLUMNS: [&str; 12] = [
+    "stateful",
+    "retain",
+    "name",
+    "only_with",
+    "permissions",
+    "addresses",
+    "quotas",
+    "linked_role",
+    "billing",
+    "drift",
+    "instances",
+    "search_gib",
+];
 const HANDLERS: [&str; 5] = ["create", "read", "update", "delete", "list"];
 const NAME_KEYS: [&str; 5] = ["property", "scope", "within", "max", "shared"];
 const SCOPES: [&str; 4] = ["global", "account", "region", "parent"];
@@ -88,7 +105,246 @@ impl<'d> Reader<'d> {
             }
             None => base.and_then(|row| row.permissions.clone()),
         };
-        Some(ResourceType { stateful: stateful?, retain: retain?, name, only_with, permissions })
+        let addresses = match map.get("addresses") {
+            Some(value) => self.addresses(value, &format!("{route}.addresses")),
+            None => base.and_then(|row| row.addresses.clone()),
+        };
+        let quotas = match map.get("quotas") {
+            Some(value) => Some(self.quotas(value, &format!("{route}.quotas"))),
+            None => base.and_then(|row| row.quotas.clone()),
+        };
+        let linked_role = match map.get("linked_role") {
+            Some(Value::Null) => None,
+            Some(value) => self.linked_role(value, &format!("{route}.linked_role")),
+            None => base.and_then(|row| row.linked_role.clone()),
+        };
+        let billing = match map.get("billing") {
+            Some(value) => self.billing(value, &format!("{route}.billing")),
+            None => base.and_then(|row| row.billing.clone()),
+        };
+        let drift = match map.get("drift") {
+            Some(value) => self.drift(value, &format!("{route}.drift")),
+            None => base.map(|row| row.drift).unwrap_or_default(),
+        };
+        let instances = match map.get("instances") {
+            Some(Value::Null) => None,
+            Some(value) => self.instances(value, &format!("{route}.instances")),
+            None => base.and_then(|row| row.instances.clone()),
+        };
+        let search_gib = match map.get("search_gib") {
+            Some(_) => self.formula(map, route, "search_gib"),
+            None => base.and_then(|row| row.search_gib.clone()),
+        };
+        let (stateful, retain) = (stateful?, retain?);
+        Some(ResourceType {
+            stateful,
+            retain,
+            name,
+            only_with,
+            permissions,
+            addresses,
+            quotas,
+            linked_role,
+            billing,
+            drift,
+            instances,
+            search_gib,
+        })
+    }
+
+    fn addresses(&mut self, value: &'d Value, route: &str) -> Option<Addresses> {
+        if value == "none" {
+            return Some(Addresses { within: Vec::new(), amount: None });
+        }
+        let map = self.map(value, route, &["in", "owner", "each", "count", "mib", "overlap", "surge", "grows"])?;
+        let within = self.paths(map, route, "in");
+        let Some(owner) = map.get("owner") else {
+            for key in map.keys().filter(|key| *key != "in") {
+                self.fault(&format!("{route}.{key}"), format!("`{key}` needs `owner`, whose interfaces they are"));
+            }
+            return Some(Addresses { within, amount: None });
+        };
+        let Ok(owner) = serde_json::from_value::<Owner>(owner.clone()) else {
+            self.fault(&format!("{route}.owner"), format!("`{owner}` is not an owner of network interfaces"));
+            return None;
+        };
+        let each = self.number(map, route, "each");
+        let model = match (owner, each, map.get("count")) {
+            (Owner::LoadBalancer, None, None) => Model::LoadBalancer,
+            (Owner::Functions, None, Some(_)) => Model::Functions {
+                executions: self.formula(map, route, "count")?,
+                mib: self.formula(map, route, "mib")?,
+            },
+            (_, Some(each), None) => Model::Each(each),
+            (_, None, Some(Value::String(text))) if text == "unknown" => Model::Unknown,
+            (_, None, Some(_)) => Model::Nodes {
+                count: self.formula(map, route, "count")?,
+                overlap: self.number(map, route, "overlap").unwrap_or(1),
+                surge: self.number(map, route, "surge").unwrap_or(1),
+                grows: self.flag(map, route, "grows").unwrap_or(false),
+            },
+            _ => {
+                self.fault(route, "`addresses` needs one of `each` and `count`".to_owned());
+                return None;
+            }
+        };
+        Some(Addresses { within, amount: Some(Amount { owner, model }) })
+    }
+
+    fn quotas(&mut self, value: &'d Value, route: &str) -> Vec<Taken> {
+        let Some(map) = value.as_object() else {
+            self.fault(route, "`quotas` must be a map from ids of policies/quotas.yaml".to_owned());
+            return Vec::new();
+        };
+        let rows = map.iter().filter_map(|(quota, value)| self.taken(quota, value, &format!("{route}.{quota}")));
+        rows.collect()
+    }
+
+    fn taken(&mut self, quota: &str, value: &'d Value, route: &str) -> Option<Taken> {
+        let (over, amount) = match value {
+            Value::String(over) => (self.over(over, None, route), None),
+            value => {
+                let map = self.map(value, route, &["over", "amount", "by"])?;
+                let by = map.contains_key("by").then(|| self.paths(map, route, "by"));
+                let over = map.get("over").and_then(Value::as_str).unwrap_or_default();
+                let amount = map.contains_key("amount").then(|| self.formula(map, route, "amount"));
+                (self.over(over, by, route), amount)
+            }
+        };
+        let amount = match amount {
+            Some(None) => return None,
+            Some(amount) => amount,
+            None => None,
+        };
+        Some(Taken { quota: quota.to_owned(), over: over?, amount })
+    }
+
+    fn over(&mut self, over: &str, by: Option<Vec<Path>>, route: &str) -> Option<Over> {
+        Some(match (over, by) {
+            ("account", None) => Over::Account,
+            ("region", None) => Over::Region,
+            ("zone", None) => Over::Zone,
+            ("stack", None) => Over::Stack,
+            ("resource", None) => Over::Resource,
+            ("parent", Some(by)) => Over::Parent(by),
+            _ => {
+                let message = "a quota adds up over account, region, zone, stack, resource, or over parent with `by`";
+                self.fault(route, message.to_owned());
+                return None;
+            }
+        })
+    }
+
+    fn linked_role(&mut self, value: &'d Value, route: &str) -> Option<LinkedRole> {
+        let map = self.map(value, route, &["service", "role", "only_with", "on_first_use"])?;
+        let service = map.get("service").and_then(Value::as_str).filter(|text| text.ends_with(".amazonaws.com"));
+        if service.is_none() {
+            self.fault(&format!("{route}.service"), "`service` must be such as `ecs.amazonaws.com`".to_owned());
+        }
+        let role = self.property(map, route, "role");
+        let only_with = map.contains_key("only_with").then(|| self.property(map, route, "only_with")).flatten();
+        let on_first_use = self.flag(map, route, "on_first_use").unwrap_or(false);
+        Some(LinkedRole { service: service?.to_owned(), role: role?, only_with, on_first_use })
+    }
+
+    fn billing(&mut self, value: &'d Value, route: &str) -> Option<Billing> {
+        if value == "free" {
+            return Some(Billing::default());
+        }
+        let map = self.map(value, route, &["by", "items", "elsewhere"])?;
+        if map.is_empty() {
+            self.fault(route, "`billing` must be `free` or say how".to_owned());
+        }
+        let by = map.get("by").map(|by| by.as_str().unwrap_or_default());
+        if let Some(by) = by.filter(|by| !BILLED_BY.contains(by)) {
+            let hint = nearest(by, BILLED_BY.iter().copied());
+            self.fault(&format!("{route}.by"), format!("nothing is calculated by `{by}`{hint}"));
+        }
+        let elsewhere = map.get("elsewhere").and_then(Value::as_str).map(str::to_owned);
+        let mut items = Vec::new();
+        for (number, item) in map.get("items").and_then(Value::as_array).into_iter().flatten().enumerate() {
+            items.extend(self.billed_item(item, &format!("{route}.items[{number}]")));
+        }
+        Some(Billing { by: by.map(str::to_owned), items, elsewhere })
+    }
+
+    fn billed_item(&mut self, value: &'d Value, route: &str) -> Option<BilledItem> {
+        let map = self.map(value, route, &["item", "count", "per"])?;
+        let item = map.get("item").and_then(Value::as_str).and_then(|text| text.parse::<Pattern>().ok());
+        if item.is_none() {
+            self.fault(route, "`item` must be an id such as `secret-month` or `rds-hour-{DBInstanceClass}`".to_owned());
+        }
+        let hourly = match map.get("per").and_then(Value::as_str) {
+            Some("hour") => true,
+            Some("month") => false,
+            _ => {
+                self.fault(route, "`per` must be hour or month".to_owned());
+                return None;
+            }
+        };
+        Some(BilledItem { item: item?, count: self.formula(map, route, "count")?, hourly })
+    }
+
+    fn drift(&mut self, value: &'d Value, route: &str) -> Drift {
+        let Some(map) = self.map(value, route, &["concern", "minor"]) else { return Drift::default() };
+        let concern = match map.get("concern").map(Value::as_str) {
+            None => None,
+            Some(Some("permissions")) => Some(Concern::Permissions),
+            Some(Some("monitoring")) => Some(Concern::Monitoring),
+            Some(Some("routing")) => Some(Concern::Routing),
+            Some(_) => {
+                let message = "`concern` must be one of permissions, monitoring, routing";
+                self.fault(&format!("{route}.concern"), message.to_owned());
+                None
+            }
+        };
+        Drift { concern, is_minor: self.flag(map, route, "minor").unwrap_or(false) }
+    }
+
+    fn instances(&mut self, value: &'d Value, route: &str) -> Option<Instances> {
+        let map = self.map(value, route, &["types", "engine"])?;
+        let types = self.paths(map, route, "types");
+        let engine = map.contains_key("engine").then(|| self.property(map, route, "engine")).flatten();
+        Some(Instances { types, engine })
+    }
+
+    /// A path of properties, or a list of them.
+    fn paths(&mut self, map: &Map<String, Value>, route: &str, key: &str) -> Vec<Path> {
+        let texts: Vec<&str> = match map.get(key) {
+            Some(Value::String(text)) => vec![text],
+            Some(Value::Array(texts)) => texts.iter().map(|text| text.as_str().unwrap_or_default()).collect(),
+            _ => vec![""],
+        };
+        let paths: Vec<Path> = texts.iter().filter_map(|text| text.parse().ok()).collect();
+        if paths.len() < texts.len() || paths.is_empty() {
+            let message = format!("`{key}` must be a property such as `VpcConfig.SubnetIds`, or a list of them");
+            self.fault(&format!("{route}.{key}"), message);
+        }
+        paths
+    }
+
+    fn formula(&mut self, map: &Map<String, Value>, route: &str, key: &str) -> Option<Formula> {
+        let text = match map.get(key) {
+            Some(Value::Number(number)) => number.to_string(),
+            Some(Value::String(text)) => text.clone(),
+            _ => String::new(),
+        };
+        match text.parse::<Formula>() {
+            Ok(formula) => Some(formula),
+            Err(fault) => {
+                self.fault(&format!("{route}.{key}"), format!("the formula `{key}` {fault}"));
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, map: &Map<String, Value>, route: &str, key: &str) -> Option<u64> {
+        let value = map.get(key)?;
+        let number = value.as_u64().filter(|number| *number > 0);
+        if number.is_none() {
+            self.fault(&format!("{route}.{key}"), format!("`{key}` must be a positive whole number"));
+        }
+        number
     }
 
     /// A map from properties or handlers to lists of actions.
@@ -218,6 +474,50 @@ mod tests {
         let own = "date: \"2026-01-02\"\ntypes:\n  AWS::A::B: { stateful: false, name: null }\n";
         let (_, row) = read(own, &base).unwrap().get("AWS::A::B").map(|(k, row)| (k.to_owned(), row.clone())).unwrap();
         assert!(!row.stateful && !row.retain && row.name.is_none());
+    }
+
+    #[test]
+    fn faults_of_the_columns_that_count_are_reported_at_their_places() {
+        let row = |columns: &str| {
+            let text = format!("date: \"2026-01-01\"\ntypes:\n  AWS::A::B: {{ stateful: false, {columns} }}\n");
+            let without_place = |found: Vec<String>| {
+                let messages = found.iter().map(|fault| fault.splitn(3, ' ').nth(2).unwrap_or_default());
+                messages.collect::<Vec<_>>().join("; ")
+            };
+            read(&text, &Table::default()).map_or_else(without_place, |_| "well".to_owned())
+        };
+        for (columns, expected) in [
+            ("addresses: none, quotas: {}, billing: free, drift: { minor: true }", "well"),
+            ("addresses: { in: [A, B.*.C], owner: cache, count: \"N ?? 1\", surge: 2 }", "well"),
+            ("addresses: { in: A }", "well"),
+            ("addresses: { in: a b }", "`in` must be a property such as `VpcConfig.SubnetIds`, or a list of them"),
+            ("addresses: { in: A, each: 2 }", "`each` needs `owner`, whose interfaces they are"),
+            ("addresses: { in: A, owner: me, each: 2 }", "`\"me\"` is not an owner of network interfaces"),
+            ("addresses: { in: A, owner: cache }", "`addresses` needs one of `each` and `count`"),
+            (
+                "addresses: { in: A, owner: cache, each: 0 }",
+                "`each` must be a positive whole number; \
+              `addresses` needs one of `each` and `count`",
+            ),
+            (
+                "addresses: { in: A, owner: cache, count: \"1 +\" }",
+                "the formula `count` has `` where a number or a property is expected",
+            ),
+            (
+                "quotas: { q: world }",
+                "a quota adds up over account, region, zone, stack, resource, or over \
+              parent with `by`",
+            ),
+            ("quotas: { q: { over: region, amount: A } }", "well"),
+            ("quotas: [q]", "`quotas` must be a map from ids of policies/quotas.yaml"),
+            ("linked_role: { service: ecs, role: R }", "`service` must be such as `ecs.amazonaws.com`"),
+            ("billing: { by: nat-gatway }", "nothing is calculated by `nat-gatway`, did you mean `nat-gateway`?"),
+            ("billing: {}", "`billing` must be `free` or say how"),
+            ("billing: { items: [{ item: x-month, count: 1, per: year }] }", "`per` must be hour or month"),
+            ("drift: { concern: money }", "`concern` must be one of permissions, monitoring, routing"),
+        ] {
+            assert_eq!(row(columns), expected, "{columns}");
+        }
     }
 
     #[test]

@@ -53,6 +53,21 @@ pub fn overruns(spec: &TenantSpec, sizing: &Sizing) -> Vec<Overrun> {
     [splitter, ingest].into_iter().filter_map(Given::overrun).collect()
 }
 
+/// Most shards of a data node. Source: Amazon OpenSearch Service Developer Guide, "Choosing the number of shards".
+const SHARDS_PER_NODE: u32 = 1000;
+
+/// More shards than the search domain's data nodes take: it would refuse every new index.
+pub fn shards(sizing: &Sizing) -> Option<Overrun> {
+    let (shards, nodes) = (sizing.search_shards.value, sizing.search_data_nodes.value);
+    let most = u64::from(nodes) * u64::from(SHARDS_PER_NODE);
+    let message = || {
+        let inputs = sizing.search_shards.inputs.iter().map(|(name, value)| format!("{name} = {value}"));
+        let inputs = inputs.collect::<Vec<_>>().join(", ");
+        format!("the search domain would hold {shards} shards, and {nodes} data nodes take {most} ({inputs})")
+    };
+    (shards > most).then(|| Overrun { route: "search", message: message() })
+}
+
 /// What a function is given, and what it has for it.
 struct Given {
     function: &'static str,

@@ -9,7 +9,7 @@ mod search;
 
 use serde::Serialize;
 
-pub use fit::{Overrun, overruns};
+pub use fit::{Overrun, overruns, shards};
 
 use crate::estate::spec::TenantSpec;
 
@@ -54,6 +54,8 @@ pub struct Sizing {
     /// Dedicated masters: 3 or 0.
     pub search_master_nodes: Derived<u32>,
     pub search_volume_gib: Derived<u32>,
+    /// Shards that the domain holds in the end, copies included.
+    pub search_shards: Derived<u64>,
     /// Zones that the domain spreads over: 2 or 3.
     pub search_zones: Derived<u32>,
     /// Proxy tasks behind the investigators' load balancer.
@@ -127,6 +129,7 @@ pub fn size(spec: &TenantSpec, zones: usize) -> Sizing {
         search_master_instance_type: search.master_instance_type,
         search_master_nodes: search.master_nodes,
         search_volume_gib: search.volume_gib,
+        search_shards: search.shards,
         search_zones: search.zones,
     }
 }
@@ -179,6 +182,7 @@ impl Sizing {
             self.search_instance_type.row(),
             self.search_data_nodes.row(),
             self.search_volume_gib.row(),
+            self.search_shards.row(),
             self.search_master_instance_type.row(),
             self.search_master_nodes.row(),
             self.proxy_tasks.row(),

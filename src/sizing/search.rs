@@ -36,6 +36,7 @@ pub(super) struct Search {
     pub(super) volume_gib: Derived<u32>,
     pub(super) master_instance_type: Derived<String>,
     pub(super) master_nodes: Derived<u32>,
+    pub(super) shards: Derived<u64>,
 }
 
 const WORKLOAD: [&str; 5] = [
@@ -91,7 +92,23 @@ pub(super) fn size(spec: &TenantSpec, zones: usize) -> Search {
         overridden: false,
     };
     let dedicated = "Amazon OpenSearch Service Developer Guide, \"Dedicated master nodes\"";
+    let per_day = search.indices.shards_per_day();
+    let days = u64::from(search.retention_days) + 1;
     Search {
+        shards: Derived {
+            name: "search_shards",
+            value: per_day.saturating_mul(days).saturating_mul(u64::from(search.replicas) + 1),
+            unit: "shards",
+            formula: "primary shards a day × (days kept + today) × copies",
+            inputs: inputs(&[
+                ("primary shards a day", per_day as f64),
+                ("search.retention_days", f64::from(search.retention_days)),
+                ("copies", copies),
+            ]),
+            source: "`search.indices`: one index a dataset and day, unless it says otherwise",
+            depends_on: vec!["search.indices", "search.retention_days", "search.replicas"],
+            overridden: false,
+        },
         zones: Derived {
             name: "search_zones",
             value: zones,

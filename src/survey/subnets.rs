@@ -65,6 +65,9 @@ fn owner(interface: &Interface) -> Owner {
         _ if says("ELB ") => Owner::LoadBalancer,
         _ if says("Interface for NAT Gateway") => Owner::Nat,
         _ if says("VPC Endpoint Interface") => Owner::Endpoints,
+        _ if says("RDSNetworkInterface") || says("RedshiftNetworkInterface") => Owner::Database,
+        _ if says("ElastiCache ") => Owner::Cache,
+        _ if says("EFS mount target") => Owner::FileSystem,
         _ if says("arn:aws") && interface.description.contains(":ecs:") => Owner::Proxy,
         _ => Owner::Unknown,
     }
@@ -84,7 +87,10 @@ mod tests {
             ("interface", "arn:aws-us-gov:ecs:us-gov-west-1:111122223333:attachment/0a1b", Owner::Proxy),
             ("nat_gateway", "Interface for NAT Gateway nat-0a1b", Owner::Nat),
             ("vpc_endpoint", "VPC Endpoint Interface vpce-0a1b", Owner::Endpoints),
-            ("interface", "RDSNetworkInterface", Owner::Unknown),
+            ("interface", "RDSNetworkInterface", Owner::Database),
+            ("interface", "ElastiCache acme-0001-001", Owner::Cache),
+            ("interface", "EFS mount target for fs-0a1b (fsmt-0a1b)", Owner::FileSystem),
+            ("interface", "Primary network interface", Owner::Unknown),
             ("", "", Owner::Unknown),
         ];
         for (kind, description, expected) in cases {

@@ -211,10 +211,27 @@ fn a_revocation_list_is_outdated_from_the_time_that_its_authority_promised_the_n
     assert_eq!(told(&findings), "");
     let estate = estate.unwrap();
     let promised = 1_769_904_000;
-    assert_eq!(told(&estate::outdated_revocation_lists(&estate, promised)), "");
+    assert_eq!(told(&estate::revocation_lists(&estate, promised)), "");
     let expected = "tenants/acme.yaml:10:15 TN1036 the revocation list is out of date: its authority promised the next one \
                     by 2026-02-01T00:00:00Z\n";
-    assert_eq!(told(&estate::outdated_revocation_lists(&estate, promised + 1)), expected);
+    assert_eq!(told(&estate::revocation_lists(&estate, promised + 1)), expected);
+}
+
+#[test]
+fn tenants_that_share_their_devices_authority_are_named_once_for_each_authority() {
+    let folder = base();
+    let (estate, _) = estate::load(folder.path());
+    assert_eq!(told(&estate::shared_authorities(&estate.unwrap())), "");
+    let acme = fs::read_to_string(folder.path().join("tenants/acme.yaml")).unwrap();
+    for (name, block) in [("bolt", "10.18.1.0/24"), ("cube", "10.18.2.0/24")] {
+        let spec = acme.replace("10.17.0.0/18", block);
+        fs::write(folder.path().join(format!("tenants/{name}.yaml")), spec).unwrap();
+    }
+    let (estate, findings) = estate::load(folder.path());
+    assert_eq!(told(&findings), "");
+    let expected = "tenants/bolt.yaml:9:14 TN1038 devices of tenants `acme` and `bolt` and 1 more have one certificate \
+                    authority: O=acme, CN=acme sample client CA\n  tenants/acme.yaml:9:14: the devices of tenant `acme`\n";
+    assert_eq!(told(&estate::shared_authorities(&estate.unwrap())), expected);
 }
 
 #[test]

@@ -183,6 +183,20 @@ fn an_interrupt_leaves_nothing_behind_that_the_next_run_does_not_finish() {
     assert_eq!(stacks(&endpoint.url).len(), 4);
 }
 
+/// An environment of AppConfig whose deliveries the alarm of the template watches.
+const FLAGS: &str = "  FlagApplication:
+    Type: AWS::AppConfig::Application
+    Properties:
+      Name: \"{{ names.prefix }}\"
+  FlagEnvironment:
+    Type: AWS::AppConfig::Environment
+    Properties:
+      ApplicationId: !Ref FlagApplication
+      Name: tenant
+      Monitors:
+        - AlarmArn: !GetAtt Depth.Arn
+";
+
 #[test]
 fn an_alarm_that_goes_off_rolls_an_update_back_and_one_that_rings_already_guards_nothing() {
     let (endpoint, estate) = set_up(1, 300);
@@ -208,5 +222,10 @@ fn an_alarm_that_goes_off_rolls_an_update_back_and_one_that_rings_already_guards
     Ran::of(first.wait_with_output().unwrap()).must(1).said(&said);
     let plan = run(&estate, &endpoint.url, &["plan", "--all"]).must(2);
     assert!(plan.out.contains("alarm metanet-t00-depth rings already"), "{}", plan.out);
+    estate.template(31, FLAGS);
+    let plan = run(&estate, &endpoint.url, &["plan", "--all"]).must(2);
+    let said = "alarm metanet-t00-depth is in ALARM: AppConfig rolls the flags back and the update fails";
+    assert!(plan.out.contains(said), "{}", plan.out);
+    estate.template(31, "");
     run(&estate, &endpoint.url, &DEPLOY).must(0);
 }

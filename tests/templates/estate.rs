@@ -82,7 +82,12 @@ pub(crate) fn tenant(name: &str, region: &str, zones: u8, change: impl FnOnce(&m
 pub(crate) fn revoking(name: &str) -> Tenant {
     let mut tenant = tenant(name, "eu-west-1", 3, |_| {});
     let pem = "-----BEGIN X509 CRL-----\nMIIB\n-----END X509 CRL-----\n";
-    let crl = |digits: &str| RevocationList { pem: pem.to_owned(), sha256: digits.repeat(32), next_update: None };
+    let crl = |digits: &str| RevocationList {
+        pem: pem.to_owned(),
+        sha256: digits.repeat(32),
+        next_update: None,
+        signature_unchecked: None,
+    };
     tenant.devices.crl = Some(crl("0d"));
     tenant.investigators.iter_mut().for_each(|clients| clients.crl = Some(crl("0c")));
     tenant

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tenantry::cloud::iam::SERVICE_LINKED;
 use tenantry::cloud::permissions::CALLS;
 use tenantry::permissions::{Checked, Handler, Names, Needs, Registry, Resource, Subject, check, covers, generate};
 use tenantry::render::Context;
@@ -160,11 +159,11 @@ fn checked(subject: Subject, resources: &[(String, String, Value)]) -> Checked {
     match subject {
         Subject::Stacks => {
             let handlers = [Handler::Create, Handler::Read, Handler::Update, Handler::Delete];
-            needs.handle(tables, all(), &handlers, &SERVICE_LINKED);
+            needs.handle(tables, all(), &handlers);
         }
         Subject::Boundary => needs.bound(all()),
         Subject::Read | Subject::Deploy => {
-            needs.handle(tables, all(), &[Handler::Read, Handler::List], &SERVICE_LINKED);
+            needs.handle(tables, all(), &[Handler::Read, Handler::List]);
             let calls = CALLS.iter().filter(|call| call.reads || subject == Subject::Deploy);
             needs.call(calls.map(|call| call.action));
         }
@@ -253,7 +252,7 @@ fn generated_policies_allow_what_is_needed_and_nothing_else() {
     let registry = registry();
     let mut needs = Needs::default();
     let handlers = [Handler::Create, Handler::Read, Handler::Update, Handler::Delete];
-    needs.handle((&registry, tenantry::resources::table()), all(), &handlers, &SERVICE_LINKED);
+    needs.handle((&registry, tenantry::resources::table()), all(), &handlers);
     let own = Subject::Stacks.statements(&control_plane()).unwrap();
     let names = Names::of(tenantry::resources::table(), &estate::estate().fleet.organisation, all());
     let generated = generate(&registry, Subject::Stacks, &own, &needs, &names);

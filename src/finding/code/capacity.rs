@@ -12,6 +12,13 @@ pub(super) const CODES: &[Explanation] = &[
         "Pin a longer timeout, more memory or smaller parts, or let objects arrive more often (`ingest.files_per_minute`). `tenantry explain NAME` shows the numbers.",
     ),
     entry(
+        "TN2002",
+        Severity::Error,
+        "the search domain would hold more shards than it takes",
+        "A data node takes 1,000 shards. Beyond that the domain refuses every new index, and no record of a new day is indexed.",
+        "Fewer days or datasets with indices of their own, fewer shards, longer hours (`search.indices`), or more data nodes. `tenantry explain NAME` shows the number.",
+    ),
+    entry(
         "TN2101",
         Severity::Error,
         "a quota would be exceeded that can be raised",
@@ -43,8 +50,8 @@ pub(super) const CODES: &[Explanation] = &[
         "TN2105",
         Severity::Warning,
         "nobody can say what a type of resource takes of quotas",
-        "The template holds a type that the table of consumption does not know, so its demand is not counted.",
-        "Add the type to the table, with the quotas that it takes of, or with none.",
+        "`policies/resources.yaml` has no row for the type, or none of its `quotas`, or the amount is known at deployment only. Its demand is not counted.",
+        "Add the row or the column to the estate's `policies/resources.yaml`; `quotas: {}` says that it takes of none.",
     ),
     entry(
         "TN2201",
@@ -66,8 +73,8 @@ pub(super) const CODES: &[Explanation] = &[
         "TN2203",
         Severity::Warning,
         "nobody can say what stands in a subnet",
-        "What the template foresees fits, but what stands in the subnet now was not seen.",
-        "Plan with credentials that may call ec2:DescribeSubnets and ec2:DescribeNetworkInterfaces.",
+        "What the template foresees fits, but what stands in the subnet now was not seen, or a resource of the template takes an unknown number of its addresses.",
+        "Plan with credentials that may call ec2:DescribeSubnets and ec2:DescribeNetworkInterfaces; say in the estate's `policies/resources.yaml` how many addresses the type takes (`addresses`).",
     ),
     entry(
         "TN2204",
@@ -161,7 +168,7 @@ pub(super) const CODES: &[Explanation] = &[
         Severity::Warning,
         "nobody has said what a resource costs",
         "A type of resource that is not in the table of types may be the dearest of the stack; its bill is a lower bound.",
-        "Say in `src/cost/items.rs` how the type is billed, and add its lines and prices.",
+        "Say in the estate's `policies/resources.yaml` how the type is billed (`billing`), and add the prices of its items.",
     ),
     entry(
         "TN2503",

@@ -238,4 +238,24 @@ pub(super) const CODES: &[Explanation] = &[
         "Without the id of an AWS organization, the role behind the central logs names every account in its trust policy. IAM takes 2,048 characters there unless the account's quota was raised, and `bootstrap` fails beyond it.",
         "Set `aws_organization_id` in `fleet.yaml` if all accounts belong to one AWS organization; else raise the quota of the role trust policy's length.",
     ),
+    entry(
+        "TN1038",
+        Severity::Warning,
+        "tenants share the certificate authority of their devices",
+        "A device's certificate is held against the tenant's own authority only. With one authority for several tenants, a device of one of them gets credentials for the others' uploads and may write below its common name into their buckets.",
+        "Give the devices of each tenant an authority of their own, such as an intermediate authority for each: name the intermediate's certificate in `ingest.client_ca`, not that of the root. Where the tenants are one customer, the warning can stay.",
+    ),
+    entry(
+        "TN1039",
+        Severity::Warning,
+        "the signature of a revocation list was not checked",
+        "Its algorithm is not among those that are checked here: RSA with SHA-256, SHA-384 or SHA-512, ECDSA on P-256 and P-384, and Ed25519.",
+        "Check it with `openssl crl -verify -CAfile FILE`, or let the authority sign with one of those algorithms.",
+    ),
+    error(
+        "TN1040",
+        "shards or hours of a dataset without indices of its own",
+        "Datasets that `search.indices.own` does not name share one index, `other`, whose shards and hours are those of `other`.",
+        "Add the dataset to `search.indices.own`, which replaces the default list, or name `other`.",
+    ),
 ];

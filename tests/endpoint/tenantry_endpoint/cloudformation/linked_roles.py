@@ -11,29 +11,34 @@ iam:CreateServiceLinkedRole).
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
 from moto.iam.models import iam_backends
 
 from ..errors import AwsError
 from ..identity import Role, is_enforced
 from .resources.kind import Place, Properties
 
-#: type → (service whose role it needs, the role, property without which it needs none, whether the service makes it).
-NEEDED = {
-    "AWS::ECS::Cluster": ("ecs.amazonaws.com", "AWSServiceRoleForECS", "", True),
-    "AWS::ElasticLoadBalancingV2::LoadBalancer": (
-        "elasticloadbalancing.amazonaws.com", "AWSServiceRoleForElasticLoadBalancing", "", True),
-    "AWS::OpenSearchService::Domain": (
-        "opensearchservice.amazonaws.com", "AWSServiceRoleForAmazonOpenSearchService", "VPCOptions", False),
-    "AWS::RolesAnywhere::TrustAnchor": ("rolesanywhere.amazonaws.com", "AWSServiceRoleForRolesAnywhere", "", True),
-}
+POLICIES = Path(__file__).resolve().parents[4] / "policies"
+
+
+@cache
+def needed() -> dict[str, dict[str, Any]]:
+    """Return the column `linked_role` of the table of resource types, by type."""
+    rows = yaml.safe_load((POLICIES / "resources.yaml").read_text())["types"]
+    return {kind: row["linked_role"] for kind, row in rows.items() if row.get("linked_role")}
 
 
 def need(stack_role: str | None, place: Place, kind: str, properties: Properties) -> None:
     """Refuse a resource whose service-linked role does not exist and is not made on first use."""
-    if not is_enforced() or kind not in NEEDED:
+    if not is_enforced() or kind not in needed():
         return
-    service, name, only_with, on_first_use = NEEDED[kind]
-    if only_with and not properties.get(only_with):
+    row = needed()[kind]
+    service, name = row["service"], row["role"]
+    if "only_with" in row and not properties.get(row["only_with"]):
         return
     arn = f"arn:{place.partition}:iam::{place.account}:role/aws-service-role/{service}/{name}"
     roles = iam_backends[place.account][place.partition].roles.values()
@@ -42,6 +47,6 @@ def need(stack_role: str | None, place: Place, kind: str, properties: Properties
         return
     may = not stack_role or Role(stack_role).may(
         "iam:CreateServiceLinkedRole", arn, {"iam:AWSServiceName": service}) is True
-    if not (on_first_use and may):
+    if not (row.get("on_first_use") and may):
         raise AwsError("InvalidRequest", f"{kind}: the service-linked role of {service} does not exist; create it first")
     place.call("iam", "CreateServiceLinkedRole", AWSServiceName=service)
