@@ -9,15 +9,15 @@ use super::opened::{self, Opened};
 use super::pace::Pace;
 use super::run::{self, Adoption, Execution, Site};
 use super::{Exit, Failure, Global, Output, orphans};
-use crate::cloud::{Access, CallError, Cloud, cloudformation, iam};
-use crate::deploy::{Desired, Plan, prepare, stacks};
-use crate::estate::ids::Region;
-use crate::finding::Finding;
-use crate::policy::{Owner, Stack};
-use crate::render::Template;
 use crate::report;
-use crate::resources;
-use crate::survey::orphans::of_fleet;
+use tenantry_aws::cloud::{Access, CallError, Cloud, cloudformation, iam};
+use tenantry_base::finding::Finding;
+use tenantry_base::ids::Region;
+use tenantry_checks::policy::{Owner, Stack};
+use tenantry_checks::resources;
+use tenantry_ops::deploy::{Desired, Plan, prepare, stacks};
+use tenantry_ops::survey::orphans::of_fleet;
+use tenantry_template::render::Template;
 
 /// Make the control plane in every account and region of the fleet.
 ///
@@ -28,7 +28,7 @@ use crate::survey::orphans::of_fleet;
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Name of the release that is rendered.
-    #[arg(long, value_name = "NAME", default_value = crate::release::name::UNRELEASED, env = "TENANTRY_RELEASE",
+    #[arg(long, value_name = "NAME", default_value = tenantry_ops::release::name::UNRELEASED, env = "TENANTRY_RELEASE",
         value_parser = crate::cli::release_name)]
     release: String,
     /// Role to assume in every account; in an AWS organisation often `OrganizationAccountAccessRole`.
@@ -119,7 +119,7 @@ async fn step(
         (Exit::Changes, true) => once().await?.0,
         (exit, _) => exit,
     };
-    let templates = crate::embedded::templates(site.root)?;
+    let templates = tenantry_template::embedded::templates(site.root)?;
     let services: BTreeSet<&str> =
         templates.iter().flat_map(|source| resources::table().linked_services(&source.text)).collect();
     let mut accounts = BTreeSet::new();

@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::fit::{self, Fit, Look};
 use super::opened::Release;
 use super::{Exit, Failure, Format, Global, Output, Selection};
-use crate::capacity::{Assessment, Demand, Ground, Growth, Runway, Site, runway};
-use crate::estate;
-use crate::finding::Finding;
 use crate::report::{capacity as report, findings, sarif};
+use tenantry_base::finding::Finding;
+use tenantry_checks::capacity::{Assessment, Demand, Ground, Growth, Runway, Site, runway};
+use tenantry_spec::estate;
 
 /// Show whether the chosen tenants fit: addresses of each subnet by owner, now, at the peak, with a zone lost and in a
 /// deployment; zones, services and types of machines of their regions; and the quota that stops the fleet next.

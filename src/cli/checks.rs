@@ -1,9 +1,9 @@
 //! Drift checks that all clones share: beside the estate's own record, one in the control plane's bucket.
 
-use crate::cloud::{Cloud, is_access_denied, s3, with_causes};
-use crate::deploy::locks::{LocksError, shelf};
-use crate::drift::record::Record;
-use crate::estate::spec::Fleet;
+use tenantry_aws::cloud::{Cloud, is_access_denied, s3, with_causes};
+use tenantry_ops::deploy::locks::{LocksError, shelf};
+use tenantry_ops::drift::record::Record;
+use tenantry_spec::estate::spec::Fleet;
 
 /// Key of the record in the artifacts bucket of the control plane's account and region.
 const KEY: &str = "estate/drift.json";

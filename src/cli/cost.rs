@@ -4,9 +4,9 @@ use clap::Args as ClapArgs;
 
 use super::opened::{self, Opened};
 use super::{Exit, Failure, Global, Output, Selection, selection};
-use crate::cost::bill;
-use crate::estate::Tenant;
 use crate::report::cost::{Costs, text};
+use tenantry_checks::cost::bill;
+use tenantry_spec::estate::Tenant;
 
 const SCHEMA: &str = "tenantry/cost/v1";
 

@@ -9,12 +9,12 @@ use super::opened::{Opened, Release};
 use super::pace::Pace;
 use super::run::{self, Adoption, Execution, Site};
 use super::{Exit, Failure, Global, Output, Selection};
-use crate::cloud::Cloud;
-use crate::deploy::journal::{self, Record};
-use crate::deploy::{Plan, prepare};
-use crate::estate::Tenant;
-use crate::estate::spec::Fleet;
 use crate::report;
+use tenantry_aws::cloud::Cloud;
+use tenantry_ops::deploy::journal::{self, Record};
+use tenantry_ops::deploy::{Plan, prepare};
+use tenantry_spec::estate::Tenant;
+use tenantry_spec::estate::spec::Fleet;
 
 /// Deploy tenants: show the plan, ask, execute exactly its change sets and follow them to their end.
 ///

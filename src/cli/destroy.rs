@@ -12,22 +12,22 @@ use super::opened::{self, Opened};
 use super::pace::Waiting;
 use super::run::{LockWait, confirmed};
 use super::{Exit, Failure, Global, Output, guard, orphans};
-use crate::cloud::{Access, Cloud, Place, Session, ec2};
-use crate::cost::{self, Prices, Total};
-use crate::deploy::contents::Contents;
-use crate::deploy::destroy::{DestroyError, Farewell, Gone, Lost, Retained, destroy, look};
-use crate::deploy::events::Outcome;
-use crate::deploy::journal::{Planned, Record};
-use crate::deploy::lock::LockError;
-use crate::deploy::locks::{Locks, LocksError};
-use crate::deploy::{Desired, stacks};
-use crate::estate::ids::{AccountId, Region, TenantName};
-use crate::estate::spec::Retired;
-use crate::estate::{Estate, Tenant, edit};
-use crate::finding::Source;
-use crate::render::names;
 use crate::report::cost::usd;
-use crate::survey::orphans::Orphan;
+use tenantry_aws::cloud::{Access, Cloud, Place, Session, ec2};
+use tenantry_base::finding::Source;
+use tenantry_base::ids::{AccountId, Region, TenantName};
+use tenantry_checks::cost::{self, Prices, Total};
+use tenantry_ops::deploy::contents::Contents;
+use tenantry_ops::deploy::destroy::{DestroyError, Farewell, Gone, Lost, Retained, destroy, look};
+use tenantry_ops::deploy::events::Outcome;
+use tenantry_ops::deploy::journal::{Planned, Record};
+use tenantry_ops::deploy::lock::LockError;
+use tenantry_ops::deploy::locks::{Locks, LocksError};
+use tenantry_ops::deploy::{Desired, stacks};
+use tenantry_ops::survey::orphans::Orphan;
+use tenantry_spec::estate::spec::Retired;
+use tenantry_spec::estate::{Estate, Tenant, edit};
+use tenantry_template::render::names;
 
 /// Offboard a customer: say what is lost and what stays, ask for the tenant's name, delete the stack.
 ///
@@ -207,7 +207,7 @@ fn outcome(gone: &Result<Gone, DestroyError>) -> Outcome {
             reason: reason.clone(),
             remedy: None,
         },
-        Err(error) => Outcome::Broken { why: crate::cloud::with_causes(error), hint: None },
+        Err(error) => Outcome::Broken { why: tenantry_aws::cloud::with_causes(error), hint: None },
     }
 }
 

@@ -16,17 +16,17 @@ use super::pace::Pace;
 use super::restore::Restore;
 use super::run::{Execution, Site};
 use super::{Exit, Failure, Global, Output, Selection, checks, orphans};
-use crate::cloud::Cloud;
-use crate::deploy::journal::Record;
-use crate::drift::accepted::{self, Accepted};
-use crate::drift::check::{Options, check};
-use crate::drift::record::Record as LastChecks;
-use crate::drift::{StackDrift, Verdict};
-use crate::estate::spec::Fleet;
-use crate::estate::{Tenant, has_errors};
-use crate::finding::{Finding, Source};
 use crate::report;
-use crate::survey::orphans::Orphans;
+use tenantry_aws::cloud::Cloud;
+use tenantry_base::finding::{Finding, Source};
+use tenantry_ops::deploy::journal::Record;
+use tenantry_ops::drift::accepted::{self, Accepted};
+use tenantry_ops::drift::check::{Options, check};
+use tenantry_ops::drift::record::Record as LastChecks;
+use tenantry_ops::drift::{StackDrift, Verdict};
+use tenantry_ops::survey::orphans::Orphans;
+use tenantry_spec::estate::spec::Fleet;
+use tenantry_spec::estate::{Tenant, has_errors};
 
 /// Hold every stack against what is there: its template, its network, everything else, and what no template declares.
 ///

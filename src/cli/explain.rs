@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::opened::Opened;
 use super::{Exit, Failure, Global, Output};
-use crate::finding::{Explanation, codes, explain};
-use crate::network;
-use crate::sizing::Derived;
+use tenantry_base::finding::{Explanation, codes, explain};
+use tenantry_template::network;
+use tenantry_template::sizing::Derived;
 
 /// Explain a finding's code, or every number that was derived for a tenant.
 ///

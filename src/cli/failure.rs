@@ -3,8 +3,8 @@
 use std::error::Error;
 
 use super::Exit;
-use crate::cloud::CallError;
-use crate::deploy::ownership::OwnershipError;
+use tenantry_aws::cloud::CallError;
+use tenantry_ops::deploy::ownership::OwnershipError;
 
 /// An error at the edge: everything below is printed as a chain of causes.
 #[derive(Debug)]

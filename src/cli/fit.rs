@@ -7,10 +7,10 @@ use rayon::prelude::*;
 
 use super::opened::{self, Opened, Release};
 use super::{Exit, Failure, Global, Selection};
-use crate::capacity::{Assessment, Ground, Level, Outlines, Site, Tables, check};
-use crate::cloud::{Access, Cloud, Place};
-use crate::estate::{Otherwise, Tenant, imagine};
-use crate::survey::{self, Wanted};
+use tenantry_aws::cloud::{Access, Cloud, Place};
+use tenantry_checks::capacity::{Assessment, Ground, Level, Outlines, Site, Tables, check};
+use tenantry_ops::survey::{self, Wanted};
+use tenantry_spec::estate::{Otherwise, Tenant, imagine};
 
 /// What is looked at, and what is imagined.
 #[derive(Debug, Clone, Args)]

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Exit, Failure};
-use crate::cloud::Cloud;
-use crate::deploy::Desired;
-use crate::deploy::lock::{Claim, LockError, Shelf};
-use crate::deploy::locks::{self, Locks, LocksError};
-use crate::estate::ids::AccountId;
-use crate::estate::spec::Fleet;
+use tenantry_aws::cloud::Cloud;
+use tenantry_base::ids::AccountId;
+use tenantry_ops::deploy::Desired;
+use tenantry_ops::deploy::lock::{Claim, LockError, Shelf};
+use tenantry_ops::deploy::locks::{self, Locks, LocksError};
+use tenantry_spec::estate::spec::Fleet;
 
 /// How long a lock lasts without being renewed, unless `TENANTRY_LOCK_SECONDS` says otherwise.
 const TERM_SECONDS: u32 = 60;

@@ -9,8 +9,10 @@ use include_dir::Dir;
 use serde::Serialize;
 
 use super::{Exit, Failure, Global, Output};
-use crate::digest::sha256;
-use crate::{atomic, embedded, resources};
+use tenantry_base::atomic;
+use tenantry_base::digest::sha256;
+use tenantry_checks::resources;
+use tenantry_template::embedded;
 
 /// Write a complete working estate: fleet, templates, policies, schemas and one sample tenant.
 ///

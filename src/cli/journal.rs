@@ -4,8 +4,8 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::{Exit, Failure, Global, Output};
-use crate::deploy::journal::{self, Entry, Record, Run};
 use crate::report;
+use tenantry_ops::deploy::journal::{self, Entry, Record, Run};
 
 /// Show what runs did: who, when, which plan, for which reasons, and how each stack's change ended.
 ///

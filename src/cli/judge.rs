@@ -5,16 +5,16 @@ use std::path::Path;
 
 use super::Failure;
 use super::opened;
-use crate::capacity::{Assessment, Tables};
-use crate::cloud::Cloud;
-use crate::cost::Prices;
-use crate::deploy::money::{self, Live};
-use crate::deploy::plan::Judgement;
-use crate::deploy::{Desired, Plan, gate};
-use crate::embedded;
-use crate::finding::Finding;
-use crate::policy::{Checker, Stack};
-use crate::survey;
+use tenantry_aws::cloud::Cloud;
+use tenantry_base::finding::Finding;
+use tenantry_checks::capacity::{Assessment, Tables};
+use tenantry_checks::cost::Prices;
+use tenantry_checks::policy::{Checker, Stack};
+use tenantry_ops::deploy::money::{self, Live};
+use tenantry_ops::deploy::plan::Judgement;
+use tenantry_ops::deploy::{Desired, Plan, gate};
+use tenantry_ops::survey;
+use tenantry_template::embedded;
 
 /// What plans are judged with: the estate's policies and its tables of quotas, regions and prices.
 #[derive(Debug)]

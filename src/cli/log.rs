@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use super::{Failure, guard};
-use crate::deploy::Plan;
-use crate::deploy::events::{Event, What};
-use crate::deploy::gate::Accepted;
-use crate::deploy::journal::{self, Entry, Journal, Planned, Record};
+use tenantry_ops::deploy::Plan;
+use tenantry_ops::deploy::events::{Event, What};
+use tenantry_ops::deploy::gate::Accepted;
+use tenantry_ops::deploy::journal::{self, Entry, Journal, Planned, Record};
 
 /// Writes the journal of one run; remembers the first line that could not be written.
 pub(super) struct Log {

@@ -152,7 +152,7 @@ impl Cli {
 
 /// Writes a file whole or not at all.
 fn write_file(path: &std::path::Path, text: &str) -> Result<(), Failure> {
-    crate::atomic::replace(path, text.as_bytes())
+    tenantry_base::atomic::replace(path, text.as_bytes())
         .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))
 }
 
@@ -162,13 +162,13 @@ fn today() -> jiff::civil::Date {
 }
 
 /// The name of a release that is a tag, on the command line.
-fn tag_name(text: &str) -> Result<String, crate::release::name::InvalidRelease> {
-    crate::release::name::tag(text).map(|()| text.to_owned())
+fn tag_name(text: &str) -> Result<String, tenantry_ops::release::name::InvalidRelease> {
+    tenantry_ops::release::name::tag(text).map(|()| text.to_owned())
 }
 
 /// The name under which something is rendered, on the command line.
-fn release_name(text: &str) -> Result<String, crate::release::name::InvalidRelease> {
-    crate::release::name::rendered(text).map(|()| text.to_owned())
+fn release_name(text: &str) -> Result<String, tenantry_ops::release::name::InvalidRelease> {
+    tenantry_ops::release::name::rendered(text).map(|()| text.to_owned())
 }
 
 /// Runs what talks to AWS to its end.

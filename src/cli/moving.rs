@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 
 use super::opened::{self, Opened};
 use super::{Exit, Failure, Global, Output, new, selection};
-use crate::atomic;
-use crate::cloud::{Cloud, Place, cloudformation, ec2};
-use crate::deploy::{Ground, stacks};
-use crate::estate::ids::{AccountId, Region, TenantName};
-use crate::estate::spec::{MovedFrom, Retired};
-use crate::estate::{self, Estate, Tenant, allocate, edit};
-use crate::finding::Source;
-use crate::render::{Context, names};
-use crate::resources;
+use tenantry_aws::cloud::{Cloud, Place, cloudformation, ec2};
+use tenantry_base::atomic;
+use tenantry_base::finding::Source;
+use tenantry_base::ids::{AccountId, Region, TenantName};
+use tenantry_checks::resources;
+use tenantry_ops::deploy::{Ground, stacks};
+use tenantry_spec::estate::spec::{MovedFrom, Retired};
+use tenantry_spec::estate::{self, Estate, Tenant, allocate, edit};
+use tenantry_template::render::{Context, names};
 
 /// Move a tenant to another account or region: a new stack beside the old one, then its data, then the old one's
 /// offboarding.

@@ -12,12 +12,12 @@ use serde_json::{Value, json};
 
 use super::opened::{self, Opened};
 use super::{Exit, Failure, Global, Output, orphans, selection};
-use crate::atomic;
-use crate::cloud::{Cloud, ec2};
-use crate::estate::ids::{AccountId, Region, RingName, TenantName};
-use crate::estate::{self, Estate, Tenant, allocate, edit};
-use crate::finding::Source;
-use crate::survey::orphans::of_fleet;
+use tenantry_aws::cloud::{Cloud, ec2};
+use tenantry_base::atomic;
+use tenantry_base::finding::Source;
+use tenantry_base::ids::{AccountId, Region, RingName, TenantName};
+use tenantry_ops::survey::orphans::of_fleet;
+use tenantry_spec::estate::{self, Estate, Tenant, allocate, edit};
 
 /// Onboard a customer: write the tenant's file with a block of addresses of its own.
 ///

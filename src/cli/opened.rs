@@ -7,24 +7,24 @@ use clap::Args;
 
 use super::judge::Judge;
 use super::{Exit, Failure, Global};
-use crate::capacity::{self, Regions, Tables};
-use crate::cost::{self, Prices};
-use crate::deploy::{Desired, stacks};
-use crate::embedded;
-use crate::estate::{self, Estate, Tenant};
-use crate::finding::{Finding, Severity};
-use crate::policy::Stack;
-use crate::release::Repository;
-use crate::render::{Functions, RenderedTenant, Renderer, TemplateSet, render_fleet};
 use crate::report::findings;
-use crate::resources;
+use tenantry_base::finding::{Finding, Severity};
+use tenantry_checks::capacity::{self, Regions, Tables};
+use tenantry_checks::cost::{self, Prices};
+use tenantry_checks::policy::Stack;
+use tenantry_checks::resources;
+use tenantry_ops::deploy::{Desired, stacks};
+use tenantry_ops::release::Repository;
+use tenantry_spec::estate::{self, Estate, Tenant};
+use tenantry_template::embedded;
+use tenantry_template::render::{Functions, RenderedTenant, Renderer, TemplateSet, render_fleet};
 
 /// What a command renders, and from what.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Release")]
 pub(super) struct Release {
     /// Name of the release that is rendered.
-    #[arg(long, value_name = "NAME", default_value = crate::release::name::UNRELEASED, env = "TENANTRY_RELEASE",
+    #[arg(long, value_name = "NAME", default_value = tenantry_ops::release::name::UNRELEASED, env = "TENANTRY_RELEASE",
         value_parser = crate::cli::release_name)]
     pub(super) release: String,
     /// Directory of the functions' zips, each named by its SHA-256.

@@ -1,13 +1,13 @@
 //! Stacks of the estate that git does not name, looked for by the commands that speak of a whole fleet.
 
 use super::{Exit, Failure, guard};
-use crate::cloud::{Access, Cloud, with_causes};
-use crate::cost::Prices;
-use crate::deploy::locks;
-use crate::deploy::places::{self, Places};
-use crate::estate::Estate;
-use crate::estate::spec::Fleet;
-use crate::survey::orphans::{Monthly, Orphan, Orphans, Reason, Unread, orphans};
+use tenantry_aws::cloud::{Access, Cloud, with_causes};
+use tenantry_checks::cost::Prices;
+use tenantry_ops::deploy::locks;
+use tenantry_ops::deploy::places::{self, Places};
+use tenantry_ops::survey::orphans::{Monthly, Orphan, Orphans, Reason, Unread, orphans};
+use tenantry_spec::estate::Estate;
+use tenantry_spec::estate::spec::Fleet;
 
 /// Every orphan in the places of the fleet and those that the control plane has recorded.
 pub(super) async fn scan(cloud: &Cloud, estate: &Estate, prices: &Prices) -> Orphans {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::deploy::prepare::{self, Alarms};
+use tenantry_ops::deploy::prepare::{self, Alarms};
 
 /// How often a command looks again.
 #[derive(Debug, Clone, Args)]

@@ -9,16 +9,16 @@ use serde_json::{Map, Value};
 
 use super::opened::{self, Opened};
 use super::{Exit, Failure, Global, Output};
-use crate::cloud::permissions::CALLS;
-use crate::deploy::stacks;
-use crate::embedded;
-use crate::estate::Tenant;
-use crate::permissions::{
+use crate::report::permissions as report;
+use tenantry_aws::cloud::permissions::CALLS;
+use tenantry_checks::permissions::{
     self, Checked, Handler, Names, Needs, ROLE_POLICIES, Registry, Resource, Subject, check, generate,
 };
-use crate::render::tags;
-use crate::report::permissions as report;
-use crate::resources;
+use tenantry_checks::resources;
+use tenantry_ops::deploy::stacks;
+use tenantry_spec::estate::Tenant;
+use tenantry_template::embedded;
+use tenantry_template::render::tags;
 
 /// What CloudFormation does with a stack's resources.
 const CHANGING: [Handler; 4] = [Handler::Create, Handler::Read, Handler::Update, Handler::Delete];
@@ -132,7 +132,7 @@ fn all(trees: &[Value]) -> impl Iterator<Item = Resource<'_>> {
 /// One template of each form: those of a form differ in values only.
 fn tenants(opened: &Opened) -> Result<Vec<Value>, Failure> {
     let tenants: Vec<&Tenant> = opened.estate.tenants.values().collect();
-    let rendered = opened.render(&tenants, crate::release::name::UNRELEASED)?;
+    let rendered = opened.render(&tenants, tenantry_ops::release::name::UNRELEASED)?;
     let mut forms = BTreeSet::new();
     let first = rendered.iter().filter(|one| forms.insert(Arc::as_ptr(&one.template.form)));
     Ok(first.map(|one| one.template.tree()).collect())
@@ -141,7 +141,8 @@ fn tenants(opened: &Opened) -> Result<Vec<Value>, Failure> {
 fn control_planes(opened: &Opened) -> Result<Vec<Value>, Failure> {
     let fleet = &opened.estate.fleet;
     let sinks: BTreeMap<_, _> = fleet.regions.keys().map(|region| (region.clone(), ANY_SINK.to_owned())).collect();
-    let stacks = stacks::rendered_control_planes(&opened.renderer, fleet, &sinks, crate::release::name::UNRELEASED)
-        .map_err(|found| opened::refused(&found, "the control plane's template"))?;
+    let stacks =
+        stacks::rendered_control_planes(&opened.renderer, fleet, &sinks, tenantry_ops::release::name::UNRELEASED)
+            .map_err(|found| opened::refused(&found, "the control plane's template"))?;
     Ok(stacks.iter().map(|(_, template)| template.tree()).collect())
 }

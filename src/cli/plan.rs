@@ -10,12 +10,12 @@ use super::opened::{self, Opened, Release};
 use super::pace::Pace;
 use super::run::Adoption;
 use super::{Exit, Failure, Format, Global, Output, Selection, orphans};
-use crate::atomic;
-use crate::cloud::Cloud;
-use crate::deploy::plan::SCHEMA;
-use crate::deploy::{Plan, prepare};
 use crate::report;
-use crate::survey::orphans::Orphans;
+use tenantry_aws::cloud::Cloud;
+use tenantry_base::atomic;
+use tenantry_ops::deploy::plan::SCHEMA;
+use tenantry_ops::deploy::{Plan, prepare};
+use tenantry_ops::survey::orphans::Orphans;
 
 /// Show what a deploy would do: per tenant what CloudFormation adds, changes and deletes, whether it fits, whether it
 /// keeps the rules, and what it does to the monthly bill.

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::cloud::Place;
-use crate::deploy::events::{Event, Outcome, What};
 use crate::report;
+use tenantry_aws::cloud::Place;
+use tenantry_ops::deploy::events::{Event, Outcome, What};
 
 const REDRAW: Duration = Duration::from_millis(250);
 

@@ -9,11 +9,11 @@ use super::fit::{self, Fit, Look};
 use super::opened::Release;
 use super::pace::Poll;
 use super::{Exit, Failure, Global, Output, Selection};
-use crate::capacity::Assessment;
-use crate::cloud::servicequotas::IncreaseRequest;
-use crate::cloud::{Cloud, Place};
 use crate::report::capacity as report;
-use crate::survey::increases::{self, Outcome, Wish};
+use tenantry_aws::cloud::servicequotas::IncreaseRequest;
+use tenantry_aws::cloud::{Cloud, Place};
+use tenantry_checks::capacity::Assessment;
+use tenantry_ops::survey::increases::{self, Outcome, Wish};
 
 /// Show what each account and region has used of its quotas, and would after a plan of the chosen tenants.
 ///

@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use super::opened::{Opened, Release};
 use super::{Exit, Failure, Global, Output, Selection};
-use crate::atomic;
-use crate::render::{RenderedTenant, tags};
+use tenantry_base::atomic;
+use tenantry_template::render::{RenderedTenant, tags};
 
 /// Render tenants' templates to standard output, or to files with `--out`.
 ///

@@ -8,13 +8,13 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Exit, Failure, Global, Output};
-use crate::cloud::cloudformation::{self, Resource};
-use crate::cloud::sqs::{self, Held};
-use crate::cloud::{CallError, Cloud, Place, Session};
-use crate::deploy::{Desired, ownership, stacks};
-use crate::estate::ids::TenantName;
-use crate::estate::{self, Estate, Tenant};
-use crate::render::names;
+use tenantry_aws::cloud::cloudformation::{self, Resource};
+use tenantry_aws::cloud::sqs::{self, Held};
+use tenantry_aws::cloud::{CallError, Cloud, Place, Session};
+use tenantry_base::ids::TenantName;
+use tenantry_ops::deploy::{Desired, ownership, stacks};
+use tenantry_spec::estate::{self, Estate, Tenant};
+use tenantry_template::render::names;
 
 /// Put parked messages back into their retry queues, once the fault is fixed. They are shown first.
 #[derive(Debug, Args)]

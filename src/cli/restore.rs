@@ -6,13 +6,13 @@ use super::log::{Intent, Log};
 use super::pace::Pace;
 use super::run::{self, Consent, Execution, Site};
 use super::{Exit, Failure, Output};
-use crate::cloud::Cloud;
-use crate::deploy::journal::{Planned, Record};
-use crate::deploy::{Desired, Plan, prepare};
-use crate::drift::StackDrift;
-use crate::drift::restore::{self, Call, Restoration};
-use crate::finding::Finding;
 use crate::report;
+use tenantry_aws::cloud::Cloud;
+use tenantry_base::finding::Finding;
+use tenantry_ops::deploy::journal::{Planned, Record};
+use tenantry_ops::deploy::{Desired, Plan, prepare};
+use tenantry_ops::drift::StackDrift;
+use tenantry_ops::drift::restore::{self, Call, Restoration};
 
 /// What restoring needs to know.
 pub(super) struct Restore<'a> {

@@ -13,16 +13,16 @@ use super::log::{self, Intent, Log};
 use super::pace::Pace;
 use super::progress::Progress;
 use super::{Exit, Failure, Output, orphans};
-use crate::cloud::{Cloud, Place};
-use crate::deploy::apply::{self, Options, Outcomes, Tolerance};
-use crate::deploy::events::{Event, Outcome};
-use crate::deploy::gate::{self, Acceptance, Accepted};
-use crate::deploy::journal;
-use crate::deploy::locks::Locks;
-use crate::deploy::places::Places;
-use crate::deploy::{ByStack, Desired, Plan, stacks};
-use crate::estate::spec::Fleet;
 use crate::report::{self, markdown};
+use tenantry_aws::cloud::{Cloud, Place};
+use tenantry_ops::deploy::apply::{self, Options, Outcomes, Tolerance};
+use tenantry_ops::deploy::events::{Event, Outcome};
+use tenantry_ops::deploy::gate::{self, Acceptance, Accepted};
+use tenantry_ops::deploy::journal;
+use tenantry_ops::deploy::locks::Locks;
+use tenantry_ops::deploy::places::Places;
+use tenantry_ops::deploy::{ByStack, Desired, Plan, stacks};
+use tenantry_spec::estate::spec::Fleet;
 
 /// Whether a person is asked first, and what may be lost.
 #[derive(Debug, Clone, Args)]

@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::{Exit, Failure, Global, Output};
-use crate::estate::schema::{Kind, schema, tenant_schema};
+use tenantry_spec::estate::schema::{Kind, schema, tenant_schema};
 
 /// Print the JSON Schema of one of the estate's files, for editors.
 ///
@@ -29,7 +29,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         File::Fleet => schema(Kind::Fleet),
         File::Flags => schema(Kind::Flags),
         File::Tenant => {
-            let (estate, _) = crate::estate::load(&global.estate);
+            let (estate, _) = tenantry_spec::estate::load(&global.estate);
             tenant_schema(&estate.map(|estate| estate.fleet.defaults).unwrap_or_default())
         }
     };

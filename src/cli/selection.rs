@@ -8,8 +8,8 @@ use globset::{Glob, GlobSetBuilder};
 use sha2::{Digest, Sha256};
 
 use super::Failure;
-use crate::estate::ids::{AccountId, Region, RingName};
-use crate::estate::{Estate, Tenant};
+use tenantry_base::ids::{AccountId, Region, RingName};
+use tenantry_spec::estate::{Estate, Tenant};
 
 /// Tenants by name or glob, narrowed by ring, account and region.
 #[derive(Debug, Clone, Default, Args)]

@@ -5,9 +5,9 @@
 use serde::Serialize;
 
 use super::Exit;
-use crate::deploy::status::{self, Line};
-use crate::drift;
-use crate::drift::record::Check;
+use tenantry_ops::deploy::status::{self, Line};
+use tenantry_ops::drift;
+use tenantry_ops::drift::record::Check;
 
 /// How a stack is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -133,7 +133,7 @@ pub(super) fn age(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deploy::status::{Alarms, Detected};
+    use tenantry_ops::deploy::status::{Alarms, Detected};
 
     fn line(verdict: status::Verdict, updated: i64, detected: Option<(i64, &str)>, alarms: Option<[usize; 2]>) -> Line {
         Line {

@@ -11,17 +11,17 @@ use serde::Serialize;
 use super::opened::{self, Opened, Release};
 use super::standing::{SAME_CHECK_SECONDS, Standing, age};
 use super::{Exit, Failure, Global, Output, Selection, checks, orphans};
-use crate::capacity::{self, Fullest};
-use crate::cloud::{Cloud, Place};
-use crate::deploy::Desired;
-use crate::deploy::flags::{self as delivery, Delivery};
-use crate::deploy::status::{Line, status};
-use crate::drift;
-use crate::drift::record::{Check, Record};
-use crate::estate::{Estate, Tenant};
-use crate::flags;
 use crate::report;
-use crate::survey::orphans::Orphans;
+use tenantry_aws::cloud::{Cloud, Place};
+use tenantry_checks::capacity::{self, Fullest};
+use tenantry_ops::deploy::Desired;
+use tenantry_ops::deploy::flags::{self as delivery, Delivery};
+use tenantry_ops::deploy::status::{Line, status};
+use tenantry_ops::drift;
+use tenantry_ops::drift::record::{Check, Record};
+use tenantry_ops::survey::orphans::Orphans;
+use tenantry_spec::estate::{Estate, Tenant};
+use tenantry_spec::flags;
 
 /// Show the fleet on one screen: each tenant's stack beside git, its last drift check, its alarms, its fullest subnet,
 /// the flags that are on for it, and one verdict from all of them; then the stacks of this estate that git does not name.
@@ -207,7 +207,7 @@ fn drift(row: &Row, now: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deploy::status::{Detected, Verdict};
+    use tenantry_ops::deploy::status::{Detected, Verdict};
 
     fn row(own: Option<(i64, usize)>, detected: Option<i64>) -> Row {
         let verdict = |open| if open > 0 { drift::Verdict::Drifted } else { drift::Verdict::InSync };

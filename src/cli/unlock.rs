@@ -6,11 +6,11 @@ use serde::Serialize;
 use super::opened;
 use super::run::confirmed;
 use super::{Exit, Failure, Global, Output, guard};
-use crate::cloud::Cloud;
-use crate::deploy::lock::Shelf;
-use crate::deploy::locks;
-use crate::estate::ids::AccountId;
-use crate::finding::{Finding, Severity};
+use tenantry_aws::cloud::Cloud;
+use tenantry_base::finding::{Finding, Severity};
+use tenantry_base::ids::AccountId;
+use tenantry_ops::deploy::lock::Shelf;
+use tenantry_ops::deploy::locks;
 
 /// Take an account's deploy lock away from whoever holds it; without an account, show every lock.
 ///
@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-async fn every(cloud: &Cloud, fleet: &crate::estate::spec::Fleet) -> Vec<Line> {
+async fn every(cloud: &Cloud, fleet: &tenantry_spec::estate::spec::Fleet) -> Vec<Line> {
     let locks = guard::locks(cloud, fleet).await.into_iter();
     let shown = locks.map(|(account, found)| match found {
         Ok(held) => line(&account, held, false),

@@ -7,13 +7,13 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::{Exit, Failure, Format, Global, Output, opened};
-use crate::capacity;
-use crate::embedded;
-use crate::estate::{self, Estate, Tenant};
-use crate::finding::{Finding, Severity};
-use crate::policy::{Checker, Stack};
-use crate::render::{Functions, Renderer, TemplateSet, render_fleet};
 use crate::report::{findings, junit, sarif};
+use tenantry_base::finding::{Finding, Severity};
+use tenantry_checks::capacity;
+use tenantry_checks::policy::{Checker, Stack};
+use tenantry_spec::estate::{self, Estate, Tenant};
+use tenantry_template::embedded;
+use tenantry_template::render::{Functions, Renderer, TemplateSet, render_fleet};
 
 /// Check the estate, render every tenant and hold it against the policies.
 ///

@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use comfy_table::{Table, presets};
 
-use crate::capacity::{Assessment, Level, LimitSource, Runway, Seen, SubnetVerdict, Verdict, Within};
-use crate::cloud::Place;
-use crate::cloud::servicequotas::IncreaseRequest;
-use crate::survey::increases::{Outcome, Wish};
+use tenantry_aws::cloud::Place;
+use tenantry_aws::cloud::servicequotas::IncreaseRequest;
+use tenantry_checks::capacity::{Assessment, Level, LimitSource, Runway, Seen, SubnetVerdict, Verdict, Within};
+use tenantry_ops::survey::increases::{Outcome, Wish};
 
 /// The subnets of so few stacks are always shown.
 const FEW: usize = 2;

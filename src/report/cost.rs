@@ -3,7 +3,7 @@
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use crate::cost::{Bill, Kind, Line, Load, NOT_COUNTED, Total};
+use tenantry_checks::cost::{Bill, Kind, Line, Load, NOT_COUNTED, Total};
 
 /// What several tenants cost.
 #[derive(Debug, Serialize)]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::values::differences;
-use crate::drift::{Difference, Kind, Severity, StackDrift, Verdict};
+use tenantry_ops::drift::{Difference, Kind, Severity, StackDrift, Verdict};
 
 /// Longest value that is shown in full.
 const MOST_CHARACTERS: usize = 160;
@@ -63,14 +63,14 @@ fn stack_text(drift: &StackDrift) -> String {
     out
 }
 
-fn source_name(source: crate::drift::Source) -> String {
+fn source_name(source: tenantry_ops::drift::Source) -> String {
     serde_json::to_value(source).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// The four sources with what each looked at and can never see.
 pub fn sources(drifts: &[StackDrift]) -> String {
     let Some(first) = drifts.first() else { return String::new() };
-    let line = |(index, source): (usize, &crate::drift::SourceReport)| {
+    let line = |(index, source): (usize, &tenantry_ops::drift::SourceReport)| {
         let checked: usize = drifts.iter().filter_map(|drift| drift.sources.get(index)).map(|s| s.checked).sum();
         let unseen: usize = drifts.iter().filter_map(|drift| drift.sources.get(index)).map(|s| s.unseen.len()).sum();
         let name = source_name(source.source);

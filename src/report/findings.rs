@@ -3,7 +3,7 @@
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
-use crate::finding::{Finding, Location, Severity};
+use tenantry_base::finding::{Finding, Location, Severity};
 
 /// Every finding with its lines, then how many there are. Coloured; whoever prints it takes the colours out again where
 /// they do not belong.

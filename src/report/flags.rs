@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::deploy::flags::{Delivery, Pushed};
+use tenantry_ops::deploy::flags::{Delivery, Pushed};
 
 /// What AppConfig has beside git.
 pub fn delivery(delivery: &Delivery) -> String {
@@ -22,7 +22,7 @@ fn pushed(pushed: &Pushed) -> String {
         None => "nothing".to_owned(),
         Some(value) => format!("`{}`", value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
     };
-    let line = |one: &crate::flags::Difference| {
+    let line = |one: &tenantry_spec::flags::Difference| {
         let (live, git) = (said(&one.live), said(&one.git));
         format!("~ {}: AppConfig has {live} (version {}, {}), git says {git}\n", one.flag, pushed.version, pushed.state)
     };

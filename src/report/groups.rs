@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use super::values;
-use crate::cloud::change_sets::{PropertyChange, ResourceChange};
-use crate::deploy::ownership::Claim;
-use crate::deploy::{Action, ESTATE_ID_TAG, Plan, StackPlan, Unseen, change};
+use tenantry_aws::cloud::change_sets::{PropertyChange, ResourceChange};
+use tenantry_ops::deploy::ownership::Claim;
+use tenantry_ops::deploy::{Action, ESTATE_ID_TAG, Plan, StackPlan, Unseen, change};
 
 /// Different values of a property that are still shown one by one.
 const MOST_VALUES: usize = 3;

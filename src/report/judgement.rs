@@ -1,10 +1,10 @@
 //! What was found about a plan, as text and for pull requests.
 
 use super::cost::{change, usd};
-use crate::cost::{Load, Total};
-use crate::deploy::gate::{Level, Verdict};
-use crate::deploy::money::{Before, Money, StackMoney};
-use crate::deploy::plan::Judgement;
+use tenantry_checks::cost::{Load, Total};
+use tenantry_ops::deploy::gate::{Level, Verdict};
+use tenantry_ops::deploy::money::{Before, Money, StackMoney};
+use tenantry_ops::deploy::plan::Judgement;
 
 /// Verdicts of one code that are shown; the rest is counted.
 const MOST_OF_A_CODE: usize = 5;

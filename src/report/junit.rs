@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use quick_junit::{NonSuccessKind, Report, SerializeError, TestCase, TestCaseStatus, TestSuite};
 
 use super::findings;
-use crate::finding::{Finding, Severity};
+use tenantry_base::finding::{Finding, Severity};
 
 /// A report. `tenants` has every tenant by name, and whether it was checked to the end.
 ///
@@ -48,7 +48,7 @@ fn status(found: Vec<Finding>, checked: bool) -> TestCaseStatus {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::finding::Code;
+    use tenantry_base::finding::Code;
 
     #[test]
     fn every_tenant_is_a_case_that_passes_fails_or_is_skipped() {

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use super::groups::{self, Group};
 use super::judgement;
 use super::plan as text;
-use crate::deploy::apply::Outcomes;
-use crate::deploy::events::Outcome;
-use crate::deploy::{Action, Plan};
+use tenantry_ops::deploy::apply::Outcomes;
+use tenantry_ops::deploy::events::Outcome;
+use tenantry_ops::deploy::{Action, Plan};
 
 /// Resources that are shown without a click.
 const MOST_OPEN: usize = 12;

@@ -2,8 +2,8 @@
 
 use super::cost::usd;
 use super::groups::counted;
-use crate::cloud::Place;
-use crate::survey::orphans::{Monthly, Orphan, Orphans, Reason};
+use tenantry_aws::cloud::Place;
+use tenantry_ops::survey::orphans::{Monthly, Orphan, Orphans, Reason};
 
 /// A paragraph for each orphan, what could not be read, and a line that counts; empty where there is neither.
 pub fn text(orphans: &Orphans) -> String {
@@ -116,9 +116,9 @@ fn sum(orphans: &[Orphan]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::Access;
-    use crate::cost::{Load, Total};
-    use crate::survey::orphans::Unread;
+    use tenantry_aws::cloud::Access;
+    use tenantry_checks::cost::{Load, Total};
+    use tenantry_ops::survey::orphans::Unread;
 
     #[test]
     fn orphans_are_named_with_their_place_their_cost_and_what_to_do() {

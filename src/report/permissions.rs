@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use crate::permissions::Checked;
+use tenantry_checks::permissions::Checked;
 
 /// The counts of each role, then what each lacks and what it has too much.
 pub fn text(roles: &[Checked]) -> String {

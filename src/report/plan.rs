@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use super::groups::{self, Group};
 use super::judgement;
-use crate::deploy::events::{Event, Outcome, What};
-use crate::deploy::{Action, Plan};
+use tenantry_ops::deploy::events::{Event, Outcome, What};
+use tenantry_ops::deploy::{Action, Plan};
 
 /// What is said of a change that delivers flags and does nothing else.
 pub const FLAGS_ONLY: &str = "flags only: nothing but AppConfig and the release record is touched";
@@ -110,7 +110,7 @@ pub fn outcome(outcome: &Outcome) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::deploy::{Ground, StackPlan, Unseen, Warning};
+    use tenantry_ops::deploy::{Ground, StackPlan, Unseen, Warning};
 
     #[test]
     fn a_plan_names_dangers_what_blocks_and_what_was_not_seen() {

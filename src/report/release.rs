@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use jiff::Timestamp;
 
-use crate::deploy::events::{Event, What};
-use crate::release::diff::{Action, Change, TenantDiff};
-use crate::release::record::{Entry, Step};
-use crate::release::roll::Happened;
+use tenantry_ops::deploy::events::{Event, What};
+use tenantry_ops::release::diff::{Action, Change, TenantDiff};
+use tenantry_ops::release::record::{Entry, Step};
+use tenantry_ops::release::roll::Happened;
 
 /// What a roll says while it goes on, as a line; None for what nobody needs to read.
 pub fn happened(happened: &Happened) -> Option<String> {

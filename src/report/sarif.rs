@@ -9,8 +9,8 @@ use serde_sarif::sarif::{
     Region, ReportingConfiguration, ReportingDescriptor, Result as SarifResult, ResultLevel, Run, Sarif, ToolComponent,
 };
 
-use crate::digest::sha256;
-use crate::finding::{Code, Explanation, Finding, Location, Severity};
+use tenantry_base::digest::sha256;
+use tenantry_base::finding::{Code, Explanation, Finding, Location, Severity};
 
 const SCHEMA: &str = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 /// What paths are relative to: the name that code scanners have for the root of what was checked.
@@ -157,7 +157,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::finding::Source;
+    use tenantry_base::finding::Source;
 
     fn finding(text: &str, at: &str) -> Finding {
         let source = Arc::new(Source { path: "tenants/a b.yaml".into(), text: text.to_owned() });

@@ -9,9 +9,9 @@ use super::preview::{Edit, Preview};
 use super::{Exit, Failure, Global, flag};
 use crate::cli::opened::Opened;
 use crate::cli::selection::tenant;
-use crate::estate::ids::{AccountId, Region, RingName};
-use crate::estate::{self, edit};
-use crate::finding::Source;
+use tenantry_base::finding::Source;
+use tenantry_base::ids::{AccountId, Region, RingName};
+use tenantry_spec::estate::{self, edit};
 
 /// Give a flag a value: for a tenant, or by a rule for a ring, an account or a region, or as the default.
 ///

@@ -6,10 +6,10 @@ use serde::Serialize;
 use super::{Exit, Failure, Global, Output, retire};
 use crate::cli::Format;
 use crate::cli::opened::Opened;
-use crate::estate;
-use crate::finding::{Finding, Severity};
-use crate::flags::{lint, values};
 use crate::report::{findings, junit, sarif};
+use tenantry_base::finding::{Finding, Severity};
+use tenantry_spec::estate;
+use tenantry_spec::flags::{lint, values};
 
 /// Find flags that are past their date, read by nothing, read but not there, or the same for every tenant.
 ///

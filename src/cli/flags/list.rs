@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{Exit, Failure, Global, Output, shown, table};
 use crate::cli::opened::Opened;
-use crate::flags::{Flag, State, values};
+use tenantry_spec::flags::{Flag, State, values};
 
 /// List every flag: what it is, who decides, and how many tenants have it on.
 #[derive(Debug, ClapArgs)]

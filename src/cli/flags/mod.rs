@@ -13,7 +13,7 @@ use clap::{Args as ClapArgs, Subcommand};
 
 use super::opened::Opened;
 use super::{Exit, Failure, Global, Output};
-use crate::flags::Flag;
+use tenantry_spec::flags::Flag;
 
 /// Soft releases: what each flag is for whom and why, and changing it.
 ///

@@ -9,17 +9,17 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Exit, Failure, Global, Output, shown};
-use crate::atomic;
 use crate::cli::opened::{Opened, Release};
 use crate::cli::pace::Pace;
-use crate::cloud::Cloud;
-use crate::deploy::{Plan, change, prepare};
-use crate::estate::Tenant;
-use crate::finding::Source;
-use crate::flags::{Reason, evaluate};
-use crate::render::difference::{Difference, Kind, difference};
 use crate::report::groups::named;
 use crate::report::plan::{FLAGS_ONLY, text as plan_text};
+use tenantry_aws::cloud::Cloud;
+use tenantry_base::atomic;
+use tenantry_base::finding::Source;
+use tenantry_ops::deploy::{Plan, change, prepare};
+use tenantry_spec::estate::Tenant;
+use tenantry_spec::flags::{Reason, evaluate};
+use tenantry_template::render::difference::{Difference, Kind, difference};
 
 /// Tenants that are told one by one before the rest is only counted.
 const MOST_TENANTS: usize = 20;
@@ -124,7 +124,10 @@ fn effects(before: &Opened, after: &Opened) -> Result<Vec<Effect>, Failure> {
     let news: Vec<&Tenant> = turned.iter().map(|(_, new, _)| *new).collect();
     let (olds, news) = (before.render(&olds, "unreleased")?, after.render(&news, "unreleased")?);
     let effect = |(((_, tenant, flags), old), new): (((_, &Tenant, Vec<Turn>), _), _)| {
-        let (old, new): (&crate::render::RenderedTenant<'_>, &crate::render::RenderedTenant<'_>) = (old, new);
+        let (old, new): (
+            &tenantry_template::render::RenderedTenant<'_>,
+            &tenantry_template::render::RenderedTenant<'_>,
+        ) = (old, new);
         let resources = difference(&old.template.tree(), &new.template.tree());
         Effect { tenant: tenant.name.to_string(), flags, resources }
     };

@@ -12,13 +12,15 @@ use crate::cli::log::entry;
 use crate::cli::opened::Opened;
 use crate::cli::pace::Waiting;
 use crate::cli::selection::tenant;
-use crate::cloud::{Cloud, Place};
-use crate::deploy::events::Outcome;
-use crate::deploy::flags::{self as deliver, InForce, PushError};
-use crate::deploy::journal::{Journal, Planned, Record, SCHEMA};
-use crate::deploy::{Desired, ownership};
-use crate::estate::Tenant;
-use crate::flags::{Catalogue, Evaluation, Reads, Subject, Values, contradictions, evaluate, values_of, with_value};
+use tenantry_aws::cloud::{Cloud, Place};
+use tenantry_ops::deploy::events::Outcome;
+use tenantry_ops::deploy::flags::{self as deliver, InForce, PushError};
+use tenantry_ops::deploy::journal::{Journal, Planned, Record, SCHEMA};
+use tenantry_ops::deploy::{Desired, ownership};
+use tenantry_spec::estate::Tenant;
+use tenantry_spec::flags::{
+    Catalogue, Evaluation, Reads, Subject, Values, contradictions, evaluate, values_of, with_value,
+};
 
 /// Turn a flag of a tenant's functions at once, past git and CloudFormation: the switch for 3 a.m.
 ///
@@ -145,7 +147,7 @@ fn begun(root: &Path, args: &Args, tenant: &Tenant, stack: &str) -> Result<Journ
 
 /// What would be in force must keep the flags' dependencies and conflicts.
 fn allowed(catalogue: &Catalogue, tenant: &Tenant, now: &InForce, key: &str, value: &Value) -> Result<(), Failure> {
-    let mut overrides: Values = crate::flags::values(catalogue, &tenant.subject());
+    let mut overrides: Values = tenantry_spec::flags::values(catalogue, &tenant.subject());
     overrides.extend(values_of(&now.document));
     overrides.insert(key.to_owned(), value.clone());
     let subject = Subject { overrides: &overrides, ..tenant.subject() };

@@ -8,10 +8,10 @@ use super::change::catalogue;
 use super::preview::{Edit, Preview};
 use super::{Exit, Failure, Global, flag};
 use crate::cli::opened::Opened;
-use crate::embedded;
-use crate::estate::{Document, edit};
-use crate::finding::{Location, Source};
-use crate::flags::{Read, functions_reads, template_reads};
+use tenantry_base::finding::{Location, Source};
+use tenantry_spec::estate::{Document, edit};
+use tenantry_spec::flags::{Read, functions_reads, template_reads};
+use tenantry_template::embedded;
 
 /// Remove a flag that nothing reads: from the catalogue, and every value of it.
 ///

@@ -5,11 +5,11 @@ use serde::Serialize;
 
 use super::{Exit, Failure, Global, Output, shown, table};
 use crate::cli::opened::Opened;
-use crate::cloud::Cloud;
-use crate::deploy::flags::{Delivery, survey};
-use crate::estate::Tenant;
-use crate::flags::{Evaluation, evaluate};
 use crate::report;
+use tenantry_aws::cloud::Cloud;
+use tenantry_ops::deploy::flags::{Delivery, survey};
+use tenantry_spec::estate::Tenant;
+use tenantry_spec::flags::{Evaluation, evaluate};
 
 /// Show every flag of a tenant, or one flag for every tenant.
 ///

@@ -6,9 +6,9 @@ use serde::Serialize;
 use super::{Exit, Failure, Global, Output, flag, shown};
 use crate::cli::opened::Opened;
 use crate::cli::selection::tenant;
-use crate::estate::{self, Document, Tenant};
-use crate::finding::Location;
-use crate::flags::{Evaluation, Flag, Reads, Step, Trace, evaluate, trace};
+use tenantry_base::finding::Location;
+use tenantry_spec::estate::{self, Document, Tenant};
+use tenantry_spec::flags::{Evaluation, Flag, Reads, Step, Trace, evaluate, trace};
 
 /// Say what a flag is for a tenant, and why: every step from the tenant's own value to the default.
 #[derive(Debug, ClapArgs)]

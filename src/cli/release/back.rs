@@ -12,18 +12,18 @@ use super::super::pace::Pace;
 use super::super::run::{Consent, LockWait, confirmed};
 use super::super::{Exit, Failure, Global, Output, opened, orphans};
 use super::Zips;
-use crate::cloud::Cloud;
-use crate::deploy::Desired;
-use crate::deploy::apply::{Options, Tolerance};
-use crate::deploy::events::Event;
-use crate::deploy::journal::Record as Line;
-use crate::release::back::{Means, Target, find, plan, take};
-use crate::release::record::{Halt, HaltCause, Record, Refusal, Step};
-use crate::release::roll::Happened;
-use crate::release::skew::{Running, running};
-use crate::release::store::{Store, StoreError};
 use crate::report;
-use crate::survey::orphans::{Orphan, Orphans, Reason};
+use tenantry_aws::cloud::Cloud;
+use tenantry_ops::deploy::Desired;
+use tenantry_ops::deploy::apply::{Options, Tolerance};
+use tenantry_ops::deploy::events::Event;
+use tenantry_ops::deploy::journal::Record as Line;
+use tenantry_ops::release::back::{Means, Target, find, plan, take};
+use tenantry_ops::release::record::{Halt, HaltCause, Record, Refusal, Step};
+use tenantry_ops::release::roll::Happened;
+use tenantry_ops::release::skew::{Running, running};
+use tenantry_ops::release::store::{Store, StoreError};
+use tenantry_ops::survey::orphans::{Orphan, Orphans, Reason};
 
 /// Take tenants back to an earlier release, at once and whatever their windows say.
 ///

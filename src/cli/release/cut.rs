@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 
 use super::super::{Exit, Failure, Global, Output, opened};
-use crate::cloud::with_causes;
-use crate::deploy::zips;
-use crate::estate::has_errors;
-use crate::policy::{Checker, Stack};
-use crate::release::manifest::SCHEMA;
-use crate::release::{Candidate, Manifest, signature};
-use crate::{atomic, embedded};
+use tenantry_aws::cloud::with_causes;
+use tenantry_base::atomic;
+use tenantry_checks::policy::{Checker, Stack};
+use tenantry_ops::deploy::zips;
+use tenantry_ops::release::manifest::SCHEMA;
+use tenantry_ops::release::{Candidate, Manifest, signature};
+use tenantry_spec::estate::has_errors;
+use tenantry_template::embedded;
 
 /// Cut a release: write down what a clean, tagged commit gives, digest by digest.
 ///

@@ -4,10 +4,10 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::super::{Exit, Failure, Global, Output};
-use crate::release::diff::{Change, TenantDiff, between, functions};
-use crate::release::repository::Distance;
-use crate::release::{Candidate, Manifest};
 use crate::report::release as text;
+use tenantry_ops::release::diff::{Change, TenantDiff, between, functions};
+use tenantry_ops::release::repository::Distance;
+use tenantry_ops::release::{Candidate, Manifest};
 
 /// Show what stands between two releases: resources with their properties, flags, functions.
 ///
@@ -52,7 +52,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     if let Some(unknown) = args.tenant.iter().find(|name| !known(name)) {
         return Err(Failure::new(format!("neither `{}` nor `{}` knows tenant `{unknown}`", before.name, after.name)));
     }
-    let wanted = |name: &crate::estate::ids::TenantName| {
+    let wanted = |name: &tenantry_base::ids::TenantName| {
         args.tenant.is_empty() || args.tenant.iter().any(|wanted| wanted == name.as_str())
     };
     let distance = match (&before.commit, &after.commit) {

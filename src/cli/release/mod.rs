@@ -15,13 +15,13 @@ use clap::{Args as ClapArgs, Subcommand};
 use jiff::SignedDuration;
 
 use super::{Exit, Failure, Global, guard, opened};
-use crate::cloud::Cloud;
-use crate::estate::rings::duration;
-use crate::estate::spec::Fleet;
-use crate::release::itinerary::empty_rings;
-use crate::release::store::{Store, StoreError};
-use crate::release::{Candidate, CandidateError, Repository, RepositoryError};
-use crate::resources;
+use tenantry_aws::cloud::Cloud;
+use tenantry_checks::resources;
+use tenantry_ops::release::itinerary::empty_rings;
+use tenantry_ops::release::store::{Store, StoreError};
+use tenantry_ops::release::{Candidate, CandidateError, Repository, RepositoryError};
+use tenantry_spec::estate::rings::duration;
+use tenantry_spec::estate::spec::Fleet;
 
 /// Releases: git tags that go to the fleet ring by ring, and back.
 ///

@@ -3,8 +3,8 @@
 use clap::Args as ClapArgs;
 
 use super::super::{Exit, Failure, Global, Output, guard, opened};
-use crate::cloud::Cloud;
-use crate::release::record::{Pause, Record, Refusal, Step};
+use tenantry_aws::cloud::Cloud;
+use tenantry_ops::release::record::{Pause, Record, Refusal, Step};
 
 /// Pause the roll: every runner ends at its next look, and none begins a wave until `resume`.
 ///
@@ -29,14 +29,14 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         };
         store.update(pause).await.map_err(super::of_store)
     })??;
-    Output::new(global.output).show(crate::release::record::SCHEMA, &record, |record| {
+    Output::new(global.output).show(tenantry_ops::release::record::SCHEMA, &record, |record| {
         format!("release {} is paused: {}\n`tenantry release resume` goes on\n", record.release, args.why)
     })?;
     Ok(Exit::Clean)
 }
 
 /// The fleet as the work tree says it: where the shared state lies.
-pub(super) fn fleet(global: &Global) -> Result<crate::estate::spec::Fleet, Failure> {
+pub(super) fn fleet(global: &Global) -> Result<tenantry_spec::estate::spec::Fleet, Failure> {
     let (estate, found) = opened::load(&global.estate)?;
     estate.map(|estate| estate.fleet).ok_or_else(|| opened::refused(&found, "the estate"))
 }

@@ -10,13 +10,13 @@ use serde::Serialize;
 use super::super::pace::Pace;
 use super::super::{Exit, Failure, Global, Output, opened, orphans};
 use super::Zips;
-use crate::cloud::Cloud;
-use crate::deploy::{Action, Desired, Plan, StackPlan, prepare};
-use crate::estate::rings::Opening;
-use crate::release::itinerary::{Stage, calendar, may_be_release, stages};
-use crate::release::{Candidate, Repository};
 use crate::report::{self, release as text};
-use crate::survey::orphans::Orphans;
+use tenantry_aws::cloud::Cloud;
+use tenantry_ops::deploy::{Action, Desired, Plan, StackPlan, prepare};
+use tenantry_ops::release::itinerary::{Stage, calendar, may_be_release, stages};
+use tenantry_ops::release::{Candidate, Repository};
+use tenantry_ops::survey::orphans::Orphans;
+use tenantry_spec::estate::rings::Opening;
 
 /// Show what a roll would do: ring by ring, wave by wave, tenant by tenant.
 ///
@@ -113,7 +113,7 @@ impl Itinerary {
         orphans: Orphans,
         now: Timestamp,
     ) -> Self {
-        let line = |name: &&crate::estate::ids::TenantName| {
+        let line = |name: &&tenantry_base::ids::TenantName| {
             let stack = plan.stacks.iter().find(|stack| stack.tenant == name.as_str());
             let unseen = plan.unseen.iter().find(|unseen| unseen.tenant == name.as_str());
             let opening = calendar(&candidate.estate, name).opening(now);

@@ -19,18 +19,18 @@ use super::super::selection::Shard;
 use super::super::{Exit, Failure, Global, Output, opened, orphans, run};
 use super::Zips;
 use super::plan::{self, Itinerary};
-use crate::cloud::Cloud;
-use crate::deploy::apply::Options as Deploying;
-use crate::deploy::gate::Accepted as Passed;
-use crate::deploy::journal::Record as Line;
-use crate::deploy::{Desired, Plan};
-use crate::policy::Stack;
-use crate::release::back::{Means, gone};
-use crate::release::itinerary::stages;
-use crate::release::record::{Ask, HaltCause, Record};
-use crate::release::roll::{Ending, Happened, Roll};
-use crate::release::{Candidate, Manifest, Repository};
 use crate::report::release as text;
+use tenantry_aws::cloud::Cloud;
+use tenantry_checks::policy::Stack;
+use tenantry_ops::deploy::apply::Options as Deploying;
+use tenantry_ops::deploy::gate::Accepted as Passed;
+use tenantry_ops::deploy::journal::Record as Line;
+use tenantry_ops::deploy::{Desired, Plan};
+use tenantry_ops::release::back::{Means, gone};
+use tenantry_ops::release::itinerary::stages;
+use tenantry_ops::release::record::{Ask, HaltCause, Record};
+use tenantry_ops::release::roll::{Ending, Happened, Roll};
+use tenantry_ops::release::{Candidate, Manifest, Repository};
 
 /// Roll a release: ring by ring, wave by wave, watched by its gates.
 ///

@@ -8,14 +8,14 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::{Exit, Failure, Global, Output, opened, orphans};
-use crate::cloud::Cloud;
-use crate::estate;
-use crate::release::Repository;
-use crate::release::record::Record;
-use crate::release::repository::Distance;
-use crate::release::skew::{Running, running};
 use crate::report::{self, release as text};
-use crate::survey::orphans::Orphans;
+use tenantry_aws::cloud::Cloud;
+use tenantry_ops::release::Repository;
+use tenantry_ops::release::record::Record;
+use tenantry_ops::release::repository::Distance;
+use tenantry_ops::release::skew::{Running, running};
+use tenantry_ops::survey::orphans::Orphans;
+use tenantry_spec::estate;
 
 /// Show which tenants run which release, since when, and how the latest roll went.
 ///

@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::super::{Exit, Failure, Global, Output};
-use crate::release::{Manifest, signature};
+use tenantry_ops::release::{Manifest, signature};
 
 /// Verify a release: render its tag again and compare everything with the manifest.
 ///

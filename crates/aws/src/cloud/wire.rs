@@ -1,0 +1,435 @@
+//! The adapters on the wire: a local HTTP server replays answers and shows what was asked.
+
+use aws_config::{BehaviorVersion, Region as SdkRegion, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_cloudformation::config::retry::RetryConfig;
+use wiremock::matchers::{any, body_string_contains, header, method, path};
+use wiremock::{Mock, MockServer, ResponseTemplate};
+
+use super::*;
+
+fn place() -> Place {
+    Place { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() }
+}
+
+fn session(url: &str) -> Session {
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(session::http_client())
+        .region(SdkRegion::new("eu-west-1"))
+        .endpoint_url(url)
+        .retry_config(RetryConfig::disabled())
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")))
+        .build();
+    Session::of(&config, &place())
+}
+
+/// The standard configuration with what it would otherwise look up.
+async fn configuration(url: &str) -> SdkConfig {
+    session::standard()
+        .region(SdkRegion::new("eu-west-1"))
+        .endpoint_url(url)
+        .credentials_provider(Credentials::new("key", "secret", None, None, "test"))
+        .load()
+        .await
+}
+
+/// Answers a request whose body has `asked` (as a form's field) with a status and XML; anything else is a 404.
+async fn answering(asked: &str, status: u16, xml: &str) -> (MockServer, Session) {
+    let server = MockServer::start().await;
+    let answer = ResponseTemplate::new(status).set_body_raw(xml.to_owned(), "text/xml");
+    Mock::given(body_string_contains(asked)).respond_with(answer).expect(1..).mount(&server).await;
+    let session = session(&server.uri());
+    (server, session)
+}
+
+/// The error document of the query protocol.
+fn refusal(code: &str, message: &str) -> String {
+    format!("<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>")
+}
+
+fn described(stacks: &str) -> String {
+    format!(
+        "<DescribeStacksResponse><DescribeStacksResult><Stacks>{stacks}</Stacks></DescribeStacksResult>\
+         </DescribeStacksResponse>"
+    )
+}
+
+const STACK: &str = "<member><StackId>arn:1</StackId><StackName>org-acme</StackName>\
+    <StackStatus>UPDATE_COMPLETE</StackStatus><CreationTime>2026-01-01T00:00:00Z</CreationTime>\
+    <LastUpdatedTime>2026-01-02T00:00:00Z</LastUpdatedTime><Outputs><member><OutputKey>TenantryDigest</OutputKey>\
+    <OutputValue>abc</OutputValue></member></Outputs><Tags><member><Key>tenantry:tenant</Key><Value>acme</Value>\
+    </member></Tags></member>";
+
+#[tokio::test]
+async fn stacks_are_read_with_outputs_tags_and_last_update() {
+    let (_server, session) = answering("Action=DescribeStacks", 200, &described(STACK)).await;
+    let stacks = cloudformation::stacks(&session).await.unwrap();
+    let stack = &stacks["org-acme"];
+    assert_eq!((stack.status.as_str(), stack.updated), ("UPDATE_COMPLETE", 1_767_312_000));
+    assert_eq!(stack.outputs["TenantryDigest"], "abc");
+    assert_eq!(stack.tags["tenantry:tenant"], "acme");
+}
+
+#[tokio::test]
+async fn a_missing_field_names_account_region_operation_and_field() {
+    let xml =
+        described("<member><StackName>org-acme</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime></member>");
+    let (_server, session) = answering("Action=DescribeStacks", 200, &xml).await;
+    let error = cloudformation::stacks(&session).await.unwrap_err().to_string();
+    for part in ["111122223333", "eu-west-1", "DescribeStacks", "org-acme", "StackId"] {
+        assert!(error.contains(part), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_stack_that_does_not_exist_is_no_error() {
+    let xml = refusal("ValidationError", "Stack with id org-acme does not exist");
+    let (_server, session) = answering("StackName=org-acme", 400, &xml).await;
+    assert_eq!(cloudformation::stack(&session, "org-acme").await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn a_change_set_is_read_over_all_its_pages_with_property_values() {
+    let page = |id: &str, next: &str| {
+        format!(
+            "<DescribeChangeSetResponse><DescribeChangeSetResult><ChangeSetId>cs</ChangeSetId>\
+             <StackId>arn:1</StackId><Status>CREATE_COMPLETE</Status><ExecutionStatus>AVAILABLE</ExecutionStatus>\
+             {next}<Changes><member>\
+             <Type>Resource</Type><ResourceChange><Action>Modify</Action><LogicalResourceId>{id}</LogicalResourceId>\
+             <ResourceType>AWS::SQS::Queue</ResourceType><Replacement>Conditional</Replacement><Details><member>\
+             <Target><Attribute>Properties</Attribute><Name>Delay</Name><Path>/Properties/Delay</Path>\
+             <BeforeValue>1</BeforeValue>\
+             <AfterValue>2</AfterValue></Target></member></Details></ResourceChange></member></Changes>\
+             </DescribeChangeSetResult></DescribeChangeSetResponse>"
+        )
+    };
+    let server = MockServer::start().await;
+    let xml = |text: String| ResponseTemplate::new(200).set_body_raw(text, "text/xml");
+    Mock::given(body_string_contains("NextToken=more"))
+        .respond_with(xml(page("Second", "")))
+        .expect(1)
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    Mock::given(body_string_contains("IncludePropertyValues=true"))
+        .respond_with(xml(page("First", "<NextToken>more</NextToken>")))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let session = session(&server.uri());
+    let change_set = change_sets::find(&session, "org-acme", "name").await.unwrap().unwrap();
+    let ids: Vec<&str> = change_set.changes.iter().map(|change| change.logical_id.as_str()).collect();
+    assert_eq!(ids, ["First", "Second"]);
+    let first = &change_set.changes[0];
+    assert_eq!(first.replacement.as_deref(), Some("Conditional"));
+    assert_eq!(first.properties[0].before.as_deref(), Some("1"));
+    assert_eq!(first.properties[0].after.as_deref(), Some("2"));
+}
+
+#[tokio::test]
+async fn a_change_set_is_executed_so_that_a_rollback_deletes_what_it_created() {
+    let answer = "<ExecuteChangeSetResponse><ExecuteChangeSetResult/></ExecuteChangeSetResponse>";
+    let (_server, session) = answering("RetainExceptOnCreate=true", 200, answer).await;
+    change_sets::execute(&session, "arn:change-set", "token").await.unwrap();
+}
+
+const DAY: std::time::Duration = std::time::Duration::from_secs(24 * 60 * 60);
+
+fn metric() -> usage_metrics::Metric {
+    usage_metrics::Metric {
+        namespace: "AWS/Usage".to_owned(),
+        name: "ResourceCount".to_owned(),
+        dimensions: [("Service".to_owned(), "EC2".to_owned())].into_iter().collect(),
+        statistic: "Maximum".to_owned(),
+        period_seconds: usage_metrics::USAGE_PERIOD_SECONDS,
+    }
+}
+
+#[tokio::test]
+async fn what_is_free_in_a_subnet_is_read_over_all_pages_and_never_taken_for_nothing() {
+    let server = MockServer::start().await;
+    let page = |id: &str, free: &str, more: &str| {
+        let xml = format!(
+            "<DescribeSubnetsResponse><subnetSet><item><subnetId>{id}</subnetId><cidrBlock>10.0.0.0/28</cidrBlock>{free}\
+             <availabilityZoneId>euw1-az1</availabilityZoneId></item></subnetSet>{more}</DescribeSubnetsResponse>"
+        );
+        ResponseTemplate::new(200).set_body_raw(xml, "text/xml")
+    };
+    let free = "<availableIpAddressCount>7</availableIpAddressCount>";
+    Mock::given(body_string_contains("NextToken=more"))
+        .respond_with(page("subnet-2", free, ""))
+        .with_priority(1)
+        .mount(&server)
+        .await;
+    Mock::given(body_string_contains("Action=DescribeSubnets"))
+        .respond_with(page("subnet-1", free, "<nextToken>more</nextToken>"))
+        .mount(&server)
+        .await;
+    let found = ec2_usage::subnets(&session(&server.uri())).await.unwrap();
+    assert_eq!(
+        found.iter().map(|subnet| (subnet.id.as_str(), subnet.free)).collect::<Vec<_>>(),
+        [("subnet-1", 7), ("subnet-2", 7)]
+    );
+    let silent = MockServer::start().await;
+    Mock::given(any()).respond_with(page("subnet-1", "", "")).mount(&silent).await;
+    let error = ec2_usage::subnets(&session(&silent.uri())).await.unwrap_err();
+    assert_eq!(error.cause, Cause::Missing { field: "AvailableIpAddressCount" });
+}
+
+#[tokio::test]
+async fn what_an_endpoint_does_not_offer_is_told_apart_for_every_adapter() {
+    let server = MockServer::start().await;
+    let xml = refusal("NotImplemented", "not here");
+    let answer = ResponseTemplate::new(501).set_body_raw(xml, "text/xml");
+    Mock::given(any()).respond_with(answer).mount(&server).await;
+    let session = session(&server.uri());
+    let errors = [
+        appconfig::deployments(&session, &flag_ids()).await.unwrap_err(),
+        cloudformation::stacks(&session).await.unwrap_err(),
+        ec2::vpc_cidrs(&session).await.unwrap_err(),
+        ec2::zones(&session).await.unwrap_err(),
+        iam::ensure_service_linked_role(&session, "opensearchservice.amazonaws.com").await.unwrap_err(),
+        s3::put_if_absent(&session, "bucket", "key", s3::Content::Text("x")).await.unwrap_err(),
+        sts::caller_account(&session).await.unwrap_err(),
+        servicequotas::applied(&session, "vpc").await.unwrap_err(),
+        servicequotas::defaults(&session, "vpc").await.unwrap_err(),
+        servicequotas::requests(&session).await.unwrap_err(),
+        servicequotas::request_increase(&session, "vpc", "L-F678F1CE", 8).await.unwrap_err(),
+        account_settings::lambda(&session).await.unwrap_err(),
+        account_settings::iam(&session).await.unwrap_err(),
+        account_settings::buckets(&session).await.unwrap_err(),
+        account_settings::search_domains(&session).await.unwrap_err(),
+        resource_lists::count(&session, "AWS::SNS::Topic").await.unwrap_err(),
+        usage_metrics::latest(&session, &[metric()], std::time::SystemTime::UNIX_EPOCH + DAY).await.unwrap_err(),
+        ec2_usage::subnets(&session).await.unwrap_err(),
+        ec2_usage::interfaces(&session).await.unwrap_err(),
+        ec2_usage::nat_gateways(&session).await.unwrap_err(),
+        ec2_usage::count(&session, ec2_usage::Counted::ElasticAddresses).await.unwrap_err(),
+        ec2_usage::count(&session, ec2_usage::Counted::InternetGateways).await.unwrap_err(),
+        offers::is_enabled(&session, &place().region).await.unwrap_err(),
+        offers::resource_types(&session).await.unwrap_err(),
+        offers::search_types(&session, "OpenSearch_2.19").await.unwrap_err(),
+        offers::instance_types(&session).await.unwrap_err(),
+    ];
+    for error in errors {
+        assert!(not_implemented(&error), "{error}");
+    }
+}
+
+type Predicate = fn(&CallError) -> bool;
+
+#[tokio::test]
+async fn throttling_expiry_denial_and_wrong_credentials_are_told_apart() {
+    let cases: [(&str, Predicate); 4] = [
+        ("Throttling", is_throttled),
+        ("ExpiredToken", is_expired),
+        ("AccessDenied", is_access_denied),
+        ("InvalidClientTokenId", is_wrong_credentials),
+    ];
+    for (code, predicate) in cases {
+        let (_server, session) = answering("Action=DescribeStacks", 400, &refusal(code, "no")).await;
+        let error = cloudformation::stacks(&session).await.unwrap_err();
+        assert!(predicate(&error), "{error}");
+        assert_eq!(cases.iter().filter(|(_, predicate)| predicate(&error)).count(), 1, "{error}");
+        assert!(error.hint().is_some());
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_out_of_reach_says_so_with_a_hint() {
+    let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = sts::caller_account(&session(&url)).await.unwrap_err();
+    assert_eq!(error.cause, Cause::Unreachable);
+    assert!(error.hint().is_some_and(|hint| hint.contains("AWS_ENDPOINT_URL")));
+}
+
+#[tokio::test]
+async fn credentials_of_another_account_open_no_session() {
+    let xml = "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>999900001111</Account>\
+               </GetCallerIdentityResult></GetCallerIdentityResponse>";
+    let (server, _) = answering("Action=GetCallerIdentity", 200, xml).await;
+    let config = configuration(&server.uri()).await;
+    let error = Cloud::over(config).session(&place(), &Access::default()).await.unwrap_err();
+    assert_eq!(error.cause, Cause::WrongAccount { actual: "999900001111".to_owned() });
+}
+
+#[tokio::test]
+async fn a_role_that_may_not_be_assumed_is_named_as_that() {
+    let (server, _) = answering("ExternalId=secret-word", 403, &refusal("AccessDenied", "not you")).await;
+    let config = configuration(&server.uri()).await;
+    let access = Access { role: Some("deploy".to_owned()), external_id: Some("secret-word".to_owned()) };
+    let error = Cloud::over(config).session(&place(), &access).await.unwrap_err();
+    assert!(matches!(&error.cause, Cause::RoleDenied { code, .. } if code == "AccessDenied"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_session_that_changes_nothing_assumes_the_reading_role() {
+    let (server, _) = answering("role%2Fdeploy-read", 403, &refusal("AccessDenied", "not you")).await;
+    let config = configuration(&server.uri()).await;
+    let access = Access { role: Some("deploy".to_owned()), external_id: None };
+    let error = Cloud::over(config).reading().session(&place(), &access).await.unwrap_err();
+    assert!(matches!(&error.cause, Cause::RoleDenied { code, .. } if code == "AccessDenied"), "{error:?}");
+    assert!(error.hint().is_some_and(|hint| hint.contains("tenantry bootstrap")), "{error:?}");
+}
+
+#[tokio::test]
+async fn objects_go_by_path_to_an_address_and_only_if_absent() {
+    let server = MockServer::start().await;
+    Mock::given(method("PUT"))
+        .and(path("/bucket/trust/a.pem"))
+        .and(header("if-none-match", "*"))
+        .respond_with(ResponseTemplate::new(200))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let put = s3::put_if_absent(&session(&server.uri()), "bucket", "trust/a.pem", s3::Content::Text("pem")).await;
+    assert_eq!(put.unwrap(), s3::Put::Sent);
+}
+
+#[tokio::test]
+async fn a_service_linked_role_that_exists_is_found() {
+    let xml = refusal("InvalidInput", "Service role name X has been taken in this account");
+    let (_server, session) = answering("Action=CreateServiceLinkedRole", 400, &xml).await;
+    assert_eq!(
+        iam::ensure_service_linked_role(&session, "opensearchservice.amazonaws.com").await.unwrap(),
+        iam::Made::Before
+    );
+}
+
+#[tokio::test]
+async fn blocks_of_a_vpc_include_the_secondary_ones_but_not_those_given_up() {
+    let xml = "<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</vpcId><cidrBlock>10.0.0.0/16</cidrBlock>\
+        <cidrBlockAssociationSet><item><cidrBlock>10.0.0.0/16</cidrBlock><cidrBlockState><state>associated</state>\
+        </cidrBlockState></item><item><cidrBlock>10.1.0.0/16</cidrBlock><cidrBlockState><state>associated</state>\
+        </cidrBlockState></item><item><cidrBlock>10.2.0.0/16</cidrBlock><cidrBlockState><state>disassociated</state>\
+        </cidrBlockState></item></cidrBlockAssociationSet></item></vpcSet></DescribeVpcsResponse>";
+    let (_server, session) = answering("Action=DescribeVpcs", 200, xml).await;
+    let cidrs: Vec<String> = ec2::vpc_cidrs(&session).await.unwrap().into_iter().map(|(_, c)| c.to_string()).collect();
+    assert_eq!(cidrs, ["10.0.0.0/16", "10.1.0.0/16"]);
+}
+
+fn flag_ids() -> appconfig::Ids {
+    appconfig::Ids { application: "app1".to_owned(), environment: "env1".to_owned(), profile: "pro1".to_owned() }
+}
+
+#[tokio::test]
+async fn deployments_are_those_of_the_profile_newest_first() {
+    let server = MockServer::start().await;
+    let one = |number: u32, profile: &str, state: &str| {
+        serde_json::json!({ "DeploymentNumber": number, "ConfigurationProfileId": profile, "State": state,
+            "ConfigurationVersion": number.to_string() })
+    };
+    let items = serde_json::json!({ "Items": [one(1, "pro1", "COMPLETE"), one(2, "other", "COMPLETE"),
+        one(3, "pro1", "ROLLED_BACK")] });
+    Mock::given(method("GET"))
+        .and(path("/applications/app1/environments/env1/deployments"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(items))
+        .mount(&server)
+        .await;
+    let found = appconfig::deployments(&session(&server.uri()), &flag_ids()).await.unwrap();
+    assert_eq!(found.iter().map(|one| one.number).collect::<Vec<_>>(), [3, 1]);
+    assert_eq!(found.iter().map(appconfig::Deployment::is_in_force).collect::<Vec<_>>(), [false, true]);
+}
+
+#[tokio::test]
+async fn a_version_is_deployed_with_its_reason_and_a_conflict_is_told_apart() {
+    let server = MockServer::start().await;
+    let answer = serde_json::json!({ "__type": "ConflictException", "Message": "one is in progress" });
+    Mock::given(method("POST"))
+        .and(path("/applications/app1/environments/env1/deployments"))
+        .and(body_string_contains(r#""ConfigurationVersion":"7""#))
+        .and(body_string_contains(r#""DeploymentStrategyId":"stra1""#))
+        .and(body_string_contains(r#""LatestDeploymentNumber":3"#))
+        .and(body_string_contains("too many errors"))
+        .respond_with(
+            ResponseTemplate::new(409).set_body_json(answer).insert_header("x-amzn-errortype", "ConflictException"),
+        )
+        .expect(1)
+        .mount(&server)
+        .await;
+    let session = session(&server.uri());
+    let error = appconfig::start(&session, &flag_ids(), 7, 3, "stra1", "too many errors").await.unwrap_err();
+    assert!(appconfig::is_conflict(&error), "{error:?}");
+}
+
+#[tokio::test]
+async fn two_accounts_do_not_share_the_tokens_of_their_retries() {
+    let server = MockServer::start().await;
+    let throttled = || ResponseTemplate::new(400).set_body_raw(refusal("Throttling", "slower"), "text/xml");
+    let xml = "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>444455556666</Account>\
+               </GetCallerIdentityResult></GetCallerIdentityResponse>";
+    let of = |key: &str| wiremock::matchers::header_regex("authorization", &format!("Credential={key}/"));
+    Mock::given(of("one")).respond_with(throttled()).mount(&server).await;
+    Mock::given(of("two")).respond_with(throttled()).up_to_n_times(3).mount(&server).await;
+    let answer = ResponseTemplate::new(200).set_body_raw(xml, "text/xml");
+    Mock::given(of("two")).respond_with(answer).mount(&server).await;
+    let session = async |key: &str, account: &str| {
+        let config = session::standard()
+            .region(SdkRegion::new("eu-west-1"))
+            .endpoint_url(server.uri())
+            .retry_config(
+                RetryConfig::standard().with_max_attempts(5).with_initial_backoff(std::time::Duration::from_millis(1)),
+            )
+            .credentials_provider(Credentials::new(key, "secret", None, None, "test"))
+            .load()
+            .await;
+        Session::of(&config, &Place { account: account.parse().unwrap(), region: "eu-west-1".parse().unwrap() })
+    };
+    let (one, two) = (session("one", "111122223333").await, session("two", "444455556666").await);
+    // One account is throttled until it has no tokens left and its calls are not tried again.
+    let mut before = 0;
+    for call in 0.. {
+        assert!(call < 200, "the tokens of retries never end");
+        assert!(is_throttled(&sts::caller_account(&one).await.unwrap_err()));
+        let seen = server.received_requests().await.unwrap().len();
+        if seen - before == 1 {
+            break;
+        }
+        before = seen;
+    }
+    assert_eq!(sts::caller_account(&two).await.unwrap(), "444455556666", "the other one still tries again");
+}
+
+/// An S3 with one object, whose clock is an hour behind this machine's.
+async fn store_an_hour_behind(held: &str) -> (MockServer, Session) {
+    let server = MockServer::start().await;
+    let date = jiff::Timestamp::now().saturating_sub(jiff::SignedDuration::from_hours(1)).unwrap();
+    let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let found = ResponseTemplate::new(200).set_body_raw(held.to_owned(), "application/json");
+    let found = found.insert_header("ETag", "\"one\"").insert_header("Date", date.as_str());
+    Mock::given(method("GET")).respond_with(found).mount(&server).await;
+    let written = ResponseTemplate::new(200).insert_header("ETag", "\"two\"").insert_header("Date", date.as_str());
+    Mock::given(method("PUT")).respond_with(written).mount(&server).await;
+    let session = session(&server.uri());
+    (server, session)
+}
+
+#[tokio::test]
+async fn a_lock_expires_by_the_clock_of_the_store_and_not_by_the_own() {
+    use tenantry_ops::deploy::lock::{Claim, LockError, Shelf};
+    let store_now = jiff::Timestamp::now().as_second() - 3600;
+    let claim = |run: &str| Claim {
+        run: run.to_owned(),
+        owner: "ann@ci".to_owned(),
+        purpose: "deploy".to_owned(),
+        term_seconds: 60,
+    };
+    let held = |renewed: i64| {
+        serde_json::json!({
+            "schema": "tenantry/lock/v1", "run": "theirs", "owner": "bob@ci", "purpose": "deploy", "term_seconds": 60,
+            "since": renewed, "renewed": renewed,
+        })
+    };
+    for (renewed, is_alive) in [(store_now - 5, true), (store_now - 120, false)] {
+        let (_server, session) = store_an_hour_behind(&held(renewed).to_string()).await;
+        let taken = Shelf { session: &session, bucket: "artifacts" }.take(&claim("ours")).await;
+        match taken {
+            Err(LockError::Taken { held, now, .. }) => assert!(is_alive && held.expires_in(now) > 50, "{held:?}"),
+            taken => assert!(!is_alive && taken.is_ok(), "{taken:?}"),
+        }
+    }
+}

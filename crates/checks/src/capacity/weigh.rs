@@ -1,0 +1,258 @@
+//! Demand against limits: what would be used after a plan, of how much, and which quota stops the fleet next.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::demand::{Demand, Within};
+use super::quotas::Quota;
+use super::snapshot::{Limit, Seen, Snapshot};
+use tenantry_base::finding::{Code, Finding};
+
+/// From this share of a limit on a verdict is amber, in percent.
+pub(super) const AMBER_PERCENT: u64 = 80;
+
+/// How something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    Green,
+    Amber,
+    /// The demand fits, but what is used beside it is not known.
+    Unknown,
+    Red,
+}
+
+/// Where a limit comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LimitSource {
+    /// The value that holds in the account.
+    Applied,
+    /// AWS's default, as AWS tells it.
+    AwsDefault,
+    /// The table of this date, and why AWS could not be asked.
+    Table { date: String, why: String },
+}
+
+/// One quota after the plan.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verdict {
+    pub quota: String,
+    pub service: String,
+    pub code: Option<String>,
+    pub name: String,
+    pub within: Within,
+    /// Used now; unknown where nobody could say.
+    pub used: Seen<u64>,
+    /// Used with everything that is yet to be made: a lower bound where `used` is not known.
+    pub after: u64,
+    /// What may be used: the limit less what must stay free.
+    pub limit: u64,
+    pub percent: u64,
+    pub adjustable: bool,
+    pub limit_source: LimitSource,
+    pub level: Level,
+    /// The limit to ask for, where one can ask and should.
+    pub request: Option<u64>,
+    /// The resource that holds the most, for a quota of single resources.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Holder>,
+}
+
+/// A resource of a tenant's stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Holder {
+    pub tenant: String,
+    /// Logical id.
+    pub resource: String,
+}
+
+/// What is asked of a place.
+#[derive(Debug, Clone, Default)]
+pub struct Asked {
+    /// Everything that its stacks hold in the end.
+    pub whole: Demand,
+    /// What is yet to be made, on top of what is used now.
+    pub adds: Demand,
+    /// Why it is not known which of the stacks stand already.
+    pub unread: Option<String>,
+}
+
+impl Asked {
+    /// A demand of stacks of which none stands yet.
+    pub fn new(demand: Demand) -> Self {
+        Self { adds: demand.clone(), whole: demand, unread: None }
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.whole.add(&other.whole);
+        self.adds.add(&other.adds);
+        self.unread = self.unread.take().or_else(|| other.unread.clone());
+    }
+
+    /// What adds up over an account, and the rest.
+    pub(super) fn split(&self) -> (Self, Self) {
+        let ((account, region), (account_adds, region_adds)) = (self.whole.split(), self.adds.split());
+        let of = |whole, adds| Self { whole, adds, unread: self.unread.clone() };
+        (of(account, account_adds), of(region, region_adds))
+    }
+}
+
+/// Weighs what is asked of one account and region. Worst first, then fullest first.
+///
+/// Where the use is known, what is yet to be made comes on top of it; where it is not, what the stacks hold in the end is
+/// a lower bound, and the verdict cannot be green.
+pub fn weigh(quotas: &[Quota], asked: &Asked, snapshot: &Snapshot) -> Vec<Verdict> {
+    let mut verdicts: Vec<Verdict> = quotas
+        .iter()
+        .filter(|quota| !quota.is_single())
+        .flat_map(|quota| {
+            let of = |demand: &'_ Demand| demand.amounts.get(quota.id.as_str()).cloned().unwrap_or_default();
+            let (whole, adds) = (of(&asked.whole), of(&asked.adds));
+            let places: BTreeSet<Within> = whole.keys().chain(adds.keys()).cloned().collect();
+            places
+                .into_iter()
+                .map(|within| {
+                    let amount = |demand: &BTreeMap<Within, u64>| demand.get(&within).copied().unwrap_or(0);
+                    let used = match &asked.unread {
+                        Some(why) if within != Within::Stack => Seen::Unknown(why.clone()),
+                        _ => used(quota, &within, snapshot),
+                    };
+                    let after = match &used {
+                        Seen::Known(used) => used.saturating_add(amount(&adds)),
+                        Seen::Unknown(_) => amount(&whole),
+                    };
+                    verdict(quota, within, used, after, snapshot)
+                })
+                .collect::<Vec<_>>()
+        })
+        .collect();
+    sort(&mut verdicts);
+    verdicts
+}
+
+/// Weighs what the largest resource of a place's stacks holds of each quota of single resources that an account may have
+/// raised: it holds nothing beside, so that what is used now does not count.
+pub(super) fn weigh_singles(quotas: &[Quota], largest: &Singled<'_>, snapshot: &Snapshot) -> Vec<Verdict> {
+    let single = |quota: &Quota| {
+        let (amount, holder) = largest.get(quota.id.as_str())?;
+        let weighed = verdict(quota, Within::Stack, Seen::Known(0), *amount, snapshot);
+        Some(Verdict { holder: Some(holder.clone()), ..weighed })
+    };
+    quotas.iter().filter(|quota| quota.is_single() && quota.adjustable).filter_map(single).collect()
+}
+
+/// By id of the quota: the most that one resource holds, and which.
+pub(super) type Singled<'a> = BTreeMap<&'a str, (u64, Holder)>;
+
+/// The worst first, then the fullest.
+pub(super) fn sort(verdicts: &mut [Verdict]) {
+    verdicts.sort_by(|a, b| {
+        (b.level, b.percent).cmp(&(a.level, a.percent)).then_with(|| (&a.quota, &a.within).cmp(&(&b.quota, &b.within)))
+    });
+}
+
+/// The share of a limit in percent; of a limit of nothing, everything is too much.
+pub(super) fn percent_of(amount: u64, limit: u64) -> u64 {
+    amount.saturating_mul(100).checked_div(limit).unwrap_or(if amount == 0 { 0 } else { u64::MAX })
+}
+
+fn verdict(quota: &Quota, within: Within, used: Seen<u64>, after: u64, snapshot: &Snapshot) -> Verdict {
+    let (whole, limit_source) = limit(quota, snapshot);
+    let limit = whole.saturating_sub(quota.keep);
+    let percent = percent_of(after, limit);
+    // What is over its limit already, and no more so by the plan, stops no plan.
+    let adds = used.known().is_none_or(|used| after > *used);
+    let level = match used {
+        _ if after > limit && adds => Level::Red,
+        Seen::Unknown(_) => Level::Unknown,
+        Seen::Known(_) if percent >= AMBER_PERCENT => Level::Amber,
+        Seen::Known(_) => Level::Green,
+    };
+    Verdict {
+        quota: quota.id.clone(),
+        service: quota.service.clone(),
+        code: quota.code.clone(),
+        name: quota.name.clone(),
+        within,
+        used,
+        after,
+        limit,
+        percent,
+        adjustable: quota.adjustable,
+        limit_source,
+        level,
+        request: (quota.adjustable && percent >= AMBER_PERCENT).then(|| comfortable(after).saturating_add(quota.keep)),
+        holder: None,
+    }
+}
+
+/// What is used within a place. A stack holds nothing beside itself; a zone that was looked at and not seen holds none.
+fn used(quota: &Quota, within: &Within, snapshot: &Snapshot) -> Seen<u64> {
+    match (within, snapshot.usage.get(&quota.id)) {
+        (Within::Stack, _) => Seen::Known(0),
+        (_, Some(Seen::Known(places))) => Seen::Known(places.get(within).copied().unwrap_or(0)),
+        (_, Some(Seen::Unknown(why))) => Seen::Unknown(why.clone()),
+        (_, None) => Seen::default(),
+    }
+}
+
+/// The limit and where it comes from: the account's own, else AWS's default, else the table's.
+pub(super) fn limit(quota: &Quota, snapshot: &Snapshot) -> (u64, LimitSource) {
+    match snapshot.limits.get(&quota.id) {
+        Some(Seen::Known(Limit { value, applied: true })) => (*value, LimitSource::Applied),
+        Some(Seen::Known(Limit { value, applied: false })) => (*value, LimitSource::AwsDefault),
+        other => {
+            let unasked = Seen::<Limit>::default();
+            let why = other.unwrap_or(&unasked).why().unwrap_or_default().to_owned();
+            (quota.default, LimitSource::Table { date: quota.date.clone(), why })
+        }
+    }
+}
+
+/// The smallest limit at which `after` would be green.
+fn comfortable(after: u64) -> u64 {
+    after.saturating_mul(100).checked_div(AMBER_PERCENT).unwrap_or(after).saturating_add(1)
+}
+
+/// The quota that stops the fleet next: the fullest one.
+pub fn next_wall(verdicts: &[Verdict]) -> Option<&Verdict> {
+    verdicts.iter().max_by_key(|verdict| verdict.percent)
+}
+
+impl Verdict {
+    /// What to tell about the quota; None where it is green. `ground` names the account and region.
+    pub fn finding(&self, ground: &str) -> Option<Finding> {
+        let code = match self.level {
+            Level::Green => return None,
+            Level::Amber => "TN2103",
+            Level::Unknown => "TN2104",
+            Level::Red if self.adjustable => "TN2101",
+            Level::Red => "TN2102",
+        };
+        let place = match &self.within {
+            Within::Zone(zone) => format!(", zone {zone}"),
+            Within::Stack => match &self.holder {
+                Some(holder) => format!(", `{}` of `{}`", holder.resource, holder.tenant),
+                None => ", one stack".to_owned(),
+            },
+            Within::Account | Within::Region => String::new(),
+        };
+        let why = self.used.why().map(|why| format!("; what else is used is unknown: {why}")).unwrap_or_default();
+        let message =
+            format!("`{}` in {ground}{place}: {} of {} used after this{why}", self.name, self.after, self.limit);
+        let finding = Finding::new(Code(code), message);
+        let finding = match &self.holder {
+            Some(holder) => finding.with_tenant(&holder.tenant).with_resource(&holder.resource),
+            None => finding,
+        };
+        Some(match (self.request, &self.code) {
+            (Some(request), Some(code)) => {
+                finding.with_help(format!("`tenantry quotas --request` asks for {request} ({} {code})", self.service))
+            }
+            (Some(request), None) => finding.with_help(format!("ask AWS Support for {request}")),
+            (None, _) => finding,
+        })
+    }
+}

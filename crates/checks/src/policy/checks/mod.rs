@@ -1,0 +1,96 @@
+//! What Guard cannot express, in Rust: joins over the resources of one template, what a tenant's spec says about its
+//! template, and names over the whole fleet. One file per check, named as its subject.
+//!
+//! Joins read logical ids and references, never a tenant's values, so one answer holds for all templates of a form.
+
+mod dead_letters;
+pub(super) mod ingress_as_specified;
+mod isolated_subnets;
+mod lambda_subnets;
+pub(super) mod queue_visibility;
+pub(super) mod resource_limit;
+pub(super) mod shared_names;
+mod stack;
+mod stateful_resource_retained;
+mod tenants_own_key;
+mod transport_policies;
+
+use super::registry::{Absent, Entry};
+pub(super) use stack::Stack;
+use tenantry_base::finding::Code;
+
+/// Something a check found, before it has a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Logical id of the resource.
+    pub resource: String,
+    /// Path inside the resource: `Properties/VpcConfig/SubnetIds`.
+    pub path: String,
+    pub message: String,
+}
+
+impl Fault {
+    fn new(resource: &str, path: &str, message: impl Into<String>) -> Self {
+        Self { resource: resource.to_owned(), path: path.to_owned(), message: message.into() }
+    }
+}
+
+/// A check over the resources of one template.
+pub(super) struct Join {
+    pub(super) entry: Entry,
+    pub(super) check: fn(&Stack<'_>) -> Vec<Fault>,
+}
+
+const fn entry(code: &'static str, name: &'static str) -> Entry {
+    Entry { name, code: Code(code), absent: Absent::Fine }
+}
+
+/// Checks over one template.
+pub(super) const JOINS: &[Join] = &[
+    Join { entry: entry("TN4108", "tenants_own_key"), check: tenants_own_key::check },
+    Join { entry: entry("TN4301", "isolated_subnets"), check: isolated_subnets::check },
+    Join { entry: entry("TN4405", "lambda_subnets"), check: lambda_subnets::check },
+    Join { entry: entry("TN4501", "dead_letters"), check: dead_letters::check },
+    Join { entry: entry("TN4701", "stateful_resource_retained"), check: stateful_resource_retained::check },
+    Join { entry: entry("TN4807", "transport_policies"), check: transport_policies::check },
+];
+
+/// A template against its tenant's spec.
+pub(super) const INGRESS_AS_SPECIFIED: Entry = entry("TN4208", "ingress_as_specified");
+/// What a template's values say about queues and the functions that they feed.
+pub(super) const QUEUE_VISIBILITY: Entry = entry("TN4406", "queue_visibility");
+/// Limits of single resources: those that are fixed, and defaults that AWS raises on request.
+pub(super) const RESOURCE_LIMIT: Entry = entry("TN4305", "resource_limit");
+pub(super) const RESOURCE_DEFAULT_LIMIT: Entry = entry("TN4306", "resource_default_limit");
+/// The names of the whole fleet.
+pub(super) const SHARED_NAMES: Entry = entry("TN4302", "shared_names");
+
+/// Every check of this folder.
+pub fn entries() -> impl Iterator<Item = Entry> {
+    JOINS.iter().map(|join| join.entry).chain([
+        INGRESS_AS_SPECIFIED,
+        QUEUE_VISIBILITY,
+        RESOURCE_LIMIT,
+        RESOURCE_DEFAULT_LIMIT,
+        SHARED_NAMES,
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    /// Resources and what is said about them: `id: message`.
+    pub(super) fn check(check: fn(&Stack<'_>) -> Vec<Fault>, resources: Value, expected: &[&str]) {
+        let tree = json!({ "Resources": resources });
+        let found: Vec<String> = check(&Stack::of(&tree))
+            .iter()
+            .inspect(|fault| {
+                assert!(tree["Resources"].get(&fault.resource).is_some(), "{} is no resource", fault.resource)
+            })
+            .map(|fault| format!("{}: {}", fault.resource, fault.message))
+            .collect();
+        assert_eq!(found, expected);
+    }
+}

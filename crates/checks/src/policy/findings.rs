@@ -1,0 +1,119 @@
+//! From verdicts and faults to findings: at the spec field that caused them, and then at the template's line.
+
+use super::checks::shared_names::Use;
+use super::checks::{Fault, SHARED_NAMES};
+use super::guard::{GuardError, RuleFile, Status, Verdict};
+use super::registry::{self, Absent, Entry};
+use super::{Owner, Stack};
+use tenantry_base::finding::{Code, Finding, Location};
+use tenantry_template::render::Origin;
+
+/// The findings on one stack.
+pub(super) struct Findings<'a> {
+    stack: &'a Stack<'a>,
+    pub(super) all: Vec<Finding>,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) fn of(stack: &'a Stack<'a>) -> Self {
+        Self { stack, all: Vec::new() }
+    }
+
+    /// Guard's verdict: one finding per rule and resource, and one per rule that had nothing to check.
+    pub(super) fn verdict(&mut self, file: &RuleFile, verdict: &Verdict) {
+        let mut last = None;
+        for breach in &verdict.breaches {
+            let mut parts = breach.path.trim_start_matches('/').splitn(3, '/');
+            let resource =
+                parts.next().filter(|section| *section == "Resources").and_then(|_| parts.next()).unwrap_or("");
+            let inside = parts.next().unwrap_or("");
+            if last.replace((&breach.rule, resource)) == Some((&breach.rule, resource)) {
+                continue;
+            }
+            let entry = registry::rule(&breach.rule);
+            let said = breach.message.as_deref().unwrap_or_else(|| entry.code.explanation().title);
+            let message = match resource {
+                "" => said.to_owned(),
+                resource => format!("`{resource}`: {said}"),
+            };
+            let finding = self.placed(Finding::new(entry.code, message), resource, inside);
+            let rule = file.rules.iter().find(|rule| rule.name == breach.rule);
+            self.all.push(match rule {
+                Some(rule) => finding.with_related(format!("the rule `{}`", rule.name), rule.location.clone()),
+                None => finding,
+            });
+        }
+        if let Owner::Tenant(_) = self.stack.owner {
+            let skipped = verdict.rules.iter().filter(|(_, status)| *status == Status::Skip);
+            for (name, _) in skipped.filter(|(name, _)| registry::rule(name).absent == Absent::NotChecked) {
+                let finding = Finding::new(Code("TN4003"), format!("the rule `{name}` found nothing to check"));
+                self.all.push(self.named(finding));
+            }
+        }
+    }
+
+    pub(super) fn failed(&mut self, file: &RuleFile, error: &GuardError) {
+        let finding = Finding::new(Code("TN4002"), error.to_string()).at(Location::new(file.source.clone(), 0..0));
+        self.all.push(self.named(finding));
+    }
+
+    pub(super) fn fault(&mut self, entry: Entry, fault: &Fault) {
+        let finding = Finding::new(entry.code, format!("`{}`: {}", fault.resource, fault.message));
+        self.all.push(self.placed(finding, &fault.resource, &fault.path));
+    }
+
+    fn named(&self, finding: Finding) -> Finding {
+        match self.stack.owner {
+            Owner::Tenant(tenant) => finding.with_tenant(tenant.name.as_str()),
+            Owner::ControlPlane { .. } => finding,
+        }
+    }
+
+    fn placed(&self, finding: Finding, resource: &str, inside: &str) -> Finding {
+        place(self.stack, self.named(finding), resource, inside)
+    }
+}
+
+/// Puts a finding at the spec field behind a place in a resource, else at the line of the template.
+fn place(stack: &Stack<'_>, finding: Finding, resource: &str, inside: &str) -> Finding {
+    let finding = if resource.is_empty() { finding } else { finding.with_resource(resource) };
+    let Some(origin) = stack.template.form.provenance.resources.get(resource) else { return finding };
+    match (stack.owner, route(origin, inside)) {
+        (Owner::Tenant(tenant), Some(route)) => {
+            finding.at(tenant.locate(route)).with_related("rendered by", origin.location.clone())
+        }
+        _ => finding.at(origin.location.clone()),
+    }
+}
+
+/// The first spec field that decided the value at a path inside a resource, or a value below it.
+fn route<'o>(origin: &'o Origin, inside: &str) -> Option<&'o str> {
+    if inside.is_empty() {
+        return None;
+    }
+    let below = format!("{inside}/");
+    let fields = origin.fields.iter().filter(|(path, _)| *path == inside || path.starts_with(&below));
+    fields.flat_map(|(_, routes)| routes).map(String::as_str).next()
+}
+
+/// Two stacks that use one name.
+pub(super) fn clash(stacks: &[Stack<'_>], first: &Use<'_>, second: &Use<'_>) -> Finding {
+    let said = |used: &Use<'_>| match stacks[used.owner].owner {
+        Owner::Tenant(tenant) => format!("tenant `{}`", tenant.name),
+        Owner::ControlPlane { .. } => "the control plane".to_owned(),
+    };
+    let (kind, name) = (second.named.kind, &second.name);
+    let message = format!("`{name}` ({kind}) belongs to {} already", said(first));
+    let stack = &stacks[second.owner];
+    let finding = match stack.owner {
+        Owner::Tenant(tenant) => Finding::new(SHARED_NAMES.code, message)
+            .with_tenant(tenant.name.as_str())
+            .with_resource(&second.named.resource)
+            .at(tenant.locate("")),
+        Owner::ControlPlane { .. } => Finding::new(SHARED_NAMES.code, message).with_resource(&second.named.resource),
+    };
+    match stacks[first.owner].owner {
+        Owner::Tenant(tenant) => finding.with_related("the other tenant", tenant.locate("")),
+        Owner::ControlPlane { .. } => finding,
+    }
+}

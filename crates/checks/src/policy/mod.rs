@@ -1,0 +1,233 @@
+//! Policies: Guard rules and checks held against rendered templates.
+//!
+//! In: the rules' sources, and stacks with the templates that were rendered for them. Out: findings, each at the spec
+//! field that caused it, else at the template's line. It does not know how templates are made, nor AWS.
+//!
+//! Guard takes about 2 ms per rule and template, so ten thousand tenants would take many minutes. Templates of one
+//! form differ in leaves only, and a rule learns little about a leaf; [`sight`] says what, and why equal sights mean
+//! equal verdicts. A [`Checker`] therefore evaluates a file of rules once per form and distinct sight of its leaves, and keeps
+//! the verdict; files of rules that see too much for that are evaluated for every template. Checks in Rust that join
+//! resources see a form with placeholders once for all its templates, unless a value of a template is one of the few
+//! texts that they compare with. What is kept is bounded; what does not fit is evaluated again.
+
+mod checks;
+mod findings;
+mod guard;
+mod registry;
+mod sight;
+mod verdicts;
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rayon::prelude::*;
+
+use crate::capacity::{Quota, Singles};
+use checks::resource_limit;
+use checks::shared_names::{self, Use};
+use findings::Findings;
+use guard::RuleFile;
+use tenantry_base::finding::{Code, Finding, Location, Source};
+use tenantry_base::ids::{AccountId, Region};
+use tenantry_spec::estate::Tenant;
+use tenantry_template::render::{Form, RenderedTenant, Template};
+use verdicts::FormVerdicts;
+
+pub use checks::{Fault, entries as checks};
+pub use guard::{Breach, GuardError, Status, Verdict};
+pub use registry::{Absent, Entry, RULES};
+
+/// Forms whose verdicts are kept. A fleet has a few dozen.
+const MOST_FORMS: usize = 512;
+
+/// A stack as policies see it.
+#[derive(Debug, Clone, Copy)]
+pub struct Stack<'a> {
+    pub template: &'a Template,
+    pub owner: Owner<'a>,
+}
+
+impl<'a> From<&'a RenderedTenant<'_>> for Stack<'a> {
+    fn from(rendered: &'a RenderedTenant<'_>) -> Self {
+        Self { template: &rendered.template, owner: Owner::Tenant(rendered.tenant) }
+    }
+}
+
+/// Whose stack it is.
+#[derive(Debug, Clone, Copy)]
+pub enum Owner<'a> {
+    Tenant(&'a Tenant),
+    ControlPlane { account: &'a AccountId, region: &'a Region },
+}
+
+impl Owner<'_> {
+    fn account(&self) -> &str {
+        match self {
+            Self::Tenant(tenant) => tenant.spec.account.as_str(),
+            Self::ControlPlane { account, .. } => account.as_str(),
+        }
+    }
+
+    fn region(&self) -> &str {
+        match self {
+            Self::Tenant(tenant) => tenant.spec.region.as_str(),
+            Self::ControlPlane { region, .. } => region.as_str(),
+        }
+    }
+}
+
+/// All rules and checks, read once and held against many templates. Shared between threads.
+#[derive(Debug)]
+pub struct Checker {
+    files: Vec<RuleFile>,
+    forms: RwLock<HashMap<usize, Arc<FormVerdicts>>>,
+    /// Limits of single resources.
+    limits: Singles,
+}
+
+impl Checker {
+    /// Also checks what single resources hold against AWS's defaults, those of the rows that say what they count.
+    #[must_use]
+    pub fn with_limits<'q>(self, quotas: impl IntoIterator<Item = &'q Quota>) -> Self {
+        Self { limits: Singles::new(quotas), ..self }
+    }
+
+    /// Reads the rules of `policies/*.guard`.
+    ///
+    /// # Errors
+    /// TN4001 for every file that Guard cannot read, and for rules of the same name.
+    pub fn new(sources: Vec<Arc<Source>>) -> Result<Self, Vec<Finding>> {
+        let mut files = Vec::new();
+        let mut found = Vec::new();
+        let mut names: HashMap<String, Location> = HashMap::new();
+        for source in sources {
+            let file = match RuleFile::parse(Arc::clone(&source)) {
+                Ok(file) => file,
+                Err(error) => {
+                    found.push(Finding::new(Code("TN4001"), error.to_string()).at(Location::new(source, 0..0)));
+                    continue;
+                }
+            };
+            for rule in &file.rules {
+                if let Some(first) = names.insert(rule.name.clone(), rule.location.clone()) {
+                    let message = format!("two rules have the name `{}`", rule.name);
+                    let finding = Finding::new(Code("TN4001"), message).at(rule.location.clone());
+                    found.push(finding.with_related("the other rule", first));
+                }
+            }
+            files.push(file);
+        }
+        if found.is_empty() {
+            Ok(Self { files, forms: RwLock::default(), limits: Singles::default() })
+        } else {
+            Err(found)
+        }
+    }
+
+    /// Name of every Guard rule, in the order of files and rules.
+    pub fn rules(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().flat_map(|file| &file.rules).map(|rule| rule.name.as_str())
+    }
+
+    /// Paths of the files whose verdicts cannot be shared between templates: each evaluation costs milliseconds.
+    pub fn unshared(&self) -> impl Iterator<Item = &std::path::Path> {
+        self.files.iter().filter(|file| file.sight.is_none()).map(|file| file.source.path.as_path())
+    }
+
+    /// Holds every rule and check against each stack, and the names of all against each other, in parallel.
+    /// Findings come in the order of the stacks.
+    pub fn check(&self, stacks: &[Stack<'_>]) -> Vec<Finding> {
+        let mut findings: Vec<Finding> = stacks.par_iter().flat_map_iter(|stack| self.check_one(stack)).collect();
+        findings.extend(self.check_names(stacks));
+        findings
+    }
+
+    /// Holds every rule and check against one stack; the names of the fleet take all stacks.
+    pub fn check_one(&self, stack: &Stack<'_>) -> Vec<Finding> {
+        let known = self.form(&stack.template.form);
+        let mut findings = Findings::of(stack);
+        for (index, file) in self.files.iter().enumerate() {
+            match known.verdict(index, file, stack.template) {
+                Ok(verdict) => findings.verdict(file, &verdict),
+                Err(error) => findings.failed(file, &error),
+            }
+        }
+        for (entry, fault) in known.faults(stack.template).iter() {
+            findings.fault(*entry, fault);
+        }
+        for fault in known.short_visibility(stack.template) {
+            findings.fault(checks::QUEUE_VISIBILITY, &fault);
+        }
+        for size in self.limits.sizes(stack.template) {
+            if let Some((entry, fault)) = resource_limit::check(&size) {
+                findings.fault(entry, &fault);
+            }
+        }
+        if let Owner::Tenant(tenant) = stack.owner {
+            for fault in known.open_doors(stack.template, &tenant.spec.ingest.allow_from) {
+                findings.fault(checks::INGRESS_AS_SPECIFIED, &fault);
+            }
+        }
+        findings.all
+    }
+
+    /// The verdicts of all Guard rules on a template, from what is kept where possible.
+    ///
+    /// # Errors
+    /// Guard could not evaluate a file.
+    pub fn verdicts(&self, template: &Template) -> Result<Vec<Arc<Verdict>>, GuardError> {
+        let known = self.form(&template.form);
+        self.files.iter().enumerate().map(|(index, file)| known.verdict(index, file, template)).collect()
+    }
+
+    /// The verdicts of all Guard rules on a template in JSON, evaluated the plain way. What [`verdicts`] gives must be
+    /// the same; slow.
+    ///
+    /// # Errors
+    /// Guard could not evaluate a file.
+    ///
+    /// [`verdicts`]: Self::verdicts
+    pub fn verdicts_plainly(&self, template: &str) -> Result<Vec<Verdict>, GuardError> {
+        self.files.iter().map(|file| file.evaluate(template)).collect()
+    }
+
+    /// How often Guard was really asked to evaluate a file of rules for a kept verdict.
+    pub fn evaluations(&self) -> usize {
+        let forms = self.forms.read().unwrap_or_else(PoisonError::into_inner);
+        forms.values().map(|form| form.kept()).sum()
+    }
+
+    fn check_names(&self, stacks: &[Stack<'_>]) -> Vec<Finding> {
+        let known: Vec<Arc<FormVerdicts>> = stacks.iter().map(|stack| self.form(&stack.template.form)).collect();
+        let uses: Vec<Use<'_>> = stacks
+            .iter()
+            .zip(&known)
+            .enumerate()
+            .flat_map(|(owner, (stack, known))| {
+                known.names(stack.template).map(move |(named, name)| Use {
+                    owner,
+                    account: stack.owner.account(),
+                    region: stack.owner.region(),
+                    named,
+                    name,
+                })
+            })
+            .collect();
+        let clashes = shared_names::clashes(&uses);
+        clashes.into_iter().map(|(first, second)| findings::clash(stacks, first, second)).collect()
+    }
+
+    fn form(&self, form: &Arc<Form>) -> Arc<FormVerdicts> {
+        // An address names a form for as long as it lives, and what is kept keeps it alive.
+        let key = Arc::as_ptr(form) as usize;
+        if let Some(known) = self.forms.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Arc::clone(known);
+        }
+        let made = Arc::new(FormVerdicts::of(Arc::clone(form), &self.files));
+        let mut forms = self.forms.write().unwrap_or_else(PoisonError::into_inner);
+        if forms.len() >= MOST_FORMS {
+            forms.clear();
+        }
+        Arc::clone(forms.entry(key).or_insert(made))
+    }
+}

@@ -1,0 +1,249 @@
+//! One stack from its start to its end.
+
+use super::apply::Run;
+use super::desired::hash;
+use super::events::{Outcome, What};
+use super::{Action, Desired, Ground, StackPlan, State, UploadContent, change, failure, stale};
+use tenantry_aws::cloud::change_sets::{self, ChangeSetKind};
+use tenantry_aws::cloud::cloudformation::{self, Protection, Stack};
+use tenantry_aws::cloud::stack_events::{self, Event};
+use tenantry_aws::cloud::{CallError, Session, s3};
+
+/// A stack in flight.
+pub(super) struct Flight<'a> {
+    pub stack: &'a StackPlan,
+    desired: &'a Desired,
+    phase: Phase,
+    status: String,
+    /// Id of the newest event that has been shown.
+    seen: Option<String>,
+    /// Everything that has happened since the start.
+    events: Vec<Event>,
+    since: tokio::time::Instant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Nothing was asked of CloudFormation yet.
+    Waiting,
+    /// The change may have been asked for: an answer was lost.
+    Asked,
+    /// What a failed creation left is being deleted.
+    Clearing,
+    Changing,
+}
+
+/// What a look at a stack gave.
+pub(super) enum Step {
+    Flying,
+    Landed(Outcome),
+}
+
+impl<'a> Flight<'a> {
+    pub(super) fn new(stack: &'a StackPlan, desired: &'a Desired) -> Self {
+        let (status, since) = (String::new(), tokio::time::Instant::now());
+        Self { stack, desired, phase: Phase::Waiting, status, seen: None, events: Vec::new(), since }
+    }
+
+    /// One step further: starts the change, or looks at the stack as the common poll saw it. After a call that failed
+    /// for now, the same step can be taken again.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub(super) async fn step(
+        &mut self,
+        session: &Session,
+        run: &Run<'_>,
+        live: Option<&Stack>,
+    ) -> Result<Step, CallError> {
+        match self.phase {
+            Phase::Waiting | Phase::Asked => self.begin(session, run, live).await,
+            Phase::Clearing | Phase::Changing => self.look(session, run, live).await,
+        }
+    }
+
+    /// Uploads what the template names and starts the change.
+    async fn begin(&mut self, session: &Session, run: &Run<'_>, live: Option<&Stack>) -> Result<Step, CallError> {
+        let stack = self.stack;
+        if self.phase == Phase::Waiting
+            && stack.action != Action::Follow
+            && let Some(why) = stale::moved(stack, &Ground::of(live))
+        {
+            return Ok(Step::Landed(Outcome::Stale { why }));
+        }
+        upload(session, run, stack, self.desired).await?;
+        if self.phase == Phase::Waiting {
+            self.status = live.map(|stack| stack.status.clone()).unwrap_or_default();
+        }
+        let next = match &stack.action {
+            Action::Apply { change_set: Some(id), makes, .. } => {
+                if *makes == ChangeSetKind::Update && self.phase == Phase::Waiting {
+                    let policy = self.policy(&run.options.allow_replace);
+                    cloudformation::set_stack_policy(session, &stack.stack, &policy).await?;
+                }
+                self.phase = Phase::Asked;
+                if let Some(refusal) = self.execute(session, id, live).await? {
+                    return Ok(Step::Landed(refusal));
+                }
+                Phase::Changing
+            }
+            Action::Clear { .. } if live.is_none_or(|live| live.status == "DELETE_IN_PROGRESS") => Phase::Clearing,
+            Action::Clear { .. } => {
+                let id = live.map_or(stack.stack.as_str(), |stack| stack.id.as_str());
+                cloudformation::set_termination_protection(session, id, Protection::Off).await?;
+                self.phase = Phase::Asked;
+                cloudformation::delete_stack(session, id, &[], &clearing_token(id)).await?;
+                Phase::Clearing
+            }
+            Action::Follow if State::of(stack.ground.status.as_deref()) != State::InProgress => {
+                // It ended before this run began: what is left is to protect it.
+                self.protect(session, &stack.stack).await?;
+                return Ok(Step::Landed(Outcome::Done));
+            }
+            _ => Phase::Changing,
+        };
+        self.phase = next;
+        run.emit(stack, What::Started);
+        Ok(Step::Flying)
+    }
+
+    /// Starts a change set once. Gives an outcome where it cannot be started any more and this run has not done so.
+    async fn execute(&self, session: &Session, id: &str, live: Option<&Stack>) -> Result<Option<Outcome>, CallError> {
+        let token = format!("{}-{}", self.desired.change_set_prefix(), hash(&[id], 8));
+        match change_sets::execute(session, id, &token).await {
+            Ok(()) => Ok(None),
+            Err(error) if cloudformation::stack_is_busy(&error) || change_sets::is_spent(&error) => {
+                let stack = live.map_or(self.stack.stack.as_str(), |stack| stack.id.as_str());
+                let ours = stack_events::of_operation(session, stack, |own| own == token, None).await?;
+                Ok(ours.is_empty().then(|| Outcome::Stale { why: error.to_string() }))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether an event's token is of what this flight has started on the stack of that id.
+    fn is_ours(&self, token: &str, id: &str) -> bool {
+        match self.phase {
+            Phase::Clearing => token == clearing_token(id),
+            _ => token.starts_with(&self.desired.change_set_prefix()),
+        }
+    }
+
+    async fn look(&mut self, session: &Session, run: &Run<'_>, live: Option<&Stack>) -> Result<Step, CallError> {
+        let Some(live) = live else { return Ok(Step::Landed(self.absent())) };
+        let changed = live.status != self.status;
+        if changed {
+            self.status.clone_from(&live.status);
+            run.emit(self.stack, What::Status { status: live.status.clone() });
+        }
+        let state = State::of(Some(&live.status));
+        if changed || state != State::InProgress {
+            self.read_events(session, run, &live.id).await?;
+        }
+        // Right after the start the old status may still be shown, and afterwards somebody else's: only an event of
+        // this change ends it.
+        let Some(status) = self.ended(live) else { return Ok(Step::Flying) };
+        if self.phase == Phase::Changing && status == "IMPORT_COMPLETE" && self.imports() {
+            self.protect(session, &live.id).await?;
+            return Ok(Step::Landed(Outcome::Imported));
+        }
+        if self.phase == Phase::Changing && State::of(Some(&status)) == State::Settled {
+            self.protect(session, &live.id).await?;
+            return Ok(Step::Landed(Outcome::Done));
+        }
+        if !run.options.allow_replace.is_empty() && self.phase == Phase::Changing {
+            cloudformation::set_stack_policy(session, &live.id, &self.policy(&[])).await?;
+        }
+        Ok(Step::Landed(self.failed(live, status)))
+    }
+
+    /// Whether the plan begins with an import.
+    fn imports(&self) -> bool {
+        matches!(self.stack.action, Action::Apply { makes: ChangeSetKind::Import, .. })
+    }
+
+    /// No stack: deleted as planned, or deleted by another.
+    fn absent(&self) -> Outcome {
+        if self.phase == Phase::Clearing {
+            return Outcome::Cleared;
+        }
+        let reason = "the stack was deleted while it was followed".to_owned();
+        Outcome::Failed { status: "DELETE_COMPLETE".to_owned(), resource: None, reason, remedy: None }
+    }
+
+    async fn read_events(&mut self, session: &Session, run: &Run<'_>, id: &str) -> Result<(), CallError> {
+        let new =
+            stack_events::of_operation(session, id, |token| self.is_ours(token, id), self.seen.as_deref()).await?;
+        for event in &new {
+            let (logical_id, status) = (event.logical_id.clone(), event.status.clone());
+            run.emit(self.stack, What::Resource { logical_id, status, reason: event.reason.clone() });
+        }
+        if let Some(last) = new.last() {
+            self.seen = Some(last.id.clone());
+        }
+        self.events.extend(new);
+        Ok(())
+    }
+
+    /// The status that this change has left the stack in, once it has ended.
+    fn ended(&self, live: &Stack) -> Option<String> {
+        let own = self.events.iter().rev().find(|event| event.physical_id.as_deref() == Some(live.id.as_str()))?;
+        (!own.status.ends_with("_IN_PROGRESS")).then(|| own.status.clone())
+    }
+
+    /// The stack policy for what the stack has and will have.
+    fn policy(&self, allowed: &[String]) -> String {
+        let after = change::all_new(&self.desired.body).unwrap_or_default();
+        let types = self.stack.action.changes().iter().chain(&after).map(|change| change.resource_type.as_str());
+        change::stack_policy(allowed, types)
+    }
+
+    async fn protect(&self, session: &Session, id: &str) -> Result<(), CallError> {
+        cloudformation::set_stack_policy(session, id, &self.policy(&[])).await?;
+        cloudformation::set_termination_protection(session, id, Protection::On).await
+    }
+
+    fn failed(&self, live: &Stack, status: String) -> Outcome {
+        let first = failure::first(&self.events);
+        let reason = first.and_then(|event| event.reason.clone());
+        let reason =
+            reason.or_else(|| failure::rolled_back(&self.events).map(str::to_owned)).or_else(|| live.reason.clone());
+        let reason = reason.unwrap_or_else(|| "CloudFormation gave no reason".to_owned());
+        let stuck = State::of(Some(&status)) == State::Stuck;
+        let remedy = failure::remedy(&reason).or_else(|| stuck.then(|| State::remedy(&status)));
+        Outcome::Failed {
+            status,
+            resource: first.map(|event| event.logical_id.clone()),
+            remedy: remedy.map(str::to_owned),
+            reason,
+        }
+    }
+
+    /// Whether it has been waited for long enough.
+    pub(super) fn is_late(&self, deadline: std::time::Duration) -> bool {
+        self.since.elapsed() >= deadline
+    }
+
+    /// The outcome of a flight that the run leaves.
+    pub(super) fn left(&self) -> Outcome {
+        if self.phase == Phase::Waiting { Outcome::NotStarted } else { Outcome::StillRunning }
+    }
+}
+
+fn clearing_token(id: &str) -> String {
+    format!("tenantry-{}", hash(&[id], 20))
+}
+
+async fn upload(session: &Session, run: &Run<'_>, stack: &StackPlan, desired: &Desired) -> Result<(), CallError> {
+    let Some(bucket) = &desired.artifacts else { return Ok(()) };
+    for upload in &desired.uploads {
+        let content = match &upload.content {
+            UploadContent::Text(text) => s3::Content::Text(text),
+            UploadContent::File(path) => s3::Content::File(path),
+        };
+        if s3::put_if_absent(session, bucket, &upload.key, content).await? == s3::Put::Sent {
+            run.emit(stack, What::Uploaded { key: upload.key.clone() });
+        }
+    }
+    Ok(())
+}

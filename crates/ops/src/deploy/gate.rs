@@ -1,0 +1,197 @@
+//! The gate between a plan and its execution: what was found about the plan, and who accepted what of it.
+//!
+//! In: findings on capacity, policies and money, and the acceptances that a person gave. Out: what is refused, what is
+//! accepted, and which acceptances nothing asked for. Pure; a red verdict that nobody accepted stops a deploy, an
+//! unknown one never counts as passed.
+
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use tenantry_base::finding::{Finding, Severity, codes, explain};
+
+/// Codes that say that something could not be checked.
+const UNKNOWN: [&str; 9] = ["TN2104", "TN2105", "TN2203", "TN2306", "TN2404", "TN2502", "TN2503", "TN2504", "TN4003"];
+
+/// How a verdict stands. Ordered by how much it asks for attention.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// Good to know.
+    Note,
+    Amber,
+    /// Could not be checked.
+    Unknown,
+    /// Stops a deploy unless it is accepted.
+    Red,
+}
+
+/// A finding about a plan, in a form that is saved with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verdict {
+    pub code: String,
+    pub level: Level,
+    pub message: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resource: Option<String>,
+    /// `tenants/acme.yaml:8:3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub help: Option<String>,
+}
+
+impl From<&Finding> for Verdict {
+    fn from(finding: &Finding) -> Self {
+        let level = match finding.severity {
+            _ if UNKNOWN.contains(&finding.code.0) => Level::Unknown,
+            Severity::Error => Level::Red,
+            Severity::Warning => Level::Amber,
+            Severity::Note => Level::Note,
+        };
+        let place = finding.location.as_ref();
+        Self {
+            code: finding.code.to_string(),
+            level,
+            message: finding.message.clone(),
+            tenant: finding.tenant.clone(),
+            resource: finding.resource.clone(),
+            place: place.map(|at| format!("{}:{}:{}", at.source.path.display(), at.line, at.column)),
+            help: finding.help.clone(),
+        }
+    }
+}
+
+/// Verdicts from findings, the worst first.
+pub fn verdicts<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Vec<Verdict> {
+    let mut verdicts: Vec<Verdict> = findings.into_iter().map(Verdict::from).collect();
+    verdicts.sort_by(|a, b| {
+        b.level.cmp(&a.level).then_with(|| (&a.code, &a.tenant, &a.message).cmp(&(&b.code, &b.tenant, &b.message)))
+    });
+    verdicts
+}
+
+/// What a person accepts, and why: `TN2101=the increase is granted`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Acceptance {
+    pub code: String,
+    pub reason: String,
+}
+
+/// Why an acceptance is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AcceptanceError {
+    #[error("`{0}` is not of the form CODE=REASON")]
+    Form(String),
+    #[error("there is no code `{code}`{hint}")]
+    UnknownCode { code: String, hint: String },
+    #[error("accepting {0} needs a reason")]
+    NoReason(String),
+}
+
+impl FromStr for Acceptance {
+    type Err = AcceptanceError;
+
+    fn from_str(text: &str) -> Result<Self, AcceptanceError> {
+        let (code, reason) = text.split_once('=').ok_or_else(|| AcceptanceError::Form(text.to_owned()))?;
+        let (code, reason) = (code.trim(), reason.trim());
+        let Some(known) = explain(code) else {
+            let near = codes().map(|entry| (strsim::jaro_winkler(entry.code.0, &code.to_uppercase()), entry.code));
+            let best = near.max_by(|(a, _), (b, _)| a.total_cmp(b)).filter(|(score, _)| *score > 0.8);
+            let hint = best.map(|(_, code)| format!(", did you mean `{code}`?")).unwrap_or_default();
+            return Err(AcceptanceError::UnknownCode { code: code.to_owned(), hint });
+        };
+        if reason.is_empty() {
+            return Err(AcceptanceError::NoReason(known.code.to_string()));
+        }
+        Ok(Self { code: known.code.to_string(), reason: reason.to_owned() })
+    }
+}
+
+/// What was accepted, as it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    pub code: String,
+    pub reason: String,
+    /// The red verdicts that it lets through.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// What comes of verdicts and acceptances.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// Red, and accepted by nobody.
+    pub refused: Vec<Verdict>,
+    pub accepted: Vec<Accepted>,
+    /// Codes that were accepted though nothing red has them.
+    pub idle: Vec<String>,
+}
+
+/// Holds acceptances against verdicts.
+pub fn decide(verdicts: &[Verdict], acceptances: &[Acceptance]) -> Decision {
+    let mut decision = Decision::default();
+    let red = || verdicts.iter().filter(|verdict| verdict.level == Level::Red);
+    for acceptance in acceptances {
+        let own: Vec<Verdict> = red().filter(|verdict| verdict.code == acceptance.code).cloned().collect();
+        if own.is_empty() {
+            decision.idle.push(acceptance.code.clone());
+        } else {
+            let (code, reason) = (acceptance.code.clone(), acceptance.reason.clone());
+            decision.accepted.push(Accepted { code, reason, verdicts: own });
+        }
+    }
+    let accepted = |verdict: &&Verdict| acceptances.iter().any(|acceptance| acceptance.code == verdict.code);
+    decision.refused = red().filter(|verdict| !accepted(verdict)).cloned().collect();
+    decision
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tenantry_base::finding::Code;
+
+    fn accept(text: &str) -> Acceptance {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn red_is_refused_unless_its_code_is_accepted_with_a_reason() {
+        let found = ["TN2101", "TN2101", "TN2102", "TN2103", "TN2104"].map(|code| Finding::new(Code(code), "full"));
+        let verdicts = verdicts(&found);
+        let levels: Vec<Level> = verdicts.iter().map(|verdict| verdict.level).collect();
+        assert_eq!(levels, [Level::Red, Level::Red, Level::Red, Level::Unknown, Level::Amber]);
+        assert_eq!(decide(&verdicts, &[]).refused.len(), 3);
+        let decision = decide(&verdicts, &[accept("tn2101=granted by phone"), accept("TN2103=soon")]);
+        assert_eq!(decision.refused.iter().map(|verdict| verdict.code.as_str()).collect::<Vec<_>>(), ["TN2102"]);
+        assert_eq!((decision.accepted[0].code.as_str(), decision.accepted[0].verdicts.len()), ("TN2101", 2));
+        assert_eq!(decision.accepted[0].reason, "granted by phone");
+        assert_eq!(decision.idle, ["TN2103"]);
+        assert!(decide(&verdicts, &[accept("TN2101=a"), accept("TN2102=b")]).refused.is_empty());
+    }
+
+    #[test]
+    fn an_acceptance_names_a_code_that_exists_and_a_reason() {
+        let said = |text: &str| text.parse::<Acceptance>().unwrap_err().to_string();
+        assert_eq!(said("TN2101"), "`TN2101` is not of the form CODE=REASON");
+        assert_eq!(said("TN2101= "), "accepting TN2101 needs a reason");
+        assert_eq!(said("=why"), "there is no code ``");
+        assert_eq!(said("TN21O1=why"), "there is no code `TN21O1`, did you mean `TN2101`?");
+        assert_eq!(accept("TN2101=a=b").reason, "a=b");
+    }
+
+    #[test]
+    fn every_code_of_the_unknown_exists_and_is_no_error() {
+        for code in UNKNOWN {
+            assert!(explain(code).is_some_and(|entry| entry.severity != Severity::Error), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_verdict_survives_being_saved() {
+        let verdict = Verdict::from(&Finding::new(Code("TN4101"), "open").with_tenant("acme").with_resource("Key"));
+        let text = serde_json::to_string(&verdict).unwrap();
+        assert_eq!(serde_json::from_str::<Verdict>(&text).unwrap(), verdict);
+    }
+}

@@ -1,0 +1,105 @@
+//! What a plan does to the monthly bill: what each stack costs now, by its live template, and what it will.
+
+use std::collections::BTreeMap;
+
+use futures::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{ByStack, Desired, Plan};
+use tenantry_aws::cloud::{Cloud, Place, cloudformation};
+use tenantry_checks::cost::{Bill, Prices, Total, bill};
+
+/// The money of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Money {
+    /// Date of the table of prices.
+    pub prices_of: String,
+    /// Stacks that the plan changes.
+    pub stacks: Vec<StackMoney>,
+}
+
+/// What one stack costs in a month, before and after.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StackMoney {
+    pub tenant: String,
+    pub place: Place,
+    pub before: Before,
+    pub after: Total,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Before {
+    /// There is no stack yet.
+    Nothing,
+    Known {
+        total: Total,
+    },
+    Unknown {
+        why: String,
+    },
+}
+
+impl StackMoney {
+    /// What the plan adds to the bill; None where one of the two is unknown.
+    pub fn change(&self) -> Option<tenantry_checks::cost::Load> {
+        let before = match &self.before {
+            Before::Nothing => Total::default(),
+            Before::Known { total } => total.clone(),
+            Before::Unknown { .. } => return None,
+        };
+        // A price that is missing on both sides says nothing about the difference.
+        (before.missing.is_empty() && self.after.missing.is_empty()).then(|| self.after.usd - before.usd)
+    }
+}
+
+/// Live templates by tenant and place, or why there is none to be seen.
+pub type Live = BTreeMap<(String, Place), Result<String, String>>;
+
+/// Asks for the templates of the stacks that a plan changes; at most `concurrency` at once.
+pub async fn live(cloud: &Cloud, plan: &Plan, desired: &[Desired], concurrency: usize) -> Live {
+    let desired = ByStack::of(desired);
+    let standing = plan.work().filter(|stack| stack.ground.status.is_some());
+    let asked = standing.filter_map(|stack| desired.get(&stack.place, &stack.stack));
+    let looks = asked.map(|desired| async move {
+        let template = async {
+            let session = cloud.session(&desired.place, &desired.access).await?;
+            cloudformation::template(&session, &desired.stack).await
+        };
+        let seen = template.await.map_err(|error| error.to_string());
+        ((desired.tenant.clone(), desired.place.clone()), seen)
+    });
+    let looks: Vec<_> = looks.collect();
+    stream::iter(looks).buffer_unordered(concurrency.max(1)).collect().await
+}
+
+/// The money of a plan, and the bills after it for whoever wants to know what is missing in them.
+pub fn money(plan: &Plan, desired: &[Desired], live: &Live, prices: &Prices) -> (Money, Vec<(String, Bill)>) {
+    let mut bills = Vec::new();
+    let mut stacks = Vec::new();
+    let desired = ByStack::of(desired);
+    for stack in plan.work() {
+        let Some(own) = desired.get(&stack.place, &stack.stack) else { continue };
+        let region = stack.place.region.as_str();
+        let of = |body: &str| {
+            serde_json::from_str::<Value>(body)
+                .map(|template| bill(&template, region, prices))
+                .map_err(|e| e.to_string())
+        };
+        let Ok(after) = of(&own.body) else { continue };
+        let before = match (live.get(&(stack.tenant.clone(), stack.place.clone())), &stack.ground.status) {
+            (_, None) => Before::Nothing,
+            (Some(Ok(body)), _) => match of(body) {
+                Ok(bill) => Before::Known { total: bill.total() },
+                Err(why) => Before::Unknown { why },
+            },
+            (Some(Err(why)), _) => Before::Unknown { why: why.clone() },
+            (None, Some(_)) => Before::Unknown { why: "nobody looked at the live template".to_owned() },
+        };
+        let (tenant, place) = (stack.tenant.clone(), stack.place.clone());
+        stacks.push(StackMoney { tenant, place, before, after: after.total() });
+        bills.push((stack.tenant.clone(), after));
+    }
+    (Money { prices_of: prices.date.clone(), stacks }, bills)
+}

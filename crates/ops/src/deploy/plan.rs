@@ -1,0 +1,234 @@
+//! A plan: for each stack what will happen and why, what it was made from, and what could not be seen.
+
+use serde::{Deserialize, Serialize};
+
+use super::change;
+use super::desired::hash;
+use super::gate::{Level, Verdict};
+use super::money::Money;
+use super::ownership::Claim;
+use tenantry_aws::cloud::Place;
+use tenantry_aws::cloud::change_sets::{ChangeSetKind, Outcome, ResourceChange, Validation};
+use tenantry_aws::cloud::cloudformation::Stack;
+
+/// Name and version of the stored format.
+pub const SCHEMA: &str = "tenantry/plan/v2";
+
+/// What a deploy will do, stack by stack.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    pub release: String,
+    /// SHA-256 over the digests of every stack of the plan.
+    pub estate_digest: String,
+    /// Made without looking at AWS: everything counts as new, and it cannot be deployed.
+    pub offline: bool,
+    /// Sorted by tenant.
+    pub stacks: Vec<StackPlan>,
+    pub unseen: Vec<Unseen>,
+    /// What was found about it; a plan that nobody judged cannot be deployed.
+    #[serde(default)]
+    pub judgement: Option<Judgement>,
+}
+
+/// What was found about a plan: whether it fits, keeps the rules, and what it costs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judgement {
+    /// The worst first.
+    pub verdicts: Vec<Verdict>,
+    pub money: Money,
+}
+
+/// What will happen to one stack.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StackPlan {
+    pub tenant: String,
+    pub ring: Option<String>,
+    pub place: Place,
+    pub stack: String,
+    /// Digest that the stack will have.
+    pub digest: String,
+    pub ground: Ground,
+    pub action: Action,
+    /// How the stack becomes this estate's, where it is not yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub claim: Option<Claim>,
+    /// What may go wrong with it, as CloudFormation and our own look at its guards say.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<Warning>,
+}
+
+/// Something to know before a stack is changed; it stops nothing.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Warning {
+    /// Name of the check that says it.
+    pub check: String,
+    pub reason: String,
+    /// The check was skipped, so that what it looks for is unknown.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unchecked: bool,
+}
+
+impl From<Validation> for Warning {
+    fn from(found: Validation) -> Self {
+        // A path begins in the template or in the resource.
+        let place = found.logical_id.map(|id| {
+            let path = found.path.unwrap_or_default();
+            let inside = path.strip_prefix(&format!("/Resources/{id}")).unwrap_or(&path);
+            format!("{id}{inside}: ")
+        });
+        let place = place.unwrap_or_default();
+        let unchecked = found.outcome == Outcome::Skipped;
+        let skipped = if unchecked { "not checked: " } else { "" };
+        Self { check: found.check, reason: format!("{skipped}{place}{}", found.reason), unchecked }
+    }
+}
+
+/// What a stack was when the plan was made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ground {
+    pub status: Option<String>,
+    pub digest: Option<String>,
+    pub release: Option<String>,
+    /// Seconds since 1970.
+    pub updated: Option<i64>,
+}
+
+impl StackPlan {
+    /// Whether CloudFormation skipped one of its own checks of this change.
+    pub fn has_unchecked(&self) -> bool {
+        self.warnings.iter().any(|warning| warning.unchecked)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Action {
+    Nothing,
+    /// Execute a change set that exists; offline there is none.
+    Apply {
+        change_set: Option<String>,
+        makes: ChangeSetKind,
+        changes: Vec<ResourceChange>,
+    },
+    /// Delete the stack that a failed creation left, with what is left in it. The creation itself is another plan's: there
+    /// is no change set for it as long as that stack exists.
+    Clear {
+        changes: Vec<ResourceChange>,
+    },
+    /// An earlier run started exactly this: follow it to its end and protect the stack.
+    Follow,
+    /// Nothing can be done before a person or somebody else's run has.
+    Blocked {
+        why: String,
+        remedy: String,
+    },
+}
+
+/// Something that the plan could not look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unseen {
+    pub tenant: String,
+    pub why: String,
+    /// What a person can do about it, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Ground {
+    /// The ground under a stack; an empty shell for a change set is no ground.
+    pub fn of(stack: Option<&Stack>) -> Self {
+        match stack {
+            Some(stack) if stack.status != "REVIEW_IN_PROGRESS" => Self {
+                status: Some(stack.status.clone()),
+                digest: stack.outputs.get("TenantryDigest").cloned(),
+                release: stack.outputs.get("TenantryRelease").cloned(),
+                updated: Some(stack.updated),
+            },
+            _ => Self::default(),
+        }
+    }
+}
+
+impl StackPlan {
+    /// Whether a change must be allowed by name.
+    pub fn is_endangered_by(&self, change: &ResourceChange) -> bool {
+        match self.claim {
+            Some(Claim::Adopted { .. }) => change::may_lose(change),
+            _ => change::endangers_state(change),
+        }
+    }
+}
+
+impl Action {
+    /// Every change of resources.
+    pub fn changes(&self) -> &[ResourceChange] {
+        match self {
+            Self::Apply { changes, .. } | Self::Clear { changes } => changes,
+            Self::Nothing | Self::Follow | Self::Blocked { .. } => &[],
+        }
+    }
+}
+
+impl Action {
+    /// The action in a word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Apply { .. } => "apply",
+            Self::Clear { .. } => "clear",
+            Self::Follow => "follow",
+            Self::Blocked { .. } => "blocked",
+        }
+    }
+}
+
+impl Plan {
+    /// Stacks on which something is done.
+    pub fn work(&self) -> impl Iterator<Item = &StackPlan> {
+        self.stacks.iter().filter(|stack| !matches!(stack.action, Action::Nothing | Action::Blocked { .. }))
+    }
+
+    /// Whether a stack is only made ready: its creation needs another plan after this one.
+    pub fn needs_another(&self) -> bool {
+        self.stacks.iter().any(|stack| match &stack.action {
+            Action::Clear { .. } => true,
+            Action::Apply { makes, .. } => *makes == ChangeSetKind::Import,
+            _ => false,
+        })
+    }
+
+    /// Nothing to do, nothing blocked and nothing unseen.
+    pub fn is_empty(&self) -> bool {
+        self.unseen.is_empty() && self.stacks.iter().all(|stack| stack.action == Action::Nothing)
+    }
+
+    /// SHA-256 of the plan: names it in the journal and in locks.
+    ///
+    /// # Errors
+    /// A plan that cannot be written as JSON; none is known.
+    pub fn digest(&self) -> Result<String, serde_json::Error> {
+        Ok(hash(&[&serde_json::to_string(self)?], 64))
+    }
+
+    /// Changes that lose data or a place in the network and are not allowed by name, by tenant. Of a stack that is
+    /// adopted, everything that it loses counts.
+    pub fn refused<'p>(&'p self, allowed: &[String]) -> Vec<(&'p str, &'p ResourceChange)> {
+        let of = |stack: &'p StackPlan| {
+            let changes = stack.action.changes().iter();
+            changes.filter(|change| stack.is_endangered_by(change)).map(|change| (stack.tenant.as_str(), change))
+        };
+        self.stacks.iter().flat_map(of).filter(|(_, change)| !allowed.contains(&change.logical_id)).collect()
+    }
+
+    /// Something about it could not be checked.
+    pub fn is_uncertain(&self) -> bool {
+        let verdicts = self.judgement.iter().flat_map(|judgement| &judgement.verdicts);
+        let unknown = verdicts.into_iter().any(|verdict| verdict.level == Level::Unknown);
+        !self.unseen.is_empty() || unknown || self.stacks.iter().any(StackPlan::has_unchecked)
+    }
+
+    /// Stacks on which nothing can be done now.
+    pub fn blocked(&self) -> impl Iterator<Item = &StackPlan> {
+        self.stacks.iter().filter(|stack| matches!(stack.action, Action::Blocked { .. }))
+    }
+}

@@ -1,0 +1,119 @@
+//! From rendered templates to what their stacks should be.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::ownership::CONTROL_PLANE_TAG;
+use super::{Desired, Upload, UploadContent};
+use tenantry_aws::cloud::{Access, Place};
+use tenantry_base::finding::Finding;
+use tenantry_base::ids::{AccountId, Region};
+use tenantry_spec::estate::spec::Fleet;
+use tenantry_spec::estate::{Estate, Tenant};
+use tenantry_template::render::{Artifact, Context, Functions, Renderer, Template, names};
+
+/// The name that the control plane has among tenants; no tenant can bear it.
+pub const CONTROL_PLANE: &str = "(control plane)";
+
+/// A tenant's stack; the functions' zips lie in `zips` as `<sha256>.zip`.
+pub fn tenant(
+    estate: &Estate,
+    tenant: &Tenant,
+    template: &Template,
+    functions: &Functions,
+    zips: &Path,
+    release: &str,
+) -> Desired {
+    let (organisation, spec) = (&estate.fleet.organisation, &tenant.spec);
+    let zip = |artifact: &Artifact| Upload {
+        key: artifact.key(),
+        content: UploadContent::File(super::zips::path(zips, artifact)),
+    };
+    let text = |key: String, pem: &str| Upload { key, content: UploadContent::Text(pem.to_owned()) };
+    let clients = [Some(&tenant.devices), tenant.investigators.as_ref()];
+    let trust = clients.into_iter().flatten().flat_map(|clients| {
+        let crl = clients.crl.as_ref().map(|crl| text(crl.key(), &crl.pem));
+        [Some(text(clients.ca.key(), &clients.ca.pem)), crl]
+    });
+    let body = template.body();
+    // A template names its files by their keys, that of an earlier release others than today's.
+    let trust = trust.flatten().filter(|upload| body.contains(&upload.key));
+    let uploads = trust.chain([zip(&functions.splitter), zip(&functions.ingest)]).collect();
+    Desired {
+        tenant: tenant.name.to_string(),
+        ring: Some(spec.ring.to_string()),
+        place: Place { account: spec.account.clone(), region: spec.region.clone() },
+        access: access(&estate.fleet, &spec.account),
+        stack: names::stack(organisation, tenant.name.as_str()),
+        body,
+        digest: template.digest.clone(),
+        release: release.to_owned(),
+        tags: Desired::identity(organisation, &estate.fleet.identity(), tenant.name.as_str()),
+        artifacts: Some(names::artifacts_bucket(organisation, &spec.account, &spec.region)),
+        uploads,
+        control_plane: template.control_plane(),
+    }
+}
+
+/// The control plane's stacks, one for each account and region of the fleet. Those of the central account, on which the
+/// others stand, come first and must be applied before them; `sinks` are the ARNs of their observability sinks by
+/// region, as far as they are known.
+pub fn control_planes(
+    renderer: &Renderer,
+    fleet: &Fleet,
+    sinks: &BTreeMap<Region, String>,
+    release: &str,
+) -> Result<Vec<Desired>, Vec<Finding>> {
+    Ok(rendered_control_planes(renderer, fleet, sinks, release)?.into_iter().map(|(desired, _)| desired).collect())
+}
+
+/// As [`control_planes`], each with its template.
+///
+/// # Errors
+/// Everything that is wrong with the template.
+pub fn rendered_control_planes(
+    renderer: &Renderer,
+    fleet: &Fleet,
+    sinks: &BTreeMap<Region, String>,
+    release: &str,
+) -> Result<Vec<(Desired, Template)>, Vec<Finding>> {
+    let mut stacks = Vec::new();
+    for account in fleet.accounts.keys() {
+        for region in fleet.regions.keys() {
+            let sink = sinks.get(region).map(String::as_str);
+            let template = renderer.render(&Context::control_plane(fleet, account, region, sink, release))?;
+            let desired = Desired {
+                tenant: CONTROL_PLANE.to_owned(),
+                ring: None,
+                place: Place { account: account.clone(), region: region.clone() },
+                // The role that tenants are deployed with is made here, so it cannot be assumed yet.
+                access: Access::default(),
+                stack: names::control_plane_stack(&fleet.organisation),
+                body: template.body(),
+                digest: template.digest.clone(),
+                release: release.to_owned(),
+                tags: Desired::identity(&fleet.organisation, &fleet.identity(), CONTROL_PLANE_TAG),
+                artifacts: None,
+                uploads: Vec::new(),
+                control_plane: 0,
+            };
+            stacks.push((desired, template));
+        }
+    }
+    let central = &fleet.control_plane;
+    stacks.sort_by_key(|(stack, _)| {
+        let place = &stack.place;
+        let home = place.account == central.account;
+        (!(home && place.region == central.region), !home, place.clone())
+    });
+    Ok(stacks)
+}
+
+/// How an account of the fleet is entered.
+pub fn access(fleet: &Fleet, account: &AccountId) -> Access {
+    let own = fleet.accounts.get(account);
+    Access {
+        role: own.and_then(|account| account.role.clone()),
+        external_id: own.and_then(|account| account.external_id.clone()),
+    }
+}

@@ -1,0 +1,149 @@
+//! The fleet at a glance: each tenant's stack beside what git says.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::ownership::{Ownership, has_owner, of_tags};
+use super::{Desired, Ground, State};
+use tenantry_aws::cloud::alarms::{self, Alarm};
+use tenantry_aws::cloud::cloudformation::{self, Stack};
+use tenantry_aws::cloud::{CallError, Cloud, Place};
+
+/// One tenant's line.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Line {
+    pub tenant: String,
+    pub ring: Option<String>,
+    pub place: Place,
+    pub status: Option<String>,
+    pub release: Option<String>,
+    pub digest: Option<String>,
+    /// Seconds since 1970.
+    pub updated: Option<i64>,
+    /// CloudFormation's last drift detection.
+    pub drift: Option<Detected>,
+    /// Nothing where nobody tells.
+    pub alarms: Option<Alarms>,
+    pub verdict: Verdict,
+}
+
+/// What CloudFormation's last drift detection found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Detected {
+    /// Seconds since 1970.
+    pub at: i64,
+    /// `IN_SYNC`, `DRIFTED`, …
+    pub status: String,
+}
+
+/// The alarms of a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Alarms {
+    /// In ALARM.
+    pub firing: usize,
+    /// In INSUFFICIENT_DATA: nothing is known of what they watch.
+    pub insufficient: usize,
+    pub all: usize,
+}
+
+/// The stack's template and release beside git: nothing of what was changed behind CloudFormation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Verdict {
+    InSync,
+    /// Settled, with another digest or release.
+    Differs,
+    Missing,
+    InProgress,
+    /// The last operation failed, or a person is needed.
+    Failed,
+    /// A stack of this name is not owned by this estate.
+    NotOurs {
+        why: String,
+    },
+    Unknown {
+        why: String,
+    },
+}
+
+/// Every tenant's line, sorted: two paginated calls per account and region.
+pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
+    let mut places: BTreeMap<&Place, Vec<&Desired>> = BTreeMap::new();
+    for desired in desired {
+        places.entry(&desired.place).or_default().push(desired);
+    }
+    let looks = places.into_iter().map(|(place, desired)| async move {
+        let seen = async {
+            let access = desired.first().map(|desired| desired.access.clone()).unwrap_or_default();
+            let session = cloud.session(place, &access).await?;
+            let prefix = desired.first().and_then(|first| first.stack.split_once('-')).map_or("", |(name, _)| name);
+            let (stacks, alarms) = tokio::join!(cloudformation::stacks(&session), alarms::all(&session, prefix));
+            Ok((stacks?, alarms.ok()))
+        };
+        let seen: Result<_, CallError> = seen.await;
+        desired
+            .into_iter()
+            .map(|desired| match &seen {
+                Ok((live, alarms)) => {
+                    let stack = live.get(&desired.stack);
+                    let alarms = alarms.as_ref().map(|alarms| of_stack(alarms, &desired.stack, live));
+                    let drift = stack.and_then(|s| Some(Detected { at: s.drift_checked?, status: s.drift.clone()? }));
+                    let line = line(desired, &Ground::of(stack));
+                    match stack.filter(|stack| has_owner(stack)).map(|stack| of_tags(&stack.tags, &desired.tags)) {
+                        Some(Ownership::Other(why)) => Line { verdict: Verdict::NotOurs { why }, ..line },
+                        _ => Line { alarms, drift, ..line },
+                    }
+                }
+                Err(error) => with(desired, &Ground::default(), Verdict::Unknown { why: error.to_string() }),
+            })
+            .collect::<Vec<_>>()
+    });
+    let mut lines = futures::future::join_all(looks).await.concat();
+    lines.sort_by(|a, b| (&a.tenant, &a.place).cmp(&(&b.tenant, &b.place)));
+    lines
+}
+
+/// The alarms whose names start with the stack's, and with that of no other stack that is longer: `org-two-more-depth` is
+/// not an alarm of `org-two`.
+fn of_stack(alarms: &BTreeMap<String, Alarm>, stack: &str, stacks: &BTreeMap<String, Stack>) -> Alarms {
+    let begins = |alarm: &Alarm, stack: &str| alarm.name.strip_prefix(stack).is_some_and(|rest| rest.starts_with('-'));
+    let mut found = Alarms { firing: 0, insufficient: 0, all: 0 };
+    for alarm in alarms.values().filter(|alarm| begins(alarm, stack)) {
+        if stacks.keys().any(|other| other.len() > stack.len() && begins(alarm, other)) {
+            continue;
+        }
+        found.all += 1;
+        found.firing += usize::from(alarm.state == "ALARM");
+        found.insufficient += usize::from(alarm.state == "INSUFFICIENT_DATA");
+    }
+    found
+}
+
+fn line(desired: &Desired, ground: &Ground) -> Line {
+    let same = ground.digest.as_ref() == Some(&desired.digest) && ground.release.as_ref() == Some(&desired.release);
+    let verdict = match State::of(ground.status.as_deref()) {
+        State::Absent => Verdict::Missing,
+        State::InProgress => Verdict::InProgress,
+        State::FailedCreation | State::Stuck => Verdict::Failed,
+        State::Settled | State::RolledBack if same => Verdict::InSync,
+        State::RolledBack => Verdict::Failed,
+        State::Settled => Verdict::Differs,
+    };
+    with(desired, ground, verdict)
+}
+
+fn with(desired: &Desired, ground: &Ground, verdict: Verdict) -> Line {
+    Line {
+        tenant: desired.tenant.clone(),
+        ring: desired.ring.clone(),
+        place: desired.place.clone(),
+        status: ground.status.clone(),
+        release: ground.release.clone(),
+        digest: ground.digest.clone(),
+        drift: None,
+        alarms: None,
+        updated: ground.updated,
+        verdict,
+    }
+}

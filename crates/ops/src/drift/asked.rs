@@ -1,0 +1,228 @@
+//! What is asked of the services themselves about one stack's resources.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::expected::{Expected, UNKNOWN, is_unknown};
+use super::live::{Shared, StackView, Told};
+use super::snapshot::{said, told};
+use super::{differ, network, paths};
+use tenantry_aws::cloud::appconfig::{self, Deployment, Ids};
+use tenantry_aws::cloud::drift_detection::DriftStatus;
+use tenantry_aws::cloud::reads::{self, Question, Way, at};
+use tenantry_aws::cloud::{Session, cloudcontrol, functions, settings};
+
+type Telling = Told<Option<Map<String, Value>>>;
+pub(super) type Tellings = BTreeMap<String, Vec<Telling>>;
+
+/// The types that [`by_own_apis`] asks about.
+#[cfg(test)]
+pub(super) const OWN: [&str; 8] = [
+    "AWS::AppConfig::Deployment",
+    "AWS::AppConfig::HostedConfigurationVersion",
+    "AWS::KMS::Key",
+    "AWS::Lambda::Function",
+    "AWS::S3::Bucket",
+    "AWS::SNS::TopicPolicy",
+    "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
+];
+
+/// What is cheaper or surer to ask the service than CloudFormation.
+pub(super) async fn by_own_apis(
+    session: &Session,
+    role: Option<&str>,
+    expected: &BTreeMap<String, Expected>,
+) -> Tellings {
+    let mut tellings = Tellings::new();
+    for (id, expected) in expected {
+        let Some(physical) = expected.physical_id.as_deref() else { continue };
+        let telling = match expected.resource_type.as_str() {
+            "AWS::S3::Bucket" => told(settings::bucket(session, physical).await),
+            "AWS::SQS::Queue" => told(settings::queue(session, physical).await),
+            "AWS::Lambda::Function" => concurrency(session, physical).await,
+            "AWS::KMS::Key" => cloud_control(session, role, &expected.resource_type, physical).await,
+            "AWS::AppConfig::HostedConfigurationVersion" => hosted(session, expected).await,
+            "AWS::AppConfig::Deployment" => deployed(session, expected).await,
+            "AWS::SNS::TopicPolicy" => topic_policy(session, expected).await,
+            _ => continue,
+        };
+        tellings.entry(id.clone()).or_default().push(telling);
+    }
+    for (id, policy) in expected.iter().filter(|(_, e)| e.resource_type == "AWS::SQS::QueuePolicy") {
+        tellings.insert(id.clone(), policies(policy, expected, &tellings));
+    }
+    tellings
+}
+
+/// A queue policy against the policy of each of its queues.
+fn policies(policy: &Expected, expected: &BTreeMap<String, Expected>, tellings: &Tellings) -> Vec<Telling> {
+    let urls = policy.properties.get("Queues").and_then(Value::as_array).into_iter().flatten();
+    let queues = urls.filter_map(|url| {
+        let (id, _) = expected.iter().find(|(_, queue)| queue.physical_id.as_deref() == url.as_str())?;
+        tellings.get(id)?.first()
+    });
+    let of = |telling: &Telling| match telling {
+        Err(why) => Err(why.clone()),
+        // A queue that is gone is reported as itself.
+        Ok(None) => Ok(Some(Map::new())),
+        Ok(Some(live)) => Ok(match live.get("Policy") {
+            Some(document) if !document.is_null() => {
+                Some([("PolicyDocument".to_owned(), document.clone())].into_iter().collect())
+            }
+            _ => None,
+        }),
+    };
+    queues.map(of).collect()
+}
+
+async fn concurrency(session: &Session, name: &str) -> Telling {
+    match functions::reserved_concurrency(session, name).await {
+        Err(error) if functions::function_does_not_exist(&error) => Ok(None),
+        answer => told(answer)
+            .map(|reserved| Some([("ReservedConcurrentExecutions".to_owned(), json!(reserved))].into_iter().collect())),
+    }
+}
+
+async fn cloud_control(session: &Session, role: Option<&str>, resource_type: &str, id: &str) -> Telling {
+    let live = told(cloudcontrol::properties(session, role, resource_type, id).await)?;
+    Ok(live.map(|live| match live {
+        Value::Object(properties) => properties,
+        _ => Map::new(),
+    }))
+}
+
+/// The policy of the topics that a topic policy names; of several that differ, one that differs. Cloud Control does not
+/// read the type.
+async fn topic_policy(session: &Session, expected: &Expected) -> Telling {
+    let wanted = expected.properties.get("PolicyDocument");
+    let topics = expected.properties.get("Topics").and_then(Value::as_array).into_iter().flatten();
+    let mut told = Err("its topics are not known".to_owned());
+    for topic in topics.filter_map(Value::as_str).filter(|topic| !topic.contains(UNKNOWN)) {
+        let question = Question {
+            service: "sns",
+            operation: "GetTopicAttributes",
+            subject: topic.to_owned(),
+            way: Way::Query {
+                version: "2010-03-31".to_owned(),
+                parameters: vec![("TopicArn".to_owned(), topic.to_owned())],
+            },
+            next: Vec::new(),
+        };
+        let pages = match reads::ask(session, &question).await {
+            // A topic that is gone is reported as itself.
+            Err(error) if matches!(error.code(), Some("NotFound" | "NotFoundException")) => {
+                told = Ok(Some(Map::new()));
+                continue;
+            }
+            Err(error) => return Err(said(&error)),
+            Ok(pages) => pages,
+        };
+        let entries = pages.first().and_then(|page| at(page, "Attributes.entry")).map(std::borrow::Cow::into_owned);
+        let entries = match entries {
+            Some(Value::Array(entries)) => entries,
+            Some(one) => vec![one],
+            None => Vec::new(),
+        };
+        let policy = entries.iter().find(|entry| entry.get("key").is_some_and(|key| key == "Policy"));
+        let policy = policy.and_then(|entry| entry.get("value")?.as_str());
+        let policy = policy.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
+        let differs = wanted.is_some_and(|wanted| !differ::same(wanted, &policy));
+        told = Ok(Some([("PolicyDocument".to_owned(), policy)].into_iter().collect()));
+        if differs {
+            break;
+        }
+    }
+    told
+}
+
+/// The ids of AppConfig that a resource names.
+fn ids(expected: &Expected) -> Option<Ids> {
+    let id = |key: &str| {
+        let value = expected.properties.get(key)?;
+        (!is_unknown(value)).then(|| paths::shown(value).rsplit('|').next().unwrap_or_default().to_owned())
+    };
+    Some(Ids {
+        application: id("ApplicationId")?,
+        environment: id("EnvironmentId").unwrap_or_default(),
+        profile: id("ConfigurationProfileId")?,
+    })
+}
+
+/// The content of the version that the stack made.
+async fn hosted(session: &Session, expected: &Expected) -> Telling {
+    let version = expected.physical_id.as_deref().and_then(|id| id.rsplit('|').next()).unwrap_or_default();
+    let Some(ids) = ids(expected) else { return Err("its application is not known".to_owned()) };
+    match appconfig::document(session, &ids, version).await {
+        Err(error) if appconfig::is_absent(&error) => Ok(None),
+        answer => told(answer).map(|document| {
+            let wanted = expected.properties.get("Content").and_then(Value::as_str);
+            let document = without_stamps(document);
+            let same =
+                wanted.and_then(|text| serde_json::from_str(text).ok()).map(without_stamps).as_ref() == Some(&document);
+            // The same document in other words is the same.
+            let content = match wanted {
+                Some(wanted) if same => json!(wanted),
+                _ => json!(document.to_string()),
+            };
+            Some([("Content".to_owned(), content)].into_iter().collect())
+        }),
+    }
+}
+
+/// A document without the times that AppConfig writes into it.
+fn without_stamps(document: Value) -> Value {
+    match document {
+        Value::Object(map) => {
+            let own = map.into_iter().filter(|(key, _)| !matches!(key.as_str(), "_createdAt" | "_updatedAt"));
+            own.map(|(key, value)| (key, without_stamps(value))).collect()
+        }
+        other => other,
+    }
+}
+
+/// The version that is in force.
+async fn deployed(session: &Session, expected: &Expected) -> Telling {
+    let Some(ids) = ids(expected) else { return Err("its application is not known".to_owned()) };
+    match appconfig::deployments(session, &ids).await {
+        Err(error) if appconfig::is_absent(&error) => Ok(None),
+        answer => told(answer).map(|deployments| {
+            let version = deployments.into_iter().find(Deployment::is_in_force).map(|deployment| deployment.version);
+            version.map(|version| [("ConfigurationVersion".to_owned(), json!(version))].into_iter().collect())
+        }),
+    }
+}
+
+/// What nobody else could tell is asked of Cloud Control.
+pub(super) async fn by_cloud_control(
+    session: &Session,
+    role: Option<&str>,
+    expected: &BTreeMap<String, Expected>,
+    shared: &Shared,
+    view: &mut StackView,
+) {
+    for (id, expected) in expected {
+        let kind = expected.resource_type.as_str();
+        let Some(physical) = expected.physical_id.as_deref() else { continue };
+        let by_network = network::TYPES.contains(&kind) && shared.groups.is_ok();
+        let by_batch = match kind {
+            "AWS::CloudWatch::Alarm" => shared.alarms.is_ok(),
+            "AWS::Lambda::Function" => shared.functions.is_ok(),
+            "AWS::Lambda::EventSourceMapping" => shared.mappings.is_ok(),
+            "AWS::IAM::Role" => shared.roles.is_ok(),
+            "AWS::EC2::VPC" => shared.vpcs.is_ok(),
+            // Told by the list of its zone; Cloud Control does not read the type.
+            "AWS::Route53::RecordSet" => true,
+            _ => false,
+        };
+        let by_itself = view.told.get(id).is_some_and(|tellings| tellings.iter().any(Result::is_ok));
+        let by_detection = view.drifts.as_ref().is_ok_and(|drifts| {
+            drifts.get(id).is_some_and(|d| !matches!(d.status, DriftStatus::NotChecked | DriftStatus::Unknown))
+        });
+        if !(by_network || by_batch || by_itself || by_detection) {
+            let telling = cloud_control(session, role, kind, physical).await;
+            view.told.entry(id.clone()).or_default().push(telling);
+        }
+    }
+}

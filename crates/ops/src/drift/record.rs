@@ -1,0 +1,136 @@
+//! The tool's own record of drift checks, in `.tenantry/drift.json` of the estate: when each stack was last held
+//! against what is there, and how it stood. It is a convenience: lost, the next check writes it again.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Severity, StackDrift, Verdict};
+use tenantry_aws::cloud::Place;
+use tenantry_base::atomic;
+
+const SCHEMA: &str = "tenantry/drift-record/v1";
+
+/// The record.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    #[serde(default)]
+    schema: String,
+    /// By account, region and stack.
+    #[serde(default)]
+    checks: BTreeMap<String, Check>,
+}
+
+/// One stack's last check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Check {
+    /// Seconds since 1970.
+    pub at: i64,
+    pub verdict: Verdict,
+    /// Differences that nobody accepted.
+    pub open: usize,
+    pub worst: Option<Severity>,
+}
+
+fn path(estate: &Path) -> PathBuf {
+    estate.join(".tenantry/drift.json")
+}
+
+fn key(place: &Place, stack: &str) -> String {
+    format!("{}/{}/{stack}", place.account, place.region)
+}
+
+impl Record {
+    /// The record of an estate; an empty one where there is none, or none of this version.
+    pub fn load(estate: &Path) -> Self {
+        Self::parse(&std::fs::read_to_string(path(estate)).unwrap_or_default())
+    }
+
+    /// This record with the later check of each stack in another one.
+    #[must_use]
+    pub fn merged(mut self, other: Self) -> Self {
+        for (stack, check) in other.checks {
+            match self.checks.get(&stack) {
+                Some(own) if own.at >= check.at => {}
+                _ => drop(self.checks.insert(stack, check)),
+            }
+        }
+        SCHEMA.clone_into(&mut self.schema);
+        self
+    }
+
+    /// The record as it is stored.
+    ///
+    /// # Errors
+    /// None is known.
+    pub fn text(&self) -> Result<String, serde_json::Error> {
+        serde_json::to_string_pretty(self)
+    }
+
+    /// A stored record; an empty one where it is not of this version.
+    pub fn parse(text: &str) -> Self {
+        serde_json::from_str::<Self>(text).ok().filter(|record| record.schema == SCHEMA).unwrap_or_default()
+    }
+
+    /// The last check of a stack.
+    pub fn of(&self, place: &Place, stack: &str) -> Option<&Check> {
+        self.checks.get(&key(place, stack))
+    }
+
+    /// Takes in what was found at `now`.
+    pub fn note(&mut self, drifts: &[StackDrift], now: i64) {
+        SCHEMA.clone_into(&mut self.schema);
+        for drift in drifts {
+            let check = Check {
+                at: now,
+                verdict: drift.verdict,
+                open: drift.open().count(),
+                worst: drift.open().map(|difference| difference.severity).max(),
+            };
+            self.checks.insert(key(&drift.place, &drift.stack), check);
+        }
+    }
+
+    /// Writes the record whole.
+    ///
+    /// # Errors
+    /// The folder cannot be made or the file cannot be written.
+    pub fn save(&self, estate: &Path) -> io::Result<()> {
+        let path = path(estate);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        atomic::replace(&path, &serde_json::to_vec_pretty(self)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_noted_is_there_after_loading_and_a_broken_file_is_an_empty_record() {
+        let estate = tempfile::tempdir().unwrap();
+        let place: Place = serde_json::from_str(r#"{"account":"111122223333","region":"eu-west-1"}"#).unwrap();
+        let drift = StackDrift {
+            tenant: "acme".to_owned(),
+            place: place.clone(),
+            stack: "org-acme".to_owned(),
+            verdict: Verdict::InSync,
+            differences: Vec::new(),
+            checked: 1,
+            unchecked: Vec::new(),
+            sources: Vec::new(),
+            trail: None,
+        };
+        let mut record = Record::load(estate.path());
+        record.note(&[drift], 7);
+        record.save(estate.path()).unwrap();
+        let check = Check { at: 7, verdict: Verdict::InSync, open: 0, worst: None };
+        assert_eq!(Record::load(estate.path()).of(&place, "org-acme"), Some(&check));
+        std::fs::write(path(estate.path()), "{").unwrap();
+        assert_eq!(Record::load(estate.path()), Record::default());
+    }
+}

@@ -1,0 +1,347 @@
+//! The gates of a wave: what is looked at in each tenant while a release bakes.
+//!
+//! A gate has three answers. What could not be read is not green: it never lets a wave pass, and it is no reason to
+//! undo one either.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use jiff::civil::Date;
+use serde::Serialize;
+
+use crate::deploy::prepare::Pace;
+use crate::deploy::{Desired, Ground, State};
+use crate::drift::accepted::Accepted;
+use crate::drift::{Severity, StackDrift, check};
+use tenantry_aws::cloud::cloudformation::{self, Stack};
+use tenantry_aws::cloud::cloudwatch::{self, AlarmState};
+use tenantry_aws::cloud::{CallError, Cloud, Place, Session, sqs};
+use tenantry_spec::estate::rings::{Gate, GateCommand, Ring, duration};
+
+/// One look at one gate of one tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Look {
+    pub tenant: String,
+    /// `alarms`, or the name of a command.
+    pub gate: String,
+    pub verdict: Verdict,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Verdict {
+    Green,
+    Red { why: String },
+    Unread { why: String },
+}
+
+impl std::fmt::Display for Look {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (tenant, gate) = (&self.tenant, &self.gate);
+        match &self.verdict {
+            Verdict::Green => write!(f, "gate `{gate}` of {tenant} is green"),
+            Verdict::Red { why } => write!(f, "gate `{gate}` of {tenant} is red: {why}"),
+            Verdict::Unread { why } => write!(f, "gate `{gate}` of {tenant} cannot be read: {why}"),
+        }
+    }
+}
+
+/// What is looked at.
+#[derive(Debug)]
+pub struct Watched<'a> {
+    pub ring: &'a Ring,
+    pub tenants: &'a [&'a Desired],
+    pub organisation: &'a str,
+    /// The release's own files, in which commands run.
+    pub root: &'a Path,
+    /// The day, and what drift may stay on it.
+    pub today: Date,
+    pub accepted: &'a Accepted,
+    pub when: When,
+    pub pace: Pace,
+    pub concurrency: usize,
+}
+
+/// When gates are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum When {
+    /// Before the wave is deployed: only what tells of the tenant as it is, whatever release it has.
+    Before,
+    Baking,
+    /// The bake is over. Drift is searched for and commands run only then, because they take their time.
+    Over,
+}
+
+impl Watched<'_> {
+    fn is_over(&self) -> bool {
+        self.when == When::Over
+    }
+
+    fn drift(&self) -> bool {
+        self.is_over() && self.ring.gates.contains(&Gate::Drift)
+    }
+}
+
+/// Looks at every gate of every tenant once.
+pub async fn look(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
+    let mut places: BTreeMap<&Place, Vec<&Desired>> = BTreeMap::new();
+    for desired in watched.tenants {
+        places.entry(&desired.place).or_default().push(desired);
+    }
+    let mut looks = Vec::new();
+    for (place, tenants) in places {
+        let seen = async {
+            let access = tenants.first().map(|desired| desired.access.clone()).unwrap_or_default();
+            let session = cloud.session(place, &access).await?;
+            let live = cloudformation::stacks(&session).await?;
+            Ok::<_, CallError>((session, live))
+        };
+        match seen.await {
+            Err(error) => {
+                let why = error.to_string();
+                let unread =
+                    tenants.iter().flat_map(|desired| all(watched, desired, &Verdict::Unread { why: why.clone() }));
+                looks.extend(unread);
+            }
+            Ok((session, live)) => {
+                let each = tenants.iter().map(|desired| tenant(&session, watched, desired, live.get(&desired.stack)));
+                let seen: Vec<Vec<Look>> =
+                    stream::iter(each).buffer_unordered(watched.concurrency.max(1)).collect().await;
+                looks.extend(seen.into_iter().flatten());
+            }
+        }
+    }
+    if watched.drift() {
+        looks.extend(drift(cloud, watched).await);
+    }
+    looks.sort_by(|a, b| (&a.tenant, &a.gate).cmp(&(&b.tenant, &b.gate)));
+    looks
+}
+
+/// The same verdict for every gate of a tenant but drift, which is looked for by itself.
+fn all(watched: &Watched<'_>, desired: &Desired, verdict: &Verdict) -> Vec<Look> {
+    let quick = watched.ring.gates.iter().filter(|gate| **gate != Gate::Drift);
+    let gates = quick.map(|gate| name(*gate).to_owned());
+    let commands = watched.ring.commands.iter().filter(|_| watched.is_over()).map(|command| command.name.clone());
+    let look = |gate| Look { tenant: desired.tenant.clone(), gate, verdict: verdict.clone() };
+    gates.chain(commands).map(look).collect()
+}
+
+fn name(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Alarms => "alarms",
+        Gate::QueueDepth => "queue-depth",
+        Gate::Drift => "drift",
+        Gate::StackState => "stack-state",
+    }
+}
+
+async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, live: Option<&Stack>) -> Vec<Look> {
+    let mut looks = Vec::new();
+    for gate in &watched.ring.gates {
+        let verdict = match gate {
+            Gate::StackState if watched.when == When::Before => continue,
+            Gate::StackState => Ok(stack_state(desired, &Ground::of(live))),
+            Gate::Drift => continue,
+            Gate::Alarms => alarms(session, desired).await,
+            Gate::QueueDepth => queue_depth(session, watched.organisation, desired).await,
+        };
+        let verdict = verdict.unwrap_or_else(|error| Verdict::Unread { why: error.to_string() });
+        looks.push(Look { tenant: desired.tenant.clone(), gate: name(*gate).to_owned(), verdict });
+    }
+    for command in watched.ring.commands.iter().filter(|_| watched.is_over()) {
+        let verdict = self::command(command, watched, desired).await;
+        looks.push(Look { tenant: desired.tenant.clone(), gate: command.name.clone(), verdict });
+    }
+    looks
+}
+
+/// The stack has the release, and CloudFormation is at rest.
+fn stack_state(desired: &Desired, ground: &Ground) -> Verdict {
+    let status = ground.status.as_deref();
+    let shown = status.unwrap_or("no stack");
+    match State::of(status) {
+        State::Settled if ground.release.as_ref() == Some(&desired.release) => Verdict::Green,
+        State::InProgress => Verdict::Unread { why: format!("the stack is {shown}") },
+        // A stack that fails goes back to what it was with another status: this was deployed by hand.
+        State::Settled => Verdict::Unread {
+            why: format!("release `{}` was deployed by hand", ground.release.as_deref().unwrap_or("none")),
+        },
+        _ => Verdict::Red {
+            why: format!("the stack is {shown} with release `{}`", ground.release.as_deref().unwrap_or("none")),
+        },
+    }
+}
+
+/// Every stack is as the release says, whichever source tells: a difference that nobody accepted is red, what could not
+/// be checked is not green. A changed tag, or one that outlives its resource, undoes no wave.
+async fn drift(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
+    let desired: Vec<Desired> = watched.tenants.iter().map(|desired| (*desired).clone()).collect();
+    let options = check::Options { pace: watched.pace, concurrency: watched.concurrency, lookups: 0 };
+    let mut drifts = check::check(cloud, &desired, &options, &|_| {}).await;
+    watched.accepted.apply(&mut drifts, watched.today);
+    let look = |drift: &StackDrift| Look {
+        tenant: drift.tenant.clone(),
+        gate: name(Gate::Drift).to_owned(),
+        verdict: drifted(drift),
+    };
+    drifts.iter().map(look).collect()
+}
+
+fn drifted(drift: &StackDrift) -> Verdict {
+    let mut open = drift.open().filter(|difference| difference.severity > Severity::Low);
+    if let Some(worst) = open.next() {
+        let resource = worst.resource.as_deref().or(worst.physical_id.as_deref()).unwrap_or("the stack");
+        let others = match open.count() {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        return Verdict::Red { why: format!("`{resource}` differs at `{}`{others}", worst.path) };
+    }
+    let unseen = drift.sources.iter().flat_map(|source| &source.unseen).next().cloned();
+    let unchecked = drift.unchecked.first().map(|unchecked| format!("`{}`: {}", unchecked.resource, unchecked.why));
+    unseen.or(unchecked).map_or(Verdict::Green, |why| Verdict::Unread { why })
+}
+
+/// No alarm of the stack is in ALARM, and each has a state.
+async fn alarms(session: &Session, desired: &Desired) -> Result<Verdict, CallError> {
+    const KINDS: [&str; 2] = ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"];
+    let resources = cloudformation::resources(session, &desired.stack).await?;
+    let own = resources.into_iter().filter(|resource| KINDS.contains(&resource.resource_type.as_str()));
+    let names: Vec<String> = own.filter_map(|resource| resource.physical_id).collect();
+    if names.is_empty() {
+        return Ok(Verdict::Unread { why: "the stack has no alarm".to_owned() });
+    }
+    let alarms = cloudwatch::alarms(session, &names).await?;
+    if let Some(red) = alarms.iter().find(|alarm| alarm.state == AlarmState::Alarm) {
+        let since = red.since.and_then(|since| jiff::Timestamp::from_second(since).ok());
+        let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
+        return Ok(Verdict::Red { why: format!("`{}` is in ALARM{since}: {}", red.name, red.reason) });
+    }
+    if let Some(gone) = names.iter().find(|name| alarms.iter().all(|alarm| alarm.name != **name)) {
+        return Ok(Verdict::Unread { why: format!("alarm `{gone}` does not exist") });
+    }
+    let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
+    Ok(silent.map_or(Verdict::Green, |alarm| Verdict::Unread {
+        why: format!("`{}` has insufficient data: {}", alarm.name, alarm.reason),
+    }))
+}
+
+/// No message waits for a person.
+async fn queue_depth(session: &Session, organisation: &str, desired: &Desired) -> Result<Verdict, CallError> {
+    let [_, _, parking] = tenantry_template::render::names::queues(organisation, &desired.tenant);
+    let Some(url) = sqs::queue_url(session, &parking).await? else {
+        return Ok(Verdict::Unread { why: format!("there is no queue `{parking}`") });
+    };
+    Ok(match sqs::depth(session, &url).await? {
+        0 => Verdict::Green,
+        1 => Verdict::Red { why: format!("a message is parked in `{parking}`") },
+        parked => Verdict::Red { why: format!("{parked} messages are parked in `{parking}`") },
+    })
+}
+
+/// What a command of the ring says about a tenant.
+async fn command(command: &GateCommand, watched: &Watched<'_>, desired: &Desired) -> Verdict {
+    let Some((program, arguments)) = command.run.split_first() else {
+        return Verdict::Unread { why: "it names no program".to_owned() };
+    };
+    let timeout = duration(&command.timeout).and_then(|timeout| Duration::try_from(timeout).ok());
+    let timeout = timeout.unwrap_or(Duration::from_secs(60));
+    let child = tokio::process::Command::new(program)
+        .args(arguments)
+        .current_dir(watched.root)
+        .env("TENANTRY_TENANT", &desired.tenant)
+        .env("TENANTRY_RELEASE", &desired.release)
+        .env("TENANTRY_RING", watched.ring.name.as_str())
+        .env("TENANTRY_ACCOUNT", desired.place.account.as_str())
+        .env("TENANTRY_REGION", desired.place.region.as_str())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = match tokio::time::timeout(timeout, child).await {
+        Err(_) => return Verdict::Unread { why: format!("no answer in {}", command.timeout) },
+        Ok(Err(error)) => return Verdict::Unread { why: format!("`{program}` cannot be run: {error}") },
+        Ok(Ok(output)) => output,
+    };
+    let said = String::from_utf8_lossy(if output.stderr.is_empty() { &output.stdout } else { &output.stderr });
+    let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing").trim().to_owned();
+    match output.status.code() {
+        Some(0) => Verdict::Green,
+        Some(1) => Verdict::Red { why: said },
+        _ => Verdict::Unread { why: format!("{}: {said}", output.status) },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::deploy::prepare::Alarms;
+    use tenantry_aws::cloud::Access;
+
+    fn desired() -> Desired {
+        Desired {
+            tenant: "acme".to_owned(),
+            ring: None,
+            place: Place { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() },
+            access: Access::default(),
+            stack: "org-acme".to_owned(),
+            body: "{}".to_owned(),
+            digest: "d".to_owned(),
+            release: "v2".to_owned(),
+            tags: BTreeMap::new(),
+            artifacts: None,
+            uploads: Vec::new(),
+            control_plane: 0,
+        }
+    }
+
+    #[test]
+    fn only_a_stack_at_rest_with_the_release_is_green() {
+        let ground = |status: &str, release: &str| Ground {
+            status: Some(status.to_owned()),
+            release: Some(release.to_owned()),
+            ..Ground::default()
+        };
+        assert_eq!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v2")), Verdict::Green);
+        assert!(matches!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v1")), Verdict::Unread { .. }));
+        assert!(matches!(stack_state(&desired(), &ground("UPDATE_ROLLBACK_COMPLETE", "v2")), Verdict::Red { .. }));
+        assert!(matches!(stack_state(&desired(), &ground("UPDATE_IN_PROGRESS", "v2")), Verdict::Unread { .. }));
+        assert!(matches!(stack_state(&desired(), &Ground::default()), Verdict::Red { .. }));
+    }
+
+    #[tokio::test]
+    async fn a_command_says_yes_no_or_nothing() {
+        let ring: Ring = serde_json::from_value(serde_json::json!({ "name": "canary", "bake": "1m" })).unwrap();
+        let desired = desired();
+        let tenants = [&desired];
+        let watched = Watched {
+            ring: &ring,
+            tenants: &tenants,
+            organisation: "org",
+            root: Path::new("/"),
+            today: Date::MIN,
+            accepted: &Accepted::default(),
+            when: When::Over,
+            pace: Pace { poll: Duration::ZERO, deadline: Duration::ZERO, alarms: Alarms::Ignored },
+            concurrency: 1,
+        };
+        let run = |run: &[&str], timeout: &str| GateCommand {
+            name: "smoke".to_owned(),
+            run: run.iter().map(|part| (*part).to_owned()).collect(),
+            timeout: timeout.to_owned(),
+        };
+        let sh = |script: &str, timeout: &str| run(&["/bin/sh", "-c", script], timeout);
+        let verdict = async |gate: GateCommand| command(&gate, &watched, &desired).await;
+        assert_eq!(
+            verdict(sh("test $TENANTRY_TENANT/$TENANTRY_RELEASE/$TENANTRY_RING = acme/v2/canary", "9s")).await,
+            Verdict::Green
+        );
+        assert_eq!(verdict(sh("echo broken >&2; exit 1", "9s")).await, Verdict::Red { why: "broken".to_owned() });
+        assert!(matches!(verdict(sh("exit 7", "9s")).await, Verdict::Unread { .. }));
+        assert!(matches!(verdict(run(&["/no/such/program"], "9s")).await, Verdict::Unread { .. }));
+        assert!(matches!(verdict(sh("sleep 60", "0s")).await, Verdict::Unread { why } if why == "no answer in 0s"));
+    }
+}

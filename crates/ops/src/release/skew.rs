@@ -1,0 +1,74 @@
+//! Which tenants run which release: read from the stacks, one paginated call for each account and region.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::deploy::{Desired, Ground, ownership, stacks};
+use tenantry_aws::cloud::{CallError, Cloud, Place, cloudformation};
+use tenantry_spec::estate::Estate;
+use tenantry_template::render::names;
+
+/// One tenant's stack.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Running {
+    pub tenant: String,
+    pub ring: String,
+    pub place: Place,
+    /// None: it is not deployed, or could not be read.
+    pub release: Option<String>,
+    pub digest: Option<String>,
+    pub status: Option<String>,
+    /// Since when the stack is as it is, in seconds since 1970.
+    pub since: Option<i64>,
+    /// Why it could not be read.
+    pub unread: Option<String>,
+    /// Why the stack of its name is not this estate's; it then counts as not deployed.
+    pub not_ours: Option<String>,
+}
+
+/// Every tenant of an estate, by ring in the order of rings, then by name.
+pub async fn running(cloud: &Cloud, estate: &Estate) -> Vec<Running> {
+    let mut places: BTreeMap<Place, Result<_, String>> = BTreeMap::new();
+    for tenant in estate.tenants.values() {
+        let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
+        if places.contains_key(&place) {
+            continue;
+        }
+        let seen = async {
+            let session = cloud.session(&place, &stacks::access(&estate.fleet, &place.account)).await?;
+            cloudformation::stacks(&session).await
+        };
+        let seen = seen.await.map_err(|error: CallError| error.to_string());
+        places.insert(place, seen);
+    }
+    let mut all = Vec::new();
+    for ring in &estate.fleet.rings {
+        for tenant in estate.tenants.values().filter(|tenant| tenant.spec.ring == ring.name) {
+            let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
+            let stack = names::stack(&estate.fleet.organisation, tenant.name.as_str());
+            let identity =
+                Desired::identity(&estate.fleet.organisation, &estate.fleet.identity(), tenant.name.as_str());
+            let (ground, unread, not_ours) = match places.get(&place) {
+                Some(Ok(live)) => match live.get(&stack).and_then(|stack| ownership::not_ours(stack, &identity)) {
+                    Some(why) => (Ground::default(), None, Some(why)),
+                    None => (Ground::of(live.get(&stack)), None, None),
+                },
+                Some(Err(why)) => (Ground::default(), Some(why.clone()), None),
+                None => (Ground::default(), Some("its account was not looked at".to_owned()), None),
+            };
+            all.push(Running {
+                tenant: tenant.name.to_string(),
+                ring: ring.name.to_string(),
+                place,
+                release: ground.release,
+                digest: ground.digest,
+                status: ground.status,
+                since: ground.updated,
+                unread,
+                not_ours,
+            });
+        }
+    }
+    all
+}

@@ -1,0 +1,403 @@
+//! What only shows when the files of an estate are seen together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+
+use ipnetwork::Ipv4Network;
+use rayon::prelude::*;
+use serde_json::Value;
+
+use super::Authority;
+use super::blocks::{bounds, overlaps, serves, touch};
+use super::flags::{self, Flags};
+use super::places::Places;
+use super::reserved;
+use super::spec::{Fleet, Indices, SHARED_INDEX, Share, Window, default_zones};
+use crate::flags::Values;
+use tenantry_base::Document;
+use tenantry_base::finding::{Code, Finding};
+use tenantry_base::ids::{AccountId, Region, RingName, TenantName};
+
+/// Checks of the fleet's own file.
+pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut say = |code, route: &str, message: String| {
+        let place = document.place(route).unwrap_or_else(|| document.nearest(route));
+        findings.push(Finding::new(Code(code), message).at(place));
+    };
+    if let Some(why) = reserved::organisation(&fleet.organisation) {
+        say("TN1033", "organisation", format!("the organisation cannot be called `{}`: {why}", fleet.organisation));
+    }
+    let central = &fleet.control_plane;
+    if !fleet.accounts.contains_key(&central.account) {
+        say("TN1014", "control_plane.account", unknown("account", &central.account, fleet.accounts.keys()));
+    }
+    if !fleet.regions.contains_key(&central.region) {
+        say("TN1015", "control_plane.region", unknown("region", &central.region, fleet.regions.keys()));
+    }
+    let accounts = fleet.accounts.len();
+    if fleet.aws_organization_id.is_none() && accounts > MOST_LISTED_ACCOUNTS {
+        let message = format!(
+            "the trust policy of the central logs' role has room for {MOST_LISTED_ACCOUNTS} accounts, and the fleet has \
+             {accounts}"
+        );
+        say("TN1037", "accounts", message);
+    }
+    for (index, pool) in fleet.pools.iter().enumerate() {
+        if let Some(message) = host_bits(pool.cidr) {
+            say("TN1010", &format!("pools[{index}].cidr"), message);
+        }
+        for (at, region) in pool.regions.iter().enumerate().filter(|(_, region)| !fleet.regions.contains_key(*region)) {
+            say("TN1015", &format!("pools[{index}].regions[{at}]"), unknown("region", region, fleet.regions.keys()));
+        }
+        if fleet.pools[..index].iter().any(|other| other.name == pool.name) {
+            say("TN1022", &format!("pools[{index}].name"), format!("pool `{}` stands twice", pool.name));
+        }
+    }
+    for (index, reserved) in fleet.reserved.iter().enumerate() {
+        if let Some(message) = host_bits(reserved.cidr) {
+            say("TN1010", &format!("reserved[{index}].cidr"), message);
+        }
+    }
+    for (index, ring) in fleet.rings.iter().enumerate() {
+        if fleet.rings[..index].iter().any(|other| other.name == ring.name) {
+            say("TN1022", &format!("rings[{index}].name"), format!("ring `{}` stands twice", ring.name));
+        }
+    }
+    let mut zones: BTreeMap<&str, &AccountId> = BTreeMap::new();
+    for (account, spec) in &fleet.accounts {
+        if let Some(other) = zones.insert(&spec.dns.hosted_zone_id, account) {
+            let message = format!(
+                "hosted zone `{}` belongs to one account, but account {other} names it as well",
+                spec.dns.hosted_zone_id
+            );
+            say("TN1032", &format!("accounts.{account}.dns.hosted_zone_id"), message);
+        }
+    }
+    for (region, spec) in &fleet.regions {
+        let mut seen = BTreeSet::new();
+        for (index, zone) in spec.zones.iter().enumerate().filter(|(_, zone)| !seen.insert(*zone)) {
+            say("TN1022", &format!("regions.{region}.zones[{index}]"), format!("zone `{zone}` stands twice"));
+        }
+    }
+    for (route, message) in releases(fleet) {
+        let code = if message.starts_with("ring ") { "TN1016" } else { "TN1030" };
+        let place = document.place(&route).unwrap_or_else(|| document.nearest(&route));
+        findings.push(Finding::new(Code(code), message).at(place));
+    }
+    findings.extend(pools(fleet, document));
+    findings
+}
+
+/// Accounts whose ARNs fit into a role's trust policy of 2,048 characters, an account's default quota.
+/// Source: IAM User Guide, "IAM and AWS STS quotas".
+const MOST_LISTED_ACCOUNTS: usize = 46;
+
+/// What is wrong with waves, windows and freezes: the route and a sentence for each.
+fn releases(fleet: &Fleet) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (index, ring) in fleet.rings.iter().enumerate() {
+        for (at, pair) in ring.waves.windows(2).enumerate() {
+            let shrinks = match (pair[0], pair[1]) {
+                (Share::Count(before), Share::Count(after)) => after <= before,
+                (Share::Percent(before), Share::Percent(after)) => after <= before,
+                _ => false,
+            };
+            if shrinks {
+                let route = format!("rings[{index}].waves[{}]", at + 1);
+                found.push((route, "a wave reaches no more of the ring than the one before it".to_owned()));
+            }
+        }
+        if ring.window.as_ref().and_then(Window::hours).is_some_and(|(from, to)| from == to) {
+            found.push((format!("rings[{index}].window"), "the window opens and closes at the same time".to_owned()));
+        }
+    }
+    for (index, freeze) in fleet.freezes.iter().enumerate() {
+        let route = format!("freezes[{index}]");
+        for (at, name) in freeze.rings.iter().enumerate() {
+            if fleet.rings.iter().all(|ring| ring.name != *name) {
+                let known = fleet.rings.iter().map(|ring| &ring.name);
+                found.push((format!("{route}.rings[{at}]"), unknown("ring", name, known)));
+            }
+        }
+        match freeze.days() {
+            None => found.push((route, format!("freeze `{}` has a day that no calendar has", freeze.name))),
+            Some((from, to)) if to < from => {
+                found.push((route, format!("freeze `{}` ends before it begins", freeze.name)));
+            }
+            Some(_) => {}
+        }
+    }
+    found
+}
+
+/// Freezes of tenants that have no file; a file with faults is one.
+pub(super) fn freezes<'n>(
+    fleet: &Fleet,
+    document: &Document,
+    tenants: impl Iterator<Item = &'n TenantName> + Clone,
+) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, freeze) in fleet.freezes.iter().enumerate() {
+        for (at, name) in freeze.tenants.iter().enumerate() {
+            if tenants.clone().all(|tenant| tenant != name) {
+                let route = format!("freezes[{index}].tenants[{at}]");
+                let place = document.place(&route).unwrap_or_else(|| document.nearest(&route));
+                let message = unknown("tenant", name, tenants.clone().take(FEW));
+                findings.push(Finding::new(Code("TN1030"), message).at(place));
+            }
+        }
+    }
+    findings
+}
+
+/// So many names are still read.
+const FEW: usize = 12;
+
+/// Pools that share addresses.
+fn pools(fleet: &Fleet, document: &Document) -> Vec<Finding> {
+    let blocks: Vec<Ipv4Network> = fleet.pools.iter().map(|pool| pool.cidr).collect();
+    let place = |index: usize| {
+        let route = format!("pools[{index}].cidr");
+        document.place(&route).unwrap_or_else(|| document.nearest(&route))
+    };
+    let pair = |(first, second): (usize, usize)| {
+        let (one, other) = (&fleet.pools[first], &fleet.pools[second]);
+        let message = format!("pool `{}` overlaps pool `{}`", other.name, one.name);
+        let label = format!("pool `{}` has `{}`", one.name, one.cidr);
+        Finding::new(Code("TN1011"), message).at(place(second)).with_related(label, place(first))
+    };
+    overlaps(&blocks).into_iter().map(pair).collect()
+}
+
+/// What a tenant's file says, as far as it can be understood: a file with one fault is held against the rest too.
+#[derive(Debug)]
+pub(super) struct Said {
+    pub(super) name: TenantName,
+    pub(super) places: Places,
+    pub(super) account: Option<AccountId>,
+    pub(super) region: Option<Region>,
+    pub(super) ring: Option<RingName>,
+    timezone: Option<String>,
+    block: Option<Ipv4Network>,
+    zones: Option<u64>,
+    allow_from: Vec<(usize, Ipv4Network)>,
+    pub(super) flags: Values,
+    /// The authorities of devices and of investigators, as far as their files can be read.
+    pub(super) devices: Vec<Authority>,
+    pub(super) investigators: Vec<Authority>,
+    /// Devices have an authority, and nothing is said about dashboards.
+    lacks_dashboards: bool,
+    /// Routes of shards and hours of datasets without indices of their own.
+    without_index: Vec<(String, String)>,
+}
+
+impl Said {
+    /// Takes a value, after the defaults are merged, apart.
+    pub(super) fn of(name: TenantName, value: &Value, places: Places) -> Self {
+        let text = |pointer| value.pointer(pointer).and_then(Value::as_str);
+        let list = value.pointer("/ingest/allow_from").and_then(Value::as_array).into_iter().flatten();
+        let network = |(index, item): (usize, &Value)| Some((index, item.as_str()?.parse().ok()?));
+        let zones = value.pointer("/network/zones").map_or(Some(default_zones().into()), Value::as_u64);
+        Self {
+            account: text("/account").and_then(|text| text.parse().ok()),
+            region: text("/region").and_then(|text| text.parse().ok()),
+            ring: text("/ring").and_then(|text| text.parse().ok()),
+            timezone: text("/contact/timezone").map(str::to_owned),
+            // Without its length an address would read as a block of one.
+            block: text("/network/cidr").filter(|text| text.contains('/')).and_then(|text| text.parse().ok()),
+            zones,
+            allow_from: list.enumerate().filter_map(network).collect(),
+            flags: flags::said(value),
+            devices: Vec::new(),
+            investigators: Vec::new(),
+            without_index: without_index(value),
+            lacks_dashboards: text("/ingest/client_ca").is_some() && value.get("dashboards").is_none(),
+            name,
+            places,
+        }
+    }
+
+    pub(super) fn finding(&self, code: &'static str, route: &str, message: String) -> Finding {
+        Finding::new(Code(code), message).with_tenant(self.name.as_str()).at(self.places.locate(route))
+    }
+}
+
+/// Shards and hours of datasets that share the index of the rest: their routes and datasets.
+fn without_index(value: &Value) -> Vec<(String, String)> {
+    let indices = &value["search"]["indices"];
+    let own: Vec<String> = match indices["own"].as_array() {
+        Some(own) => own.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        None => Indices::default().own,
+    };
+    let numbers = ["shards", "hours"].into_iter().flat_map(|field| {
+        let datasets = indices[field].as_object().into_iter().flatten().map(|(dataset, _)| dataset);
+        datasets.map(move |dataset| (format!("search.indices.{field}.{dataset}"), dataset.clone()))
+    });
+    numbers.filter(|(_, dataset)| dataset != SHARED_INDEX && !own.contains(dataset)).collect()
+}
+
+/// Checks of every tenant against the fleet, the flags (if there is a usable catalogue) and each other.
+pub(super) fn tenants(fleet: &Fleet, flags: Option<Flags<'_>>, tenants: &[Said]) -> Vec<Finding> {
+    let one = |tenant: &Said| {
+        let names = names(fleet, tenant);
+        let flags = flags.map(|flags| flags::tenant(flags, tenant)).unwrap_or_default();
+        names.into_iter().chain(flags).chain(addresses(fleet, tenant)).collect::<Vec<_>>()
+    };
+    let mut findings: Vec<Finding> = tenants.par_iter().flat_map_iter(one).collect();
+    let placed: Vec<(&Said, Ipv4Network)> = tenants.iter().filter_map(|tenant| Some((tenant, tenant.block?))).collect();
+    let blocks: Vec<Ipv4Network> = placed.iter().map(|(_, block)| *block).collect();
+    for (first, second) in overlaps(&blocks) {
+        let ((first, at), (second, block)) = (placed[first], placed[second]);
+        let message = format!("`{block}` overlaps the block of tenant `{}`", first.name);
+        let finding = second.finding("TN1011", "network.cidr", message);
+        let other = format!("tenant `{}` has `{at}`", first.name);
+        findings.push(finding.with_related(other, first.places.locate("network.cidr")));
+    }
+    findings.extend(authorities(tenants));
+    findings
+}
+
+/// Tenants without an authority for investigators, and authorities of investigators that are those of devices too: a
+/// device's certificate would open the dashboards, or an investigator's would upload, at whatever tenant.
+fn authorities(tenants: &[Said]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for tenant in tenants.iter().filter(|tenant| tenant.lacks_dashboards) {
+        let message = "no certificate authority for investigators: the tenant has no dashboards".to_owned();
+        findings.push(tenant.finding("TN1034", "ingest.client_ca", message));
+    }
+    // Authorities are related by a key or by a name, so only those that share one are compared.
+    let mut devices: BTreeMap<&str, Vec<(&Said, &Authority)>> = BTreeMap::new();
+    for tenant in tenants {
+        for authority in &tenant.devices {
+            for mark in authority.marks() {
+                devices.entry(mark).or_default().push((tenant, authority));
+            }
+        }
+    }
+    for tenant in tenants {
+        let related = |authority: &Authority| {
+            let near = authority.marks().into_iter().filter_map(|mark| devices.get(mark)).flatten();
+            let of = |(device, _): &&(&Said, &Authority)| (device.name != tenant.name, device.name.clone());
+            near.filter(|(_, device)| device.is_related_to(authority)).min_by_key(of).copied()
+        };
+        for authority in &tenant.investigators {
+            let Some((other, device)) = related(authority) else { continue };
+            let (one, two) = (&authority.subject, &device.subject);
+            let message = match authority.key == device.key {
+                true => format!("the investigators' authority is an authority of devices: {one}"),
+                false => format!("the authorities of investigators and devices are of one chain: {one}, {two}"),
+            };
+            let label = format!("the devices of tenant `{}`", other.name);
+            let finding = tenant.finding("TN1035", "dashboards.client_ca", message);
+            findings.push(finding.with_related(label, other.places.locate("ingest.client_ca")));
+        }
+    }
+    findings
+}
+
+/// Longest first name of a certificate, in octets. Source: AWS Certificate Manager API Reference, RequestCertificate.
+const LONGEST_HOST: usize = 64;
+
+/// Names that the fleet must know, and the name that tenant and fleet make together.
+fn names(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut say = |code, route: &str, message: String| findings.push(tenant.finding(code, route, message));
+    if let Some(why) = reserved::tenant(tenant.name.as_str()) {
+        say("TN1033", "", format!("a tenant cannot be called `{}`: {why}", tenant.name));
+    }
+    if let Some(account) = tenant.account.as_ref().filter(|account| !fleet.accounts.contains_key(account)) {
+        say("TN1014", "account", unknown("account", account, fleet.accounts.keys()));
+    }
+    if let Some(account) = tenant.account.as_ref().and_then(|account| fleet.accounts.get(account)) {
+        let host = format!("{}.{}", tenant.name, account.dns.zone);
+        if host.len() > LONGEST_HOST {
+            let message = format!(
+                "the dashboards' host name `{host}` has {} octets, and a certificate takes {LONGEST_HOST}",
+                host.len()
+            );
+            say("TN1031", "account", message);
+        }
+    }
+    if let Some(name) = &tenant.region {
+        match (fleet.regions.get(name).map(|region| region.zones.len()), tenant.zones) {
+            (None, _) => say("TN1015", "region", unknown("region", name, fleet.regions.keys())),
+            (Some(usable), Some(zones)) if zones > usable as u64 => {
+                let message = format!("`{zones}` zones are wanted, region `{name}` has {usable} usable");
+                say("TN1018", "network.zones", message);
+            }
+            _ => {}
+        }
+    }
+    if let Some(name) = tenant.ring.as_ref().filter(|name| fleet.rings.iter().all(|ring| ring.name != **name)) {
+        say("TN1016", "ring", unknown("ring", name, fleet.rings.iter().map(|ring| &ring.name)));
+    }
+    if let Some(zone) = tenant.timezone.as_ref().filter(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
+        say("TN1019", "contact.timezone", format!("`{zone}` is no IANA time zone"));
+    }
+    findings
+}
+
+/// The tenant's block against the fleet's address space, and host bits anywhere.
+fn addresses(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut say = |code, route: &str, message: String| findings.push(tenant.finding(code, route, message));
+    for (route, dataset) in &tenant.without_index {
+        let message = format!("dataset `{dataset}` has no indices of its own, so this has no effect: add it to `own`");
+        say("TN1040", route, message);
+    }
+    for (index, network) in &tenant.allow_from {
+        if let Some(message) = host_bits(*network) {
+            say("TN1010", &format!("ingest.allow_from[{index}]"), message);
+        }
+    }
+    let Some(block) = tenant.block else { return findings };
+    if let Some(message) = host_bits(block) {
+        say("TN1010", "network.cidr", message);
+    }
+    let inside = |pool: Ipv4Network| {
+        let ((first, last), (from, to)) = (bounds(pool), bounds(block));
+        first <= from && to <= last
+    };
+    match fleet.pools.iter().find(|pool| inside(pool.cidr)) {
+        None => say("TN1012", "network.cidr", format!("`{block}` lies in no pool of the fleet")),
+        Some(pool) => {
+            // An unknown region is told as such.
+            let elsewhere = |region: &&Region| fleet.regions.contains_key(*region) && !serves(pool, region);
+            if let Some(region) = tenant.region.as_ref().filter(elsewhere) {
+                let message = format!("`{block}` lies in pool `{}`, which is not for region `{region}`", pool.name);
+                say("TN1012", "network.cidr", message);
+            }
+        }
+    }
+    for reserved in fleet.reserved.iter().filter(|reserved| touch(reserved.cidr, block)) {
+        let message = format!("`{block}` touches `{}`, which is reserved: {}", reserved.cidr, reserved.reason);
+        say("TN1013", "network.cidr", message);
+    }
+    for retired in fleet.retired.values().filter(|retired| retired.tenant != tenant.name.as_str()) {
+        if touch(retired.cidr, block) {
+            let (cidr, former) = (retired.cidr, &retired.tenant);
+            let message =
+                format!("`{block}` touches `{cidr}`, in which resources of former tenant `{former}` may exist");
+            say("TN1013", "network.cidr", message);
+        }
+    }
+    findings
+}
+
+fn host_bits(block: Ipv4Network) -> Option<String> {
+    let network = format!("{}/{}", block.network(), block.prefix());
+    (block.ip() != block.network()).then(|| format!("`{block}` has host bits set; the block is `{network}`"))
+}
+
+pub(super) fn unknown<T: Display>(what: &str, name: &impl Display, known: impl Iterator<Item = T>) -> String {
+    let name = name.to_string();
+    let known: Vec<String> = known.map(|known| known.to_string()).collect();
+    let nearest = known.iter().max_by(|a, b| strsim::jaro_winkler(a, &name).total_cmp(&strsim::jaro_winkler(b, &name)));
+    match nearest {
+        Some(nearest) if strsim::jaro_winkler(nearest, &name) > 0.8 => {
+            format!("{what} `{name}` is unknown; did you mean `{nearest}`?")
+        }
+        _ => format!("{what} `{name}` is unknown; known are {}", known.join(", ")),
+    }
+}

@@ -1,0 +1,289 @@
+//! Reading an estate: every file, every problem of every file, then what only shows when they are seen together.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::check::Said;
+use super::flags::{self, Flags};
+use super::places::Places;
+use super::schema::{self, Break, Kind};
+use super::spec::{Fleet, TenantSpec};
+use super::{Clients, Estate, Tenant, certificate, check};
+use crate::flags::Catalogue;
+use tenantry_base::Document;
+use tenantry_base::finding::{Code, Finding, Location, Severity, Source};
+use tenantry_base::ids::TenantName;
+
+const FLEET: &str = "tenants/fleet.yaml";
+const FLAGS: &str = "policies/flags.yaml";
+
+/// Reads the estate below `root` (which holds `tenants/fleet.yaml`) and everything that is wrong with it. Without a
+/// usable `fleet.yaml` there is no estate; a tenant that cannot be used is left out, and a finding says why.
+pub fn load(root: &Path) -> (Option<Estate>, Vec<Finding>) {
+    let mut findings = Vec::new();
+    let flags = catalogue(root).unwrap_or_else(|found| {
+        findings.extend(found);
+        None
+    });
+    let (files, misplaced) = tenant_files(root);
+    findings.extend(misplaced);
+    let estate = match read::<Fleet>(root, FLEET, Kind::Fleet) {
+        Ok((fleet, document)) => Some(tenants(root, &files, (fleet, Arc::new(document)), flags, &mut findings)),
+        Err(found) => {
+            findings.extend(found);
+            findings.par_extend(files.par_iter().filter_map(|(name, path)| unparsable(name, path, root)));
+            None
+        }
+    };
+    findings.sort_by(|a, b| key(a).cmp(&key(b)));
+    // What is wrong with the fleet's defaults shows with every tenant.
+    findings.dedup_by(|a, b| same(a, b));
+    (estate, findings)
+}
+
+/// The flags, if they can be used, and their file; an estate may have none.
+fn catalogue(root: &Path) -> Result<Option<(Catalogue, Option<Document>)>, Vec<Finding>> {
+    match root.join(FLAGS).symlink_metadata() {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Some((Catalogue::default(), None))),
+        _ => read::<Catalogue>(root, FLAGS, Kind::Flags).map(|(flags, document)| Some((flags, Some(document)))),
+    }
+}
+
+/// The file of the flag catalogue of the estate below `root`.
+///
+/// # Errors
+/// The file cannot be read, or is no YAML.
+pub fn flags_document(root: &Path) -> Result<Document, Finding> {
+    Document::read(&root.join(FLAGS), PathBuf::from(FLAGS))
+}
+
+/// Reads every tenant and checks all of them together.
+fn tenants(
+    root: &Path,
+    files: &[(TenantName, PathBuf)],
+    (fleet, document): (Fleet, Arc<Document>),
+    flags: Option<(Catalogue, Option<Document>)>,
+    findings: &mut Vec<Finding>,
+) -> Estate {
+    findings.extend(check::fleet(&fleet, &document));
+    findings.extend(check::freezes(&fleet, &document, files.iter().map(|(name, _)| name)));
+    let catalogue = flags.as_ref().map(|(catalogue, document)| Flags { catalogue, document: document.as_ref() });
+    findings.extend(catalogue.map(|flags| flags::catalogue(&fleet, flags)).unwrap_or_default());
+    let read: Vec<Read> = files.par_iter().map(|(name, path)| tenant(name, path, root, &fleet, &document)).collect();
+    let (mut said, mut tenants) = (Vec::new(), BTreeMap::new());
+    for (one, (name, _)) in read.into_iter().zip(files) {
+        findings.extend(one.findings);
+        said.extend(one.said);
+        tenants.extend(one.tenant.map(|tenant| (name.clone(), tenant)));
+    }
+    findings.extend(check::tenants(&fleet, catalogue, &said));
+    let fleet_source = Arc::clone(&document.source);
+    let flags = flags.map(|(catalogue, _)| catalogue).unwrap_or_default();
+    Estate { root: root.to_owned(), fleet, fleet_source, tenants, flags }
+}
+
+/// What stops a tenant's file from being read at all.
+fn unparsable(name: &TenantName, path: &Path, root: &Path) -> Option<Finding> {
+    Document::read(path, relative(path, root)).err().map(|finding| finding.with_tenant(name.as_str()))
+}
+
+/// Findings in the order of files and lines.
+fn key(finding: &Finding) -> (Option<(&Path, usize, usize)>, &str) {
+    let place = finding.location.as_ref().map(|place| (place.source.path.as_path(), place.line, place.column));
+    (place, finding.code.0)
+}
+
+/// Whether two findings say the same of the same place of `fleet.yaml`.
+fn same(a: &Finding, b: &Finding) -> bool {
+    let in_fleet = a.location.as_ref().is_some_and(|place| place.source.path == Path::new(FLEET));
+    in_fleet && (&a.code, &a.message, &a.location) == (&b.code, &b.message, &b.location)
+}
+
+/// Reads one file into its type.
+fn read<T: DeserializeOwned>(root: &Path, shown: &str, kind: Kind) -> Result<(T, Document), Vec<Finding>> {
+    let document = Document::read(&root.join(shown), PathBuf::from(shown)).map_err(|finding| vec![finding])?;
+    let place = |route: &str, key: bool| {
+        let exact = if key { document.place_of_key(route) } else { document.place(route) };
+        exact.unwrap_or_else(|| document.nearest(route))
+    };
+    let value = typed(kind, &document.value, place)?;
+    Ok((value, document))
+}
+
+/// A value as its type, or everything that its schema says against it.
+fn typed<T: DeserializeOwned>(
+    kind: Kind,
+    value: &Value,
+    place: impl Fn(&str, bool) -> Location,
+) -> Result<T, Vec<Finding>> {
+    let finding = |found: Break| {
+        let on_key = matches!(found.code.0, "TN1004" | "TN1006");
+        let finding = Finding::new(found.code, found.message).at(place(&found.route, on_key));
+        match found.help {
+            Some(help) => finding.with_help(help),
+            None => finding,
+        }
+    };
+    let findings: Vec<Finding> = schema::breaks(kind, value).into_iter().map(finding).collect();
+    if !findings.is_empty() {
+        return Err(findings);
+    }
+    T::deserialize(value).map_err(|error| vec![Finding::new(Code("TN1007"), error.to_string()).at(place("", false))])
+}
+
+/// The tenants' files by name, in order, and findings about files that are none.
+fn tenant_files(root: &Path) -> (Vec<(TenantName, PathBuf)>, Vec<Finding>) {
+    let folder = root.join("tenants");
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            return (Vec::new(), vec![Finding::new(Code("TN1000"), format!("`tenants` cannot be read: {error}"))]);
+        }
+    };
+    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
+    paths.sort();
+    let mut findings = Vec::new();
+    let mut files: BTreeMap<TenantName, PathBuf> = BTreeMap::new();
+    for path in paths {
+        let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        if !is_yaml || path.is_dir() || path == root.join(FLEET) {
+            continue;
+        }
+        let shown = relative(&path, root);
+        match stem.to_lowercase().parse::<TenantName>() {
+            Err(error) => {
+                let message = format!("`{}` is no tenant's file: {}", shown.display(), error.rule);
+                findings.push(Finding::new(Code("TN1009"), message).at(file_start(shown)));
+            }
+            Ok(name) => {
+                if let Some(other) = files.get(&name) {
+                    let message =
+                        format!("tenant `{name}` has two files, `{}` and this one", relative(other, root).display());
+                    let finding = Finding::new(Code("TN1008"), message).with_tenant(name.as_str());
+                    findings.push(finding.at(file_start(shown)));
+                } else if stem != name.as_str() {
+                    let message = format!("`{}` must be `{name}.yaml`: {}", shown.display(), TenantName::RULE);
+                    findings.push(Finding::new(Code("TN1009"), message).at(file_start(shown)));
+                } else {
+                    files.insert(name, path);
+                }
+            }
+        }
+    }
+    (files.into_iter().collect(), findings)
+}
+
+/// A place in a file whose text is not needed to show it.
+fn file_start(path: PathBuf) -> Location {
+    Location::new(Arc::new(Source { path, text: String::new() }), 0..0)
+}
+
+fn relative(path: &Path, root: &Path) -> PathBuf {
+    path.strip_prefix(root).unwrap_or(path).to_owned()
+}
+
+/// What reading one tenant's file gave.
+#[derive(Default)]
+struct Read {
+    /// The tenant, if nothing is wrong with its file and the devices' certificate files.
+    tenant: Option<Tenant>,
+    /// What the file says, as far as it can be understood; the other checks need no more.
+    said: Option<Said>,
+    findings: Vec<Finding>,
+}
+
+fn tenant(name: &TenantName, path: &Path, root: &Path, fleet: &Fleet, fleet_document: &Arc<Document>) -> Read {
+    let own = match Document::read(path, relative(path, root)) {
+        Ok(own) => own,
+        Err(finding) => return Read { findings: vec![finding.with_tenant(name.as_str())], ..Read::default() },
+    };
+    let source = Arc::clone(&own.source);
+    let merged = merge(&fleet.defaults, &own.value);
+    let places = Places::new(Arc::new(own), Arc::clone(fleet_document));
+    let place = |route: &str, key: bool| if key { places.locate_key(route) } else { places.locate(route) };
+    let mut findings = Vec::new();
+    let spec = typed::<TenantSpec>(Kind::Tenant, &merged, place).map_err(|found| findings.extend(found)).ok();
+    let mut said = Said::of(name.clone(), &merged, places.clone());
+    let files = Files { folder: path.parent().unwrap_or(root), root, merged: &merged };
+    let mut clients = |section: &str| {
+        let (clients, faults) = files.clients(section);
+        findings.extend(faults.into_iter().map(|(route, fault)| said.finding("TN1020", &route, fault)));
+        clients
+    };
+    let (devices, investigators) = (clients("ingest"), clients("dashboards"));
+    said.devices = devices.as_ref().map(|clients| clients.ca.authorities.clone()).unwrap_or_default();
+    said.investigators = investigators.as_ref().map(|clients| clients.ca.authorities.clone()).unwrap_or_default();
+    let tenant = spec.zip(devices).map(|(spec, devices)| {
+        let name = name.clone();
+        Tenant { name, spec, source, devices, investigators, places: Some(places) }
+    });
+    let findings = findings.into_iter().map(|found| found.with_tenant(name.as_str())).collect();
+    Read { tenant, said: Some(said), findings }
+}
+
+/// The files that a tenant's spec names.
+#[derive(Clone, Copy)]
+struct Files<'a> {
+    /// The folder of the tenant's file.
+    folder: &'a Path,
+    root: &'a Path,
+    merged: &'a Value,
+}
+
+impl Files<'_> {
+    /// The authority and the revocation list of a section's clients, and the route of each file with a fault. Clients whose
+    /// authority or revocation list cannot be used are none.
+    fn clients(self, section: &str) -> (Option<Clients>, Vec<(String, String)>) {
+        let mut faults = Vec::new();
+        let named = |field: &str| self.merged.pointer(&format!("/{section}/{field}")).and_then(Value::as_str);
+        let most = (section == "ingest").then_some(certificate::ANCHOR_AUTHORITIES);
+        let ca = named("client_ca").and_then(|file| {
+            let read = self.path(file).and_then(|path| certificate::bundle(&path, relative(&path, self.root), most));
+            read.map_err(|fault| faults.push((format!("{section}.client_ca"), fault))).ok()
+        });
+        // Whose list it is cannot be told without the authority.
+        let Some(ca) = ca else { return (None, faults) };
+        let crl = named("client_crl").map(|file| {
+            self.path(file)
+                .and_then(|path| certificate::revocation_list(&path, relative(&path, self.root), &ca.authorities))
+        });
+        match crl.transpose() {
+            Ok(crl) => (Some(Clients { ca, crl }), faults),
+            Err(fault) => (None, vec![(format!("{section}.client_crl"), fault)]),
+        }
+    }
+
+    /// A file in the tenant's folder or below it.
+    fn path(self, file: &str) -> Result<PathBuf, String> {
+        if !Path::new(file).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
+            return Err(format!("`{file}` leads out of `tenants`; a certificate file lies below it"));
+        }
+        Ok(self.folder.join(file))
+    }
+}
+
+/// A tenant's value over the fleet's defaults: maps are merged field by field, anything else is replaced.
+fn merge(defaults: &Map<String, Value>, own: &Value) -> Value {
+    let Value::Object(own) = own else { return own.clone() };
+    let mut merged = defaults.clone();
+    for (key, value) in own {
+        let value = match (merged.get(key), value) {
+            (Some(Value::Object(below)), Value::Object(_)) => merge(below, value),
+            _ => value.clone(),
+        };
+        merged.insert(key.clone(), value);
+    }
+    Value::Object(merged)
+}
+
+/// Whether findings forbid to go on.
+pub fn has_errors(findings: &[Finding]) -> bool {
+    findings.iter().any(|finding| finding.severity == Severity::Error)
+}

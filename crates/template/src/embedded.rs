@@ -1,0 +1,138 @@
+//! What the binary carries: templates, policies and a sample estate. An estate's own folders come first.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use include_dir::{Dir, include_dir};
+
+use crate::render::Functions;
+use tenantry_base::finding::{Code, Finding, Source};
+
+/// The templates that this version of the tool came with.
+pub static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../templates");
+/// The rules, flags, quotas and prices that it came with.
+pub static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../policies");
+/// JSON Schemas of the estate's files.
+pub static SCHEMAS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../schemas");
+/// Scripts and workflows that run the commands in CI.
+pub static CI: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../ci");
+const FLEET: &str = include_str!("../../../tenants/fleet.yaml");
+const TENANT: &str = include_str!("../../../tenants/acme.yaml");
+const DEVICES_CA: &[u8] = include_bytes!("../../../tenants/certs/acme.pem");
+const INVESTIGATORS_CA: &[u8] = include_bytes!("../../../tenants/certs/acme-investigators.pem");
+const FUNCTIONS: &str = include_str!("../../../pipeline/functions.lock.json");
+const FUNCTION_FLAGS: &str = include_str!("../../../pipeline/flags.json");
+
+/// Text files of a folder of the estate, else of the binary, in the order of their paths.
+fn sources(root: &Path, folder: &str, embedded: &Dir<'_>, ending: &str) -> io::Result<Vec<Arc<Source>>> {
+    let mut sources = Vec::new();
+    let own = root.join(folder);
+    if own.is_dir() {
+        collect(&own, root, ending, &mut sources)?;
+    } else {
+        collect_embedded(embedded, Path::new(folder), ending, &mut sources);
+    }
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(sources)
+}
+
+/// The template set of an estate.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn templates(root: &Path) -> io::Result<Vec<Arc<Source>>> {
+    sources(root, "templates", &TEMPLATES, ".tera")
+}
+
+/// The Guard rules of an estate.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn rules(root: &Path) -> io::Result<Vec<Arc<Source>>> {
+    sources(root, "policies", &POLICIES, ".guard")
+}
+
+/// The table of prices: the estate's own, else that of this version.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn prices(root: &Path) -> io::Result<Arc<Source>> {
+    Ok(Arc::new(Source { path: PathBuf::from("policies/prices.yaml"), text: table(root, "prices.yaml")? }))
+}
+
+/// The digests of the functions' artifacts: the estate's own `pipeline/functions.lock.json`, else those of this version.
+///
+/// # Errors
+/// TN3010.
+pub fn functions(root: &Path) -> Result<Functions, Finding> {
+    let path = root.join("pipeline/functions.lock.json");
+    if !path.exists() {
+        return Functions::parse(FUNCTIONS);
+    }
+    let text = std::fs::read_to_string(&path).map_err(|error| {
+        Finding::new(Code("TN3010"), format!("`pipeline/functions.lock.json` cannot be read: {error}"))
+    })?;
+    Functions::parse(&text)
+}
+
+/// The keys of the flags that the functions read: the estate's own `pipeline/flags.json`, else those of this version.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn function_flags(root: &Path) -> io::Result<Arc<Source>> {
+    let shown = PathBuf::from("pipeline/flags.json");
+    let own = root.join(&shown);
+    let text = if own.exists() { std::fs::read_to_string(own)? } else { FUNCTION_FLAGS.to_owned() };
+    Ok(Arc::new(Source { path: shown, text }))
+}
+
+/// A table of an estate's policies, else of this version: `quotas.yaml`.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn table(root: &Path, name: &str) -> io::Result<String> {
+    let own = root.join("policies").join(name);
+    if own.exists() {
+        return std::fs::read_to_string(own);
+    }
+    let embedded = POLICIES.get_file(name).and_then(|file| file.contents_utf8());
+    embedded.map(str::to_owned).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no table `{name}`")))
+}
+
+fn collect(folder: &Path, root: &Path, ending: &str, found: &mut Vec<Arc<Source>>) -> io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            collect(&path, root, ending, found)?;
+        } else if path.to_string_lossy().ends_with(ending) {
+            let shown = path.strip_prefix(root).unwrap_or(&path).to_owned();
+            found.push(Arc::new(Source { path: shown, text: std::fs::read_to_string(&path)? }));
+        }
+    }
+    Ok(())
+}
+
+fn collect_embedded(dir: &Dir<'_>, below: &Path, ending: &str, found: &mut Vec<Arc<Source>>) {
+    for file in dir.files().filter(|file| file.path().to_string_lossy().ends_with(ending)) {
+        if let Some(text) = file.contents_utf8() {
+            let path: PathBuf = below.join(file.path());
+            found.push(Arc::new(Source { path, text: text.to_owned() }));
+        }
+    }
+    dir.dirs().for_each(|inner| collect_embedded(inner, below, ending, found));
+}
+
+/// The files of a new estate beside its templates, policies and schemas: the sample fleet with one tenant.
+pub fn sample_estate() -> Vec<(PathBuf, Vec<u8>)> {
+    let file = |path: &str, bytes: &[u8]| (PathBuf::from(path), bytes.to_vec());
+    vec![
+        file(".gitignore", b"/reports/\nplan.json\n"),
+        file("pipeline/functions.lock.json", FUNCTIONS.as_bytes()),
+        file("pipeline/flags.json", FUNCTION_FLAGS.as_bytes()),
+        file("tenants/certs/acme.pem", DEVICES_CA),
+        file("tenants/certs/acme-investigators.pem", INVESTIGATORS_CA),
+        file("tenants/acme.yaml", TENANT.as_bytes()),
+        file("tenants/fleet.yaml", FLEET.as_bytes()),
+    ]
+}
