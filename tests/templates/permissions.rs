@@ -1,4 +1,4 @@
-//! The control plane's roles: what `src/cloud` calls and CloudFormation's handlers need is allowed, and nothing else; a
+//! The control plane's roles: what `crates/aws` calls and CloudFormation's handlers need is allowed, and nothing else; a
 //! role of a stack is within its boundary.
 
 use std::collections::BTreeSet;
@@ -55,7 +55,7 @@ const BESIDE: [&str; 7] = [
 
 fn called() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/cloud");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crates/aws/src/cloud");
     for entry in std::fs::read_dir(folder).unwrap() {
         let text: String =
             std::fs::read_to_string(entry.unwrap().path()).unwrap().split_whitespace().collect::<Vec<_>>().concat();

@@ -94,7 +94,7 @@ impl Document {
 }
 
 /// The route one level up; None for the root.
-pub(super) fn parent(route: &str) -> Option<&str> {
+pub fn parent(route: &str) -> Option<&str> {
     if route.is_empty() {
         return None;
     }
@@ -102,7 +102,7 @@ pub(super) fn parent(route: &str) -> Option<&str> {
 }
 
 /// The route of a key below a route.
-pub(super) fn below(route: &str, key: &str) -> String {
+pub fn below(route: &str, key: &str) -> String {
     if route.is_empty() { key.to_owned() } else { format!("{route}.{key}") }
 }
 
@@ -110,7 +110,7 @@ pub(super) fn below(route: &str, key: &str) -> String {
 ///
 /// # Errors
 /// TN1000 when it cannot be read, TN1001 when it is no UTF-8, TN1003 when it is too large.
-pub(super) fn read_source(path: &Path, shown: PathBuf) -> Result<Source, Finding> {
+pub fn read_source(path: &Path, shown: PathBuf) -> Result<Source, Finding> {
     let unreadable =
         |error: std::io::Error| Finding::new(Code("TN1000"), format!("`{}` cannot be read: {error}", shown.display()));
     // Opening a pipe waits for its writer, and a device never ends.

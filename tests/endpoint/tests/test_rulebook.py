@@ -26,7 +26,7 @@ def python_tests(paths: list[Path]) -> set[str]:
 def rust_tests() -> set[str]:
     """Functions below a test attribute, whatever other attributes stand between."""
     pattern = r"#\[(?:tokio::)?test(?:\([^\]]*\))?\]\s*(?:(?:#\[[^\]]*\]|//[^\n]*)\s*)*(?:async )?fn (\w+)"
-    files = [path for folder in ("src", "tests", "pipeline") for path in (ROOT / folder).rglob("*.rs")]
+    files = [path for folder in ("src", "crates", "tests", "pipeline") for path in (ROOT / folder).rglob("*.rs")]
     return {name for path in files for name in re.findall(pattern, path.read_text())}
 
 

@@ -118,9 +118,8 @@ fn queue_does_not_exist(error: &CallError) -> bool {
     matches!(error.code(), Some("QueueDoesNotExist" | "AWS.SimpleQueueService.NonExistentQueue"))
 }
 
-#[cfg(test)]
 impl Held {
-    /// A message as if it had been received.
+    /// A message as if it had been received; for tests of what is done with one.
     pub fn of(body: &str, attributes: &[(&str, &str)], sent: i64) -> Self {
         let attributes = attributes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Self { id: "id".to_owned(), receipt: "receipt".to_owned(), body: body.to_owned(), attributes, sent: Some(sent) }

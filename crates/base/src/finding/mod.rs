@@ -147,7 +147,7 @@ impl Finding {
 }
 
 /// `, did you mean …?` where a known name is near.
-pub(crate) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
+pub fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> String {
     let best = known
         .map(|known| (strsim::jaro_winkler(name, known), known))
         .max_by(|(a, _), (b, _)| a.total_cmp(b))

@@ -239,6 +239,10 @@ impl Lease {
 
 #[cfg(test)]
 mod tests {
+    use tenantry_aws::cloud::{Access, Cloud};
+    use wiremock::matchers::method;
+    use wiremock::{Mock, MockServer, ResponseTemplate};
+
     use super::*;
 
     fn held(renewed: i64) -> Held {
@@ -269,5 +273,43 @@ mod tests {
         let text = serde_json::to_value(held(150)).unwrap();
         assert_eq!((text["schema"].as_str(), text["owner"].as_str()), (Some(SCHEMA), Some("ann@ci")));
         assert_eq!(serde_json::from_value::<Held>(text).unwrap(), held(150));
+    }
+
+    /// An S3 with one object, whose clock is an hour behind this machine's.
+    async fn store_an_hour_behind(held: &serde_json::Value) -> (MockServer, std::sync::Arc<Session>) {
+        let server = MockServer::start().await;
+        let date = jiff::Timestamp::now().saturating_sub(jiff::SignedDuration::from_hours(1)).unwrap();
+        let date = date.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let found = ResponseTemplate::new(200).set_body_raw(held.to_string(), "application/json");
+        let found = found.insert_header("ETag", "\"one\"").insert_header("Date", date.as_str());
+        Mock::given(method("GET")).respond_with(found).mount(&server).await;
+        let written = ResponseTemplate::new(200).insert_header("ETag", "\"two\"").insert_header("Date", date.as_str());
+        Mock::given(method("PUT")).respond_with(written).mount(&server).await;
+        let caller = "<GetCallerIdentityResponse><GetCallerIdentityResult><Account>111122223333</Account>\
+                      </GetCallerIdentityResult></GetCallerIdentityResponse>";
+        let caller = ResponseTemplate::new(200).set_body_raw(caller, "text/xml");
+        Mock::given(method("POST")).respond_with(caller).mount(&server).await;
+        let cloud = Cloud::at(&server.uri(), "key", "secret").await;
+        let place = Place { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() };
+        let session = cloud.session(&place, &Access::default()).await.unwrap();
+        (server, session)
+    }
+
+    #[tokio::test]
+    async fn a_lock_expires_by_the_clock_of_the_store_and_not_by_the_own() {
+        let store_now = jiff::Timestamp::now().as_second() - 3600;
+        for (renewed, is_alive) in [(store_now - 5, true), (store_now - 120, false)] {
+            let held = serde_json::json!({
+                "schema": SCHEMA, "run": "theirs", "owner": "bob@ci", "purpose": "deploy", "term_seconds": 60,
+                "since": renewed, "renewed": renewed,
+            });
+            let (_server, session) = store_an_hour_behind(&held).await;
+            let ours = Claim { run: "ours".to_owned(), ..self::held(0).claim };
+            let taken = Shelf { session: &session, bucket: "artifacts" }.take(&ours).await;
+            match taken {
+                Err(LockError::Taken { held, now, .. }) => assert!(is_alive && held.expires_in(now) > 50, "{held:?}"),
+                taken => assert!(!is_alive && taken.is_ok(), "{taken:?}"),
+            }
+        }
     }
 }

@@ -139,7 +139,7 @@ pub(super) fn decide(desired: &Desired, live: &BTreeMap<String, Stack>, adopt: &
 }
 
 /// A stack that was deleted has no owner, and neither has a shell that a change set without tags left.
-pub(crate) fn has_owner(stack: &Stack) -> bool {
+pub fn has_owner(stack: &Stack) -> bool {
     Ground::of(Some(stack)).status.is_some() || stack.tags.contains_key(ESTATE_TAG)
 }
 

@@ -6,10 +6,7 @@
 mod blocks;
 mod certificate;
 mod check;
-mod document;
-pub mod edit;
 mod flags;
-pub mod ids;
 mod imagine;
 mod load;
 mod places;
@@ -27,17 +24,17 @@ use sha2::{Digest, Sha256};
 
 pub use blocks::{AllocationError, allocate, room};
 pub use certificate::{Authority, CaBundle, RevocationList};
-pub use document::Document;
 pub use imagine::{ImagineError, Otherwise, imagine};
 pub use load::{flags_document, has_errors, load};
 pub use places::Places;
+pub use tenantry_base::{Document, edit, ids};
 
-use tenantry_base::digest::hex;
-use tenantry_base::finding::{Code, Finding, Location, Source};
 use crate::flags::{Catalogue, Reads, Subject, Values};
 use ids::TenantName;
 use jiff::Timestamp;
 use spec::{Fleet, TenantSpec};
+use tenantry_base::digest::hex;
+use tenantry_base::finding::{Code, Finding, Location, Source};
 
 /// Everything the estate's files say, validated.
 #[derive(Debug, Clone)]

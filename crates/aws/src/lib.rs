@@ -1,0 +1,3 @@
+//! Calls to AWS. The only crate that knows the SDK.
+
+pub mod cloud;

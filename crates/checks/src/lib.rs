@@ -1,0 +1,8 @@
+//! What is known of templates before any account is asked: rules, capacity, cost, permissions; and the table of AWS
+//! resource types that they share.
+
+pub mod capacity;
+pub mod cost;
+pub mod permissions;
+pub mod policy;
+pub mod resources;
