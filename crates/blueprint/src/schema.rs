@@ -255,7 +255,8 @@ impl Reader<'_> {
         let required: Vec<&str> =
             map.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         for name in required.iter().filter(|name| !properties.contains_key(**name)) {
-            let help = nearest(name, properties.keys().map(String::as_str));
+            // In the order of the file, whatever order the map keeps.
+            let help = nearest(name, self.document.keys(&inside).iter().map(String::as_str));
             let message = format!("`{path}` requires `{name}`, which it does not declare");
             self.report(codes::SCHEMA, &below(route, "required"), message, help);
         }

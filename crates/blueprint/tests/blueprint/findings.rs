@@ -51,7 +51,7 @@ fn a_schema_that_contradicts_itself_is_refused() {
          maximum: 4 }\n      y: { type: integer, maximum: 4, default: 5 }\n      w: { enum: [a, b], default: c }\n      v: { \
          type: text }\n      u: { type: string, minimum: 3 }\n  region: { type: object, properties: {} }\n",
         &[
-            "4:5 TN6005 `web` requires `z`, which it does not declare (known here: u, v, w, x, y)",
+            "4:5 TN6005 `web` requires `z`, which it does not declare (known here: x, y, w, v, u)",
             "6:27 TN6005 `web.x` has no value: `minimum` 5 is more than `maximum` 4",
             "7:39 TN6005 `default` of `web.y` contradicts its schema: 5 is greater than the maximum of 4",
             "8:26 TN6005 `default` of `web.w` contradicts its schema: \"c\" is not one of \"a\" or \"b\"",
