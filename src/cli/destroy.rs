@@ -306,7 +306,9 @@ fn confirm(args: &Args, farewell: &Farewell, stays: &Stays) -> Result<(), Failur
         let id = kept.physical_id.as_deref().unwrap_or("-");
         anstream::eprintln!("  {} {} {id}", kept.logical_id, kept.resource_type);
     }
-    anstream::eprintln!("{}", stays.sentence());
+    if !farewell.retained.is_empty() {
+        anstream::eprintln!("{}", stays.sentence());
+    }
     let refused = farewell.refused(&args.allow_delete);
     if !refused.is_empty() {
         let named: Vec<&str> = refused.iter().map(|lost| lost.logical_id.as_str()).collect();
@@ -350,7 +352,8 @@ fn text(answer: &Answer) -> String {
     };
     let kept = answer.retained.len();
     let spec = if answer.spec_removed { ", its file is removed and its block is free" } else { "" };
-    let money = answer.stays.as_ref().map(|stays| format!("{}\n", stays.sentence())).unwrap_or_default();
+    let stays = answer.stays.as_ref().filter(|_| kept > 0);
+    let money = stays.map(|stays| format!("{}\n", stays.sentence())).unwrap_or_default();
     let retired: String =
         answer.retired.iter().map(|block| format!("{block} is retired in tenants/fleet.yaml\n")).collect();
     format!("{}: {what}, {kept} resources stay{spec}\n{money}{retired}", answer.tenant)
