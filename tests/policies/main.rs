@@ -203,8 +203,10 @@ fn what_single_resources_hold_is_the_same_by_form_and_by_template() {
     let singles = Singles::new(&quotas());
     for one in rendered(&renderer, &estate) {
         let (by_form, plain) = (singles.largest(&one.template), singles.largest_of(&one.template.tree()));
-        let amounts = |found: &capacity::Largest| found.iter().map(|(id, (amount, _))| (id.clone(), *amount)).collect();
-        let (by_form, plain): (Vec<(String, u64)>, Vec<(String, u64)>) = (amounts(&by_form), amounts(&plain));
+        let amounts = |found: &capacity::Largest| -> Vec<(String, u64)> {
+            found.iter().map(|(id, (amount, _))| (id.clone(), *amount)).collect()
+        };
+        let (by_form, plain) = (amounts(&by_form), amounts(&plain));
         assert_eq!(by_form, plain, "{}", one.tenant.name);
         assert!(plain.len() > 15, "{plain:?}");
     }
