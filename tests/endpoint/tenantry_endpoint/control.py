@@ -1,5 +1,5 @@
 """The endpoint's own control paths: `/_tenantry/health`, `/_tenantry/reset`, `/_tenantry/faults`,
-`/_tenantry/quotas` and `/_tenantry/offers`."""
+`/_tenantry/quotas`, `/_tenantry/offers` and `/_tenantry/assume`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import json
 from typing import Any
 
 from . import faults, state
+from .errors import AwsError
+from .identity import Role
+from .internal import call_moto
 from .services import offers, quotas
 
 
@@ -27,6 +30,21 @@ def _set(path: str, environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes
     return _json(200, document)
 
 
+def _assume(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    """The session that a service opens for what it runs: `{"role": ARN, "service": "lambda.amazonaws.com"}`. The role must
+    trust the service; no caller of STS could open it."""
+    try:
+        document = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        role, service = Role(document["role"]), str(document["service"])
+        if not role.trusts(service):
+            return _json(403, {"error": f"{role.arn} does not trust {service}"})
+    except (ValueError, TypeError, KeyError, IndexError, AwsError) as error:
+        return _json(400, {"error": repr(error)})
+    session = call_moto(role.account, "us-east-1", "sts", "AssumeRole",
+                        {"RoleArn": role.arn, "RoleSessionName": service.split(".")[0]})
+    return _json(200, {key: session["Credentials"][key] for key in ("AccessKeyId", "SecretAccessKey", "SessionToken")})
+
+
 def respond(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
     """Answer a control request."""
     path, method = environ["PATH_INFO"].rstrip("/"), environ["REQUEST_METHOD"]
@@ -38,6 +56,8 @@ def respond(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         return _json(200, {"status": "reset"})
     if path in ("/_tenantry/quotas", "/_tenantry/offers") and method == "POST":
         return _set(path, environ)
+    if path == "/_tenantry/assume" and method == "POST":
+        return _assume(environ)
     if path == "/_tenantry/faults":
         if method == "GET":
             return _json(200, {"faults": faults.describe()})

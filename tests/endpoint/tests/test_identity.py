@@ -7,6 +7,8 @@ import os
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 from typing import Any, Callable, Iterator
 
@@ -264,3 +266,22 @@ def test_a_missing_object_is_403_without_the_permission_to_list(client: Make) ->
             with pytest.raises(ClientError) as told:
                 ask(Bucket="org-hidden", Key="missing")
             assert told.value.response["ResponseMetadata"]["HTTPStatusCode"] == status
+
+
+def test_a_service_opens_sessions_of_roles_that_trust_it_and_of_no_other(strict: str, client: Make) -> None:
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    role = client("iam").create_role(RoleName="of-a-function", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+
+    def assume(service: str) -> tuple[int, dict[str, Any]]:
+        asked = json.dumps({"role": role, "service": service}).encode()
+        try:
+            with urllib.request.urlopen(
+                urllib.request.Request(f"{strict}/_tenantry/assume", data=asked, method="POST")
+            ) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.loads(refused.read())
+
+    status, session = assume("lambda.amazonaws.com")
+    assert status == 200 and session["AccessKeyId"], session
+    assert assume("ecs-tasks.amazonaws.com")[0] == 403
