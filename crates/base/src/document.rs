@@ -3,25 +3,15 @@
 //! Routes name places: `network.cidr`, `ingest.allow_from[1]`, and `""` for the whole file.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::fs::File;
 use std::io::Read;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
-use serde_saphyr::Spanned;
+use serde_json::Value;
 
 use crate::finding::{Code, Finding, Location, Source};
-
-/// Largest file of an estate, in bytes: a spec is a page, a fleet of a thousand accounts is 200 KB.
-const LARGEST_FILE: u64 = 1024 * 1024;
-/// Limits of one file's structure. Aliases save typing; a file that needs more of them than this is an attack.
-const DEEPEST: usize = 32;
-const MOST_NODES: usize = 50_000;
-const MOST_ALIASES: usize = 100;
+use crate::tree::{self, DEEPEST, LARGEST_FILE, MOST_ALIASES, MOST_NODES, Spans, span_of};
 
 /// A parsed file.
 #[derive(Debug, Clone)]
@@ -29,13 +19,6 @@ pub struct Document {
     pub source: Arc<Source>,
     pub value: Value,
     spans: BTreeMap<String, Spans>,
-}
-
-/// Bytes of a value, and of its key where it has one.
-#[derive(Debug, Clone, PartialEq)]
-struct Spans {
-    key: Option<Range<usize>>,
-    value: Range<usize>,
 }
 
 impl Document {
@@ -52,17 +35,9 @@ impl Document {
     /// # Errors
     /// One finding, at the place where the text stops being YAML or exceeds a limit.
     pub fn parse(source: Arc<Source>) -> Result<Self, Finding> {
-        let budget = serde_saphyr::budget! {
-            max_depth: DEEPEST,
-            max_nodes: MOST_NODES,
-            max_aliases: MOST_ALIASES,
-            max_documents: 1,
-        };
-        let options = serde_saphyr::options! { budget: budget, strict_booleans: true };
-        let tree: Spanned<Tree> = serde_saphyr::from_str_with_options(&source.text, options)
-            .map_err(|error| syntax_finding(&error, &source))?;
+        let tree = tree::parse(&source.text).map_err(|error| syntax_finding(&error, &source))?;
         let mut spans = BTreeMap::new();
-        let value = into_json(tree, String::new(), None, &mut spans);
+        let value = tree::into_json(tree, &mut spans, &mut |_, _| {});
         Ok(Self { source, value, spans })
     }
 
@@ -99,11 +74,6 @@ pub fn parent(route: &str) -> Option<&str> {
         return None;
     }
     Some(route.rfind(['.', '[']).map_or("", |at| &route[..at]))
-}
-
-/// The route of a key below a route.
-pub fn below(route: &str, key: &str) -> String {
-    if route.is_empty() { key.to_owned() } else { format!("{route}.{key}") }
 }
 
 /// Reads a text file of the estate.
@@ -182,127 +152,6 @@ fn breach(text: &str) -> Option<String> {
     ];
     let limit = limits.into_iter().find(|(name, _)| kind.starts_with(name));
     Some(limit.map_or_else(|| "the parser allows".to_owned(), |(_, limit)| limit))
-}
-
-/// The bytes of a location of the parser.
-fn span_of(location: &serde_saphyr::Location, text: &str) -> Range<usize> {
-    let span = location.span();
-    let number = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
-    match (span.byte_offset(), span.byte_len()) {
-        (Some(offset), Some(length)) => number(offset)..number(offset).saturating_add(number(length)),
-        _ => {
-            let line = number(location.line()).saturating_sub(1);
-            let start: usize = text.split_inclusive('\n').take(line).map(str::len).sum();
-            let inside = text[start..].char_indices().nth(number(location.column()).saturating_sub(1));
-            let at = start + inside.map_or(0, |(at, _)| at);
-            at..at + 1
-        }
-    }
-}
-
-/// A YAML node before its places are taken out.
-enum Tree {
-    Scalar(Value),
-    List(Vec<Spanned<Tree>>),
-    Map(Vec<(Spanned<String>, Spanned<Tree>)>),
-}
-
-impl<'de> Deserialize<'de> for Tree {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TreeVisitor)
-    }
-}
-
-struct TreeVisitor;
-
-impl<'de> Visitor<'de> for TreeVisitor {
-    type Value = Tree;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text, number, boolean, list or map")
-    }
-
-    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Tree, E> {
-        Ok(Tree::Scalar(Value::Bool(value)))
-    }
-
-    fn visit_i64<E: de::Error>(self, value: i64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(Value::from(value)))
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Tree, E> {
-        Ok(Tree::Scalar(Value::from(value)))
-    }
-
-    fn visit_f64<E: de::Error>(self, value: f64) -> Result<Tree, E> {
-        let number = Number::from_f64(value).ok_or_else(|| E::custom("a number must be finite"))?;
-        Ok(Tree::Scalar(Value::Number(number)))
-    }
-
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<Tree, E> {
-        Ok(Tree::Scalar(Value::from(value)))
-    }
-
-    fn visit_unit<E: de::Error>(self) -> Result<Tree, E> {
-        Ok(Tree::Scalar(Value::Null))
-    }
-
-    fn visit_none<E: de::Error>(self) -> Result<Tree, E> {
-        Ok(Tree::Scalar(Value::Null))
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
-        Tree::deserialize(deserializer)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Tree, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Tree::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Tree, A::Error> {
-        let mut map = Vec::new();
-        while let Some(entry) = entries.next_entry()? {
-            map.push(entry);
-        }
-        Ok(Tree::Map(map))
-    }
-}
-
-fn into_json(
-    node: Spanned<Tree>,
-    route: String,
-    key: Option<Range<usize>>,
-    spans: &mut BTreeMap<String, Spans>,
-) -> Value {
-    let value = match node.value {
-        Tree::Scalar(value) => value,
-        Tree::List(items) => {
-            let item = |(index, item)| into_json(item, format!("{route}[{index}]"), None, spans);
-            Value::Array(items.into_iter().enumerate().map(item).collect())
-        }
-        Tree::Map(entries) => {
-            let mut map = Map::new();
-            for (key, value) in entries {
-                let at = bytes_of(&key.referenced);
-                let inside = into_json(value, below(&route, &key.value), at, spans);
-                map.insert(key.value, inside);
-            }
-            Value::Object(map)
-        }
-    };
-    let span = bytes_of(&node.referenced).unwrap_or(0..0);
-    spans.insert(route, Spans { key, value: span });
-    value
-}
-
-fn bytes_of(location: &serde_saphyr::Location) -> Option<Range<usize>> {
-    let (offset, length) = (location.span().byte_offset()?, location.span().byte_len()?);
-    let start = usize::try_from(offset).ok()?;
-    Some(start..start + usize::try_from(length).ok()?)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod document;
 pub mod edit;
 pub mod finding;
 pub mod ids;
+pub mod tree;
 
 pub use document::Document;
 

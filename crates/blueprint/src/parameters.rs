@@ -7,6 +7,8 @@ use jsonschema::ValidationError;
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use serde_json::{Map, Value, json};
 
+use tenantry_base::tree::route_of;
+
 use crate::document::{below, lookup_route};
 use crate::evaluate::Inputs;
 use crate::finding::{Finding, Place, codes, nearest};
@@ -260,18 +262,6 @@ fn unknown(section: &Section, route: &str, field: &str) -> Finding {
     let mut finding = Finding::error(codes::FIELD_UNKNOWN, full.clone(), format!("`{full}` is unknown"));
     finding.help = nearest(field, known.into_iter().flat_map(Map::keys).map(String::as_str));
     finding
-}
-
-/// `/allow_from/1` in `ingest` as `ingest.allow_from[1]`.
-fn route_of(section: &str, pointer: &str) -> String {
-    pointer.split('/').skip(1).fold(section.to_owned(), |route, part| {
-        let part = part.replace("~1", "/").replace("~0", "~");
-        if part.bytes().all(|byte| byte.is_ascii_digit()) && part.len() < 12 {
-            format!("{route}[{part}]")
-        } else {
-            below(&route, &part)
-        }
-    })
 }
 
 fn type_named(kind: &str) -> String {

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use super::spec::{Fleet, TenantSpec};
 use crate::flags::Catalogue;
-use tenantry_base::document::below;
 use tenantry_base::finding::Code;
+use tenantry_base::tree::{below, route_of};
 
 /// The files of an estate that have a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +98,7 @@ fn held(kind: Kind, validator: &Built, value: &Value) -> Vec<Break> {
 }
 
 fn explain(kind: Kind, error: &ValidationError<'_>) -> Vec<Break> {
-    let route = route_of(error.instance_path().as_str());
+    let route = route_of("", error.instance_path().as_str());
     let called = if route.is_empty() { "the file".to_owned() } else { format!("`{route}`") };
     let one = |code, message: String| vec![Break { code: Code(code), route: route.clone(), message, help: None }];
     let shown = || shown(error.instance());
@@ -184,18 +184,6 @@ fn fields_at(kind: Kind, route: &str) -> Vec<String> {
         at = resolve(inside.cloned().unwrap_or(json!({})));
     }
     at.get("properties").and_then(Value::as_object).map(|map| map.keys().cloned().collect()).unwrap_or_default()
-}
-
-/// `/ingest/allow_from/1` as `ingest.allow_from[1]`.
-fn route_of(pointer: &str) -> String {
-    pointer.split('/').skip(1).fold(String::new(), |route, part| {
-        let part = part.replace("~1", "/").replace("~0", "~");
-        if part.bytes().all(|byte| byte.is_ascii_digit()) && part.len() < 12 {
-            format!("{route}[{part}]")
-        } else {
-            below(&route, &part)
-        }
-    })
 }
 
 /// A type of JSON Schema in the words of [`type_of`].
