@@ -70,6 +70,29 @@ fn every_bucket_outlives_its_stack() {
     }
 }
 
+/// A function's role trusts Lambda and a task's role trusts ECS: nobody else could take them.
+#[test]
+fn roles_trust_the_service_that_takes_them() {
+    for tree in tenants() {
+        let takers = [
+            ("AWS::Lambda::Function", vec!["Role"], "lambda.amazonaws.com"),
+            ("AWS::ECS::TaskDefinition", vec!["TaskRoleArn", "ExecutionRoleArn"], "ecs-tasks.amazonaws.com"),
+        ];
+        for (kind, properties, service) in takers {
+            for (id, taker) in of_type(&tree, kind) {
+                for property in &properties {
+                    let arn = &taker["Properties"][*property]["Fn::GetAtt"];
+                    let role = &tree["Resources"][arn[0].as_str().unwrap()];
+                    let statements = &role["Properties"]["AssumeRolePolicyDocument"]["Statement"];
+                    let trusted: Vec<&Value> =
+                        statements.as_array().unwrap().iter().map(|one| &one["Principal"]["Service"]).collect();
+                    assert_eq!(trusted, [service], "{property} of {id}");
+                }
+            }
+        }
+    }
+}
+
 /// A role is deleted with its own policies by its handler; one that is attached by others would keep it.
 #[test]
 fn roles_have_no_policies_but_their_own() {
