@@ -2,8 +2,16 @@
 
 Rules come as JSON to `/_tenantry/faults`: `{"seed": 1, "rules": [{"service": "cloudformation", "operation": "*",
 "kind": "throttle", "share": 0.3, "times": 100, "account": "…", "seconds": 0.2}]}`. `times` bounds how often a rule
-acts; the share is drawn from a seeded generator, so that a run can be repeated. A rule of kind `resource` spoils no
-call: it fails the creation of the resource `logical` of the stack `stack`, after its service has created it.
+acts; the share is drawn from a seeded generator, so that a run can be repeated. These kinds spoil no call:
+
+- `resource` fails what a stack operation does to the resource `logical` of the stack `stack` in the phase `phase`; a
+  creation fails after its service has created the resource.
+- `hold` keeps the operation of a stack in the status `status` for as long as the rule is there.
+- `validation` is an answer of CloudFormation's validation about a change set: `status` FAILED or SKIPPED, `mode` FAIL or
+  WARN, `name` and `reason`.
+- `hook` is a Hook of the organisation that objects to a change set: `name` is its type, `mode` FAIL or WARN; `rule`,
+  `severity`, `reason`, `remedy` and `link` are its annotation ("View details for Hooks invocation results", CloudFormation
+  User Guide).
 """
 
 from __future__ import annotations
@@ -31,7 +39,11 @@ ANSWERS: dict[str, tuple[int, str, str]] = {
 }
 #: Kinds that let the service act before the answer is spoilt.
 AFTER = {"reset-after", "cut"}
-KINDS = set(ANSWERS) | AFTER | {"delay", "reset", "resource"}
+#: Kinds that act inside stacks and spoil no call.
+INSIDE = {"resource", "hold", "validation", "hook"}
+KINDS = set(ANSWERS) | AFTER | INSIDE | {"delay", "reset"}
+#: What a stack operation does to a resource.
+PHASES = {"create", "update", "rollback", "delete", "import", "import-rollback"}
 #: The longest delay that a rule may ask for, in seconds.
 LONGEST_DELAY = 60.0
 
@@ -51,6 +63,15 @@ class Rule:
     region: str = "*"
     stack: str = "*"
     logical: str = "*"
+    phase: str = "create"
+    status: str = ""
+    mode: str = "FAIL"
+    name: str = ""
+    reason: str = ""
+    rule: str = ""
+    severity: str = "HIGH"
+    remedy: str = ""
+    link: str = ""
     share: float = 1.0
     times: int = 1_000_000
     seconds: float = 0.1
@@ -65,6 +86,8 @@ def install(document: Any) -> None:
         found = Rule(**rule)
         if found.kind not in KINDS:
             raise ValueError(f"unknown fault kind {found.kind!r}, one of {sorted(KINDS)}")
+        if found.phase not in PHASES:
+            raise ValueError(f"unknown phase {found.phase!r}, one of {sorted(PHASES)}")
         if not 0 <= found.share <= 1 or not 0 <= found.seconds <= LONGEST_DELAY:
             raise ValueError("share is 0 to 1, seconds 0 to 60")
         made.append(found)
@@ -87,19 +110,37 @@ def describe() -> list[dict[str, Any]]:
 
 def any_active() -> bool:
     """Whether any rule is installed that spoils calls."""
-    return any(rule.kind != "resource" for rule in _rules)
+    return any(rule.kind not in INSIDE for rule in _rules)
 
 
-def fails(account: str, region: str, stack: str, logical: str) -> bool:
-    """Whether a rule fails the creation of this resource."""
+def _concerns(rule: Rule, account: str, region: str, stack: str) -> bool:
+    return all(fnmatch.fnmatchcase(value, pattern)
+               for value, pattern in ((account, rule.account), (region, rule.region), (stack, rule.stack)))
+
+
+def fails(account: str, region: str, stack: str, logical: str, phase: str = "create") -> bool:
+    """Whether a rule fails this resource in this phase of a stack operation."""
     with _lock:
         for rule in _rules:
-            if rule.kind == "resource" and rule.met < rule.times and all(
-                    fnmatch.fnmatchcase(value, pattern) for value, pattern in (
-                        (account, rule.account), (region, rule.region), (stack, rule.stack), (logical, rule.logical))):
+            if (rule.kind == "resource" and rule.phase == phase and rule.met < rule.times
+                    and _concerns(rule, account, region, stack) and fnmatch.fnmatchcase(logical, rule.logical)):
                 rule.met += 1
                 return True
     return False
+
+
+def holds(account: str, region: str, stack: str, status: str) -> bool:
+    """Whether a rule keeps a stack in this status."""
+    with _lock:
+        return any(rule.kind == "hold" and rule.status == status and _concerns(rule, account, region, stack)
+                   for rule in _rules)
+
+
+def objections(kind: str, account: str, region: str, stack: str | None) -> list[Rule]:
+    """What the rules of kind `validation` or `hook` say about change sets of a stack, or of any."""
+    with _lock:
+        return [rule for rule in _rules if rule.kind == kind
+                and _concerns(rule, account, region, rule.stack if stack is None else stack)]
 
 
 @dataclass
@@ -193,7 +234,7 @@ def meet(request: Request) -> Met | None:
     account = get_account_id_from(access_key)
     with _lock:
         for rule in _rules:
-            matches = rule.kind != "resource" and all(
+            matches = rule.kind not in INSIDE and all(
                 fnmatch.fnmatchcase(value, pattern)
                 for value, pattern in ((service, rule.service), (name, rule.operation), (account, rule.account),
                                        (region, rule.region))

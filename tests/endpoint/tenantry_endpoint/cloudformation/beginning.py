@@ -12,7 +12,8 @@ from . import engine, permissions
 from .model import Stack, Target
 from .template import invalid
 
-UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"}
+UPDATABLE = {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE",
+             "IMPORT_ROLLBACK_COMPLETE"}
 lock = threading.RLock()
 
 
@@ -47,9 +48,27 @@ def take(stack: Stack, role: str | None) -> None:
     stack.role = role
 
 
-def need_ready(stack: Stack, verb: str) -> None:
-    """Refuse a stack in which something else happens."""
-    if stack.status not in UPDATABLE:
+def without_rollback(call: Call, config: dict[str, Any] | None) -> bool:
+    """Whether an operation does not roll back when it fails: EXPRESS mode does not unless it is told to."""
+    config = config or {}
+    express = config.get("Mode") == "EXPRESS"
+    return bool(call.get("DisableRollback") or config.get("DisableRollback", express))
+
+
+def need_ready(stack: Stack, verb: str, call: Call | None = None, config: dict[str, Any] | None = None) -> None:
+    """Refuse a stack in which something else happens, and one whose update failed unless rollback is disabled again."""
+    if stack.status == "UPDATE_FAILED" and call is not None:
+        if stack.is_express and (config or {}).get("Mode") != "EXPRESS":
+            raise invalid("This stack is in a UPDATE_FAILED state from a previous operation that used EXPRESS deployment "
+                          "mode with disable-rollback. Follow-up operations must use the same DeploymentConfig "
+                          "(mode=EXPRESS) until the stack reaches a *_COMPLETE state.")
+        if not without_rollback(call, config):
+            raise invalid("This stack is currently in a non-terminal [UPDATE_FAILED] state. To update the stack from this "
+                          "state, please use the disable-rollback parameter with update-stack API. To rollback to the "
+                          "last known good state, use the rollback-stack API")
+        return
+    imported = stack.status == "IMPORT_ROLLBACK_COMPLETE" and stack.target is None
+    if stack.status not in UPDATABLE or imported:
         raise invalid(f"Stack:{stack.id} is in {stack.status} state and can not be {verb}.")
 
 
@@ -59,9 +78,10 @@ def differs(stack: Stack, target: Target, found: list[Any]) -> bool:
     return bool(found) or before != target.document.get("Outputs")
 
 
-def begin_update(call: Call, stack: Stack, target: Target) -> None:
+def begin_update(call: Call, stack: Stack, target: Target, config: dict[str, Any] | None) -> None:
     """Start an update."""
     note(call, stack)
+    stack.config = config
     stack.updated = time.time()
     stack.become("UPDATE_IN_PROGRESS", "User Initiated")
-    engine.start(engine.update, stack, target)
+    engine.start(engine.update, stack, target, not without_rollback(call, config))

@@ -7,7 +7,7 @@ import uuid
 from ..errors import AwsError
 from ..operations import Answer, Call, operation
 from . import engine, imports, revert, validation
-from .beginning import begin_update, differs, done_before, lock, need_ready, new, note, take
+from .beginning import begin_update, differs, done_before, lock, need_ready, new, note, take, without_rollback
 from .model import ChangeSet, Stack, change_set_of, stack_of, stacks
 from .plan import changes
 from .template import invalid
@@ -39,7 +39,7 @@ def create_change_set(call: Call) -> Answer:
         elif stack is None:
             raise invalid(f"Stack [{call.parameters['StackName']}] does not exist")
         else:
-            need_ready(stack, "updated")
+            need_ready(stack, "updated", call, call.get("DeploymentConfig"))
         target = target_of(call, stack)
         if stack is None:
             stack = new(call, "REVIEW_IN_PROGRESS")
@@ -55,12 +55,16 @@ def create_change_set(call: Call) -> Answer:
         actual = revert.wanted(call, stack)
         found += revert.changes(stack, actual, {row["ResourceChange"]["LogicalResourceId"] for row in found})
         made = ChangeSet(name, ident, kind, target, found, call.get("Description"), call.get("OnStackFailure"),
-                         token=token, role=call.get("RoleARN"), rollback=call.get("RollbackConfiguration"), actual=actual)
+                         token=token, role=call.get("RoleARN"), rollback=call.get("RollbackConfiguration"), actual=actual,
+                         config=call.get("DeploymentConfig"))
         if kind == "UPDATE" and not differs(stack, target, found):
             made.status, made.execution, made.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
         made.conflicts = validation.names_in_use(stack, found)
         if made.conflicts:
             made.status, made.execution, made.reason = "FAILED", "UNAVAILABLE", validation.NAME_IN_USE
+        refused = validation.refused(stack)
+        if refused:
+            made.status, made.execution, made.reason = "FAILED", "UNAVAILABLE", refused
         stack.change_sets[name] = made
     return {"Id": ident, "StackId": stack.id}
 
@@ -114,7 +118,7 @@ def execute_change_set(call: Call) -> Answer:
             raise AwsError("InvalidChangeSetStatus", f"ChangeSet [{made.id}] cannot be executed in its current "
                            f"status of [{made.status}]")
         if made.kind == "UPDATE" or made.kind == "IMPORT" and stack.status != "REVIEW_IN_PROGRESS":
-            need_ready(stack, "updated")
+            need_ready(stack, "updated", call, made.config)
         stack.retain_except_on_create = bool(call.get("RetainExceptOnCreate"))
         take(stack, made.role)
         made.execution = "EXECUTE_COMPLETE"
@@ -125,15 +129,16 @@ def execute_change_set(call: Call) -> Answer:
             stack.rollback = made.rollback
         if made.kind == "UPDATE":
             revert.take_up(stack, made.actual)
-            begin_update(call, stack, made.target)
+            begin_update(call, stack, made.target, made.config)
             return {}
         note(call, stack)
+        stack.config = made.config
         if made.kind == "IMPORT":
             stack.become("IMPORT_IN_PROGRESS", "User Initiated")
             engine.start(engine.take_over, stack, made.target)
             return {}
         stack.become("CREATE_IN_PROGRESS", "User Initiated")
-    default = "DO_NOTHING" if call.get("DisableRollback") else "ROLLBACK"
+    default = "DO_NOTHING" if without_rollback(call, made.config) else "ROLLBACK"
     engine.start(engine.create, stack, made.target, made.on_failure or default)
     return {}
 

@@ -40,6 +40,7 @@ def start(action: Any, *arguments: Any) -> None:
     def run() -> None:
         stack = arguments[0]
         try:
+            _held(stack)
             with as_system():
                 action(*arguments)
             advance(AFTERWARDS)
@@ -48,6 +49,24 @@ def start(action: Any, *arguments: Any) -> None:
             stack.become(f"{verb}_FAILED", f"Internal Failure: {type(error).__name__}: {error}")
 
     threading.Thread(target=run, daemon=True).start()
+
+
+def _held(stack: Stack) -> None:
+    """Stay in a status for as long as a fault says so."""
+    while faults.holds(stack.account, stack.region, stack.name, stack.status):
+        time.sleep(0.002)
+
+
+def _enter(stack: Stack, status: str, reason: str | None = None) -> None:
+    """Enter a status in which the operation goes on."""
+    stack.become(status, reason)
+    _held(stack)
+
+
+def _spoil(stack: Stack, logical: str, phase: str) -> None:
+    """Fail where a fault says so."""
+    if faults.fails(stack.account, stack.region, stack.name, logical, phase):
+        raise AwsError("InvalidRequest", f"the {phase} of the resource failed")
 
 
 def _live(stack: Stack, target: Target) -> Any:
@@ -114,16 +133,42 @@ def _take_over(stack: Stack, logical: str, definition: dict[str, Any], propertie
 
 
 def take_over(stack: Stack, target: Target) -> None:
-    """Import resources, and nothing else."""
+    """Import resources, and nothing else; on failure give them back, as they are."""
     how = _live(stack, target)
-    for logical in order(target.document["Resources"]):
-        if logical in target.imports:
-            pause()
-            definition = target.document["Resources"][logical]
-            _take_over(stack, logical, definition, properties_of(stack, target, definition, how),
-                       target.imports[logical].made)
-    _settle(stack, target)
+    taken: list[str] = []
+    try:
+        for logical in order(target.document["Resources"]):
+            if logical in target.imports:
+                pause()
+                definition = target.document["Resources"][logical]
+                made = target.imports[logical].made
+                try:
+                    _spoil(stack, logical, "import")
+                except AwsError as error:
+                    raise _fail(stack, logical, definition["Type"], made.id, "IMPORT_FAILED", error) from None
+                _take_over(stack, logical, definition, properties_of(stack, target, definition, how), made)
+                taken.append(logical)
+        _settle(stack, target)
+    except (Failed, AwsError) as failure:
+        _enter(stack, "IMPORT_ROLLBACK_IN_PROGRESS", f"The following resource(s) failed to import: [{failure}]. ")
+        _give_back(stack, taken)
+        return
     stack.become("IMPORT_COMPLETE")
+
+
+def _give_back(stack: Stack, taken: list[str]) -> None:
+    """Let go of what an import took."""
+    for logical in reversed(taken):
+        resource = stack.resources[logical]
+        try:
+            _spoil(stack, logical, "import-rollback")
+        except AwsError as error:
+            _fail(stack, logical, resource.type, resource.made.id, "IMPORT_ROLLBACK_FAILED", error)
+            stack.become("IMPORT_ROLLBACK_FAILED", f"The following resource(s) failed to roll back: [{logical}]. ")
+            return
+        stack.event(logical, resource.type, resource.made.id, "IMPORT_ROLLBACK_COMPLETE")
+        stack.resources.pop(logical)
+    stack.become("IMPORT_ROLLBACK_COMPLETE")
 
 
 def _is_kept(stack: Stack, resource: Resource, policy: str, undone: bool) -> bool:
@@ -145,6 +190,7 @@ def _delete(stack: Stack, resource: Resource, policy: str = "DeletionPolicy", un
         return
     _mark(stack, resource.logical, resource.type, resource.made.id, "DELETE_IN_PROGRESS")
     try:
+        _spoil(stack, resource.logical, "delete")
         place = stack.place(resource.logical)
         permissions.need(stack.role, place, resource.type, "delete", resource.properties, resource.made)
         for patience in reversed(range(HOLD_STEPS)):
@@ -213,15 +259,20 @@ def create(stack: Stack, target: Target, on_failure: str) -> None:
         if on_failure == "DO_NOTHING":
             stack.become("CREATE_FAILED", reason)
         elif on_failure == "DELETE":
-            stack.become("DELETE_IN_PROGRESS", reason)
+            _enter(stack, "DELETE_IN_PROGRESS", reason)
             delete(stack, set())
         else:
-            stack.become("ROLLBACK_IN_PROGRESS", reason + "Rollback requested by user.")
-            failed = _remove(stack, list(reversed(stack.resources.values())), undone=True)
-            text = f"The following resource(s) failed to delete: [{', '.join(failed)}]. "
-            stack.become("ROLLBACK_FAILED" if failed else "ROLLBACK_COMPLETE", text if failed else None)
+            _enter(stack, "ROLLBACK_IN_PROGRESS", reason + "Rollback requested by user.")
+            undo_creation(stack)
         return
     stack.become("CREATE_COMPLETE")
+
+
+def undo_creation(stack: Stack) -> None:
+    """Delete what a creation that failed has made."""
+    failed = _remove(stack, list(reversed(stack.resources.values())), undone=True)
+    text = f"The following resource(s) failed to delete: [{', '.join(failed)}]. "
+    stack.become("ROLLBACK_FAILED" if failed else "ROLLBACK_COMPLETE", text if failed else None)
 
 
 def _last_first(resources: list[Resource]) -> list[Resource]:
@@ -249,17 +300,20 @@ def delete(stack: Stack, retained: set[str]) -> None:
 
 
 def _change(stack: Stack, logical: str, definition: dict[str, Any], new: dict[str, Any],
-            old_ones: list[Resource]) -> None:
+            old_ones: list[Resource], phase: str) -> None:
     old = stack.resources[logical]
     changed = [key for key in set(old.properties) | set(new) if old.properties.get(key) != new.get(key)]
     if not changed:
         old.definition = definition
+        if old.status == "UPDATE_FAILED":
+            _mark(stack, logical, old.type, old.made.id, "UPDATE_COMPLETE")
         return
     _mark(stack, logical, old.type, old.made.id, "UPDATE_IN_PROGRESS")
     replaces = any(recreation(old.type, stack.region, key, old.properties.get(key), new.get(key)) == "Always"
                    for key in changed)
     handler = kind_of(old.type)
     try:
+        _spoil(stack, logical, phase)
         if replaces:
             reason = "Requested update requires the creation of a new physical resource; hence creating one."
             stack.event(logical, old.type, old.made.id, "UPDATE_IN_PROGRESS", reason)
@@ -279,7 +333,15 @@ def _change(stack: Stack, logical: str, definition: dict[str, Any], new: dict[st
     _mark(stack, logical, old.type, made.id, "UPDATE_COMPLETE")
 
 
-def _forward(stack: Stack, target: Target, replaced: list[Resource]) -> list[str]:
+def _skip(stack: Stack, logical: str) -> None:
+    """Call a resource complete whose rollback failed; it stays as it is, and drift detection does not look at it."""
+    resource = stack.resources[logical]
+    stack.unrolled.discard(logical)
+    _mark(stack, logical, resource.type, resource.made.id, "UPDATE_COMPLETE", "Resource skipped in the rollback")
+
+
+def _forward(stack: Stack, target: Target, replaced: list[Resource], phase: str = "update",
+             skipped: frozenset[str] = frozenset()) -> list[str]:
     how = _live(stack, target)
     resources = target.document["Resources"]
     wanted = [name for name in order(resources) if how.wanted(resources[name])]
@@ -289,31 +351,41 @@ def _forward(stack: Stack, target: Target, replaced: list[Resource]) -> list[str
             properties = properties_of(stack, target, definition, how)
         except AwsError as error:
             raise _fail(stack, logical, definition["Type"], "", "UPDATE_FAILED", error) from None
-        if logical in stack.resources:
-            _change(stack, logical, definition, properties, replaced)
+        before = stack.resources.get(logical)
+        if before is not None and before.status == "CREATE_FAILED" and not before.made.id:
+            stack.resources.pop(logical)
+        if logical in skipped:
+            _skip(stack, logical)
+        elif logical in stack.resources:
+            _change(stack, logical, definition, properties, replaced, phase)
         else:
             pause()
             _create(stack, logical, definition, properties)
     return wanted
 
 
-def update(stack: Stack, target: Target) -> None:
-    """Bring a stack to a target; on failure bring it back to what it was."""
-    before = stack.target
-    replaced: list[Resource] = []
+def update(stack: Stack, target: Target, rolls_back: bool = True) -> None:
+    """Bring a stack to a target; on failure bring it back to what it was, or leave it as it is then."""
+    before, replaced = stack.unfinished or (stack.target, [])
+    stack.unfinished = None
     try:
         wanted = _forward(stack, target, replaced)
         _settle(stack, target)
         triggers.watch(stack, pause)
     except triggers.Breached as breached:
-        stack.become("UPDATE_ROLLBACK_IN_PROGRESS", str(breached))
+        _enter(stack, "UPDATE_ROLLBACK_IN_PROGRESS", str(breached))
         _back(stack, before, replaced)
         return
     except (Failed, AwsError) as failure:
-        stack.become("UPDATE_ROLLBACK_IN_PROGRESS", f"The following resource(s) failed to update: [{failure}]. ")
+        reason = f"The following resource(s) failed to update: [{failure}]. "
+        if not rolls_back:
+            stack.unfinished = (before, replaced)
+            stack.become("UPDATE_FAILED", reason)
+            return
+        _enter(stack, "UPDATE_ROLLBACK_IN_PROGRESS", reason)
         _back(stack, before, replaced)
         return
-    stack.become("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
+    _enter(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
     pause()
     for resource in reversed(replaced):
         try:
@@ -324,21 +396,49 @@ def update(stack: Stack, target: Target) -> None:
     stack.become("UPDATE_COMPLETE")
 
 
+def roll_back(stack: Stack) -> None:
+    """Bring a stack whose update failed without a rollback back to what it was."""
+    before, superseded = stack.unfinished or (stack.target, [])
+    stack.unfinished = None
+    _back(stack, before, superseded)
+
+
+def continue_rollback(stack: Stack, skipped: set[str], forced: bool) -> None:
+    """Go on with a rollback that failed: without the resources that are skipped, or with `forced` without any at which
+    the rollback fails."""
+    before, replaced = stack.unfinished or (stack.target, [])
+    while True:
+        _undo(stack, before, replaced, frozenset(skipped))
+        if not forced or stack.status != "UPDATE_ROLLBACK_FAILED" or not stack.unrolled - skipped:
+            return
+        skipped |= stack.unrolled
+        stack.status = "UPDATE_ROLLBACK_IN_PROGRESS"
+
+
 def _back(stack: Stack, before: Target | None, superseded: list[Resource]) -> None:
     if before is None:
         stack.become("UPDATE_ROLLBACK_FAILED", "no earlier template")
         return
     replaced = [stack.resources[old.logical] for old in superseded]
     stack.resources.update({old.logical: old for old in superseded})
+    _undo(stack, before, replaced, frozenset())
+
+
+def _undo(stack: Stack, before: Target | None, replaced: list[Resource], skipped: frozenset[str]) -> None:
+    assert before is not None
+    stack.unfinished = (before, replaced)
     try:
         for resource in [r for r in stack.resources.values() if r.status == "CREATE_FAILED" and not r.made.id]:
             stack.resources.pop(resource.logical)
-        wanted = _forward(stack, before, replaced)
+        wanted = _forward(stack, before, replaced, "rollback", skipped)
         _settle(stack, before)
     except (Failed, AwsError) as failure:
+        if isinstance(failure, Failed):
+            stack.unrolled.add(str(failure))
         stack.become("UPDATE_ROLLBACK_FAILED", f"The following resource(s) failed to update: [{failure}]. ")
         return
-    stack.become("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
+    stack.unfinished = None
+    _enter(stack, "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS")
     for resource in reversed(replaced):
         try:
             _delete(stack, resource, "UpdateReplacePolicy")

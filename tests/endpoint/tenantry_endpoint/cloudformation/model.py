@@ -68,6 +68,8 @@ class ChangeSet:
     at: float = field(default_factory=time.time)
     #: Logical ids of what it would add under a name that is in use, with its type and that name.
     conflicts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    #: DeploymentConfig of the operation that executes it.
+    config: dict[str, Any] | None = None
     #: What a drift-aware change set found of the resources that it brings back.
     actual: dict[str, dict[str, Any] | None] = field(default_factory=dict)
 
@@ -103,6 +105,19 @@ class Stack:
     retain_except_on_create: bool = False
     drift: dict[str, Any] = field(default_factory=lambda: {"StackDriftStatus": "NOT_CHECKED"})
     drifts: list[dict[str, Any]] = field(default_factory=list)
+    #: DeploymentConfig of the last operation.
+    config: dict[str, Any] | None = None
+    #: The second name (SetAlias).
+    alias: str | None = None
+    #: Where the rollback of an update goes: what the stack was, and what the update has replaced.
+    unfinished: tuple[Target | None, list[Resource]] | None = None
+    #: Logical ids of the resources at which a rollback has failed.
+    unrolled: set[str] = field(default_factory=set)
+
+    @property
+    def is_express(self) -> bool:
+        """Whether the last operation was made in EXPRESS mode."""
+        return (self.config or {}).get("Mode") == "EXPRESS"
 
     def place(self, logical: str) -> Place:
         """Where a resource of this stack is made."""
@@ -136,10 +151,12 @@ class Stacks:
         self.detections: dict[str, dict[str, Any]] = {}
 
     def find(self, name: str) -> Stack | None:
-        """By id, or by name among those that exist."""
+        """By id, or by name or alias among those that exist."""
         if name in self.by_id:
             return self.by_id[name]
-        return next((s for s in list(self.by_id.values()) if s.name == name and s.status != "DELETE_COMPLETE"), None)
+        there = [stack for stack in list(self.by_id.values()) if stack.status != "DELETE_COMPLETE"]
+        return (next((stack for stack in there if stack.name == name), None)
+                or next((stack for stack in there if stack.alias == name), None))
 
 
 def stacks(account: str, region: str) -> Stacks:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..errors import AwsError
 from ..operations import Answer, Call, operation, whole_service
 from . import engine
-from .beginning import begin_update, differs, done_before, lock, need_ready, new, note, take
+from .beginning import begin_update, differs, done_before, lock, need_ready, new, note, take, without_rollback
 from .model import Stack, Stacks, stack_of, stacks
 from .plan import changes
 from .template import invalid
@@ -30,8 +30,9 @@ def create_stack(call: Call) -> Answer:
         known.by_id[stack.id] = stack
         stack.retain_except_on_create = bool(call.get("RetainExceptOnCreate"))
         note(call, stack)
+        stack.config = call.get("DeploymentConfig")
         stack.become("CREATE_IN_PROGRESS", "User Initiated")
-    on_failure = "DO_NOTHING" if call.get("DisableRollback") else call.get("OnFailure", "ROLLBACK")
+    on_failure = "DO_NOTHING" if without_rollback(call, stack.config) else call.get("OnFailure", "ROLLBACK")
     engine.start(engine.create, stack, target, on_failure)
     return {"StackId": stack.id}
 
@@ -43,14 +44,14 @@ def update_stack(call: Call) -> Answer:
         stack = stack_of(call.account, call.region, call.parameters["StackName"])
         if done_before(call, stack):
             return {"StackId": stack.id}
-        need_ready(stack, "updated")
+        need_ready(stack, "updated", call, call.get("DeploymentConfig"))
         take(stack, call.get("RoleARN"))
         target = target_of(call, stack)
-        if not differs(stack, target, changes(stack, target)):
+        if stack.status != "UPDATE_FAILED" and not differs(stack, target, changes(stack, target)):
             raise invalid("No updates are to be performed.")
         stack.rollback = call.get("RollbackConfiguration", stack.rollback)
         stack.retain_except_on_create = bool(call.get("RetainExceptOnCreate"))
-        begin_update(call, stack, target)
+        begin_update(call, stack, target, call.get("DeploymentConfig"))
     return {"StackId": stack.id}
 
 
@@ -88,7 +89,7 @@ def describe(stack: Stack) -> Answer:
            "Tags": (target or stack.making).tags if target or stack.making else [],
            "Capabilities": target.capabilities if target else [], "EnableTerminationProtection": stack.protected,
            "Description": target.document.get("Description") if target else None, "RoleARN": stack.role, "DriftInformation": stack.drift,
-           "RollbackConfiguration": stack.rollback or None}
+           "RollbackConfiguration": stack.rollback or None, "DeploymentConfig": stack.config, "AliasName": stack.alias}
     return {key: value for key, value in row.items() if value is not None}
 
 
@@ -110,6 +111,64 @@ def list_stacks(call: Call) -> Answer:
     rows = [describe(stack) for stack in list(stacks(call.account, call.region).by_id.values())]
     return {"StackSummaries": [{key: row[key] for key in keys if key in row} for row in rows
                                if not wanted or row["StackStatus"] in wanted]}
+
+
+@operation("cloudformation", "ContinueUpdateRollback")
+def continue_update_rollback(call: Call) -> Answer:
+    """ContinueUpdateRollback: what is skipped must have failed in the rollback; it is called complete, and stays as it
+    is."""
+    with lock:
+        stack = stack_of(call.account, call.region, call.parameters["StackName"])
+        if done_before(call, stack):
+            return {}
+        skipped, forced = set(call.get("ResourcesToSkip", [])), bool(call.get("ForceRollback"))
+        if skipped and forced:
+            raise invalid("ForceRollback and ResourcesToSkip are mutually exclusive")
+        if stack.status != "UPDATE_ROLLBACK_FAILED":
+            raise invalid(f"Stack:{stack.id} is in {stack.status} state and can not continue its rollback.")
+        if skipped - stack.unrolled:
+            raise invalid(f"The resources {sorted(skipped - stack.unrolled)} cannot be skipped: only resources in "
+                          "UPDATE_FAILED state because a rollback failed can be")
+        take(stack, call.get("RoleARN"))
+        note(call, stack)
+        stack.become("UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
+    engine.start(engine.continue_rollback, stack, skipped, forced)
+    return {}
+
+
+@operation("cloudformation", "RollbackStack")
+def rollback_stack(call: Call) -> Answer:
+    """RollbackStack: from CREATE_FAILED and UPDATE_FAILED to the last stable state."""
+    with lock:
+        stack = stack_of(call.account, call.region, call.parameters["StackName"])
+        if done_before(call, stack):
+            return {"StackId": stack.id}
+        if stack.status not in ("CREATE_FAILED", "UPDATE_FAILED"):
+            raise invalid(f"Stack:{stack.id} is in {stack.status} state and can not be rolled back.")
+        if stack.is_express:
+            raise invalid("RollbackStack is not supported for stacks that were last updated using EXPRESS deployment mode "
+                          "and are in a failed state")
+        take(stack, call.get("RoleARN"))
+        note(call, stack)
+        stack.retain_except_on_create = bool(call.get("RetainExceptOnCreate"))
+        creation = stack.status == "CREATE_FAILED"
+        stack.become("ROLLBACK_IN_PROGRESS" if creation else "UPDATE_ROLLBACK_IN_PROGRESS", "User Initiated")
+    engine.start(engine.undo_creation if creation else engine.roll_back, stack)
+    return {"StackId": stack.id}
+
+
+@operation("cloudformation", "SetAlias")
+def set_alias(call: Call) -> Answer:
+    """SetAlias: a second name, under which every call finds the stack."""
+    stack_of(call.account, call.region, call.parameters["StackName"]).alias = call.parameters["AliasName"]
+    return {}
+
+
+@operation("cloudformation", "RemoveAlias")
+def remove_alias(call: Call) -> Answer:
+    """RemoveAlias."""
+    stack_of(call.account, call.region, call.parameters["StackName"]).alias = None
+    return {}
 
 
 @operation("cloudformation", "UpdateTerminationProtection")

@@ -10,6 +10,8 @@ import json
 import uuid
 from typing import Any
 
+from .. import faults
+from ..errors import AwsError
 from ..internal import call as ask
 from ..operations import Answer, Call, operation
 from ..services.quotas import value_of
@@ -40,6 +42,64 @@ def names_in_use(stack: Stack, changes: list[Answer]) -> dict[str, tuple[str, st
             if name is not None:
                 found[change["LogicalResourceId"]] = (kind, name)
     return found
+
+
+def refused(stack: Stack) -> str | None:
+    """Why a change set fails by what faults say of validation and Hooks; only what fails in FAIL mode stops it."""
+    place = (stack.account, stack.region, stack.name)
+    found = [rule.name for kind in ("validation", "hook") for rule in faults.objections(kind, *place)
+             if rule.mode == "FAIL" and rule.status != "SKIPPED"]
+    if not found:
+        return None
+    return (f"The following hook(s)/validation failed: [{', '.join(found)}]. To troubleshoot Early Validation errors, use "
+            "the DescribeEvents API for detailed failure information.")
+
+
+def _asked_for(stack: Stack, made: ChangeSet) -> list[Answer]:
+    """Events of what faults say: of validation, and of Hooks."""
+    place = (stack.account, stack.region, stack.name)
+    events = []
+    for rule in faults.objections("validation", *place):
+        event = _event(stack, made, rule.logical, "", rule.name, rule.mode, rule.reason)
+        events.append(event | {"ValidationStatus": rule.status or "FAILED"})
+    for rule in faults.objections("hook", *place):
+        events.append({"EventId": str(uuid.uuid4()), "StackId": stack.id, "OperationId": made.id.rsplit("/", 1)[-1],
+                       "OperationType": "CREATE_CHANGESET", "EventType": "HOOK_INVOCATION_ERROR", "Timestamp": made.at,
+                       "LogicalResourceId": rule.logical, "HookType": rule.name, "HookStatus": "HOOK_COMPLETE_FAILED",
+                       "HookStatusReason": rule.reason, "HookFailureMode": rule.mode,
+                       "HookInvocationPoint": "PRE_PROVISION"})
+    return events
+
+
+def _result(rule: faults.Rule) -> Answer:
+    return {"HookResultId": str(uuid.uuid5(uuid.NAMESPACE_OID, rule.name + rule.logical)), "InvocationPoint": "PRE_PROVISION",
+            "FailureMode": rule.mode, "TypeName": rule.name, "Status": "HOOK_COMPLETE_FAILED",
+            "HookStatusReason": rule.reason}
+
+
+@operation("cloudformation", "ListHookResults")
+def list_hook_results(call: Call) -> Answer:
+    """ListHookResults of a change set."""
+    stack, _ = change_set_of(Call(call.caller, call.service, call.operation,
+                                  {"ChangeSetName": call.parameters["TargetId"]}))
+    rules = faults.objections("hook", stack.account, stack.region, stack.name)
+    return {"TargetType": "CHANGE_SET", "TargetId": call.parameters["TargetId"],
+            "HookResults": [_result(rule) | {"TargetType": "CHANGE_SET", "TargetId": call.parameters["TargetId"],
+                                             "HookExecutionTarget": rule.logical} for rule in rules]}
+
+
+@operation("cloudformation", "GetHookResult")
+def get_hook_result(call: Call) -> Answer:
+    """GetHookResult with the annotation of the rule."""
+    for rule in faults.objections("hook", call.account, call.region, None):
+        result = _result(rule)
+        if result["HookResultId"] == call.parameters["HookResultId"]:
+            note = {"AnnotationName": rule.rule, "Status": "FAILED", "StatusMessage": rule.reason,
+                    "RemediationMessage": rule.remedy, "RemediationLink": rule.link, "SeverityLevel": rule.severity}
+            return result | {"Target": {"TargetType": "RESOURCE", "Action": "CREATE", "TargetId": rule.logical,
+                                        "TargetTypeName": "AWS::CloudFormation::Resource"},
+                             "Annotations": [{key: value for key, value in note.items() if value}]}
+    raise AwsError("HookResultNotFound", f"no result {call.parameters['HookResultId']}")
 
 
 def _conflicts(stack: Stack, made: ChangeSet) -> list[Answer]:
@@ -76,7 +136,7 @@ def describe_events(call: Call) -> Answer:
     """DescribeEvents: of a change set what its validation found, of a stack the events of its operations."""
     if call.get("ChangeSetName"):
         stack, made = change_set_of(call)
-        return {"OperationEvents": _conflicts(stack, made) + _warnings(call, stack, made)}
+        return {"OperationEvents": _conflicts(stack, made) + _warnings(call, stack, made) + _asked_for(stack, made)}
     stack = stack_of(call.account, call.region, call.parameters["StackName"])
     failed = (call.get("Filters") or {}).get("FailedEvents")
     rows: list[dict[str, Any]] = [dict(event) | {"EventType": "STACK_EVENT"} for event in reversed(stack.events)]
