@@ -4,8 +4,11 @@ use crate::support::{default_blueprint, facts, inputs, read};
 use serde_json::{Map, Value, json};
 use tenantry_blueprint::{Blueprint, CheckOptions, Evaluation, Finding, Owner, fit};
 
-const ALL: [&str; 3] =
-    ["templates/blueprint.yaml", "blueprints/web-app/blueprint.yaml", "blueprints/bare/blueprint.yaml"];
+const ALL: [&str; 3] = [
+    "templates/blueprint.yaml",
+    "blueprints/web-app/templates/blueprint.yaml",
+    "blueprints/bare/templates/blueprint.yaml",
+];
 
 fn whole(evaluation: &Evaluation<'_>, name: &str) -> i64 {
     evaluation.value(name).and_then(tenantry_blueprint::Value::as_int).unwrap()
@@ -36,7 +39,7 @@ fn every_parameter_is_described_in_the_reference_and_the_schema() {
 }
 
 fn web_app(change: impl FnOnce(&mut Map<String, Value>), check: impl FnOnce(&Blueprint, &Evaluation<'_>)) {
-    let blueprint = read("blueprints/web-app/blueprint.yaml");
+    let blueprint = read("blueprints/web-app/templates/blueprint.yaml");
     let image = format!("registry.example.com/web@sha256:{}", "0f".repeat(32));
     let mut tenant = json!({
         "account": "111122223333",
