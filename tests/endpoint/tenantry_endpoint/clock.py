@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 #: Minutes that the creation of a resource takes, as a rule; all others take seconds.
 SLOW = {"AWS::CertificateManager::Certificate": 3, "AWS::EC2::NatGateway": 2, "AWS::EC2::VPCEndpoint": 2,
-        "AWS::ECS::Service": 3, "AWS::ElasticLoadBalancingV2::LoadBalancer": 3, "AWS::OpenSearchService::Domain": 20}
+        "AWS::ECS::Service": 3, "AWS::ElastiCache::ReplicationGroup": 10, "AWS::ElasticLoadBalancingV2::LoadBalancer": 3,
+        "AWS::OpenSearchService::Domain": 20, "AWS::RDS::DBInstance": 10}
 #: Minutes until somebody looks at what a stack operation has made.
 AFTERWARDS = 5
 #: Seconds after which minutes of AWS's have passed here, even when no stack does anything.

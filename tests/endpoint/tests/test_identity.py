@@ -252,6 +252,52 @@ def test_a_fresh_account_has_no_service_linked_roles(client: Make) -> None:
         "ClusterName": "org-again"}}}}, role(client, "unlinked", [statement(action="*"), deny]))[0] == "CREATE_COMPLETE"
 
 
+@pytest.mark.parametrize(("kind", "properties", "service"), [
+    ("AWS::RDS::DBInstance", {"DBInstanceClass": "db.t4g.medium", "Engine": "postgres", "AllocatedStorage": "20",
+                              "MasterUsername": "app", "MasterUserPassword": "none-of-yours"}, "rds.amazonaws.com"),
+    ("AWS::ElastiCache::ReplicationGroup", {"ReplicationGroupDescription": "d", "CacheNodeType": "cache.t4g.small"},
+     "elasticache.amazonaws.com")])
+def test_databases_and_caches_make_their_service_linked_role(client: Make, kind: str, properties: Any, service: str) -> None:
+    body = {"Resources": {"S": {"Type": kind, "DeletionPolicy": "Delete", "Properties": properties}}}
+    name = service.split(".")[0]
+    deny = statement("Deny", "iam:CreateServiceLinkedRole")
+    status, why = deploy(client, f"{name}-refused", body, role(client, f"{name}-unlinked", [statement(action="*"), deny]))
+    assert status == "ROLLBACK_COMPLETE" and f"service-linked role of {service}" in why
+    assert deploy(client, f"{name}-allowed", body, role(client, "everything", [statement(action="*")]))[0] == "CREATE_COMPLETE"
+    assert len(client("iam").list_roles(PathPrefix=f"/aws-service-role/{service}/")["Roles"]) == 1
+
+
+def test_a_secret_is_read_as_the_stacks_role_and_shown_to_nobody(client: Make) -> None:
+    cloud = client("cloudformation")
+    client("secretsmanager").create_secret(Name="org-token", SecretString=json.dumps({"token": "of-the-secret"}))
+    body = {"Resources": {"P": {"Type": "AWS::SSM::Parameter", "Properties": {
+        "Name": "/org/token", "Type": "String", "Value": "{{resolve:secretsmanager:org-token:SecretString:token}}"}}}}
+    status, why = deploy(client, "blind-stack", body, role(client, "no-secrets", [statement(action="ssm:*")]))
+    assert status == "ROLLBACK_COMPLETE" and "secretsmanager:GetSecretValue" in why
+    arn = role(client, "secrets", [statement(action=["ssm:*", "secretsmanager:GetSecretValue"])])
+    assert deploy(client, "seeing-stack", body, arn)[0] == "CREATE_COMPLETE"
+    assert client("ssm").get_parameter(Name="/org/token")["Parameter"]["Value"] == "of-the-secret"
+    body["Resources"]["P"]["Properties"]["Description"] = "d"
+    cloud.create_change_set(StackName="seeing-stack", ChangeSetName="c", TemplateBody=json.dumps(body), RoleARN=arn)
+    shown = cloud.describe_change_set(StackName="seeing-stack", ChangeSetName="c", IncludePropertyValues=True)
+    told = json.dumps([shown, cloud.describe_stack_events(StackName="seeing-stack")], default=str)
+    assert "of-the-secret" not in told and "resolve:secretsmanager:org-token" in told
+
+
+def test_a_schedule_takes_a_role_that_trusts_the_scheduler(client: Make) -> None:
+    arn = role(client, "everything", [statement(action="*")])
+
+    def schedule(service: str) -> Any:
+        return {"Resources": {"S": {"Type": "AWS::Scheduler::Schedule", "Properties": {
+            "Name": f"org-{service[:5]}", "ScheduleExpression": "rate(1 hour)", "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Target": {"Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:q",
+                       "RoleArn": role(client, f"of-{service[:5]}", [statement(action="sqs:*")], service=service)}}}}}
+
+    status, why = deploy(client, "lambdas", schedule("lambda.amazonaws.com"), arn)
+    assert status == "ROLLBACK_COMPLETE" and "must allow AWS EventBridge Scheduler to assume" in why
+    assert deploy(client, "schedulers", schedule("scheduler.amazonaws.com"), arn)[0] == "CREATE_COMPLETE"
+
+
 def test_a_missing_object_is_403_without_the_permission_to_list(client: Make) -> None:
     s3 = client("s3")
     s3.create_bucket(Bucket="org-hidden", CreateBucketConfiguration={"LocationConstraint": REGION})

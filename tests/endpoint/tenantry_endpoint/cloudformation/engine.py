@@ -10,7 +10,7 @@ from .. import faults
 from ..clock import AFTERWARDS, SLOW, advance, pause
 from ..errors import AwsError
 from ..internal import as_system
-from . import limits, linked_roles, names, permissions, triggers
+from . import limits, linked_roles, names, permissions, secrets, triggers
 from .model import Resource, Stack, Target
 from .plan import look_up, properties_of, recreation, resolver
 from .resources import KINDS
@@ -108,7 +108,7 @@ def _create(stack: Stack, logical: str, definition: dict[str, Any], properties: 
         permissions.need(stack.role, place, kind, "create", properties)
         linked_roles.need(stack.role, place, kind, properties)
         limits.need_room(place, kind, properties, creates=True)
-        made = handler.create(place, properties)
+        made = handler.create(place, secrets.reveal(stack.role, place, properties))
         if faults.fails(stack.account, stack.region, stack.name, logical):
             raise HalfMade(made, AwsError("NotStabilized", "the resource did not stabilize"))
     except HalfMade as half:
@@ -321,12 +321,14 @@ def _change(stack: Stack, logical: str, definition: dict[str, Any], new: dict[st
             permissions.need(stack.role, stack.place(logical), old.type, "create", new)
             linked_roles.need(stack.role, stack.place(logical), old.type, new)
             limits.need_room(stack.place(logical), old.type, new, creates=True)
-            made = handler.create(stack.place(logical), new)
+            made = handler.create(stack.place(logical), secrets.reveal(stack.role, stack.place(logical), new))
             old_ones.append(old)
         else:
             permissions.need(stack.role, stack.place(logical), old.type, "update", new, old.made)
             limits.need_room(stack.place(logical), old.type, new, creates=False)
-            made = handler.update(stack.place(logical), old.made, old.properties, new)
+            place = stack.place(logical)
+            before, after = (secrets.reveal(stack.role, place, given) for given in (old.properties, new))
+            made = handler.update(place, old.made, before, after)
     except Exception as error:  # whatever a handler or service says fails this resource
         raise _fail(stack, logical, old.type, old.made.id, "UPDATE_FAILED", error) from None
     stack.resources[logical] = Resource(logical, old.type, made, new, definition)

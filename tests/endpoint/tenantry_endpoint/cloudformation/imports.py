@@ -57,9 +57,31 @@ def _log_group(place: Place, ident: str) -> Made:
     return Made(ident, {"Arn": f"arn:{place.partition}:logs:{place.region}:{place.account}:log-group:{ident}:*"})
 
 
+def _learned(kind: str) -> Callable[[Place, str], Made]:
+    """What a type of `stores` tells of its resource."""
+    def found(place: Place, ident: str) -> Made:
+        made = Made(ident)
+        KINDS[kind].learn(place, made)  # type: ignore[attr-defined]
+        return made
+    return found
+
+
+def _plain(place: Place, ident: str) -> Made:
+    return Made(ident)
+
+
+def _secret(place: Place, ident: str) -> Made:
+    return Made(ident, {"Id": ident, "Arn": ident})
+
+
 #: Types that can be imported here, with what is known of one by its identifier.
 IMPORTED: dict[str, Callable[[Place, str], Made]] = {
-    "AWS::EC2::SecurityGroup": _group, "AWS::EC2::Subnet": lambda place, ident: Made(ident), "AWS::EC2::VPC": _vpc,
+    "AWS::EC2::SecurityGroup": _group, "AWS::EC2::Subnet": _plain, "AWS::EC2::VPC": _vpc,
+    **{kind: _learned(kind) for kind in (
+        "AWS::DynamoDB::Table", "AWS::ElastiCache::ReplicationGroup", "AWS::RDS::DBInstance")},
+    **{kind: _plain for kind in (
+        "AWS::ElastiCache::SubnetGroup", "AWS::RDS::DBParameterGroup", "AWS::RDS::DBSubnetGroup")},
+    "AWS::SecretsManager::Secret": _secret,
     "AWS::KMS::Key": _key, "AWS::Logs::LogGroup": _log_group, "AWS::OpenSearchService::Domain": _domain,
     "AWS::S3::Bucket": _bucket, "AWS::SQS::Queue": _queue}
 RETAINED = ("Retain", "RetainExceptOnCreate")

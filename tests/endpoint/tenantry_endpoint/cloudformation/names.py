@@ -20,7 +20,12 @@ NAMED: dict[str, tuple[str, str, str, str]] = {
     "AWS::CloudWatch::Alarm": ("AlarmName", "cloudwatch.DescribeAlarms", "AlarmNames", "MetricAlarms"),
     "AWS::CloudWatch::CompositeAlarm": ("AlarmName", "cloudwatch.DescribeAlarms", "AlarmNames", "CompositeAlarms"),
     "AWS::CloudWatch::Dashboard": ("DashboardName", "cloudwatch.GetDashboard", "DashboardName", "DashboardName"),
+    "AWS::DynamoDB::Table": ("TableName", "dynamodb.DescribeTable", "TableName", "Table"),
     "AWS::ECS::Cluster": ("ClusterName", "ecs.DescribeClusters", "clusters", "clusters[?status=='ACTIVE']"),
+    "AWS::ElastiCache::ReplicationGroup": (
+        "ReplicationGroupId", "elasticache.DescribeReplicationGroups", "ReplicationGroupId", "ReplicationGroups"),
+    "AWS::ElastiCache::SubnetGroup": (
+        "CacheSubnetGroupName", "elasticache.DescribeCacheSubnetGroups", "CacheSubnetGroupName", "CacheSubnetGroups"),
     "AWS::ElasticLoadBalancingV2::LoadBalancer": ("Name", "elbv2.DescribeLoadBalancers", "Names", "LoadBalancers"),
     "AWS::ElasticLoadBalancingV2::TargetGroup": ("Name", "elbv2.DescribeTargetGroups", "Names", "TargetGroups"),
     "AWS::ElasticLoadBalancingV2::TrustStore": ("Name", "elbv2.DescribeTrustStores", "Names", "TrustStores"),
@@ -32,9 +37,17 @@ NAMED: dict[str, tuple[str, str, str, str]] = {
     "AWS::Logs::LogGroup": (
         "LogGroupName", "logs.DescribeLogGroups", "logGroupNamePrefix", "logGroups[?logGroupName=='$name']"),
     "AWS::OpenSearchService::Domain": ("DomainName", "opensearch.DescribeDomain", "DomainName", "DomainStatus"),
+    "AWS::RDS::DBInstance": (
+        "DBInstanceIdentifier", "rds.DescribeDBInstances", "DBInstanceIdentifier", "DBInstances"),
+    "AWS::RDS::DBParameterGroup": (
+        "DBParameterGroupName", "rds.DescribeDBParameterGroups", "DBParameterGroupName", "DBParameterGroups"),
+    "AWS::RDS::DBSubnetGroup": (
+        "DBSubnetGroupName", "rds.DescribeDBSubnetGroups", "DBSubnetGroupName", "DBSubnetGroups"),
     "AWS::S3::Bucket": ("BucketName", "s3.HeadBucket", "Bucket", "@"),
     "AWS::SNS::Topic": ("TopicName", "sns.GetTopicAttributes", "TopicArn", "Attributes"),
     "AWS::SQS::Queue": ("QueueName", "sqs.GetQueueUrl", "QueueName", "QueueUrl"),
+    "AWS::Scheduler::Schedule": ("Name", "scheduler.GetSchedule", "Name", "Arn"),
+    "AWS::SecretsManager::Secret": ("Name", "secretsmanager.DescribeSecret", "SecretId", "ARN"),
     "AWS::SSM::Parameter": ("Name", "ssm.GetParameter", "Name", "Parameter"),
 }
 

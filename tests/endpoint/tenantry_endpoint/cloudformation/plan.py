@@ -38,6 +38,8 @@ def resolver(stack: Stack, target: Target, reference: Callable[[str], Any],
         raise AwsError("ValidationError", f"No export named {name} found.")
 
     def dynamic(service: str, key: str) -> str:
+        if service == "secretsmanager":  # a secret's value is for the handler alone
+            return f"{{{{resolve:{service}:{key}}}}}"
         if service != "ssm":
             raise AwsError("ValidationError", f"the local endpoint does not resolve {service} references")
         name = key.split(":")[0]

@@ -6,6 +6,7 @@ from __future__ import annotations
 def register() -> None:
     """Register every operation answered here."""
     from ..cloudformation import change_sets, contents, drift, stacks, templates, validation  # noqa: F401
-    from . import account, alarms, cloudcontrol, deployments, enforcement, functions, interfaces, layers  # noqa: F401
+    from . import account, alarms, caches, cloudcontrol, compute, databases, deployments, enforcement  # noqa: F401
+    from . import functions, interfaces, layers  # noqa: F401
     from . import neighbours  # noqa: F401
-    from . import offers, policies, quotas, recorded, subscriptions, tagged, trail, usage  # noqa: F401
+    from . import offers, policies, quotas, recorded, subscriptions, tables, tagged, trail, usage  # noqa: F401

@@ -1,7 +1,8 @@
 """Network interfaces that services put into a VPC, and what cannot be deleted while something holds it.
 
 An OpenSearch domain has one for each data node ("Launching your Amazon OpenSearch Service domains within a VPC",
-OpenSearch Service Developer Guide). Functions with the same subnet and security groups share one, which outlives the last
+OpenSearch Service Developer Guide), a database one for each instance ("Working with a DB instance in a VPC", Amazon RDS User
+Guide), a cache one for each node ("Amazon VPCs and ElastiCache security", Amazon ElastiCache User Guide). Functions with the same subnet and security groups share one, which outlives the last
 of them and is removed with that function's role ("Giving Lambda functions access to resources in an Amazon VPC", Lambda
 Developer Guide; it takes 20 to 45 minutes, cloudformation-coverage-roadmap #392; without the role it stays, aws-cdk #6701).
 Security groups and subnets answer DependencyViolation while an interface, or a rule of another group, holds them (EC2 API
@@ -22,6 +23,7 @@ from ..state import store
 
 #: Steps of a stack for which a function's interface stays after the function.
 LINGER_STEPS = 25
+SEARCH = "amazon-elasticsearch"
 
 
 def _linger() -> float:
@@ -42,14 +44,15 @@ class Interfaces:
     """The interfaces of services in one account and region."""
 
     def __init__(self) -> None:
-        self.of_domain: dict[str, list[str]] = {}
+        #: Interfaces of domains, databases and caches, by requester and name.
+        self.held: dict[tuple[str, str], list[str]] = {}
         self.of_functions: dict[tuple[str, tuple[str, ...]], Shared] = {}
 
     @property
     def requesters(self) -> dict[str, tuple[str, str]]:
         """Type and requester of each interface, by id."""
-        domains = {ident: ("interface", "amazon-elasticsearch") for idents in self.of_domain.values() for ident in idents}
-        return domains | {one.ident: ("lambda", "amazon-lambda") for one in self.of_functions.values()}
+        held = {ident: ("interface", who) for (who, _), idents in self.held.items() for ident in idents}
+        return held | {one.ident: ("lambda", "amazon-lambda") for one in self.of_functions.values()}
 
 
 def _known(call: Call) -> Interfaces:
@@ -109,6 +112,23 @@ def detach_function(call: Call, name: str, role: str) -> None:
     attach_function(call, name, {"Role": role})
 
 
+def hold(call: Call, requester: str, name: str, subnets: list[str], groups: list[str], count: int,
+         description: str) -> None:
+    """Give a resource so many interfaces in turn over its subnets, and take away those beyond that number."""
+    held = _known(call).held.setdefault((requester, name), [])
+    for ident in held[count:]:
+        _drop(call, ident)
+    del held[count:]
+    for number in range(len(held), count):
+        held.append(_make(call, subnets[number % len(subnets)], groups, description))
+
+
+def release(call: Call, requester: str, name: str) -> None:
+    """Take a resource's interfaces away with it."""
+    for ident in _known(call).held.pop((requester, name), []):
+        _drop(call, ident)
+
+
 @operation("opensearch", "CreateDomain")
 def create_domain(call: Call) -> Answer:
     """OpenSearch: CreateDomain, with an interface for each data node in turn over the subnets."""
@@ -116,9 +136,7 @@ def create_domain(call: Call) -> Answer:
     where = call.get("VPCOptions") or {}
     subnets, name = where.get("SubnetIds") or [], call.parameters["DomainName"]
     nodes = int((call.get("ClusterConfig") or {}).get("InstanceCount", 1)) if subnets else 0
-    _known(call).of_domain[name] = [
-        _make(call, subnets[node % len(subnets)], where.get("SecurityGroupIds") or [], f"ES {name}")
-        for node in range(nodes)]
+    hold(call, SEARCH, name, subnets, where.get("SecurityGroupIds") or [], nodes, f"ES {name}")
     return answer
 
 
@@ -126,8 +144,7 @@ def create_domain(call: Call) -> Answer:
 def delete_domain(call: Call) -> Answer:
     """OpenSearch: DeleteDomain, with its interfaces."""
     answer = call.inner()
-    for ident in _known(call).of_domain.pop(call.parameters["DomainName"], []):
-        _drop(call, ident)
+    release(call, SEARCH, call.parameters["DomainName"])
     return answer
 
 

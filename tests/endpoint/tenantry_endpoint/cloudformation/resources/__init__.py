@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from . import compute, data, network, observe, security
+from . import compute, data, network, observe, schedule, security, stores
 from .kind import Kind
 
-KINDS: dict[str, Kind] = {**network.KINDS, **security.KINDS, **data.KINDS, **compute.KINDS, **observe.KINDS}
+KINDS: dict[str, Kind] = {**network.KINDS, **security.KINDS, **data.KINDS, **stores.KINDS, **compute.KINDS, **schedule.KINDS,
+                          **observe.KINDS}

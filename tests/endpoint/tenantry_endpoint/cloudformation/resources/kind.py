@@ -293,7 +293,7 @@ class Simple(Kind):
 
 
 #: Members of create answers that hold the new resource's own ARN, most particular first.
-ARNS = ("EventSourceMappingArn", "Arn", "FunctionArn", "clusterArn", "trustAnchorArn", "profileArn")
+ARNS = ("EventSourceMappingArn", "TableArn", "Arn", "FunctionArn", "clusterArn", "trustAnchorArn", "profileArn")
 
 
 def retag(place: Place, made: Made, service: str, old: Properties, new: Properties) -> None:

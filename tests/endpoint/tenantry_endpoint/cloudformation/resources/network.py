@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from ...errors import AwsError
@@ -220,6 +221,26 @@ def _apply(place: Place, group: str, outbound: bool, rules: list[dict[str, Any]]
         place.call("ec2", f"{verb}SecurityGroup{side}", GroupId=group, IpPermissions=rules)
 
 
+class Endpoint(Simple):
+    """AWS::EC2::VPCEndpoint: lists change by what is added and removed."""
+
+    def update(self, place: Place, made: Made, old: Properties, new: Properties) -> Made:
+        given: dict[str, Any] = {}
+        for key, verb in (("SubnetIds", "Subnet"), ("RouteTableIds", "RouteTable"), ("SecurityGroupIds", "SecurityGroup")):
+            before, after = old.get(key) or [], new.get(key) or []
+            given |= {f"Add{verb}Ids": [one for one in after if one not in before] or None,
+                      f"Remove{verb}Ids": [one for one in before if one not in after] or None}
+        if old.get("PolicyDocument") != new.get("PolicyDocument"):
+            policy = new.get("PolicyDocument")
+            given |= {"PolicyDocument": policy if isinstance(policy, str) else json.dumps(policy)} if policy else {
+                "ResetPolicy": True}
+        if any(value is not None for value in given.values()):
+            place.call("ec2", "ModifyVpcEndpoint", VpcEndpointId=made.id, **given)
+        if old.get("Tags") != new.get("Tags"):
+            retag(place, made, "ec2", old, new)
+        return made
+
+
 ALL = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}
 
 
@@ -351,9 +372,9 @@ KINDS: dict[str, Kind] = {
                                 "network-acl", look="DescribeNetworkAcls NetworkAclIds[] -> NetworkAcls[0]"),
     "AWS::EC2::NetworkAclEntry": NaclEntry(),
     "AWS::EC2::SubnetNetworkAclAssociation": NaclAssociation(),
-    "AWS::EC2::VPCEndpoint": ec2("CreateVpcEndpoint", "VpcEndpoint.VpcEndpointId",
-                                 "DeleteVpcEndpoints VpcEndpointIds[]", "vpc-endpoint",
-                                 look="DescribeVpcEndpoints VpcEndpointIds[] -> VpcEndpoints[0]"),
+    "AWS::EC2::VPCEndpoint": Endpoint(
+        "ec2", "CreateVpcEndpoint", "VpcEndpoint.VpcEndpointId", "DeleteVpcEndpoints VpcEndpointIds[]", "",
+        "DescribeVpcEndpoints VpcEndpointIds[] -> VpcEndpoints[0]", tag_type="vpc-endpoint"),
     "AWS::EC2::FlowLog": ec2("CreateFlowLogs", "FlowLogIds[0]", "DeleteFlowLogs FlowLogIds[]", "vpc-flow-log",
                              look="DescribeFlowLogs FlowLogIds[] -> FlowLogs[0]", before=_flow),
     "AWS::EC2::SecurityGroup": SecurityGroup(),
