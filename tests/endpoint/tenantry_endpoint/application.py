@@ -125,7 +125,9 @@ class Application:
         if function is None:
             return not_implemented(service, name) if operations.is_whole(service) else None
         account = environ.get("HTTP_X_MOTO_ACCOUNT_ID") or get_account_id_from(access_key)
-        call = operations.Call(wire.Caller(access_key, account, region, service), service, name, incoming.parameters)
+        trace = environ.get("HTTP_X_AMZN_TRACE_ID")
+        call = operations.Call(wire.Caller(access_key, account, region, service), service, name, incoming.parameters,
+                               {"X-Amzn-Trace-Id": trace} if trace else {})
         try:
             result: Any = function(call)
         except AwsError as error:

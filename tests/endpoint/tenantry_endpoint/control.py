@@ -1,5 +1,5 @@
 """The endpoint's own control paths: `/_tenantry/health`, `/_tenantry/reset`, `/_tenantry/faults`,
-`/_tenantry/quotas`, `/_tenantry/offers` and `/_tenantry/assume`."""
+`/_tenantry/quotas`, `/_tenantry/offers`, `/_tenantry/assume` and `/_tenantry/poll`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import faults, state
 from .errors import AwsError
 from .identity import Role
 from .internal import call_moto
-from .services import offers, quotas
+from .services import offers, queues, quotas
 
 
 def _json(status: int, value: Any) -> tuple[int, dict[str, str], bytes]:
@@ -45,6 +45,15 @@ def _assume(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
     return _json(200, {key: session["Credentials"][key] for key in ("AccessKeyId", "SecretAccessKey", "SessionToken")})
 
 
+def _poll(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
+    """What Lambda's poller does once for an event source mapping: `{"account", "region", "mapping"}`."""
+    try:
+        document = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
+        return _json(200, queues.poll(document["account"], document["region"], document["mapping"]))
+    except (ValueError, TypeError, KeyError, IndexError, AwsError) as error:
+        return _json(400, {"error": repr(error)})
+
+
 def respond(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
     """Answer a control request."""
     path, method = environ["PATH_INFO"].rstrip("/"), environ["REQUEST_METHOD"]
@@ -58,6 +67,8 @@ def respond(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         return _set(path, environ)
     if path == "/_tenantry/assume" and method == "POST":
         return _assume(environ)
+    if path == "/_tenantry/poll" and method == "POST":
+        return _poll(environ)
     if path == "/_tenantry/faults":
         if method == "GET":
             return _json(200, {"faults": faults.describe()})

@@ -10,7 +10,7 @@ HERE = Path(__file__).parent
 
 #: Files that hold tests of AWS's rules and of nothing else.
 OF_RULES = ["test_creation.py", "test_deletion.py", "test_flags.py", "test_identity.py", "test_import.py",
-            "test_limits.py", "test_stores.py"]
+            "test_limits.py", "test_messages.py", "test_stores.py"]
 
 
 def rows() -> list[list[str]]:
