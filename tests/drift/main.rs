@@ -47,6 +47,7 @@ fn there_are_changes_in_every_layer_with_deletions_and_additions() {
 #[test]
 fn every_change_is_found_named_and_rated_and_nothing_else_is() {
     let fleet = Fleet::deploy(&["ash", "birch", "cedar"]);
+    unconfirmed_until_somebody_confirms(&fleet);
     fleet.in_sync_at(RELEASE);
     fleet.change("first");
     let (answer, code) = fleet.drift(&["--lookups", "0"]);
@@ -66,6 +67,17 @@ fn every_change_is_found_named_and_rated_and_nothing_else_is() {
     let extra: Vec<_> = found.iter().filter(|(_, left)| !left.is_empty()).collect();
     assert!(missing.is_empty() && extra.is_empty(), "missing: {missing:#?}\nnobody made: {extra:#?}");
     names_who_did_it(&fleet);
+}
+
+/// A page subscription that nobody has confirmed is the one difference of a fleet that was just deployed.
+fn unconfirmed_until_somebody_confirms(fleet: &Fleet) {
+    let (answer, code) = fleet.drift(&["--lookups", "0"]);
+    let found: Vec<String> = stacks(&answer).flat_map(|stack| differences(stack)).collect();
+    let expected: Vec<String> =
+        changes().into_iter().filter(|change| change.round == "confirmed").flat_map(|change| change.expect).collect();
+    assert!(found.len() == 1 && fits(&expected[0], &found[0]), "{found:?}");
+    assert_eq!(code, 2);
+    fleet.change("confirmed");
 }
 
 /// Whether a difference is the expected line, in which `*` is any text.

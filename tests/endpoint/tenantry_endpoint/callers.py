@@ -70,7 +70,7 @@ def _stack(call: Call) -> str:
     for stack in list(stacks(call.account, call.region).by_id.values()):
         if wanted in (stack.name, stack.id) and stack.status != "DELETE_COMPLETE":
             return stack.id
-        if not wanted and any(named in (made.id, made.name) for made in stack.change_sets.values()):
+        if not wanted and any(named in (made.id, made.name) for made in list(stack.change_sets.values())):
             return stack.id
     if wanted.startswith("arn:"):
         return wanted

@@ -151,12 +151,12 @@ class Role:
         self.arn, self.name = arn, arn.rsplit("/", 1)[-1]
         self.account, self.partition = account, arn.split(":")[1]
         backend = iam_backends[account][self.partition]
-        found = next((role for role in backend.roles.values() if role.arn == arn), None)
+        found = next((role for role in list(backend.roles.values()) if role.arn == arn), None)
         if found is None:
             raise AwsError("ValidationError", f"Role {arn} is invalid or cannot be assumed")
         self.trust = _document(found.assume_role_policy_document)
-        inline = [_document(text) for text in found.policies.values()]
-        attached = [_managed(policy) for policy in found.managed_policies.values()]
+        inline = [_document(text) for text in list(found.policies.values())]
+        attached = [_managed(policy) for policy in list(found.managed_policies.values())]
         self.policies = inline + attached
         self.boundary: list[Any] | None = None
         if found.permissions_boundary_arn:

@@ -93,7 +93,7 @@ def test_a_subscription_is_pending_until_its_owner_confirms_it(client: Client, s
     assert [row["SubscriptionArn"] for row in listed] == ["PendingConfirmation"]
     with pytest.raises(ClientError, match="InvalidParameter"):
         sns.confirm_subscription(TopicArn=topic, Token="guessed")
-    assert sns.confirm_subscription(TopicArn=topic, Token=arn.rsplit(":", 1)[1])["SubscriptionArn"] == arn
+    assert sns.confirm_subscription(TopicArn=topic, Token=arn)["SubscriptionArn"] == arn
     assert [row["SubscriptionArn"] for row in sns.list_subscriptions()["Subscriptions"]] == [arn]
 
 

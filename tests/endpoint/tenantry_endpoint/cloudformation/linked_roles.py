@@ -41,7 +41,7 @@ def need(stack_role: str | None, place: Place, kind: str, properties: Properties
     if "only_with" in row and not properties.get(row["only_with"]):
         return
     arn = f"arn:{place.partition}:iam::{place.account}:role/aws-service-role/{service}/{name}"
-    roles = iam_backends[place.account][place.partition].roles.values()
+    roles = list(iam_backends[place.account][place.partition].roles.values())
     # The service's name decides: whatever made the role named it.
     if any(f"/aws-service-role/{service}/" in role.arn for role in roles):
         return

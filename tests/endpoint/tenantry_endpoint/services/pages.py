@@ -60,7 +60,7 @@ def subscribe(call: Call) -> Answer:
     held = sns_backends[call.account][call.region].subscriptions[arn]
     if held.attributes.get(PENDING) is False and arn not in _waiting(call):
         held.attributes |= {PENDING: True, "ConfirmationWasAuthenticated": False}
-        _waiting(call)[arn] = arn.rsplit(":", 1)[-1]
+        _waiting(call)[arn] = arn
     if call.get("ReturnSubscriptionArn"):
         return answer
     return {"SubscriptionArn": "pending confirmation" if arn in _waiting(call) else arn}
@@ -68,7 +68,7 @@ def subscribe(call: Call) -> Answer:
 
 @operation("sns", "ConfirmSubscription")
 def confirm_subscription(call: Call) -> Answer:
-    """ConfirmSubscription: with the token that the endpoint was sent."""
+    """ConfirmSubscription: with the token that the endpoint was sent, which here is the subscription's ARN."""
     for arn, token in list(_waiting(call).items()):
         if token == call.parameters["Token"] and arn.startswith(call.parameters["TopicArn"] + ":"):
             held = sns_backends[call.account][call.region].subscriptions[arn]

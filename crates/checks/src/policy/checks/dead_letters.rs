@@ -1,4 +1,5 @@
-//! Every queue hands what it cannot deliver to another one; the last one is kept, and an alarm watches it.
+//! Every queue hands what it cannot deliver to another one; the last one is kept, and an alarm watches it. A queue is the last
+//! one of other queues, or of functions, schedules, rules and subscriptions whose failures it takes.
 
 use std::collections::BTreeSet;
 
@@ -7,17 +8,26 @@ use serde_json::Value;
 use super::Fault;
 use super::stack::{Stack, is_retained, target};
 
+const QUEUE: &str = "AWS::SQS::Queue";
 const DEPTH: &str = "ApproximateNumberOfMessagesVisible";
 
 pub(super) fn check(stack: &Stack<'_>) -> Vec<Fault> {
-    let queues: Vec<(&str, &Value)> = stack.of_type("AWS::SQS::Queue").collect();
-    let finals: BTreeSet<&str> = queues.iter().filter_map(|(_, queue)| dead_letter_target(queue)).collect();
+    let queues: Vec<(&str, &Value)> = stack.of_type(QUEUE).collect();
+    let mut finals: BTreeSet<&str> = queues.iter().filter_map(|(_, queue)| dead_letter_target(queue)).collect();
+    let others = stack.all().filter(|(_, resource)| resource["Type"] != QUEUE);
+    let failures: BTreeSet<&str> = others.flat_map(|(_, resource)| failures_go_to(&resource["Properties"])).collect();
+    finals.extend(
+        queues
+            .iter()
+            .filter(|(id, queue)| failures.contains(id) && dead_letter_target(queue).is_none())
+            .map(|(id, _)| *id),
+    );
     let watched: BTreeSet<&str> =
         stack.of_type("AWS::CloudWatch::Alarm").filter_map(|(_, alarm)| watched(alarm)).collect();
     let mut faults = Vec::new();
     for (id, queue) in &queues {
         match dead_letter_target(queue) {
-            Some(to) if to == *id || stack.type_of(to) != Some("AWS::SQS::Queue") => {
+            Some(to) if to == *id || stack.type_of(to) != Some(QUEUE) => {
                 faults.push(Fault::new(
                     id,
                     "Properties/RedrivePolicy",
@@ -38,6 +48,25 @@ pub(super) fn check(stack: &Stack<'_>) -> Vec<Fault> {
         }
     }
     faults
+}
+
+/// The queues that take what a resource fails at: in `DeadLetterConfig`, `OnFailure` and `RedrivePolicy`, at any depth.
+fn failures_go_to(properties: &Value) -> Vec<&str> {
+    match properties {
+        Value::Object(members) => members
+            .iter()
+            .flat_map(|(name, inner)| match name.as_str() {
+                "DeadLetterConfig" => {
+                    target(&inner["TargetArn"]).or_else(|| target(&inner["Arn"])).into_iter().collect()
+                }
+                "OnFailure" => target(&inner["Destination"]).into_iter().collect(),
+                "RedrivePolicy" => target(&inner["deadLetterTargetArn"]).into_iter().collect(),
+                _ => failures_go_to(inner),
+            })
+            .collect(),
+        Value::Array(items) => items.iter().flat_map(failures_go_to).collect(),
+        _ => Vec::new(),
+    }
 }
 
 fn dead_letter_target(queue: &Value) -> Option<&str> {
@@ -93,6 +122,37 @@ mod tests {
                 "Retry: deleting the stack deletes messages that a person must see",
             ],
         );
+    }
+
+    #[test]
+    fn a_queue_that_takes_failures_of_others_is_the_last_one() {
+        let arn = json!({ "Fn::GetAtt": ["Failed", "Arn"] });
+        let takers = [
+            json!({ "Type": "AWS::Lambda::Function", "Properties": { "DeadLetterConfig": { "TargetArn": arn } } }),
+            json!({ "Type": "AWS::Scheduler::Schedule", "Properties": { "Target": { "DeadLetterConfig": { "Arn": arn } } } }),
+            json!({ "Type": "AWS::Events::Rule", "Properties": { "Targets": [{ "DeadLetterConfig": { "Arn": arn } }] } }),
+            json!({ "Type": "AWS::SNS::Subscription", "Properties": { "RedrivePolicy": { "deadLetterTargetArn": arn } } }),
+            json!({ "Type": "AWS::Lambda::EventInvokeConfig", "Properties": {
+                "DestinationConfig": { "OnFailure": { "Destination": arn } } } }),
+        ];
+        for taker in takers {
+            let with = |watched: &str| {
+                stack(|all| {
+                    all["Failed"] = json!({ "Type": "AWS::SQS::Queue", "DeletionPolicy": "Retain", "Properties": {} });
+                    all["Taker"] = taker.clone();
+                    all["Second"] = all["Alarm"].clone();
+                    all["Second"]["Properties"]["Dimensions"][0]["Value"] =
+                        json!({ "Fn::GetAtt": [watched, "QueueName"] });
+                })
+            };
+            check(super::check, with("Failed"), &[]);
+            let silent = ["Failed: the dead-letter queue has no alarm that pages on its depth"];
+            check(super::check, with("Parking"), &silent);
+        }
+        // One that hands on itself is not the last.
+        let function = json!({ "Type": "AWS::Lambda::Function", "Properties": {
+            "DeadLetterConfig": { "TargetArn": { "Fn::GetAtt": ["Retry", "Arn"] } } } });
+        check(super::check, stack(|all| all["Taker"] = function), &[]);
     }
 
     #[test]
