@@ -94,6 +94,7 @@ fuzz-chain:
 faults: export FAULT_TENANTS ?= 50
 faults: export FAULT_KILLS ?= 100
 faults: export FAULT_CREATIONS ?= 1000
+faults: export FAULT_STATES ?= 1
 faults: export PROPERTY_PERCENT ?= 100
 faults: $(TOOLS)/python
 	cargo test --lib

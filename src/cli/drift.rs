@@ -147,7 +147,7 @@ pub(super) fn accepted(estate: &Path, today: jiff::civil::Date) -> Result<Accept
 
 /// Keeps when each stack was last checked, here and in the control plane. What cannot be kept is told, and is no reason
 /// to withhold what was found.
-async fn note(fleet: &Fleet, estate: &Path, drifts: &[StackDrift]) {
+pub(super) async fn note(fleet: &Fleet, estate: &Path, drifts: &[StackDrift]) {
     let mut record = LastChecks::load(estate);
     record.note(drifts, Timestamp::now().as_second());
     if let Err(error) = record.save(estate) {
@@ -202,7 +202,7 @@ fn unnamed(orphans: Option<&Orphans>) -> String {
     orphans.map(report::orphans::text).unwrap_or_default()
 }
 
-fn exit(drifts: &[StackDrift]) -> Exit {
+pub(super) fn exit(drifts: &[StackDrift]) -> Exit {
     let one = |drift: &StackDrift| match drift.verdict {
         Verdict::InSync => Exit::Clean,
         Verdict::Drifted => Exit::Changes,

@@ -32,6 +32,7 @@ mod quotas;
 mod release;
 mod render;
 mod replay;
+mod rescue;
 mod restore;
 mod run;
 mod schema;
@@ -93,6 +94,7 @@ enum Command {
     Flags(flags::Args),
     Drift(drift::Args),
     Move(moving::Args),
+    Rescue(rescue::Args),
     Destroy(destroy::Args),
     Replay(replay::Replay),
     Schema(schema::Args),
@@ -142,6 +144,7 @@ impl Cli {
             Command::Flags(args) => flags::run(args, global),
             Command::Drift(args) => drift::run(args, global),
             Command::Move(args) => moving::run(args, global),
+            Command::Rescue(args) => rescue::run(args, global),
             Command::Destroy(args) => destroy::run(args, global),
             Command::Replay(replay) => replay.run(global),
             Command::Schema(args) => schema::run(args, global),

@@ -73,7 +73,7 @@ impl Progress {
             What::Started => counts.flying += 1,
             What::Ended { outcome } => {
                 counts.flying = counts.flying.saturating_sub(1);
-                if matches!(outcome, Outcome::Done | Outcome::Cleared | Outcome::Imported) {
+                if matches!(outcome, Outcome::Done | Outcome::Cleared | Outcome::Recovered { .. } | Outcome::Imported) {
                     counts.done += 1
                 } else {
                     counts.failed += 1

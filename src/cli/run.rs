@@ -164,8 +164,9 @@ pub(super) async fn execute(
         return Ok(super::plan::exit(plan).max(blocked));
     }
     let accepted = pass(plan, &how.overrides.acceptances()?)?;
-    if !how.consent.yes && !confirmed(&format!("Deploy {work} stack{}?", if work == 1 { "" } else { "s" }), "yes")? {
-        return Err(Failure::new("not confirmed, nothing was deployed").with_exit(Exit::Refused));
+    let (verb, done) = if site.command == "rescue" { ("Rescue", "changed") } else { ("Deploy", "deployed") };
+    if !how.consent.yes && !confirmed(&format!("{verb} {work} stack{}?", if work == 1 { "" } else { "s" }), "yes")? {
+        return Err(Failure::new(format!("not confirmed, nothing was {done}")).with_exit(Exit::Refused));
     }
     let (outcomes, lost) = guarded(cloud, site, plan, desired, how, pace, &accepted).await?;
     if let Some(path) = &how.markdown {
@@ -346,7 +347,7 @@ fn summary(answer: &Answer<'_>) -> String {
 fn exit(outcomes: &Outcomes) -> Exit {
     let one = |outcome: &Outcome| match outcome {
         Outcome::Done => Exit::Clean,
-        Outcome::Cleared | Outcome::Imported => Exit::Changes,
+        Outcome::Cleared | Outcome::Recovered { .. } | Outcome::Imported => Exit::Changes,
         Outcome::Stale { .. } => Exit::Refused,
         Outcome::StillRunning => Exit::Incomplete,
         Outcome::Failed { .. } | Outcome::Broken { .. } | Outcome::NotStarted => Exit::Error,

@@ -41,6 +41,8 @@ fn signature(stack: &StackPlan) -> String {
     let mut text = match action {
         Action::Blocked { why, remedy } => format!("blocked\n{why}\n{remedy}\n"),
         Action::Apply { makes, .. } => format!("{} {makes:?}\n", action.name()),
+        Action::Clear { what, retain, .. } => format!("clear {what:?} {retain:?}\n"),
+        Action::Recover { by } => format!("recover {by:?}\n"),
         _ => format!("{}\n", action.name()),
     };
     text.push_str(&format!("{:?}\n", stack.claim));

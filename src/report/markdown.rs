@@ -38,9 +38,8 @@ fn group_part(out: &mut String, group: &Group<'_>) {
     line(out, format_args!("### {}\n", group.title()));
     match action {
         Action::Blocked { why, remedy } => line(out, format_args!("**blocked**: {why} ({remedy})\n")),
-        Action::Clear { .. } => {
-            line(out, format_args!("Delete what a failed creation left; the next plan creates the stack.\n"));
-        }
+        Action::Clear { what, retain, .. } => line(out, format_args!("{}.\n", capital(&text::clearing(*what, retain)))),
+        Action::Recover { by } => line(out, format_args!("{}.\n", capital(&text::recovery(by)))),
         Action::Follow => line(out, format_args!("Follow what an earlier run began.\n")),
         Action::Nothing | Action::Apply { .. } => {}
     }
@@ -96,6 +95,12 @@ pub fn outcomes(outcomes: &Outcomes) -> String {
         out.push('\n');
     }
     out
+}
+
+/// The text as a sentence begins.
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// Text that stays in its cell and is no markup.

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::groups::{self, Group};
 use super::judgement;
 use tenantry_ops::deploy::events::{Event, Outcome, What};
-use tenantry_ops::deploy::{Action, Plan};
+use tenantry_ops::deploy::{Action, Left, Plan, Recovery};
 
 /// What is said of a change that delivers flags and does nothing else.
 pub const FLAGS_ONLY: &str = "flags only: nothing but AppConfig and the release record is touched";
@@ -15,6 +15,11 @@ pub fn text(plan: &Plan) -> String {
     let mut out = String::new();
     for group in groups::of(plan.stacks.iter()) {
         group_text(&mut out, &group);
+    }
+    for stack in plan.stacks.iter().filter(|stack| stack.action == Action::Nothing) {
+        for warning in &stack.warnings {
+            line(&mut out, format_args!("warning: {}: {}: {}", stack.tenant, warning.check, warning.reason));
+        }
     }
     for (unseen, tenants) in groups::unseen(plan) {
         line(&mut out, format_args!("? {}: not seen: {}", groups::named(&tenants), unseen.why));
@@ -46,9 +51,8 @@ fn group_text(out: &mut String, group: &Group<'_>) {
     match action {
         Action::Nothing => {}
         Action::Apply { .. } => line(out, format_args!("{title}")),
-        Action::Clear { .. } => {
-            line(out, format_args!("{title}: delete what a failed creation left; the next plan creates the stack"));
-        }
+        Action::Clear { what, retain, .. } => line(out, format_args!("{title}: {}", clearing(*what, retain))),
+        Action::Recover { by } => line(out, format_args!("{title}: {}", recovery(by))),
         Action::Follow => line(out, format_args!("{title}: follow what an earlier run began")),
         Action::Blocked { why, remedy } => line(out, format_args!("! {title}: {why}\n  help: {remedy}")),
     }
@@ -67,6 +71,40 @@ fn group_text(out: &mut String, group: &Group<'_>) {
             for difference in group.differences(index, number) {
                 line(out, format_args!("      {difference}{}", groups::cause(property)));
             }
+        }
+    }
+}
+
+/// What is deleted with a stack, and what follows.
+pub fn clearing(what: Left, retain: &[String]) -> String {
+    let left = match what {
+        Left::FailedCreation => "delete what a failed creation left; the next plan creates the stack",
+        Left::FailedImport => "delete what a failed import left; the next plan imports it again",
+        Left::FailedDeletion => "finish the deletion that failed",
+        Left::Shell => "delete the empty shell that a change set left",
+    };
+    let behind = if retain.is_empty() { String::new() } else { format!("; {} stay behind", retain.join(", ")) };
+    format!("{left}{behind}")
+}
+
+/// What leads out of a failed update, and what it gives up.
+pub fn recovery(by: &Recovery) -> String {
+    match by {
+        Recovery::ContinueRollback { skip } if skip.is_empty() => {
+            "continue the rollback (ContinueUpdateRollback)".to_owned()
+        }
+        Recovery::ContinueRollback { skip } => format!(
+            "continue the rollback without {}, which stay as they are; a drift check follows (ContinueUpdateRollback)",
+            skip.join(", ")
+        ),
+        Recovery::ForceRollback => "force the rollback: whatever it fails at stays as it is; a drift check follows \
+                                    (ContinueUpdateRollback with ForceRollback)"
+            .to_owned(),
+        Recovery::RollBack => "roll the update back to the last stable state (RollbackStack)".to_owned(),
+        Recovery::Replay => {
+            "update to the template of git in EXPRESS mode, in which the stack has failed (UpdateStack); \
+                             an ordinary deploy ends the mode"
+                .to_owned()
         }
     }
 }
@@ -94,7 +132,8 @@ pub fn outcome(outcome: &Outcome) -> String {
     let help = |hint: &Option<String>| hint.as_ref().map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
     match outcome {
         Outcome::Done => "done".to_owned(),
-        Outcome::Cleared => "what a failed creation left is deleted; the next plan creates the stack".to_owned(),
+        Outcome::Cleared => "what was left of the stack is deleted; the next plan creates it".to_owned(),
+        Outcome::Recovered { status } => format!("{status}: the stack takes change sets again"),
         Outcome::Imported => "what an earlier stack retained is imported; the next plan creates the rest".to_owned(),
         Outcome::Failed { status, resource, reason, remedy } => {
             let resource = resource.as_deref().unwrap_or("the stack");

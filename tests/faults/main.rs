@@ -8,6 +8,7 @@ mod creations;
 mod estate;
 mod kills;
 mod proxy;
+mod states;
 mod storms;
 
 use crate::process::Endpoint;

@@ -193,6 +193,8 @@ impl Line {
             Action::Blocked { why, .. } => ("blocked", why.clone()),
             Action::Follow => ("update", "goes on".to_owned()),
             Action::Clear { .. } => ("create", "after what a failed creation left is deleted".to_owned()),
+            // Only `rescue` plans it.
+            Action::Recover { .. } => ("recover", String::new()),
             Action::Apply { changes, .. } if from.is_none() => ("create", text::count(changes.len(), "resource")),
             Action::Apply { changes, .. } => ("update", text::count(changes.len(), "change")),
         };

@@ -81,6 +81,10 @@ def test_a_rollback_that_failed_is_continued_or_forced(endpoint: str, client: Cl
              for row in cloud.list_stack_resources(StackName="s")["StackResourceSummaries"]}
     found = client("ssm").get_parameter(Name=value["First"])["Parameter"]["Value"]
     assert found == ("2" if how else "1"), "what was skipped stays as the update left it"
+    cloud.detect_stack_drift(StackName="s")
+    drifts = cloud.describe_stack_resource_drifts(StackName="s")["StackResourceDrifts"]
+    told = {row["LogicalResourceId"]: row["StackResourceDriftStatus"] for row in drifts}
+    assert told["First"] == ("NOT_CHECKED" if how else "IN_SYNC")
     rules(endpoint)
     assert update(cloud) == "UPDATE_COMPLETE"
 

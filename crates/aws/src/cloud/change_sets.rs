@@ -51,6 +51,8 @@ pub struct ChangeSetRequest {
     /// ARN of the role with which CloudFormation makes the resources; without it, it acts as the caller.
     pub role: Option<String>,
     pub mode: DeploymentMode,
+    /// Deploy in EXPRESS mode without a rollback: what a stack takes that has failed in it.
+    pub express: bool,
     /// What a change set of kind Import takes.
     pub imports: Vec<Import>,
 }
@@ -181,6 +183,7 @@ pub async fn create(session: &Session, request: &ChangeSetRequest) -> Result<Str
         DeploymentMode::Standard => call,
         DeploymentMode::RevertDrift => call.deployment_mode(sdk::DeploymentMode::RevertDrift),
     };
+    let call = call.set_deployment_config(request.express.then(express));
     let call = match &request.template {
         TemplateSource::Inline(body) => call.template_body(body),
         TemplateSource::Url(url) => call.template_url(url),
@@ -189,6 +192,37 @@ pub async fn create(session: &Session, request: &ChangeSetRequest) -> Result<Str
     let answer = call.send().await;
     let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &request.stack, error))?;
     session.need(answer.id, OPERATION, &request.stack, "Id")
+}
+
+/// EXPRESS mode as a stack needs it that has failed in it.
+fn express() -> sdk::DeploymentConfig {
+    sdk::DeploymentConfig::builder().mode(sdk::DeploymentConfigMode::Express).disable_rollback(true).build()
+}
+
+/// What an update in EXPRESS mode is made of.
+#[derive(Debug)]
+pub struct ExpressUpdate<'u> {
+    pub template: &'u TemplateSource,
+    pub tags: &'u BTreeMap<String, String>,
+    pub role: Option<String>,
+    pub token: &'u str,
+}
+
+/// Updates a stack that has failed in EXPRESS mode to a template, without a change set: one without changes cannot be
+/// executed, and is what brings such a stack to an end. The same token starts it once.
+/// Sources: AWS CloudFormation API Reference, UpdateStack; aws/aws-cdk-cli#1970.
+pub async fn replay(session: &Session, stack: &str, update: ExpressUpdate<'_>) -> Result<(), CallError> {
+    let tags = update.tags.iter().map(|(key, value)| sdk::Tag::builder().key(key).value(value).build()).collect();
+    let call = session.cloudformation.update_stack().stack_name(stack).client_request_token(update.token);
+    let call = call.capabilities(sdk::Capability::CapabilityNamedIam).set_tags(Some(tags));
+    let call = call.set_role_arn(update.role).deployment_config(express());
+    let call = match update.template {
+        TemplateSource::Inline(body) => call.template_body(body),
+        TemplateSource::Url(url) => call.template_url(url),
+    };
+    session.turn(Family::CloudFormationWrite).await;
+    let answer = call.send().await;
+    answer.map(drop).map_err(|error| CallError::of(&session.place, "UpdateStack", stack, error))
 }
 
 fn resource_to_import(import: &Import) -> sdk::ResourceToImport {

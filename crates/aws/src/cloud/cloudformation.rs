@@ -23,6 +23,9 @@ pub struct Stack {
     /// What it found: `IN_SYNC`, `DRIFTED`, `NOT_CHECKED`, …
     pub drift: Option<String>,
     pub termination_protection: bool,
+    /// The last operation was made in EXPRESS mode, which waits for no resource and does not roll back unless it is told
+    /// to. Source: AWS CloudFormation API Reference, DeploymentConfig.
+    pub express: bool,
 }
 
 /// A resource of a stack.
@@ -32,6 +35,20 @@ pub struct Resource {
     pub resource_type: String,
     pub physical_id: Option<String>,
     pub status: String,
+    pub reason: Option<String>,
+}
+
+impl Stack {
+    /// Whether a name or an id is this stack's own: an alias leads to it, too.
+    /// Source: AWS CloudFormation API Reference, SetAlias.
+    pub fn is_called(&self, name: &str) -> bool {
+        self.name == name || self.id == name
+    }
+}
+
+/// Every status that a stack can have, as the service's model names them.
+pub fn statuses() -> &'static [&'static str] {
+    sdk::StackStatus::values()
 }
 
 /// Every stack of the account in the region, by name: one paginated call for all of them. Deleted ones are not there.
@@ -50,7 +67,7 @@ pub async fn stacks(session: &Session) -> Result<BTreeMap<String, Stack>, CallEr
     Ok(found)
 }
 
-/// One stack by name or id; a deleted one is found by its id only.
+/// One stack by name, alias or id ([`Stack::is_called`] tells an alias); a deleted one is found by its id only.
 pub async fn stack(session: &Session, name: &str) -> Result<Option<Stack>, CallError> {
     const OPERATION: &str = "DescribeStacks";
     session.turn(Family::CloudFormationRead).await;
@@ -79,6 +96,7 @@ fn stack_of(session: &Session, stack: sdk::Stack) -> Result<Stack, CallError> {
         outputs: outputs.filter_map(|output| Some((output.output_key?, output.output_value?))).collect(),
         updated: stack.last_updated_time.unwrap_or(created).secs(),
         termination_protection: stack.enable_termination_protection.unwrap_or(false),
+        express: stack.deployment_config.is_some_and(|config| config.mode == Some(sdk::DeploymentConfigMode::Express)),
         name,
     })
 }
@@ -96,6 +114,7 @@ pub async fn resources(session: &Session, stack: &str) -> Result<Vec<Resource>, 
                 resource_type: session.need(resource.resource_type, OPERATION, stack, "ResourceType")?,
                 physical_id: resource.physical_resource_id,
                 status: session.need(resource.resource_status, OPERATION, stack, "ResourceStatus")?.as_str().to_owned(),
+                reason: resource.resource_status_reason,
             });
         }
     }
@@ -140,6 +159,44 @@ pub async fn delete_stack(session: &Session, stack: &str, retain: &[String], tok
     let call = call.set_retain_resources((!retain.is_empty()).then(|| retain.to_vec()));
     let answer = call.send().await;
     answer.map(drop).map_err(|error| CallError::of(&session.place, "DeleteStack", stack, error))
+}
+
+/// What the continuation of a rollback leaves out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Skip<'s> {
+    /// These resources, by logical id: the rollback has failed at each of them.
+    Named(&'s [String]),
+    /// Whatever it fails at.
+    AllThatFail,
+}
+
+/// Continues the rollback of an update from UPDATE_ROLLBACK_FAILED; the same token starts it once. What is skipped is
+/// called complete and stays as it is.
+/// Source: AWS CloudFormation API Reference, ContinueUpdateRollback.
+pub async fn continue_update_rollback(
+    session: &Session,
+    stack: &str,
+    skip: Skip<'_>,
+    token: &str,
+) -> Result<(), CallError> {
+    session.turn(Family::CloudFormationWrite).await;
+    let call = session.cloudformation.continue_update_rollback().stack_name(stack).client_request_token(token);
+    let call = match skip {
+        Skip::Named([]) => call,
+        Skip::Named(skipped) => call.set_resources_to_skip(Some(skipped.to_vec())),
+        Skip::AllThatFail => call.force_rollback(true),
+    };
+    let answer = call.send().await;
+    answer.map(drop).map_err(|error| CallError::of(&session.place, "ContinueUpdateRollback", stack, error))
+}
+
+/// Rolls a stack back from UPDATE_FAILED to its last stable state; the same token starts it once. It deletes what the
+/// update has created, retained or not. Source: AWS CloudFormation API Reference, RollbackStack.
+pub async fn rollback_stack(session: &Session, stack: &str, token: &str) -> Result<(), CallError> {
+    session.turn(Family::CloudFormationWrite).await;
+    let call = session.cloudformation.rollback_stack().stack_name(stack).client_request_token(token);
+    let answer = call.retain_except_on_create(true).send().await;
+    answer.map(drop).map_err(|error| CallError::of(&session.place, "RollbackStack", stack, error))
 }
 
 /// There is no stack of that name. CloudFormation has no code of its own for it.

@@ -32,6 +32,7 @@ pub const CALLS: &[Call] = &[
     read("application-autoscaling:DescribeScalableTargets"),
     // Drift detection asks for it.
     read("cloudformation:BatchDescribeTypeConfigurations"),
+    change("cloudformation:ContinueUpdateRollback"),
     // A change set that is not executed changes nothing.
     read("cloudformation:CreateChangeSet"),
     read("cloudformation:DeleteChangeSet"),
@@ -53,9 +54,12 @@ pub const CALLS: &[Call] = &[
     read("cloudformation:ListResources"),
     read("cloudformation:ListStackResources"),
     read("cloudformation:ListTypes"),
+    change("cloudformation:RollbackStack"),
     change("cloudformation:SetStackPolicy"),
     // Change sets give stacks their tags.
     read("cloudformation:TagResource"),
+    // Only what has failed in EXPRESS mode is updated past a change set.
+    change("cloudformation:UpdateStack"),
     change("cloudformation:UpdateTerminationProtection"),
     read("cloudtrail:LookupEvents"),
     read("cloudwatch:DescribeAlarms"),

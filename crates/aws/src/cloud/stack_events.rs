@@ -33,6 +33,25 @@ pub async fn newest(session: &Session, stack_id: &str) -> Result<Option<Event>, 
     newest.map(|event| event_of(session, stack_id, event)).transpose()
 }
 
+/// The events of a stack since it last entered `status` itself, newest first; all that are read where it never did.
+pub async fn since(session: &Session, stack_id: &str, status: &str) -> Result<Vec<Event>, CallError> {
+    const OPERATION: &str = "DescribeStackEvents";
+    let pages = session.cloudformation.describe_stack_events().stack_name(stack_id).into_paginator().send();
+    let mut pages = session.pages(Family::CloudFormationRead, OPERATION, stack_id, pages, |page| page.next_token());
+    let mut found = Vec::new();
+    for _ in 0..MOST_PAGES {
+        let Some(page) = pages.next().await? else { break };
+        for event in page.stack_events.unwrap_or_default() {
+            let event = event_of(session, stack_id, event)?;
+            if event.physical_id.as_deref() == Some(stack_id) && event.status == status {
+                return Ok(found);
+            }
+            found.push(event);
+        }
+    }
+    Ok(found)
+}
+
 /// The events of one operation on a stack, newer than the one with the id `seen`, oldest first. All events of an
 /// operation carry the token of the request that began it (`ours`).
 /// Source: AWS CloudFormation API Reference, StackEvent.

@@ -49,6 +49,7 @@ pub(super) async fn action(
         kind: ChangeSetKind::Import,
         triggers: None,
         mode: DeploymentMode::Standard,
+        express: false,
         imports: imports.clone(),
     };
     let name = desired.change_set_name(ground, "import");

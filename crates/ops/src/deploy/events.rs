@@ -43,8 +43,12 @@ pub enum What {
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Outcome {
     Done,
-    /// What a failed creation left is deleted: the next plan creates the stack.
+    /// What was left of a stack is deleted: the next plan creates it.
     Cleared,
+    /// The stack takes change sets again: the next plan is an ordinary one.
+    Recovered {
+        status: String,
+    },
     /// What an earlier stack retained is imported: the next plan creates the rest.
     Imported,
     /// The change failed and CloudFormation has undone it, or could not.

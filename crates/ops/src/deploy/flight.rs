@@ -3,9 +3,10 @@
 use super::apply::Run;
 use super::desired::hash;
 use super::events::{Outcome, What};
+use super::plan::Recovery;
 use super::{Action, Desired, Ground, StackPlan, State, UploadContent, change, failure, stale};
-use tenantry_aws::cloud::change_sets::{self, ChangeSetKind};
-use tenantry_aws::cloud::cloudformation::{self, Protection, Stack};
+use tenantry_aws::cloud::change_sets::{self, ChangeSetKind, ExpressUpdate, TemplateSource};
+use tenantry_aws::cloud::cloudformation::{self, Protection, Skip, Stack};
 use tenantry_aws::cloud::stack_events::{self, Event};
 use tenantry_aws::cloud::{CallError, Session, s3};
 
@@ -19,6 +20,8 @@ pub(super) struct Flight<'a> {
     seen: Option<String>,
     /// Everything that has happened since the start.
     events: Vec<Event>,
+    /// Token of a request that is no change set's: the same for each attempt to send it.
+    token: Option<String>,
     since: tokio::time::Instant,
 }
 
@@ -42,7 +45,7 @@ pub(super) enum Step {
 impl<'a> Flight<'a> {
     pub(super) fn new(stack: &'a StackPlan, desired: &'a Desired) -> Self {
         let (status, since) = (String::new(), tokio::time::Instant::now());
-        Self { stack, desired, phase: Phase::Waiting, status, seen: None, events: Vec::new(), since }
+        Self { stack, desired, phase: Phase::Waiting, status, seen: None, events: Vec::new(), token: None, since }
     }
 
     /// One step further: starts the change, or looks at the stack as the common poll saw it. After a call that failed
@@ -87,13 +90,29 @@ impl<'a> Flight<'a> {
                 }
                 Phase::Changing
             }
-            Action::Clear { .. } if live.is_none_or(|live| live.status == "DELETE_IN_PROGRESS") => Phase::Clearing,
-            Action::Clear { .. } => {
-                let id = live.map_or(stack.stack.as_str(), |stack| stack.id.as_str());
-                cloudformation::set_termination_protection(session, id, Protection::Off).await?;
-                self.phase = Phase::Asked;
-                cloudformation::delete_stack(session, id, &[], &clearing_token(id)).await?;
+            Action::Clear { retain, .. } => {
+                // A name without a stack may be another stack's alias: what is deleted is named by its id.
+                let Some(live) = live else { return Ok(Step::Landed(Outcome::Cleared)) };
+                if live.status != "DELETE_IN_PROGRESS" {
+                    let token = self.token_of("clear", session, &live.id).await?;
+                    // An empty shell has no protection that could be changed.
+                    if live.status != "REVIEW_IN_PROGRESS" {
+                        cloudformation::set_termination_protection(session, &live.id, Protection::Off).await?;
+                    }
+                    self.phase = Phase::Asked;
+                    cloudformation::delete_stack(session, &live.id, retain, &token).await?;
+                }
                 Phase::Clearing
+            }
+            Action::Recover { by } => {
+                let Some(live) = live else {
+                    let why = format!("stack `{}` is gone", stack.stack);
+                    return Ok(Step::Landed(Outcome::Stale { why }));
+                };
+                let token = self.token_of("recover", session, &live.id).await?;
+                self.phase = Phase::Asked;
+                self.recover(session, by, &live.id, &token).await?;
+                Phase::Changing
             }
             Action::Follow if State::of(stack.ground.status.as_deref()) != State::InProgress => {
                 // It ended before this run began: what is left is to protect it.
@@ -121,12 +140,60 @@ impl<'a> Flight<'a> {
         }
     }
 
-    /// Whether an event's token is of what this flight has started on the stack of that id.
-    fn is_ours(&self, token: &str, id: &str) -> bool {
-        match self.phase {
-            Phase::Clearing => token == clearing_token(id),
-            _ => token.starts_with(&self.desired.change_set_prefix()),
+    /// Starts what leads out of a failed update.
+    async fn recover(&self, session: &Session, by: &Recovery, id: &str, token: &str) -> Result<(), CallError> {
+        match by {
+            Recovery::ContinueRollback { skip } => {
+                cloudformation::continue_update_rollback(session, id, Skip::Named(skip), token).await
+            }
+            Recovery::ForceRollback => {
+                cloudformation::continue_update_rollback(session, id, Skip::AllThatFail, token).await
+            }
+            Recovery::RollBack => cloudformation::rollback_stack(session, id, token).await,
+            Recovery::Replay => self.replay(session, id, token).await,
         }
+    }
+
+    /// Updates to the template of git in EXPRESS mode.
+    async fn replay(&self, session: &Session, id: &str, token: &str) -> Result<(), CallError> {
+        let desired = self.desired;
+        let template = match &desired.artifacts {
+            Some(bucket) if desired.body.len() > change_sets::MOST_INLINE_BYTES => {
+                let key = desired.template_key(session.purpose);
+                s3::put_if_absent(session, bucket, &key, s3::Content::Text(&desired.body)).await?;
+                TemplateSource::Url(s3::template_url(session, bucket, &key))
+            }
+            _ => TemplateSource::Inline(desired.body.clone()),
+        };
+        let update = ExpressUpdate { template: &template, tags: &desired.tags, role: desired.service_role(), token };
+        change_sets::replay(session, id, update).await
+    }
+
+    /// The token of a request that is no change set's: another one after each thing that happened to the stack, the same
+    /// one when an answer was lost.
+    async fn token_of(&mut self, what: &str, session: &Session, id: &str) -> Result<String, CallError> {
+        if let Some(token) = &self.token {
+            return Ok(token.clone());
+        }
+        let newest = stack_events::newest(session, id).await?.map(|event| event.id).unwrap_or_default();
+        let token = format!("{}-{what}-{}", self.desired.change_set_prefix(), hash(&[id, &newest], 12));
+        self.token = Some(token.clone());
+        Ok(token)
+    }
+
+    /// Whether an event's token is of what this flight has started.
+    fn is_ours(&self, token: &str) -> bool {
+        match &self.token {
+            Some(own) => token == own,
+            None => token.starts_with(&self.desired.change_set_prefix()),
+        }
+    }
+
+    /// Whether what this flight follows leads out of a failed update, begun by this run or an earlier one.
+    fn recovers(&self) -> bool {
+        let prefix = format!("{}-recover-", self.desired.change_set_prefix());
+        let is_recovery = |event: &Event| event.token.as_deref().is_some_and(|token| token.starts_with(&prefix));
+        matches!(self.stack.action, Action::Recover { .. }) || self.events.iter().any(is_recovery)
     }
 
     async fn look(&mut self, session: &Session, run: &Run<'_>, live: Option<&Stack>) -> Result<Step, CallError> {
@@ -147,7 +214,12 @@ impl<'a> Flight<'a> {
             self.protect(session, &live.id).await?;
             return Ok(Step::Landed(Outcome::Imported));
         }
-        if self.phase == Phase::Changing && State::of(Some(&status)) == State::Settled {
+        let state = State::of(Some(&status));
+        if matches!(state, State::Settled | State::RolledBack) && self.recovers() {
+            self.protect(session, &live.id).await?;
+            return Ok(Step::Landed(Outcome::Recovered { status }));
+        }
+        if self.phase == Phase::Changing && state == State::Settled {
             self.protect(session, &live.id).await?;
             return Ok(Step::Landed(Outcome::Done));
         }
@@ -164,7 +236,9 @@ impl<'a> Flight<'a> {
 
     /// No stack: deleted as planned, or deleted by another.
     fn absent(&self) -> Outcome {
-        if self.phase == Phase::Clearing {
+        let cleared = format!("{}-clear-", self.desired.change_set_prefix());
+        let is_clear = |event: &Event| event.token.as_deref().is_some_and(|token| token.starts_with(&cleared));
+        if self.phase == Phase::Clearing || self.events.iter().any(is_clear) {
             return Outcome::Cleared;
         }
         let reason = "the stack was deleted while it was followed".to_owned();
@@ -172,8 +246,7 @@ impl<'a> Flight<'a> {
     }
 
     async fn read_events(&mut self, session: &Session, run: &Run<'_>, id: &str) -> Result<(), CallError> {
-        let new =
-            stack_events::of_operation(session, id, |token| self.is_ours(token, id), self.seen.as_deref()).await?;
+        let new = stack_events::of_operation(session, id, |token| self.is_ours(token), self.seen.as_deref()).await?;
         for event in &new {
             let (logical_id, status) = (event.logical_id.clone(), event.status.clone());
             run.emit(self.stack, What::Resource { logical_id, status, reason: event.reason.clone() });
@@ -210,13 +283,13 @@ impl<'a> Flight<'a> {
             reason.or_else(|| failure::rolled_back(&self.events).map(str::to_owned)).or_else(|| live.reason.clone());
         let reason = reason.unwrap_or_else(|| "CloudFormation gave no reason".to_owned());
         let stuck = State::of(Some(&status)) == State::Stuck;
-        let remedy = failure::remedy(&reason).or_else(|| stuck.then(|| State::remedy(&status)));
-        Outcome::Failed {
-            status,
-            resource: first.map(|event| event.logical_id.clone()),
-            remedy: remedy.map(str::to_owned),
-            reason,
-        }
+        let known = failure::remedy(&reason).map(str::to_owned);
+        let way = stuck.then(|| State::remedy(&status, &self.stack.tenant));
+        let remedy = match (known, way) {
+            (Some(known), Some(way)) => Some(format!("{known}; {way}")),
+            (known, way) => known.or(way),
+        };
+        Outcome::Failed { status, resource: first.map(|event| event.logical_id.clone()), remedy, reason }
     }
 
     /// Whether it has been waited for long enough.
@@ -228,10 +301,6 @@ impl<'a> Flight<'a> {
     pub(super) fn left(&self) -> Outcome {
         if self.phase == Phase::Waiting { Outcome::NotStarted } else { Outcome::StillRunning }
     }
-}
-
-fn clearing_token(id: &str) -> String {
-    format!("tenantry-{}", hash(&[id], 20))
 }
 
 async fn upload(session: &Session, run: &Run<'_>, stack: &StackPlan, desired: &Desired) -> Result<(), CallError> {

@@ -25,15 +25,16 @@ mod patience;
 pub mod places;
 pub mod plan;
 pub mod prepare;
+pub mod rescue;
 pub mod restore;
 pub mod stacks;
 pub mod stale;
-mod state;
+pub mod state;
 pub mod status;
 mod superseded;
 pub mod teardown;
 pub mod zips;
 
 pub use desired::{ByStack, Desired, ESTATE_ID_TAG, ESTATE_TAG, OWN_CHANGE_SETS, TENANT_TAG, Upload, UploadContent};
-pub use plan::{Action, Ground, Plan, StackPlan, Unseen, Warning};
+pub use plan::{Action, Ground, Left, Plan, Recovery, StackPlan, Unseen, Warning};
 pub use state::State;

@@ -91,6 +91,9 @@ pub struct Ground {
     pub release: Option<String>,
     /// Seconds since 1970.
     pub updated: Option<i64>,
+    /// ARN of the stack: a name, or an alias, may lead to another stack later.
+    #[serde(default)]
+    pub id: Option<String>,
 }
 
 impl StackPlan {
@@ -110,10 +113,19 @@ pub enum Action {
         makes: ChangeSetKind,
         changes: Vec<ResourceChange>,
     },
-    /// Delete the stack that a failed creation left, with what is left in it. The creation itself is another plan's: there
-    /// is no change set for it as long as that stack exists.
+    /// Delete a stack with what is left in it. A creation is another plan's: there is no change set for it as long as
+    /// that stack exists.
     Clear {
+        #[serde(default)]
+        what: Left,
         changes: Vec<ResourceChange>,
+        /// Logical IDs of what the deletion leaves behind although its template does not retain it.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        retain: Vec<String>,
+    },
+    /// Bring the stack out of a state in which it takes no ordinary change set.
+    Recover {
+        by: Recovery,
     },
     /// An earlier run started exactly this: follow it to its end and protect the stack.
     Follow,
@@ -122,6 +134,43 @@ pub enum Action {
         why: String,
         remedy: String,
     },
+}
+
+/// What has left the stack that is deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Left {
+    #[default]
+    FailedCreation,
+    FailedImport,
+    FailedDeletion,
+    /// A change set that was not executed: the stack holds nothing.
+    Shell,
+}
+
+/// An operation that leads out of a failed update.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+pub enum Recovery {
+    /// ContinueUpdateRollback without these resources, by logical ID.
+    ContinueRollback { skip: Vec<String> },
+    /// ContinueUpdateRollback with ForceRollback: without whatever the rollback fails at.
+    ForceRollback,
+    /// RollbackStack.
+    RollBack,
+    /// UpdateStack to the template of git in EXPRESS mode, in which the stack has failed.
+    Replay,
+}
+
+impl Recovery {
+    /// Whether resources are called complete that no rollback has brought back.
+    pub fn skips(&self) -> bool {
+        match self {
+            Self::ContinueRollback { skip } => !skip.is_empty(),
+            Self::ForceRollback => true,
+            Self::RollBack | Self::Replay => false,
+        }
+    }
 }
 
 /// Something that the plan could not look at.
@@ -143,6 +192,7 @@ impl Ground {
                 digest: stack.outputs.get("TenantryDigest").cloned(),
                 release: stack.outputs.get("TenantryRelease").cloned(),
                 updated: Some(stack.updated),
+                id: Some(stack.id.clone()),
             },
             _ => Self::default(),
         }
@@ -163,8 +213,8 @@ impl Action {
     /// Every change of resources.
     pub fn changes(&self) -> &[ResourceChange] {
         match self {
-            Self::Apply { changes, .. } | Self::Clear { changes } => changes,
-            Self::Nothing | Self::Follow | Self::Blocked { .. } => &[],
+            Self::Apply { changes, .. } | Self::Clear { changes, .. } => changes,
+            Self::Nothing | Self::Follow | Self::Recover { .. } | Self::Blocked { .. } => &[],
         }
     }
 }
@@ -176,6 +226,7 @@ impl Action {
             Self::Nothing => "nothing",
             Self::Apply { .. } => "apply",
             Self::Clear { .. } => "clear",
+            Self::Recover { .. } => "recover",
             Self::Follow => "follow",
             Self::Blocked { .. } => "blocked",
         }
@@ -191,7 +242,7 @@ impl Plan {
     /// Whether a stack is only made ready: its creation needs another plan after this one.
     pub fn needs_another(&self) -> bool {
         self.stacks.iter().any(|stack| match &stack.action {
-            Action::Clear { .. } => true,
+            Action::Clear { .. } | Action::Recover { .. } => true,
             Action::Apply { makes, .. } => *makes == ChangeSetKind::Import,
             _ => false,
         })

@@ -11,8 +11,8 @@ use super::desired::hash;
 use super::ownership::{self, Claim, Decision};
 pub use super::pace::{Alarms, Pace};
 use super::patience::{enter, patiently};
-use super::plan::{Action, Ground, Plan, StackPlan, Unseen, Warning};
-use super::{Desired, State, adopt, change, destroy, guards, superseded, teardown};
+use super::plan::{Action, Ground, Left, Plan, StackPlan, Unseen, Warning};
+use super::{Desired, State, adopt, change, destroy, guards, rescue, state, superseded, teardown};
 use tenantry_aws::cloud::change_sets::{
     self, ChangeSet, ChangeSetKind, ChangeSetRequest, DeploymentMode, Import, RollbackTriggers, TemplateSource,
 };
@@ -111,11 +111,11 @@ pub async fn plan_adopting(
     assemble(release, desired, false, stacks, unseen)
 }
 
-fn passes(error: &PrepareError) -> bool {
+pub(super) fn passes(error: &PrepareError) -> bool {
     matches!(error, PrepareError::Call { source, .. } if may_pass(source))
 }
 
-fn assemble(
+pub(super) fn assemble(
     release: &str,
     desired: &[Desired],
     offline: bool,
@@ -158,7 +158,7 @@ pub(super) fn planned(desired: &Desired, ground: Ground, action: Action) -> Stac
     }
 }
 
-fn unseen(desired: &Desired, error: &(dyn std::error::Error + 'static)) -> Unseen {
+pub(super) fn unseen(desired: &Desired, error: &(dyn std::error::Error + 'static)) -> Unseen {
     let (mut why, mut hint) = (error.to_string(), hint_of(error));
     let mut source = error.source();
     while let Some(cause) = source {
@@ -173,7 +173,7 @@ fn hint_of(error: &(dyn std::error::Error + 'static)) -> Option<String> {
     error.downcast_ref::<CallError>().and_then(CallError::hint)
 }
 
-async fn one(
+pub(super) async fn one(
     session: &Session,
     desired: &Desired,
     live: Option<&Stack>,
@@ -191,17 +191,22 @@ async fn one(
             Some(import) => import,
             None => change_set_action(session, desired, &ground, ChangeSetKind::Create, pace, &mut warnings).await?,
         },
+        // An import that was the stack's first operation has left nothing that could be updated.
+        State::RolledBack if status == "IMPORT_ROLLBACK_COMPLETE" && is_empty(session, desired, live).await? => {
+            clear(session, desired, live, Left::FailedImport).await?
+        }
         State::Settled | State::RolledBack => {
             change_set_action(session, desired, &ground, ChangeSetKind::Update, pace, &mut warnings).await?
         }
-        State::FailedCreation => Action::Clear { changes: leftovers(session, desired, live).await? },
+        State::FailedCreation => clear(session, desired, live, Left::FailedCreation).await?,
         State::InProgress if started_by_us(session, desired, live).await? => Action::Follow,
         State::InProgress => Action::Blocked {
             why: format!("{status}: somebody else is changing the stack"),
-            remedy: "wait until it has ended, then plan again".to_owned(),
+            remedy: State::remedy(status, &desired.tenant),
         },
-        State::Stuck => Action::Blocked { why: status.to_owned(), remedy: State::remedy(status).to_owned() },
+        State::Stuck => stuck(desired, status),
     };
+    warnings.extend(rescue::expressed(live));
     let mut stack = StackPlan { warnings, ..planned(desired, ground, action) };
     if !stack.action.changes().is_empty() {
         let unreadable = |source| PrepareError::Template { stack: desired.stack.clone(), source };
@@ -212,13 +217,43 @@ async fn one(
     Ok(stack)
 }
 
+/// A stack that no deploy changes before it is rescued.
+pub(super) fn stuck(desired: &Desired, status: &str) -> Action {
+    let why = match state::of_name(status) {
+        Some(row) => format!("{status}: {}", row.meaning),
+        None => format!("{status}: this version does not know the status"),
+    };
+    Action::Blocked { why, remedy: State::remedy(status, &desired.tenant) }
+}
+
+/// Deletes a stack with everything that is left in it and that its template does not retain.
+pub(super) async fn clear(
+    session: &Session,
+    desired: &Desired,
+    live: Option<&Stack>,
+    what: Left,
+) -> Result<Action, PrepareError> {
+    Ok(Action::Clear { what, changes: leftovers(session, desired, live).await?, retain: Vec::new() })
+}
+
+async fn is_empty(session: &Session, desired: &Desired, live: Option<&Stack>) -> Result<bool, PrepareError> {
+    let Some(live) = live else { return Ok(true) };
+    let resources = cloudformation::resources(session, &live.id).await;
+    let resources = resources.map_err(|source| PrepareError::Call { stack: desired.stack.clone(), source })?;
+    Ok(!resources.iter().any(is_there))
+}
+
+fn is_there(resource: &Resource) -> bool {
+    !matches!(resource.status.as_str(), "DELETE_COMPLETE" | "DELETE_SKIPPED")
+}
+
 fn is_as_desired(desired: &Desired, ground: &Ground, live: Option<&Stack>) -> bool {
     ground.digest.as_ref() == Some(&desired.digest)
         && ground.release.as_ref() == Some(&desired.release)
         && live.is_some_and(|stack| stack.tags == desired.tags)
 }
 
-/// What is deleted with the stack that a failed creation left; resources that its template retains stay.
+/// What is deleted with a stack; resources that its template retains stay.
 async fn leftovers(
     session: &Session,
     desired: &Desired,
@@ -227,7 +262,8 @@ async fn leftovers(
     let Some(live) = live else { return Ok(Vec::new()) };
     let call = |source| PrepareError::Call { stack: desired.stack.clone(), source };
     let resources = cloudformation::resources(session, &live.id).await.map_err(call)?;
-    let is_there = |resource: &Resource| !matches!(resource.status.as_str(), "DELETE_COMPLETE" | "DELETE_SKIPPED");
+    // What was never made has no physical id.
+    let is_there = |resource: &Resource| is_there(resource) && resource.physical_id.as_deref().unwrap_or("") != "";
     if !resources.iter().any(is_there) {
         return Ok(Vec::new());
     }
@@ -309,7 +345,7 @@ async fn change_set(
         session,
         desired,
         &name,
-        Making { kind, triggers, mode: DeploymentMode::Standard, imports: Vec::new() },
+        Making { kind, triggers, mode: DeploymentMode::Standard, express: false, imports: Vec::new() },
         pace,
     )
     .await
@@ -320,6 +356,7 @@ pub(super) struct Making {
     pub kind: ChangeSetKind,
     pub triggers: Option<RollbackTriggers>,
     pub mode: DeploymentMode,
+    pub express: bool,
     pub imports: Vec<Import>,
 }
 
@@ -350,6 +387,7 @@ pub(super) async fn change_set_named(
         triggers: how.triggers,
         role: desired.service_role(),
         mode: how.mode,
+        express: how.express,
         imports: how.imports,
     };
     match change_sets::create(session, &request).await {

@@ -95,7 +95,7 @@ pub async fn restoring(
 }
 
 fn making(mode: DeploymentMode) -> prepare::Making {
-    prepare::Making { kind: ChangeSetKind::Update, triggers: None, mode, imports: Vec::new() }
+    prepare::Making { kind: ChangeSetKind::Update, triggers: None, mode, express: false, imports: Vec::new() }
 }
 
 fn updated(ground: &Ground) -> String {

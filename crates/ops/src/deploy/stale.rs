@@ -29,7 +29,9 @@ pub fn against_estate(plan: &Plan, desired: &[Desired]) -> Vec<String> {
 pub fn moved(stack: &StackPlan, now: &Ground) -> Option<String> {
     let was = &stack.ground;
     let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
-    let (what, before, after) = if was.status != now.status {
+    let (what, before, after) = if was.id.is_some() && was.id != now.id {
+        ("id", said(&was.id), said(&now.id))
+    } else if was.status != now.status {
         ("status", said(&was.status), said(&now.status))
     } else if was.digest != now.digest {
         ("digest", said(&was.digest), said(&now.digest))

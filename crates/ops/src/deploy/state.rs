@@ -1,4 +1,4 @@
-//! What the status of a stack means for a deploy.
+//! What the status of a stack means for a deploy, and what leads out of it.
 
 use serde::Serialize;
 
@@ -11,41 +11,117 @@ pub enum State {
     Absent,
     /// Every resource is as the last deploy left it.
     Settled,
-    /// As before, because an update was rolled back.
+    /// As before, because an update or an import was rolled back.
     RolledBack,
     InProgress,
     /// The creation failed and nothing is left but the name: the stack must be deleted before it can be made.
     FailedCreation,
-    /// Needs a person.
+    /// CloudFormation takes no change set; `tenantry rescue` leads out of it.
     Stuck,
 }
 
+/// What leads out of a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    /// A good state: deploys change the stack.
+    Deploy,
+    /// The operation ends by itself.
+    Wait,
+    /// Delete the empty shell.
+    Discard,
+    /// Delete what a creation or an import that failed has left; the next deploy creates the stack and imports what its
+    /// template retains.
+    Clear,
+    /// Finish the deletion, leaving behind the resources that a person names.
+    Delete,
+    /// Continue the rollback, without the resources that a person names, or without all that fail.
+    ContinueRollback,
+    /// Roll the update back, or in EXPRESS mode bring it to an end.
+    RollBack,
+}
+
+/// One status of a stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Status {
+    /// As CloudFormation names it.
+    pub name: &'static str,
+    pub state: State,
+    pub way: Way,
+    pub meaning: &'static str,
+}
+
+const fn status(name: &'static str, state: State, way: Way, meaning: &'static str) -> Status {
+    Status { name, state, way, meaning }
+}
+
+/// Every status of a stack, in the order of its life.
+/// Sources: AWS CloudFormation API Reference, Stack, `StackStatus`; User Guide, "Understand stack creation events";
+/// API Reference, ContinueUpdateRollback, RollbackStack, DeleteStack for what each allows.
+pub const STATUSES: [Status; 23] = [
+    status("REVIEW_IN_PROGRESS", State::Absent, Way::Discard, "an empty shell for a change set that was not executed"),
+    status("CREATE_IN_PROGRESS", State::InProgress, Way::Wait, "being created"),
+    status("CREATE_COMPLETE", State::Settled, Way::Deploy, "created"),
+    status("CREATE_FAILED", State::Stuck, Way::Clear, "the creation failed and was not rolled back"),
+    status("ROLLBACK_IN_PROGRESS", State::InProgress, Way::Wait, "the creation failed and is being rolled back"),
+    status("ROLLBACK_COMPLETE", State::FailedCreation, Way::Clear, "the creation failed and was rolled back"),
+    status("ROLLBACK_FAILED", State::Stuck, Way::Clear, "the creation failed, and so did its rollback"),
+    status("UPDATE_IN_PROGRESS", State::InProgress, Way::Wait, "being updated"),
+    status(
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        State::InProgress,
+        Way::Wait,
+        "updated; what it replaced is being deleted",
+    ),
+    status("UPDATE_COMPLETE", State::Settled, Way::Deploy, "updated"),
+    status("UPDATE_FAILED", State::Stuck, Way::RollBack, "the update failed and was not rolled back"),
+    status("UPDATE_ROLLBACK_IN_PROGRESS", State::InProgress, Way::Wait, "the update failed and is being rolled back"),
+    status(
+        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+        State::InProgress,
+        Way::Wait,
+        "rolled back; what the update created is being deleted",
+    ),
+    status("UPDATE_ROLLBACK_COMPLETE", State::RolledBack, Way::Deploy, "the update failed and was rolled back"),
+    status("UPDATE_ROLLBACK_FAILED", State::Stuck, Way::ContinueRollback, "the update failed, and so did its rollback"),
+    status("IMPORT_IN_PROGRESS", State::InProgress, Way::Wait, "importing resources"),
+    status("IMPORT_COMPLETE", State::Settled, Way::Deploy, "resources are imported; a deploy creates the rest"),
+    status("IMPORT_ROLLBACK_IN_PROGRESS", State::InProgress, Way::Wait, "the import failed and is being rolled back"),
+    status("IMPORT_ROLLBACK_COMPLETE", State::RolledBack, Way::Deploy, "the import failed and was rolled back"),
+    status("IMPORT_ROLLBACK_FAILED", State::Stuck, Way::Clear, "the import failed, and so did its rollback"),
+    status("DELETE_IN_PROGRESS", State::InProgress, Way::Wait, "being deleted"),
+    status("DELETE_FAILED", State::Stuck, Way::Delete, "the deletion failed"),
+    status("DELETE_COMPLETE", State::Absent, Way::Deploy, "deleted"),
+];
+
+/// The row of a status; None for one that CloudFormation has added since.
+pub fn of_name(name: &str) -> Option<&'static Status> {
+    STATUSES.iter().find(|status| status.name == name)
+}
+
 impl State {
-    /// The state behind a status (`CREATE_COMPLETE`); no status means no stack. What is unknown needs a person.
+    /// The state behind a status (`CREATE_COMPLETE`); no status means no stack. One that is not in the table is in
+    /// progress where it says so, else stuck.
     pub fn of(status: Option<&str>) -> Self {
         let Some(status) = status else { return Self::Absent };
-        match status {
-            "REVIEW_IN_PROGRESS" | "DELETE_COMPLETE" => Self::Absent,
-            "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE" => Self::Settled,
-            "UPDATE_ROLLBACK_COMPLETE" | "IMPORT_ROLLBACK_COMPLETE" => Self::RolledBack,
-            "ROLLBACK_COMPLETE" => Self::FailedCreation,
-            status if status.ends_with("_IN_PROGRESS") => Self::InProgress,
-            _ => Self::Stuck,
+        match of_name(status) {
+            Some(row) => row.state,
+            None if status.ends_with("_IN_PROGRESS") => Self::InProgress,
+            None => Self::Stuck,
         }
     }
 
-    /// What a person can do about a stack that is stuck.
-    pub fn remedy(status: &str) -> &'static str {
-        match status {
-            "UPDATE_ROLLBACK_FAILED" => {
-                "correct what the rollback failed on, then `aws cloudformation continue-update-rollback`"
-            }
-            "DELETE_FAILED" => {
-                "correct what could not be deleted and run `tenantry destroy` again, or leave it behind with `--retain`"
-            }
-            "ROLLBACK_FAILED" | "CREATE_FAILED" => "delete the stack with `tenantry destroy`, then deploy again",
-            _ => "look at the stack's events in the CloudFormation console",
+    /// What a person can do about the stack of `tenant`, whose status no deploy changes.
+    pub fn remedy(status: &str, tenant: &str) -> String {
+        match Self::of(Some(status)) {
+            Self::InProgress => "wait until it has ended, then plan again".to_owned(),
+            _ => format!("`tenantry rescue {tenant}` shows what leads out of {status}, and does it"),
         }
+    }
+
+    /// Whether a stack of this status holds a part of its resources only: they are compared with nothing.
+    pub fn is_half(status: &str) -> bool {
+        of_name(status).is_some_and(|row| row.state == Self::Stuck && matches!(row.way, Way::Clear | Way::Delete))
     }
 }
 
@@ -65,9 +141,27 @@ mod tests {
             (Some("UPDATE_ROLLBACK_FAILED"), State::Stuck),
             (Some("DELETE_FAILED"), State::Stuck),
             (Some("SOMETHING_NEW"), State::Stuck),
+            (Some("SOMETHING_IN_PROGRESS"), State::InProgress),
         ];
         for (status, state) in cases {
             assert_eq!(State::of(status), state, "{status:?}");
+        }
+    }
+
+    #[test]
+    fn the_table_has_every_status_of_cloudformation_once() {
+        let mut ours: Vec<&str> = STATUSES.iter().map(|status| status.name).collect();
+        let mut theirs = tenantry_aws::cloud::cloudformation::statuses().to_vec();
+        ours.sort_unstable();
+        theirs.sort_unstable();
+        assert_eq!(ours, theirs);
+    }
+
+    #[test]
+    fn what_is_in_progress_is_waited_for_and_what_is_stuck_has_a_way_out() {
+        for status in &STATUSES {
+            assert_eq!(status.state == State::InProgress, status.way == Way::Wait, "{}", status.name);
+            assert!(status.state != State::Stuck || !matches!(status.way, Way::Deploy | Way::Wait), "{}", status.name);
         }
     }
 }

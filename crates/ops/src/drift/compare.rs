@@ -9,7 +9,7 @@ use super::live::{Shared, StackView, Told};
 use super::severity::{self, Severity};
 use super::{Difference, Kind, Source, SourceReport, StackDrift, Unchecked, Verdict};
 use super::{neighbours, network, release, services, unmanaged};
-use crate::deploy::Desired;
+use crate::deploy::{Desired, State};
 use tenantry_base::finding::Code;
 
 /// What one stack is held against.
@@ -307,8 +307,14 @@ impl Found {
         // Of a stack that is not there, or half there, nothing is left to check.
         let half = |difference: &Difference| {
             let status = difference.actual.as_ref().and_then(Value::as_str).unwrap_or_default();
-            difference.path == "/StackStatus" && matches!(status, "DELETE_FAILED" | "ROLLBACK_FAILED" | "CREATE_FAILED")
+            difference.path == "/StackStatus" && State::is_half(status)
         };
+        // Nothing is restored in a stack that takes no change set.
+        let stuck = self.differences.iter().find(|one| one.path == "/StackStatus").map(|one| one.remedy.clone());
+        if let Some(way) = stuck {
+            let fixed = self.differences.iter_mut().filter(|one| one.remedy.contains("--fix"));
+            fixed.for_each(|one| one.remedy.clone_from(&way));
+        }
         let no_stack = self.differences.iter().any(|one| one.code == severity::NO_STACK || half(one));
         let unchecked: Vec<Unchecked> = if no_stack { Vec::new() } else { unchecked.collect() };
         let sources = Source::ALL.map(|source| SourceReport {

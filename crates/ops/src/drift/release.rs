@@ -10,7 +10,7 @@ use super::severity::{self, Severity};
 use super::{Kind, Source};
 use crate::deploy::ownership::{self, Ownership};
 use crate::deploy::{Desired, Ground, State};
-use tenantry_aws::cloud::cloudformation::Stack;
+use tenantry_aws::cloud::cloudformation::{Resource, Stack};
 use tenantry_template::render;
 use tenantry_template::render::canonical;
 
@@ -47,6 +47,12 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
     match State::of(ground.status.as_deref()) {
         State::Absent | State::FailedCreation => {
             gone(desired, found, &status);
+            leftovers(case, found);
+            return Stands::No;
+        }
+        // Rolled back to nothing: the import was the stack's first operation.
+        State::RolledBack if status.starts_with("IMPORT") && case.view.resources.as_ref().is_ok_and(Vec::is_empty) => {
+            gone(desired, found, &status);
             return Stands::No;
         }
         State::InProgress => {
@@ -56,11 +62,11 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
         State::Stuck => {
             let rated = (severity::STACK, Severity::High);
             // Of what was half made or half deleted, no comparison says anything that is true.
-            let is_half = matches!(status.as_str(), "DELETE_FAILED" | "ROLLBACK_FAILED" | "CREATE_FAILED");
-            let remedy = State::remedy(&status);
+            let is_half = State::is_half(&status);
+            let remedy = State::remedy(&status, &desired.tenant);
             found.of_stack(desired, rated, "/StackStatus", Some("UPDATE_COMPLETE".into()), Some(status.into()));
             if let Some(last) = found.differences.last_mut() {
-                remedy.clone_into(&mut last.remedy);
+                last.remedy = remedy;
             }
             if is_half {
                 found.unseen(Source::Release, "the resources are compared once the stack is in a good state");
@@ -83,6 +89,26 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
 fn gone(desired: &Desired, found: &mut Found, status: &str) {
     let rated = (severity::NO_STACK, Severity::Critical);
     found.of_stack(desired, rated, "", Some("a stack".into()), Some(status.into()));
+}
+
+/// What a failed creation left: each resource that the rollback did not delete.
+fn leftovers(case: &Case<'_>, found: &mut Found) {
+    let Some(resources) = found.told(Source::Release, &case.view.resources) else { return };
+    let is_left = |one: &&Resource| one.status != "DELETE_COMPLETE" && one.physical_id.as_deref().unwrap_or("") != "";
+    for one in resources.iter().filter(is_left) {
+        let (rated, status) = ((severity::UNMANAGED, Severity::Medium), Some(one.status.clone().into()));
+        let shell = super::expected::Expected {
+            resource_type: one.resource_type.clone(),
+            physical_id: one.physical_id.clone(),
+            properties: serde_json::Map::new(),
+        };
+        found.add(Source::Release, Kind::Unmanaged, rated, &one.logical_id, &shell, "", None, status);
+        if let Some(last) = found.differences.last_mut() {
+            let does =
+                if one.status == "DELETE_SKIPPED" { "imports it, where its template retains it" } else { "deletes it" };
+            last.remedy = format!("`tenantry deploy {}` {does}", case.desired.tenant);
+        }
+    }
 }
 
 /// Tags and protection.

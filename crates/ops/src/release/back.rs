@@ -189,7 +189,7 @@ pub async fn take(
             Ok(outcomes) => {
                 for ((tenant, _), outcome) in outcomes {
                     let result = match outcome {
-                        Outcome::Cleared => Err("what a failed creation left is deleted; there is no stack".to_owned()),
+                        Outcome::Cleared => Err("what was left of the stack is deleted; there is none".to_owned()),
                         Outcome::Imported => Err("only what was retained is imported: run it again".to_owned()),
                         outcome => failure(&outcome).map_or_else(|| Ok(release.clone()), Err),
                     };
@@ -204,7 +204,7 @@ pub async fn take(
 /// Why a deploy of one stack did not end well; None when it did.
 pub(super) fn failure(outcome: &Outcome) -> Option<String> {
     Some(match outcome {
-        Outcome::Done | Outcome::Cleared | Outcome::Imported => return None,
+        Outcome::Done | Outcome::Cleared | Outcome::Recovered { .. } | Outcome::Imported => return None,
         Outcome::Failed { status, resource, reason, .. } => match resource {
             Some(resource) => format!("{status}: `{resource}`: {reason}"),
             None => format!("{status}: {reason}"),

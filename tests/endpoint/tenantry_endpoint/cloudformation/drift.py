@@ -82,7 +82,7 @@ def detect(call: Call, stack: Stack, resource: Resource) -> Answer:
                    "ExpectedProperties": json.dumps(resource.properties)}
     try:
         _need(call, resource)
-        if not is_readable(resource.type):
+        if resource.logical in stack.skipped or not is_readable(resource.type):
             raise NotReadable
         live = kind_of(resource.type).read(stack.place(resource.logical), resource.made, resource.properties)
     except NotReadable:

@@ -269,8 +269,10 @@ def create(stack: Stack, target: Target, on_failure: str) -> None:
 
 
 def undo_creation(stack: Stack) -> None:
-    """Delete what a creation that failed has made."""
-    failed = _remove(stack, list(reversed(stack.resources.values())), undone=True)
+    """Delete what a creation that failed has made; what is retained is still told, as skipped."""
+    made = list(stack.resources.values())
+    failed = _remove(stack, list(reversed(made)), undone=True)
+    stack.resources.update({one.logical: one for one in made if one.status == "DELETE_SKIPPED"})
     text = f"The following resource(s) failed to delete: [{', '.join(failed)}]. "
     stack.become("ROLLBACK_FAILED" if failed else "ROLLBACK_COMPLETE", text if failed else None)
 
@@ -332,6 +334,7 @@ def _change(stack: Stack, logical: str, definition: dict[str, Any], new: dict[st
     except Exception as error:  # whatever a handler or service says fails this resource
         raise _fail(stack, logical, old.type, old.made.id, "UPDATE_FAILED", error) from None
     stack.resources[logical] = Resource(logical, old.type, made, new, definition)
+    stack.skipped.discard(logical)
     _mark(stack, logical, old.type, made.id, "UPDATE_COMPLETE")
 
 
@@ -339,6 +342,7 @@ def _skip(stack: Stack, logical: str) -> None:
     """Call a resource complete whose rollback failed; it stays as it is, and drift detection does not look at it."""
     resource = stack.resources[logical]
     stack.unrolled.discard(logical)
+    stack.skipped.add(logical)
     _mark(stack, logical, resource.type, resource.made.id, "UPDATE_COMPLETE", "Resource skipped in the rollback")
 
 

@@ -102,7 +102,7 @@ def _adopted(stack: Stack, logical: str, kind: str, ident: str) -> Made:
     for other in list(stacks(stack.account, stack.region).by_id.values()):
         if other.status != "DELETE_COMPLETE":
             for one in list(other.resources.values()):
-                if one.type == kind and one.made.id == made.id and one.status != "DELETE_COMPLETE":
+                if one.type == kind and one.made.id == made.id and one.status not in ("DELETE_COMPLETE", "DELETE_SKIPPED"):
                     raise invalid(f"Resource {ident} already belongs to stack [{other.id}]")
     return made
 

@@ -111,6 +111,8 @@ class Stack:
     alias: str | None = None
     #: Where the rollback of an update goes: what the stack was, and what the update has replaced.
     unfinished: tuple[Target | None, list[Resource]] | None = None
+    #: Logical ids of what a rollback has skipped: drift detection does not look at it.
+    skipped: set[str] = field(default_factory=set)
     #: Logical ids of the resources at which a rollback has failed.
     unrolled: set[str] = field(default_factory=set)
 

@@ -81,6 +81,7 @@ def get_template(call: Call) -> Answer:
         return {"TemplateBody": change_set_of(call)[1].target.body}
     stack = stack_of(call.account, call.region, call.parameters["StackName"])
     target = stack.making if stack.status in ("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS") else stack.target
+    target = target or stack.making
     return {"TemplateBody": target.body if target else "", "StagesAvailable": ["Original", "Processed"]}
 
 
