@@ -219,6 +219,31 @@ def test_a_caller_may_do_what_its_role_may(client: Make) -> None:
         client("cloudcontrol", found).get_resource(TypeName="AWS::SNS::Topic", Identifier=f"arn:aws:sns:{REGION}:{ACCOUNT}:org-pages")
 
 
+def test_a_managed_policy_is_attached_to_its_roles_and_changes_with_its_document(client: Make) -> None:
+    arn = role(client, "everything", [statement(action="*")])
+    named = role(client, "given-more", [statement(action="sqs:ListQueues")])
+
+    def body(action: str, roles: list[str]) -> str:
+        return json.dumps({"Resources": {"P": {"Type": "AWS::IAM::ManagedPolicy", "Properties": {
+            "Roles": roles, "PolicyDocument": {"Version": "2012-10-17", "Statement": [statement(action=action)]}}}}})
+
+    cloud, found = client("cloudformation"), session(client, named)
+    assert deploy(client, "given", json.loads(body("sns:ListTopics", ["given-more"])), arn)[0] == "CREATE_COMPLETE"
+    client("sns", found).list_topics()
+    for action, roles, allowed in [("s3:ListAllMyBuckets", ["given-more"], False), ("sns:ListTopics", ["given-more"], True),
+                                   ("sns:ListTopics", [], False)]:
+        cloud.update_stack(StackName="given", TemplateBody=body(action, roles), RoleARN=arn,
+                           Capabilities=["CAPABILITY_NAMED_IAM"])
+        while (status := cloud.describe_stacks(StackName="given")["Stacks"][0]["StackStatus"]).endswith("_IN_PROGRESS"):
+            time.sleep(0.02)
+        assert status == "UPDATE_COMPLETE"
+        if allowed:
+            client("sns", found).list_topics()
+        else:
+            with pytest.raises(ClientError, match="sns:ListTopics"):
+                client("sns", found).list_topics()
+
+
 def test_a_role_that_cloudformation_cannot_assume_is_refused(client: Make) -> None:
     arn = role(client, "someone", [statement(action="*")], service="lambda.amazonaws.com")
     with pytest.raises(ClientError, match="cannot be assumed"):

@@ -186,16 +186,22 @@ def larger() -> str:
     resources["WebTask"]["Properties"] |= {"Cpu": "1024", "Memory": "2048"}
     resources["WebService"]["Properties"]["DesiredCount"] = 6
     resources["JobSchedule"]["Properties"]["ScheduleExpression"] = "rate(2 hours)"
+    # What reaches the database, beside its password: the stack's template does without.
+    resources["Attachment"] = {"Type": "AWS::SecretsManager::SecretTargetAttachment", "Properties": {
+        "SecretId": {"Ref": "DatabaseSecret"}, "TargetId": {"Ref": "Database"}, "TargetType": "AWS::RDS::DBInstance"}}
     return json.dumps(told)
+
+
+def secret(client: Client, ident: str) -> dict[str, Any]:
+    return dict(json.loads(client("secretsmanager").get_secret_value(SecretId=ident)["SecretString"]))
 
 
 def test_a_web_app_is_created_updated_changed_behind_its_back_and_destroyed(client: Client, place: None) -> None:
     cloud, ec2, secrets = client("cloudformation"), client("ec2"), client("secretsmanager")
     assert deploy(cloud, "acme", TEMPLATE, "CREATE", Tags=TAGS)["StackStatus"] == "CREATE_COMPLETE", failures(cloud, "acme")
     made = ids(cloud)
-    known = json.loads(secrets.get_secret_value(SecretId=made["DatabaseSecret"])["SecretString"])
-    told = client("rds").describe_db_instances(DBInstanceIdentifier=made["Database"])["DBInstances"][0]
-    assert (known["username"], len(known["password"]), known["host"]) == ("app", 40, told["Endpoint"]["Address"])
+    known = secret(client, made["DatabaseSecret"])
+    assert (sorted(known), len(known["password"])) == (["password", "username"], 40)
 
     # A tenant gives its cache up. The retained one keeps its name, by which the same template takes it back.
     assert updated(cloud, without_cache())["Cache"] == "Remove"
@@ -210,6 +216,9 @@ def test_a_web_app_is_created_updated_changed_behind_its_back_and_destroyed(clie
     grown = updated(cloud, larger())
     assert {name for name, action in grown.items() if action == "Replace"} == {"WebTask"}
     made = ids(cloud)
+    told = client("rds").describe_db_instances(DBInstanceIdentifier=made["Database"])["DBInstances"][0]
+    attached = secret(client, made["DatabaseSecret"])
+    assert attached["host"] == told["Endpoint"]["Address"] and attached["password"] == known["password"]
     assert len(client("elasticache").describe_replication_groups()["ReplicationGroups"][0]["MemberClusters"]) == 4
     interfaces = [row["Description"] for row in ec2.describe_network_interfaces()["NetworkInterfaces"]]
     assert sum(text == "task of metanet-acme-web" for text in interfaces) == 6

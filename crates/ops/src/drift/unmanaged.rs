@@ -230,10 +230,21 @@ fn elsewhere(case: &Case<'_>, found: &mut Found) {
             .chain(resource.rsplit([':', '/']).next());
         let known = ids.into_iter().any(|id| ours.contains(id));
         // EC2 tells about its own, and a stack does not contain itself.
-        if !known && !matches!(service, "ec2" | "cloudformation") {
+        if !known && !matches!(service, "ec2" | "cloudformation") && !is_automatic_backup(service, resource) {
             report(found, service, arn, Severity::Low, Some(json!({ "Tags": tags })));
         }
     }
+}
+
+/// Whether a service has made it by itself of what a stack has, whose tags it then bears.
+/// Sources: Amazon RDS User Guide, "Managing automated backups"; Amazon ElastiCache User Guide, "Scheduling automatic backups".
+fn is_automatic_backup(service: &str, resource: &str) -> bool {
+    let starts: &[&str] = match service {
+        "rds" => &["snapshot:rds:", "cluster-snapshot:rds:", "auto-backup:"],
+        "elasticache" => &["snapshot:automatic."],
+        _ => &[],
+    };
+    starts.iter().any(|start| resource.starts_with(start))
 }
 
 /// Service and resource of an ARN: `arn:partition:service:region:account:resource`.
@@ -275,4 +286,18 @@ fn type_of(id: &str, kind: &str) -> String {
     ];
     let known = TYPES.iter().find(|(prefix, _)| id.starts_with(prefix));
     known.map_or_else(|| format!("EC2 {kind}"), |(_, resource_type)| (*resource_type).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_automatic_backup, parts};
+
+    #[test]
+    fn backups_that_services_make_by_themselves_are_told_from_those_of_people() {
+        let made = |arn: &str| parts(arn).is_some_and(|(service, resource)| is_automatic_backup(service, resource));
+        assert!(made("arn:aws:rds:eu-west-1:111122223333:snapshot:rds:metanet-acme-2026-11-29-13-56"));
+        assert!(made("arn:aws:elasticache:eu-west-1:111122223333:snapshot:automatic.metanet-acme-2026-11-29-05-00"));
+        assert!(!made("arn:aws:rds:eu-west-1:111122223333:snapshot:before-the-migration"));
+        assert!(!made("arn:aws:rds:eu-west-1:111122223333:db:metanet-acme"));
+    }
 }

@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 from urllib.parse import urlparse
 
+import jmespath
+
 from .. import callers, identity
 from ..cloudformation.drift import _member
 from ..cloudformation.imports import IMPORTED
@@ -15,6 +17,7 @@ from ..cloudformation.resources import KINDS
 from ..cloudformation.resources.kind import Made, NotReadable, Place, Properties
 from ..cloudformation.schemas import schema
 from ..errors import AwsError
+from ..internal import call as ask
 from ..operations import Answer, Call, operation, whole_service
 
 whole_service("cloudcontrol")
@@ -90,10 +93,27 @@ def get_resource(call: Call) -> Answer:
     raise AwsError("ResourceNotFoundException", f"{wanted} not found")
 
 
+#: Types of which all are listed, whatever made them: operation of the service, and where their identifiers are.
+LISTED = {
+    "AWS::DynamoDB::Table": ("dynamodb.ListTables", "TableNames"),
+    "AWS::ElastiCache::ReplicationGroup": (
+        "elasticache.DescribeReplicationGroups", "ReplicationGroups[].ReplicationGroupId"),
+    "AWS::RDS::DBInstance": ("rds.DescribeDBInstances", "DBInstances[].DBInstanceIdentifier"),
+    "AWS::SecretsManager::Secret": ("secretsmanager.ListSecrets", "SecretList[].ARN"),
+}
+
+
 @operation("cloudcontrol", "ListResources")
 def list_resources(call: Call) -> Answer:
     """ListResources."""
     for _, item in _known(call):
         _need(call, "list", item)
-    found = [_of_stack(stack, item) for stack, item in _known(call)]
-    return {"TypeName": call.parameters["TypeName"], "ResourceDescriptions": [row for row in found if row]}
+    found = [row for stack, item in _known(call) if (row := _of_stack(stack, item))]
+    kind = call.parameters["TypeName"]
+    if kind in LISTED:
+        asked, where = LISTED[kind]
+        service, name = asked.split(".")
+        every = jmespath.search(where, ask(call.account, call.region, service, name)) or []
+        seen = {row["Identifier"] for row in found}
+        found += [{"Identifier": ident, "Properties": "{}"} for ident in every if ident not in seen]
+    return {"TypeName": kind, "ResourceDescriptions": found}

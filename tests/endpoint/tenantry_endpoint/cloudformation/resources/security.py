@@ -130,6 +130,47 @@ class InlinePolicy(Kind):
             raise
 
 
+class ManagedPolicy(Simple):
+    """AWS::IAM::ManagedPolicy: attached to roles by calls of its own; another document is another default version."""
+
+    def _attach(self, place: Place, made: Made, old: Properties, new: Properties) -> None:
+        before, after = old.get("Roles") or [], new.get("Roles") or []
+        for role in after:
+            if role not in before:
+                place.call("iam", "AttachRolePolicy", RoleName=role, PolicyArn=made.id)
+        for role in before:
+            if role not in after:
+                place.call("iam", "DetachRolePolicy", RoleName=role, PolicyArn=made.id)
+
+    def create(self, place: Place, properties: Properties) -> Made:
+        made = super().create(place, properties)
+        with having(made):
+            self._attach(place, made, {}, properties)
+        return made
+
+    def update(self, place: Place, made: Made, old: Properties, new: Properties) -> Made:
+        if old.get("PolicyDocument") != new.get("PolicyDocument"):
+            versions = place.call("iam", "ListPolicyVersions", PolicyArn=made.id)["Versions"]
+            if len(versions) >= 5:  # as many as a policy has at most
+                oldest = min((one for one in versions if not one["IsDefaultVersion"]), key=lambda one: one["CreateDate"])
+                place.call("iam", "DeletePolicyVersion", PolicyArn=made.id, VersionId=oldest["VersionId"])
+            place.call("iam", "CreatePolicyVersion", PolicyArn=made.id, SetAsDefault=True,
+                       PolicyDocument=_json(new["PolicyDocument"]))
+        self._attach(place, made, old, new)
+        return made
+
+    def delete(self, place: Place, made: Made, properties: Properties) -> None:
+        try:
+            self._attach(place, made, properties, {})
+            for one in place.call("iam", "ListPolicyVersions", PolicyArn=made.id)["Versions"]:
+                if not one["IsDefaultVersion"]:
+                    place.call("iam", "DeletePolicyVersion", PolicyArn=made.id, VersionId=one["VersionId"])
+        except AwsError as error:
+            if not is_gone(error):
+                raise
+        super().delete(place, made, properties)
+
+
 class Key(Kind):
     """AWS::KMS::Key."""
 
@@ -193,8 +234,9 @@ KINDS: dict[str, Kind] = {
     "AWS::IAM::Role": Role(),
     "AWS::IAM::Policy": InlinePolicy(),
     "AWS::IAM::RolePolicy": InlinePolicy(),
-    "AWS::IAM::ManagedPolicy": Simple("iam", "CreatePolicy", "Policy.Arn", "DeletePolicy PolicyArn",
-                                      name="ManagedPolicyName", rename={"ManagedPolicyName": "PolicyName"}),
+    "AWS::IAM::ManagedPolicy": ManagedPolicy(
+        "iam", "CreatePolicy", "Policy.Arn", "DeletePolicy PolicyArn", name="ManagedPolicyName",
+        rename={"ManagedPolicyName": "PolicyName"}, drop=("Roles",)),
     "AWS::IAM::ServiceLinkedRole": Simple("iam", "CreateServiceLinkedRole", "Role.RoleName",
                                           "DeleteServiceLinkedRole RoleName", look="GetRole RoleName -> Role"),
     "AWS::KMS::Key": Key(),
