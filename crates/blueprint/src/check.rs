@@ -14,7 +14,7 @@ use crate::finding::{Finding, codes};
 use crate::model::{Blueprint, Decision, Section};
 use crate::parameters::Facts;
 use crate::schema::Parameter;
-use crate::types::Type;
+use crate::types::{Field, Type};
 
 /// How thoroughly a blueprint is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,15 +158,14 @@ impl Blueprint {
 
     /// What a sample does not meet: a pattern that no sample can be made of.
     fn unsampled(&self, tenant: &Map<String, Value>) -> Vec<Finding> {
-        let (_, refused) = self.parameters(&Value::Object(tenant.clone()), &|_| None);
-        let finding = |refused: Finding| {
-            let parameter = refused.route.split('[').next().unwrap_or_default().replace('.', ".properties.");
+        let finding = |(route, refused): (String, String)| {
+            let parameter = route.split('[').next().unwrap_or_default().replace('.', ".properties.");
             let route = format!("parameters.{parameter}");
             let place = self.document.nearest(&route);
-            let message = format!("no value could be tried: {}", refused.message);
+            let message = format!("no value could be tried: {refused}");
             Finding::error(codes::UNCHECKED, route, message).at(Some(place)).with_help("give the parameter `examples`")
         };
-        refused.into_iter().map(finding).collect()
+        self.refused(&Value::Object(tenant.clone())).into_iter().map(finding).collect()
     }
 
     /// Whether the smallest workload fits into a pool's smallest block.
@@ -203,9 +202,12 @@ impl Blueprint {
         model: bool,
         facts: &Map<String, Value>,
     ) -> Option<Inputs> {
-        let (parameters, _) = self.parameters(&Value::Object(tenant.clone()), &|_| None);
+        let tenant = Value::Object(tenant.clone());
+        if !self.refused(&tenant).is_empty() {
+            return None;
+        }
         Some(self.inputs(
-            &parameters?,
+            &self.parameters(&tenant),
             &Facts {
                 zones,
                 network_zones: zones,
@@ -213,6 +215,7 @@ impl Blueprint {
                 eni_model: if model { "hyperplane" } else { "per-execution" },
                 region: "eu-west-1",
                 partition: "aws",
+                architecture: "x86_64",
                 region_facts: facts,
             },
         ))
@@ -303,6 +306,7 @@ fn plain(kind: &Type) -> Value {
         Type::Int => json!(1),
         Type::Double => json!(1.0),
         Type::List(..) => json!([]),
+        Type::Map(..) => json!({}),
         _ => json!("text"),
     }
 }
@@ -328,7 +332,19 @@ fn sample_value(schema: &Value, kind: &Type, numbers: &mut Numbers) -> Value {
             let count = least.unwrap_or(0) + numbers.below(most.unwrap_or(3).min(3) + 1);
             let count = most.map_or(count, |most| count.min(most));
             let items = schema.get("items").cloned().unwrap_or_default();
-            (0..count).map(|_| sample_value(&items, item, numbers)).collect()
+            let mut values: Vec<Value> = (0..count).map(|_| sample_value(&items, item, numbers)).collect();
+            if schema.get("uniqueItems").is_some_and(|unique| unique == true) {
+                let mut seen = BTreeSet::new();
+                values.retain(|value| seen.insert(value.to_string()));
+            }
+            values.into()
+        }
+        Type::Row(fields) => {
+            let value = |(name, field): (&String, &Field)| {
+                let schema = schema.pointer(&format!("/properties/{name}")).cloned().unwrap_or_default();
+                (name.clone(), sample_value(&schema, &field.kind, numbers))
+            };
+            fields.iter().map(value).collect()
         }
         _ => match listed("examples") {
             Some(examples) => examples[numbers.below(examples.len())].clone(),

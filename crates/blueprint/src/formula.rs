@@ -396,6 +396,7 @@ impl Checker<'_> {
         let (range, steps) = self.infer(iter_range);
         let (item, rounds) = match &range {
             Type::List(item, most) => ((**item).clone(), *most),
+            Type::Map(_, most) => (Type::Text, *most),
             Type::Unknown => (Type::Unknown, Some(0)),
             other => {
                 self.report(
@@ -482,6 +483,8 @@ impl Checker<'_> {
                 (texts || one.is_number() && two.is_number()).then_some(Type::Bool)
             }
             (operators::IN, [one, Type::List(item, _)]) => one.unify(item).map(|_| Type::Bool),
+            (operators::IN, [Type::Text | Type::Unknown, Type::Map(..)]) => Some(Type::Bool),
+            (operators::INDEX, [Type::Map(value, _), Type::Text | Type::Unknown]) => Some((**value).clone()),
             (operators::INDEX, [Type::List(item, _), Type::Int | Type::Unknown]) => Some((**item).clone()),
             (_, given) if given.contains(&Type::Unknown) => Some(Type::Unknown),
             _ => None,

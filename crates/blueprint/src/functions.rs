@@ -8,10 +8,10 @@ use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};
 
 use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, IdedExpr, ListExpr, LiteralValue, operators};
-use cel::common::types::{CelDouble, CelInt, CelString, DOUBLE_TYPE, INT_TYPE};
+use cel::common::types::{CelDouble, CelInt, CelString, DOUBLE_TYPE, INT_TYPE, LIST_TYPE, MAP_TYPE, STRING_TYPE};
 use cel::common::value::{CowVal, Val};
 use cel::parser::{Macro, MacroExprHelper};
-use cel::{DeclarationError, Env, ExecutionError, ParseError};
+use cel::{DeclarationError, Env, ExecutionError, ParseError, Value};
 
 use crate::types::Type;
 
@@ -50,6 +50,7 @@ enum Kind {
     Double,
     Text,
     List,
+    Map,
 }
 
 impl Kind {
@@ -62,6 +63,7 @@ impl Kind {
                 | (Self::Double, Type::Double)
                 | (Self::Text, Type::Text)
                 | (Self::List, Type::List(..))
+                | (Self::Map, Type::Map(..))
         )
     }
 
@@ -72,6 +74,7 @@ impl Kind {
             Self::Double => Type::Double,
             Self::Text => Type::Text,
             Self::List => Type::List(Box::new(Type::Unknown), None),
+            Self::Map => Type::Map(Box::new(Type::Unknown), None),
         }
     }
 
@@ -82,6 +85,7 @@ impl Kind {
             Self::Double => "double",
             Self::Text => "string",
             Self::List => "list",
+            Self::Map => "map",
         }
     }
 }
@@ -98,7 +102,7 @@ const fn variadic(name: &'static str, parameters: &'static [Kind], result: Kind,
     Function { name, member: false, parameters, result, variadic: true, about }
 }
 
-use Kind::{Bool, Double, Int, List, Text};
+use Kind::{Bool, Double, Int, List, Map, Text};
 
 /// Every function, overload by overload.
 pub const FUNCTIONS: &[Function] = &[
@@ -118,6 +122,9 @@ pub const FUNCTIONS: &[Function] = &[
     function("eni_per_execution", &[Int], Int, "interfaces of executions with so many MiB, by the model before 2019"),
     function("subnet_prefix", &[Int], Int, "prefix length of the smallest subnet with so many usable addresses"),
     function("subnet_addresses", &[Int], Int, "usable addresses of a subnet of this prefix length"),
+    function("sum", &[List], Int, "the sum of whole numbers"),
+    function("join", &[List, Text], Text, "texts with a separator between them"),
+    function("pairs", &[Map, Text, Text], Text, "keys and values of a map in the order of the keys, with a text between the two and a separator between pairs"),
     function("decimals", &[Double, Int], Text, "a number as text with so many decimals, 0 to 9"),
     function("int", &[Double], Int, "the whole part of a number"),
     function("int", &[Int], Int, "the number itself"),
@@ -212,6 +219,10 @@ fn build() -> Result<Env, DeclarationError> {
     cel::add_overload!(env, fn eni_per_execution: (CelInt) -> CelInt, name = "eni_per_execution")?;
     cel::add_overload!(env, fn prefix: (CelInt) -> CelInt, name = "subnet_prefix")?;
     cel::add_overload!(env, fn addresses: (CelInt) -> CelInt, name = "subnet_addresses")?;
+    env.add_overload("sum", "sum_list", vec![LIST_TYPE], |given| sum(&given))?;
+    env.add_overload("join", "join_list_string", vec![LIST_TYPE, STRING_TYPE], |given| join(&given))?;
+    let texts = vec![MAP_TYPE, STRING_TYPE, STRING_TYPE];
+    env.add_overload("pairs", "pairs_map_string_string", texts, |given| pairs(&given))?;
     cel::add_overload!(env, fn decimals: (CelDouble, CelInt) -> Result<CelString<'static>>, name = "decimals")?;
     for (name, or_last) in [("first", false), ("first_or_last", true)] {
         env.add_macro(Macro::receiver(name, 2, move |helper, target, given| first(helper, target, given, or_last)))?;
@@ -338,6 +349,54 @@ fn decimals(number: &CelDouble, places: &CelInt) -> Result<CelString<'static>, E
     Ok(CelString::from(format!("{:.places$}", number.inner())))
 }
 
+/// The sum of a list of whole numbers.
+fn sum<'b, 'v>(given: &[CowVal<'b, 'v>]) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let [Value::List(items)] = &arguments(given)?[..] else { return Err(ExecutionError::MissingArgumentOrTarget) };
+    let total = items.iter().try_fold(0_i64, |total, item| match item {
+        Value::Int(number) => total.checked_add(*number),
+        _ => None,
+    });
+    let total = total.ok_or_else(|| ExecutionError::function_error("sum", "the items are no whole numbers of 64 bits"))?;
+    Ok(CowVal::Owned(Box::new(CelInt::from(total))))
+}
+
+/// Texts with a separator between them.
+fn join<'b, 'v>(given: &[CowVal<'b, 'v>]) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let arguments = arguments(given)?;
+    let [Value::List(items), Value::String(separator)] = &arguments[..] else {
+        return Err(ExecutionError::MissingArgumentOrTarget);
+    };
+    let texts: Vec<String> = items.iter().map(text).collect();
+    Ok(CowVal::Owned(Box::new(CelString::from(texts.join(separator.as_str())))))
+}
+
+/// The entries of a map in the order of its keys: `conn:4,dns:2`.
+fn pairs<'b, 'v>(given: &[CowVal<'b, 'v>]) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let arguments = arguments(given)?;
+    let [Value::Map(entries), Value::String(between), Value::String(separator)] = &arguments[..] else {
+        return Err(ExecutionError::MissingArgumentOrTarget);
+    };
+    let mut texts: Vec<(String, String)> =
+        entries.map.iter().map(|(key, value)| (text(&Value::from(key)), text(value))).collect();
+    texts.sort_unstable();
+    let texts: Vec<String> = texts.into_iter().map(|(key, value)| format!("{key}{between}{value}")).collect();
+    Ok(CowVal::Owned(Box::new(CelString::from(texts.join(separator.as_str())))))
+}
+
+fn arguments(given: &[CowVal<'_, '_>]) -> Result<Vec<Value>, ExecutionError> {
+    given.iter().map(|value| Value::try_from(value.as_ref())).collect()
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.to_string(),
+        Value::Int(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        _ => String::new(),
+    }
+}
+
 /// Expands `table.first(row, condition)`: a loop that keeps the first row, ends with it, and then takes it.
 fn first(
     helper: &mut MacroExprHelper<'_>,
@@ -399,7 +458,7 @@ fn first(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cel::{Context, Value};
+    use cel::Context;
 
     fn evaluate(formula: &str) -> Result<Value, ExecutionError> {
         let environment = environment().unwrap();
@@ -434,6 +493,10 @@ mod tests {
         check("max(1.5, 2.5)", 2.5);
         check("clamp(0.5, 1.0, 2.0)", 1.0);
         check("decimals(2.345, 1)", "2.3");
+        check("sum([1, 2, 39])", 42_i64);
+        check("join(['a', 'b'], ',')", "a,b");
+        check("join([], ',')", "");
+        check("pairs({'dns': 2, 'conn': 4}, ':', ',')", "conn:4,dns:2");
         check("[1, 5, 9].first(item, item > 4)", 5_i64);
         check("[1, 5, 9].first_or_last(item, item > 40)", 9_i64);
     }
@@ -491,7 +554,9 @@ mod tests {
                 Kind::Int => "3",
                 Kind::Double => "3.0",
                 Kind::Text => "'a'",
+                Kind::List if known.name == "join" => "['a']",
                 Kind::List => "[1]",
+                Kind::Map => "{'a': 1}",
             };
             let given: Vec<&str> = known.parameters.iter().map(argument).collect();
             let formula = match known.member {

@@ -41,7 +41,7 @@ mod types;
 
 pub use check::CheckOptions;
 pub use evaluate::{Evaluation, Explained, Inputs};
-pub use finding::{Explanation, Finding, Place, Severity, codes};
+pub use finding::{Finding, Place, Severity, codes};
 pub use formula::{Formula, LONGEST_FORMULA, MOST_STEPS, Reference};
 pub use functions::{FUNCTIONS, Function, MACROS};
 pub use layout::{Layout, LayoutError, Subnet};
@@ -52,5 +52,8 @@ pub use model::{
 pub use names::{Owner, fit};
 pub use parameters::{Facts, Parameters};
 pub use read::{API_VERSION, CORE_FIELDS, FACTS};
-pub use schema::Parameter;
+
+/// The text of the default blueprint, `templates/blueprint.yaml`.
+pub const BUILT_IN: &str = include_str!("../../../templates/blueprint.yaml");
+pub use schema::{FileFormat, FileRule, Parameter};
 pub use types::{Field, Type, Value};

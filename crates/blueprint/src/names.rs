@@ -20,6 +20,11 @@ pub struct Owner<'a> {
 }
 
 impl Blueprint {
+    /// The text of the file.
+    pub fn text(&self) -> &str {
+        &self.document.text
+    }
+
     /// Every name of a tenant's stack.
     pub fn names(&self, owner: Owner<'_>) -> BTreeMap<String, String> {
         let mut values = BTreeMap::from(

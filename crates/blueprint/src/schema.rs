@@ -38,6 +38,14 @@ const WORDS: &[(&str, &[&str])] = &[
     ("maxItems", &["array"]),
     ("uniqueItems", &["array"]),
     ("properties", &["object"]),
+    ("additionalProperties", &["object"]),
+    ("propertyNames", &["object"]),
+    ("maxProperties", &["object"]),
+    ("most_certificates", &["string"]),
+    ("apart_from", &["string"]),
+    ("own", &["string"]),
+    ("authority", &["string"]),
+    ("ingress", &["array"]),
     ("required", &["object"]),
     ("optional", &["object"]),
 ];
@@ -56,8 +64,11 @@ const FORMATS: &[&str] = &[
     "revocation-list",
     "file",
 ];
-/// Formats of files.
-pub(crate) const FILES: &[&str] = &["certificate-authority", "revocation-list", "file"];
+
+/// The format of address blocks, which JSON Schema does not have: it is checked by its pattern. A block always says its
+/// length: an address alone would read as one of a single address.
+const BLOCK: &str = "ipv4-block";
+const BLOCK_PATTERN: &str = r"^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])/(3[0-2]|[12]?[0-9])$";
 
 /// A value below a section that is no object.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,10 +99,60 @@ impl Parameter {
         Some((low, bound("maximum").or(bound("exclusiveMaximum"))?))
     }
 
-    /// Format of the file that it names.
-    pub fn file(&self) -> Option<&str> {
-        self.schema.get("format").and_then(Value::as_str).filter(|format| FILES.contains(format))
+    /// What the file that it names must be.
+    pub fn file(&self) -> Option<FileRule<'_>> {
+        let text = |word: &str| self.schema.get(word).and_then(Value::as_str);
+        Some(FileRule {
+            path: &self.path,
+            format: match text("format")? {
+                "certificate-authority" => FileFormat::Authority {
+                    most: self.schema.get("most_certificates").and_then(Value::as_u64),
+                    apart_from: text("apart_from"),
+                    own: self.schema.get("own").and_then(Value::as_bool).unwrap_or_default(),
+                },
+                "revocation-list" => FileFormat::Revocations { authority: text("authority") },
+                "file" => FileFormat::Any,
+                _ => return None,
+            },
+        })
     }
+
+    /// Whether it is a block of addresses, or a list of them.
+    pub fn is_blocks(&self) -> bool {
+        let format = |schema: &Value| schema.get("format").is_some_and(|format| format == BLOCK);
+        format(&self.schema) || self.schema.get("items").is_some_and(format)
+    }
+
+    /// Whether it lists blocks of addresses from which the stack's doors may be reached.
+    pub fn is_ingress(&self) -> bool {
+        self.schema.get("ingress").and_then(Value::as_bool).unwrap_or_default()
+    }
+}
+
+/// A parameter that names a file beside the tenant's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileRule<'a> {
+    /// Path of the parameter.
+    pub path: &'a str,
+    pub format: FileFormat<'a>,
+}
+
+/// What a file must be. Parameters are named by their paths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFormat<'a> {
+    /// A PEM bundle of certificate authorities.
+    Authority {
+        /// Most certificates.
+        most: Option<u64>,
+        /// The parameter whose authorities these may have nothing to do with, in the whole fleet.
+        apart_from: Option<&'a str>,
+        /// No other tenant should have the same.
+        own: bool,
+    },
+    /// A PEM revocation list of the authority that a parameter names.
+    Revocations { authority: Option<&'a str> },
+    /// Anything.
+    Any,
 }
 
 /// What a schema at a route says.
@@ -146,11 +207,16 @@ impl Reader<'_> {
                 .map(|(word, value)| (word.clone(), value.clone())),
         );
         json.insert("type".to_owned(), json!(name));
+        if map.get("format").is_some_and(|format| format == BLOCK) {
+            json.entry("pattern").or_insert_with(|| json!(BLOCK_PATTERN));
+            json.entry("description").or_insert_with(|| json!("An IPv4 block in CIDR notation, such as `10.16.0.0/12`"));
+        }
         if let Some(unit) = map.get("unit") {
             json.insert("x-unit".to_owned(), unit.clone());
         }
         let mut parameters = Vec::new();
         let kind = match name.as_str() {
+            "object" if map.contains_key("additionalProperties") => self.map(map, route, path, &mut json)?,
             "object" => self.object(map, route, path, around.as_deref(), &mut json, &mut parameters)?,
             "array" => {
                 let most = map.get("maxItems").and_then(Value::as_u64).and_then(|most| usize::try_from(most).ok());
@@ -170,13 +236,26 @@ impl Reader<'_> {
         };
         let json = Value::Object(json);
         self.contradictions(&json, route, path);
-        if name != "object" {
+        if !matches!(kind, Type::Row(_)) {
             let workload = map.get("workload").and_then(Value::as_bool).unwrap_or_default();
             let schema = json.clone();
             let (path, kind) = (path.to_owned(), kind.clone());
             parameters.push(Parameter { path, kind, schema, optional: around, may_be_absent: optional, workload });
         }
         Some(Schema { kind, json, optional, parameters })
+    }
+
+    /// An object whose keys the tenant chooses: all values have one schema.
+    fn map(&mut self, map: &Map<String, Value>, route: &str, path: &str, json: &mut Map<String, Value>) -> Option<Type> {
+        if map.contains_key("properties") {
+            let message = format!("`{path}` has fields or keys of the tenant's choice, not both");
+            self.report(codes::SCHEMA, &below(route, "properties"), message, None);
+        }
+        let inside = below(route, "additionalProperties");
+        let values = self.schema(map.get("additionalProperties")?, &inside, &format!("{path}.*"), None, false)?;
+        json.insert("additionalProperties".to_owned(), values.json);
+        let most = map.get("maxProperties").and_then(Value::as_u64).and_then(|most| usize::try_from(most).ok());
+        Some(Type::Map(Box::new(values.kind), most))
     }
 
     fn type_of(&mut self, map: &Map<String, Value>, route: &str, path: &str) -> Option<String> {
@@ -271,7 +350,8 @@ impl Reader<'_> {
                 let message = format!("`{path}` is required and has a default: the default would never be used");
                 self.report(codes::SCHEMA, &below(&route, "default"), message, None);
             }
-            let object = value.get("type").and_then(Value::as_str) == Some("object");
+            let object = value.get("type").and_then(Value::as_str) == Some("object")
+                && value.get("additionalProperties").is_none();
             match self.schema(value, &route, &path, optional_above, !given && !object) {
                 Some(read) => {
                     fields.insert(name.clone(), Field { kind: read.kind, optional: read.optional });
@@ -340,7 +420,6 @@ pub(crate) fn validator(schema: &Value) -> Result<jsonschema::Validator, String>
     jsonschema::options()
         .with_draft(jsonschema::Draft::Draft202012)
         .should_validate_formats(true)
-        .with_format("ipv4-block", |text: &str| text.contains('/') && text.parse::<ipnetwork::Ipv4Network>().is_ok())
         .build(schema)
         .map_err(|error| error.to_string())
 }

@@ -19,6 +19,8 @@ pub enum Type {
     List(Box<Type>, Option<usize>),
     /// Named fields: a row of a table, or a section of parameters.
     Row(Arc<BTreeMap<String, Field>>),
+    /// Values by keys that the tenant chooses, and at most how many there are where that is known.
+    Map(Box<Type>, Option<usize>),
     /// The items of an empty list, and whatever an error has been reported about.
     Unknown,
 }
@@ -70,6 +72,7 @@ impl fmt::Display for Type {
             Self::Text => f.write_str("string"),
             Self::List(item, _) => write!(f, "list({item})"),
             Self::Row(_) => f.write_str("row"),
+            Self::Map(value, _) => write!(f, "map({value})"),
             Self::Unknown => f.write_str("unknown"),
         }
     }
@@ -190,6 +193,9 @@ pub(crate) fn json_to_cel(value: &Json, kind: &Type) -> Box<dyn Val> {
             let field = fields.get(name).filter(|_| !value.is_null())?;
             Some((name.clone(), json_to_cel(value, &field.kind)))
         })),
+        (Json::Object(map), Type::Map(value, _)) => {
+            cel_row(map.iter().map(|(name, given)| (name.clone(), json_to_cel(given, value))))
+        }
         _ => Box::new(CelString::from(String::new())),
     }
 }

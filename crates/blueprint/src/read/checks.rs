@@ -12,7 +12,12 @@ use crate::model::{Check, Message, Part, Section};
 use crate::types::Type;
 
 impl Reader<'_> {
-    pub(super) fn checks(&mut self, scope: &Scope, overrides: &Section, sections: &[Section]) -> Vec<Check> {
+    pub(super) fn checks(
+        &mut self,
+        scope: &Scope,
+        (overrides, region): (&Section, &Section),
+        sections: &[Section],
+    ) -> Vec<Check> {
         let mut with_overrides = scope.clone();
         with_overrides.insert("overrides".to_owned(), ScopeName::Input(overrides.kind.clone()));
         let count = match self.value("checks") {
@@ -26,7 +31,7 @@ impl Reader<'_> {
         let mut seen = BTreeSet::new();
         let known: BTreeSet<String> = sections
             .iter()
-            .chain([overrides])
+            .chain([overrides, region])
             .flat_map(|section| section.parameters.iter().map(|parameter| parameter.path.clone()))
             .chain(CORE_FIELDS.iter().map(|field| (*field).to_owned()))
             .chain(["network.cidr", "network.zones", "network.nat", "network.eni_model"].map(str::to_owned))
@@ -62,7 +67,11 @@ impl Reader<'_> {
             let message = self.message(&below(&route, "message"), &with_overrides);
             let help = self.text(&below(&route, "help")).unwrap_or_default();
             let blame = self.texts(&below(&route, "blame"), false);
-            for (at, path) in blame.iter().enumerate().filter(|(_, path)| !known.contains(*path)) {
+            let is_known = |path: &str| {
+                let section = format!("{path}.");
+                known.contains(path) || known.iter().any(|field| field.starts_with(&section))
+            };
+            for (at, path) in blame.iter().enumerate().filter(|(_, path)| !is_known(path)) {
                 let help = nearest(path, known.iter().map(String::as_str));
                 let route = format!("{route}.blame[{at}]");
                 self.report(codes::UNDECLARED, &route, format!("`{path}` is not a field of the tenant"), help);

@@ -170,6 +170,7 @@ impl Reader<'_> {
         facts.insert("name".to_owned(), Field { kind: Type::Text, optional: false });
         facts.insert("partition".to_owned(), Field { kind: Type::Text, optional: false });
         scope.insert("zones".to_owned(), ScopeName::Input(Type::Int));
+        scope.insert("architecture".to_owned(), ScopeName::Input(Type::Text));
         scope.insert("network".to_owned(), ScopeName::Input(network));
         scope.insert("region".to_owned(), ScopeName::Input(Type::Row(Arc::new(facts))));
         let sections = sections.iter().map(|section| {

@@ -20,8 +20,9 @@ pub const API_VERSION: &str = "tenantry/v2";
 /// Fields of a tenant that the tool itself defines: no section of parameters has these names.
 pub const CORE_FIELDS: &[&str] =
     &["apiVersion", "account", "region", "ring", "contact", "network", "moved_from", "flags", "tags", "overrides"];
-/// Names that formulas know without a declaration: whether zones, network and Region facts, or what a tenant pins.
-pub const FACTS: &[&str] = &["zones", "network", "region", "overrides"];
+/// Names that formulas know without a declaration: zones, network, facts of the Region, what a tenant pins, and the
+/// architecture of the functions' zips.
+pub const FACTS: &[&str] = &["zones", "network", "region", "overrides", "architecture"];
 /// Numbers of zones that a tenant can have.
 pub(crate) const ZONES: std::ops::RangeInclusive<u64> = 2..=6;
 /// Largest prefix length of a subnet. Source: Amazon VPC User Guide, "Subnet CIDR blocks".
@@ -93,7 +94,7 @@ impl Reader<'_> {
         let network = self.network();
         let (derived, tiers, overrides) = self.derived(&mut scope);
         let overrides = overrides_section(&overrides)?;
-        let checks = self.checks(&scope, &overrides, &sections);
+        let checks = self.checks(&scope, (&overrides, &region), &sections);
         self.shares(&tiers);
         let shape = self.shape(&scope, &sections, &derived);
         let names = self.names(longest);

@@ -48,8 +48,7 @@ pub(crate) fn facts(zones: usize, network: &Map<String, Value>) -> Network {
 }
 
 pub(crate) fn inputs(blueprint: &Blueprint, tenant: &Value, network: &Network) -> Inputs {
-    let (parameters, findings) = blueprint.parameters(tenant, &|_| None);
-    assert_eq!(findings, [], "{tenant}");
+    let parameters = blueprint.parameters(tenant);
     let facts = Facts {
         zones: network.zones,
         network_zones: network.network_zones,
@@ -57,7 +56,8 @@ pub(crate) fn inputs(blueprint: &Blueprint, tenant: &Value, network: &Network) -
         eni_model: &network.eni_model,
         region: "eu-west-1",
         partition: "aws",
+        architecture: "x86_64",
         region_facts: &network.region_facts,
     };
-    blueprint.inputs(&parameters.unwrap(), &facts)
+    blueprint.inputs(&parameters, &facts)
 }

@@ -12,11 +12,12 @@ use super::blocks::{bounds, overlaps, serves, touch};
 use super::flags::{self, Flags};
 use super::places::Places;
 use super::reserved;
-use super::spec::{Fleet, Indices, SHARED_INDEX, Share, Window, default_zones};
+use super::spec::{Fleet, Share, Window, default_zones};
 use crate::flags::Values;
 use tenantry_base::Document;
 use tenantry_base::finding::{Code, Finding};
 use tenantry_base::ids::{AccountId, Region, RingName, TenantName};
+use tenantry_blueprint::Blueprint;
 
 /// Checks of the fleet's own file.
 pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
@@ -181,23 +182,18 @@ pub(super) struct Said {
     timezone: Option<String>,
     block: Option<Ipv4Network>,
     zones: Option<u64>,
-    allow_from: Vec<(usize, Ipv4Network)>,
+    /// Blocks of addresses that the blueprint's parameters hold, by their routes.
+    blocks: Vec<(String, Ipv4Network)>,
     pub(super) flags: Values,
-    /// The authorities of devices and of investigators, as far as their files can be read.
-    pub(super) devices: Vec<Authority>,
-    pub(super) investigators: Vec<Authority>,
-    /// Devices have an authority, and nothing is said about dashboards.
-    lacks_dashboards: bool,
-    /// Routes of shards and hours of datasets without indices of their own.
-    without_index: Vec<(String, String)>,
+    /// The authorities of each parameter that names some, as far as their files can be read.
+    pub(super) authorities: BTreeMap<String, Vec<Authority>>,
 }
 
 impl Said {
     /// Takes a value, after the defaults are merged, apart.
-    pub(super) fn of(name: TenantName, value: &Value, places: Places) -> Self {
+    pub(super) fn of(name: TenantName, value: &Value, places: Places, blueprint: &Blueprint) -> Self {
         let text = |pointer| value.pointer(pointer).and_then(Value::as_str);
-        let list = value.pointer("/ingest/allow_from").and_then(Value::as_array).into_iter().flatten();
-        let network = |(index, item): (usize, &Value)| Some((index, item.as_str()?.parse().ok()?));
+        let blocks = blueprint.declared().filter(|parameter| parameter.is_blocks());
         let zones = value.pointer("/network/zones").map_or(Some(default_zones().into()), Value::as_u64);
         Self {
             account: text("/account").and_then(|text| text.parse().ok()),
@@ -207,12 +203,9 @@ impl Said {
             // Without its length an address would read as a block of one.
             block: text("/network/cidr").filter(|text| text.contains('/')).and_then(|text| text.parse().ok()),
             zones,
-            allow_from: list.enumerate().filter_map(network).collect(),
+            blocks: blocks.flat_map(|parameter| blocks_at(value, &parameter.path)).collect(),
             flags: flags::said(value),
-            devices: Vec::new(),
-            investigators: Vec::new(),
-            without_index: without_index(value),
-            lacks_dashboards: text("/ingest/client_ca").is_some() && value.get("dashboards").is_none(),
+            authorities: BTreeMap::new(),
             name,
             places,
         }
@@ -223,18 +216,16 @@ impl Said {
     }
 }
 
-/// Shards and hours of datasets that share the index of the rest: their routes and datasets.
-fn without_index(value: &Value) -> Vec<(String, String)> {
-    let indices = &value["search"]["indices"];
-    let own: Vec<String> = match indices["own"].as_array() {
-        Some(own) => own.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-        None => Indices::default().own,
-    };
-    let numbers = ["shards", "hours"].into_iter().flat_map(|field| {
-        let datasets = indices[field].as_object().into_iter().flatten().map(|(dataset, _)| dataset);
-        datasets.map(move |dataset| (format!("search.indices.{field}.{dataset}"), dataset.clone()))
-    });
-    numbers.filter(|(_, dataset)| dataset != SHARED_INDEX && !own.contains(dataset)).collect()
+/// The blocks at a path, each with its route.
+fn blocks_at(value: &Value, path: &str) -> Vec<(String, Ipv4Network)> {
+    let block = |route: String, item: &Value| Some((route, item.as_str()?.parse().ok()?));
+    match value.pointer(&format!("/{}", path.replace('.', "/"))) {
+        Some(Value::Array(items)) => {
+            items.iter().enumerate().filter_map(|(index, item)| block(format!("{path}[{index}]"), item)).collect()
+        }
+        Some(one) => block(path.to_owned(), one).into_iter().collect(),
+        None => Vec::new(),
+    }
 }
 
 /// Checks of every tenant against the fleet, the flags (if there is a usable catalogue) and each other.
@@ -253,45 +244,6 @@ pub(super) fn tenants(fleet: &Fleet, flags: Option<Flags<'_>>, tenants: &[Said])
         let finding = second.finding("TN1011", "network.cidr", message);
         let other = format!("tenant `{}` has `{at}`", first.name);
         findings.push(finding.with_related(other, first.places.locate("network.cidr")));
-    }
-    findings.extend(authorities(tenants));
-    findings
-}
-
-/// Tenants without an authority for investigators, and authorities of investigators that are those of devices too: a
-/// device's certificate would open the dashboards, or an investigator's would upload, at whatever tenant.
-fn authorities(tenants: &[Said]) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for tenant in tenants.iter().filter(|tenant| tenant.lacks_dashboards) {
-        let message = "no certificate authority for investigators: the tenant has no dashboards".to_owned();
-        findings.push(tenant.finding("TN1034", "ingest.client_ca", message));
-    }
-    // Authorities are related by a key or by a name, so only those that share one are compared.
-    let mut devices: BTreeMap<&str, Vec<(&Said, &Authority)>> = BTreeMap::new();
-    for tenant in tenants {
-        for authority in &tenant.devices {
-            for mark in authority.marks() {
-                devices.entry(mark).or_default().push((tenant, authority));
-            }
-        }
-    }
-    for tenant in tenants {
-        let related = |authority: &Authority| {
-            let near = authority.marks().into_iter().filter_map(|mark| devices.get(mark)).flatten();
-            let of = |(device, _): &&(&Said, &Authority)| (device.name != tenant.name, device.name.clone());
-            near.filter(|(_, device)| device.is_related_to(authority)).min_by_key(of).copied()
-        };
-        for authority in &tenant.investigators {
-            let Some((other, device)) = related(authority) else { continue };
-            let (one, two) = (&authority.subject, &device.subject);
-            let message = match authority.key == device.key {
-                true => format!("the investigators' authority is an authority of devices: {one}"),
-                false => format!("the authorities of investigators and devices are of one chain: {one}, {two}"),
-            };
-            let label = format!("the devices of tenant `{}`", other.name);
-            let finding = tenant.finding("TN1035", "dashboards.client_ca", message);
-            findings.push(finding.with_related(label, other.places.locate("ingest.client_ca")));
-        }
     }
     findings
 }
@@ -342,13 +294,9 @@ fn names(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
 fn addresses(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut say = |code, route: &str, message: String| findings.push(tenant.finding(code, route, message));
-    for (route, dataset) in &tenant.without_index {
-        let message = format!("dataset `{dataset}` has no indices of its own, so this has no effect: add it to `own`");
-        say("TN1040", route, message);
-    }
-    for (index, network) in &tenant.allow_from {
+    for (route, network) in &tenant.blocks {
         if let Some(message) = host_bits(*network) {
-            say("TN1010", &format!("ingest.allow_from[{index}]"), message);
+            say("TN1010", route, message);
         }
     }
     let Some(block) = tenant.block else { return findings };

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use ipnetwork::Ipv4Network;
 use serde_json::Value;
 
-use super::schema::{self, Kind};
+use super::schema::{Kind, Schemas};
 use super::spec::TenantSpec;
 use super::{AllocationError, Estate, Tenant, allocate};
 use tenantry_base::ids::{Region, TenantName};
@@ -101,11 +101,12 @@ pub fn imagine(
     chosen: impl Fn(&Tenant) -> bool,
 ) -> Result<Estate, ImagineError> {
     let mut imagined = estate.clone();
+    let schemas = Schemas::of(&estate.blueprint);
     for one in otherwise {
         match one {
             Otherwise::Set { route, value } => {
                 for tenant in imagined.tenants.values_mut().filter(|tenant| chosen(tenant)) {
-                    tenant.spec = set(tenant, route, value)?;
+                    tenant.spec = set(&schemas, tenant, route, value)?;
                 }
             }
             Otherwise::More { number, like, region } => more(&mut imagined, *number, like, region.as_ref())?,
@@ -115,7 +116,7 @@ pub fn imagine(
 }
 
 /// A tenant's spec with one value changed.
-fn set(tenant: &Tenant, route: &str, value: &Value) -> Result<TenantSpec, ImagineError> {
+fn set(schemas: &Schemas, tenant: &Tenant, route: &str, value: &Value) -> Result<TenantSpec, ImagineError> {
     let refused =
         |message: String| ImagineError::Value { tenant: tenant.name.clone(), route: route.to_owned(), message };
     let mut spec = serde_json::to_value(&tenant.spec).map_err(|error| refused(error.to_string()))?;
@@ -126,7 +127,7 @@ fn set(tenant: &Tenant, route: &str, value: &Value) -> Result<TenantSpec, Imagin
         place = inside.entry(*key).or_insert(Value::Null);
     }
     *place = value.clone();
-    if let Some(found) = schema::breaks(Kind::Tenant, &spec).into_iter().next() {
+    if let Some(found) = schemas.breaks(Kind::Tenant, &spec).into_iter().next() {
         return Err(match found.code.0 {
             "TN1004" => ImagineError::NoRoute(route.to_owned()),
             _ => refused(found.message),
@@ -191,8 +192,8 @@ mod tests {
         let imagined =
             with(&["ingest.peak_gib_per_minute=4", "network.eni_model=per-execution", "overrides.part_mib=32"]);
         for tenant in imagined.unwrap().tenants.values() {
-            assert!((tenant.spec.ingest.peak_gib_per_minute - 4.0).abs() < 1e-9);
-            assert_eq!(tenant.spec.overrides.part_mib, Some(32));
+            assert_eq!(tenant.spec.parameter("ingest.peak_gib_per_minute"), Some(&Value::from(4)));
+            assert_eq!(tenant.spec.parameter("overrides.part_mib"), Some(&Value::from(32)));
         }
         let refused = |text: &str| with(&[text]).unwrap_err().to_string();
         assert!(refused("ingest.peak_gib_per_minute=-1").contains("peak_gib_per_minute"));

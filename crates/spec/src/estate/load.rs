@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
@@ -10,48 +10,67 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::check::Said;
+use super::files::{Folder, related_authorities};
 use super::flags::{self, Flags};
 use super::places::Places;
-use super::schema::{self, Break, Kind};
+use super::schema::{Break, Kind, Schemas};
 use super::spec::{Fleet, TenantSpec};
-use super::{Clients, Estate, Tenant, certificate, check};
+use super::{Estate, Tenant, blueprint, check};
 use crate::flags::Catalogue;
 use tenantry_base::Document;
 use tenantry_base::finding::{Code, Finding, Location, Severity, Source};
 use tenantry_base::ids::TenantName;
+use tenantry_blueprint::Blueprint;
 
 const FLEET: &str = "tenants/fleet.yaml";
 const FLAGS: &str = "policies/flags.yaml";
 
 /// Reads the estate below `root` (which holds `tenants/fleet.yaml`) and everything that is wrong with it. Without a
-/// usable `fleet.yaml` there is no estate; a tenant that cannot be used is left out, and a finding says why.
+/// usable `fleet.yaml` or blueprint there is no estate; a tenant that cannot be used is left out, and a finding says why.
 pub fn load(root: &Path) -> (Option<Estate>, Vec<Finding>) {
-    let mut findings = Vec::new();
-    let flags = catalogue(root).unwrap_or_else(|found| {
-        findings.extend(found);
-        None
-    });
+    let (found, mut findings) = blueprint::load(root);
     let (files, misplaced) = tenant_files(root);
     findings.extend(misplaced);
-    let estate = match read::<Fleet>(root, FLEET, Kind::Fleet) {
-        Ok((fleet, document)) => Some(tenants(root, &files, (fleet, Arc::new(document)), flags, &mut findings)),
-        Err(found) => {
-            findings.extend(found);
-            findings.par_extend(files.par_iter().filter_map(|(name, path)| unparsable(name, path, root)));
-            None
+    let estate = match found {
+        Some(blueprint) => {
+            let schemas = Schemas::of(&blueprint);
+            let flags = catalogue(root, &schemas).unwrap_or_else(|found| {
+                findings.extend(found);
+                None
+            });
+            match read::<Fleet>(root, FLEET, &schemas, Kind::Fleet) {
+                Ok((fleet, document)) => {
+                    let fleet = (fleet, Arc::new(document));
+                    Some(tenants(root, &files, fleet, flags, (blueprint, &schemas), &mut findings))
+                }
+                Err(found) => {
+                    findings.extend(found);
+                    None
+                }
+            }
         }
+        None => None,
     };
+    if estate.is_none() {
+        findings.par_extend(files.par_iter().filter_map(|(name, path)| unparsable(name, path, root)));
+    }
     findings.sort_by(|a, b| key(a).cmp(&key(b)));
     // What is wrong with the fleet's defaults shows with every tenant.
     findings.dedup_by(|a, b| same(a, b));
     (estate, findings)
 }
 
+/// The schemas of the estate below `root`, of the default blueprint where its own cannot be used.
+pub fn schemas(root: &Path) -> Option<Schemas> {
+    let default = || blueprint::load(Path::new("")).0;
+    blueprint::load(root).0.or_else(default).map(|blueprint| Schemas::of(&blueprint))
+}
+
 /// The flags, if they can be used, and their file; an estate may have none.
-fn catalogue(root: &Path) -> Result<Option<(Catalogue, Option<Document>)>, Vec<Finding>> {
+fn catalogue(root: &Path, schemas: &Schemas) -> Result<Option<(Catalogue, Option<Document>)>, Vec<Finding>> {
     match root.join(FLAGS).symlink_metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Some((Catalogue::default(), None))),
-        _ => read::<Catalogue>(root, FLAGS, Kind::Flags).map(|(flags, document)| Some((flags, Some(document)))),
+        _ => read::<Catalogue>(root, FLAGS, schemas, Kind::Flags).map(|(flags, document)| Some((flags, Some(document)))),
     }
 }
 
@@ -69,13 +88,15 @@ fn tenants(
     files: &[(TenantName, PathBuf)],
     (fleet, document): (Fleet, Arc<Document>),
     flags: Option<(Catalogue, Option<Document>)>,
+    (blueprint, schemas): (Arc<Blueprint>, &Schemas),
     findings: &mut Vec<Finding>,
 ) -> Estate {
     findings.extend(check::fleet(&fleet, &document));
     findings.extend(check::freezes(&fleet, &document, files.iter().map(|(name, _)| name)));
     let catalogue = flags.as_ref().map(|(catalogue, document)| Flags { catalogue, document: document.as_ref() });
     findings.extend(catalogue.map(|flags| flags::catalogue(&fleet, flags)).unwrap_or_default());
-    let read: Vec<Read> = files.par_iter().map(|(name, path)| tenant(name, path, root, &fleet, &document)).collect();
+    let reading = Reading { root, blueprint: &blueprint, schemas, fleet: &fleet, document: &document };
+    let read: Vec<Read> = files.par_iter().map(|(name, path)| reading.tenant(name, path)).collect();
     let (mut said, mut tenants) = (Vec::new(), BTreeMap::new());
     for (one, (name, _)) in read.into_iter().zip(files) {
         findings.extend(one.findings);
@@ -83,9 +104,10 @@ fn tenants(
         tenants.extend(one.tenant.map(|tenant| (name.clone(), tenant)));
     }
     findings.extend(check::tenants(&fleet, catalogue, &said));
+    findings.extend(related_authorities(&blueprint, &said));
     let fleet_source = Arc::clone(&document.source);
     let flags = flags.map(|(catalogue, _)| catalogue).unwrap_or_default();
-    Estate { root: root.to_owned(), fleet, fleet_source, tenants, flags }
+    Estate { root: root.to_owned(), fleet, fleet_source, tenants, flags, blueprint }
 }
 
 /// What stops a tenant's file from being read at all.
@@ -106,18 +128,24 @@ fn same(a: &Finding, b: &Finding) -> bool {
 }
 
 /// Reads one file into its type.
-fn read<T: DeserializeOwned>(root: &Path, shown: &str, kind: Kind) -> Result<(T, Document), Vec<Finding>> {
+fn read<T: DeserializeOwned>(
+    root: &Path,
+    shown: &str,
+    schemas: &Schemas,
+    kind: Kind,
+) -> Result<(T, Document), Vec<Finding>> {
     let document = Document::read(&root.join(shown), PathBuf::from(shown)).map_err(|finding| vec![finding])?;
     let place = |route: &str, key: bool| {
         let exact = if key { document.place_of_key(route) } else { document.place(route) };
         exact.unwrap_or_else(|| document.nearest(route))
     };
-    let value = typed(kind, &document.value, place)?;
+    let value = typed(schemas, kind, &document.value, place)?;
     Ok((value, document))
 }
 
 /// A value as its type, or everything that its schema says against it.
 fn typed<T: DeserializeOwned>(
+    schemas: &Schemas,
     kind: Kind,
     value: &Value,
     place: impl Fn(&str, bool) -> Location,
@@ -130,7 +158,7 @@ fn typed<T: DeserializeOwned>(
             None => finding,
         }
     };
-    let findings: Vec<Finding> = schema::breaks(kind, value).into_iter().map(finding).collect();
+    let findings: Vec<Finding> = schemas.breaks(kind, value).into_iter().map(finding).collect();
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -192,80 +220,49 @@ fn relative(path: &Path, root: &Path) -> PathBuf {
 /// What reading one tenant's file gave.
 #[derive(Default)]
 struct Read {
-    /// The tenant, if nothing is wrong with its file and the devices' certificate files.
+    /// The tenant, if nothing is wrong with its file and the files that it names.
     tenant: Option<Tenant>,
     /// What the file says, as far as it can be understood; the other checks need no more.
     said: Option<Said>,
     findings: Vec<Finding>,
 }
 
-fn tenant(name: &TenantName, path: &Path, root: &Path, fleet: &Fleet, fleet_document: &Arc<Document>) -> Read {
-    let own = match Document::read(path, relative(path, root)) {
-        Ok(own) => own,
-        Err(finding) => return Read { findings: vec![finding.with_tenant(name.as_str())], ..Read::default() },
-    };
-    let source = Arc::clone(&own.source);
-    let merged = merge(&fleet.defaults, &own.value);
-    let places = Places::new(Arc::new(own), Arc::clone(fleet_document));
-    let place = |route: &str, key: bool| if key { places.locate_key(route) } else { places.locate(route) };
-    let mut findings = Vec::new();
-    let spec = typed::<TenantSpec>(Kind::Tenant, &merged, place).map_err(|found| findings.extend(found)).ok();
-    let mut said = Said::of(name.clone(), &merged, places.clone());
-    let files = Files { folder: path.parent().unwrap_or(root), root, merged: &merged };
-    let mut clients = |section: &str| {
-        let (clients, faults) = files.clients(section);
-        findings.extend(faults.into_iter().map(|(route, fault)| said.finding("TN1020", &route, fault)));
-        clients
-    };
-    let (devices, investigators) = (clients("ingest"), clients("dashboards"));
-    said.devices = devices.as_ref().map(|clients| clients.ca.authorities.clone()).unwrap_or_default();
-    said.investigators = investigators.as_ref().map(|clients| clients.ca.authorities.clone()).unwrap_or_default();
-    let tenant = spec.zip(devices).map(|(spec, devices)| {
-        let name = name.clone();
-        Tenant { name, spec, source, devices, investigators, places: Some(places) }
-    });
-    let findings = findings.into_iter().map(|found| found.with_tenant(name.as_str())).collect();
-    Read { tenant, said: Some(said), findings }
-}
-
-/// The files that a tenant's spec names.
+/// What every tenant's file is read against.
 #[derive(Clone, Copy)]
-struct Files<'a> {
-    /// The folder of the tenant's file.
-    folder: &'a Path,
+struct Reading<'a> {
     root: &'a Path,
-    merged: &'a Value,
+    blueprint: &'a Blueprint,
+    schemas: &'a Schemas,
+    fleet: &'a Fleet,
+    document: &'a Arc<Document>,
 }
 
-impl Files<'_> {
-    /// The authority and the revocation list of a section's clients, and the route of each file with a fault. Clients whose
-    /// authority or revocation list cannot be used are none.
-    fn clients(self, section: &str) -> (Option<Clients>, Vec<(String, String)>) {
-        let mut faults = Vec::new();
-        let named = |field: &str| self.merged.pointer(&format!("/{section}/{field}")).and_then(Value::as_str);
-        let most = (section == "ingest").then_some(certificate::ANCHOR_AUTHORITIES);
-        let ca = named("client_ca").and_then(|file| {
-            let read = self.path(file).and_then(|path| certificate::bundle(&path, relative(&path, self.root), most));
-            read.map_err(|fault| faults.push((format!("{section}.client_ca"), fault))).ok()
+impl Reading<'_> {
+    fn tenant(self, name: &TenantName, path: &Path) -> Read {
+        let own = match Document::read(path, relative(path, self.root)) {
+            Ok(own) => own,
+            Err(finding) => return Read { findings: vec![finding.with_tenant(name.as_str())], ..Read::default() },
+        };
+        let source = Arc::clone(&own.source);
+        let merged = merge(&self.fleet.defaults, &own.value);
+        let places = Places::new(Arc::new(own), Arc::clone(self.document));
+        let place = |route: &str, key: bool| if key { places.locate_key(route) } else { places.locate(route) };
+        let mut findings = Vec::new();
+        let spec = typed::<TenantSpec>(self.schemas, Kind::Tenant, &merged, place);
+        let spec = spec.map_err(|found| findings.extend(found)).ok();
+        let folder = Folder { folder: path.parent().unwrap_or(self.root), root: self.root, merged: &merged };
+        let (files, faults) = folder.read(self.blueprint);
+        let mut said = Said::of(name.clone(), &merged, places.clone(), self.blueprint);
+        let usable = faults.is_empty();
+        findings.extend(faults.into_iter().map(|(route, fault)| said.finding("TN1020", &route, fault)));
+        let authorities = files.iter().map(|(path, file)| (path.clone(), file.authorities().to_vec()));
+        said.authorities = authorities.collect();
+        let tenant = spec.filter(|_| usable).map(|mut spec| {
+            spec.parameters = self.blueprint.parameters(&merged).into_sections();
+            Tenant { name: name.clone(), spec, source, files, places: Some(places) }
         });
-        // Whose list it is cannot be told without the authority.
-        let Some(ca) = ca else { return (None, faults) };
-        let crl = named("client_crl").map(|file| {
-            self.path(file)
-                .and_then(|path| certificate::revocation_list(&path, relative(&path, self.root), &ca.authorities))
-        });
-        match crl.transpose() {
-            Ok(crl) => (Some(Clients { ca, crl }), faults),
-            Err(fault) => (None, vec![(format!("{section}.client_crl"), fault)]),
-        }
-    }
-
-    /// A file in the tenant's folder or below it.
-    fn path(self, file: &str) -> Result<PathBuf, String> {
-        if !Path::new(file).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
-            return Err(format!("`{file}` leads out of `tenants`; a certificate file lies below it"));
-        }
-        Ok(self.folder.join(file))
+        let findings = findings.into_iter().map(|found| found.with_tenant(name.as_str())).collect();
+        Read { tenant, said: Some(said), findings }
     }
 }
 

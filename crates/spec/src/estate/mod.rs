@@ -4,7 +4,9 @@
 //! It knows files and their positions; it does not know templates or AWS.
 
 mod blocks;
+pub mod blueprint;
 mod certificate;
+mod files;
 mod check;
 mod flags;
 mod imagine;
@@ -24,17 +26,18 @@ use sha2::{Digest, Sha256};
 
 pub use blocks::{AllocationError, allocate, room};
 pub use certificate::{Authority, CaBundle, RevocationList};
+pub use files::{File, revocation_lists, shared_authorities};
 pub use imagine::{ImagineError, Otherwise, imagine};
-pub use load::{flags_document, has_errors, load};
+pub use load::{flags_document, has_errors, load, schemas};
 pub use places::Places;
 pub use tenantry_base::{Document, edit, ids};
 
 use crate::flags::{Catalogue, Reads, Subject, Values};
 use ids::TenantName;
-use jiff::Timestamp;
 use spec::{Fleet, TenantSpec};
 use tenantry_base::digest::hex;
-use tenantry_base::finding::{Code, Finding, Location, Source};
+use tenantry_base::finding::{Location, Source};
+use tenantry_blueprint::Blueprint;
 
 /// Everything the estate's files say, validated.
 #[derive(Debug, Clone)]
@@ -45,6 +48,7 @@ pub struct Estate {
     pub fleet_source: Arc<Source>,
     pub tenants: BTreeMap<TenantName, Tenant>,
     pub flags: Catalogue,
+    pub blueprint: Arc<Blueprint>,
 }
 
 impl Estate {
@@ -56,100 +60,27 @@ impl Estate {
     }
 }
 
-/// Revocation lists whose authorities promised newer ones before `now`, in seconds since 1970, and those whose signature
-/// cannot be checked here.
-pub fn revocation_lists(estate: &Estate, now: i64) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for tenant in estate.tenants.values() {
-        let clients = [("ingest", Some(&tenant.devices)), ("dashboards", tenant.investigators.as_ref())];
-        for (section, clients) in clients {
-            let Some(crl) = clients.and_then(|clients| clients.crl.as_ref()) else { continue };
-            let mut say = |code, message| {
-                let finding = Finding::new(Code(code), message).with_tenant(tenant.name.as_str());
-                findings.push(finding.at(tenant.locate(&format!("{section}.client_crl"))));
-            };
-            if let Some(algorithm) = &crl.signature_unchecked {
-                say(
-                    "TN1039",
-                    format!("the signature of the revocation list was not checked: its algorithm is {algorithm}"),
-                );
-            }
-            let promised = crl.next_update.filter(|time| *time < now);
-            if let Some(promised) = promised.and_then(|time| Timestamp::from_second(time).ok()) {
-                let message =
-                    format!("the revocation list is out of date: its authority promised the next one by {promised}");
-                say("TN1036", message);
-            }
-        }
-    }
-    findings
-}
-
-/// Tenants whose devices have one authority: a device of one of them may upload to the others. One finding for each
-/// authority, at the second tenant.
-pub fn shared_authorities(estate: &Estate) -> Vec<Finding> {
-    let mut seen: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    let mut groups: Vec<(&Authority, Vec<&Tenant>)> = Vec::new();
-    for tenant in estate.tenants.values() {
-        for authority in &tenant.devices.ca.authorities {
-            // Authorities are related by a key or by a name, so only those that share one are compared.
-            let near = authority.marks().into_iter().filter_map(|mark| seen.get(mark)).flatten().copied();
-            let group = near.filter(|group| groups[*group].0.is_related_to(authority)).min();
-            let group = group.unwrap_or_else(|| {
-                groups.push((authority, Vec::new()));
-                groups.len() - 1
-            });
-            if groups[group].1.last().is_none_or(|last| last.name != tenant.name) {
-                groups[group].1.push(tenant);
-            }
-            for mark in authority.marks() {
-                let known = seen.entry(mark).or_default();
-                if !known.contains(&group) {
-                    known.push(group);
-                }
-            }
-        }
-    }
-    let shared = groups.into_iter().filter_map(|(authority, tenants)| match tenants[..] {
-        [first, second, ref rest @ ..] => {
-            let more = if rest.is_empty() { String::new() } else { format!(" and {} more", rest.len()) };
-            let message = format!(
-                "devices of tenants `{}` and `{}`{more} have one certificate authority: {}",
-                first.name, second.name, authority.subject
-            );
-            let label = format!("the devices of tenant `{}`", first.name);
-            let finding = Finding::new(Code("TN1038"), message).with_tenant(second.name.as_str());
-            let finding = finding.at(second.locate("ingest.client_ca"));
-            Some(finding.with_related(label, first.locate("ingest.client_ca")))
-        }
-        _ => None,
-    });
-    shared.collect()
-}
-
 /// One tenant of the estate.
 #[derive(Debug, Clone)]
 pub struct Tenant {
     pub name: TenantName,
     pub spec: TenantSpec,
     pub source: Arc<Source>,
-    /// Whose certificates upload.
-    pub devices: Clients,
-    /// Whose certificates open the dashboards; without them the tenant has none.
-    pub investigators: Option<Clients>,
+    /// The files that its parameters name, by the parameters' paths.
+    pub files: BTreeMap<String, File>,
     /// Where its values stand; None for a tenant that comes from no file.
     pub places: Option<Places>,
 }
 
-/// Clients that are known by their certificates.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Clients {
-    pub ca: CaBundle,
-    /// Certificates that are no longer accepted.
-    pub crl: Option<RevocationList>,
-}
-
 impl Tenant {
+    /// The place of a route that a blueprint blames: of the spec, or of the Region in fleet.yaml.
+    pub fn locate_blamed(&self, route: &str) -> Location {
+        match route.strip_prefix("region.") {
+            Some(fact) => self.locate_in_fleet(&format!("regions.{}.{fact}", self.spec.region)),
+            None => self.locate(route),
+        }
+    }
+
     /// The tenant as the one who asks for its flags.
     pub fn subject(&self) -> Subject<'_> {
         Subject {
@@ -195,13 +126,11 @@ impl Estate {
         };
         add(&self.fleet_source.text);
         add(&serde_json::to_string(&self.flags).unwrap_or_default());
+        add(self.blueprint.text());
         for tenant in self.tenants.values() {
             add(tenant.name.as_str());
             add(&tenant.source.text);
-            for clients in [Some(&tenant.devices), tenant.investigators.as_ref()] {
-                add(clients.map_or("", |clients| &clients.ca.sha256));
-                add(clients.and_then(|clients| clients.crl.as_ref()).map_or("", |crl| &crl.sha256));
-            }
+            tenant.files.values().for_each(|file| add(file.sha256()));
         }
         hex(hash.finalize())
     }

@@ -1,6 +1,5 @@
-//! JSON Schemas of the estate's files, generated from the types of [`super::spec`], and what breaks them.
-
-use std::sync::LazyLock;
+//! JSON Schemas of the estate's files, generated from the types of [`super::spec`] and a blueprint's declarations, and what
+//! breaks them.
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator};
@@ -10,6 +9,7 @@ use super::spec::{Fleet, TenantSpec};
 use crate::flags::Catalogue;
 use tenantry_base::finding::Code;
 use tenantry_base::tree::{below, route_of};
+use tenantry_blueprint::Blueprint;
 
 /// The files of an estate that have a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,82 +29,130 @@ pub(super) struct Break {
     pub(super) help: Option<String>,
 }
 
-/// The schema of a whole file.
-pub fn schema(kind: Kind) -> Value {
-    let schema = match kind {
-        Kind::Fleet => schemars::schema_for!(Fleet),
-        Kind::Tenant => schemars::schema_for!(TenantSpec),
-        Kind::Flags => schemars::schema_for!(Catalogue),
-    };
-    schema.to_value()
+/// The schemas of an estate's files: those of the tool, with what a blueprint declares.
+#[derive(Debug)]
+pub struct Schemas {
+    fleet: Checked,
+    tenant: Checked,
+    flags: Checked,
 }
 
-/// The schema of a tenant's file when a fleet gives `defaults`: what they give may be left out.
-pub fn tenant_schema(defaults: &Map<String, Value>) -> Value {
-    let mut schema = schema(Kind::Tenant);
-    for (field, value) in defaults {
-        let definition =
-            schema.pointer(&format!("/properties/{field}/$ref")).and_then(Value::as_str).map(str::to_owned);
-        let still_required = match (definition, value) {
-            (Some(path), Value::Object(given)) => {
-                let pointer = path.trim_start_matches('#').to_owned();
-                let required = schema.pointer_mut(&pointer).and_then(|inner| inner.get_mut("required"));
-                let Some(Value::Array(required)) = required else { continue };
-                required.retain(|name| !name.as_str().is_some_and(|name| given.contains_key(name)));
-                !required.is_empty()
-            }
-            _ => false,
-        };
-        if let Some(Value::Array(required)) = schema.get_mut("required").filter(|_| !still_required) {
-            required.retain(|name| name != field);
+/// A schema and its validator, or why it cannot be used.
+#[derive(Debug)]
+struct Checked {
+    schema: Value,
+    validator: Result<Validator, String>,
+}
+
+impl Checked {
+    fn new(schema: Value) -> Self {
+        let validator = jsonschema::options().should_validate_formats(true).build(&schema);
+        Self { schema, validator: validator.map_err(|error| error.to_string()) }
+    }
+}
+
+impl Schemas {
+    /// The schemas of estates of a blueprint.
+    pub fn of(blueprint: &Blueprint) -> Self {
+        let mut tenant = schemars::schema_for!(TenantSpec).to_value();
+        let sections = blueprint.schema();
+        extend(&mut tenant, "", "properties", &sections["properties"]);
+        extend(&mut tenant, "", "required", &sections["required"]);
+        let mut fleet = schemars::schema_for!(Fleet).to_value();
+        let region = "/$defs/RegionSpec";
+        extend(&mut fleet, region, "properties", &blueprint.region.schema["properties"]);
+        extend(&mut fleet, region, "required", &blueprint.region.schema["required"]);
+        Self {
+            fleet: Checked::new(fleet),
+            tenant: Checked::new(tenant),
+            flags: Checked::new(schemars::schema_for!(Catalogue).to_value()),
         }
     }
-    schema
+
+    /// The schema of a whole file.
+    pub fn schema(&self, kind: Kind) -> &Value {
+        &self.checked(kind).schema
+    }
+
+    fn checked(&self, kind: Kind) -> &Checked {
+        match kind {
+            Kind::Fleet => &self.fleet,
+            Kind::Tenant => &self.tenant,
+            Kind::Flags => &self.flags,
+        }
+    }
+
+    /// The schema of a tenant's file when a fleet gives `defaults`: what they give may be left out.
+    pub fn tenant_schema(&self, defaults: &Map<String, Value>) -> Value {
+        let mut schema = self.tenant.schema.clone();
+        for (field, value) in defaults {
+            let inside = format!("/properties/{field}");
+            let definition = schema.pointer(&format!("{inside}/$ref")).and_then(Value::as_str);
+            let pointer = definition.map_or(inside, |path| path.trim_start_matches('#').to_owned());
+            let still_required = match value {
+                Value::Object(given) => {
+                    let required = schema.pointer_mut(&pointer).and_then(|inner| inner.get_mut("required"));
+                    match required {
+                        Some(Value::Array(required)) => {
+                            required.retain(|name| !name.as_str().is_some_and(|name| given.contains_key(name)));
+                            !required.is_empty()
+                        }
+                        _ => false,
+                    }
+                }
+                _ => false,
+            };
+            if let Some(Value::Array(required)) = schema.get_mut("required").filter(|_| !still_required) {
+                required.retain(|name| name != field);
+            }
+        }
+        schema
+    }
+
+    /// Every break of a file's schema.
+    pub(super) fn breaks(&self, kind: Kind, value: &Value) -> Vec<Break> {
+        held(self.checked(kind), value)
+    }
 }
 
-/// A validator, or why its schema cannot be used.
-type Built = Result<Validator, String>;
-
-static FLEET: LazyLock<Built> = LazyLock::new(|| build(&schema(Kind::Fleet)));
-static TENANT: LazyLock<Built> = LazyLock::new(|| build(&schema(Kind::Tenant)));
-static FLAGS: LazyLock<Built> = LazyLock::new(|| build(&schema(Kind::Flags)));
-
-fn build(schema: &Value) -> Built {
-    jsonschema::validator_for(schema).map_err(|error| error.to_string())
-}
-
-/// Every break of a file's schema.
-pub(super) fn breaks(kind: Kind, value: &Value) -> Vec<Break> {
-    let validator = match kind {
-        Kind::Fleet => &FLEET,
-        Kind::Tenant => &TENANT,
-        Kind::Flags => &FLAGS,
-    };
-    held(kind, validator, value)
+/// Adds entries of a map or a list to those that a schema has at a place.
+fn extend(schema: &mut Value, place: &str, word: &str, more: &Value) {
+    let Some(Value::Object(schema)) = schema.pointer_mut(place) else { return };
+    match (schema.entry(word).or_insert_with(|| more.clone()), more) {
+        (Value::Object(map), Value::Object(more)) => {
+            map.extend(more.iter().map(|(name, value)| (name.clone(), value.clone())));
+        }
+        (Value::Array(list), Value::Array(more)) => {
+            let new: Vec<Value> = more.iter().filter(|item| !list.contains(item)).cloned().collect();
+            list.extend(new);
+        }
+        _ => {}
+    }
 }
 
 /// A file that cannot be checked is not well.
-fn held(kind: Kind, validator: &Built, value: &Value) -> Vec<Break> {
-    let validator = match validator {
+fn held(checked: &Checked, value: &Value) -> Vec<Break> {
+    let validator = match &checked.validator {
         Ok(validator) => validator,
         Err(error) => {
             let message = format!("the file cannot be checked, because its schema cannot be used: {error}");
             return vec![Break { code: Code("TN1000"), route: String::new(), message, help: None }];
         }
     };
-    let mut breaks: Vec<Break> = validator.iter_errors(value).flat_map(|error| explain(kind, &error)).collect();
+    let mut breaks: Vec<Break> =
+        validator.iter_errors(value).flat_map(|error| explain(&checked.schema, &error)).collect();
     breaks.dedup();
     breaks
 }
 
-fn explain(kind: Kind, error: &ValidationError<'_>) -> Vec<Break> {
+fn explain(schema: &Value, error: &ValidationError<'_>) -> Vec<Break> {
     let route = route_of("", error.instance_path().as_str());
     let called = if route.is_empty() { "the file".to_owned() } else { format!("`{route}`") };
     let one = |code, message: String| vec![Break { code: Code(code), route: route.clone(), message, help: None }];
     let shown = || shown(error.instance());
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
-            unexpected.iter().map(|field| unknown(kind, &route, field)).collect()
+            unexpected.iter().map(|field| unknown(schema, &route, field)).collect()
         }
         ValidationErrorKind::Required { property } => {
             let field = property.as_str().unwrap_or_default();
@@ -124,7 +172,7 @@ fn explain(kind: Kind, error: &ValidationError<'_>) -> Vec<Break> {
             one("TN1007", format!("{called} is {}, must be one of {}", shown(), options.join(", ")))
         }
         ValidationErrorKind::Pattern { pattern } => {
-            let rule = rule_of(kind, error).unwrap_or_else(|| format!("it must match `{pattern}`"));
+            let rule = rule_of(schema, error).unwrap_or_else(|| format!("it must match `{pattern}`"));
             one("TN1007", format!("{called} is {}: {rule}", shown()))
         }
         _ => one("TN1007", format!("{called} is not allowed: {error}")),
@@ -132,10 +180,9 @@ fn explain(kind: Kind, error: &ValidationError<'_>) -> Vec<Break> {
 }
 
 /// The description of the definition that an error's schema path ends in.
-fn rule_of(kind: Kind, error: &ValidationError<'_>) -> Option<String> {
-    let schema = schema(kind);
+fn rule_of(schema: &Value, error: &ValidationError<'_>) -> Option<String> {
     let path = error.schema_path().as_str().to_owned();
-    let mut at = &schema;
+    let mut at = schema;
     let mut rule = None;
     for part in path.split('/').skip(1) {
         if let Some(reference) = at.get("$ref").and_then(Value::as_str) {
@@ -151,9 +198,9 @@ fn rule_of(kind: Kind, error: &ValidationError<'_>) -> Option<String> {
 }
 
 /// An unknown field, with the known one that it may stand for.
-fn unknown(kind: Kind, route: &str, field: &str) -> Break {
+fn unknown(schema: &Value, route: &str, field: &str) -> Break {
     let full = below(route, field);
-    let known = fields_at(kind, route);
+    let known = fields_at(schema, route);
     let close = |name: &&String| strsim::jaro_winkler(name, field) > 0.75;
     let nearest = known
         .iter()
@@ -167,8 +214,7 @@ fn unknown(kind: Kind, route: &str, field: &str) -> Break {
 }
 
 /// The fields that a schema has at a route.
-fn fields_at(kind: Kind, route: &str) -> Vec<String> {
-    let schema = schema(kind);
+fn fields_at(schema: &Value, route: &str) -> Vec<String> {
     let resolve = |mut part: Value| {
         while let Some(reference) = part.get("$ref").and_then(Value::as_str) {
             part = schema.pointer(reference.trim_start_matches('#')).cloned().unwrap_or_default();
@@ -221,11 +267,12 @@ fn shown(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::estate::blueprint::built_in;
 
     #[test]
     fn a_misspelt_field_is_told_its_name() {
-        let breaks =
-            breaks(Kind::Tenant, &json!({ "apiVersion": "tenantry/v1", "ingest": { "peak_gib_per_minut": 1 } }));
+        let tenant = json!({ "apiVersion": "tenantry/v1", "ingest": { "peak_gib_per_minut": 1 } });
+        let breaks = Schemas::of(&built_in()).breaks(Kind::Tenant, &tenant);
         let unknown = breaks.iter().find(|found| found.code.0 == "TN1004").unwrap();
         assert_eq!(unknown.route, "ingest.peak_gib_per_minut");
         assert_eq!(unknown.help.as_deref(), Some("did you mean `peak_gib_per_minute`?"));
@@ -234,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_file_without_a_usable_schema_is_not_well() {
-        let breaks = held(Kind::Tenant, &build(&json!({ "type": 7 })), &json!({}));
+        let breaks = held(&Checked::new(json!({ "type": 7 })), &json!({}));
         assert_eq!(breaks.len(), 1);
         assert_eq!((breaks[0].code.0, breaks[0].route.as_str()), ("TN1000", ""));
     }
@@ -242,7 +289,7 @@ mod tests {
     #[test]
     fn what_defaults_give_may_be_left_out() {
         let defaults = json!({ "ring": "general", "contact": { "timezone": "UTC" } });
-        let schema = tenant_schema(defaults.as_object().unwrap());
+        let schema = Schemas::of(&built_in()).tenant_schema(defaults.as_object().unwrap());
         let required = |part: &Value| part["required"].as_array().cloned().unwrap_or_default();
         assert!(!required(&schema).contains(&json!("ring")));
         assert!(required(&schema).contains(&json!("contact")), "contact.page is still needed");

@@ -1,16 +1,15 @@
 //! What people write: the types of `fleet.yaml` and of a tenant's file, as they are after the defaults are merged.
 //!
 //! The JSON Schemas, the reader's checks and the reference in the handbook are all generated from these types.
-//! Units are part of the names. Workload, not sizes: what a tenant needs is derived from `ingest` and `search` by
-//! [`tenantry_template::sizing`]; [`Overrides`] can pin any derived number.
+//! Units are part of the names. What these types do not name is the blueprint's: sections of a tenant's file
+//! ([`TenantSpec::parameters`]) and facts of a Region ([`RegionSpec::facts`]), whose schemas are added to those of the types.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::PathBuf;
 
 use ipnetwork::Ipv4Network;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use tenantry_base::digest::sha256;
 use tenantry_base::ids::{AccountId, EstateId, Region, RingName, ZoneId};
@@ -69,7 +68,7 @@ pub struct Fleet {
     /// Defaults for every field of a tenant; a tenant's own file wins.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
-    pub defaults: serde_json::Map<String, serde_json::Value>,
+    pub defaults: Map<String, Value>,
 }
 
 /// Hexadecimal digits of an estate's derived id.
@@ -129,20 +128,16 @@ pub struct Dns {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub struct RegionSpec {
     /// Usable availability zones by id (`euw1-az1`), in the order in which tenants use them. Names such as
     /// `eu-west-1a` mean different zones in different accounts, ids do not.
     #[schemars(length(min = 1))]
     pub zones: Vec<ZoneId>,
-    /// Managed prefix list of S3 in this region (`aws ec2 describe-managed-prefix-lists`): where functions may go.
-    #[schemars(regex(pattern = r"^pl-[0-9a-f]{8,17}$"))]
-    pub s3_prefix_list: String,
-    /// ARN of the AppConfig extension's layer in this region; without it the functions' runtime flags are off.
-    /// Listed in the AWS AppConfig User Guide, "Available versions of the AWS AppConfig Agent Lambda extension".
-    #[serde(default)]
-    #[schemars(regex(pattern = r"^arn:aws[a-z-]*:lambda:"))]
-    pub appconfig_extension: Option<String>,
+    /// What the blueprint declares in `region_facts`.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub facts: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -176,10 +171,6 @@ fn block_schema(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-fn blocks_schema(generator: &mut SchemaGenerator) -> Schema {
-    json_schema!({ "type": "array", "items": block_schema(generator) })
-}
-
 /// AWS takes VPCs of /16 to /28 (Amazon VPC User Guide, "VPC CIDR blocks").
 fn vpc_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "pattern": concat!(address!(), "/(1[6-9]|2[0-8])$") })
@@ -210,7 +201,7 @@ pub struct Retired {
 
 /// One tenant, with the fleet's defaults merged in.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(deny_unknown_fields)]
 pub struct TenantSpec {
     #[serde(rename = "apiVersion")]
     pub api_version: ApiVersion,
@@ -219,22 +210,40 @@ pub struct TenantSpec {
     pub ring: RingName,
     pub contact: Contact,
     pub network: Network,
-    pub ingest: Ingest,
-    /// The search dashboards; without this section the tenant has none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "Dashboards")]
-    pub dashboards: Option<Dashboards>,
-    #[serde(default)]
-    pub search: Search,
     /// Where the tenant moves away from, while its old stack still exists; `tenantry move` writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<MovedFrom>,
     /// Values for flags of the catalogue, by key.
     #[serde(default)]
     pub flags: BTreeMap<String, serde_json::Value>,
-    /// Derived numbers pinned by hand. `tenantry explain NAME` shows what each would be.
-    #[serde(default)]
-    pub overrides: Overrides,
+    /// The blueprint's sections, `overrides` among them, with its defaults filled in.
+    #[serde(flatten)]
+    #[schemars(skip)]
+    pub parameters: Map<String, Value>,
+}
+
+impl TenantSpec {
+    /// The value of a parameter, such as `ingest.files_per_minute`.
+    pub fn parameter(&self, path: &str) -> Option<&Value> {
+        let mut steps = path.split('.');
+        let section = self.parameters.get(steps.next()?)?;
+        steps.try_fold(section, |value, step| value.get(step)).filter(|value| !value.is_null())
+    }
+
+    /// Sets a parameter; what is around it is made where it is absent.
+    pub fn set_parameter(&mut self, path: &str, value: impl Into<Value>) {
+        let mut steps = path.split('.');
+        let Some(section) = steps.next() else { return };
+        let mut place = self.parameters.entry(section).or_insert(Value::Null);
+        for step in steps {
+            if !place.is_object() {
+                *place = Value::Object(Map::new());
+            }
+            let Some(map) = place.as_object_mut() else { return };
+            place = map.entry(step).or_insert(Value::Null);
+        }
+        *place = value.into();
+    }
 }
 
 /// The old place of a tenant that moves.
@@ -299,270 +308,4 @@ pub enum EniModel {
     Hyperplane,
     /// One interface per (3 GB share of a) concurrent execution: the model of before 2019, kept as the worst case.
     PerExecution,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Ingest {
-    /// Highest sustained rate of incoming metadata, uncompressed, in GiB per minute.
-    #[schemars(range(min = 0.001, max = 1000.0))]
-    pub peak_gib_per_minute: f64,
-    /// Mean rate as a share of the peak.
-    #[serde(default = "default_mean_to_peak")]
-    #[schemars(range(min = 0.01, max = 1.0))]
-    pub mean_to_peak: f64,
-    /// Objects that arrive per minute at the peak.
-    #[serde(default = "default_files_per_minute")]
-    #[schemars(range(min = 0.01, max = 10000.0))]
-    pub files_per_minute: f64,
-    /// How messages are separated in an object.
-    #[serde(default)]
-    pub framing: Framing,
-    /// PEM bundle with the certificate authority of the devices, whose certificates upload; path relative to the tenant's
-    /// file.
-    pub client_ca: PathBuf,
-    /// PEM file with the revocation list of the devices' authority; path relative to the tenant's file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_crl: Option<PathBuf>,
-    /// Addresses from which investigators may reach the search dashboards.
-    #[serde(default)]
-    #[schemars(schema_with = "blocks_schema")]
-    pub allow_from: Vec<Ipv4Network>,
-    /// How records find their dataset.
-    #[serde(default, skip_serializing_if = "Datasets::is_default")]
-    pub datasets: Datasets,
-    /// Percentage of a part's records: where at least so many are rejected, the part is parked as well.
-    #[serde(default = "default_rejects_park_percent")]
-    #[schemars(range(min = 1, max = 100))]
-    pub rejects_park_percent: u8,
-}
-
-fn default_rejects_park_percent() -> u8 {
-    50
-}
-
-/// How records find their dataset.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Datasets {
-    /// Where a record's dataset is looked for; the first that has one decides.
-    #[schemars(length(min = 1, max = 3), extend("uniqueItems" = true))]
-    pub order: Vec<DatasetSource>,
-    /// Datasets by the keys of objects behind `in/`; the first pattern that matches decides.
-    #[schemars(length(max = 12))]
-    pub patterns: Vec<DatasetPattern>,
-}
-
-impl Default for Datasets {
-    fn default() -> Self {
-        Self { order: vec![DatasetSource::Record, DatasetSource::Patterns, DatasetSource::Key], patterns: Vec::new() }
-    }
-}
-
-impl Datasets {
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// Where a record's dataset is looked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum DatasetSource {
-    /// The record's own `_path`.
-    Record,
-    /// `patterns`.
-    Patterns,
-    /// The last segment of the object's key: `conn` of `conn.10:00:00-11:00:00.log.gz`.
-    Key,
-}
-
-impl fmt::Display for DatasetSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Record => "record",
-            Self::Patterns => "patterns",
-            Self::Key => "key",
-        })
-    }
-}
-
-/// Objects of one dataset.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DatasetPattern {
-    /// The whole key behind `in/`: `*` is any text, `?` any character, such as `*/edge/flows*`.
-    #[schemars(regex(pattern = r"^[^;=\s]{1,80}$"))]
-    pub keys: String,
-    /// Lower-case letters, digits, `_` and `-`.
-    #[schemars(regex(pattern = r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$"))]
-    pub dataset: String,
-}
-
-/// Who may open the search dashboards.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Dashboards {
-    /// PEM bundle with the certificate authority of the investigators, which is not that of the devices; path relative to
-    /// the tenant's file.
-    pub client_ca: PathBuf,
-    /// PEM file with the revocation list of the investigators' authority; path relative to the tenant's file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub client_crl: Option<PathBuf>,
-}
-
-fn default_mean_to_peak() -> f64 {
-    0.5
-}
-
-fn default_files_per_minute() -> f64 {
-    1.0
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Framing {
-    #[default]
-    Newline,
-    LengthPrefixed,
-    JsonArray,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Search {
-    #[serde(default = "default_retention_days")]
-    #[schemars(range(min = 1, max = 3650))]
-    pub retention_days: u32,
-    /// Copies of each index beside the primary.
-    #[serde(default = "default_replicas")]
-    #[schemars(range(min = 0, max = 2))]
-    pub replicas: u8,
-    /// Bytes on disk per byte ingested, before replicas.
-    #[serde(default = "default_index_ratio")]
-    #[schemars(range(min = 0.01, max = 10.0))]
-    pub index_ratio: f64,
-    /// Which datasets have indices of their own, of how many shards and hours.
-    #[serde(default, skip_serializing_if = "Indices::is_default")]
-    pub indices: Indices,
-}
-
-/// The indices of the search domain: one for each dataset and day, unless this says otherwise.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Indices {
-    /// Datasets with indices of their own; all others share one, so that a device's names cannot make indices without bound.
-    #[schemars(length(max = 20), extend("uniqueItems" = true))]
-    #[schemars(inner(regex(pattern = r"^(?!other$)[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$")))]
-    pub own: Vec<String>,
-    /// Primary shards of a dataset's indices, 1 where nothing is said; `other` is what the rest shares. A shard should stay
-    /// below 50 GiB.
-    #[schemars(schema_with = "shards_schema")]
-    pub shards: BTreeMap<String, u8>,
-    /// Hours of a dataset's indices, 24 where nothing is said, for datasets that would fill a shard in a day.
-    #[schemars(schema_with = "hours_schema")]
-    pub hours: BTreeMap<String, u8>,
-}
-
-impl Default for Indices {
-    fn default() -> Self {
-        let own = ["conn", "dns", "http", "ssl", "files"].map(str::to_owned).to_vec();
-        Self { own, shards: BTreeMap::new(), hours: BTreeMap::new() }
-    }
-}
-
-/// The dataset name of the index that datasets without one of their own share.
-pub const SHARED_INDEX: &str = "other";
-
-impl Indices {
-    /// Primary shards that the indices of one day have.
-    pub fn shards_per_day(&self) -> u64 {
-        let own = self.own.iter().map(String::as_str).chain([SHARED_INDEX]);
-        let shards = own.map(|dataset| {
-            let hours = self.hours.get(dataset).copied().unwrap_or(24).clamp(1, 24);
-            u64::from(self.shards.get(dataset).copied().unwrap_or(1)) * u64::from(24 / hours)
-        });
-        shards.sum()
-    }
-
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// Numbers by dataset; the functions' environment has room for 4 KiB, which bounds how many.
-fn by_dataset(values: &serde_json::Value) -> Schema {
-    json_schema!({
-        "type": "object",
-        "propertyNames": { "pattern": r"^[a-z0-9]([a-z0-9_-]{0,38}[a-z0-9])?$" },
-        "additionalProperties": values,
-        "maxProperties": 12,
-    })
-}
-
-fn shards_schema(_: &mut SchemaGenerator) -> Schema {
-    by_dataset(&serde_json::json!({ "type": "integer", "minimum": 1, "maximum": 64 }))
-}
-
-fn hours_schema(_: &mut SchemaGenerator) -> Schema {
-    by_dataset(&serde_json::json!({ "enum": [1, 2, 3, 4, 6, 8, 12, 24] }))
-}
-
-fn default_retention_days() -> u32 {
-    30
-}
-
-fn default_replicas() -> u8 {
-    1
-}
-
-fn default_index_ratio() -> f64 {
-    0.12
-}
-
-impl Default for Search {
-    fn default() -> Self {
-        Self {
-            retention_days: default_retention_days(),
-            replicas: default_replicas(),
-            index_ratio: default_index_ratio(),
-            indices: Indices::default(),
-        }
-    }
-}
-
-/// Derived numbers that a spec may pin. Names and units are those of `tenantry explain NAME`.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Overrides {
-    #[schemars(range(min = 128, max = 10240))]
-    pub splitter_memory_mib: Option<u32>,
-    #[schemars(range(min = 1, max = 900))]
-    pub splitter_timeout_seconds: Option<u32>,
-    /// At least 3: retries may take two at once, and one is left for new work.
-    #[schemars(range(min = 3, max = 100_000))]
-    pub splitter_concurrency: Option<u32>,
-    #[schemars(range(min = 128, max = 10240))]
-    pub ingest_memory_mib: Option<u32>,
-    #[schemars(range(min = 1, max = 900))]
-    pub ingest_timeout_seconds: Option<u32>,
-    /// At least 3: retries may take two at once, and one is left for new work.
-    #[schemars(range(min = 3, max = 100_000))]
-    pub ingest_concurrency: Option<u32>,
-    #[schemars(range(min = 1, max = 1024))]
-    pub part_mib: Option<u32>,
-    #[schemars(regex(pattern = r"^[a-z0-9]+\.[a-z0-9]+\.search$"))]
-    pub search_instance_type: Option<String>,
-    #[schemars(range(min = 1, max = 400))]
-    pub search_data_nodes: Option<u32>,
-    #[schemars(range(min = 10, max = 24576))]
-    pub search_volume_gib: Option<u32>,
-    #[schemars(range(min = 16, max = 28))]
-    pub lambda_subnet_prefix: Option<u8>,
-    #[schemars(range(min = 16, max = 28))]
-    pub green_subnet_prefix: Option<u8>,
-    #[schemars(range(min = 16, max = 28))]
-    pub amber_subnet_prefix: Option<u8>,
-    #[schemars(range(min = 16, max = 28))]
-    pub red_subnet_prefix: Option<u8>,
 }

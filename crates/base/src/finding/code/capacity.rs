@@ -5,20 +5,6 @@ use crate::finding::Severity;
 
 pub(super) const CODES: &[Explanation] = &[
     entry(
-        "TN2001",
-        Severity::Error,
-        "a function cannot end its work within its timeout",
-        "A part, or an object to split, takes longer at the worst rate than the function may work before it must hand the rest back: each run would be cut off, and what is compressed begins anew each time.",
-        "Pin a longer timeout, more memory or smaller parts, or let objects arrive more often (`ingest.files_per_minute`). `tenantry explain NAME` shows the numbers.",
-    ),
-    entry(
-        "TN2002",
-        Severity::Error,
-        "the search domain would hold more shards than it takes",
-        "A data node takes 1,000 shards. Beyond that the domain refuses every new index, and no record of a new day is indexed.",
-        "Fewer days or datasets with indices of their own, fewer shards, longer hours (`search.indices`), or more data nodes. `tenantry explain NAME` shows the number.",
-    ),
-    entry(
         "TN2101",
         Severity::Error,
         "a quota would be exceeded that can be raised",

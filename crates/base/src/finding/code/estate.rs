@@ -126,9 +126,9 @@ pub(super) const CODES: &[Explanation] = &[
     ),
     error(
         "TN1020",
-        "a certificate file cannot be used",
-        "The bundles of certificate authorities decide who uploads and who opens the dashboards, and their revocation lists who no longer does.",
-        "Put PEM certificates of authorities, and nothing else, into a bundle (two at most for devices), and one PEM revocation list, version 2, of an authority of the bundle into a revocation file. `openssl crl -inform DER -in FILE` prints PEM.",
+        "a file that a parameter names cannot be used",
+        "Bundles of certificate authorities decide who gets through, and their revocation lists who no longer does.",
+        "Put PEM certificates of authorities, and nothing else, into a bundle (no more than the blueprint allows), and one PEM revocation list, version 2, of an authority of the bundle into a revocation file. `openssl crl -inform DER -in FILE` prints PEM.",
     ),
     error(
         "TN1021",
@@ -211,18 +211,11 @@ pub(super) const CODES: &[Explanation] = &[
         "Names of a stack's resources begin with the organisation and the tenant. Some meet a stack, a bucket or a topic of the control plane, which a deploy of the tenant would take over; some are refused by an AWS service, which keeps the prefix for itself.",
         "Choose another name for the tenant or the organisation.",
     ),
-    entry(
-        "TN1034",
-        Severity::Warning,
-        "a tenant has no authority for investigators",
-        "Devices and investigators have certificate authorities of their own. Up to version 0.1.0 `ingest.client_ca` stood for both, so any device's certificate opened the dashboards. It now stands for devices only, and a tenant without `dashboards.client_ca` gets no dashboards: a deploy deletes its load balancer, host name and proxy.",
-        "Add `dashboards: { client_ca: FILE }` with the PEM bundle of the investigators' authority to the tenant's file.",
-    ),
     error(
         "TN1035",
-        "devices and investigators share a certificate authority",
-        "Whoever has a certificate of the authority gets through both: a stolen sensor's key would open the dashboards. The same key in another certificate, or one authority that issued the other's certificate, comes to the same.",
-        "Issue investigators' certificates from an authority with a key of its own and no common issuer in either bundle, and name its bundle in `dashboards.client_ca`.",
+        "two groups of clients that must be apart share a certificate authority",
+        "Whoever has a certificate of the authority gets through both doors: a stolen sensor's key would open the dashboards. The same key in another certificate, or one authority that issued the other's certificate, comes to the same.",
+        "Issue the certificates of one group from an authority with a key of its own and no common issuer in either bundle, and name its bundle in the parameter.",
     ),
     entry(
         "TN1036",
@@ -241,9 +234,9 @@ pub(super) const CODES: &[Explanation] = &[
     entry(
         "TN1038",
         Severity::Warning,
-        "tenants share the certificate authority of their devices",
-        "A device's certificate is held against the tenant's own authority only. With one authority for several tenants, a device of one of them gets credentials for the others' uploads and may write below its common name into their buckets.",
-        "Give the devices of each tenant an authority of their own, such as an intermediate authority for each: name the intermediate's certificate in `ingest.client_ca`, not that of the root. Where the tenants are one customer, the warning can stay.",
+        "tenants share a certificate authority that each should have for itself",
+        "A client's certificate is held against the tenant's own authority only. With one authority for several tenants, a client of one of them passes for a client of the others.",
+        "Give each tenant an authority of its own, such as an intermediate authority for each: name the intermediate's certificate, not that of the root. Where the tenants are one customer, the warning can stay.",
     ),
     entry(
         "TN1039",
@@ -251,11 +244,5 @@ pub(super) const CODES: &[Explanation] = &[
         "the signature of a revocation list was not checked",
         "Its algorithm is not among those that are checked here: RSA with SHA-256, SHA-384 or SHA-512, ECDSA on P-256 and P-384, and Ed25519.",
         "Check it with `openssl crl -verify -CAfile FILE`, or let the authority sign with one of those algorithms.",
-    ),
-    error(
-        "TN1040",
-        "shards or hours of a dataset without indices of its own",
-        "Datasets that `search.indices.own` does not name share one index, `other`, whose shards and hours are those of `other`.",
-        "Add the dataset to `search.indices.own`, which replaces the default list, or name `other`.",
     ),
 ];

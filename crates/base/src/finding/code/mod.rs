@@ -1,8 +1,10 @@
 //! The registry of codes: every finding a person can meet, with its long explanation.
 //!
 //! TN1xxx the estate's files, TN2xxx capacity, quotas, zones and money, TN3xxx rendering, TN4xxx policies,
-//! TN5xxx deploying. A code is never reused for something else.
+//! TN5xxx deploying, TN6xxx blueprints. A code is never reused for something else. A blueprint gives its own checks codes of
+//! their own, which are not in the registry.
 
+mod blueprint;
 mod capacity;
 mod deploy;
 mod drift;
@@ -10,13 +12,15 @@ mod estate;
 mod policy;
 mod render;
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Serialize, Serializer};
 
 use super::Severity;
 
-/// A stable code such as `TN1203`. Only codes of [`codes`] exist.
+/// A stable code such as `TN1203`: one of [`codes`], or one that a blueprint gives to a check of its own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(pub &'static str);
 
@@ -49,10 +53,36 @@ const fn error(code: &'static str, title: &'static str, why: &'static str, remed
     entry(code, Severity::Error, title, why, remedy)
 }
 
+/// What is known of codes that are not in the registry.
+const OWN: Explanation = entry(
+    "own",
+    Severity::Error,
+    "a check of the estate's blueprint",
+    "The blueprint of the estate has this check; its message says what it found.",
+    "See the check in `templates/blueprint.yaml`.",
+);
+
+/// Codes of blueprints' own checks: few, and each is kept once for as long as the process runs.
+static INTERNED: Mutex<BTreeSet<&str>> = Mutex::new(BTreeSet::new());
+
 impl Code {
+    /// The code with this text, whether of the registry or of a blueprint's own.
+    pub fn of(code: &str) -> Self {
+        if let Some(known) = explain(code) {
+            return known.code;
+        }
+        let mut interned = INTERNED.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = interned.get(code).copied().unwrap_or_else(|| {
+            let kept: &'static str = Box::leak(code.into());
+            interned.insert(kept);
+            kept
+        });
+        Self(kept)
+    }
+
     /// The registry's entry for this code.
     pub fn explanation(self) -> &'static Explanation {
-        explain(self.0).unwrap_or(&estate::CODES[0])
+        explain(self.0).unwrap_or(&OWN)
     }
 }
 
@@ -81,7 +111,7 @@ pub fn explain(code: &str) -> Option<&'static Explanation> {
 
 /// Every code, in ascending order.
 pub fn codes() -> impl Iterator<Item = &'static Explanation> {
-    [estate::CODES, capacity::CODES, render::CODES, policy::CODES, deploy::CODES, drift::CODES].into_iter().flatten()
+    [estate::CODES, capacity::CODES, render::CODES, policy::CODES, deploy::CODES, drift::CODES, blueprint::CODES].into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -102,6 +132,7 @@ mod tests {
             (policy::CODES, '4'),
             (deploy::CODES, '5'),
             (drift::CODES, '5'),
+            (blueprint::CODES, '6'),
         ] {
             assert!(
                 stage.iter().all(|entry| entry.code.0.starts_with("TN") && entry.code.0.chars().nth(2) == Some(digit))

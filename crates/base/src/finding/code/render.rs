@@ -63,10 +63,4 @@ pub(super) const CODES: &[Explanation] = &[
         "The template names each function's artifact by its digest. Without the artifacts, or the lock file that lists their digests, there is nothing to name.",
         "Run `make functions`, or give the directory of a release's artifacts with `--functions`.",
     ),
-    error(
-        "TN3011",
-        "the AppConfig extension is for another architecture",
-        "A layer with a program for another instruction set ends each function at its start.",
-        "Take the layer for the architecture of `pipeline/functions.lock.json` from the AWS AppConfig User Guide, \"Available versions of the AWS AppConfig Agent Lambda extension\".",
-    ),
 ];

@@ -1,0 +1,117 @@
+//! The blueprint of an estate: its own `templates/blueprint.yaml`, else the default one.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use serde::Deserialize;
+
+use tenantry_base::document::read_source;
+use tenantry_base::finding::{Code, Finding, Location, Severity, Source};
+use tenantry_blueprint::{self as blueprint, BUILT_IN, Blueprint};
+
+/// Where an estate has its blueprint.
+pub const PATH: &str = "templates/blueprint.yaml";
+const RESOURCES_PATH: &str = "policies/resources.yaml";
+const RESOURCES: &str = include_str!("../../../../policies/resources.yaml");
+
+/// How long the names of a type's resources may be: the part of the table of resource types that blueprints need.
+#[derive(Debug, Default, Deserialize)]
+struct Table {
+    #[serde(default)]
+    types: BTreeMap<String, Row>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Row {
+    #[serde(default)]
+    name: Option<NameRule>,
+}
+
+#[derive(Debug, Deserialize)]
+struct NameRule {
+    #[serde(default)]
+    max: Option<usize>,
+}
+
+impl Table {
+    /// Empty where the text is no table: whoever reads the whole table says what is wrong with it.
+    fn parse(text: &str) -> Self {
+        serde_saphyr::from_str(text).unwrap_or_default()
+    }
+
+    fn longest(&self, kind: &str) -> Option<usize> {
+        self.types.get(kind)?.name.as_ref()?.max
+    }
+}
+
+static SHIPPED: LazyLock<Table> = LazyLock::new(|| Table::parse(RESOURCES));
+
+/// The default blueprint, read once; a test keeps it free of findings.
+static DEFAULT: LazyLock<(Option<Arc<Blueprint>>, Vec<Finding>)> = LazyLock::new(|| {
+    let source = Arc::new(Source { path: PathBuf::from(PATH), text: BUILT_IN.to_owned() });
+    read(&source, &|kind| SHIPPED.longest(kind))
+});
+
+/// The blueprint of the estate below `root`, and everything that is wrong with it. The blueprint is there where no finding
+/// is an error.
+pub(super) fn load(root: &Path) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
+    let path = root.join(PATH);
+    if path.symlink_metadata().is_err() {
+        return DEFAULT.clone();
+    }
+    let source = match read_source(&path, PathBuf::from(PATH)) {
+        Ok(source) => Arc::new(source),
+        Err(finding) => return (None, vec![finding]),
+    };
+    let own = std::fs::read_to_string(root.join(RESOURCES_PATH)).ok();
+    match own {
+        // The default blueprint is kept, so that those who read many estates read it once.
+        None if source.text == BUILT_IN => DEFAULT.clone(),
+        Some(text) if source.text == BUILT_IN && text == RESOURCES => DEFAULT.clone(),
+        own => {
+            let own = own.map(|text| Table::parse(&text)).unwrap_or_default();
+            read(&source, &|kind| own.longest(kind).or_else(|| SHIPPED.longest(kind)))
+        }
+    }
+}
+
+fn read(source: &Arc<Source>, longest: &dyn Fn(&str) -> Option<usize>) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
+    let (blueprint, findings) = Blueprint::read(&source.path.to_string_lossy(), &source.text, longest);
+    (blueprint.map(Arc::new), findings.into_iter().map(|found| in_source(found, source)).collect())
+}
+
+/// A finding of the blueprint's own file.
+pub fn in_source(found: blueprint::Finding, source: &Arc<Source>) -> Finding {
+    let place = found.place.as_ref().map(|place| Location::new(Arc::clone(source), place.span.clone()));
+    with_place(found, place)
+}
+
+/// A finding of a blueprint at a place.
+pub fn with_place(found: blueprint::Finding, place: Option<Location>) -> Finding {
+    let mut finding = Finding::new(Code::of(&found.code), found.message);
+    finding.severity = match found.severity {
+        blueprint::Severity::Warning => Severity::Warning,
+        blueprint::Severity::Error => Severity::Error,
+    };
+    finding.location = place;
+    finding.help = found.help;
+    finding
+}
+
+/// The default blueprint.
+#[cfg(test)]
+pub(crate) fn built_in() -> Arc<Blueprint> {
+    DEFAULT.0.clone().unwrap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_blueprint_has_no_findings() {
+        assert_eq!(DEFAULT.1, []);
+        assert!(DEFAULT.0.is_some());
+    }
+}
