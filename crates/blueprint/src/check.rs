@@ -207,7 +207,7 @@ impl Blueprint {
             return None;
         }
         Some(self.inputs(
-            &self.parameters(&tenant),
+            self.parameters(&tenant).sections(),
             &Facts {
                 zones,
                 network_zones: zones,

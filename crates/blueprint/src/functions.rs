@@ -2,7 +2,7 @@
 //! addresses and of queues that more than one blueprint needs.
 //!
 //! Whole numbers go in and come out checked: an overflow or a division by zero is an error at the formula, never a wrong
-//! number. Facts about AWS are constants here, each with its source.
+//! number. Facts about addresses are those of [`crate::addresses`].
 
 use std::cmp::Ordering;
 use std::sync::{Arc, LazyLock};
@@ -13,17 +13,8 @@ use cel::common::value::{CowVal, Val};
 use cel::parser::{Macro, MacroExprHelper};
 use cel::{DeclarationError, Env, ExecutionError, ParseError, Value};
 
+use crate::addresses::{CONNECTIONS_PER_INTERFACE, MIB_PER_INTERFACE, RESERVED};
 use crate::types::Type;
-
-/// Addresses of each subnet that AWS keeps: the first four and the last.
-/// Source: Amazon VPC User Guide, "Subnet CIDR blocks".
-pub(crate) const RESERVED_ADDRESSES: i64 = 5;
-/// Connections that one shared interface carries; Lambda adds another where functions need more.
-/// Source: AWS Lambda Developer Guide, "Understanding Hyperplane Elastic Network Interfaces (ENIs)".
-pub(crate) const CONNECTIONS_PER_INTERFACE: i64 = 65_000;
-/// Memory of executions that shared one interface before September 2019, in MiB.
-/// Source: AWS Compute Blog, "Announcing improved VPC networking for AWS Lambda functions", 2019-09-03.
-pub(crate) const MIB_PER_INTERFACE: i64 = 3 * 1024;
 
 /// Most arguments of `min` and `max`.
 const MOST_ARGUMENTS: usize = 8;
@@ -320,11 +311,11 @@ fn zones_left(zones: &CelInt) -> CelInt {
 }
 
 fn eni_hyperplane(connections: &CelInt) -> CelInt {
-    CelInt::from(divided(*connections.inner(), CONNECTIONS_PER_INTERFACE).max(1))
+    CelInt::from(divided(*connections.inner(), CONNECTIONS_PER_INTERFACE.cast_signed()).max(1))
 }
 
 fn eni_per_execution(mib: &CelInt) -> CelInt {
-    CelInt::from(divided(*mib.inner(), MIB_PER_INTERFACE))
+    CelInt::from(divided(*mib.inner(), MIB_PER_INTERFACE.cast_signed()))
 }
 
 fn divided(total: i64, parts: i64) -> i64 {
@@ -333,14 +324,14 @@ fn divided(total: i64, parts: i64) -> i64 {
 }
 
 fn prefix(usable: &CelInt) -> CelInt {
-    let needed = u64::try_from(usable.inner().saturating_add(RESERVED_ADDRESSES).max(1)).unwrap_or(1);
+    let needed = u64::try_from(usable.inner().saturating_add(RESERVED.cast_signed()).max(1)).unwrap_or(1);
     let bits = needed.checked_next_power_of_two().map_or(32, u64::trailing_zeros);
     CelInt::from(i64::from(32_u32.saturating_sub(bits)))
 }
 
 fn addresses(prefix: &CelInt) -> CelInt {
     let size = u32::try_from(32 - prefix.inner()).ok().filter(|bits| *bits <= 32).map_or(0, |bits| 1_i64 << bits);
-    CelInt::from((size - RESERVED_ADDRESSES).max(0))
+    CelInt::from((size - RESERVED.cast_signed()).max(0))
 }
 
 fn decimals(number: &CelDouble, places: &CelInt) -> Result<CelString<'static>, ExecutionError> {

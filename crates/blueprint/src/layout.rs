@@ -8,8 +8,8 @@
 
 use ipnetwork::Ipv4Network;
 
+use crate::addresses::{RESERVED, size, usable};
 use crate::evaluate::{Evaluation, Inputs};
-use crate::functions::RESERVED_ADDRESSES;
 use crate::model::{Blueprint, NetworkRules};
 
 /// Largest and smallest VPC. Source: Amazon VPC User Guide, "VPC CIDR blocks".
@@ -79,7 +79,7 @@ impl Demand {
     fn prefix(&self) -> u8 {
         self.pinned.unwrap_or_else(|| {
             let grown = self.addresses.saturating_mul(100 + self.rules.headroom_percent).div_ceil(100);
-            let needed = grown.saturating_add(RESERVED_ADDRESSES.unsigned_abs());
+            let needed = grown.saturating_add(RESERVED);
             let bits = needed.checked_next_power_of_two().map_or(32, u64::trailing_zeros);
             32_u8.saturating_sub(u8::try_from(bits).unwrap_or(32)).min(self.rules.smallest_prefix)
         })
@@ -90,15 +90,6 @@ impl Demand {
         let zone_bits = u8::try_from(zones.next_power_of_two().trailing_zeros()).unwrap_or(u8::MAX);
         block.saturating_add(zone_bits).saturating_add(self.share_bits).min(self.rules.smallest_prefix)
     }
-}
-
-/// Addresses of a block, AWS's own included; 0 for a prefix length that is none.
-fn size(prefix: u8) -> u64 {
-    if prefix > 32 { 0 } else { 1 << (32 - u32::from(prefix)) }
-}
-
-fn usable(prefix: u8) -> u64 {
-    size(prefix).saturating_sub(RESERVED_ADDRESSES.unsigned_abs())
 }
 
 impl Blueprint {

@@ -25,6 +25,7 @@
 //!
 //! `docs/blueprints.md` describes the words of the file.
 
+pub mod addresses;
 mod check;
 mod document;
 mod evaluate;

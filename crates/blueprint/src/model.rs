@@ -172,6 +172,8 @@ pub struct Name {
 pub struct Artifacts {
     /// The file with the digest of each function's zip, per architecture.
     pub lock: Option<String>,
+    /// The file with the keys of the flags that the functions read.
+    pub flags: Option<String>,
     /// Functions that the lock must have.
     pub functions: Vec<String>,
     /// Images of containers by name.

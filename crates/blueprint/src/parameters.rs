@@ -97,9 +97,9 @@ impl Blueprint {
         }
     }
 
-    /// What formulas see of one stack.
-    pub fn inputs(&self, parameters: &Parameters, facts: &Facts<'_>) -> Inputs {
-        let mut root = parameters.0.clone();
+    /// What formulas see of one stack, whose sections are `parameters`.
+    pub fn inputs(&self, parameters: &Map<String, Value>, facts: &Facts<'_>) -> Inputs {
+        let mut root = parameters.clone();
         let mut region = facts.region_facts.clone();
         region.insert("name".to_owned(), json!(facts.region));
         region.insert("partition".to_owned(), json!(facts.partition));

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use include_dir::{Dir, include_dir};
 
 use crate::render::Functions;
+use tenantry_blueprint::Blueprint;
 use tenantry_base::finding::{Code, Finding, Source};
 
 /// The templates that this version of the tool came with.
@@ -61,30 +62,37 @@ pub fn prices(root: &Path) -> io::Result<Arc<Source>> {
     Ok(Arc::new(Source { path: PathBuf::from("policies/prices.yaml"), text: table(root, "prices.yaml")? }))
 }
 
-/// The digests of the functions' artifacts: the estate's own `pipeline/functions.lock.json`, else those of this version.
+/// The digests of the artifacts that a blueprint's functions run: the estate's own lock file, else that of this version. None
+/// for a blueprint without functions.
 ///
 /// # Errors
 /// TN3010.
-pub fn functions(root: &Path) -> Result<Functions, Finding> {
-    let path = root.join("pipeline/functions.lock.json");
-    if !path.exists() {
-        return Functions::parse(FUNCTIONS);
-    }
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        Finding::new(Code("TN3010"), format!("`pipeline/functions.lock.json` cannot be read: {error}"))
-    })?;
-    Functions::parse(&text)
+pub fn functions(root: &Path, blueprint: &Blueprint) -> Result<Functions, Finding> {
+    let Some(lock) = &blueprint.artifacts.lock else { return Ok(Functions::default()) };
+    let text = shipped_or_own(root, lock)
+        .map_err(|error| Finding::new(Code("TN3010"), format!("`{lock}` cannot be read: {error}")))?;
+    Functions::parse(lock, &text, &blueprint.artifacts.functions)
 }
 
-/// The keys of the flags that the functions read: the estate's own `pipeline/flags.json`, else those of this version.
+/// The keys of the flags that a blueprint's functions read, by the file that it names.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn function_flags(root: &Path) -> io::Result<Arc<Source>> {
-    let shown = PathBuf::from("pipeline/flags.json");
-    let own = root.join(&shown);
-    let text = if own.exists() { std::fs::read_to_string(own)? } else { FUNCTION_FLAGS.to_owned() };
-    Ok(Arc::new(Source { path: shown, text }))
+pub fn function_flags(root: &Path, blueprint: &Blueprint) -> io::Result<Option<Arc<Source>>> {
+    let Some(path) = &blueprint.artifacts.flags else { return Ok(None) };
+    let text = shipped_or_own(root, path)?;
+    Ok(Some(Arc::new(Source { path: PathBuf::from(path), text })))
+}
+
+/// Files of the default blueprint's functions, which an estate need not have.
+const SHIPPED: [(&str, &str); 2] =
+    [("pipeline/functions.lock.json", FUNCTIONS), ("pipeline/flags.json", FUNCTION_FLAGS)];
+
+fn shipped_or_own(root: &Path, path: &str) -> io::Result<String> {
+    match (std::fs::read_to_string(root.join(path)), SHIPPED.iter().find(|(shipped, _)| *shipped == path)) {
+        (Err(error), Some((_, text))) if error.kind() == io::ErrorKind::NotFound => Ok((*text).to_owned()),
+        (read, _) => read,
+    }
 }
 
 /// A table of an estate's policies, else of this version: `quotas.yaml`.

@@ -1,6 +1,4 @@
-//! From a tenant's spec to the CloudFormation template of its stack: sizes, addresses, rendering.
+//! From a tenant's spec to the CloudFormation template of its stack.
 
 pub mod embedded;
-pub mod network;
 pub mod render;
-pub mod sizing;

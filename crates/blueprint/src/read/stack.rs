@@ -11,11 +11,18 @@ use crate::model::{Artifacts, Derived, Name, Redrive, Watch, Workload};
 /// Source: AWS CloudFormation User Guide, "Roll back your CloudFormation stack on alarm breach".
 const MOST_TRIGGERS: usize = 5;
 
+/// Names that the tool gives: of the stack, and of the parameter in which it records its release.
+const OWN_NAMES: [&str; 2] = ["stack", "parameter"];
+
 impl Reader<'_> {
     pub(super) fn names(&mut self, longest: &dyn Fn(&str) -> Option<usize>) -> Vec<Name> {
         let mut names: Vec<Name> = Vec::new();
         for name in self.named("names") {
             let route = below("names", &name);
+            if OWN_NAMES.contains(&name.as_str()) {
+                let message = format!("the tool itself gives `{name}`: {}", OWN_NAMES.join(", "));
+                self.report(codes::NAME, &route, message, None);
+            }
             if self.map(&route, &["value", "type", "longest"]).is_none() {
                 continue;
             }
@@ -46,7 +53,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn artifacts(&mut self) -> Artifacts {
-        if !self.has("artifacts") || self.map("artifacts", &["lock", "functions", "images"]).is_none() {
+        if !self.has("artifacts") || self.map("artifacts", &["lock", "functions", "flags", "images"]).is_none() {
             return Artifacts::default();
         }
         let images = self.named("artifacts.images");
@@ -59,6 +66,7 @@ impl Reader<'_> {
             .collect();
         let artifacts = Artifacts {
             lock: self.text("artifacts.lock"),
+            flags: self.text("artifacts.flags"),
             functions: self.texts("artifacts.functions", false),
             images,
         };

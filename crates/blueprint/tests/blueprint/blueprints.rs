@@ -130,5 +130,5 @@ fn names_are_fitted_to_the_limit_of_their_type() {
     assert!((20..=28).contains(&names["domain"].len()) && !names["domain"].contains("--"));
     assert_eq!(names["domain"], fit(&format!("metanet-{long}"), 28));
     assert!(names["landing_bucket"].len() <= 63 && names["landing_bucket"].starts_with("metanet-a-customer"));
-    assert_eq!(names["parameter"], format!("/tenantry/metanet/{long}/release"));
+    assert_eq!(names["log_prefix"], format!("/tenantry/metanet/{long}"));
 }

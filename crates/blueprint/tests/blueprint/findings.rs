@@ -171,7 +171,7 @@ fn inputs(blueprint: &Blueprint, tenant: &Value) -> Inputs {
         architecture: "x86_64",
         region_facts: &region_facts,
     };
-    blueprint.inputs(&parameters, &facts)
+    blueprint.inputs(parameters.sections(), &facts)
 }
 
 /// The findings of an evaluation, as in [`check`].

@@ -59,5 +59,5 @@ pub(crate) fn inputs(blueprint: &Blueprint, tenant: &Value, network: &Network) -
         architecture: "x86_64",
         region_facts: &network.region_facts,
     };
-    blueprint.inputs(&parameters, &facts)
+    blueprint.inputs(parameters.sections(), &facts)
 }

@@ -47,15 +47,18 @@ impl Table {
 
 static SHIPPED: LazyLock<Table> = LazyLock::new(|| Table::parse(RESOURCES));
 
+/// A blueprint and its text.
+pub(super) type Read = (Arc<Blueprint>, Arc<Source>);
+
 /// The default blueprint, read once; a test keeps it free of findings.
-static DEFAULT: LazyLock<(Option<Arc<Blueprint>>, Vec<Finding>)> = LazyLock::new(|| {
+static DEFAULT: LazyLock<(Option<Read>, Vec<Finding>)> = LazyLock::new(|| {
     let source = Arc::new(Source { path: PathBuf::from(PATH), text: BUILT_IN.to_owned() });
     read(&source, &|kind| SHIPPED.longest(kind))
 });
 
 /// The blueprint of the estate below `root`, and everything that is wrong with it. The blueprint is there where no finding
 /// is an error.
-pub(super) fn load(root: &Path) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
+pub(super) fn load(root: &Path) -> (Option<Read>, Vec<Finding>) {
     let path = root.join(PATH);
     if path.symlink_metadata().is_err() {
         return DEFAULT.clone();
@@ -76,9 +79,10 @@ pub(super) fn load(root: &Path) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
     }
 }
 
-fn read(source: &Arc<Source>, longest: &dyn Fn(&str) -> Option<usize>) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
+fn read(source: &Arc<Source>, longest: &dyn Fn(&str) -> Option<usize>) -> (Option<Read>, Vec<Finding>) {
     let (blueprint, findings) = Blueprint::read(&source.path.to_string_lossy(), &source.text, longest);
-    (blueprint.map(Arc::new), findings.into_iter().map(|found| in_source(found, source)).collect())
+    let read = blueprint.map(|blueprint| (Arc::new(blueprint), Arc::clone(source)));
+    (read, findings.into_iter().map(|found| in_source(found, source)).collect())
 }
 
 /// A finding of the blueprint's own file.
@@ -99,10 +103,9 @@ pub fn with_place(found: blueprint::Finding, place: Option<Location>) -> Finding
     finding
 }
 
-/// The default blueprint.
-#[cfg(test)]
-pub(crate) fn built_in() -> Arc<Blueprint> {
-    DEFAULT.0.clone().unwrap()
+/// The default blueprint with its text; a test keeps it readable.
+pub fn built_in() -> Option<(Arc<Blueprint>, Arc<Source>)> {
+    DEFAULT.0.clone()
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ pub struct Estate {
     pub tenants: BTreeMap<TenantName, Tenant>,
     pub flags: Catalogue,
     pub blueprint: Arc<Blueprint>,
+    pub blueprint_source: Arc<Source>,
 }
 
 impl Estate {

@@ -1,33 +1,19 @@
 //! What templates see of one stack: `shape`, on which they may decide, and values, which they may only print.
-//! `templates/context.yaml` shows the whole of it for one tenant.
+//! `templates/context.yaml` shows the whole of it for one tenant of the default blueprint.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use super::{Functions, names};
-use crate::network::NetworkPlan;
-use crate::sizing::{Sizing, Work};
-use tenantry_base::ids::{AccountId, Region};
-use tenantry_spec::estate::spec::{DatasetPattern, Fleet, Framing, Nat};
-use tenantry_spec::estate::{Estate, RevocationList, Tenant};
+use tenantry_base::ids::{AccountId, Region, ZoneId};
+use tenantry_blueprint::{Blueprint, Evaluation, Inputs, Layout, Owner, Type};
+use tenantry_spec::estate::spec::Fleet;
+use tenantry_spec::estate::{Estate, Tenant};
 use tenantry_spec::flags::{self, Reads};
 
-/// Images of the proxy in amber: the end of TLS, and the signer of requests to the search domain.
-const PROXY_TLS_IMAGE: &str = "public.ecr.aws/docker/library/caddy:2.10-alpine";
-const PROXY_SIGN_IMAGE: &str = "public.ecr.aws/aws-observability/aws-sigv4-proxy:1.10";
-const KIB_PER_GIB: f64 = 1024.0 * 1024.0;
 /// How many days logs are kept in the tenant's own account.
 const LOG_RETENTION_DAYS: u64 = 90;
-
-/// The alarm on the search domain's free storage rings at one part in this many of a node's volume.
-const FREE_STORAGE_ALARM: u64 = 5;
-/// Shards a data node at which the alarm on shards goes off: four fifths of the 1,000 that a node takes.
-/// Source: Amazon OpenSearch Service Developer Guide, "Choosing the number of shards".
-const SHARDS_ALARM_PER_NODE: u32 = 800;
-/// Executions that an event source mapping may have at work. Source: AWS Lambda Developer Guide, "Configuring scaling
-/// behavior for SQS event source mappings".
-const RETRY_CONCURRENCY: std::ops::RangeInclusive<u32> = 2..=1000;
 
 /// The input of one rendering.
 #[derive(Debug, Clone)]
@@ -40,8 +26,48 @@ pub struct Context {
     pub(super) values: Value,
     /// Fields of lists' items that are part of the shape: list, field, one text per item.
     pub(super) literals: Vec<(&'static str, &'static str, Vec<String>)>,
-    /// Routes of the spec fields behind a value.
-    pub(super) routes: fn(&str) -> &'static [&'static str],
+    pub(super) routes: Routes,
+}
+
+/// Routes of the spec fields behind the values of a context.
+#[derive(Debug, Clone, Default)]
+pub struct Routes {
+    /// By the first part of a derived value's or tier's path.
+    derived: BTreeMap<String, Vec<String>>,
+    /// Names of the blueprint's sections.
+    sections: Vec<String>,
+}
+
+impl Routes {
+    /// The routes behind the value at a path, such as `zones.0.lambda`.
+    pub(super) fn of(&self, path: &str) -> Vec<String> {
+        let mut parts = path.split('.');
+        let first = parts.next().unwrap_or("");
+        let last = parts.next_back().unwrap_or("");
+        let fixed: &[&str] = match (first, last) {
+            ("tenant", "ring") => &["ring"],
+            ("tenant", "account") | ("dns", _) => &["account"],
+            ("tenant", "region") => &["region"],
+            ("tenant", "timezone") => &["contact.timezone"],
+            ("tenant", "page") => &["contact.page"],
+            ("control", _) => &["account", "region"],
+            ("vpc", _) => &["network.cidr"],
+            ("zones", "id") => &["region", "network.zones"],
+            ("zones", tier) => return self.derived.get(tier).cloned().unwrap_or_default(),
+            ("flags", _) => &["flags"],
+            _ => &[],
+        };
+        if !fixed.is_empty() {
+            return fixed.iter().map(|route| (*route).to_owned()).collect();
+        }
+        if self.sections.iter().any(|section| section == first) {
+            let fields = path.split('.').filter(|part| part.parse::<usize>().is_err());
+            let route = fields.collect::<Vec<_>>().join(".");
+            let of_file = [".pem", ".key", ".sha256"].iter().find_map(|end| route.strip_suffix(end));
+            return vec![of_file.unwrap_or(&route).to_owned()];
+        }
+        self.derived.get(first).cloned().unwrap_or_default()
+    }
 }
 
 /// Everything that decides what a tenant's stack is.
@@ -49,8 +75,11 @@ pub struct Context {
 pub struct TenantStack<'a> {
     pub estate: &'a Estate,
     pub tenant: &'a Tenant,
-    pub sizing: &'a Sizing,
-    pub network: &'a NetworkPlan,
+    pub inputs: &'a Inputs,
+    pub derived: &'a Evaluation<'a>,
+    pub layout: &'a Layout,
+    /// The zones that the stack stands in.
+    pub zones: &'a [ZoneId],
     pub functions: &'a Functions,
     /// Name of the release, such as `v1.4.0`.
     pub release: &'a str,
@@ -59,44 +88,27 @@ pub struct TenantStack<'a> {
 impl Context {
     /// The context of a tenant's stack.
     pub fn tenant(stack: TenantStack<'_>) -> Self {
-        let TenantStack { estate, tenant, sizing, network, functions, release } = stack;
-        let (fleet, spec) = (&estate.fleet, &tenant.spec);
-        let keys = zone_keys(network.zones.len());
-        let flags = flags::values(&estate.flags, &tenant.subject());
-        let (structural, runtime) = partition_flags(estate, flags);
-        let region = fleet.regions.get(&spec.region);
-        let extension = region.and_then(|region| region.appconfig_extension.as_deref());
-        let investigators = tenant.investigators.as_ref();
-        let investigators_crl = investigators.and_then(|clients| clients.crl.as_ref());
-        let shape = json!({
-            "nat": match spec.network.nat { Nat::PerZone => "per-zone", Nat::Single => "single" },
-            "search": {
-                "zones": sizing.search_zones.value,
-                "dedicated_masters": sizing.search_master_nodes.value > 0,
-            },
-            "client_crl": tenant.devices.crl.is_some(),
-            "dashboards": investigators.is_some(),
-            "dashboards_crl": investigators_crl.is_some(),
-            "has_allow_from": !spec.ingest.allow_from.is_empty(),
-            "appconfig_extension": extension.is_some(),
-            "flags": structural,
-            "zones": keys,
-        });
-        let zones: Vec<Value> = network
-            .zones
+        let TenantStack { estate, tenant, inputs, derived, layout, zones, functions, release } = stack;
+        let (fleet, spec, blueprint) = (&estate.fleet, &tenant.spec, &*estate.blueprint);
+        let keys = zone_keys(zones.len());
+        let (structural, runtime) = partition_flags(estate, flags::values(&estate.flags, &tenant.subject()));
+        let mut shape: Map<String, Value> =
+            derived.shape().into_iter().map(|(name, value)| (shape_name(name), value)).collect();
+        shape.insert("flags".to_owned(), Value::Object(structural));
+        shape.insert("zones".to_owned(), json!(keys));
+        let subnets: Vec<Value> = zones
             .iter()
-            .map(|zone| {
-                json!({
-                    "id": zone.id,
-                    "red": zone.red.cidr,
-                    "amber": zone.amber.cidr,
-                    "green": zone.green.cidr,
-                    "lambda": zone.lambda.cidr,
-                })
+            .zip(&layout.zones)
+            .map(|(id, subnets)| {
+                let blocks = blueprint.tiers.iter().zip(subnets).map(|(tier, cut)| (tier.name.clone(), json!(cut.block)));
+                let zone: Map<String, Value> = [("id".to_owned(), json!(id))].into_iter().chain(blocks).collect();
+                Value::Object(zone)
             })
             .collect();
         let dns = fleet.accounts.get(&spec.account).map(|account| &account.dns);
-        let values = json!({
+        let mut values = parameters(blueprint, tenant);
+        values.extend(printable(blueprint, derived));
+        let own = json!({
             "tenant": {
                 "name": tenant.name, "ring": spec.ring, "account": spec.account, "region": spec.region,
                 "timezone": spec.contact.timezone, "page": spec.contact.page,
@@ -107,83 +119,25 @@ impl Context {
                 "host": Self::host(fleet, tenant),
                 "hosted_zone_id": dns.map_or("", |dns| &dns.hosted_zone_id),
             },
-            "region": {
-                "s3_prefix_list": region.map_or("", |region| &region.s3_prefix_list),
-                "appconfig_extension": extension.unwrap_or(""),
-            },
-            "vpc": { "cidr": network.vpc },
-            "zones": zones,
-            "allow_from": spec.ingest.allow_from,
-            "client_ca": { "pem": tenant.devices.ca.pem, "key": tenant.devices.ca.key() },
-            "client_crl": { "pem": tenant.devices.crl.as_ref().map_or("", |crl| &crl.pem) },
-            "dashboards": {
-                "client_ca": { "key": investigators.map_or_else(String::new, |clients| clients.ca.key()) },
-                "client_crl": { "key": investigators_crl.map_or_else(String::new, RevocationList::key) },
-            },
-            "names": names::of_tenant(&fleet.organisation, tenant),
-            "ingest": {
-                "part_mib": sizing.part_mib.value,
-                "framing": framing(spec.ingest.framing),
-                "dataset_order": joined(&spec.ingest.datasets.order),
-                "dataset_patterns": patterns(&spec.ingest.datasets.patterns),
-                "rejects_park_percent": spec.ingest.rejects_park_percent,
-            },
-            "functions": {
-                "architecture": functions.architecture,
-                "splitter": {
-                    "key": functions.splitter.key(),
-                    "memory_mib": sizing.splitter_memory_mib.value,
-                    "timeout_seconds": sizing.splitter_timeout_seconds.value,
-                    "concurrency": sizing.splitter_concurrency.value,
-                    "retry_concurrency": retry_concurrency(sizing.splitter_concurrency.value),
-                },
-                "ingest": {
-                    "key": functions.ingest.key(),
-                    "memory_mib": sizing.ingest_memory_mib.value,
-                    "timeout_seconds": sizing.ingest_timeout_seconds.value,
-                    "concurrency": sizing.ingest_concurrency.value,
-                    "retry_concurrency": retry_concurrency(sizing.ingest_concurrency.value),
-                },
-            },
-            "queues": {
-                "visibility_seconds": sizing.queue_visibility_seconds.value,
-                "retry_depth_alarm": sizing.retry_depth_alarm.value,
-            },
-            "search": {
-                "instance_type": sizing.search_instance_type.value,
-                "data_nodes": sizing.search_data_nodes.value,
-                "master_instance_type": sizing.search_master_instance_type.value,
-                "master_nodes": sizing.search_master_nodes.value,
-                "volume_gib": sizing.search_volume_gib.value,
-                "free_storage_alarm_mib": u64::from(sizing.search_volume_gib.value) * 1024 / FREE_STORAGE_ALARM,
-                "shards_alarm": sizing.search_data_nodes.value * SHARDS_ALARM_PER_NODE,
-                "zones": sizing.search_zones.value,
-                "retention_days": spec.search.retention_days,
-                "replicas": spec.search.replicas,
-                "own_indices": match &spec.search.indices.own[..] {
-                    [] => "none".to_owned(),
-                    own => own.join(","),
-                },
-                "index_shards": numbers(&spec.search.indices.shards),
-                "index_hours": numbers(&spec.search.indices.hours),
-            },
-            "workload": {
-                "mean_kib_per_minute": kib_per_minute(spec.ingest.peak_gib_per_minute * spec.ingest.mean_to_peak),
-                "peak_kib_per_minute": kib_per_minute(spec.ingest.peak_gib_per_minute),
-                "splitter": work(&sizing.splitter_work),
-                "ingest": work(&sizing.ingest_work),
-            },
-            "proxy": { "tls_image": PROXY_TLS_IMAGE, "sign_image": PROXY_SIGN_IMAGE, "tasks": sizing.proxy_tasks.value },
+            "region": region_facts(blueprint, inputs),
+            "vpc": { "cidr": layout.block },
+            "zones": subnets,
+            "names": names_of(estate, tenant),
+            "functions": keys_of(functions),
+            "images": blueprint.artifacts.images,
             "logs": { "retention_days": LOG_RETENTION_DAYS },
             "flags": { "content": flags::app_config(&estate.flags, &runtime).to_string() },
             "release": { "name": release, "digest": "" },
         });
+        if let Value::Object(own) = own {
+            values.extend(own);
+        }
         Self {
             template: "tenant.yaml.tera",
-            shape,
-            values,
+            shape: Value::Object(shape),
+            values: Value::Object(values),
             literals: vec![("zones", "key", keys)],
-            routes: tenant_routes,
+            routes: routes(blueprint),
         }
     }
 
@@ -237,7 +191,7 @@ impl Context {
                 "release": { "name": release, "digest": "" },
             }),
             literals: Vec::new(),
-            routes: |_| &[],
+            routes: Routes::default(),
         }
     }
 }
@@ -260,50 +214,125 @@ fn control(fleet: &Fleet, account: &AccountId, region: &Region) -> Value {
     })
 }
 
-/// A rate in whole KiB; what is negative or no number counts as 0.
-fn kib_per_minute(gib: f64) -> u64 {
-    (gib * KIB_PER_GIB).round() as u64
+/// A decision's name as templates write it: `has_dashboards_client_crl` of `has(dashboards.client_crl)`.
+fn shape_name(decision: &str) -> String {
+    decision.trim_end_matches(')').replace(['.', '('], "_")
 }
 
-fn work(work: &Work) -> Value {
-    json!({
-        "mean_per_day": work.mean_per_day.value,
-        "peak_per_day": work.peak_per_day.value,
-        "working_milliseconds": work.working_milliseconds.value,
-        "waiting_milliseconds": work.waiting_milliseconds.value,
-    })
+/// The parameters of a tenant as texts and whole numbers. Every parameter is there, so that tenants which leave one out have
+/// the values of the others' structure; what a template does without it is a matter of the shape.
+fn parameters(blueprint: &Blueprint, tenant: &Tenant) -> Map<String, Value> {
+    let mut values = Map::new();
+    for parameter in blueprint.declared() {
+        let given = tenant.spec.parameter(&parameter.path);
+        let value = match &parameter.kind {
+            _ if parameter.file().is_some() => {
+                let file = tenant.files.get(&parameter.path);
+                let text = |of: &dyn Fn(&tenantry_spec::estate::File) -> String| file.map_or_else(String::new, of);
+                Some(json!({
+                    "pem": text(&|file| file.text().to_owned()),
+                    "key": text(&|file| file.key()),
+                    "sha256": text(&|file| file.sha256().to_owned()),
+                }))
+            }
+            Type::List(item, _) => scalar_kind(item).then(|| {
+                let items = given.and_then(Value::as_array).into_iter().flatten();
+                Value::Array(items.map(|item| printed(Some(item))).collect())
+            }),
+            kind => scalar_kind(kind).then(|| printed(given)),
+        };
+        if let Some(value) = value {
+            insert(&mut values, &parameter.path, value);
+        }
+    }
+    values
 }
 
-/// How many retries may be at work at once: less than all, so that they never keep new work out.
-fn retry_concurrency(reserved: u32) -> u32 {
-    (reserved / 2).clamp(*RETRY_CONCURRENCY.start(), *RETRY_CONCURRENCY.end())
+fn scalar_kind(kind: &Type) -> bool {
+    matches!(kind, Type::Bool | Type::Int | Type::Double | Type::Text)
+}
+
+/// A value that may stand in a slot: what is neither a text nor a whole number is printed as text.
+fn printed(value: Option<&Value>) -> Value {
+    match value {
+        None | Some(Value::Null) => Value::from(""),
+        Some(Value::Number(number)) if number.is_u64() => Value::Number(number.clone()),
+        Some(Value::String(text)) => Value::from(text.as_str()),
+        Some(other) => Value::from(other.to_string()),
+    }
+}
+
+fn insert(map: &mut Map<String, Value>, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => drop(map.insert(path.to_owned(), value)),
+        Some((first, rest)) => {
+            let inside = map.entry(first).or_insert_with(|| Value::Object(Map::new()));
+            if let Value::Object(inside) = inside {
+                insert(inside, rest, value);
+            }
+        }
+    }
+}
+
+/// The derived values that can be printed.
+fn printable(blueprint: &Blueprint, derived: &Evaluation<'_>) -> Map<String, Value> {
+    let value = |one: &tenantry_blueprint::Derived| {
+        let value = derived.value(&one.name).filter(|_| scalar_kind(&one.formula.kind))?;
+        Some((one.name.clone(), printed(Some(&value.to_json()))))
+    };
+    blueprint.derived.iter().filter_map(value).collect()
+}
+
+fn region_facts(blueprint: &Blueprint, inputs: &Inputs) -> Value {
+    let fact = |parameter: &tenantry_blueprint::Parameter| {
+        let name = parameter.path.split('.').next_back().unwrap_or_default().to_owned();
+        (name, printed(inputs.get(&parameter.path)))
+    };
+    Value::Object(blueprint.region.parameters.iter().map(fact).collect())
+}
+
+/// The names of the blueprint, and those that the tool gives.
+fn names_of(estate: &Estate, tenant: &Tenant) -> BTreeMap<String, String> {
+    let organisation = &estate.fleet.organisation;
+    let mut names = estate.blueprint.names(Owner {
+        organisation,
+        tenant: tenant.name.as_str(),
+        account: tenant.spec.account.as_str(),
+        region: tenant.spec.region.as_str(),
+    });
+    names.insert("parameter".to_owned(), format!("/tenantry/{organisation}/{}/release", tenant.name));
+    names.insert("stack".to_owned(), names::stack(organisation, tenant.name.as_str()));
+    names
+}
+
+fn keys_of(functions: &Functions) -> Value {
+    let keys = functions.artifacts.iter().map(|(name, artifact)| (name.clone(), json!({ "key": artifact.key() })));
+    let architecture = ("architecture".to_owned(), json!(functions.architecture));
+    Value::Object([architecture].into_iter().chain(keys).collect())
+}
+
+fn routes(blueprint: &Blueprint) -> Routes {
+    let fields = |inputs: &[String]| -> Vec<String> {
+        let field = |input: &String| match input.as_str() {
+            "zones" => Some("network.zones".to_owned()),
+            "architecture" => None,
+            input if input.starts_with("region.") => Some("region".to_owned()),
+            input => Some(input.to_owned()),
+        };
+        inputs.iter().filter_map(field).collect()
+    };
+    let mut derived: BTreeMap<String, Vec<String>> =
+        blueprint.derived.iter().map(|one| (one.name.clone(), fields(&one.inputs))).collect();
+    for tier in &blueprint.tiers {
+        let inputs = fields(&blueprint.derived[tier.addresses].inputs);
+        derived.insert(tier.name.clone(), ["network.cidr".to_owned()].into_iter().chain(inputs).collect());
+    }
+    Routes { derived, sections: blueprint.sections.iter().map(|section| section.name.clone()).collect() }
 }
 
 /// Suffixes of the zones' logical ids: A, B, C, …
 fn zone_keys(zones: usize) -> Vec<String> {
     ('A'..='Z').take(zones).map(String::from).collect()
-}
-
-fn joined<T: ToString>(items: &[T]) -> String {
-    items.iter().map(T::to_string).collect::<Vec<_>>().join(",")
-}
-
-/// `*/edge/flows*=conn;*.dnslog=dns`.
-fn patterns(patterns: &[DatasetPattern]) -> String {
-    patterns.iter().map(|pattern| format!("{}={}", pattern.keys, pattern.dataset)).collect::<Vec<_>>().join(";")
-}
-
-/// `conn:4,dns:2`.
-fn numbers(numbers: &BTreeMap<String, u8>) -> String {
-    joined(&numbers.iter().map(|(dataset, number)| format!("{dataset}:{number}")).collect::<Vec<_>>())
-}
-
-fn framing(framing: Framing) -> &'static str {
-    match framing {
-        Framing::Newline => "newline",
-        Framing::LengthPrefixed => "length-prefixed",
-        Framing::JsonArray => "json-array",
-    }
 }
 
 fn partition_flags(estate: &Estate, values: flags::Values) -> (Map<String, Value>, flags::Values) {
@@ -316,46 +345,6 @@ fn partition_flags(estate: &Estate, values: flags::Values) -> (Map<String, Value
         }
     }
     (structural, runtime)
-}
-
-/// Routes of the spec fields behind a value of a tenant's context, from the route of the value.
-fn tenant_routes(path: &str) -> &'static [&'static str] {
-    const LAMBDA: &[&str] = &["network.cidr", "network.eni_model", "ingest.peak_gib_per_minute"];
-    let mut parts = path.split('.');
-    match (parts.next().unwrap_or(""), parts.next_back().unwrap_or("")) {
-        ("tenant", "ring") => &["ring"],
-        ("tenant", "account") | ("dns", _) => &["account"],
-        ("tenant", "region") => &["region"],
-        ("tenant", "timezone") => &["contact.timezone"],
-        ("tenant", "page") => &["contact.page"],
-        ("control", _) => &["account", "region"],
-        ("vpc", _) => &["network.cidr"],
-        ("zones", "id") => &["region", "network.zones"],
-        ("zones", "lambda") => LAMBDA,
-        ("zones", "green") => &["network.cidr", "search"],
-        ("zones", _) => &["network.cidr"],
-        ("allow_from", _) => &["ingest.allow_from"],
-        ("client_ca", _) => &["ingest.client_ca"],
-        ("client_crl", _) => &["ingest.client_crl"],
-        ("dashboards", _) => &["dashboards"],
-        ("ingest", "framing") => &["ingest.framing"],
-        ("ingest", "dataset_order") => &["ingest.datasets.order"],
-        ("ingest", "dataset_patterns") => &["ingest.datasets.patterns"],
-        ("ingest", "rejects_park_percent") => &["ingest.rejects_park_percent"],
-        ("ingest", _) => &["ingest.files_per_minute", "overrides.part_mib"],
-        ("functions", "memory_mib" | "timeout_seconds" | "concurrency") | ("queues", _) => {
-            &["ingest.peak_gib_per_minute", "overrides"]
-        }
-        ("search", "retention_days") => &["search.retention_days"],
-        ("search", "replicas") => &["search.replicas"],
-        ("search", "own_indices") => &["search.indices.own"],
-        ("search", "index_shards") => &["search.indices.shards"],
-        ("search", "index_hours") => &["search.indices.hours"],
-        ("search", _) => &["search", "ingest.peak_gib_per_minute", "overrides"],
-        ("workload", _) => &["ingest", "overrides"],
-        ("flags", _) => &["flags"],
-        _ => &[],
-    }
 }
 
 impl Context {

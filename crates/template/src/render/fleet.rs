@@ -1,20 +1,26 @@
-//! Tenants to templates: sized, laid out and filled into their forms, in parallel.
+//! Tenants to templates: derived, laid out and filled into their forms, in parallel.
 
 use rayon::prelude::*;
+use serde_json::Map;
 
 use super::{Context, Functions, Renderer, Template, TenantStack};
-use crate::network::{NetworkPlan, lay_out};
-use crate::sizing::{Overrun, Sizing, overruns, shards, size};
-use tenantry_base::finding::{Code, Finding};
+use tenantry_base::finding::{Code, Finding, Severity};
+use tenantry_base::ids::ZoneId;
+use tenantry_blueprint::{Facts, Inputs, Layout};
+use tenantry_spec::estate::blueprint::{in_source, with_place};
+use tenantry_spec::estate::spec::{EniModel, Nat};
 use tenantry_spec::estate::{Estate, Tenant};
 
-/// One tenant with everything that was derived for it.
+/// One tenant with its template.
 #[derive(Debug, Clone)]
 pub struct RenderedTenant<'e> {
     pub tenant: &'e Tenant,
-    pub sizing: Sizing,
-    pub network: NetworkPlan,
+    /// What the blueprint's formulas saw.
+    pub inputs: Inputs,
+    pub layout: Layout,
     pub template: Template,
+    /// What the blueprint warns of.
+    pub warnings: Vec<Finding>,
 }
 
 /// Renders tenants for a release, in the order given. What is wrong with one tenant says nothing about the others.
@@ -31,9 +37,8 @@ pub fn render_fleet<'e>(
 /// Renders one tenant for a release.
 ///
 /// # Errors
-/// TN1021 when its subnets do not fit; TN2001 when a function cannot end its work; TN2002 when the search
-/// domain would hold more shards than it takes; TN3011 when the functions' layer is
-/// for another architecture; everything that is wrong with the template of its shape.
+/// A derived value that a formula does not have for this tenant (TN6015, TN6016), a check of the blueprint that fails, TN1021
+/// when its subnets do not fit, and everything that is wrong with the template of its shape.
 pub fn render_tenant<'e>(
     renderer: &Renderer,
     estate: &'e Estate,
@@ -42,38 +47,61 @@ pub fn render_tenant<'e>(
     tenant: &'e Tenant,
 ) -> Result<RenderedTenant<'e>, Vec<Finding>> {
     let named = |finding: Finding| finding.with_tenant(tenant.name.as_str());
-    let zones = estate.fleet.regions.get(&tenant.spec.region).map_or(&[][..], |region| &region.zones);
-    let zones = &zones[..zones.len().min(usize::from(tenant.spec.network.zones))];
-    let sizing = size(&tenant.spec, zones.len());
-    let overruns = overruns(&tenant.spec, &sizing).into_iter().map(|overrun| (Code("TN2001"), overrun));
-    let overruns: Vec<(Code, Overrun)> =
-        overruns.chain(shards(&sizing).map(|overrun| (Code("TN2002"), overrun))).collect();
-    if !overruns.is_empty() {
-        let finding = |(code, overrun): (Code, Overrun)| {
-            named(Finding::new(code, overrun.message).at(tenant.locate(overrun.route)))
-        };
-        return Err(overruns.into_iter().map(finding).collect());
+    let blueprint = &estate.blueprint;
+    let zones = zones(estate, tenant);
+    let inputs = inputs(estate, tenant, functions);
+    let derived = blueprint.evaluate(&inputs);
+    // What has no value is told at its formula, what a check finds at the tenant's field.
+    let told = |found: tenantry_blueprint::Finding| match found.place {
+        Some(_) => named(in_source(found, &estate.blueprint_source)),
+        None => {
+            let place = tenant.locate_blamed(&found.route);
+            named(with_place(found, Some(place)))
+        }
+    };
+    let findings = derived.findings().into_iter().chain(derived.checks(&|_| None)).map(told);
+    let (errors, warnings): (Vec<Finding>, Vec<Finding>) =
+        findings.partition(|finding| finding.severity == Severity::Error);
+    if !errors.is_empty() {
+        return Err(errors);
     }
-    if let Some(finding) = foreign_extension(estate, functions, tenant) {
-        return Err(vec![named(finding)]);
-    }
-    let network = lay_out(&tenant.spec, &sizing, zones).map_err(|error| {
-        vec![named(Finding::new(Code("TN1021"), error.to_string()).at(tenant.locate(error.route())))]
+    let layout = blueprint.lay_out(&derived, &inputs, tenant.spec.network.cidr, zones.len()).map_err(|error| {
+        vec![named(Finding::new(Code("TN1021"), error.to_string()).at(tenant.locate(&error.route())))]
     })?;
-    let stack = TenantStack { estate, tenant, sizing: &sizing, network: &network, functions, release };
+    let stack =
+        TenantStack { estate, tenant, inputs: &inputs, derived: &derived, layout: &layout, zones, functions, release };
     let template = renderer
         .render(&Context::tenant(stack))
         .map_err(|findings| findings.into_iter().map(named).collect::<Vec<_>>())?;
-    Ok(RenderedTenant { tenant, sizing, network, template })
+    Ok(RenderedTenant { tenant, inputs, layout, template, warnings })
 }
 
-/// A layer of the AppConfig extension that the functions cannot load. Its name ends in `-Arm64` for arm64 (AWS AppConfig
-/// User Guide, "Available versions of the AWS AppConfig Agent Lambda extension").
-fn foreign_extension(estate: &Estate, functions: &Functions, tenant: &Tenant) -> Option<Finding> {
-    let region = &tenant.spec.region;
-    let layer = estate.fleet.regions.get(region)?.appconfig_extension.as_ref()?;
-    let (of_layer, of_functions) = (layer.contains("-Arm64:"), functions.architecture == "arm64");
-    let message = || format!("the layer of region `{region}` is not for `{}`: `{layer}`", functions.architecture);
-    let place = tenant.locate_in_fleet(&format!("regions.{region}.appconfig_extension"));
-    (of_layer != of_functions).then(|| Finding::new(Code("TN3011"), message()).at(place))
+/// The zones that a tenant's stack stands in: as many of its Region's as it asks for.
+pub fn zones<'e>(estate: &'e Estate, tenant: &Tenant) -> &'e [ZoneId] {
+    let usable = estate.fleet.regions.get(&tenant.spec.region).map(|region| region.zones.as_slice()).unwrap_or_default();
+    &usable[..usable.len().min(usize::from(tenant.spec.network.zones))]
+}
+
+/// What the blueprint's formulas see of a tenant.
+pub fn inputs(estate: &Estate, tenant: &Tenant, functions: &Functions) -> Inputs {
+    let (spec, blueprint) = (&tenant.spec, &estate.blueprint);
+    let none = Map::new();
+    let given = estate.fleet.regions.get(&spec.region).map_or(&none, |region| &region.facts);
+    let facts = Facts {
+        zones: zones(estate, tenant).len(),
+        network_zones: usize::from(spec.network.zones),
+        nat: match spec.network.nat {
+            Nat::PerZone => "per-zone",
+            Nat::Single => "single",
+        },
+        eni_model: match spec.network.eni_model {
+            EniModel::Hyperplane => "hyperplane",
+            EniModel::PerExecution => "per-execution",
+        },
+        region: spec.region.as_str(),
+        partition: spec.region.partition(),
+        architecture: &functions.architecture,
+        region_facts: &blueprint.region_facts(given),
+    };
+    blueprint.inputs(&spec.parameters, &facts)
 }

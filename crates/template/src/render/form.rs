@@ -9,6 +9,7 @@ use super::canonical::Segments;
 use super::placeholder::{self, Unsuitable};
 use super::references::{self, Fault};
 use super::template_set::{ORIGIN, TemplateSet};
+use super::context::Routes;
 use super::{Context, Leaf, Origin, Piece, Provenance, tags};
 use tenantry_base::finding::{Code, Finding, Location};
 
@@ -60,7 +61,7 @@ impl Form {
             return Err(findings);
         }
         let digested = Segments::of(&tree, &is_release);
-        let provenance = provenance(&leaves, &paths, origins, context.routes);
+        let provenance = provenance(&leaves, &paths, origins, &context.routes);
         let body = Segments::of(&tree, &|_| false);
         let digest_slot = paths.iter().position(|path| path == "release.digest");
         Ok(Self { tree, leaves, provenance, body, digested, digest_slot })
@@ -270,7 +271,7 @@ fn provenance(
     leaves: &[Leaf],
     paths: &[String],
     origins: BTreeMap<String, Location>,
-    routes: fn(&str) -> &'static [&'static str],
+    routes: &Routes,
 ) -> Provenance {
     let mut resources: BTreeMap<String, Origin> =
         origins.into_iter().map(|(id, location)| (id, Origin { location, fields: BTreeMap::new() })).collect();
@@ -281,11 +282,10 @@ fn provenance(
             .pieces
             .iter()
             .filter_map(|piece| match piece {
-                Piece::Slot(slot) => Some(routes(&paths[*slot])),
+                Piece::Slot(slot) => Some(routes.of(&paths[*slot])),
                 Piece::Literal(_) => None,
             })
             .flatten()
-            .map(|route| (*route).to_owned())
             .collect();
         fields.sort();
         fields.dedup();

@@ -6,32 +6,25 @@ use serde::{Deserialize, Serialize};
 
 use tenantry_base::finding::{Code, Finding};
 
-/// What the lock file of the pipeline's artifacts (`pipeline/functions.lock.json`) says, for the architecture that the
-/// stacks run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What the lock file of a blueprint's artifacts says, for the architecture that the stacks run; nothing for a blueprint
+/// without functions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Functions {
     /// Instruction set of the artifacts, as Lambda names it: `arm64` or `x86_64`.
     pub architecture: String,
-    pub splitter: Artifact,
-    pub ingest: Artifact,
+    /// By the name of the function.
+    pub artifacts: BTreeMap<String, Artifact>,
 }
 
-/// The lock file, written by `make functions-lock`.
+/// The lock file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Lock {
     version: u32,
     /// What the stacks run.
     architecture: String,
-    artifacts: BTreeMap<String, Pair>,
-}
-
-/// The functions of one architecture.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Pair {
-    splitter: Artifact,
-    ingest: Artifact,
+    /// By architecture, then by function.
+    artifacts: BTreeMap<String, BTreeMap<String, Artifact>>,
 }
 
 /// Version of the lock file's format.
@@ -48,22 +41,23 @@ pub struct Artifact {
 }
 
 impl Functions {
-    /// Reads the lock file's text.
+    /// Reads the text of the lock file at `path`, which must have every function of `wanted`.
     ///
     /// # Errors
-    /// TN3010 when the text is not such a file, or has no artifacts of the architecture that it names.
-    pub fn parse(text: &str) -> Result<Self, Finding> {
-        let unusable = |cause: String| {
-            Finding::new(Code("TN3010"), format!("`pipeline/functions.lock.json` cannot be used: {cause}"))
-        };
+    /// TN3010 when the text is not such a file, or lacks the artifacts of the architecture that it names or of a function.
+    pub fn parse(path: &str, text: &str, wanted: &[String]) -> Result<Self, Finding> {
+        let unusable = |cause: String| Finding::new(Code("TN3010"), format!("`{path}` cannot be used: {cause}"));
         let Lock { version, architecture, mut artifacts } =
             serde_json::from_str(text).map_err(|error| unusable(error.to_string()))?;
         if version != VERSION {
             return Err(unusable(format!("it has version {version} of the format, not {VERSION}")));
         }
-        match artifacts.remove(&architecture) {
-            Some(Pair { splitter, ingest }) => Ok(Self { architecture, splitter, ingest }),
-            None => Err(unusable(format!("it has no artifacts for its architecture `{architecture}`"))),
+        let Some(artifacts) = artifacts.remove(&architecture) else {
+            return Err(unusable(format!("it has no artifacts for its architecture `{architecture}`")));
+        };
+        match wanted.iter().find(|name| !artifacts.contains_key(*name)) {
+            Some(name) => Err(unusable(format!("it has no artifact of the function `{name}`"))),
+            None => Ok(Self { architecture, artifacts }),
         }
     }
 }
@@ -79,8 +73,6 @@ impl Artifact {
 mod tests {
     use super::*;
 
-    const LOCK: &str = include_str!("../../../../pipeline/functions.lock.json");
-
     #[test]
     fn stacks_run_the_architecture_that_the_lock_names() {
         let pair = r#"{"splitter":{"sha256":"SPLIT","bytes":1},"ingest":{"sha256":"INGEST","bytes":2}}"#;
@@ -88,19 +80,19 @@ mod tests {
         let lock = |named: &str| {
             format!(r#"{{"version":2,"architecture":"{named}","artifacts":{{"x86_64":{pair},"arm64":{other}}}}}"#)
         };
-        assert_eq!(Functions::parse(&lock("x86_64")).unwrap().splitter.key(), "functions/SPLIT.zip");
-        assert_eq!(Functions::parse(&lock("arm64")).unwrap().ingest.key(), "functions/another.zip");
-    }
-
-    #[test]
-    fn the_lock_of_this_version_can_be_used() {
-        assert_eq!(Functions::parse(LOCK).unwrap().architecture, "x86_64");
+        let key = |named: &str, function: &str| {
+            Functions::parse("lock", &lock(named), &[function.to_owned()]).unwrap().artifacts[function].key()
+        };
+        assert_eq!(key("x86_64", "splitter"), "functions/SPLIT.zip");
+        assert_eq!(key("arm64", "ingest"), "functions/another.zip");
+        let error = Functions::parse("lock", &lock("arm64"), &["report".to_owned()]).unwrap_err();
+        assert_eq!(error.message, "`lock` cannot be used: it has no artifact of the function `report`");
     }
 
     #[test]
     fn a_lock_that_cannot_be_used_says_why() {
         let check = |text: &str, why: &str| {
-            let message = Functions::parse(text).unwrap_err().message;
+            let message = Functions::parse("lock", text, &[]).unwrap_err().message;
             assert!(message.contains(why), "{message}");
         };
         check(r#"{"version":2,"architecture":"riscv","artifacts":{}}"#, "no artifacts for its architecture `riscv`");

@@ -1,4 +1,4 @@
-//! How many addresses things take in a subnet: the facts and the arithmetic that sizing a subnet and weighing a
+//! How many addresses things take in a subnet: the facts and the arithmetic that laying a subnet out and weighing a
 //! rendered template share. Sums saturate: an absurd workload is an absurdly large number, never an overflow.
 
 /// Addresses of each subnet that AWS keeps: the first four and the last.
