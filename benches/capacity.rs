@@ -48,7 +48,7 @@ fn fleet(sample: &Estate, size: u32) -> Estate {
             tenant.spec.network.cidr = format!("{block}/22").parse().unwrap();
             tenant.spec.account = accounts[number as usize % accounts.len()].clone();
             tenant.spec.region = ["eu-west-1", "us-east-1"][(number as usize / 2) % 2].parse().unwrap();
-            tenant.spec.ingest.peak_gib_per_minute = 0.01 + f64::from(number) / 100_000.0;
+            tenant.spec.set_parameter("ingest.peak_gib_per_minute", 0.01 + f64::from(number) / 100_000.0);
             (tenant.name.clone(), tenant)
         })
         .collect();
@@ -66,7 +66,7 @@ fn assess(estate: &Estate, tables: &Tables, rendered: &[tenantry::render::Render
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sample = load(root).0.unwrap();
-    let functions: Functions = embedded::functions(root).unwrap();
+    let functions: Functions = embedded::functions(root, &sample.blueprint).unwrap();
     let tables = Tables {
         quotas: parse(&embedded::table(root, "quotas.yaml").unwrap()).unwrap(),
         regions: Regions::parse(&embedded::table(root, "regions.yaml").unwrap()).unwrap(),

@@ -4,7 +4,7 @@
 //! through them; each stage is one public function from values to a value.
 //!
 //! ```text
-//! estate (YAML) ─load─▶ Estate ─size─▶ Sizing ─lay out─▶ NetworkPlan ─render─▶ Template ─check─▶ Findings
+//! estate (YAML) ─load─▶ Estate ─derive─▶ Evaluation ─lay out─▶ Layout ─render─▶ Template ─check─▶ Findings
 //!                                                                        │
 //!                                                   live stacks ─────────┴─diff─▶ Plan ─apply─▶ CloudFormation
 //! ```
@@ -20,4 +20,5 @@ pub use tenantry_base::{atomic, digest, finding};
 pub use tenantry_checks::{capacity, cost, permissions, policy, resources};
 pub use tenantry_ops::{deploy, drift, release, survey};
 pub use tenantry_spec::{estate, flags};
-pub use tenantry_template::{embedded, network, render, sizing};
+pub use tenantry_blueprint as blueprint;
+pub use tenantry_template::{embedded, render};

@@ -51,7 +51,7 @@ pub(super) fn here(tenants: usize) -> Measured {
     assert_eq!(estate.tenants.len(), tenants);
 
     let (renderer, checker) = (renderer(folder.path()), checker(folder.path()));
-    let functions = embedded::functions(folder.path()).unwrap();
+    let functions = embedded::functions(folder.path(), &estate.blueprint).unwrap();
     let all: Vec<&Tenant> = estate.tenants.values().collect();
     let begun = Instant::now();
     let rendered = render_fleet(&renderer, &estate, &functions, RELEASE, &all);
@@ -77,7 +77,7 @@ pub(super) fn renderer(root: &Path) -> Renderer {
 }
 
 pub(super) fn checker(root: &Path) -> Checker {
-    Checker::new(embedded::rules(root).unwrap()).unwrap()
+    Checker::new(embedded::rules(root).unwrap(), &estate::blueprint::built_in().unwrap()).unwrap()
 }
 
 /// Peak resident size of this process.

@@ -34,7 +34,7 @@ pub(super) fn templates(count: usize) -> Vec<(String, String)> {
     let folder = tempfile::tempdir().unwrap();
     made::write(folder.path(), count).unwrap();
     let estate = estate::load(folder.path()).0.unwrap();
-    let functions = embedded::functions(folder.path()).unwrap();
+    let functions = embedded::functions(folder.path(), &estate.blueprint).unwrap();
     let all: Vec<&Tenant> = estate.tenants.values().collect();
     let rendered = render_fleet(&measure::renderer(folder.path()), &estate, &functions, measure::RELEASE, &all);
     rendered.into_iter().map(Result::unwrap).map(|r| (r.tenant.name.to_string(), r.template.body())).collect()

@@ -45,7 +45,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     args.execution.overrides.acceptances()?;
     let opened = Opened::open(global)?;
-    let judge = Judge::open(&global.estate)?;
+    let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
     let output = Output::new(global.output);
     let saved = args.plan.as_deref().map(read).transpose()?;
     let left = if args.resume { Some(left(&global.estate)?) } else { None };

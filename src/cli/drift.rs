@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     } else {
         args.selection.select(&opened.estate)?
     };
-    let judge = Judge::open(&global.estate)?;
+    let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
     // The policies are asked only about what is going to be executed.
     let (desired, policies) = if args.fix {
         opened.held(&tenants, &args.release, &judge)?

@@ -7,8 +7,6 @@ use serde::Serialize;
 use super::opened::Opened;
 use super::{Exit, Failure, Global, Output};
 use tenantry_base::finding::{Explanation, codes, explain};
-use tenantry_template::network;
-use tenantry_template::sizing::Derived;
 
 /// Explain a finding's code, or every number that was derived for a tenant.
 ///
@@ -30,7 +28,25 @@ struct Codes {
 #[derive(Serialize)]
 struct Numbers {
     tenant: String,
-    numbers: Vec<Derived<String>>,
+    numbers: Vec<Number>,
+}
+
+/// A derived value with its reasoning.
+#[derive(Serialize)]
+struct Number {
+    name: String,
+    value: String,
+    unit: String,
+    /// The formula that was evaluated, letter by letter.
+    formula: String,
+    /// What it refers to, with the values that it had.
+    inputs: Vec<(String, String)>,
+    why: String,
+    source: String,
+    /// Routes of the spec fields that it depends on.
+    depends_on: Vec<String>,
+    /// The spec pins it: the formula was not evaluated.
+    overridden: bool,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
@@ -67,26 +83,39 @@ fn numbers(output: Output, global: &Global, name: &str, sizing: bool, layout: bo
     };
     let rendered = opened.render(&[tenant], "unreleased")?;
     let Some(rendered) = rendered.first() else { return Ok(()) };
-    let mut numbers = if sizing { rendered.sizing.rows() } else { Vec::new() };
-    if layout {
-        numbers.extend(network::explain(&tenant.spec, &rendered.sizing));
-    }
+    let blueprint = &opened.estate.blueprint;
+    let is_of_tier = |name: &str| blueprint.tiers.iter().any(|tier| blueprint.derived[tier.addresses].name == name);
+    let wanted = |number: &Number| if is_of_tier(&number.name) { layout } else { sizing };
+    let evaluation = blueprint.evaluate(&rendered.inputs);
+    let numbers = evaluation.explain().into_iter().map(|number| Number {
+        name: number.name,
+        value: number.value,
+        unit: number.unit,
+        formula: number.formula,
+        inputs: number.inputs,
+        why: number.why,
+        source: number.source,
+        depends_on: number.depends_on,
+        overridden: number.pinned,
+    });
+    let numbers: Vec<Number> = numbers.filter(wanted).collect();
     output.show("tenantry/numbers/v1", &Numbers { tenant: name.to_owned(), numbers }, |answer| table(&answer.numbers))
 }
 
-fn table(numbers: &[Derived<String>]) -> String {
+fn table(numbers: &[Number]) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(140).set_header(["number", "value", "formula", "inputs", "source"]);
+    table.set_width(140).set_header(["number", "value", "formula", "inputs", "why", "source"]);
     for number in numbers {
         let inputs: Vec<String> = number.inputs.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         let pinned = if number.overridden { " (pinned)" } else { "" };
         table.add_row([
-            number.name.to_owned(),
+            number.name.clone(),
             format!("{} {}{pinned}", number.value, number.unit),
-            number.formula.to_owned(),
+            number.formula.clone(),
             inputs.join(", "),
-            number.source.to_owned(),
+            number.why.clone(),
+            number.source.clone(),
         ]);
     }
     format!("{table}\n")

@@ -11,10 +11,11 @@ use serde::Serialize;
 use super::{Exit, Failure, Global, Output};
 use tenantry_base::atomic;
 use tenantry_base::digest::sha256;
-use tenantry_checks::resources;
-use tenantry_template::embedded;
+use tenantry_spec::estate::blueprint;
+use tenantry_spec::estate::schema::{Kind, Schemas};
+use tenantry_template::embedded::{self, File};
 
-/// Write a complete working estate: fleet, templates, policies, schemas and one sample tenant.
+/// Write a complete working estate: fleet, blueprint, templates, policies, schemas and sample tenants.
 ///
 /// The directory may exist and hold other things, such as a git repository. Nothing is overwritten: if a file is in the
 /// way, nothing is written at all, except that a `.gitignore` stays as it is. A run that was stopped leaves nothing that
@@ -23,10 +24,23 @@ use tenantry_template::embedded;
 pub(super) struct Args {
     /// Directory of the new estate; made if it does not exist.
     dir: PathBuf,
+    /// What the tenants get: a pipeline for network metadata, a web application, or the smallest stack to begin with.
+    #[arg(long, value_name = "NAME", default_value = embedded::DEFAULT_BLUEPRINT, value_parser = known)]
+    blueprint: String,
+    /// Bring the templates, rules and tables of an estate that exists up to those of this version. What the estate changed
+    /// stays; where both changed the same lines, both are shown in the file and the command ends with 2.
+    #[arg(long, conflicts_with_all = ["blueprint", "ci"])]
+    upgrade: bool,
     /// Write what runs the commands in CI, too: scripts for any runner, and with `github` the workflows that call them.
     /// An estate that exists gets only what it lacks.
     #[arg(long, value_enum)]
     ci: Option<Ci>,
+}
+
+/// The name of a blueprint that there is.
+fn known(name: &str) -> Result<String, String> {
+    let all = embedded::blueprints();
+    if all.iter().any(|one| one == name) { Ok(name.to_owned()) } else { Err(format!("there are {}", all.join(", "))) }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -42,7 +56,10 @@ struct Answer {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    let files = missing(&args.dir, args.ci)?;
+    if args.upgrade {
+        return super::upgrade::run(&args.dir, global);
+    }
+    let files = missing(&args.dir, &args.blueprint, args.ci)?;
     atomic::create_all(&args.dir, &files)
         .map_err(|error| Failure::new(format!("nothing was written to `{}`: {error}", args.dir.display())))?;
     let files = files.into_iter().map(|(path, _)| path).collect();
@@ -59,17 +76,18 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 }
 
 /// The files of a new estate that `dir` does not have. Those that make it an estate to other commands come last.
-fn missing(dir: &Path, ci: Option<Ci>) -> Result<Vec<(PathBuf, Vec<u8>)>, Failure> {
-    let mut files = Vec::new();
-    collect(&embedded::TEMPLATES, Path::new("templates"), &mut files);
-    collect(&embedded::POLICIES, Path::new("policies"), &mut files);
-    collect(&embedded::SCHEMAS, Path::new("schemas"), &mut files);
-    // An estate's rows override the shipped ones, so a copy would keep an estate on old facts.
-    files.retain(|(path, _)| path != Path::new(resources::PATH));
+fn missing(dir: &Path, blueprint: &str, ci: Option<Ci>) -> Result<Vec<File>, Failure> {
+    let kept = embedded::blueprint_files(blueprint)
+        .ok_or_else(|| Failure::new(format!("there is no blueprint `{blueprint}`")))?;
+    // What the estate was made from, for `--upgrade`.
+    let origin = kept.iter().map(|(path, bytes)| (Path::new(ORIGIN).join(path), bytes.clone()));
+    let mut files: Vec<File> = kept.clone();
+    files.extend(origin);
+    files.extend(schemas(&kept)?);
     if let Some(ci) = ci {
         files.extend(of_ci(ci));
     }
-    files.extend(embedded::sample_estate().into_iter().map(|(path, bytes)| identified(dir, path, bytes)));
+    files.extend(embedded::sample(blueprint).into_iter().map(|(path, bytes)| identified(dir, path, bytes)));
     match fs::metadata(dir) {
         Ok(there) if !there.is_dir() => return Err(Failure::new(format!("`{}` is no directory", dir.display()))),
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -90,6 +108,25 @@ fn missing(dir: &Path, ci: Option<Ci>) -> Result<Vec<(PathBuf, Vec<u8>)>, Failur
         return Ok(absent);
     }
     Err(Failure::new(format!("nothing was written, these are in the way: {}", in_the_way.join(", "))))
+}
+
+/// The folder with what an estate was made from.
+pub(super) const ORIGIN: &str = ".tenantry/origin";
+
+/// The JSON Schemas of an estate's files, for editors, by the blueprint among its files.
+pub(super) fn schemas(files: &[File]) -> Result<Vec<File>, Failure> {
+    let text = files.iter().find(|(path, _)| path == Path::new(blueprint::PATH));
+    let text = text.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
+    let (blueprint, findings) = blueprint::parse(text);
+    let blueprint = blueprint.ok_or_else(|| super::opened::refused(&findings, "the blueprint"))?;
+    let schemas = Schemas::of(&blueprint);
+    let kinds = [("fleet", Kind::Fleet), ("tenant", Kind::Tenant), ("flags", Kind::Flags)];
+    let file = |(name, kind): (&str, Kind)| {
+        let mut text = serde_json::to_vec_pretty(schemas.schema(kind)).map_err(|error| Failure::new(error.to_string()))?;
+        text.push(b'\n');
+        Ok((PathBuf::from(format!("schemas/{name}.json")), text))
+    };
+    kinds.into_iter().map(file).collect()
 }
 
 /// Key of the estate's id in `fleet.yaml`.
@@ -133,9 +170,4 @@ fn of_ci(ci: Ci) -> Vec<(PathBuf, Vec<u8>)> {
         files.extend(folder(".github/workflows", workflows));
     }
     files
-}
-
-fn collect(dir: &Dir<'static>, below: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
-    files.extend(dir.files().map(|file| (below.join(file.path()), file.contents().to_vec())));
-    dir.dirs().for_each(|inner| collect(inner, below, files));
 }

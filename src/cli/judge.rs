@@ -7,6 +7,7 @@ use super::Failure;
 use super::opened;
 use tenantry_aws::cloud::Cloud;
 use tenantry_base::finding::Finding;
+use tenantry_blueprint::Blueprint;
 use tenantry_checks::capacity::{Assessment, Tables};
 use tenantry_checks::cost::Prices;
 use tenantry_checks::policy::{Checker, Stack};
@@ -25,8 +26,9 @@ pub(super) struct Judge {
 }
 
 impl Judge {
-    pub(super) fn open(root: &Path) -> Result<Self, Failure> {
-        let checker = Checker::new(embedded::rules(root)?).map_err(|found| opened::refused(&found, "the policies"))?;
+    pub(super) fn open(root: &Path, blueprint: &Blueprint) -> Result<Self, Failure> {
+        let checker = Checker::new(embedded::rules(root)?, blueprint);
+        let checker = checker.map_err(|found| opened::refused(&found, "the policies"))?;
         let tables = opened::tables(root)?;
         // What an account may have raised is weighed against its own limits.
         let checker = checker.with_limits(tables.quotas.iter().filter(|quota| quota.is_single() && !quota.adjustable));

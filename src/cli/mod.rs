@@ -16,6 +16,7 @@ mod fit;
 mod flags;
 mod guard;
 mod init;
+mod upgrade;
 mod journal;
 mod judge;
 mod log;

@@ -8,15 +8,18 @@ use clap::Args as ClapArgs;
 use futures::{StreamExt, stream};
 use ipnetwork::Ipv4Network;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::opened::{self, Opened};
 use super::{Exit, Failure, Global, Output, orphans, selection};
 use tenantry_aws::cloud::{Cloud, ec2};
 use tenantry_base::atomic;
+use tenantry_base::Document;
 use tenantry_base::finding::Source;
 use tenantry_base::ids::{AccountId, Region, RingName, TenantName};
+use tenantry_blueprint::{Blueprint, Type};
 use tenantry_ops::survey::orphans::of_fleet;
+use tenantry_spec::estate::spec::put;
 use tenantry_spec::estate::{self, Estate, Tenant, allocate, edit};
 
 /// Onboard a customer: write the tenant's file with a block of addresses of its own.
@@ -29,7 +32,7 @@ pub(super) struct Args {
     /// Name of the tenant: 2 to 32 lower case letters, digits and single hyphens.
     name: TenantName,
     /// Take this tenant's file, comments too, and change only what is said here and what is each customer's own: the
-    /// block, the certificate authority, the pages' endpoint and the investigators' addresses.
+    /// block, the pages' endpoint, files, and the addresses that are let in.
     #[arg(long, value_name = "TENANT")]
     like: Option<TenantName>,
     /// Account that the stack stands in.
@@ -41,25 +44,16 @@ pub(super) struct Args {
     /// Release ring.
     #[arg(long, required_unless_present = "like")]
     ring: Option<RingName>,
-    /// PEM bundle of the certificate authority of the customer's devices; copied to `tenants/certs/<name>.pem`.
-    #[arg(long, value_name = "FILE")]
-    client_ca: PathBuf,
-    /// PEM bundle of the certificate authority of the customer's investigators, another than that of the devices; copied to
-    /// `tenants/certs/<name>-investigators.pem`. Without it the tenant has no dashboards.
-    #[arg(long, value_name = "FILE")]
-    dashboards_client_ca: Option<PathBuf>,
-    /// Highest sustained rate of incoming metadata, uncompressed. [default: 1]
-    #[arg(long, value_name = "GIB")]
-    peak_gib_per_minute: Option<f64>,
+    /// A parameter of the blueprint, such as `ingest.peak_gib_per_minute=0.5`; may be given again. A file that a parameter
+    /// names is copied to `tenants/certs/`: `ingest.client_ca=FILE`.
+    #[arg(long = "set", value_name = "PARAMETER=VALUE", value_parser = assignment)]
+    set: Vec<(String, String)>,
     /// IANA time zone of the customer. [default: UTC]
     #[arg(long)]
     timezone: Option<String>,
     /// HTTPS endpoint that receives the tenant's pages.
     #[arg(long, value_name = "URL")]
     page: String,
-    /// Addresses from which investigators may reach the dashboards.
-    #[arg(long, value_name = "CIDR")]
-    allow_from: Vec<Ipv4Network>,
     /// Prefix length of the block; without it what the pool says, or the other tenant has.
     #[arg(long, value_name = "LENGTH")]
     prefix: Option<u8>,
@@ -67,6 +61,16 @@ pub(super) struct Args {
     /// away, unless `fleet.yaml` retires it.
     #[arg(long)]
     offline: bool,
+}
+
+/// A parameter and the text of its value.
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((path, value)) if !path.is_empty() && path.split('.').all(|step| !step.is_empty()) => {
+            Ok((path.to_owned(), value.to_owned()))
+        }
+        _ => Err("write `section.parameter=value`".to_owned()),
+    }
 }
 
 #[derive(Serialize)]
@@ -95,14 +99,14 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let prefix = args.prefix.or_else(|| model.map(|model| model.spec.network.cidr.prefix()));
     let cidr = allocate(&estate.fleet, &taken, region, prefix)?;
     let text = match model {
-        Some(model) => alike(args, model, cidr)?,
+        Some(model) => alike(args, &estate.blueprint, model, cidr)?,
         None => {
             let ring = said("ring", args.ring.as_ref(), None)?;
             let zones = estate.fleet.regions.get(region).map_or(0, |region| region.zones.len());
-            spec(args, (account, region, ring), cidr, zones)
+            spec(args, &estate.blueprint, (account, region, ring), cidr, zones)?
         }
     };
-    let file = written(args, global, &text)?;
+    let file = written(args, &estate.blueprint, global, &text)?;
     let answer = Answer { tenant: args.name.clone(), file, cidr };
     Output::new(global.output).show("tenantry/new/v1", &answer, |answer| {
         format!("{} has {}, written to {}\n", answer.tenant, answer.cidr, answer.file.display())
@@ -115,16 +119,15 @@ fn said<'a, T>(option: &str, typed: Option<&'a T>, model: Option<&'a T>) -> Resu
     typed.or(model).ok_or_else(|| Failure::new(format!("`--{option}` is missing")))
 }
 
-/// Writes the tenant's file and its bundle. They are read back with all others; if anything is wrong with them, they
-/// never were.
-fn written(args: &Args, global: &Global, text: &str) -> Result<PathBuf, Failure> {
+/// Writes the tenant's file and those that it names. They are read back with all others; if anything is wrong with them,
+/// they never were.
+fn written(args: &Args, blueprint: &Blueprint, global: &Global, text: &str) -> Result<PathBuf, Failure> {
     let tenants = global.estate.join("tenants");
     let file = tenants.join(format!("{}.yaml", args.name));
     let mut files = Vec::new();
-    for (name, from) in bundles(args) {
-        let pem =
-            fs::read(from).map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", from.display())))?;
-        files.push((tenants.join(name), pem));
+    for (path, from) in args.set.iter().filter(|(path, _)| is_file(blueprint, path)) {
+        let bytes = fs::read(from).map_err(|error| Failure::new(format!("`{from}` cannot be read: {error}")))?;
+        files.push((tenants.join(copied(&args.name, path, from)), bytes));
     }
     files.push((file.clone(), text.as_bytes().to_vec()));
     let mut created: Vec<&Path> = Vec::new();
@@ -146,20 +149,28 @@ fn written(args: &Args, global: &Global, text: &str) -> Result<PathBuf, Failure>
     Ok(file)
 }
 
-/// Where a tenant's bundles go, seen from its file, and where they come from.
-fn bundles(args: &Args) -> impl Iterator<Item = (String, &Path)> {
-    let investigators = args.dashboards_client_ca.as_deref();
-    [(devices(&args.name), Some(args.client_ca.as_path())), (self::investigators(&args.name), investigators)]
-        .into_iter()
-        .filter_map(|(name, from)| Some((name, from?)))
+fn is_file(blueprint: &Blueprint, path: &str) -> bool {
+    blueprint.files().any(|rule| rule.path == path)
 }
 
-fn devices(name: &TenantName) -> String {
-    format!("certs/{name}.pem")
+/// Where a file that a parameter names is copied to, seen from the tenant's file.
+fn copied(name: &TenantName, path: &str, from: &str) -> String {
+    let ending = Path::new(from).extension().map(|ending| format!(".{}", ending.to_string_lossy())).unwrap_or_default();
+    format!("certs/{name}-{}{ending}", path.replace(['.', '_'], "-"))
 }
 
-fn investigators(name: &TenantName) -> String {
-    format!("certs/{name}-investigators.pem")
+/// The value of a parameter, as YAML reads its text.
+fn value(args: &Args, blueprint: &Blueprint, (path, text): &(String, String)) -> Result<Value, Failure> {
+    if is_file(blueprint, path) {
+        return Ok(json!(copied(&args.name, path, text)));
+    }
+    let is_text = blueprint.declared().any(|parameter| parameter.path == *path && parameter.kind == Type::Text);
+    if is_text {
+        return Ok(json!(text));
+    }
+    let source = Arc::new(Source { path: PathBuf::from("--set"), text: text.clone() });
+    let document = Document::parse(source).map_err(|finding| Failure::new(format!("`--set {path}`: {}", finding.message)))?;
+    Ok(document.value)
 }
 
 /// Creates a file; somebody else who makes the same tenant at the same time is not overwritten.
@@ -171,68 +182,70 @@ fn create(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 /// The tenant's file. Zones are said only where the region has fewer than the three of the default.
 fn spec(
     args: &Args,
+    blueprint: &Blueprint,
     (account, region, ring): (&AccountId, &Region, &RingName),
     cidr: Ipv4Network,
     zones: usize,
-) -> String {
+) -> Result<String, Failure> {
     let quoted = |text: &str| Value::from(text).to_string();
-    let allow: Vec<String> = args.allow_from.iter().map(ToString::to_string).collect();
-    let dashboards = args.dashboards_client_ca.as_ref();
-    let dashboards = dashboards
-        .map_or_else(String::new, |_| format!("dashboards: {{ client_ca: {} }}\n", investigators(&args.name)));
     let zones = if zones == 2 { ", zones: 2" } else { "" };
-    format!(
+    let mut text = format!(
         "# yaml-language-server: $schema=../schemas/tenant.json\n\
          account: \"{account}\"\n\
          region: {region}\n\
          ring: {ring}\n\
          contact: {{ timezone: {}, page: {} }}\n\
-         network: {{ cidr: {cidr}{zones} }} # allocated, never changed\n\
-         ingest:\n\
-         \x20 peak_gib_per_minute: {}\n\
-         \x20 client_ca: {}\n\
-         \x20 allow_from: [{}]\n{dashboards}",
+         network: {{ cidr: {cidr}{zones} }} # allocated, never changed\n",
         quoted(args.timezone.as_deref().unwrap_or("UTC")),
         quoted(&args.page),
-        args.peak_gib_per_minute.unwrap_or(1.0),
-        devices(&args.name),
-        allow.join(", "),
-    )
+    );
+    let mut sections: Map<String, Value> = Map::new();
+    for set in &args.set {
+        put(&mut sections, &set.0, value(args, blueprint, set)?);
+    }
+    if !sections.is_empty() {
+        text.push_str(&serde_yaml::to_string(&sections).map_err(|error| Failure::new(error.to_string()))?);
+    }
+    Ok(text)
 }
 
 /// Another tenant's file with what is different here.
-fn alike(args: &Args, model: &Tenant, cidr: Ipv4Network) -> Result<String, Failure> {
-    let allow: Vec<String> = args.allow_from.iter().map(ToString::to_string).collect();
-    let own = [
+fn alike(args: &Args, blueprint: &Blueprint, model: &Tenant, cidr: Ipv4Network) -> Result<String, Failure> {
+    let core = [
         ("network.cidr", Some(json!(cidr))),
         ("contact.page", Some(json!(args.page))),
-        ("ingest.client_ca", Some(json!(devices(&args.name)))),
-        ("dashboards.client_ca", args.dashboards_client_ca.as_ref().map(|_| json!(investigators(&args.name)))),
-        ("ingest.allow_from", Some(json!(allow))),
         ("account", args.account.as_ref().map(|account| json!(account))),
         ("region", args.region.as_ref().map(|region| json!(region))),
         ("ring", args.ring.as_ref().map(|ring| json!(ring))),
         ("contact.timezone", args.timezone.as_ref().map(|zone| json!(zone))),
-        ("ingest.peak_gib_per_minute", args.peak_gib_per_minute.map(|peak| json!(peak))),
     ];
-    let mut source = Arc::clone(&model.source);
-    for (route, value) in own {
-        if let Some(value) = value {
-            let text = edit::set(&source, route, &value)?;
-            source = Arc::new(Source { path: source.path.clone(), text });
-        }
+    let core = core.into_iter().filter_map(|(route, value)| Some((route.to_owned(), value?)));
+    let mut changes: Vec<(String, Value)> = core.collect();
+    for set in &args.set {
+        changes.push((set.0.clone(), value(args, blueprint, set)?));
     }
-    // Another customer's investigators and revocations are none of this one's.
-    let foreign = match args.dashboards_client_ca {
-        Some(_) => ["ingest.client_crl", "dashboards.client_crl"].as_slice(),
-        None => &["ingest.client_crl", "dashboards"],
-    };
+    let mut source = Arc::clone(&model.source);
+    // Another customer's files and addresses are none of this one's.
+    let mut foreign: Vec<String> = Vec::new();
+    for parameter in blueprint.declared().filter(|parameter| parameter.file().is_some() || parameter.is_ingress()) {
+        let said = args.set.iter().any(|(path, _)| *path == parameter.path);
+        if said || model.spec.parameter(&parameter.path).is_none() {
+            continue;
+        }
+        // Without a file that a section cannot be without, there is no section.
+        let whole = parameter.optional.as_ref().filter(|_| !parameter.may_be_absent && parameter.file().is_some());
+        foreign.push(whole.unwrap_or(&parameter.path).clone());
+    }
     for route in foreign {
-        match edit::unset(&source, route) {
+        match edit::unset(&source, &route) {
             Ok(text) => source = Arc::new(Source { path: source.path.clone(), text }),
             Err(edit::EditError::Absent { .. }) => {}
             Err(error) => return Err(error.into()),
         }
+    }
+    for (route, value) in changes {
+        let text = edit::set(&source, &route, &value)?;
+        source = Arc::new(Source { path: source.path.clone(), text });
     }
     Ok(source.text.clone())
 }

@@ -100,7 +100,7 @@ impl Opened {
             anstream::eprintln!("warning: left out, because their files have errors: {}", names.join(", "));
         }
         let functions =
-            embedded::functions(&global.estate).map_err(|found| refused(&[found], "the functions' lock"))?;
+            embedded::functions(&global.estate, &estate.blueprint).map_err(|found| refused(&[found], "the functions' lock"))?;
         let renderer = renderer(&global.estate)?;
         let findings = findings.into_iter().filter(|one| one.severity != Severity::Error).collect();
         Ok(Self { estate, renderer, functions, findings, left_out: broken })
@@ -119,7 +119,7 @@ impl Opened {
             _ => return Err(refused(&findings, "the estate")),
         };
         let functions =
-            embedded::functions(&global.estate).map_err(|found| refused(&[found], "the functions' lock"))?;
+            embedded::functions(&global.estate, &estate.blueprint).map_err(|found| refused(&[found], "the functions' lock"))?;
         let renderer = renderer(&global.estate)?;
         Ok(Self { estate, renderer, functions, findings, left_out: BTreeSet::new() })
     }
@@ -152,6 +152,7 @@ impl Opened {
         let own = |finding: &&Finding| finding.tenant.as_deref().is_none_or(|tenant| named.contains(tenant));
         warn(&self.findings.iter().filter(own).cloned().collect::<Vec<_>>());
         let rendered = self.render(tenants, &release.release)?;
+        warn(&rendered.iter().flat_map(|one| one.warnings.iter().cloned()).collect::<Vec<_>>());
         let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
         let findings = judge.policies(&stacks);
         Ok((rendered.iter().map(|one| self.stack(one, release)).collect(), findings))

@@ -55,7 +55,7 @@ struct Answer<'a> {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
-    let judge = Judge::open(&global.estate)?;
+    let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
     let (desired, policies) = opened.held(&args.selection.select(&opened.estate)?, &args.release, &judge)?;
     args.adoption.check(&desired)?;
     let release = &args.release.release;

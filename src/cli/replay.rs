@@ -1,4 +1,4 @@
-//! `tenantry replay`: parked messages go back into the retry queues they came from.
+//! `tenantry replay`: messages of a dead-letter queue go back into the queues they came from.
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, stdin};
@@ -12,6 +12,7 @@ use tenantry_aws::cloud::cloudformation::{self, Resource};
 use tenantry_aws::cloud::sqs::{self, Held};
 use tenantry_aws::cloud::{CallError, Cloud, Place, Session};
 use tenantry_base::ids::TenantName;
+use tenantry_blueprint::{Blueprint, Redrive};
 use tenantry_ops::deploy::{Desired, ownership, stacks};
 use tenantry_spec::estate::{self, Estate, Tenant};
 use tenantry_template::render::names;
@@ -28,6 +29,9 @@ pub(super) struct Replay {
     /// Most parked messages that one run looks at.
     #[arg(long, default_value_t = 1000, value_name = "N")]
     limit: usize,
+    /// The dead-letter queue, by its name in `redrive` of the blueprint, where there is more than one.
+    #[arg(long, value_name = "NAME")]
+    queue: Option<String>,
     /// Put them back without asking.
     #[arg(long, short)]
     yes: bool,
@@ -59,26 +63,31 @@ struct Answer<'a> {
 /// Seconds for which messages are hidden while they are shown and moved.
 const HIDDEN_SECONDS: i32 = 600;
 
-/// Addresses of a tenant's queues, as far as its stack has them.
+/// A dead-letter queue and where its messages may go back to, by addresses, as far as the stack has them.
 struct Queues {
-    splitter: Option<String>,
-    ingest: Option<String>,
-    parking: Option<String>,
+    dead_letters: Option<String>,
+    targets: Vec<String>,
+    /// By the beginning of an object's key.
+    by_key: Vec<(String, String)>,
 }
 
 impl Queues {
-    /// Those of a stack's resources that have the names of the tenant's queues.
-    fn of(resources: &[Resource], names: &[String; 3]) -> Self {
-        let queues = resources.iter().filter(|resource| resource.resource_type == "AWS::SQS::Queue");
-        let urls: Vec<&String> = queues.filter_map(|queue| queue.physical_id.as_ref()).collect();
-        let [splitter, ingest, parking] =
-            names.each_ref().map(|name| urls.iter().find(|url| last(url) == name).map(|url| (*url).clone()));
-        Self { splitter, ingest, parking }
+    fn of(resources: &[Resource], redrive: &Redrive) -> Self {
+        let url = |id: &String| {
+            let found = resources.iter().find(|resource| resource.logical_id == *id)?;
+            found.physical_id.clone()
+        };
+        let by_key = redrive.by_key.iter().filter_map(|(prefix, id)| Some((prefix.clone(), url(id)?)));
+        Self {
+            dead_letters: url(&redrive.queue),
+            targets: redrive.targets.iter().filter_map(url).collect(),
+            by_key: by_key.collect(),
+        }
     }
 
-    /// The retry queue of this name or address, if it is the tenant's own.
-    fn retry(&self, named: &str) -> Option<String> {
-        [&self.splitter, &self.ingest].into_iter().flatten().find(|url| last(url) == last(named)).cloned()
+    /// The target of this name or address, if it is the tenant's own.
+    fn target(&self, named: &str) -> Option<String> {
+        self.targets.iter().find(|url| last(url) == last(named)).cloned()
     }
 }
 
@@ -110,18 +119,17 @@ impl Replay {
         let access = stacks::access(&estate.fleet, &place.account);
         let session = Cloud::configure().await.session(&place, &access).await.map_err(of_call)?;
         let (organisation, name) = (&estate.fleet.organisation, tenant.name.as_str());
-        let (stack, wanted) = (names::stack(organisation, name), names::queues(organisation, name));
+        let (stack, redrive) = (names::stack(organisation, name), self.redrive(&estate.blueprint)?);
         let identity = Desired::identity(organisation, &estate.fleet.identity(), name);
         let live = ownership::owned(&session, &stack, &identity).await.map_err(Failure::ownership)?;
         let resources = match live {
             Some(live) => cloudformation::resources(&session, &live.id).await.map_err(of_call)?,
             None => Vec::new(),
         };
-        let queues = Queues::of(&resources, &wanted);
-        let parking_url = queues.parking.clone().ok_or_else(|| {
-            let [_, _, parking] = &wanted;
-            let (account, region) = (&place.account, &place.region);
-            Failure::new(format!("stack `{stack}` in account {account} in {region} has no queue `{parking}`"))
+        let queues = Queues::of(&resources, redrive);
+        let parking_url = queues.dead_letters.clone().ok_or_else(|| {
+            let (account, region, queue) = (&place.account, &place.region, &redrive.queue);
+            Failure::new(format!("stack `{stack}` in account {account} in {region} has no queue `{queue}`"))
                 .with_hint(format!("`tenantry deploy {name}` creates it"))
         })?;
         let held = sqs::receive(&session, &parking_url, self.limit, HIDDEN_SECONDS).await.map_err(of_call)?;
@@ -137,6 +145,21 @@ impl Replay {
         let answer = Answer { tenant: tenant.name.as_str(), messages: &rows, replayed: moved.len() };
         output.show("tenantry/replay/v1", &answer, text)?;
         failed.map_or_else(|| Ok(exit(&rows, moved.len())), |error| Err(of_call(error)))
+    }
+
+    /// The dead-letter queue that is meant: the only one, or the one that is named.
+    fn redrive<'b>(&self, blueprint: &'b Blueprint) -> Result<&'b Redrive, Failure> {
+        let known = || blueprint.redrive.keys().cloned().collect::<Vec<_>>().join("`, `");
+        match (&self.queue, blueprint.redrive.len()) {
+            (_, 0) => Err(Failure::new("the blueprint names no dead-letter queue whose messages can be put back")
+                .with_hint("declare it in `redrive` of templates/blueprint.yaml")),
+            (None, 1) => blueprint.redrive.values().next().ok_or_else(|| Failure::new("there is no queue")),
+            (None, _) => Err(Failure::new("which queue is meant is not said").with_hint(format!("`--queue`: `{}`", known()))),
+            (Some(name), _) => blueprint
+                .redrive
+                .get(name)
+                .ok_or_else(|| Failure::new(format!("the blueprint has no queue `{name}`; it has `{}`", known()))),
+        }
     }
 
     /// Shows the messages and asks, unless the answer was given beforehand.
@@ -180,7 +203,7 @@ fn row(held: Held, queues: &Queues) -> Row {
     let object = object_key(&held.body);
     // A message may name any queue: only the tenant's own count.
     let to = match held.attributes.get("Queue") {
-        Some(named) => queues.retry(named),
+        Some(named) => queues.target(named),
         None => by_key(object.as_deref(), queues),
     };
     let sent = held.sent.and_then(|sent| jiff::Timestamp::from_millisecond(sent).ok());
@@ -202,11 +225,8 @@ fn row(held: Held, queues: &Queues) -> Row {
 
 /// A message that the queue itself parked has no attributes: its object tells whose it is.
 fn by_key(key: Option<&str>, queues: &Queues) -> Option<String> {
-    match key? {
-        key if key.starts_with("in/") => queues.splitter.clone(),
-        key if key.starts_with("parts/") => queues.ingest.clone(),
-        _ => None,
-    }
+    let key = key?;
+    queues.by_key.iter().find(|(prefix, _)| key.starts_with(prefix)).map(|(_, url)| url.clone())
 }
 
 /// Key of the first object that a message is about: a bucket's event, alone or wrapped, or a remainder.
@@ -286,8 +306,12 @@ mod tests {
     use super::*;
 
     fn queues() -> Queues {
-        let url = |name: &str| Some(format!("https://sqs/1/{name}"));
-        Queues { splitter: url("s"), ingest: url("i"), parking: url("p") }
+        let url = |name: &str| format!("https://sqs/1/{name}");
+        Queues {
+            dead_letters: Some(url("p")),
+            targets: vec![url("s"), url("i")],
+            by_key: vec![("in/".to_owned(), url("s")), ("parts/".to_owned(), url("i"))],
+        }
     }
 
     fn event(key: &str) -> String {

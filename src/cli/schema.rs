@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::{Exit, Failure, Global, Output};
-use tenantry_spec::estate::schema::{Kind, schema, tenant_schema};
+use tenantry_spec::estate::{self, schema::Kind};
 
 /// Print the JSON Schema of one of the estate's files, for editors.
 ///
@@ -25,12 +25,13 @@ enum File {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let schemas = estate::schemas(&global.estate).ok_or_else(|| Failure::new("the blueprint cannot be used"))?;
     let schema = match args.file {
-        File::Fleet => schema(Kind::Fleet),
-        File::Flags => schema(Kind::Flags),
+        File::Fleet => schemas.schema(Kind::Fleet).clone(),
+        File::Flags => schemas.schema(Kind::Flags).clone(),
         File::Tenant => {
-            let (estate, _) = tenantry_spec::estate::load(&global.estate);
-            tenant_schema(&estate.map(|estate| estate.fleet.defaults).unwrap_or_default())
+            let (estate, _) = estate::load(&global.estate);
+            schemas.tenant_schema(&estate.map(|estate| estate.fleet.defaults).unwrap_or_default())
         }
     };
     Output::new(global.output).text(&format!("{}\n", serde_json::to_string_pretty(&schema)?))?;

@@ -66,9 +66,12 @@ fn check(root: &Path) -> Result<Checked, Failure> {
     findings.extend(estate.iter().flat_map(|estate| estate::revocation_lists(estate, now)));
     findings.extend(estate.iter().flat_map(estate::shared_authorities));
     let renderer = kept(TemplateSet::parse(templates), &mut findings).map(Renderer::new);
-    let functions = kept(embedded::functions(root).map_err(|finding| vec![finding]), &mut findings);
+    let functions = estate.as_ref().and_then(|estate| {
+        kept(embedded::functions(root, &estate.blueprint).map_err(|finding| vec![finding]), &mut findings)
+    });
     let quotas = capacity::parse(&embedded::table(root, "quotas.yaml")?)?;
-    let checker = kept(Checker::new(rules), &mut findings).map(|checker| checker.with_limits(&quotas));
+    let checker = estate.as_ref().and_then(|estate| kept(Checker::new(rules, &estate.blueprint), &mut findings));
+    let checker = checker.map(|checker| checker.with_limits(&quotas));
     let mut held = BTreeSet::new();
     if let (Some(estate), Some(renderer), Some(functions)) = (&estate, renderer, functions) {
         held = hold(estate, &sound, &renderer, &functions, checker.as_ref(), &mut findings);
@@ -109,6 +112,7 @@ fn hold(
     for result in render_fleet(renderer, estate, functions, "unreleased", tenants) {
         rendered.extend(kept(result, findings));
     }
+    findings.extend(rendered.iter().flat_map(|one| one.warnings.iter().cloned()));
     let Some(checker) = checker else { return BTreeSet::new() };
     let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
     findings.extend(checker.check(&stacks));

@@ -31,8 +31,9 @@ impl Rendering {
         let (estate, findings) = estate::load(&root());
         assert!(!estate::has_errors(&findings), "{findings:?}");
         let set = TemplateSet::parse(embedded::templates(&root()).unwrap()).unwrap();
-        let functions = embedded::functions(&root()).unwrap();
-        Self { estate: estate.unwrap(), renderer: Renderer::new(set), functions }
+        let estate = estate.unwrap();
+        let functions = embedded::functions(&root(), &estate.blueprint).unwrap();
+        Self { estate, renderer: Renderer::new(set), functions }
     }
 
     fn tenant(&self, name: &str) -> Tenant {
@@ -142,7 +143,7 @@ fn more_workload_never_costs_less() {
     let mut tenant = rendering.tenant("acme");
     let mut last = Load::default();
     for step in 0..60 {
-        tenant.spec.ingest.peak_gib_per_minute = 0.01 * 1.15_f64.powi(step);
+        tenant.spec.set_parameter("ingest.peak_gib_per_minute", 0.01 * 1.15_f64.powi(step));
         let usd = rendering.bill(&tenant).total().usd;
         assert!(usd.expected >= last.expected && usd.peak >= last.peak, "{step}: {usd:?} after {last:?}");
         assert!(usd.low <= usd.expected && usd.expected <= usd.peak, "{step}: {usd:?}");

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use tenantry::estate;
-use tenantry::estate::schema::{Kind, schema, tenant_schema};
+use tenantry::estate::schema::Kind;
 use tenantry::finding::{Finding, Location};
 
 fn here() -> PathBuf {
@@ -144,7 +144,10 @@ fn a_fault_in_the_defaults_is_told_once() {
 fn the_schemas_in_git_are_those_of_the_types() {
     let root = here().join("../..");
     let defaults = estate::load(&root).0.unwrap().fleet.defaults;
-    let kinds = [("fleet", schema(Kind::Fleet)), ("tenant", tenant_schema(&defaults)), ("flags", schema(Kind::Flags))];
+    let schemas = estate::schemas(&root).unwrap();
+    let whole = |kind| schemas.schema(kind).clone();
+    let kinds =
+        [("fleet", whole(Kind::Fleet)), ("tenant", schemas.tenant_schema(&defaults)), ("flags", whole(Kind::Flags))];
     for (name, expected) in kinds {
         let file = root.join(format!("schemas/{name}.json"));
         if std::env::var_os("UPDATE_EXPECTED").is_some() {
@@ -163,7 +166,7 @@ fn told_by_rendering(folder: &Path, architecture: &str) -> String {
     let estate = estate.unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let renderer = Renderer::new(TemplateSet::parse(tenantry::embedded::templates(root).unwrap()).unwrap());
-    let mut functions = tenantry::embedded::functions(root).unwrap();
+    let mut functions = tenantry::embedded::functions(root, &estate.blueprint).unwrap();
     functions.architecture = architecture.to_owned();
     let tenant = estate.tenants.values().next().unwrap();
     render_tenant(&renderer, &estate, &functions, "v1", tenant).map_or_else(|found| told(&found), |_| String::new())
@@ -229,8 +232,9 @@ fn tenants_that_share_their_devices_authority_are_named_once_for_each_authority(
     }
     let (estate, findings) = estate::load(folder.path());
     assert_eq!(told(&findings), "");
-    let expected = "tenants/bolt.yaml:9:14 TN1038 devices of tenants `acme` and `bolt` and 1 more have one certificate \
-                    authority: O=acme, CN=acme sample client CA\n  tenants/acme.yaml:9:14: the devices of tenant `acme`\n";
+    let expected = "tenants/bolt.yaml:9:14 TN1038 tenants `acme` and `bolt` and 1 more have one certificate \
+                    authority as `ingest.client_ca`: O=acme, CN=acme sample client CA\n  tenants/acme.yaml:9:14: \
+                    `ingest.client_ca` of tenant `acme`\n";
     assert_eq!(told(&estate::shared_authorities(&estate.unwrap())), expected);
 }
 
@@ -249,7 +253,7 @@ fn a_pinned_number_that_does_not_fit_is_told_at_its_line() {
     let path = folder.path().join("tenants/acme.yaml");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text + "overrides:\n  ingest_memory_mib: 256\n  ingest_timeout_seconds: 30\n").unwrap();
-    let expected = "tenants/acme.yaml:14:27 TN2001 a part of 64 MiB takes ingest 56 s with 256 MiB of memory; \
+    let expected = "tenants/acme.yaml:14:27 BP2002 a part of 64 MiB takes ingest 56 s with 256 MiB of memory; \
                     of a timeout of 30 s it works 22 s\n";
     assert_eq!(told_by_rendering(folder.path(), "x86_64"), expected);
 }
@@ -265,6 +269,6 @@ fn a_layer_for_another_architecture_is_told_at_its_line() {
     fs::write(&path, text.replace(prefix, &format!("{prefix}    appconfig_extension: {layer}\n"))).unwrap();
     assert_eq!(told_by_rendering(folder.path(), "arm64"), "");
     let told = told_by_rendering(folder.path(), "x86_64");
-    let expected = format!(":26 TN3011 the layer of region `eu-west-1` is not for `x86_64`: `{layer}`\n");
+    let expected = format!(":26 BP2006 the layer of region `eu-west-1` is not for `x86_64`: `{layer}`\n");
     assert!(told.starts_with("tenants/fleet.yaml:") && told.ends_with(&expected), "{told}");
 }

@@ -9,9 +9,7 @@ use tenantry::cloud::{Cloud, s3};
 use tenantry::deploy::apply::Outcomes;
 use tenantry::deploy::events::Outcome;
 use tenantry::deploy::{Action, Desired};
-use tenantry::network::lay_out;
-use tenantry::render::{Artifact, Context, Functions, TenantStack};
-use tenantry::sizing::size;
+use tenantry::render::{Artifact, Functions, prepare};
 
 use super::{control, number};
 use crate::emulator::scenarios::{all_done, applied, planned, renderer, with_resources};
@@ -26,21 +24,11 @@ fn resources() -> Map<String, Value> {
     assert_eq!(findings, []);
     let estate = estate.unwrap();
     let tenant = estate.tenants.values().find(|tenant| tenant.name.as_str() == "acme").unwrap();
-    let zones = &estate.fleet.regions[&tenant.spec.region].zones;
-    let sizing = size(&tenant.spec, zones.len());
-    let network = lay_out(&tenant.spec, &sizing, zones).unwrap();
     let digest = Sha256::digest(empty_zip());
     let artifact = Artifact { sha256: digest.iter().map(|byte| format!("{byte:02x}")).collect(), bytes: 22 };
-    let functions = Functions { architecture: "x86_64".to_owned(), splitter: artifact.clone(), ingest: artifact };
-    let stack = TenantStack {
-        estate: &estate,
-        tenant,
-        sizing: &sizing,
-        network: &network,
-        functions: &functions,
-        release: "v1",
-    };
-    let body = renderer().render(&Context::tenant(stack)).unwrap().body();
+    let artifacts = ["splitter", "ingest"].map(|name| (name.to_owned(), artifact.clone())).into();
+    let functions = Functions { architecture: "x86_64".to_owned(), artifacts };
+    let body = renderer().render(&prepare(&estate, &functions, "v1", tenant).unwrap().context).unwrap().body();
     let template: Value = serde_json::from_str(&body.replace("111122223333", "123456789012")).unwrap();
     template["Resources"].as_object().unwrap().clone()
 }

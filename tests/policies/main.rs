@@ -22,7 +22,8 @@ fn root() -> &'static Path {
 }
 
 fn checker() -> Checker {
-    let checker = Checker::new(embedded::rules(root()).unwrap()).unwrap_or_else(|found| panic!("{found:#?}"));
+    let blueprint = tenantry::estate::blueprint::built_in().unwrap();
+    let checker = Checker::new(embedded::rules(root()).unwrap(), &blueprint).unwrap_or_else(|found| panic!("{found:#?}"));
     checker.with_limits(&quotas())
 }
 
@@ -43,7 +44,7 @@ fn sample_estate() -> Estate {
 
 fn rendered<'e>(renderer: &Renderer, estate: &'e Estate) -> Vec<RenderedTenant<'e>> {
     let tenants: Vec<_> = estate.tenants.values().collect();
-    let functions = embedded::functions(root()).unwrap();
+    let functions = embedded::functions(root(), &estate.blueprint).unwrap();
     let all = render_fleet(renderer, estate, &functions, "v1.0.0", &tenants);
     all.into_iter().map(|tenant| tenant.unwrap_or_else(|found| panic!("{found:#?}"))).collect()
 }
@@ -111,8 +112,8 @@ fn a_finding_points_at_the_spec_field_that_caused_it() {
         all.into_iter().find(|one| one.tenant.name == acme).unwrap().template
     };
     let tenant = estate.tenants.get_mut(&acme).unwrap();
-    assert!(!tenant.spec.ingest.allow_from.is_empty());
-    tenant.spec.ingest.allow_from.clear();
+    assert_ne!(tenant.spec.parameter("ingest.allow_from"), Some(&serde_json::json!([])));
+    tenant.spec.set_parameter("ingest.allow_from", serde_json::json!([]));
     let found = checker().check(&[Stack { template: &rendered_as_written, owner: Owner::Tenant(tenant) }]);
     let [finding, ..] = found.as_slice() else { panic!("nothing found") };
     assert_eq!(finding.code.0, "TN4208");
@@ -130,7 +131,7 @@ fn a_broken_template_is_found_at_its_line() {
     let sources = text
         .iter()
         .map(|source| {
-            let written = "ReservedConcurrentExecutions: {{ functions.ingest.concurrency }}";
+            let written = "ReservedConcurrentExecutions: {{ ingest_concurrency }}";
             let text = source.text.replace(written, "ReservedConcurrentExecutions: 0");
             Arc::new(Source { path: source.path.clone(), text })
         })
@@ -149,7 +150,7 @@ fn a_broken_template_is_found_at_its_line() {
 #[test]
 fn a_queue_that_hides_its_messages_too_shortly_is_found() {
     let short = |source: &Arc<Source>| {
-        let text = source.text.replace("{{ queues.visibility_seconds }}", "100");
+        let text = source.text.replace("{{ queue_visibility_seconds }}", "100");
         Arc::new(Source { path: source.path.clone(), text })
     };
     let sources = embedded::templates(root()).unwrap().iter().map(short).collect();
@@ -174,8 +175,8 @@ fn a_resource_beyond_a_limit_is_found_at_its_spec_field_or_the_templates_line() 
     let acme = estate.tenants.values().next().unwrap().name.clone();
     let account = estate.tenants[&acme].spec.account.clone();
     estate.fleet.accounts.get_mut(&account).unwrap().dns.zone = format!("{}.example", "zone".repeat(14));
-    let networks = (0..61).map(|number| format!("198.51.{number}.0/24").parse().unwrap());
-    estate.tenants.get_mut(&acme).unwrap().spec.ingest.allow_from = networks.collect();
+    let networks = (0..61).map(|number| format!("198.51.{number}.0/24"));
+    estate.tenants.get_mut(&acme).unwrap().spec.set_parameter("ingest.allow_from", networks.collect::<Vec<_>>());
     let all = rendered(&renderer, &estate);
     let one = all.iter().find(|one| one.tenant.name == acme).unwrap();
     let found = checker().check(&[Stack::from(one)]);

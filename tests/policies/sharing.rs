@@ -3,11 +3,18 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
+use tenantry::blueprint::Blueprint;
 use tenantry::finding::Source;
 use tenantry::policy::{Checker, Owner, Stack};
 use tenantry::render::{Renderer, TemplateSet};
 
 use super::{checker, estate, renderer};
+
+/// A blueprint that asks nothing of rules.
+fn bare() -> Blueprint {
+    let text = "apiVersion: tenantry/v2\nblueprint: { name: bare, version: 1.0.0 }\ntiers:\n  green: { routes: none, share: 1/2, addresses: 1 }\n";
+    Blueprint::read("blueprint.yaml", text, &|_| None).0.unwrap()
+}
 
 /// Name, region and its zones, peak, networks of investigators, days of retention.
 type Drawn = (String, (&'static str, u8), f64, Vec<(u32, u8)>, u16);
@@ -31,13 +38,13 @@ fn tenants_at_random_get_the_verdicts_of_plain_evaluation() {
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 12, ..ProptestConfig::default() });
     let property = |(name, (region, zones), peak, networks, days): Drawn| {
         let tenant = estate::tenant(&name, region, zones, |spec| {
-            spec.ingest.peak_gib_per_minute = peak;
+            spec.set_parameter("ingest.peak_gib_per_minute", peak);
             let network = |(bits, prefix): (u32, u8)| {
                 let masked = if prefix == 0 { 0 } else { bits >> (32 - prefix) << (32 - prefix) };
-                format!("{}/{prefix}", std::net::Ipv4Addr::from(masked)).parse().unwrap()
+                format!("{}/{prefix}", std::net::Ipv4Addr::from(masked))
             };
-            spec.ingest.allow_from = networks.into_iter().map(network).collect();
-            spec.search.retention_days = days.into();
+            spec.set_parameter("ingest.allow_from", networks.into_iter().map(network).collect::<Vec<_>>());
+            spec.set_parameter("search.retention_days", days);
         });
         let template = renderer.render(&estate::context(&sample, &tenant, "v1.0.0")).unwrap();
         let kept: Vec<_> = checker.verdicts(&template).unwrap().iter().map(|verdict| (**verdict).clone()).collect();
@@ -82,7 +89,8 @@ fn small(template: &str) -> Renderer {
 }
 
 fn rules(text: &str) -> Checker {
-    Checker::new(vec![Arc::new(Source { path: "policies/own.guard".into(), text: text.to_owned() })]).unwrap()
+    let own = Arc::new(Source { path: "policies/own.guard".into(), text: text.to_owned() });
+    Checker::new(vec![own], &bare()).unwrap()
 }
 
 #[test]
@@ -95,9 +103,9 @@ fn values_that_rules_test_are_told_apart() {
             [(5, "canary"), (7, "general"), (8, "canary"), (30, "early"), (31, "canary"), (91, "general")]
         {
             let tenant = estate::tenant(name, "eu-west-1", 3, |spec| {
-                spec.search.retention_days = days;
+                spec.set_parameter("search.retention_days", days);
                 spec.ring = ring.parse().unwrap();
-                spec.search.replicas = if name == "wick" { 2 } else { 1 };
+                spec.set_parameter("search.replicas", if name == "wick" { 2 } else { 1 });
             });
             let template = renderer.render(&estate::context(&sample, &tenant, "v1.0.0")).unwrap();
             let kept: Vec<_> = checker.verdicts(&template).unwrap().iter().map(|verdict| (**verdict).clone()).collect();
@@ -153,7 +161,7 @@ fn joins_see_the_values_that_they_compare_with() {
     Properties: { RouteTableId: !Ref Table, NatGatewayId: !Ref Gateway }
 "#,
     );
-    let (checker, sample) = (Checker::new(Vec::new()).unwrap(), estate::estate());
+    let (checker, sample) = (Checker::new(Vec::new(), &bare()).unwrap(), estate::estate());
     for (name, expected) in [("acme", 0), ("green", 1), ("amber", 0), ("lambda", 1), ("acme", 0)] {
         let tenant = estate::tenant(name, "eu-west-1", 3, |_| {});
         let template = renderer.render(&estate::context(&sample, &tenant, "v1.0.0")).unwrap();

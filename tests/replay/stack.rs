@@ -52,10 +52,11 @@ impl Stack {
         s3.create_bucket().bucket(BUCKET).create_bucket_configuration(place).send().await.unwrap();
         let (estate, domain) = (estate(), Domain::default());
         bootstrap(&endpoint.url, estate.path());
-        let names = tenantry::render::names::queues("metanet", "acme");
+        let names = [("SplitterRetryQueue", "splitter-retry"), ("IngestRetryQueue", "ingest-retry"), ("ParkingQueue", "parking")]
+            .map(|(id, name)| (id, format!("metanet-acme-{name}")));
         deploy(&aws_sdk_cloudformation::Client::new(&configuration), &names, estate.path()).await;
         let mut urls = Vec::new();
-        for name in names {
+        for (_, name) in names {
             let queue = sqs.get_queue_url().queue_name(name).send().await.unwrap();
             urls.push(queue.queue_url().unwrap().to_owned());
         }
@@ -195,9 +196,9 @@ impl Stack {
 }
 
 /// Deploys the tenant's stack, with the estate's tags and nothing but its queues.
-async fn deploy(cloudformation: &aws_sdk_cloudformation::Client, queues: &[String], estate: &std::path::Path) {
+async fn deploy(cloudformation: &aws_sdk_cloudformation::Client, queues: &[(&str, String)], estate: &std::path::Path) {
     let queue = |name: &String| json!({ "Type": "AWS::SQS::Queue", "Properties": { "QueueName": name } });
-    let resources = queues.iter().enumerate().map(|(index, name)| (format!("Queue{index}"), queue(name)));
+    let resources = queues.iter().map(|(id, name)| ((*id).to_owned(), queue(name)));
     let body = json!({ "Resources": resources.collect::<serde_json::Map<_, _>>() }).to_string();
     let fleet = tenantry::estate::load(estate).0.unwrap().fleet;
     let tags = tenantry::deploy::Desired::identity(&fleet.organisation, &fleet.identity(), "acme");

@@ -5,12 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tenantry::estate::spec::TenantSpec;
-use tenantry::estate::{CaBundle, Clients, Estate, RevocationList, Tenant};
+use tenantry::estate::{CaBundle, Estate, File, RevocationList, Tenant, blueprint};
 use tenantry::finding::Source;
 use tenantry::flags::Catalogue;
-use tenantry::network::lay_out;
-use tenantry::render::{Artifact, Context, Functions, TenantStack};
-use tenantry::sizing::size;
+use tenantry::render::{Artifact, Context, Functions, prepare};
 
 pub(crate) fn source() -> Arc<Source> {
     Arc::new(Source { path: PathBuf::from("tenants/sample.yaml"), text: String::new() })
@@ -54,6 +52,8 @@ pub(crate) fn estate() -> Estate {
         fleet_source: source(),
         tenants: std::collections::BTreeMap::new(),
         flags,
+        blueprint: blueprint::built_in().unwrap(),
+        has_old_templates: false,
     }
 }
 
@@ -66,16 +66,20 @@ pub(crate) fn tenant(name: &str, region: &str, zones: u8, change: impl FnOnce(&m
         "ingest": { "peak_gib_per_minute": 2.0, "client_ca": "certs/ca.pem", "allow_from": ["203.0.113.0/24"] },
         "dashboards": { "client_ca": "certs/investigators.pem" },
     });
+    let parameters = blueprint::built_in().unwrap().parameters(&spec).into_sections();
     let mut spec: TenantSpec = serde_json::from_value(spec).unwrap();
+    spec.parameters = parameters;
     change(&mut spec);
     let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".to_owned();
-    let clients = |digits: &str| Clients {
-        ca: CaBundle { pem: pem.clone(), sha256: digits.repeat(32), ..CaBundle::default() },
-        crl: None,
+    let authority = |digits: &str| {
+        File::Authority(CaBundle { pem: pem.clone(), sha256: digits.repeat(32), ..CaBundle::default() })
     };
-    let investigators = spec.dashboards.is_some().then(|| clients("0e"));
+    let mut files = std::collections::BTreeMap::from([("ingest.client_ca".to_owned(), authority("0f"))]);
+    if spec.parameter("dashboards.client_ca").is_some() {
+        files.insert("dashboards.client_ca".to_owned(), authority("0e"));
+    }
     let name = name.parse().unwrap();
-    Tenant { name, spec, source: source(), devices: clients("0f"), investigators, places: None }
+    Tenant { name, spec, source: source(), files, places: None }
 }
 
 /// A tenant whose authorities revoke certificates.
@@ -88,8 +92,10 @@ pub(crate) fn revoking(name: &str) -> Tenant {
         next_update: None,
         signature_unchecked: None,
     };
-    tenant.devices.crl = Some(crl("0d"));
-    tenant.investigators.iter_mut().for_each(|clients| clients.crl = Some(crl("0c")));
+    for (path, digits) in [("ingest.client_crl", "0d"), ("dashboards.client_crl", "0c")] {
+        tenant.spec.set_parameter(path, "certs/some.crl");
+        tenant.files.insert(path.to_owned(), File::Revocations(crl(digits)));
+    }
     tenant
 }
 
@@ -97,19 +103,19 @@ pub(crate) fn revoking(name: &str) -> Tenant {
 pub(crate) fn tenants() -> Vec<Tenant> {
     vec![
         tenant("acme", "eu-west-1", 3, |_| {}),
-        tenant("two-zones", "us-west-1", 2, |spec| spec.ingest.peak_gib_per_minute = 0.05),
+        tenant("two-zones", "us-west-1", 2, |spec| spec.set_parameter("ingest.peak_gib_per_minute", 0.05)),
         tenant("four-zones", "us-east-1", 4, |spec| spec.network.nat = tenantry::estate::spec::Nat::Single),
-        tenant("sealed", "us-gov-west-1", 3, |spec| spec.ingest.allow_from.clear()),
+        tenant("sealed", "us-gov-west-1", 3, |spec| spec.set_parameter("ingest.allow_from", json!([]))),
         tenant("flagged", "eu-west-1", 2, |spec| {
             spec.flags.insert("extended-retry".to_owned(), json!(false));
             spec.flags.insert("search-slow-logs".to_owned(), json!(true));
             spec.flags.insert("verbose-logs".to_owned(), json!(true));
         }),
-        tenant("without-dashboards", "eu-west-1", 3, |spec| spec.dashboards = None),
+        tenant("without-dashboards", "eu-west-1", 3, |spec| drop(spec.parameters.remove("dashboards"))),
         revoking("revoking"),
         tenant("a-customer-with-a-long-long-name", "us-east-1", 3, |spec| {
-            spec.ingest.allow_from.push("198.51.100.0/25".parse().unwrap());
-            spec.ingest.peak_gib_per_minute = 8.0;
+            spec.set_parameter("ingest.allow_from", json!(["203.0.113.0/24", "198.51.100.0/25"]));
+            spec.set_parameter("ingest.peak_gib_per_minute", 8.0);
             spec.network.eni_model = tenantry::estate::spec::EniModel::PerExecution;
         }),
     ]
@@ -119,16 +125,12 @@ pub(crate) fn tenants() -> Vec<Tenant> {
 fn functions() -> Functions {
     let artifact = Artifact { sha256: "5f".repeat(32), bytes: 8_000_000 };
     let architecture = "x86_64".to_owned();
-    Functions { architecture, splitter: artifact.clone(), ingest: artifact }
+    Functions { architecture, artifacts: ["splitter", "ingest"].map(|name| (name.to_owned(), artifact.clone())).into() }
 }
 
 /// The context of a tenant in a release.
 pub(crate) fn context(estate: &Estate, tenant: &Tenant, release: &str) -> Context {
-    let zones = &estate.fleet.regions[&tenant.spec.region].zones[..usize::from(tenant.spec.network.zones)];
-    let sizing = size(&tenant.spec, zones.len());
-    let network = lay_out(&tenant.spec, &sizing, zones).unwrap();
-    let functions = functions();
-    Context::tenant(TenantStack { estate, tenant, sizing: &sizing, network: &network, functions: &functions, release })
+    prepare(estate, &functions(), release, tenant).unwrap().context
 }
 
 /// Tenants in fewer and more zones than three, with each structural flag in both positions.

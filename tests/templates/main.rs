@@ -122,7 +122,7 @@ fn tenants_differ_in_digest_and_share_forms_by_shape() {
     let estate = estate::estate();
     let twin = estate::tenant("another", "eu-west-1", 3, |spec| {
         spec.network.cidr = "10.99.0.0/17".parse().unwrap();
-        spec.ingest.peak_gib_per_minute = 3.0;
+        spec.set_parameter("ingest.peak_gib_per_minute", 3.0);
     });
     render(&renderer, &estate::context(&estate, &twin, "v1.0.0"));
     assert_eq!(renderer.forms(), forms, "a tenant of a known shape needs no new form");

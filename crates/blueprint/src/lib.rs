@@ -47,8 +47,8 @@ pub use formula::{Formula, LONGEST_FORMULA, MOST_STEPS, Reference};
 pub use functions::{FUNCTIONS, Function, MACROS};
 pub use layout::{Layout, LayoutError, Subnet};
 pub use model::{
-    Artifacts, Blueprint, Check, Decision, Derived, Message, Name, NetworkRules, Redrive, Routing, Section, Table,
-    Tier, Watch, Workload,
+    Artifacts, Blueprint, Check, Decision, Derived, Message, Name, NetworkRules, Redrive, Routing, Rules, Section,
+    Table, Tier, Watch,
 };
 pub use names::{Owner, fit};
 pub use parameters::{Facts, Parameters};

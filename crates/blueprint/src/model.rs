@@ -33,9 +33,7 @@ pub struct Blueprint {
     pub watch: Watch,
     /// Queues whose messages can be redriven, by name: the dead-letter queue, and where its messages go.
     pub redrive: BTreeMap<String, Redrive>,
-    /// Rule files that must find something to check.
-    pub rules: Vec<String>,
-    pub workload: Workload,
+    pub rules: Rules,
     /// Derived values and prefix lengths that a tenant may pin.
     pub overrides: Section,
     pub(crate) scope: Scope,
@@ -174,6 +172,8 @@ pub struct Artifacts {
     pub lock: Option<String>,
     /// The file with the keys of the flags that the functions read.
     pub flags: Option<String>,
+    /// The fact of a Region without which the functions do not see flags.
+    pub flags_need: Option<String>,
     /// Functions that the lock must have.
     pub functions: Vec<String>,
     /// Images of containers by name.
@@ -193,18 +193,26 @@ pub struct Watch {
     pub ignored_alarms: Vec<String>,
 }
 
+/// What the blueprint says of rules, those of Guard files and the tool's own, each by its name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rules {
+    /// Rules, and files of rules, that must find something to check.
+    pub require: Vec<String>,
+    /// Rules of those files that need not.
+    pub optional: Vec<String>,
+    /// Rules that are switched off, each with the reason.
+    pub off: BTreeMap<String, String>,
+    /// Codes of the findings of the estate's own rules.
+    pub codes: BTreeMap<String, String>,
+}
+
 /// How messages leave a dead-letter queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Redrive {
+    /// Logical id of the dead-letter queue.
     pub queue: String,
+    /// Logical ids of the queues that its messages may go back to.
     pub targets: Vec<String>,
-}
-
-/// What arrives and what is done about it, by derived value: no property of a resource shows it, and cost depends on it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Workload {
-    /// Quantity → derived value, such as `mean_kib_per_minute`.
-    pub arrivals: BTreeMap<String, String>,
-    /// Logical ID of a function → quantity → derived value.
-    pub functions: BTreeMap<String, BTreeMap<String, String>>,
+    /// The target of a message that names none, by the beginning of the key of the object that it is about.
+    pub by_key: BTreeMap<String, String>,
 }

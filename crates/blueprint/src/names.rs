@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use tenantry_base::finding::Source;
 
 use crate::model::Blueprint;
 
@@ -20,9 +22,19 @@ pub struct Owner<'a> {
 }
 
 impl Blueprint {
+    /// The bytes of the file at which a route stands, or the nearest thing around it.
+    pub fn span(&self, route: &str) -> std::ops::Range<usize> {
+        self.document.nearest(route).span
+    }
+
     /// The text of the file.
     pub fn text(&self) -> &str {
         &self.document.text
+    }
+
+    /// The file, as findings show it.
+    pub fn source(&self) -> Arc<Source> {
+        Arc::new(Source { path: self.document.file.as_ref().into(), text: self.document.text.to_string() })
     }
 
     /// Every name of a tenant's stack.

@@ -14,8 +14,10 @@ use tenantry_base::finding::{Code, Finding, Source};
 pub static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../templates");
 /// The rules, flags, quotas and prices that it came with.
 pub static POLICIES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../policies");
-/// JSON Schemas of the estate's files.
-pub static SCHEMAS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../schemas");
+/// The other blueprints: each a folder with templates, rules and a sample of tenants.
+static BLUEPRINTS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../blueprints");
+/// The templates with which estates were made before there were blueprints.
+static OLD_TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../compat/v1/templates");
 /// Scripts and workflows that run the commands in CI.
 pub static CI: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../ci");
 const FLEET: &str = include_str!("../../../tenants/fleet.yaml");
@@ -131,16 +133,80 @@ fn collect_embedded(dir: &Dir<'_>, below: &Path, ending: &str, found: &mut Vec<A
     dir.dirs().for_each(|inner| collect_embedded(inner, below, ending, found));
 }
 
-/// The files of a new estate beside its templates, policies and schemas: the sample fleet with one tenant.
-pub fn sample_estate() -> Vec<(PathBuf, Vec<u8>)> {
+/// Name of the default blueprint.
+pub const DEFAULT_BLUEPRINT: &str = "network-metadata";
+
+/// The names of the blueprints that the binary carries, the default one first.
+pub fn blueprints() -> Vec<String> {
+    let others = BLUEPRINTS.dirs().filter_map(|dir| Some(dir.path().file_name()?.to_str()?.to_owned()));
+    [DEFAULT_BLUEPRINT.to_owned()].into_iter().chain(others).collect()
+}
+
+/// A file of an estate: its path, and what is in it.
+pub type File = (PathBuf, Vec<u8>);
+
+/// What a blueprint gives to an estate and keeps up to date: templates, rules, tables. None for a name that there is not.
+pub fn blueprint_files(name: &str) -> Option<Vec<File>> {
+    let mut files = Vec::new();
+    if name == DEFAULT_BLUEPRINT {
+        copy(&TEMPLATES, Path::new("templates"), &mut files);
+        copy(&POLICIES, Path::new("policies"), &mut files);
+    } else {
+        let own = BLUEPRINTS.get_dir(name)?;
+        for folder in ["templates", "policies"] {
+            if let Some(dir) = own.get_dir(own.path().join(folder)) {
+                copy(dir, Path::new(folder), &mut files);
+            }
+        }
+        // The control plane and the tables are the same for every blueprint; rules and flags are a blueprint's own.
+        let mut shared = Vec::new();
+        copy(&TEMPLATES, Path::new("templates"), &mut shared);
+        shared.retain(|(path, _)| path.to_string_lossy().starts_with("templates/control-plane"));
+        copy(&POLICIES, Path::new("policies"), &mut shared);
+        let own_kind = |path: &Path| path.extension().is_some_and(|kind| kind == "guard") || path.ends_with("flags.yaml");
+        shared.retain(|(path, _)| !own_kind(path) && files.iter().all(|(own, _)| own != path));
+        files.extend(shared);
+    }
+    // An estate's rows override the shipped ones, so a copy would keep an estate on old facts.
+    files.retain(|(path, _)| path != Path::new("policies/resources.yaml"));
+    Some(files)
+}
+
+/// The templates that an estate without a blueprint was made with.
+pub fn old_templates() -> Vec<File> {
+    let mut files = Vec::new();
+    copy(&OLD_TEMPLATES, Path::new("templates"), &mut files);
+    files
+}
+
+/// The fleet and tenants with which an estate of a blueprint begins.
+pub fn sample(name: &str) -> Vec<File> {
     let file = |path: &str, bytes: &[u8]| (PathBuf::from(path), bytes.to_vec());
-    vec![
-        file(".gitignore", b"/reports/\nplan.json\n"),
-        file("pipeline/functions.lock.json", FUNCTIONS.as_bytes()),
-        file("pipeline/flags.json", FUNCTION_FLAGS.as_bytes()),
-        file("tenants/certs/acme.pem", DEVICES_CA),
-        file("tenants/certs/acme-investigators.pem", INVESTIGATORS_CA),
-        file("tenants/acme.yaml", TENANT.as_bytes()),
-        file("tenants/fleet.yaml", FLEET.as_bytes()),
-    ]
+    let mut files = vec![file(".gitignore", b"/reports/\nplan.json\n")];
+    if name == DEFAULT_BLUEPRINT {
+        files.extend([
+            file("pipeline/functions.lock.json", FUNCTIONS.as_bytes()),
+            file("pipeline/flags.json", FUNCTION_FLAGS.as_bytes()),
+            file("tenants/certs/acme.pem", DEVICES_CA),
+            file("tenants/certs/acme-investigators.pem", INVESTIGATORS_CA),
+            file("tenants/acme.yaml", TENANT.as_bytes()),
+            file("tenants/fleet.yaml", FLEET.as_bytes()),
+        ]);
+    } else if let Some(own) = BLUEPRINTS.get_dir(name) {
+        let mut all = Vec::new();
+        copy(own, Path::new(""), &mut all);
+        let is_ours = |path: &Path| !path.starts_with("templates") && !path.starts_with("policies");
+        files.extend(all.into_iter().filter(|(path, _)| is_ours(path)));
+        // What makes it an estate to other commands comes last.
+        files.sort_by_key(|(path, _)| path.ends_with("fleet.yaml"));
+    }
+    files
+}
+
+fn copy(dir: &Dir<'_>, below: &Path, files: &mut Vec<File>) {
+    let name = |path: &Path| below.join(path.file_name().unwrap_or_default());
+    files.extend(dir.files().map(|file| (name(file.path()), file.contents().to_vec())));
+    for inner in dir.dirs() {
+        copy(inner, &name(inner.path()), files);
+    }
 }

@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let document = estate::flags_document(&global.estate).map_err(|finding| Failure::new(finding.message))?;
     let tenants = opened.estate.tenants.values();
     let fleet = tenants.map(|tenant| (tenant.name.to_string(), values(catalogue, &tenant.subject()))).collect();
-    let reads = retire::reads(global)?;
+    let reads = retire::reads(global, &opened.estate.blueprint)?;
     let today = args.today.unwrap_or_else(crate::cli::today);
     let found = lint::lint(lint::Linted { catalogue, document: &document, reads: &reads, fleet: &fleet, today });
     let answer = Answer { flags: catalogue.flags.len(), findings: &found };

@@ -8,6 +8,7 @@ use super::change::catalogue;
 use super::preview::{Edit, Preview};
 use super::{Exit, Failure, Global, flag};
 use crate::cli::opened::Opened;
+use tenantry_blueprint::Blueprint;
 use tenantry_base::finding::{Location, Source};
 use tenantry_spec::estate::{Document, edit};
 use tenantry_spec::flags::{Read, functions_reads, template_reads};
@@ -36,17 +37,18 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 }
 
 /// Everything that the estate's templates and functions read.
-pub(super) fn reads(global: &Global) -> Result<Vec<Read>, Failure> {
+pub(super) fn reads(global: &Global, blueprint: &Blueprint) -> Result<Vec<Read>, Failure> {
     let mut reads: Vec<Read> = embedded::templates(&global.estate)?.iter().flat_map(template_reads).collect();
-    let functions = embedded::function_flags(&global.estate)?;
-    reads.extend(functions_reads(&functions).map_err(|finding| Failure::new(finding.message))?);
+    if let Some(functions) = embedded::function_flags(&global.estate, blueprint)? {
+        reads.extend(functions_reads(&functions).map_err(|finding| Failure::new(finding.message))?);
+    }
     Ok(reads)
 }
 
 /// Every place that still needs the flag.
 fn in_the_way(opened: &Opened, global: &Global, key: &str) -> Result<Vec<String>, Failure> {
     let at = |place: &Location| format!("{}:{}:{}", place.source.path.display(), place.line, place.column);
-    let reads = reads(global)?.into_iter().filter(|read| read.flag == key);
+    let reads = reads(global, &opened.estate.blueprint)?.into_iter().filter(|read| read.flag == key);
     let mut found: Vec<String> = reads.map(|read| format!("{}: reads it", at(&read.location))).collect();
     let document = Document::parse(catalogue(global)?).map_err(|finding| Failure::new(finding.message))?;
     for (other, flag) in &opened.estate.flags.flags {

@@ -57,13 +57,12 @@ pub(super) fn place(catalogue: Option<&Document>, tenant: &Tenant, step: Step, k
     }
 }
 
-/// Functions see flags through AppConfig's extension alone.
+/// Functions do not see flags where their Region lacks the fact that the blueprint names.
 fn undelivered(opened: &Opened, tenant: &Tenant, flag: &Flag) -> Option<String> {
-    let region = opened.estate.fleet.regions.get(&tenant.spec.region)?;
-    let without = flag.reads == Reads::Runtime && region.appconfig_extension.is_none();
+    let needed = opened.estate.blueprint.artifacts.flags_need.as_ref().filter(|_| flag.reads == Reads::Runtime)?;
     let region = &tenant.spec.region;
-    without
-        .then(|| format!("region `{region}` has no `appconfig_extension` in fleet.yaml, so functions take it for off"))
+    let given = opened.estate.fleet.regions.get(region)?.facts.get(needed).is_some_and(|fact| !fact.is_null());
+    (!given).then(|| format!("region `{region}` has no `{needed}` in fleet.yaml, so functions take it for off"))
 }
 
 fn text(answer: &Answer) -> String {

@@ -280,7 +280,7 @@ async fn judged(
     desired: &BTreeMap<String, Desired>,
     how: &How,
 ) -> Result<(Plan, Vec<Passed>), Failure> {
-    let judge = Judge::open(candidate.root())?;
+    let judge = Judge::open(candidate.root(), &candidate.estate.blueprint)?;
     let rendered = candidate.render(&candidate.tenants()).map_err(super::of_candidate)?;
     let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
     let (policies, desired) = (judge.policies(&stacks), desired.values().cloned().collect::<Vec<_>>());

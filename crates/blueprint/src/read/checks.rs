@@ -83,7 +83,7 @@ impl Reader<'_> {
         checks
     }
 
-    fn code(&mut self, code: &str, route: &str, seen: &mut BTreeSet<String>) {
+    pub(super) fn code(&mut self, code: &str, route: &str, seen: &mut BTreeSet<String>) {
         let (letters, digits) = code.split_at(code.find(|found: char| found.is_ascii_digit()).unwrap_or(code.len()));
         let valid = (2..=4).contains(&letters.len())
             && letters.bytes().all(|byte| byte.is_ascii_uppercase())

@@ -44,7 +44,6 @@ const WORDS: &[&str] = &[
     "watch",
     "redrive",
     "rules",
-    "workload",
 ];
 impl Blueprint {
     /// Reads a blueprint; `file` is its path as the person would type it, `longest` the most characters of the name of a
@@ -101,11 +100,7 @@ impl Reader<'_> {
         let artifacts = self.artifacts();
         let watch = self.watch();
         let redrive = self.redrive();
-        let rules = self.texts("rules.require", self.has("rules"));
-        if self.has("rules") {
-            self.map("rules", &["require"]);
-        }
-        let workload = self.workload(&derived);
+        let rules = self.rules();
         let memo = Memo::new(&derived, &tables);
         Some(Blueprint {
             name: name?,
@@ -123,7 +118,6 @@ impl Reader<'_> {
             watch,
             redrive,
             rules,
-            workload,
             overrides,
             scope,
             document: self.document.clone(),

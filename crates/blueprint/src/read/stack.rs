@@ -1,11 +1,11 @@
 //! What a blueprint says of a stack beside its numbers: names, artifacts, what is watched, the workload for cost.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Reader;
 use crate::document::below;
 use crate::finding::{codes, nearest};
-use crate::model::{Artifacts, Derived, Name, Redrive, Watch, Workload};
+use crate::model::{Artifacts, Name, Redrive, Rules, Watch};
 
 /// Alarms that CloudFormation takes as rollback triggers.
 /// Source: AWS CloudFormation User Guide, "Roll back your CloudFormation stack on alarm breach".
@@ -53,7 +53,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn artifacts(&mut self) -> Artifacts {
-        if !self.has("artifacts") || self.map("artifacts", &["lock", "functions", "flags", "images"]).is_none() {
+        if !self.has("artifacts") || self.map("artifacts", &["lock", "functions", "flags", "flags_need", "images"]).is_none() {
             return Artifacts::default();
         }
         let images = self.named("artifacts.images");
@@ -67,6 +67,7 @@ impl Reader<'_> {
         let artifacts = Artifacts {
             lock: self.text("artifacts.lock"),
             flags: self.text("artifacts.flags"),
+            flags_need: self.text("artifacts.flags_need"),
             functions: self.texts("artifacts.functions", false),
             images,
         };
@@ -102,50 +103,48 @@ impl Reader<'_> {
         let mut found = BTreeMap::new();
         for name in self.named("redrive") {
             let route = below("redrive", &name);
-            if self.map(&route, &["queue", "targets"]).is_none() {
+            if self.map(&route, &["queue", "targets", "by_key"]).is_none() {
                 continue;
             }
             let targets = self.texts(&below(&route, "targets"), true);
+            let mut by_key = BTreeMap::new();
+            let keys = below(&route, "by_key");
+            if self.has(&keys) && self.any_map(&keys).is_some() {
+                for prefix in self.document.keys(&keys).to_vec() {
+                    let place = below(&keys, &prefix);
+                    let Some(target) = self.required_text(&place) else { continue };
+                    if !targets.contains(&target) {
+                        let help = nearest(&target, targets.iter().map(String::as_str));
+                        self.report(codes::UNDECLARED, &place, format!("`{target}` is none of the targets"), help);
+                    }
+                    by_key.insert(prefix, target);
+                }
+            }
             if let Some(queue) = self.required_text(&below(&route, "queue")) {
-                found.insert(name, Redrive { queue, targets });
+                found.insert(name, Redrive { queue, targets, by_key });
             }
         }
         found
     }
 
-    pub(super) fn workload(&mut self, derived: &[Derived]) -> Workload {
-        if !self.has("workload") || self.map("workload", &["arrivals", "functions"]).is_none() {
-            return Workload::default();
+    pub(super) fn rules(&mut self) -> Rules {
+        if !self.has("rules") || self.map("rules", &["require", "optional", "off", "codes"]).is_none() {
+            return Rules::default();
         }
-        let arrivals = self.quantities("workload.arrivals", derived);
-        let mut functions = BTreeMap::new();
-        if self.has("workload.functions") && self.any_map("workload.functions").is_some() {
-            for logical_id in self.document.keys("workload.functions").to_vec() {
-                let route = below("workload.functions", &logical_id);
-                let quantities = self.quantities(&route, derived);
-                functions.insert(logical_id, quantities);
-            }
+        let mut texts = |route: &str| -> BTreeMap<String, String> {
+            let names = self.named(route);
+            names.into_iter().filter_map(|name| Some((name.clone(), self.required_text(&below(route, &name))?))).collect()
+        };
+        let (off, codes) = (texts("rules.off"), texts("rules.codes"));
+        let mut seen = BTreeSet::new();
+        for (name, code) in &codes {
+            self.code(code, &format!("rules.codes.{name}"), &mut seen);
         }
-        Workload { arrivals, functions }
-    }
-
-    fn quantities(&mut self, route: &str, derived: &[Derived]) -> BTreeMap<String, String> {
-        let mut quantities = BTreeMap::new();
-        for quantity in self.named(route) {
-            let route = below(route, &quantity);
-            let Some(name) = self.required_text(&route) else { continue };
-            match derived.iter().find(|known| known.name == name) {
-                Some(found) if found.formula.kind.is_number() => drop(quantities.insert(quantity, name)),
-                Some(found) => {
-                    let message = format!("`{name}` is {}, a quantity is a number", found.formula.kind.named());
-                    self.report(codes::TYPE, &route, message, None);
-                }
-                None => {
-                    let help = nearest(&name, derived.iter().map(|known| known.name.as_str()));
-                    self.report(codes::UNDECLARED, &route, format!("`{name}` is not a derived value"), help);
-                }
-            }
+        Rules {
+            require: self.texts("rules.require", false),
+            optional: self.texts("rules.optional", false),
+            off,
+            codes,
         }
-        quantities
     }
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::template::{SUBNET, resources};
 use crate::resources::{self, Model, Owner};
-use tenantry_template::network::addresses::{self, each, surviving};
+use tenantry_blueprint::addresses::{self, each, surviving};
 use tenantry_template::render::references::references;
 
 /// Addresses in one subnet.

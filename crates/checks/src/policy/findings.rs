@@ -3,7 +3,7 @@
 use super::checks::shared_names::Use;
 use super::checks::{Fault, SHARED_NAMES};
 use super::guard::{GuardError, RuleFile, Status, Verdict};
-use super::registry::{self, Absent, Entry};
+use super::registry::{Entry, Rulings};
 use super::{Owner, Stack};
 use tenantry_base::finding::{Code, Finding, Location};
 use tenantry_template::render::Origin;
@@ -11,18 +11,19 @@ use tenantry_template::render::Origin;
 /// The findings on one stack.
 pub(super) struct Findings<'a> {
     stack: &'a Stack<'a>,
+    rulings: &'a Rulings,
     pub(super) all: Vec<Finding>,
 }
 
 impl<'a> Findings<'a> {
-    pub(super) fn of(stack: &'a Stack<'a>) -> Self {
-        Self { stack, all: Vec::new() }
+    pub(super) fn of(stack: &'a Stack<'a>, rulings: &'a Rulings) -> Self {
+        Self { stack, rulings, all: Vec::new() }
     }
 
     /// Guard's verdict: one finding per rule and resource, and one per rule that had nothing to check.
     pub(super) fn verdict(&mut self, file: &RuleFile, verdict: &Verdict) {
         let mut last = None;
-        for breach in &verdict.breaches {
+        for breach in verdict.breaches.iter().filter(|breach| !self.rulings.is_off(&breach.rule)) {
             let mut parts = breach.path.trim_start_matches('/').splitn(3, '/');
             let resource =
                 parts.next().filter(|section| *section == "Resources").and_then(|_| parts.next()).unwrap_or("");
@@ -30,13 +31,13 @@ impl<'a> Findings<'a> {
             if last.replace((&breach.rule, resource)) == Some((&breach.rule, resource)) {
                 continue;
             }
-            let entry = registry::rule(&breach.rule);
-            let said = breach.message.as_deref().unwrap_or_else(|| entry.code.explanation().title);
+            let code = self.rulings.code(&breach.rule);
+            let said = breach.message.as_deref().unwrap_or_else(|| code.explanation().title);
             let message = match resource {
                 "" => said.to_owned(),
                 resource => format!("`{resource}`: {said}"),
             };
-            let finding = self.placed(Finding::new(entry.code, message), resource, inside);
+            let finding = self.placed(Finding::new(code, message), resource, inside);
             let rule = file.rules.iter().find(|rule| rule.name == breach.rule);
             self.all.push(match rule {
                 Some(rule) => finding.with_related(format!("the rule `{}`", rule.name), rule.location.clone()),
@@ -45,7 +46,7 @@ impl<'a> Findings<'a> {
         }
         if let Owner::Tenant(_) = self.stack.owner {
             let skipped = verdict.rules.iter().filter(|(_, status)| *status == Status::Skip);
-            for (name, _) in skipped.filter(|(name, _)| registry::rule(name).absent == Absent::NotChecked) {
+            for (name, _) in skipped.filter(|(name, _)| self.rulings.is_required(name)) {
                 let finding = Finding::new(Code("TN4003"), format!("the rule `{name}` found nothing to check"));
                 self.all.push(self.named(finding));
             }
@@ -58,6 +59,9 @@ impl<'a> Findings<'a> {
     }
 
     pub(super) fn fault(&mut self, entry: Entry, fault: &Fault) {
+        if self.rulings.is_off(entry.name) {
+            return;
+        }
         let finding = Finding::new(entry.code, format!("`{}`: {}", fault.resource, fault.message));
         self.all.push(self.placed(finding, &fault.resource, &fault.path));
     }

@@ -17,25 +17,29 @@ mod registry;
 mod sight;
 mod verdicts;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use ipnetwork::Ipv4Network;
 use rayon::prelude::*;
 
 use crate::capacity::{Quota, Singles};
 use checks::resource_limit;
+use checks::Tiers;
 use checks::shared_names::{self, Use};
 use findings::Findings;
 use guard::RuleFile;
+use registry::Rulings;
 use tenantry_base::finding::{Code, Finding, Location, Source};
 use tenantry_base::ids::{AccountId, Region};
+use tenantry_blueprint::Blueprint;
 use tenantry_spec::estate::Tenant;
 use tenantry_template::render::{Form, RenderedTenant, Template};
 use verdicts::FormVerdicts;
 
 pub use checks::{Fault, entries as checks};
 pub use guard::{Breach, GuardError, Status, Verdict};
-pub use registry::{Absent, Entry, RULES};
+pub use registry::{Entry, RULES};
 
 /// Forms whose verdicts are kept. A fleet has a few dozen.
 const MOST_FORMS: usize = 512;
@@ -83,6 +87,10 @@ pub struct Checker {
     forms: RwLock<HashMap<usize, Arc<FormVerdicts>>>,
     /// Limits of single resources.
     limits: Singles,
+    rulings: Rulings,
+    tiers: Tiers,
+    /// Parameters whose blocks may reach the stacks' doors.
+    ingress: Vec<String>,
 }
 
 impl Checker {
@@ -92,11 +100,12 @@ impl Checker {
         Self { limits: Singles::new(quotas), ..self }
     }
 
-    /// Reads the rules of `policies/*.guard`.
+    /// Reads the rules of `policies/*.guard`, for stacks of a blueprint.
     ///
     /// # Errors
-    /// TN4001 for every file that Guard cannot read, and for rules of the same name.
-    pub fn new(sources: Vec<Arc<Source>>) -> Result<Self, Vec<Finding>> {
+    /// TN4001 for every file that Guard cannot read, and for rules of the same name; TN6022 for what the blueprint says of a
+    /// rule that does not exist.
+    pub fn new(sources: Vec<Arc<Source>>, blueprint: &Blueprint) -> Result<Self, Vec<Finding>> {
         let mut files = Vec::new();
         let mut found = Vec::new();
         let mut names: HashMap<String, Location> = HashMap::new();
@@ -117,11 +126,35 @@ impl Checker {
             }
             files.push(file);
         }
+        let stem = |file: &'_ RuleFile| file.source.path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let known: Vec<(String, &str)> = files
+            .iter()
+            .flat_map(|file| file.rules.iter().map(|rule| (stem(file).unwrap_or_default(), rule.name.as_str())))
+            .collect();
+        let (rulings, unknown) = Rulings::of(&blueprint.rules, known.iter().map(|(file, rule)| (file.as_str(), *rule)));
+        found.extend(unknown.into_iter().map(|route| {
+            let place = Location::new(blueprint.source(), blueprint.span(&route));
+            Finding::new(Code("TN6022"), format!("`{route}` names no rule")).at(place)
+        }));
         if found.is_empty() {
-            Ok(Self { files, forms: RwLock::default(), limits: Singles::default() })
+            let tiers = Tiers::of(&blueprint.tiers);
+            let ingress = blueprint.declared().filter(|parameter| parameter.is_ingress());
+            let ingress = ingress.map(|parameter| parameter.path.clone()).collect();
+            Ok(Self { files, forms: RwLock::default(), limits: Singles::default(), rulings, tiers, ingress })
         } else {
             Err(found)
         }
+    }
+
+    /// Rules that the blueprint switches off, each with its reason.
+    pub fn off(&self) -> &BTreeMap<String, String> {
+        &self.rulings.off
+    }
+
+    /// The blocks that a tenant lets in.
+    fn allowed(&self, tenant: &Tenant) -> Vec<Ipv4Network> {
+        let values = self.ingress.iter().filter_map(|path| tenant.spec.parameter(path)?.as_array()).flatten();
+        values.filter_map(|value| value.as_str()?.parse().ok()).collect()
     }
 
     /// Name of every Guard rule, in the order of files and rules.
@@ -145,14 +178,14 @@ impl Checker {
     /// Holds every rule and check against one stack; the names of the fleet take all stacks.
     pub fn check_one(&self, stack: &Stack<'_>) -> Vec<Finding> {
         let known = self.form(&stack.template.form);
-        let mut findings = Findings::of(stack);
+        let mut findings = Findings::of(stack, &self.rulings);
         for (index, file) in self.files.iter().enumerate() {
             match known.verdict(index, file, stack.template) {
                 Ok(verdict) => findings.verdict(file, &verdict),
                 Err(error) => findings.failed(file, &error),
             }
         }
-        for (entry, fault) in known.faults(stack.template).iter() {
+        for (entry, fault) in known.faults(stack.template, &self.tiers).iter() {
             findings.fault(*entry, fault);
         }
         for fault in known.short_visibility(stack.template) {
@@ -164,7 +197,7 @@ impl Checker {
             }
         }
         if let Owner::Tenant(tenant) = stack.owner {
-            for fault in known.open_doors(stack.template, &tenant.spec.ingest.allow_from) {
+            for fault in known.open_doors(stack.template, &self.allowed(tenant)) {
                 findings.fault(checks::INGRESS_AS_SPECIFIED, &fault);
             }
         }

@@ -1,15 +1,9 @@
-//! Every rule by name: the code of its findings, and what it means when a tenant's stack has nothing for it.
+//! Every rule by name: the code of its findings, whether it must find something to check, whether it is on.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use tenantry_base::finding::Code;
-
-/// What it means that a rule finds nothing to look at in a tenant's stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Absent {
-    /// A tenant's stack may be without what the rule is about.
-    Fine,
-    /// Every tenant's stack has it, so a rule that finds none has not checked anything.
-    NotChecked,
-}
+use tenantry_blueprint::Rules;
 
 /// One rule or check of the registry.
 #[derive(Debug, Clone, Copy)]
@@ -17,62 +11,101 @@ pub struct Entry {
     /// Name of the Guard rule, or of the check in [`super::checks`].
     pub name: &'static str,
     pub code: Code,
-    pub absent: Absent,
 }
 
-const fn every(code: &'static str, name: &'static str) -> Entry {
-    Entry { name, code: Code(code), absent: Absent::NotChecked }
-}
-
-/// A rule about the dashboards, which a tenant without an authority for investigators does not have.
-const fn dashboards(code: &'static str, name: &'static str) -> Entry {
-    Entry { name, code: Code(code), absent: Absent::Fine }
+const fn entry(code: &'static str, name: &'static str) -> Entry {
+    Entry { name, code: Code(code) }
 }
 
 /// Guard rules of `policies/*.guard`.
 pub const RULES: &[Entry] = &[
-    every("TN4101", "bucket_encrypted"),
-    every("TN4102", "queue_encrypted"),
-    every("TN4103", "topic_encrypted"),
-    every("TN4104", "log_group_encrypted"),
-    every("TN4105", "domain_encrypted"),
-    every("TN4106", "function_environment_encrypted"),
-    every("TN4107", "key_rotates"),
-    every("TN4201", "bucket_blocks_public_access"),
-    every("TN4202", "resource_policy_names_principals"),
-    every("TN4203", "domain_inside_network"),
-    every("TN4204", "subnet_gives_no_public_address"),
-    dashboards("TN4205", "task_has_no_public_address"),
-    every("TN4206", "invocation_names_its_source"),
-    every("TN4207", "ingress_from_anywhere_only_to_listener"),
-    every("TN4209", "security_group_egress_is_narrow"),
-    every("TN4303", "required_tags"),
-    every("TN4304", "flow_log_records_everything"),
-    every("TN4401", "function_in_network"),
-    every("TN4402", "function_bounded_concurrency"),
-    every("TN4403", "function_has_dead_letter_target"),
-    every("TN4404", "event_source_bounded"),
-    every("TN4502", "alarm_pages"),
-    every("TN4503", "no_alarm_on_logs"),
-    every("TN4601", "log_group_retention"),
-    every("TN4702", "bucket_versioned"),
-    every("TN4801", "bucket_policy_requires_tls"),
-    every("TN4802", "queue_policy_requires_tls"),
-    every("TN4803", "topic_policy_requires_tls"),
-    every("TN4804", "domain_requires_tls"),
-    dashboards("TN4805", "listener_requires_client_certificate"),
-    dashboards("TN4806", "target_group_encrypted"),
-    every("TN4808", "subscription_encrypted"),
-    every("TN4901", "role_actions_are_named"),
-    every("TN4902", "role_resources_are_named"),
-    every("TN4903", "role_trusts_named_principals"),
-    every("TN4904", "role_has_own_policies"),
+    entry("TN4101", "bucket_encrypted"),
+    entry("TN4102", "queue_encrypted"),
+    entry("TN4103", "topic_encrypted"),
+    entry("TN4104", "log_group_encrypted"),
+    entry("TN4105", "domain_encrypted"),
+    entry("TN4106", "function_environment_encrypted"),
+    entry("TN4107", "key_rotates"),
+    entry("TN4201", "bucket_blocks_public_access"),
+    entry("TN4202", "resource_policy_names_principals"),
+    entry("TN4203", "domain_inside_network"),
+    entry("TN4204", "subnet_gives_no_public_address"),
+    entry("TN4205", "task_has_no_public_address"),
+    entry("TN4206", "invocation_names_its_source"),
+    entry("TN4207", "ingress_from_anywhere_only_to_listener"),
+    entry("TN4209", "security_group_egress_is_narrow"),
+    entry("TN4303", "required_tags"),
+    entry("TN4304", "flow_log_records_everything"),
+    entry("TN4401", "function_in_network"),
+    entry("TN4402", "function_bounded_concurrency"),
+    entry("TN4403", "function_has_dead_letter_target"),
+    entry("TN4404", "event_source_bounded"),
+    entry("TN4502", "alarm_pages"),
+    entry("TN4503", "no_alarm_on_logs"),
+    entry("TN4601", "log_group_retention"),
+    entry("TN4702", "bucket_versioned"),
+    entry("TN4801", "bucket_policy_requires_tls"),
+    entry("TN4802", "queue_policy_requires_tls"),
+    entry("TN4803", "topic_policy_requires_tls"),
+    entry("TN4804", "domain_requires_tls"),
+    entry("TN4805", "listener_requires_client_certificate"),
+    entry("TN4806", "target_group_encrypted"),
+    entry("TN4808", "subscription_encrypted"),
+    entry("TN4901", "role_actions_are_named"),
+    entry("TN4902", "role_resources_are_named"),
+    entry("TN4903", "role_trusts_named_principals"),
+    entry("TN4904", "role_has_own_policies"),
 ];
 
-/// A rule that an estate brought along itself.
-const OWN: Entry = Entry { name: "", code: Code("TN4004"), absent: Absent::Fine };
+/// The code of a rule that an estate brought along itself, unless its blueprint gives it another.
+const OWN: Code = Code("TN4004");
 
-/// The entry of a Guard rule; rules that are not in the registry are the estate's own.
-pub(super) fn rule(name: &str) -> Entry {
-    RULES.iter().find(|entry| entry.name == name).copied().unwrap_or(OWN)
+/// What the blueprint of an estate says of rules.
+#[derive(Debug, Default)]
+pub(super) struct Rulings {
+    /// Rules that must find something to check in every tenant's stack.
+    required: BTreeSet<String>,
+    /// Rules that are switched off, with the reason.
+    pub(super) off: BTreeMap<String, String>,
+    codes: BTreeMap<String, Code>,
+}
+
+impl Rulings {
+    /// What a blueprint says of the rules of some files, by the file's stem and the rule's name; and the routes that name no
+    /// rule.
+    pub(super) fn of<'r>(said: &Rules, known: impl Iterator<Item = (&'r str, &'r str)> + Clone) -> (Self, Vec<String>) {
+        let checks = super::checks::entries().map(|entry| entry.name);
+        let is_rule = |name: &str| known.clone().any(|(_, rule)| rule == name);
+        let is_known = |name: &str| is_rule(name) || checks.clone().any(|check| check == name);
+        let is_file = |name: &str| known.clone().any(|(file, _)| file == name);
+        let required = known
+            .clone()
+            .filter(|(file, rule)| said.require.iter().any(|name| name == file || name == rule))
+            .map(|(_, rule)| rule.to_owned())
+            .filter(|rule| !said.optional.contains(rule));
+        let listed = |list: &'static str, names: &[String], known: &dyn Fn(&str) -> bool| {
+            let unknown = names.iter().enumerate().filter(|(_, name)| !known(name));
+            unknown.map(|(index, _)| format!("rules.{list}[{index}]")).collect::<Vec<_>>()
+        };
+        let mut unknown = listed("require", &said.require, &|name| is_rule(name) || is_file(name));
+        unknown.extend(listed("optional", &said.optional, &is_rule));
+        unknown.extend(said.off.keys().filter(|name| !is_known(name)).map(|name| format!("rules.off.{name}")));
+        unknown.extend(said.codes.keys().filter(|name| !is_rule(name)).map(|name| format!("rules.codes.{name}")));
+        let codes = said.codes.iter().map(|(name, code)| (name.clone(), Code::of(code))).collect();
+        (Self { required: required.collect(), off: said.off.clone(), codes }, unknown)
+    }
+
+    /// The code of a Guard rule's findings.
+    pub(super) fn code(&self, rule: &str) -> Code {
+        let own = || self.codes.get(rule).copied().unwrap_or(OWN);
+        RULES.iter().find(|entry| entry.name == rule).map_or_else(own, |entry| entry.code)
+    }
+
+    pub(super) fn is_required(&self, rule: &str) -> bool {
+        self.required.contains(rule) && !self.is_off(rule)
+    }
+
+    pub(super) fn is_off(&self, rule: &str) -> bool {
+        self.off.contains_key(rule)
+    }
 }

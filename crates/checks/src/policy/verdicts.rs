@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::checks::ingress_as_specified::{self, Door};
 use super::checks::queue_visibility::{self, Feed, TIMEOUT, VISIBILITY};
 use super::checks::shared_names::{self, Named};
-use super::checks::{Fault, JOINS, Stack};
+use super::checks::{Fault, JOINS, Stack, Tiers};
 use super::guard::{GuardError, RuleFile, Verdict};
 use super::registry::Entry;
 use tenantry_template::render::{Form, Template};
@@ -18,17 +18,15 @@ use tenantry_template::render::{Form, Template};
 /// Verdicts kept per form and file of rules.
 const MOST_VERDICTS: usize = 1024;
 
-/// Texts that the joins compare with, besides the names of types. A value that is one of them could change what a join
+/// Texts that the joins compare with, besides the names of types and of tiers. A value that is one of them could change what a join
 /// sees, so its template is looked at by itself.
-const COMPARED: [&str; 10] = [
+const COMPARED: [&str; 8] = [
     "ApproximateNumberOfMessagesVisible",
     "Delete",
     "QueueName",
     "Retain",
     "RetainExceptOnCreate",
     "Snapshot",
-    "green",
-    "lambda",
     "tenantry:tier",
     "AWS::KMS::Key",
 ];
@@ -120,13 +118,17 @@ impl FormVerdicts {
     }
 
     /// What the joins find.
-    pub(super) fn faults(&self, template: &Template) -> Faults {
-        let compared =
-            |value: &Value| value.as_str().is_some_and(|text| COMPARED.contains(&text) || text.starts_with("AWS::"));
+    pub(super) fn faults(&self, template: &Template, tiers: &Tiers) -> Faults {
+        let compared = |value: &Value| {
+            let is_compared = |text: &str| {
+                COMPARED.contains(&text) || text.starts_with("AWS::") || tiers.names().any(|tier| tier == text)
+            };
+            value.as_str().is_some_and(is_compared)
+        };
         if self.form.leaves.iter().any(|leaf| compared(&leaf.fill(&template.values))) {
-            return faults(&template.tree());
+            return faults(&template.tree(), tiers);
         }
-        Arc::clone(self.faults.get_or_init(|| faults(&self.form.tree)))
+        Arc::clone(self.faults.get_or_init(|| faults(&self.form.tree, tiers)))
     }
 
     /// Networks that come in without being in `allowed`.
@@ -170,8 +172,8 @@ impl FormVerdicts {
     }
 }
 
-fn faults(tree: &Value) -> Faults {
-    let stack = Stack::of(tree);
+fn faults(tree: &Value, tiers: &Tiers) -> Faults {
+    let stack = Stack::of(tree, tiers);
     let found = JOINS.iter().flat_map(|join| (join.check)(&stack).into_iter().map(|fault| (join.entry, fault)));
     Arc::new(found.collect())
 }

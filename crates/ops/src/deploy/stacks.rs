@@ -30,15 +30,11 @@ pub fn tenant(
         content: UploadContent::File(super::zips::path(zips, artifact)),
     };
     let text = |key: String, pem: &str| Upload { key, content: UploadContent::Text(pem.to_owned()) };
-    let clients = [Some(&tenant.devices), tenant.investigators.as_ref()];
-    let trust = clients.into_iter().flatten().flat_map(|clients| {
-        let crl = clients.crl.as_ref().map(|crl| text(crl.key(), &crl.pem));
-        [Some(text(clients.ca.key(), &clients.ca.pem)), crl]
-    });
-    let body = template.body();
+    let files = tenant.files.values().map(|file| text(file.key(), file.text()));
+    let zips = functions.artifacts.values().map(zip);
     // A template names its files by their keys, that of an earlier release others than today's.
-    let trust = trust.flatten().filter(|upload| body.contains(&upload.key));
-    let uploads = trust.chain([zip(&functions.splitter), zip(&functions.ingest)]).collect();
+    let body = template.body();
+    let uploads = files.chain(zips).filter(|upload| body.contains(&upload.key)).collect();
     Desired {
         tenant: tenant.name.to_string(),
         ring: Some(spec.ring.to_string()),

@@ -10,13 +10,13 @@ use tenantry_template::render::{Artifact, Functions};
 pub enum ZipError {
     #[error("cannot read the zip of the {function} function, `{path}`")]
     Unreadable {
-        function: &'static str,
+        function: String,
         path: PathBuf,
         #[source]
         source: std::io::Error,
     },
     #[error("`{path}` has the SHA-256 {actual}: it is not the zip of the {function} function that the lock names")]
-    Different { function: &'static str, path: PathBuf, actual: String },
+    Different { function: String, path: PathBuf, actual: String },
 }
 
 /// Path of an artifact's zip in a folder: `<sha256>.zip`.
@@ -26,11 +26,11 @@ pub fn path(folder: &Path, artifact: &Artifact) -> PathBuf {
 
 /// Everything that is wrong with the zips of a folder; empty when each is what the lock names.
 pub fn verify(functions: &Functions, folder: &Path) -> Vec<ZipError> {
-    let all = [("splitter", &functions.splitter), ("ingest", &functions.ingest)];
-    all.into_iter().filter_map(|(function, artifact)| fault(function, artifact, path(folder, artifact))).collect()
+    let all = functions.artifacts.iter();
+    all.filter_map(|(function, artifact)| fault(function.clone(), artifact, path(folder, artifact))).collect()
 }
 
-fn fault(function: &'static str, artifact: &Artifact, path: PathBuf) -> Option<ZipError> {
+fn fault(function: String, artifact: &Artifact, path: PathBuf) -> Option<ZipError> {
     let bytes = match std::fs::read(&path) {
         Ok(bytes) => bytes,
         Err(source) => return Some(ZipError::Unreadable { function, path, source }),
@@ -47,14 +47,15 @@ mod tests {
     fn every_zip_that_is_missing_or_another_is_named() {
         let folder = tempfile::tempdir().unwrap();
         let artifact = |bytes: &[u8]| Artifact { sha256: sha256(bytes), bytes: bytes.len() as u64 };
-        let (splitter, ingest) = (artifact(b"splitter"), artifact(b"ingest"));
-        let functions = Functions { architecture: "x86_64".to_owned(), splitter, ingest };
+        let (first, second) = (artifact(b"first"), artifact(b"second"));
+        let named = [("first", &first), ("second", &second)].map(|(name, one)| (name.to_owned(), one.clone()));
+        let functions = Functions { architecture: "x86_64".to_owned(), artifacts: named.into() };
         assert_eq!(verify(&functions, folder.path()).len(), 2);
-        std::fs::write(path(folder.path(), &functions.splitter), b"splitter").unwrap();
-        std::fs::write(path(folder.path(), &functions.ingest), b"something else").unwrap();
+        std::fs::write(path(folder.path(), &first), b"first").unwrap();
+        std::fs::write(path(folder.path(), &second), b"something else").unwrap();
         let faults = verify(&functions, folder.path());
-        assert!(matches!(faults.as_slice(), [ZipError::Different { function: "ingest", .. }]), "{faults:?}");
-        std::fs::write(path(folder.path(), &functions.ingest), b"ingest").unwrap();
+        assert!(matches!(faults.as_slice(), [ZipError::Different { function, .. }] if function == "second"), "{faults:?}");
+        std::fs::write(path(folder.path(), &second), b"second").unwrap();
         assert!(verify(&functions, folder.path()).is_empty());
     }
 }

@@ -67,7 +67,7 @@ impl Candidate {
             Some(estate) if !estate::has_errors(&found) => estate,
             _ => return Err(refused(found)),
         };
-        let functions = embedded::functions(&root).map_err(|found| refused(vec![found]))?;
+        let functions = embedded::functions(&root, &estate.blueprint).map_err(|found| refused(vec![found]))?;
         let sources =
             embedded::templates(&root).map_err(|source| CandidateError::Files { release: name.to_owned(), source })?;
         let renderer = Renderer::new(TemplateSet::parse(sources).map_err(refused)?);

@@ -44,10 +44,7 @@ fn read(root: &Path) -> BTreeMap<String, String> {
         read.insert("flags".to_owned(), serde_json::to_string(&estate.flags).unwrap());
         for tenant in estate.tenants.values() {
             read.insert(format!("tenant {}", tenant.name), tenant.source.text.clone());
-            read.insert(
-                format!("clients of {}", tenant.name),
-                format!("{:?} {:?}", tenant.devices, tenant.investigators),
-            );
+            read.insert(format!("files of {}", tenant.name), format!("{:?}", tenant.files));
         }
     }
     for (folder, sources) in [("templates", embedded::templates(root)), ("rules", embedded::rules(root))] {

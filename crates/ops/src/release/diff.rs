@@ -92,18 +92,19 @@ pub fn between(
 
 /// Functions whose artifact differs.
 pub fn functions(before: &Functions, after: &Functions) -> Vec<Change> {
-    let digest = |digest: &String| Some(Value::String(digest.clone()));
-    let change = |(path, before, after): (&str, &String, &String)| {
-        (before != after).then(|| Change { path: path.to_owned(), before: digest(before), after: digest(after) })
+    let said = |functions: &Functions| {
+        let zips = functions.artifacts.iter().map(|(name, artifact)| (name.clone(), artifact.sha256.clone()));
+        let architecture = ("architecture".to_owned(), functions.architecture.clone());
+        zips.chain([architecture]).collect::<BTreeMap<String, String>>()
     };
-    [
-        ("architecture", &before.architecture, &after.architecture),
-        ("ingest", &before.ingest.sha256, &after.ingest.sha256),
-        ("splitter", &before.splitter.sha256, &after.splitter.sha256),
-    ]
-    .into_iter()
-    .filter_map(change)
-    .collect()
+    let (was, is) = (said(before), said(after));
+    let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
+    let change = |name: &String| {
+        let value = |said: &BTreeMap<String, String>| said.get(name).cloned().map(Value::String);
+        let (before, after) = (value(&was), value(&is));
+        (before != after).then(|| Change { path: name.clone(), before, after })
+    };
+    names.into_iter().filter_map(change).collect()
 }
 
 fn flags_between(before: &Candidate, after: &Candidate, tenant: &str) -> Vec<Change> {

@@ -54,7 +54,8 @@ impl std::fmt::Display for Look {
 pub struct Watched<'a> {
     pub ring: &'a Ring,
     pub tenants: &'a [&'a Desired],
-    pub organisation: &'a str,
+    /// Queues that must be empty, by name: their logical ids.
+    pub queues: &'a BTreeMap<String, String>,
     /// The release's own files, in which commands run.
     pub root: &'a Path,
     /// The day, and what drift may stay on it.
@@ -147,7 +148,7 @@ async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, liv
             Gate::StackState => Ok(stack_state(desired, &Ground::of(live))),
             Gate::Drift => continue,
             Gate::Alarms => alarms(session, desired).await,
-            Gate::QueueDepth => queue_depth(session, watched.organisation, desired).await,
+            Gate::QueueDepth => queue_depth(session, watched.queues, desired).await,
         };
         let verdict = verdict.unwrap_or_else(|error| Verdict::Unread { why: error.to_string() });
         looks.push(Look { tenant: desired.tenant.clone(), gate: name(*gate).to_owned(), verdict });
@@ -230,17 +231,28 @@ async fn alarms(session: &Session, desired: &Desired) -> Result<Verdict, CallErr
     }))
 }
 
-/// No message waits for a person.
-async fn queue_depth(session: &Session, organisation: &str, desired: &Desired) -> Result<Verdict, CallError> {
-    let [_, _, parking] = tenantry_template::render::names::queues(organisation, &desired.tenant);
-    let Some(url) = sqs::queue_url(session, &parking).await? else {
-        return Ok(Verdict::Unread { why: format!("there is no queue `{parking}`") });
-    };
-    Ok(match sqs::depth(session, &url).await? {
-        0 => Verdict::Green,
-        1 => Verdict::Red { why: format!("a message is parked in `{parking}`") },
-        parked => Verdict::Red { why: format!("{parked} messages are parked in `{parking}`") },
-    })
+/// No message waits in the queues that the blueprint watches; a blueprint without such queues has nothing to look at.
+async fn queue_depth(
+    session: &Session,
+    queues: &BTreeMap<String, String>,
+    desired: &Desired,
+) -> Result<Verdict, CallError> {
+    if queues.is_empty() {
+        return Ok(Verdict::Green);
+    }
+    let resources = cloudformation::resources(session, &desired.stack).await?;
+    for (name, id) in queues {
+        let found = resources.iter().find(|resource| resource.logical_id == *id);
+        let Some(url) = found.and_then(|resource| resource.physical_id.as_deref()) else {
+            return Ok(Verdict::Unread { why: format!("the stack has no queue `{id}`") });
+        };
+        match sqs::depth(session, url).await? {
+            0 => {}
+            1 => return Ok(Verdict::Red { why: format!("a message waits in the queue `{name}`") }),
+            depth => return Ok(Verdict::Red { why: format!("{depth} messages wait in the queue `{name}`") }),
+        }
+    }
+    Ok(Verdict::Green)
 }
 
 /// What a command of the ring says about a tenant.
@@ -320,7 +332,7 @@ mod tests {
         let watched = Watched {
             ring: &ring,
             tenants: &tenants,
-            organisation: "org",
+            queues: &BTreeMap::new(),
             root: Path::new("/"),
             today: Date::MIN,
             accepted: &Accepted::default(),

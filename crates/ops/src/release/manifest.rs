@@ -70,9 +70,11 @@ impl Manifest {
             policies: digests(Folder::Rules)?,
             flags: sha256(canonical::to_string(&flags).as_bytes()),
             fleet: sha256(estate.fleet_source.text.as_bytes()),
-            functions: [("ingest", &functions.ingest), ("splitter", &functions.splitter)]
-                .map(|(function, artifact)| (function.to_owned(), artifact.sha256.clone()))
-                .into(),
+            functions: functions
+                .artifacts
+                .iter()
+                .map(|(function, artifact)| (function.clone(), artifact.sha256.clone()))
+                .collect(),
             tenants: rendered.iter().map(|one| (one.tenant.name.to_string(), one.template.digest.clone())).collect(),
             control_planes: planes.collect(),
         })

@@ -249,7 +249,7 @@ impl Roll<'_> {
         Watched {
             ring: stage.ring,
             tenants,
-            organisation: &self.candidate.estate.fleet.organisation,
+            queues: &self.candidate.estate.blueprint.watch.queues,
             root: self.candidate.root(),
             today: Offset::UTC.to_datetime((self.now)()).date(),
             accepted: &self.accepted,

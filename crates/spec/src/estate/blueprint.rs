@@ -47,18 +47,15 @@ impl Table {
 
 static SHIPPED: LazyLock<Table> = LazyLock::new(|| Table::parse(RESOURCES));
 
-/// A blueprint and its text.
-pub(super) type Read = (Arc<Blueprint>, Arc<Source>);
-
 /// The default blueprint, read once; a test keeps it free of findings.
-static DEFAULT: LazyLock<(Option<Read>, Vec<Finding>)> = LazyLock::new(|| {
+static DEFAULT: LazyLock<(Option<Arc<Blueprint>>, Vec<Finding>)> = LazyLock::new(|| {
     let source = Arc::new(Source { path: PathBuf::from(PATH), text: BUILT_IN.to_owned() });
     read(&source, &|kind| SHIPPED.longest(kind))
 });
 
 /// The blueprint of the estate below `root`, and everything that is wrong with it. The blueprint is there where no finding
 /// is an error.
-pub(super) fn load(root: &Path) -> (Option<Read>, Vec<Finding>) {
+pub(super) fn load(root: &Path) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
     let path = root.join(PATH);
     if path.symlink_metadata().is_err() {
         return DEFAULT.clone();
@@ -79,10 +76,19 @@ pub(super) fn load(root: &Path) -> (Option<Read>, Vec<Finding>) {
     }
 }
 
-fn read(source: &Arc<Source>, longest: &dyn Fn(&str) -> Option<usize>) -> (Option<Read>, Vec<Finding>) {
+/// Reads the text of a blueprint that is not yet an estate's.
+pub fn parse(text: String) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
+    read(&Arc::new(Source { path: PathBuf::from(PATH), text }), &|kind| SHIPPED.longest(kind))
+}
+
+/// Whether an estate has templates of its own and no blueprint: they were made before there were blueprints.
+pub(super) fn has_old_templates(root: &Path) -> bool {
+    root.join("templates").is_dir() && root.join(PATH).symlink_metadata().is_err()
+}
+
+fn read(source: &Arc<Source>, longest: &dyn Fn(&str) -> Option<usize>) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
     let (blueprint, findings) = Blueprint::read(&source.path.to_string_lossy(), &source.text, longest);
-    let read = blueprint.map(|blueprint| (Arc::new(blueprint), Arc::clone(source)));
-    (read, findings.into_iter().map(|found| in_source(found, source)).collect())
+    (blueprint.map(Arc::new), findings.into_iter().map(|found| in_source(found, source)).collect())
 }
 
 /// A finding of the blueprint's own file.
@@ -103,8 +109,8 @@ pub fn with_place(found: blueprint::Finding, place: Option<Location>) -> Finding
     finding
 }
 
-/// The default blueprint with its text; a test keeps it readable.
-pub fn built_in() -> Option<(Arc<Blueprint>, Arc<Source>)> {
+/// The default blueprint; a test keeps it readable.
+pub fn built_in() -> Option<Arc<Blueprint>> {
     DEFAULT.0.clone()
 }
 

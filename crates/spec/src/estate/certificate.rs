@@ -17,9 +17,6 @@ use x509_parser::x509::{SubjectPublicKeyInfo, X509Version};
 use tenantry_base::digest::{hex, sha256};
 use tenantry_base::document::read_source;
 
-/// Most certificates of a Roles Anywhere trust anchor; the quota cannot be raised.
-/// Source: IAM Roles Anywhere User Guide, "Quotas".
-pub(super) const ANCHOR_AUTHORITIES: usize = 2;
 /// Largest revocation list, in bytes of PEM. Source: IAM Roles Anywhere API Reference, ImportCrl, `crlData`; a trust store
 /// of Elastic Load Balancing takes larger ones.
 const LARGEST_REVOCATION_LIST: usize = 300_000;
@@ -176,7 +173,7 @@ fn parse_bundle(pem: &str, most: Option<usize>) -> Result<CaBundle, String> {
         return Err("holds no certificate".to_owned());
     }
     if let Some(most) = most.filter(|most| authorities.len() > *most) {
-        return Err(format!("holds {} certificates, and a trust anchor takes {most}", authorities.len()));
+        return Err(format!("holds {} certificates, and there may be {most}", authorities.len()));
     }
     Ok(CaBundle { pem: pem.to_owned(), sha256: sha256(pem), authorities })
 }

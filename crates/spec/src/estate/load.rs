@@ -32,7 +32,7 @@ pub fn load(root: &Path) -> (Option<Estate>, Vec<Finding>) {
     let (files, misplaced) = tenant_files(root);
     findings.extend(misplaced);
     let estate = match found {
-        Some((blueprint, source)) => {
+        Some(blueprint) => {
             let schemas = Schemas::of(&blueprint);
             let flags = catalogue(root, &schemas).unwrap_or_else(|found| {
                 findings.extend(found);
@@ -41,7 +41,7 @@ pub fn load(root: &Path) -> (Option<Estate>, Vec<Finding>) {
             match read::<Fleet>(root, FLEET, &schemas, Kind::Fleet) {
                 Ok((fleet, document)) => {
                     let fleet = (fleet, Arc::new(document));
-                    Some(tenants(root, &files, fleet, flags, ((blueprint, source), &schemas), &mut findings))
+                    Some(tenants(root, &files, fleet, flags, (blueprint, &schemas), &mut findings))
                 }
                 Err(found) => {
                     findings.extend(found);
@@ -63,7 +63,7 @@ pub fn load(root: &Path) -> (Option<Estate>, Vec<Finding>) {
 /// The schemas of the estate below `root`, of the default blueprint where its own cannot be used.
 pub fn schemas(root: &Path) -> Option<Schemas> {
     let default = blueprint::built_in;
-    blueprint::load(root).0.or_else(default).map(|(blueprint, _)| Schemas::of(&blueprint))
+    blueprint::load(root).0.or_else(default).map(|blueprint| Schemas::of(&blueprint))
 }
 
 /// The flags, if they can be used, and their file; an estate may have none.
@@ -88,7 +88,7 @@ fn tenants(
     files: &[(TenantName, PathBuf)],
     (fleet, document): (Fleet, Arc<Document>),
     flags: Option<(Catalogue, Option<Document>)>,
-    ((blueprint, blueprint_source), schemas): (blueprint::Read, &Schemas),
+    (blueprint, schemas): (Arc<Blueprint>, &Schemas),
     findings: &mut Vec<Finding>,
 ) -> Estate {
     findings.extend(check::fleet(&fleet, &document));
@@ -107,7 +107,8 @@ fn tenants(
     findings.extend(related_authorities(&blueprint, &said));
     let fleet_source = Arc::clone(&document.source);
     let flags = flags.map(|(catalogue, _)| catalogue).unwrap_or_default();
-    Estate { root: root.to_owned(), fleet, fleet_source, tenants, flags, blueprint, blueprint_source }
+    let has_old_templates = blueprint::has_old_templates(root);
+    Estate { root: root.to_owned(), fleet, fleet_source, tenants, flags, blueprint, has_old_templates }
 }
 
 /// What stops a tenant's file from being read at all.

@@ -49,7 +49,8 @@ pub struct Estate {
     pub tenants: BTreeMap<TenantName, Tenant>,
     pub flags: Catalogue,
     pub blueprint: Arc<Blueprint>,
-    pub blueprint_source: Arc<Source>,
+    /// Its own templates were made before blueprints, and call values by the names of then.
+    pub has_old_templates: bool,
 }
 
 impl Estate {

@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn a_misspelt_field_is_told_its_name() {
         let tenant = json!({ "apiVersion": "tenantry/v1", "ingest": { "peak_gib_per_minut": 1 } });
-        let breaks = Schemas::of(&built_in().unwrap().0).breaks(Kind::Tenant, &tenant);
+        let breaks = Schemas::of(&built_in().unwrap()).breaks(Kind::Tenant, &tenant);
         let unknown = breaks.iter().find(|found| found.code.0 == "TN1004").unwrap();
         assert_eq!(unknown.route, "ingest.peak_gib_per_minut");
         assert_eq!(unknown.help.as_deref(), Some("did you mean `peak_gib_per_minute`?"));
@@ -289,7 +289,7 @@ mod tests {
     #[test]
     fn what_defaults_give_may_be_left_out() {
         let defaults = json!({ "ring": "general", "contact": { "timezone": "UTC" } });
-        let schema = Schemas::of(&built_in().unwrap().0).tenant_schema(defaults.as_object().unwrap());
+        let schema = Schemas::of(&built_in().unwrap()).tenant_schema(defaults.as_object().unwrap());
         let required = |part: &Value| part["required"].as_array().cloned().unwrap_or_default();
         assert!(!required(&schema).contains(&json!("ring")));
         assert!(required(&schema).contains(&json!("contact")), "contact.page is still needed");

@@ -232,17 +232,23 @@ impl TenantSpec {
 
     /// Sets a parameter; what is around it is made where it is absent.
     pub fn set_parameter(&mut self, path: &str, value: impl Into<Value>) {
-        let mut steps = path.split('.');
-        let Some(section) = steps.next() else { return };
-        let mut place = self.parameters.entry(section).or_insert(Value::Null);
-        for step in steps {
-            if !place.is_object() {
-                *place = Value::Object(Map::new());
+        put(&mut self.parameters, path, value.into());
+    }
+}
+
+/// Puts a value at a dotted path, with the maps around it.
+pub fn put(map: &mut Map<String, Value>, path: &str, value: Value) {
+    match path.split_once('.') {
+        None => drop(map.insert(path.to_owned(), value)),
+        Some((first, rest)) => {
+            let inside = map.entry(first).or_insert(Value::Null);
+            if !inside.is_object() {
+                *inside = Value::Object(Map::new());
             }
-            let Some(map) = place.as_object_mut() else { return };
-            place = map.entry(step).or_insert(Value::Null);
+            if let Value::Object(inside) = inside {
+                put(inside, rest, value);
+            }
         }
-        *place = value.into();
     }
 }
 

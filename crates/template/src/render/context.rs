@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::{Functions, names};
+use super::{Functions, names, old_names};
 use tenantry_base::ids::{AccountId, Region, ZoneId};
 use tenantry_blueprint::{Blueprint, Evaluation, Inputs, Layout, Owner, Type};
-use tenantry_spec::estate::spec::Fleet;
+use tenantry_spec::estate::spec::{Fleet, put};
 use tenantry_spec::estate::{Estate, Tenant};
 use tenantry_spec::flags::{self, Reads};
 
@@ -132,6 +132,9 @@ impl Context {
         if let Value::Object(own) = own {
             values.extend(own);
         }
+        if estate.has_old_templates {
+            old_names::add(&mut shape, &mut values);
+        }
         Self {
             template: "tenant.yaml.tera",
             shape: Value::Object(shape),
@@ -242,7 +245,7 @@ fn parameters(blueprint: &Blueprint, tenant: &Tenant) -> Map<String, Value> {
             kind => scalar_kind(kind).then(|| printed(given)),
         };
         if let Some(value) = value {
-            insert(&mut values, &parameter.path, value);
+            put(&mut values, &parameter.path, value);
         }
     }
     values
@@ -259,18 +262,6 @@ fn printed(value: Option<&Value>) -> Value {
         Some(Value::Number(number)) if number.is_u64() => Value::Number(number.clone()),
         Some(Value::String(text)) => Value::from(text.as_str()),
         Some(other) => Value::from(other.to_string()),
-    }
-}
-
-fn insert(map: &mut Map<String, Value>, path: &str, value: Value) {
-    match path.split_once('.') {
-        None => drop(map.insert(path.to_owned(), value)),
-        Some((first, rest)) => {
-            let inside = map.entry(first).or_insert_with(|| Value::Object(Map::new()));
-            if let Value::Object(inside) = inside {
-                insert(inside, rest, value);
-            }
-        }
     }
 }
 

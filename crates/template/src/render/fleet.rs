@@ -37,8 +37,7 @@ pub fn render_fleet<'e>(
 /// Renders one tenant for a release.
 ///
 /// # Errors
-/// A derived value that a formula does not have for this tenant (TN6015, TN6016), a check of the blueprint that fails, TN1021
-/// when its subnets do not fit, and everything that is wrong with the template of its shape.
+/// As [`prepare`], and everything that is wrong with the template of its shape.
 pub fn render_tenant<'e>(
     renderer: &Renderer,
     estate: &'e Estate,
@@ -46,6 +45,35 @@ pub fn render_tenant<'e>(
     release: &str,
     tenant: &'e Tenant,
 ) -> Result<RenderedTenant<'e>, Vec<Finding>> {
+    let Prepared { context, inputs, layout, warnings } = prepare(estate, functions, release, tenant)?;
+    let named = |finding: Finding| finding.with_tenant(tenant.name.as_str());
+    let template = renderer
+        .render(&context)
+        .map_err(|findings| findings.into_iter().map(named).collect::<Vec<_>>())?;
+    Ok(RenderedTenant { tenant, inputs, layout, template, warnings })
+}
+
+/// What a tenant's template is rendered from.
+#[derive(Debug)]
+pub struct Prepared {
+    pub context: Context,
+    pub inputs: Inputs,
+    pub layout: Layout,
+    /// What the blueprint warns of.
+    pub warnings: Vec<Finding>,
+}
+
+/// Derives a tenant's values and lays its subnets out.
+///
+/// # Errors
+/// A derived value that a formula does not have for this tenant (TN6015, TN6016), a check of the blueprint that fails, TN1021
+/// when its subnets do not fit.
+pub fn prepare(
+    estate: &Estate,
+    functions: &Functions,
+    release: &str,
+    tenant: &Tenant,
+) -> Result<Prepared, Vec<Finding>> {
     let named = |finding: Finding| finding.with_tenant(tenant.name.as_str());
     let blueprint = &estate.blueprint;
     let zones = zones(estate, tenant);
@@ -53,7 +81,7 @@ pub fn render_tenant<'e>(
     let derived = blueprint.evaluate(&inputs);
     // What has no value is told at its formula, what a check finds at the tenant's field.
     let told = |found: tenantry_blueprint::Finding| match found.place {
-        Some(_) => named(in_source(found, &estate.blueprint_source)),
+        Some(_) => named(in_source(found, &blueprint.source())),
         None => {
             let place = tenant.locate_blamed(&found.route);
             named(with_place(found, Some(place)))
@@ -70,20 +98,18 @@ pub fn render_tenant<'e>(
     })?;
     let stack =
         TenantStack { estate, tenant, inputs: &inputs, derived: &derived, layout: &layout, zones, functions, release };
-    let template = renderer
-        .render(&Context::tenant(stack))
-        .map_err(|findings| findings.into_iter().map(named).collect::<Vec<_>>())?;
-    Ok(RenderedTenant { tenant, inputs, layout, template, warnings })
+    let context = Context::tenant(stack);
+    Ok(Prepared { context, inputs, layout, warnings })
 }
 
 /// The zones that a tenant's stack stands in: as many of its Region's as it asks for.
-pub fn zones<'e>(estate: &'e Estate, tenant: &Tenant) -> &'e [ZoneId] {
+fn zones<'e>(estate: &'e Estate, tenant: &Tenant) -> &'e [ZoneId] {
     let usable = estate.fleet.regions.get(&tenant.spec.region).map(|region| region.zones.as_slice()).unwrap_or_default();
     &usable[..usable.len().min(usize::from(tenant.spec.network.zones))]
 }
 
 /// What the blueprint's formulas see of a tenant.
-pub fn inputs(estate: &Estate, tenant: &Tenant, functions: &Functions) -> Inputs {
+fn inputs(estate: &Estate, tenant: &Tenant, functions: &Functions) -> Inputs {
     let (spec, blueprint) = (&tenant.spec, &estate.blueprint);
     let none = Map::new();
     let given = estate.fleet.regions.get(&spec.region).map_or(&none, |region| &region.facts);

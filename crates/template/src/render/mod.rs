@@ -12,6 +12,7 @@ mod fleet;
 mod form;
 mod functions;
 pub mod names;
+mod old_names;
 mod placeholder;
 pub mod references;
 pub mod tags;
@@ -24,7 +25,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 pub use context::{Context, TenantStack};
-pub use fleet::{RenderedTenant, render_fleet, render_tenant};
+pub use fleet::{Prepared, RenderedTenant, prepare, render_fleet, render_tenant};
 pub use form::Form;
 pub use functions::{Artifact, Functions};
 pub use template_set::TemplateSet;

@@ -1,10 +1,10 @@
-//! Nobody comes in from outside but those whom the tenant's spec names in `ingest.allow_from`.
+//! Nobody comes in from outside but those whom a parameter of the tenant names, one that the blueprint marks with `ingress`.
 
 use ipnetwork::IpNetwork;
 use serde_json::Value;
 
 use super::Fault;
-use super::stack::Stack;
+use super::stack::{Stack, Tiers};
 
 /// A network from which a security group lets somebody in.
 #[derive(Debug, Clone)]
@@ -16,7 +16,8 @@ pub(in crate::policy) struct Door {
 
 /// Where the security groups of a template name networks.
 pub(in crate::policy) fn doors(tree: &Value) -> Vec<Door> {
-    let stack = Stack::of(tree);
+    let tiers = Tiers::default();
+    let stack = Stack::of(tree, &tiers);
     let mut doors = Vec::new();
     let mut add = |id: &str, rule: &Value, path: String| {
         for property in ["CidrIp", "CidrIpv6", "SourcePrefixListId"] {
@@ -45,8 +46,8 @@ pub(in crate::policy) fn check<'n>(
     let named = from.as_str().and_then(|text| text.parse::<IpNetwork>().ok());
     let known = named.is_some_and(|network| allowed.any(|allowed| *allowed == network));
     let message = || match named {
-        Some(network) => format!("`{network}` comes in, but `ingest.allow_from` does not name it"),
-        None => "what comes in cannot be held against `ingest.allow_from`".to_owned(),
+        Some(network) => format!("`{network}` comes in, but no parameter with `ingress` names it"),
+        None => "what comes in cannot be held against the parameters with `ingress`".to_owned(),
     };
     (!known).then(|| Fault::new(&door.resource, &door.path, message()))
 }
@@ -81,7 +82,7 @@ mod tests {
         let allowed: Vec<IpNetwork> = vec!["203.0.113.0/24".parse().unwrap()];
         let said = |from: Value| check(&door, &from, allowed.iter()).map(|fault| fault.message);
         assert_eq!(said(json!("203.0.113.0/24")), None);
-        assert_eq!(said(json!("0.0.0.0/0")).unwrap(), "`0.0.0.0/0` comes in, but `ingest.allow_from` does not name it");
+        assert_eq!(said(json!("0.0.0.0/0")).unwrap(), "`0.0.0.0/0` comes in, but no parameter with `ingress` names it");
         assert!(said(json!({ "Ref": "Somewhere" })).is_some());
     }
 }

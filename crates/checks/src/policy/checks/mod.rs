@@ -5,8 +5,8 @@
 
 mod dead_letters;
 pub(super) mod ingress_as_specified;
-mod isolated_subnets;
-mod lambda_subnets;
+mod isolated_tiers;
+mod tier_members;
 pub(super) mod queue_visibility;
 pub(super) mod resource_limit;
 pub(super) mod shared_names;
@@ -15,8 +15,8 @@ mod stateful_resource_retained;
 mod tenants_own_key;
 mod transport_policies;
 
-use super::registry::{Absent, Entry};
-pub(super) use stack::Stack;
+use super::registry::Entry;
+pub(super) use stack::{Stack, Tiers};
 use tenantry_base::finding::Code;
 
 /// Something a check found, before it has a place.
@@ -42,14 +42,14 @@ pub(super) struct Join {
 }
 
 const fn entry(code: &'static str, name: &'static str) -> Entry {
-    Entry { name, code: Code(code), absent: Absent::Fine }
+    Entry { name, code: Code(code) }
 }
 
 /// Checks over one template.
 pub(super) const JOINS: &[Join] = &[
     Join { entry: entry("TN4108", "tenants_own_key"), check: tenants_own_key::check },
-    Join { entry: entry("TN4301", "isolated_subnets"), check: isolated_subnets::check },
-    Join { entry: entry("TN4405", "lambda_subnets"), check: lambda_subnets::check },
+    Join { entry: entry("TN4301", "isolated_tiers"), check: isolated_tiers::check },
+    Join { entry: entry("TN4405", "tier_members"), check: tier_members::check },
     Join { entry: entry("TN4501", "dead_letters"), check: dead_letters::check },
     Join { entry: entry("TN4701", "stateful_resource_retained"), check: stateful_resource_retained::check },
     Join { entry: entry("TN4807", "transport_policies"), check: transport_policies::check },
@@ -66,7 +66,7 @@ pub(super) const RESOURCE_DEFAULT_LIMIT: Entry = entry("TN4306", "resource_defau
 pub(super) const SHARED_NAMES: Entry = entry("TN4302", "shared_names");
 
 /// Every check of this folder.
-pub fn entries() -> impl Iterator<Item = Entry> {
+pub fn entries() -> impl Iterator<Item = Entry> + Clone {
     JOINS.iter().map(|join| join.entry).chain([
         INGRESS_AS_SPECIFIED,
         QUEUE_VISIBILITY,
@@ -81,10 +81,17 @@ mod tests {
     use super::*;
     use serde_json::{Value, json};
 
+    /// A tier that leads out, one that does not, and one that is for functions only.
+    fn tiers() -> Tiers {
+        let only = ("functions".to_owned(), ["AWS::Lambda::Function".to_owned()].into());
+        Tiers { isolated: ["data", "functions"].map(str::to_owned).into(), only: [only].into() }
+    }
+
     /// Resources and what is said about them: `id: message`.
     pub(super) fn check(check: fn(&Stack<'_>) -> Vec<Fault>, resources: Value, expected: &[&str]) {
         let tree = json!({ "Resources": resources });
-        let found: Vec<String> = check(&Stack::of(&tree))
+        let tiers = tiers();
+        let found: Vec<String> = check(&Stack::of(&tree, &tiers))
             .iter()
             .inspect(|fault| {
                 assert!(tree["Resources"].get(&fault.resource).is_some(), "{} is no resource", fault.resource)

@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use super::Fault;
-use super::stack::{Stack, target};
+use super::stack::{Stack, Tiers, target};
 
 /// Timeouts that must be hidden for.
 const TIMEOUTS: u64 = 6;
@@ -26,7 +26,8 @@ pub(in crate::policy) const TIMEOUT: &str = "Properties/Timeout";
 
 /// Which queues of a template feed which functions.
 pub(in crate::policy) fn feeds(tree: &Value) -> Vec<Feed> {
-    let stack = Stack::of(tree);
+    let tiers = Tiers::default();
+    let stack = Stack::of(tree, &tiers);
     let feed = |(_, mapping): (&str, &Value)| {
         let queue = target(&mapping["EventSourceArn"])?;
         let function = target(&mapping["FunctionName"])?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::stack::Stack;
+use super::stack::{Stack, Tiers};
 use crate::resources::{self, Scope};
 
 /// A resource of a form that has a name of its own.
@@ -26,7 +26,7 @@ pub(in crate::policy) fn named(tree: &Value) -> Vec<Named> {
         resource["Properties"].get(&naming.property)?;
         Some(Named { resource: id.to_owned(), kind, property: &naming.property, scope: &naming.scope })
     };
-    Stack::of(tree).all().filter_map(named).collect()
+    Stack::of(tree, &Tiers::default()).all().filter_map(named).collect()
 }
 
 /// One name in use.

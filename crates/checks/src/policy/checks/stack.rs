@@ -1,15 +1,54 @@
 //! The resources of a template, by type and by what they refer to.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::{Map, Value};
+use tenantry_blueprint::{Routing, Tier};
+
+/// The tiers of subnets that a blueprint declares.
+#[derive(Debug, Default)]
+pub(in crate::policy) struct Tiers {
+    /// Those without a way out of the VPC.
+    pub(super) isolated: BTreeSet<String>,
+    /// The types of resources that alone may stand in a tier.
+    pub(super) only: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Tiers {
+    pub(in crate::policy) fn of(tiers: &[Tier]) -> Self {
+        let isolated = tiers.iter().filter(|tier| tier.routes == Routing::None).map(|tier| tier.name.clone());
+        let only = tiers.iter().filter(|tier| !tier.only.is_empty());
+        let only = only.map(|tier| (tier.name.clone(), tier.only.iter().cloned().collect()));
+        Self { isolated: isolated.collect(), only: only.collect() }
+    }
+
+    /// The texts that checks compare a tier's tag with.
+    pub(in crate::policy) fn names(&self) -> impl Iterator<Item = &str> {
+        self.isolated.iter().chain(self.only.keys()).map(String::as_str)
+    }
+}
 
 /// The resources of one template.
 pub(in crate::policy) struct Stack<'t> {
     resources: Option<&'t Map<String, Value>>,
+    pub(super) tiers: &'t Tiers,
 }
 
 impl<'t> Stack<'t> {
-    pub(in crate::policy) fn of(tree: &'t Value) -> Self {
-        Self { resources: tree.get("Resources").and_then(Value::as_object) }
+    pub(in crate::policy) fn of(tree: &'t Value, tiers: &'t Tiers) -> Self {
+        Self { resources: tree.get("Resources").and_then(Value::as_object), tiers }
+    }
+
+    /// The tier of each subnet, as its tag says.
+    pub(super) fn subnet_tiers(&self) -> BTreeMap<&'t str, &'t str> {
+        let subnets = self.of_type("AWS::EC2::Subnet");
+        subnets
+            .filter_map(|(id, subnet)| {
+                let tags = subnet["Tags"].as_array()?.as_slice();
+                let tag = tags.iter().find(|tag| tag["Key"] == "tenantry:tier")?;
+                Some((id, tag["Value"].as_str()?))
+            })
+            .collect()
     }
 
     pub(super) fn all(&self) -> impl Iterator<Item = (&'t str, &'t Value)> {

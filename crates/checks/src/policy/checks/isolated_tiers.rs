@@ -1,4 +1,4 @@
-//! Green and lambda subnets have a route table of their own making, and no route in it leads out of the VPC.
+//! Subnets of tiers that lead nowhere have a route table of their own making, and no route in it leads out of the VPC.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -17,21 +17,9 @@ const WAYS_OUT: [&str; 8] = [
     "VpcPeeringConnectionId",
 ];
 
-/// The tier that a subnet's tag says.
-pub(super) fn tiers<'t>(stack: &Stack<'t>) -> BTreeMap<&'t str, &'t str> {
-    let subnets = stack.of_type("AWS::EC2::Subnet");
-    subnets
-        .filter_map(|(id, subnet)| {
-            let tags = subnet["Tags"].as_array()?.as_slice();
-            let tag = tags.iter().find(|tag| tag["Key"] == "tenantry:tier")?;
-            Some((id, tag["Value"].as_str()?))
-        })
-        .collect()
-}
-
 pub(super) fn check(stack: &Stack<'_>) -> Vec<Fault> {
     let isolated: BTreeSet<&str> =
-        tiers(stack).into_iter().filter(|(_, tier)| matches!(*tier, "green" | "lambda")).map(|(id, _)| id).collect();
+        stack.subnet_tiers().into_iter().filter(|(_, tier)| stack.tiers.isolated.contains(*tier)).map(|(id, _)| id).collect();
     let mut tables: BTreeMap<&str, &str> = BTreeMap::new();
     for (_, association) in stack.of_type("AWS::EC2::SubnetRouteTableAssociation") {
         if let (Some(subnet), Some(table)) = (target(&association["SubnetId"]), target(&association["RouteTableId"])) {
@@ -73,17 +61,17 @@ mod tests {
     }
 
     #[test]
-    fn green_and_lambda_lead_nowhere() {
+    fn tiers_without_routes_lead_nowhere() {
         let found = ["Route: `Table` of isolated subnets leads out of the VPC"];
-        check(super::check, stack("green", "NatGatewayId"), &found);
-        check(super::check, stack("lambda", "GatewayId"), &found);
-        check(super::check, stack("amber", "NatGatewayId"), &[]);
-        check(super::check, stack("green", "VpcEndpointId"), &[]);
+        check(super::check, stack("data", "NatGatewayId"), &found);
+        check(super::check, stack("functions", "GatewayId"), &found);
+        check(super::check, stack("web", "NatGatewayId"), &[]);
+        check(super::check, stack("data", "VpcEndpointId"), &[]);
     }
 
     #[test]
     fn the_main_route_table_is_not_trusted() {
-        let mut resources = stack("green", "VpcEndpointId");
+        let mut resources = stack("data", "VpcEndpointId");
         resources["Association"]["Properties"]["SubnetId"] = json!({ "Ref": "Other" });
         check(
             super::check,
