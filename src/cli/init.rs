@@ -122,7 +122,8 @@ pub(super) fn schemas(files: &[File]) -> Result<Vec<File>, Failure> {
     let schemas = Schemas::of(&blueprint);
     let kinds = [("fleet", Kind::Fleet), ("tenant", Kind::Tenant), ("flags", Kind::Flags)];
     let file = |(name, kind): (&str, Kind)| {
-        let mut text = serde_json::to_vec_pretty(schemas.schema(kind)).map_err(|error| Failure::new(error.to_string()))?;
+        let mut text =
+            serde_json::to_vec_pretty(schemas.schema(kind)).map_err(|error| Failure::new(error.to_string()))?;
         text.push(b'\n');
         Ok((PathBuf::from(format!("schemas/{name}.json")), text))
     };

@@ -16,7 +16,6 @@ mod fit;
 mod flags;
 mod guard;
 mod init;
-mod upgrade;
 mod journal;
 mod judge;
 mod log;
@@ -41,6 +40,7 @@ mod selection;
 mod standing;
 mod status;
 mod unlock;
+mod upgrade;
 mod validate;
 
 use std::path::PathBuf;

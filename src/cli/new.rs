@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 use super::opened::{self, Opened};
 use super::{Exit, Failure, Global, Output, orphans, selection};
 use tenantry_aws::cloud::{Cloud, ec2};
-use tenantry_base::atomic;
 use tenantry_base::Document;
+use tenantry_base::atomic;
 use tenantry_base::finding::Source;
 use tenantry_base::ids::{AccountId, Region, RingName, TenantName};
 use tenantry_blueprint::{Blueprint, Type};
@@ -169,7 +169,8 @@ fn value(args: &Args, blueprint: &Blueprint, (path, text): &(String, String)) ->
         return Ok(json!(text));
     }
     let source = Arc::new(Source { path: PathBuf::from("--set"), text: text.clone() });
-    let document = Document::parse(source).map_err(|finding| Failure::new(format!("`--set {path}`: {}", finding.message)))?;
+    let document =
+        Document::parse(source).map_err(|finding| Failure::new(format!("`--set {path}`: {}", finding.message)))?;
     Ok(document.value)
 }
 

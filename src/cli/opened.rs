@@ -99,8 +99,8 @@ impl Opened {
             anstream::eprint!("{}", findings::text(&errors));
             anstream::eprintln!("warning: left out, because their files have errors: {}", names.join(", "));
         }
-        let functions =
-            embedded::functions(&global.estate, &estate.blueprint).map_err(|found| refused(&[found], "the functions' lock"))?;
+        let functions = embedded::functions(&global.estate, &estate.blueprint)
+            .map_err(|found| refused(&[found], "the functions' lock"))?;
         let renderer = renderer(&global.estate)?;
         let findings = findings.into_iter().filter(|one| one.severity != Severity::Error).collect();
         Ok(Self { estate, renderer, functions, findings, left_out: broken })
@@ -118,8 +118,8 @@ impl Opened {
             Some(estate) if !estate::has_errors(&findings) => estate,
             _ => return Err(refused(&findings, "the estate")),
         };
-        let functions =
-            embedded::functions(&global.estate, &estate.blueprint).map_err(|found| refused(&[found], "the functions' lock"))?;
+        let functions = embedded::functions(&global.estate, &estate.blueprint)
+            .map_err(|found| refused(&[found], "the functions' lock"))?;
         let renderer = renderer(&global.estate)?;
         Ok(Self { estate, renderer, functions, findings, left_out: BTreeSet::new() })
     }

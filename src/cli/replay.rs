@@ -154,7 +154,9 @@ impl Replay {
             (_, 0) => Err(Failure::new("the blueprint names no dead-letter queue whose messages can be put back")
                 .with_hint("declare it in `redrive` of templates/blueprint.yaml")),
             (None, 1) => blueprint.redrive.values().next().ok_or_else(|| Failure::new("there is no queue")),
-            (None, _) => Err(Failure::new("which queue is meant is not said").with_hint(format!("`--queue`: `{}`", known()))),
+            (None, _) => {
+                Err(Failure::new("which queue is meant is not said").with_hint(format!("`--queue`: `{}`", known())))
+            }
             (Some(name), _) => blueprint
                 .redrive
                 .get(name)

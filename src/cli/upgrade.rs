@@ -53,7 +53,8 @@ pub(super) fn run(dir: &Path, global: &Global) -> Result<Exit, Failure> {
             .with_hint("`tenantry validate` says what is wrong"));
     };
     let blueprint = &estate.blueprint;
-    let from = if estate.has_old_templates { "none".to_owned() } else { format!("{} {}", blueprint.name, blueprint.version) };
+    let from =
+        if estate.has_old_templates { "none".to_owned() } else { format!("{} {}", blueprint.name, blueprint.version) };
     let Some(theirs) = embedded::blueprint_files(&blueprint.name) else {
         return Err(Failure::new(format!("this version has no blueprint `{}` to upgrade to", blueprint.name))
             .with_hint("an estate whose blueprint has a name of its own keeps itself up to date"));
@@ -88,7 +89,8 @@ pub(super) fn run(dir: &Path, global: &Global) -> Result<Exit, Failure> {
         atomic::replace(&whole, bytes).map_err(failed)?;
     }
     for path in removed {
-        fs::remove_file(&path).map_err(|error| Failure::new(format!("`{}` cannot be removed: {error}", path.display())))?;
+        fs::remove_file(&path)
+            .map_err(|error| Failure::new(format!("`{}` cannot be removed: {error}", path.display())))?;
     }
     let conflicts = answer.files.values().any(|fate| *fate == Fate::Conflict);
     Output::new(global.output).show("tenantry/upgrade/v1", &answer, text)?;

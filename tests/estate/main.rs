@@ -254,7 +254,7 @@ fn a_pinned_number_that_does_not_fit_is_told_at_its_line() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text + "overrides:\n  ingest_memory_mib: 256\n  ingest_timeout_seconds: 30\n").unwrap();
     let expected = "tenants/acme.yaml:14:27 BP2002 a part of 64 MiB takes ingest 56 s with 256 MiB of memory; \
-                    of a timeout of 30 s it works 22 s\n";
+                    of a timeout of 30 s it works 22 s\n  help: pin smaller parts, or a longer timeout\n";
     assert_eq!(told_by_rendering(folder.path(), "x86_64"), expected);
 }
 
@@ -269,6 +269,8 @@ fn a_layer_for_another_architecture_is_told_at_its_line() {
     fs::write(&path, text.replace(prefix, &format!("{prefix}    appconfig_extension: {layer}\n"))).unwrap();
     assert_eq!(told_by_rendering(folder.path(), "arm64"), "");
     let told = told_by_rendering(folder.path(), "x86_64");
-    let expected = format!(":26 BP2006 the layer of region `eu-west-1` is not for `x86_64`: `{layer}`\n");
+    let expected = format!(
+        ":26 BP2006 the layer of region `eu-west-1` is not for `x86_64`: `{layer}`\n  help: the layer's name ends in `-Arm64` for arm64\n"
+    );
     assert!(told.starts_with("tenants/fleet.yaml:") && told.ends_with(&expected), "{told}");
 }

@@ -351,8 +351,16 @@ fn status_is_what_is_known_and_nothing_unknown_is_in_sync() {
 fn a_block_in_which_a_vpc_exists_is_not_given_away() {
     let (world, _) = World::bootstrapped();
     let new = |name: &str, more: &[&str]| {
-        let arguments =
-            ["new", name, "--like", "acme", "--set", "ingest.client_ca=tenants/certs/ca.pem", "--page", "https://p.example.com/x"];
+        let arguments = [
+            "new",
+            name,
+            "--like",
+            "acme",
+            "--set",
+            "ingest.client_ca=tenants/certs/ca.pem",
+            "--page",
+            "https://p.example.com/x",
+        ];
         world.run(&[&arguments[..], more].concat())
     };
     // In another region than the tenant's: a block is one tenant's in the whole fleet.

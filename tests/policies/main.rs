@@ -23,7 +23,8 @@ fn root() -> &'static Path {
 
 fn checker() -> Checker {
     let blueprint = tenantry::estate::blueprint::built_in().unwrap();
-    let checker = Checker::new(embedded::rules(root()).unwrap(), &blueprint).unwrap_or_else(|found| panic!("{found:#?}"));
+    let checker =
+        Checker::new(embedded::rules(root()).unwrap(), &blueprint).unwrap_or_else(|found| panic!("{found:#?}"));
     checker.with_limits(&quotas())
 }
 

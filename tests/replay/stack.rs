@@ -52,8 +52,12 @@ impl Stack {
         s3.create_bucket().bucket(BUCKET).create_bucket_configuration(place).send().await.unwrap();
         let (estate, domain) = (estate(), Domain::default());
         bootstrap(&endpoint.url, estate.path());
-        let names = [("SplitterRetryQueue", "splitter-retry"), ("IngestRetryQueue", "ingest-retry"), ("ParkingQueue", "parking")]
-            .map(|(id, name)| (id, format!("metanet-acme-{name}")));
+        let names = [
+            ("SplitterRetryQueue", "splitter-retry"),
+            ("IngestRetryQueue", "ingest-retry"),
+            ("ParkingQueue", "parking"),
+        ]
+        .map(|(id, name)| (id, format!("metanet-acme-{name}")));
         deploy(&aws_sdk_cloudformation::Client::new(&configuration), &names, estate.path()).await;
         let mut urls = Vec::new();
         for (_, name) in names {

@@ -71,9 +71,8 @@ pub(crate) fn tenant(name: &str, region: &str, zones: u8, change: impl FnOnce(&m
     spec.parameters = parameters;
     change(&mut spec);
     let pem = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n".to_owned();
-    let authority = |digits: &str| {
-        File::Authority(CaBundle { pem: pem.clone(), sha256: digits.repeat(32), ..CaBundle::default() })
-    };
+    let authority =
+        |digits: &str| File::Authority(CaBundle { pem: pem.clone(), sha256: digits.repeat(32), ..CaBundle::default() });
     let mut files = std::collections::BTreeMap::from([("ingest.client_ca".to_owned(), authority("0f"))]);
     if spec.parameter("dashboards.client_ca").is_some() {
         files.insert("dashboards.client_ca".to_owned(), authority("0e"));

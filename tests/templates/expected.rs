@@ -45,8 +45,14 @@ fn the_templates_give_what_is_expected() {
         ("two-zones", acme(&renderer, "eu-west-1", 2, |_| {})),
         ("four-zones-without-extension", acme(&renderer, "us-east-1", 4, |_| {})),
         ("single-nat", acme(&renderer, "eu-west-1", 3, |spec| spec.network.nat = Nat::Single)),
-        ("nobody-allowed-in", acme(&renderer, "eu-west-1", 3, |spec| spec.set_parameter("ingest.allow_from", json!([])))),
-        ("no-dedicated-masters", acme(&renderer, "eu-west-1", 3, |spec| spec.set_parameter("ingest.peak_gib_per_minute", 0.05))),
+        (
+            "nobody-allowed-in",
+            acme(&renderer, "eu-west-1", 3, |spec| spec.set_parameter("ingest.allow_from", json!([]))),
+        ),
+        (
+            "no-dedicated-masters",
+            acme(&renderer, "eu-west-1", 3, |spec| spec.set_parameter("ingest.peak_gib_per_minute", 0.05)),
+        ),
         ("no-extended-retry", acme(&renderer, "eu-west-1", 3, flag("extended-retry", false))),
         ("search-slow-logs", acme(&renderer, "eu-west-1", 3, flag("search-slow-logs", true))),
         ("without-dashboards", acme(&renderer, "eu-west-1", 3, |spec| drop(spec.parameters.remove("dashboards")))),

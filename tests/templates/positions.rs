@@ -94,8 +94,8 @@ fn every_pair_of_values_occurs_in_few_rows() {
 #[test]
 fn structural_flags_pass_the_policies_in_every_position() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let checker =
-        Checker::new(embedded::rules(root).unwrap(), &tenantry::estate::blueprint::built_in().unwrap()).unwrap_or_else(|found| panic!("{}", super::said(&found)));
+    let checker = Checker::new(embedded::rules(root).unwrap(), &tenantry::estate::blueprint::built_in().unwrap())
+        .unwrap_or_else(|found| panic!("{}", super::said(&found)));
     let (estate, renderer) = (estate::estate(), super::renderer());
     let tenants = tenants(&estate);
     assert!(tenants.len() >= 4, "two boolean flags have four pairs");

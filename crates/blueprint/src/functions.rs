@@ -115,7 +115,12 @@ pub const FUNCTIONS: &[Function] = &[
     function("subnet_addresses", &[Int], Int, "usable addresses of a subnet of this prefix length"),
     function("sum", &[List], Int, "the sum of whole numbers"),
     function("join", &[List, Text], Text, "texts with a separator between them"),
-    function("pairs", &[Map, Text, Text], Text, "keys and values of a map in the order of the keys, with a text between the two and a separator between pairs"),
+    function(
+        "pairs",
+        &[Map, Text, Text],
+        Text,
+        "keys and values of a map in the order of the keys, with a text between the two and a separator between pairs",
+    ),
     function("decimals", &[Double, Int], Text, "a number as text with so many decimals, 0 to 9"),
     function("int", &[Double], Int, "the whole part of a number"),
     function("int", &[Int], Int, "the number itself"),
@@ -347,7 +352,8 @@ fn sum<'b, 'v>(given: &[CowVal<'b, 'v>]) -> Result<CowVal<'b, 'v>, ExecutionErro
         Value::Int(number) => total.checked_add(*number),
         _ => None,
     });
-    let total = total.ok_or_else(|| ExecutionError::function_error("sum", "the items are no whole numbers of 64 bits"))?;
+    let total =
+        total.ok_or_else(|| ExecutionError::function_error("sum", "the items are no whole numbers of 64 bits"))?;
     Ok(CowVal::Owned(Box::new(CelInt::from(total))))
 }
 

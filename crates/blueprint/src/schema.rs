@@ -209,7 +209,8 @@ impl Reader<'_> {
         json.insert("type".to_owned(), json!(name));
         if map.get("format").is_some_and(|format| format == BLOCK) {
             json.entry("pattern").or_insert_with(|| json!(BLOCK_PATTERN));
-            json.entry("description").or_insert_with(|| json!("An IPv4 block in CIDR notation, such as `10.16.0.0/12`"));
+            json.entry("description")
+                .or_insert_with(|| json!("An IPv4 block in CIDR notation, such as `10.16.0.0/12`"));
         }
         if let Some(unit) = map.get("unit") {
             json.insert("x-unit".to_owned(), unit.clone());
@@ -246,7 +247,13 @@ impl Reader<'_> {
     }
 
     /// An object whose keys the tenant chooses: all values have one schema.
-    fn map(&mut self, map: &Map<String, Value>, route: &str, path: &str, json: &mut Map<String, Value>) -> Option<Type> {
+    fn map(
+        &mut self,
+        map: &Map<String, Value>,
+        route: &str,
+        path: &str,
+        json: &mut Map<String, Value>,
+    ) -> Option<Type> {
         if map.contains_key("properties") {
             let message = format!("`{path}` has fields or keys of the tenant's choice, not both");
             self.report(codes::SCHEMA, &below(route, "properties"), message, None);

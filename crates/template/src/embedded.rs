@@ -7,8 +7,8 @@ use std::sync::Arc;
 use include_dir::{Dir, include_dir};
 
 use crate::render::Functions;
-use tenantry_blueprint::Blueprint;
 use tenantry_base::finding::{Code, Finding, Source};
+use tenantry_blueprint::Blueprint;
 
 /// The templates that this version of the tool came with.
 pub static TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../templates");
@@ -163,7 +163,8 @@ pub fn blueprint_files(name: &str) -> Option<Vec<File>> {
         copy(&TEMPLATES, Path::new("templates"), &mut shared);
         shared.retain(|(path, _)| path.to_string_lossy().starts_with("templates/control-plane"));
         copy(&POLICIES, Path::new("policies"), &mut shared);
-        let own_kind = |path: &Path| path.extension().is_some_and(|kind| kind == "guard") || path.ends_with("flags.yaml");
+        let own_kind =
+            |path: &Path| path.extension().is_some_and(|kind| kind == "guard") || path.ends_with("flags.yaml");
         shared.retain(|(path, _)| !own_kind(path) && files.iter().all(|(own, _)| own != path));
         files.extend(shared);
     }

@@ -101,7 +101,8 @@ fn keeps_policies(candidate: &Candidate) -> Result<(), Failure> {
     let rendered = candidate.render(&candidate.tenants()).map_err(super::of_candidate)?;
     let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
     let rules = embedded::rules(candidate.root())?;
-    let checker = Checker::new(rules, &candidate.estate.blueprint).map_err(|found| opened::refused(&found, "the policies"))?;
+    let checker =
+        Checker::new(rules, &candidate.estate.blueprint).map_err(|found| opened::refused(&found, "the policies"))?;
     let found = checker.check(&stacks);
     if has_errors(&found) { Err(opened::refused(&found, &format!("release `{}`", candidate.name))) } else { Ok(()) }
 }

@@ -53,7 +53,9 @@ impl Reader<'_> {
     }
 
     pub(super) fn artifacts(&mut self) -> Artifacts {
-        if !self.has("artifacts") || self.map("artifacts", &["lock", "functions", "flags", "flags_need", "images"]).is_none() {
+        if !self.has("artifacts")
+            || self.map("artifacts", &["lock", "functions", "flags", "flags_need", "images"]).is_none()
+        {
             return Artifacts::default();
         }
         let images = self.named("artifacts.images");
@@ -133,18 +135,16 @@ impl Reader<'_> {
         }
         let mut texts = |route: &str| -> BTreeMap<String, String> {
             let names = self.named(route);
-            names.into_iter().filter_map(|name| Some((name.clone(), self.required_text(&below(route, &name))?))).collect()
+            names
+                .into_iter()
+                .filter_map(|name| Some((name.clone(), self.required_text(&below(route, &name))?)))
+                .collect()
         };
         let (off, codes) = (texts("rules.off"), texts("rules.codes"));
         let mut seen = BTreeSet::new();
         for (name, code) in &codes {
             self.code(code, &format!("rules.codes.{name}"), &mut seen);
         }
-        Rules {
-            require: self.texts("rules.require", false),
-            optional: self.texts("rules.optional", false),
-            off,
-            codes,
-        }
+        Rules { require: self.texts("rules.require", false), optional: self.texts("rules.optional", false), off, codes }
     }
 }

@@ -24,8 +24,8 @@ use ipnetwork::Ipv4Network;
 use rayon::prelude::*;
 
 use crate::capacity::{Quota, Singles};
-use checks::resource_limit;
 use checks::Tiers;
+use checks::resource_limit;
 use checks::shared_names::{self, Use};
 use findings::Findings;
 use guard::RuleFile;

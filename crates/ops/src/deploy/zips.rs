@@ -54,7 +54,10 @@ mod tests {
         std::fs::write(path(folder.path(), &first), b"first").unwrap();
         std::fs::write(path(folder.path(), &second), b"something else").unwrap();
         let faults = verify(&functions, folder.path());
-        assert!(matches!(faults.as_slice(), [ZipError::Different { function, .. }] if function == "second"), "{faults:?}");
+        assert!(
+            matches!(faults.as_slice(), [ZipError::Different { function, .. }] if function == "second"),
+            "{faults:?}"
+        );
         std::fs::write(path(folder.path(), &second), b"second").unwrap();
         assert!(verify(&functions, folder.path()).is_empty());
     }

@@ -70,7 +70,9 @@ pub fn schemas(root: &Path) -> Option<Schemas> {
 fn catalogue(root: &Path, schemas: &Schemas) -> Result<Option<(Catalogue, Option<Document>)>, Vec<Finding>> {
     match root.join(FLAGS).symlink_metadata() {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Some((Catalogue::default(), None))),
-        _ => read::<Catalogue>(root, FLAGS, schemas, Kind::Flags).map(|(flags, document)| Some((flags, Some(document)))),
+        _ => {
+            read::<Catalogue>(root, FLAGS, schemas, Kind::Flags).map(|(flags, document)| Some((flags, Some(document))))
+        }
     }
 }
 

@@ -6,8 +6,8 @@
 mod blocks;
 pub mod blueprint;
 mod certificate;
-mod files;
 mod check;
+mod files;
 mod flags;
 mod imagine;
 mod load;

@@ -45,8 +45,9 @@ struct Checked {
 }
 
 impl Checked {
-    fn new(schema: Value) -> Self {
-        let validator = jsonschema::options().should_validate_formats(true).build(&schema);
+    /// Formats are checked where they are a blueprint's; what the tool's own types say of dates, checks of their own tell.
+    fn new(schema: Value, formats: bool) -> Self {
+        let validator = jsonschema::options().should_validate_formats(formats).build(&schema);
         Self { schema, validator: validator.map_err(|error| error.to_string()) }
     }
 }
@@ -63,9 +64,9 @@ impl Schemas {
         extend(&mut fleet, region, "properties", &blueprint.region.schema["properties"]);
         extend(&mut fleet, region, "required", &blueprint.region.schema["required"]);
         Self {
-            fleet: Checked::new(fleet),
-            tenant: Checked::new(tenant),
-            flags: Checked::new(schemars::schema_for!(Catalogue).to_value()),
+            fleet: Checked::new(fleet, false),
+            tenant: Checked::new(tenant, true),
+            flags: Checked::new(schemars::schema_for!(Catalogue).to_value(), false),
         }
     }
 
@@ -281,7 +282,7 @@ mod tests {
 
     #[test]
     fn a_file_without_a_usable_schema_is_not_well() {
-        let breaks = held(&Checked::new(json!({ "type": 7 })), &json!({}));
+        let breaks = held(&Checked::new(json!({ "type": 7 }), false), &json!({}));
         assert_eq!(breaks.len(), 1);
         assert_eq!((breaks[0].code.0, breaks[0].route.as_str()), ("TN1000", ""));
     }

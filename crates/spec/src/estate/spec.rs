@@ -21,6 +21,9 @@ pub use super::rings::{Freeze, Gate, GateCommand, Ring, Share, Window};
 pub enum ApiVersion {
     #[serde(rename = "tenantry/v1")]
     V1,
+    /// As version 1; estates are made with it since they have a blueprint.
+    #[serde(rename = "tenantry/v2")]
+    V2,
 }
 
 /// `fleet.yaml`: what holds for every tenant.

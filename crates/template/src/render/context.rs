@@ -100,7 +100,8 @@ impl Context {
             .iter()
             .zip(&layout.zones)
             .map(|(id, subnets)| {
-                let blocks = blueprint.tiers.iter().zip(subnets).map(|(tier, cut)| (tier.name.clone(), json!(cut.block)));
+                let blocks =
+                    blueprint.tiers.iter().zip(subnets).map(|(tier, cut)| (tier.name.clone(), json!(cut.block)));
                 let zone: Map<String, Value> = [("id".to_owned(), json!(id))].into_iter().chain(blocks).collect();
                 Value::Object(zone)
             })

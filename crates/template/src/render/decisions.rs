@@ -58,6 +58,11 @@ fn blocks(text: &str) -> Vec<(usize, Kind, &str)> {
             found.push((start, kind, &rest[2..length]));
         }
         at = start + length + 2;
+        // What is between `raw` and `endraw` is text.
+        let is_raw = kind == Some(Kind::Statement) && rest[2..length].trim_matches(['-', ' ', '\n', '\t']) == "raw";
+        if is_raw {
+            at = text[at..].find("endraw").map_or(text.len(), |more| at + more);
+        }
     }
     found
 }
@@ -157,6 +162,7 @@ mod tests {
             "{% for zone in zones %}{{ zone.id }}{% if not loop.last %},{% endif %}{% endfor %}",
             "{% set zone = shape.zones | length %}{% if zone > 2 %}{% endif %}",
             "{% for key in shape.zones %}{{ key | lower }}{% endfor %}",
+            "{% raw %}{{resolve:secretsmanager:${Secret}}}{% endraw %}{{ tenant.name }}",
             "{# if tenant.name #}{% include \"tenant/network.yaml.tera\" %}",
             "{{ tenant.name }}{{ shape.zones | length + 1 }}",
             "{% if shape.flags[\"extended-retry\"] %}x{% endif %}",

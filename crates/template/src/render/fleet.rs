@@ -47,9 +47,7 @@ pub fn render_tenant<'e>(
 ) -> Result<RenderedTenant<'e>, Vec<Finding>> {
     let Prepared { context, inputs, layout, warnings } = prepare(estate, functions, release, tenant)?;
     let named = |finding: Finding| finding.with_tenant(tenant.name.as_str());
-    let template = renderer
-        .render(&context)
-        .map_err(|findings| findings.into_iter().map(named).collect::<Vec<_>>())?;
+    let template = renderer.render(&context).map_err(|findings| findings.into_iter().map(named).collect::<Vec<_>>())?;
     Ok(RenderedTenant { tenant, inputs, layout, template, warnings })
 }
 
@@ -104,7 +102,8 @@ pub fn prepare(
 
 /// The zones that a tenant's stack stands in: as many of its Region's as it asks for.
 fn zones<'e>(estate: &'e Estate, tenant: &Tenant) -> &'e [ZoneId] {
-    let usable = estate.fleet.regions.get(&tenant.spec.region).map(|region| region.zones.as_slice()).unwrap_or_default();
+    let usable =
+        estate.fleet.regions.get(&tenant.spec.region).map(|region| region.zones.as_slice()).unwrap_or_default();
     &usable[..usable.len().min(usize::from(tenant.spec.network.zones))]
 }
 

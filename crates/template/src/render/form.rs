@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use serde_yaml::Value as Yaml;
 
 use super::canonical::Segments;
+use super::context::Routes;
 use super::placeholder::{self, Unsuitable};
 use super::references::{self, Fault};
 use super::template_set::{ORIGIN, TemplateSet};
-use super::context::Routes;
 use super::{Context, Leaf, Origin, Piece, Provenance, tags};
 use tenantry_base::finding::{Code, Finding, Location};
 
@@ -267,12 +267,7 @@ fn collect_leaves(node: &Value, path: &mut Vec<String>, leaves: &mut Vec<Leaf>) 
     }
 }
 
-fn provenance(
-    leaves: &[Leaf],
-    paths: &[String],
-    origins: BTreeMap<String, Location>,
-    routes: &Routes,
-) -> Provenance {
+fn provenance(leaves: &[Leaf], paths: &[String], origins: BTreeMap<String, Location>, routes: &Routes) -> Provenance {
     let mut resources: BTreeMap<String, Origin> =
         origins.into_iter().map(|(id, location)| (id, Origin { location, fields: BTreeMap::new() })).collect();
     for leaf in leaves {

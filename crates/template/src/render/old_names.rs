@@ -16,9 +16,8 @@ struct Names {
 }
 
 /// A test renders an estate of then, and so keeps the table readable.
-static NAMES: LazyLock<Names> = LazyLock::new(|| {
-    serde_yaml::from_str(include_str!("../../../../compat/v1/names.yaml")).unwrap_or_default()
-});
+static NAMES: LazyLock<Names> =
+    LazyLock::new(|| serde_yaml::from_str(include_str!("../../../../compat/v1/names.yaml")).unwrap_or_default());
 
 /// Adds the names of then.
 pub(super) fn add(shape: &mut Map<String, Value>, values: &mut Map<String, Value>) {

@@ -111,7 +111,9 @@ pub fn explain(code: &str) -> Option<&'static Explanation> {
 
 /// Every code, in ascending order.
 pub fn codes() -> impl Iterator<Item = &'static Explanation> {
-    [estate::CODES, capacity::CODES, render::CODES, policy::CODES, deploy::CODES, drift::CODES, blueprint::CODES].into_iter().flatten()
+    [estate::CODES, capacity::CODES, render::CODES, policy::CODES, deploy::CODES, drift::CODES, blueprint::CODES]
+        .into_iter()
+        .flatten()
 }
 
 #[cfg(test)]

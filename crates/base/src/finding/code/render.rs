@@ -13,7 +13,7 @@ pub(super) const CODES: &[Explanation] = &[
         "TN3002",
         "a template decides on a value outside `shape`",
         "Tenants of one shape share one parsed template into which only values are filled. A condition, filter or calculation on any other value would make two tenants of one shape differ in structure without anybody seeing it.",
-        "Put what the template must decide on into `shape` (src/render/context.rs), or print the value as it is.",
+        "Name what the template must decide on in `shape` of `templates/blueprint.yaml`, or print the value as it is.",
     ),
     error(
         "TN3003",

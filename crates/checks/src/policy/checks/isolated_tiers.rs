@@ -18,8 +18,12 @@ const WAYS_OUT: [&str; 8] = [
 ];
 
 pub(super) fn check(stack: &Stack<'_>) -> Vec<Fault> {
-    let isolated: BTreeSet<&str> =
-        stack.subnet_tiers().into_iter().filter(|(_, tier)| stack.tiers.isolated.contains(*tier)).map(|(id, _)| id).collect();
+    let isolated: BTreeSet<&str> = stack
+        .subnet_tiers()
+        .into_iter()
+        .filter(|(_, tier)| stack.tiers.isolated.contains(*tier))
+        .map(|(id, _)| id)
+        .collect();
     let mut tables: BTreeMap<&str, &str> = BTreeMap::new();
     for (_, association) in stack.of_type("AWS::EC2::SubnetRouteTableAssociation") {
         if let (Some(subnet), Some(table)) = (target(&association["SubnetId"]), target(&association["RouteTableId"])) {

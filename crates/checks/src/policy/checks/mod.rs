@@ -6,13 +6,13 @@
 mod dead_letters;
 pub(super) mod ingress_as_specified;
 mod isolated_tiers;
-mod tier_members;
 pub(super) mod queue_visibility;
 pub(super) mod resource_limit;
 pub(super) mod shared_names;
 mod stack;
 mod stateful_resource_retained;
 mod tenants_own_key;
+mod tier_members;
 mod transport_policies;
 
 use super::registry::Entry;

@@ -69,7 +69,9 @@ mod tests {
         check(
             super::check,
             stack("Functions", "Functions"),
-            &["Endpoint: the resource stands in `Functions` of tier `functions`, which is for AWS::Lambda::Function only"],
+            &[
+                "Endpoint: the resource stands in `Functions` of tier `functions`, which is for AWS::Lambda::Function only",
+            ],
         );
     }
 }
