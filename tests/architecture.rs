@@ -215,7 +215,6 @@ fn every_option_of_a_command_is_read_by_it() {
 const NAMED_TYPES: [(&str, usize, &str); 35] = [
     ("capacity/template.rs", 1, "what addresses are counted in"),
     ("cli/moving.rs", 7, "how the data of each service is moved"),
-    ("cli/replay.rs", 1, "queues are what it reads"),
     ("cloud/change_sets.rs", 1, "CloudFormation's rollback triggers are alarms"),
     ("cloud/neighbours.rs", 4, "one EC2 call for each"),
     ("deploy/adopt.rs", 8, "how each service's resources are recognised"),

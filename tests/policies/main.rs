@@ -168,7 +168,7 @@ fn a_queue_that_hides_its_messages_too_shortly_is_found() {
 #[test]
 fn a_resource_beyond_a_limit_is_found_at_its_spec_field_or_the_templates_line() {
     let edited = |source: &Arc<Source>| {
-        let text = source.text.replace("Timeout: {{ functions.ingest.timeout_seconds }}", "Timeout: 901");
+        let text = source.text.replace("Timeout: {{ ingest_timeout_seconds }}", "Timeout: 901");
         Arc::new(Source { path: source.path.clone(), text })
     };
     let sources = embedded::templates(root()).unwrap().iter().map(edited).collect();

@@ -12,7 +12,7 @@ use super::{checker, estate, renderer};
 
 /// A blueprint that asks nothing of rules.
 fn bare() -> Blueprint {
-    let text = "apiVersion: tenantry/v2\nblueprint: { name: bare, version: 1.0.0 }\ntiers:\n  green: { routes: none, share: 1/2, addresses: 1 }\n";
+    let text = "apiVersion: tenantry/v2\nblueprint: { name: bare, version: 1.0.0 }\ntiers:\n  green: { routes: none, share: 1/4, addresses: 1 }\n  lambda: { routes: none, share: 1/4, addresses: 1 }\n";
     Blueprint::read("blueprint.yaml", text, &|_| None).0.unwrap()
 }
 
