@@ -45,7 +45,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     args.execution.overrides.acceptances()?;
     let opened = Opened::without_broken(global, &[args.tenant.to_string()])?;
-    let judge = Judge::open(&global.estate)?;
+    let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
     let tenant = selection::tenant(&opened.estate, args.tenant.as_str())?;
     let (desired, policies) = opened.held(&[tenant], &args.release, &judge)?;
     let Some(one) = desired.first() else { return Ok(Exit::Clean) };
