@@ -31,6 +31,8 @@ struct Checked {
     /// Tenants that were not rendered and held against the policies, because something is wrong before.
     unchecked: Vec<String>,
     findings: Vec<Finding>,
+    /// Rules that the blueprint switches off, each with its reason.
+    rules_off: BTreeMap<String, String>,
     #[serde(skip)]
     cases: BTreeMap<String, bool>,
 }
@@ -48,13 +50,14 @@ pub(super) fn run(_: &Args, global: &Global) -> Result<Exit, Failure> {
 }
 
 fn text(checked: &Checked) -> String {
+    let off = checked.rules_off.iter().map(|(rule, why)| format!("rule `{rule}` is off: {why}\n")).collect::<String>();
     if checked.findings.is_empty() {
         let (count, s) = (checked.tenants, if checked.tenants == 1 { "" } else { "s" });
-        return format!("{count} tenant{s}: all well\n");
+        return format!("{off}{count} tenant{s}: all well\n");
     }
     let (left, all) = (checked.unchecked.len(), checked.tenants);
     let rest = format!("{left} of {all} tenants could not be held against the policies because of these errors\n");
-    format!("{}{}", findings::text(&checked.findings), if left > 0 { rest.as_str() } else { "" })
+    format!("{}{off}{}", findings::text(&checked.findings), if left > 0 { rest.as_str() } else { "" })
 }
 
 fn check(root: &Path) -> Result<Checked, Failure> {
@@ -80,8 +83,9 @@ fn check(root: &Path) -> Result<Checked, Failure> {
     let all: BTreeSet<&str> =
         estate.iter().flat_map(|estate| estate.tenants.keys()).map(|name| name.as_str()).chain(named).collect();
     let cases: BTreeMap<String, bool> = all.into_iter().map(|name| (name.to_owned(), held.contains(name))).collect();
+    let rules_off = checker.as_ref().map(|checker| checker.off().clone()).unwrap_or_default();
     let unchecked = cases.iter().filter(|(_, held)| !**held).map(|(name, _)| name.clone()).collect();
-    Ok(Checked { tenants: cases.len(), unchecked, findings, cases })
+    Ok(Checked { tenants: cases.len(), unchecked, findings, rules_off, cases })
 }
 
 /// A value, or what is wrong with it among the findings.
