@@ -212,7 +212,7 @@ fn every_option_of_a_command_is_read_by_it() {
 
 /// Files that may name resource types, with how many and why; what a type is to a check stands in
 /// `policies/resources.yaml`. Rules and APIs of single services need their types; a list of types needs a column.
-const NAMED_TYPES: [(&str, usize, &str); 34] = [
+const NAMED_TYPES: [(&str, usize, &str); 35] = [
     ("capacity/template.rs", 1, "what addresses are counted in"),
     ("cli/moving.rs", 7, "how the data of each service is moved"),
     ("cloud/change_sets.rs", 1, "CloudFormation's rollback triggers are alarms"),
@@ -238,8 +238,9 @@ const NAMED_TYPES: [(&str, usize, &str); 34] = [
     ("permissions/mod.rs", 4, "where IAM's resources hold policies"),
     ("policy/checks/dead_letters.rs", 2, "a rule about queues"),
     ("policy/checks/ingress_as_specified.rs", 2, "a rule about security groups"),
-    ("policy/checks/isolated_subnets.rs", 3, "a rule about routes"),
-    ("policy/checks/lambda_subnets.rs", 3, "a rule about functions"),
+    ("policy/checks/isolated_tiers.rs", 2, "a rule about routes"),
+    ("policy/checks/stack.rs", 1, "tiers are what subnets are tagged with"),
+    ("policy/checks/tier_members.rs", 2, "a rule about functions"),
     ("policy/checks/queue_visibility.rs", 3, "a rule about queues"),
     ("policy/checks/tenants_own_key.rs", 1, "a rule about keys"),
     ("policy/checks/transport_policies.rs", 6, "a rule about resource policies"),
@@ -272,12 +273,18 @@ fn named_types(text: &str) -> Vec<String> {
 #[test]
 fn lists_of_resource_types_stand_in_the_table() {
     assert_eq!(named_types("[\"AWS::A::B\", \"AWS::Region\"] // \"x\"\n/// \"AWS::C::D\"\n"), ["AWS::A::B"]);
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    sources(&root, &mut files);
+    let mut files: Vec<(PathBuf, String)> = Vec::new();
+    for folder in crates() {
+        let (root, mut found) = (folder.join("src"), Vec::new());
+        sources(&root, &mut found);
+        let named = found.into_iter().map(|path| {
+            let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+            (path, name)
+        });
+        files.extend(named);
+    }
     let mut wrong = Vec::new();
-    for path in files {
-        let name = path.strip_prefix(&root).unwrap().to_string_lossy().into_owned();
+    for (path, name) in files {
         let found = named_types(&fs::read_to_string(&path).unwrap());
         let allowed = NAMED_TYPES.iter().find(|row| row.0 == name).map_or(0, |row| row.1);
         let is_test = name == "cloud/wire.rs";
@@ -285,6 +292,30 @@ fn lists_of_resource_types_stand_in_the_table() {
             wrong.push(format!("{name} names {found:?}: {allowed} are allowed; a property of types is a column of policies/resources.yaml"));
         } else if found.is_empty() && allowed > 0 {
             wrong.push(format!("{name} names no type any more: take it from the list"));
+        }
+    }
+    assert_eq!(wrong, Vec::<String>::new());
+}
+
+/// Names of the default blueprint's stack. The tool serves any: what it must know of a stack, a blueprint says.
+const OF_ONE_STACK: &str =
+    r"(?i)splitter|parking|investigator|\bpart_mib\b|\bingest\b|\bingest[._]|client_ca\b|redsubnet|greensubnet";
+
+#[test]
+fn the_code_names_nothing_of_the_default_stack() {
+    let pattern = fancy_regex::Regex::new(OF_ONE_STACK).unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    sources(&root.join("src"), &mut files);
+    sources(&root.join("crates"), &mut files);
+    let mut wrong = Vec::new();
+    for path in files.iter().filter(|path| !path.components().any(|part| part.as_os_str() == "tests")) {
+        let text = fs::read_to_string(path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            if pattern.is_match(line).unwrap() {
+                wrong.push(format!("{}: {}", path.display(), line.trim()));
+            }
         }
     }
     assert_eq!(wrong, Vec::<String>::new());

@@ -244,7 +244,7 @@ fn text(answer: &Answer) -> String {
     for data in &answer.data {
         out += &format!("   {} {}: {}\n", data.logical_id, data.resource_type, data.how);
     }
-    out += "3. devices and investigators switch to the new stack's endpoints; the old one gets no more data\n";
+    out += "3. clients switch to the new stack's endpoints; the old one gets no more data\n";
     out += &format!(
         "4. `tenantry destroy {tenant} --account {} --region {}` offboards the old stack and frees {later}\n",
         from.account, from.region

@@ -127,20 +127,20 @@ impl Replay {
             None => Vec::new(),
         };
         let queues = Queues::of(&resources, redrive);
-        let parking_url = queues.dead_letters.clone().ok_or_else(|| {
+        let dead_letters = queues.dead_letters.clone().ok_or_else(|| {
             let (account, region, queue) = (&place.account, &place.region, &redrive.queue);
             Failure::new(format!("stack `{stack}` in account {account} in {region} has no queue `{queue}`"))
                 .with_hint(format!("`tenantry deploy {name}` creates it"))
         })?;
-        let held = sqs::receive(&session, &parking_url, self.limit, HIDDEN_SECONDS).await.map_err(of_call)?;
+        let held = sqs::receive(&session, &dead_letters, self.limit, HIDDEN_SECONDS).await.map_err(of_call)?;
         let (rows, others): (Vec<Row>, Vec<Row>) =
             held.into_iter().map(|held| row(held, &queues)).partition(|row| is_since(row, since));
         let go_on = !rows.is_empty() && self.agreed(&rows)?;
-        let (moved, failed) = if go_on { put_back(&session, &parking_url, &rows).await } else { (Vec::new(), None) };
+        let (moved, failed) = if go_on { put_back(&session, &dead_letters, &rows).await } else { (Vec::new(), None) };
         let is_moved = |row: &&Row| moved.contains(&row.held.id);
         for row in others.iter().chain(rows.iter().filter(|row| !is_moved(row))) {
             // Where this fails the message shows itself again after `HIDDEN_SECONDS`.
-            let _hidden_for_longer = sqs::release(&session, &parking_url, &row.held).await;
+            let _hidden_for_longer = sqs::release(&session, &dead_letters, &row.held).await;
         }
         let answer = Answer { tenant: tenant.name.as_str(), messages: &rows, replayed: moved.len() };
         output.show("tenantry/replay/v1", &answer, text)?;
@@ -177,11 +177,11 @@ impl Replay {
 }
 
 /// Ids of the messages that went back, and why no more did, if so.
-async fn put_back(session: &Session, parking_url: &str, rows: &[Row]) -> (Vec<String>, Option<CallError>) {
+async fn put_back(session: &Session, dead_letters: &str, rows: &[Row]) -> (Vec<String>, Option<CallError>) {
     let mut moved = Vec::new();
     for row in rows {
         if let Some(to) = &row.to {
-            if let Err(error) = sqs::move_to(session, parking_url, &row.held, to).await {
+            if let Err(error) = sqs::move_to(session, dead_letters, &row.held, to).await {
                 return (moved, Some(error));
             }
             moved.push(row.held.id.clone());

@@ -22,8 +22,7 @@ static OLD_TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../compat/v
 pub static CI: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../ci");
 const FLEET: &str = include_str!("../../../tenants/fleet.yaml");
 const TENANT: &str = include_str!("../../../tenants/acme.yaml");
-const DEVICES_CA: &[u8] = include_bytes!("../../../tenants/certs/acme.pem");
-const INVESTIGATORS_CA: &[u8] = include_bytes!("../../../tenants/certs/acme-investigators.pem");
+static CERTIFICATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../tenants/certs");
 const FUNCTIONS: &str = include_str!("../../../pipeline/functions.lock.json");
 const FUNCTION_FLAGS: &str = include_str!("../../../pipeline/flags.json");
 
@@ -185,11 +184,14 @@ pub fn sample(name: &str) -> Vec<File> {
     let file = |path: &str, bytes: &[u8]| (PathBuf::from(path), bytes.to_vec());
     let mut files = vec![file(".gitignore", b"/reports/\nplan.json\n")];
     if name == DEFAULT_BLUEPRINT {
+        let mut certificates = Vec::new();
+        copy(&CERTIFICATES, Path::new("tenants/certs"), &mut certificates);
+        // Those of the one tenant that the sample has.
+        certificates.retain(|(path, _)| path.to_string_lossy().starts_with("tenants/certs/acme"));
+        files.extend(certificates);
         files.extend([
             file("pipeline/functions.lock.json", FUNCTIONS.as_bytes()),
             file("pipeline/flags.json", FUNCTION_FLAGS.as_bytes()),
-            file("tenants/certs/acme.pem", DEVICES_CA),
-            file("tenants/certs/acme-investigators.pem", INVESTIGATORS_CA),
             file("tenants/acme.yaml", TENANT.as_bytes()),
             file("tenants/fleet.yaml", FLEET.as_bytes()),
         ]);

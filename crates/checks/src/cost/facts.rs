@@ -63,7 +63,6 @@ pub(super) struct Function<'t> {
     pub(super) id: &'t str,
     pub(super) architecture: &'t str,
     pub(super) memory_gib: f64,
-    pub(super) part_mib: Option<f64>,
     /// Asks for its flags.
     pub(super) has_flags: bool,
 }
@@ -172,7 +171,6 @@ fn function<'t>(id: &'t str, properties: &'t Value) -> Function<'t> {
         id,
         architecture: properties["Architectures"][0].as_str().unwrap_or("x86_64"),
         memory_gib: number(&properties["MemorySize"]) / 1024.0,
-        part_mib: variables.get("PART_MIB").map(number),
         has_flags: variables.get("FLAGS_PATH").is_some(),
     }
 }

@@ -4,13 +4,6 @@ use super::facts::{Facts, Function};
 use super::workload::{Work, Workload};
 use super::{DAYS, HOURS, Kind, Line, Load, Prices, SECONDS, items};
 
-/// What devices send at once. Source: AWS CLI Command Reference, "AWS CLI S3 Configuration", `multipart_chunksize`.
-const DEVICE_PIECE_MIB: f64 = 8.0;
-/// What the splitter sends at once: the smallest piece of a multipart upload.
-/// Source: Amazon S3 User Guide, "Amazon S3 multipart upload limits".
-const SPLITTER_PIECE_MIB: f64 = 5.0;
-/// Requests that begin and end a multipart upload.
-const UPLOAD_REQUESTS: f64 = 2.0;
 /// Requests to the key for each execution: one to read, one to write.
 const KEY_REQUESTS: f64 = 2.0;
 /// KiB that a function logs in one execution: its journal, its metrics, and what Lambda reports.
@@ -29,8 +22,6 @@ const POLL_SECONDS: f64 = 20.0;
 /// Seconds after which the AppConfig extension asks again.
 /// Source: AWS AppConfig User Guide, "Configuring the AWS AppConfig Agent Lambda extension".
 const FLAG_POLL_SECONDS: f64 = 45.0;
-/// Share of its size that a bulk request has on the wire, where it is compressed.
-const BULK_COMPRESSION: f64 = 0.25;
 /// GB a task pulls through NAT in a month: its images, a few times.
 const TASK_PULL_GIB: f64 = 1.0;
 /// Capacity units of a load balancer that few people use.
@@ -51,10 +42,11 @@ pub(super) fn lines(facts: &Facts<'_>, workload: Option<&Workload>, region: &str
     for function in &facts.functions {
         sheet.function(function, workload.and_then(|workload| workload.functions.get(function.id)));
     }
-    sheet.search(facts, workload);
+    sheet.search(facts);
     sheet.bucket(facts, workload);
+    sheet.told(workload);
     sheet.network(facts, workload);
-    sheet.proxy(facts);
+    sheet.tasks(facts);
     sheet.watching(facts, workload);
     sheet.around(facts, workload);
     sheet.standing(facts);
@@ -119,23 +111,11 @@ impl Sheet<'_> {
         self.add("Lambda", what, Kind::Work, "lambda-request", quantity, "executions", inputs);
     }
 
-    fn search(&mut self, facts: &Facts<'_>, workload: Option<&Workload>) {
+    fn search(&mut self, facts: &Facts<'_>) {
         for (kind, count) in &facts.search_nodes {
             self.hours("OpenSearch", format!("{kind} nodes"), format!("{}{kind}", items::SEARCH_NODE), *count as f64);
         }
         self.months("OpenSearch", "storage", "search-gp3-gib-month", facts.search_gib as f64);
-        if facts.search_zones > 1 && !facts.functions.is_empty() {
-            let zones = facts.search_zones as f64;
-            let quantity = workload.map(|work| work.gib * (BULK_COMPRESSION * (zones - 1.0) / zones * 2.0));
-            let inputs = vec![
-                ("GB that arrive", workload.map_or(unknown(), |work| plain(work.gib.expected))),
-                ("compression", plain(BULK_COMPRESSION)),
-                ("zones", plain(zones)),
-            ];
-            let formula = "GB that arrive × compression × (zones − 1) / zones × 2 ways";
-            let item = "transfer-between-zones-gib";
-            self.add("OpenSearch", "bulk requests between zones", Kind::Work, item, quantity, formula, inputs);
-        }
     }
 
     fn bucket(&mut self, facts: &Facts<'_>, workload: Option<&Workload>) {
@@ -148,25 +128,16 @@ impl Sheet<'_> {
         let inputs = vec![("GB that arrive", arrive.clone()), ("days kept", plain(days)), ("days", plain(DAYS))];
         let formula = "GB that arrive × days kept / days, over all prefixes";
         self.add("S3", "storage", Kind::Work, "s3-gib-month", quantity, formula, inputs);
-        let files = |work: &Workload| work.of_function("Splitter");
-        let parts = |work: &Workload| work.of_function("Ingest");
-        let part_mib = facts.functions.iter().find_map(|function| function.part_mib).unwrap_or(0.0);
-        let pieces = (part_mib / SPLITTER_PIECE_MIB).ceil() + UPLOAD_REQUESTS;
-        let quantity = workload
-            .map(|work| work.gib * (1024.0 / DEVICE_PIECE_MIB) + files(work) * UPLOAD_REQUESTS + parts(work) * pieces);
-        let said = |of: &dyn Fn(&Workload) -> Load| workload.map_or(unknown(), |work| plain(of(work).expected));
-        let inputs = vec![
-            ("GB that arrive", arrive),
-            ("MiB of a piece", plain(DEVICE_PIECE_MIB)),
-            ("files", said(&files)),
-            ("parts", said(&parts)),
-            ("requests of a part", plain(pieces)),
-        ];
-        let formula = "GB that arrive × 1,024 / MiB of a piece + files × 2 + parts × requests of a part";
-        self.add("S3", "uploads", Kind::Work, "s3-put", quantity, formula, inputs);
-        let quantity = workload.map(|work| files(work) + parts(work));
-        let inputs = vec![("files", said(&files)), ("parts", said(&parts))];
-        self.add("S3", "downloads", Kind::Work, "s3-get", quantity, "files + parts", inputs);
+    }
+
+    /// What the template tells of items that no property of a resource shows: requests, transfer.
+    fn told(&mut self, workload: Option<&Workload>) {
+        for told in workload.into_iter().flat_map(|workload| &workload.items) {
+            let inputs = vec![("a day", plain(told.per_month.expected / DAYS)), ("days", plain(DAYS))];
+            let quantity = Some(told.per_month);
+            let service = items::service(&told.item);
+            self.add(service, told.what.clone(), Kind::Work, &told.item, quantity, "a day × days", inputs);
+        }
     }
 
     fn network(&mut self, facts: &Facts<'_>, workload: Option<&Workload>) {
@@ -188,14 +159,14 @@ impl Sheet<'_> {
         self.hours("VPC", "public IPv4 addresses", "address-hour", addresses as f64);
     }
 
-    fn proxy(&mut self, facts: &Facts<'_>) {
+    fn tasks(&mut self, facts: &Facts<'_>) {
         const ELB: &str = "Elastic Load Balancing";
         self.hours(ELB, "load balancers", "alb-hour", facts.load_balancers as f64);
         let units = facts.load_balancers as f64 * CAPACITY_UNITS;
         self.hours(ELB, "capacity units", "alb-capacity-hour", units);
         self.hours(ELB, "trust stores", "alb-trust-store-hour", facts.trust_stores as f64);
-        self.hours("Fargate", "vCPUs of the proxy", "fargate-vcpu-hour", facts.vcpus);
-        self.hours("Fargate", "GB of memory of the proxy", "fargate-gib-hour", facts.task_gib);
+        self.hours("Fargate", "vCPUs of tasks", "fargate-vcpu-hour", facts.vcpus);
+        self.hours("Fargate", "GB of memory of tasks", "fargate-gib-hour", facts.task_gib);
     }
 
     fn watching(&mut self, facts: &Facts<'_>, workload: Option<&Workload>) {
@@ -294,7 +265,7 @@ impl Sheet<'_> {
         ];
         let quantity = Some(Load::flat(mappings * POLLERS * SECONDS / POLL_SECONDS));
         let formula = "mappings × pollers × 2,628,000 / seconds of a poll";
-        self.add("SQS", "looking into retry queues", Kind::Standing, "sqs-request", quantity, formula, inputs);
+        self.add("SQS", "looking into queues", Kind::Standing, "sqs-request", quantity, formula, inputs);
         if facts.functions.iter().any(|function| function.has_flags) {
             let quantity = workload.map(|work| work.seconds() * (1.0 / FLAG_POLL_SECONDS));
             let inputs = vec![

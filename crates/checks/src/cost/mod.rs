@@ -26,7 +26,7 @@ const MINUTES: f64 = HOURS * 60.0;
 const SECONDS: f64 = HOURS * 3600.0;
 
 /// What is not on any bill.
-pub const NOT_COUNTED: &str = "taxes, support, discounts and free allowances; what investigators download; storage of the \
+pub const NOT_COUNTED: &str = "taxes, support, discounts and free allowances; what people download; storage of the \
                                central logs; the control planes";
 
 /// One number in three months: one in which nothing arrives, one at the mean rate, one that is all peak.

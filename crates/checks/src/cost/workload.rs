@@ -1,5 +1,5 @@
 //! What a stack has to do, as its template tells in `Metadata.TenantryWorkload`: the rate at which data arrives, and how
-//! often each function runs and for how long.
+//! often each function runs and for how long, and units of billed items that no resource shows.
 
 use std::collections::BTreeMap;
 
@@ -18,6 +18,15 @@ pub(super) struct Workload {
     pub(super) gib: Load,
     /// By logical id of the function.
     pub(super) functions: BTreeMap<String, Work>,
+    pub(super) items: Vec<Told>,
+}
+
+/// Units of an item of the price table that the template tells of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub(super) struct Told {
+    pub(super) what: String,
+    pub(super) item: String,
+    pub(super) per_month: Load,
 }
 
 /// The work of one function.
@@ -35,7 +44,7 @@ impl Workload {
     pub(super) fn of(template: &Value) -> Option<Self> {
         let told = &template["Metadata"]["TenantryWorkload"];
         let month = |mean: &Value, peak: &Value, factor: f64| {
-            Some(Load { low: 0.0, expected: mean.as_f64()? * factor, peak: peak.as_f64()? * factor })
+            Some(Load { low: 0.0, expected: number(mean)? * factor, peak: number(peak)? * factor })
         };
         let functions = told["Functions"].as_object()?.iter().map(|(id, work)| {
             let executions = month(&work["MeanPerDay"], &work["PeakPerDay"], DAYS)?;
@@ -44,7 +53,13 @@ impl Workload {
                 Work { executions, working: seconds("WorkingMilliseconds")?, waiting: seconds("WaitingMilliseconds")? };
             Some((id.clone(), work))
         });
+        let items = told["Items"].as_array().into_iter().flatten().map(|told| {
+            let text = |key: &str| told[key].as_str().map(str::to_owned);
+            let per_month = month(&told["MeanPerDay"], &told["PeakPerDay"], DAYS)?;
+            Some(Told { what: text("What")?, item: text("Item")?, per_month })
+        });
         Some(Self {
+            items: items.collect::<Option<_>>()?,
             gib: month(&told["MeanKibPerMinute"], &told["PeakKibPerMinute"], MINUTES / KIB)?,
             functions: functions.collect::<Option<_>>()?,
         })
@@ -55,13 +70,13 @@ impl Workload {
         self.functions.values().fold(Load::default(), |sum, work| sum + work.executions)
     }
 
-    /// Executions of one function.
-    pub(super) fn of_function(&self, id: &str) -> Load {
-        self.functions.get(id).map(|work| work.executions).unwrap_or_default()
-    }
-
     /// Seconds that all functions run.
     pub(super) fn seconds(&self) -> Load {
         self.functions.values().fold(Load::default(), |sum, work| sum + work.executions * (work.working + work.waiting))
     }
+}
+
+/// A number, or a text that is one: templates print what is not whole as text.
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.parse().ok()).filter(|number| number.is_finite())
 }

@@ -28,7 +28,7 @@ pub enum Otherwise {
 /// Why an estate cannot be imagined so.
 #[derive(Debug, thiserror::Error)]
 pub enum ImagineError {
-    #[error("`{0}` is none of `ingest.peak_gib_per_minute=4` and `tenants+=50:like=acme@eu-west-1`")]
+    #[error("`{0}` is neither `section.parameter=4` nor `tenants+=50:like=acme@eu-west-1`")]
     Syntax(String),
     #[error("`{0}` tenants more is none of 1 to {MOST}")]
     Number(String),

@@ -142,8 +142,8 @@ pub(super) const CODES: &[Explanation] = &[
         "TN4208",
         Error,
         "somebody comes in whom the spec does not name",
-        "A security group names a network that `ingest.allow_from` does not have: the door is wider than its owner wrote down. Whole-internet access needs `0.0.0.0/0` in the spec, where a reviewer sees it.",
-        "Add the network to `ingest.allow_from`, or take it out of the template.",
+        "A security group names a network that none of the tenant's parameters with `ingress` has: the door is wider than its owner wrote down. Whole-internet access needs `0.0.0.0/0` in the spec, where a reviewer sees it.",
+        "Add the network to the tenant's parameter, or take it out of the template.",
     ),
     entry(
         "TN4209",
