@@ -5,6 +5,8 @@
 
 #[path = "endpoint/artifacts.rs"]
 mod artifacts;
+#[path = "blueprints/main.rs"]
+mod blueprints;
 #[path = "capacity/main.rs"]
 mod capacity;
 #[path = "cli/main.rs"]

@@ -1,7 +1,7 @@
 //! Drift of whole tenants' stacks on an endpoint on loopback: what is changed behind CloudFormation's back is found,
 //! named and rated, and nothing else is.
 
-mod fleet;
+pub(crate) mod fleet;
 
 use std::collections::BTreeMap;
 
