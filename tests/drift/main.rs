@@ -81,7 +81,7 @@ fn unconfirmed_until_somebody_confirms(fleet: &Fleet) {
 }
 
 /// Whether a difference is the expected line, in which `*` is any text.
-fn fits(line: &str, difference: &str) -> bool {
+pub(crate) fn fits(line: &str, difference: &str) -> bool {
     let mut parts = line.split('*');
     let Some(mut left) = difference.strip_prefix(parts.next().unwrap()) else { return false };
     let mut parts: Vec<&str> = parts.collect();
