@@ -235,7 +235,7 @@ fn configuration(url: &str) -> aws_config::SdkConfig {
 /// The sample estate, with its first account being the endpoint's own.
 fn estate() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for (path, bytes) in tenantry::embedded::sample_estate() {
+    for (path, bytes) in tenantry::embedded::sample(tenantry::embedded::DEFAULT_BLUEPRINT) {
         let path = folder.path().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         let text = String::from_utf8(bytes).unwrap().replace("111122223333", ACCOUNT);

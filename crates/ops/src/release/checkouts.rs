@@ -229,7 +229,7 @@ impl Random {
 }
 
 fn base(root: &Path) {
-    for (path, bytes) in embedded::sample_estate() {
+    for (path, bytes) in embedded::sample(embedded::DEFAULT_BLUEPRINT) {
         write(root, path.to_str().unwrap(), &bytes);
     }
     for name in ["flags.yaml", "quotas.yaml"] {
