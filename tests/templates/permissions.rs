@@ -11,22 +11,18 @@ use tenantry::render::Context;
 use super::{estate, render, renderer};
 
 /// A client of `cloud::Session`, and the prefix of its actions.
-const SERVICES: [(&str, &str); 14] = [
-    ("appconfig", "appconfig"),
-    ("cloudcontrol", "cloudformation"),
+const SERVICES: [(&str, &str); 6] = [
     ("cloudformation", "cloudformation"),
-    ("cloudtrail", "cloudtrail"),
-    ("cloudwatch", "cloudwatch"),
     ("ec2", "ec2"),
-    ("iam", "iam"),
-    ("lambda", "lambda"),
-    ("opensearch", "es"),
     ("s3", "s3"),
     ("servicequotas", "servicequotas"),
     ("sqs", "sqs"),
     ("sts", "sts"),
-    ("tagging", "tag"),
 ];
+
+/// Services whose actions have another prefix than their signatures. Source: Service Authorization Reference.
+const PREFIXES: [(&str, &str); 4] =
+    [("cloudcontrolapi", "cloudformation"), ("monitoring", "cloudwatch"), ("s3-control", "s3"), ("tagging", "tag")];
 
 /// Operations whose action has another name. Source: Service Authorization Reference.
 const NAMES: [(&str, &str); 10] = [
@@ -64,25 +60,36 @@ fn called() -> BTreeSet<String> {
             for call in text.split(&marker).skip(1) {
                 let Some((method, _)) = call.split_once('(') else { continue };
                 let operation: String = method.split('_').map(capital).collect();
-                let action = format!("{prefix}:{operation}");
-                let name = NAMES.iter().find(|(operation, _)| *operation == action).map(|(_, name)| *name);
-                found.insert(name.map_or(action, str::to_owned));
+                found.insert(action(prefix, &operation));
             }
+        }
+        // What is asked without a client: `Question::get("lambda", "ListFunctions", …)`.
+        for call in
+            ["form(", "get(", "json(", "send("].iter().flat_map(|way| text.split(&format!("Question::{way}")).skip(1))
+        {
+            let names: Vec<&str> = call.splitn(5, '"').collect();
+            let ["", service, ",", operation, _] = names[..] else {
+                panic!("no names of service and operation: {call}")
+            };
+            found.insert(action(service, operation));
         }
     }
     for row in &tenantry::drift::neighbours::table().neighbours {
-        let prefix = if row.read.service == "s3-control" { "s3" } else { row.read.service.as_str() };
-        let action = format!("{prefix}:{}", row.read.operation);
-        let name = NAMES.iter().find(|(operation, _)| *operation == action).map(|(_, name)| *name);
-        found.insert(name.map_or(action, str::to_owned));
+        found.insert(action(&row.read.service, &row.read.operation));
     }
-    // Questions that code puts, as those of the table are put.
-    let by_code = ["elasticloadbalancing:DescribeLoadBalancers", "kms:EnableKey", "sns:GetTopicAttributes"];
-    found.extend(by_code.map(str::to_owned));
+    // A question that `drift` puts, as those of the table are put.
+    found.insert("sns:GetTopicAttributes".to_owned());
     assert!(found.len() > 60, "the calls were not found: {found:?}");
     // The identity of the caller is told to everybody.
     found.remove("sts:GetCallerIdentity");
     found
+}
+
+/// The action of an operation, as IAM names it.
+fn action(service: &str, operation: &str) -> String {
+    let prefix = PREFIXES.iter().find(|(name, _)| *name == service).map_or(service, |(_, prefix)| prefix);
+    let action = format!("{prefix}:{operation}");
+    NAMES.iter().find(|(operation, _)| *operation == action).map_or(action, |(_, name)| (*name).to_owned())
 }
 
 fn capital(word: &str) -> String {

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::reads::{self, Question, at, items, text};
 use super::{CallError, Family, Session};
 
 /// Lambda's limits and use of an account in a region.
@@ -19,32 +20,27 @@ pub struct LambdaSettings {
 
 /// Lambda GetAccountSettings.
 pub async fn lambda(session: &Session) -> Result<LambdaSettings, CallError> {
-    const OPERATION: &str = "GetAccountSettings";
     let subject = session.place.account.as_str();
-    session.turn(Family::Lambda).await;
-    let answer = session.lambda.get_account_settings().send().await;
-    let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
-    let limit = session.need(answer.account_limit, OPERATION, subject, "AccountLimit")?;
-    let usage = session.need(answer.account_usage, OPERATION, subject, "AccountUsage")?;
-    let unreserved =
-        session.need(limit.unreserved_concurrent_executions, OPERATION, subject, "AccountLimit.Unreserved")?;
+    let question = Question::get("lambda", "GetAccountSettings", subject, "/2016-08-19/account-settings".to_owned());
+    let answer = reads::answer(session, &question).await?.body;
+    let number = |field: &'static str| {
+        let number = at(&answer, field).and_then(|number| number.as_u64());
+        session.need(number, question.operation, subject, field)
+    };
     Ok(LambdaSettings {
-        concurrency: whole(limit.concurrent_executions.into()),
-        unreserved: whole(unreserved.into()),
-        code_bytes: whole(limit.total_code_size),
-        code_bytes_used: whole(usage.total_code_size),
+        concurrency: number("AccountLimit.ConcurrentExecutions")?,
+        unreserved: number("AccountLimit.UnreservedConcurrentExecutions")?,
+        code_bytes: number("AccountLimit.TotalCodeSize")?,
+        code_bytes_used: number("AccountUsage.TotalCodeSize")?,
     })
 }
 
 /// IAM GetAccountSummary: numbers by name (`Roles`, `RolesQuota`).
 pub async fn iam(session: &Session) -> Result<BTreeMap<String, u64>, CallError> {
-    const OPERATION: &str = "GetAccountSummary";
-    session.turn(Family::Iam).await;
-    let answer = session.iam.get_account_summary().send().await;
-    let answer =
-        answer.map_err(|error| CallError::of(&session.place, OPERATION, session.place.account.as_str(), error))?;
-    let map = answer.summary_map.unwrap_or_default().into_iter();
-    Ok(map.map(|(name, number)| (name.as_str().to_owned(), whole(number.into()))).collect())
+    let subject = session.place.account.as_str();
+    let question = Question::form("iam", "GetAccountSummary", subject, super::iam::VERSION, &[]);
+    let entries = items(&reads::ask(session, &question).await?, "SummaryMap.entry");
+    Ok(entries.iter().filter_map(|entry| Some((text(entry, "key")?, text(entry, "value")?.parse().ok()?))).collect())
 }
 
 /// S3 ListBuckets: the names of all in the account, over all regions.
@@ -62,15 +58,8 @@ pub async fn buckets(session: &Session) -> Result<BTreeSet<String>, CallError> {
 
 /// OpenSearch ListDomainNames: the domains of the region.
 pub async fn search_domains(session: &Session) -> Result<BTreeSet<String>, CallError> {
-    const OPERATION: &str = "ListDomainNames";
-    session.turn(Family::OpenSearch).await;
-    let answer = session.opensearch.list_domain_names().send().await;
-    let answer =
-        answer.map_err(|error| CallError::of(&session.place, OPERATION, session.place.region.as_str(), error))?;
-    Ok(answer.domain_names.unwrap_or_default().into_iter().filter_map(|domain| domain.domain_name).collect())
-}
-
-/// A number that cannot be negative.
-fn whole(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
+    let subject = session.place.region.as_str();
+    let question = Question::get("es", "ListDomainNames", subject, "/2021-01-01/domain".to_owned());
+    let domains = items(&reads::ask(session, &question).await?, "DomainNames");
+    Ok(domains.iter().filter_map(|domain| text(domain, "DomainName")).collect())
 }

@@ -1,10 +1,9 @@
 //! AWS AppConfig: the versions of a configuration, and their deployments.
 
-use aws_sdk_appconfig::types as sdk;
-use aws_smithy_types::Blob;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{CallError, Cause, Family, Session};
+use super::reads::{self, Question, at, items, segment, text};
+use super::{CallError, Session};
 
 /// Name of the strategy of a push: every target at once, and complete right away. The predefined `AppConfig.AllAtOnce`
 /// bakes for ten minutes, in which AppConfig takes no other deployment and an alarm takes the push back.
@@ -32,6 +31,18 @@ pub struct Deployment {
     pub state: String,
 }
 
+impl Ids {
+    fn of_environment(&self, rest: &str) -> String {
+        let (application, environment) = (segment(&self.application), segment(&self.environment));
+        format!("/applications/{application}/environments/{environment}{rest}")
+    }
+
+    fn of_versions(&self, rest: &str) -> String {
+        let (application, profile) = (segment(&self.application), segment(&self.profile));
+        format!("/applications/{application}/configurationprofiles/{profile}/hostedconfigurationversions{rest}")
+    }
+}
+
 impl Deployment {
     /// Whether targets have its version: all of them, or some while it is under way.
     pub fn is_in_force(&self) -> bool {
@@ -46,25 +57,33 @@ impl Deployment {
 
 /// Every deployment of the profile, newest first.
 pub async fn deployments(session: &Session, ids: &Ids) -> Result<Vec<Deployment>, CallError> {
-    const OPERATION: &str = "ListDeployments";
     let subject = &ids.environment;
-    let request = session.appconfig.list_deployments().application_id(&ids.application).environment_id(subject);
-    let pages = request.into_paginator().send();
-    let mut pages = session.pages(Family::AppConfig, OPERATION, subject, pages, |page| page.next_token());
+    let question = Question::get("appconfig", "ListDeployments", subject, ids.of_environment("/deployments"));
+    let question = question.pages("NextToken", "next_token");
     let mut found = Vec::new();
-    while let Some(page) = pages.next().await? {
-        for one in page.items.unwrap_or_default() {
-            // An endpoint that does not tell the profile has one profile in the environment.
-            if one.configuration_profile_id.as_ref().is_some_and(|profile| *profile != ids.profile) {
-                continue;
-            }
-            let state = session.need(one.state, OPERATION, subject, "State")?.as_str().to_owned();
-            let version = session.need(one.configuration_version, OPERATION, subject, "ConfigurationVersion")?;
-            found.push(Deployment { number: one.deployment_number, version, state });
+    for one in items(&reads::ask(session, &question).await?, "Items") {
+        // An endpoint that does not tell the profile has one profile in the environment.
+        if text(&one, "ConfigurationProfileId").is_some_and(|profile| profile != ids.profile) {
+            continue;
         }
+        found.push(deployment_of(session, question.operation, subject, &one)?);
     }
     found.sort_by_key(|deployment| std::cmp::Reverse(deployment.number));
     Ok(found)
+}
+
+fn deployment_of(
+    session: &Session,
+    operation: &'static str,
+    subject: &str,
+    told: &Value,
+) -> Result<Deployment, CallError> {
+    let number = at(told, "DeploymentNumber").and_then(|number| i32::try_from(number.as_i64()?).ok());
+    Ok(Deployment {
+        number: session.need(number, operation, subject, "DeploymentNumber")?,
+        version: session.need(text(told, "ConfigurationVersion"), operation, subject, "ConfigurationVersion")?,
+        state: session.need(text(told, "State"), operation, subject, "State")?,
+    })
 }
 
 /// The document of a hosted version.
@@ -73,14 +92,10 @@ pub async fn document(session: &Session, ids: &Ids, version: &str) -> Result<Val
     let subject = format!("version {version} of profile {}", ids.profile);
     let number: Option<i32> = version.parse().ok();
     let number = session.need(number, OPERATION, &subject, "VersionNumber")?;
-    session.turn(Family::AppConfig).await;
-    let request = session.appconfig.get_hosted_configuration_version().application_id(&ids.application);
-    let answer = request.configuration_profile_id(&ids.profile).version_number(number).send().await;
-    let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &subject, error))?;
-    let content = session.need(answer.content, OPERATION, &subject, "Content")?;
-    let unreadable = Cause::Unreadable { http_status: 200 };
-    serde_json::from_slice(content.as_ref())
-        .map_err(|_| CallError::because(&session.place, OPERATION, &subject, unreadable))
+    let path = ids.of_versions(&format!("/{number}"));
+    let question = Question::get("appconfig", "GetHostedConfigurationVersion", &subject, path);
+    // The answer is the document itself.
+    Ok(reads::answer(session, &question).await?.body)
 }
 
 /// An alarm that takes a deployment of the environment back, and the role with which AppConfig reads it.
@@ -92,47 +107,45 @@ pub struct Monitor {
 
 /// The alarms of the environment.
 pub async fn monitors(session: &Session, ids: &Ids) -> Result<Vec<Monitor>, CallError> {
-    const OPERATION: &str = "GetEnvironment";
-    session.turn(Family::AppConfig).await;
-    let request = session.appconfig.get_environment().application_id(&ids.application);
-    let answer = request.environment_id(&ids.environment).send().await;
-    let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &ids.environment, error))?;
-    let monitors = answer.monitors.unwrap_or_default().into_iter();
-    Ok(monitors.map(|one| Monitor { alarm: one.alarm_arn, role: one.alarm_role_arn }).collect())
+    let question = Question::get("appconfig", "GetEnvironment", &ids.environment, ids.of_environment(""));
+    let monitors = items(&reads::ask(session, &question).await?, "Monitors").into_iter();
+    let of = |one: Value| Some(Monitor { alarm: text(&one, "AlarmArn")?, role: text(&one, "AlarmRoleArn") });
+    Ok(monitors.filter_map(of).collect())
 }
 
 /// Sets the alarms of the environment.
 pub async fn set_monitors(session: &Session, ids: &Ids, monitors: &[Monitor]) -> Result<(), CallError> {
-    const OPERATION: &str = "UpdateEnvironment";
-    let failed = |error| CallError::of(&session.place, OPERATION, &ids.environment, error);
-    let monitor =
-        |one: &Monitor| sdk::Monitor::builder().alarm_arn(&one.alarm).set_alarm_role_arn(one.role.clone()).build().ok();
-    session.turn(Family::AppConfig).await;
-    let request = session.appconfig.update_environment().application_id(&ids.application);
-    let request = request.environment_id(&ids.environment);
-    let answer = request.set_monitors(Some(monitors.iter().filter_map(monitor).collect())).send().await;
-    answer.map(drop).map_err(failed)
+    let monitor = |one: &Monitor| match &one.role {
+        Some(role) => json!({ "AlarmArn": one.alarm, "AlarmRoleArn": role }),
+        None => json!({ "AlarmArn": one.alarm }),
+    };
+    let body = json!({ "Monitors": monitors.iter().map(monitor).collect::<Vec<_>>() });
+    let path = ids.of_environment("");
+    let question = Question::send("appconfig", "UpdateEnvironment", &ids.environment, ("PATCH", path), Some(body));
+    reads::answer(session, &question).await.map(drop)
 }
 
 /// Id of the strategy of a push; the first push of an account and region makes it. A region takes 20 strategies of an
 /// account. Source: AWS AppConfig API Reference, CreateDeploymentStrategy.
 pub async fn at_once(session: &Session) -> Result<String, CallError> {
-    const LIST: &str = "ListDeploymentStrategies";
-    const CREATE: &str = "CreateDeploymentStrategy";
-    let pages = session.appconfig.list_deployment_strategies().into_paginator().send();
-    let mut pages = session.pages(Family::AppConfig, LIST, AT_ONCE, pages, |page| page.next_token());
-    while let Some(page) = pages.next().await? {
-        let mut found = page.items.unwrap_or_default().into_iter();
-        if let Some(id) = found.find(|one| one.name.as_deref() == Some(AT_ONCE)).and_then(|one| one.id) {
-            return Ok(id);
-        }
+    let path = "/deploymentstrategies".to_owned();
+    let question = Question::get("appconfig", "ListDeploymentStrategies", AT_ONCE, path.clone());
+    let question = question.pages("NextToken", "next_token");
+    let found = items(&reads::ask(session, &question).await?, "Items");
+    let found = found.iter().find(|one| text(one, "Name").as_deref() == Some(AT_ONCE));
+    if let Some(id) = found.and_then(|one| text(one, "Id")) {
+        return Ok(id);
     }
-    session.turn(Family::AppConfig).await;
-    let request = session.appconfig.create_deployment_strategy().name(AT_ONCE).growth_factor(100.0);
-    let request = request.deployment_duration_in_minutes(0).final_bake_time_in_minutes(0);
-    let answer = request.replicate_to(sdk::ReplicateTo::None).send().await;
-    let answer = answer.map_err(|error| CallError::of(&session.place, CREATE, AT_ONCE, error))?;
-    session.need(answer.id, CREATE, AT_ONCE, "Id")
+    let body = json!({
+        "Name": AT_ONCE,
+        "GrowthFactor": 100.0,
+        "DeploymentDurationInMinutes": 0,
+        "FinalBakeTimeInMinutes": 0,
+        "ReplicateTo": "NONE",
+    });
+    let question = Question::send("appconfig", "CreateDeploymentStrategy", AT_ONCE, ("POST", path), Some(body));
+    let made = reads::answer(session, &question).await?.body;
+    session.need(text(&made, "Id"), question.operation, AT_ONCE, "Id")
 }
 
 /// Makes a version of the profile; its number.
@@ -142,14 +155,14 @@ pub async fn create_version(
     content: &Value,
     description: &str,
 ) -> Result<i32, CallError> {
-    session.turn(Family::AppConfig).await;
-    let request = session.appconfig.create_hosted_configuration_version().application_id(&ids.application);
-    let request = request.configuration_profile_id(&ids.profile).content_type("application/json");
-    let request = request.description(shortened(description));
-    let answer = request.content(Blob::new(content.to_string())).send().await;
-    let answer =
-        answer.map_err(|e| CallError::of(&session.place, "CreateHostedConfigurationVersion", &ids.profile, e))?;
-    Ok(answer.version_number)
+    let sent = ("POST", ids.of_versions(""));
+    let question =
+        Question::send("appconfig", "CreateHostedConfigurationVersion", &ids.profile, sent, Some(content.clone()))
+            .header("content-type", "application/json")
+            .header("description", shortened(description));
+    let answer = reads::answer(session, &question).await?;
+    let number = answer.header("version-number").and_then(|number| number.parse().ok());
+    session.need(number, question.operation, &ids.profile, "Version-Number")
 }
 
 /// Starts to deploy a version, after deployment `latest` and refused if somebody started another since; what it is
@@ -162,37 +175,34 @@ pub async fn start(
     strategy: &str,
     description: &str,
 ) -> Result<Deployment, CallError> {
-    const OPERATION: &str = "StartDeployment";
-    session.turn(Family::AppConfig).await;
-    let request = session.appconfig.start_deployment().application_id(&ids.application);
-    let request = request.environment_id(&ids.environment).configuration_profile_id(&ids.profile);
-    let request = request.configuration_version(version.to_string()).deployment_strategy_id(strategy);
-    let request = request.latest_deployment_number(latest).description(shortened(description));
-    let answer = request.send().await;
-    let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &ids.environment, error))?;
-    let state = session.need(answer.state, OPERATION, &ids.environment, "State")?.as_str().to_owned();
-    Ok(Deployment { number: answer.deployment_number, version: version.to_string(), state })
+    let subject = &ids.environment;
+    let body = json!({
+        "ConfigurationProfileId": ids.profile,
+        "ConfigurationVersion": version.to_string(),
+        "DeploymentStrategyId": strategy,
+        "LatestDeploymentNumber": latest,
+        "Description": shortened(description),
+    });
+    let sent = ("POST", ids.of_environment("/deployments"));
+    let question = Question::send("appconfig", "StartDeployment", subject, sent, Some(body));
+    let answer = reads::answer(session, &question).await?.body;
+    deployment_of(session, question.operation, subject, &answer)
 }
 
 /// A deployment as it is now.
 pub async fn deployment(session: &Session, ids: &Ids, number: i32) -> Result<Deployment, CallError> {
-    const OPERATION: &str = "GetDeployment";
-    session.turn(Family::AppConfig).await;
-    let request = session.appconfig.get_deployment().application_id(&ids.application);
-    let answer = request.environment_id(&ids.environment).deployment_number(number).send().await;
-    let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &ids.environment, error))?;
-    let state = session.need(answer.state, OPERATION, &ids.environment, "State")?.as_str().to_owned();
-    let version = session.need(answer.configuration_version, OPERATION, &ids.environment, "ConfigurationVersion")?;
-    Ok(Deployment { number, version, state })
+    let subject = &ids.environment;
+    let path = ids.of_environment(&format!("/deployments/{number}"));
+    let question = Question::get("appconfig", "GetDeployment", subject, path);
+    let answer = reads::answer(session, &question).await?.body;
+    deployment_of(session, question.operation, subject, &answer)
 }
 
 /// Removes a version that nothing deploys.
 pub async fn delete_version(session: &Session, ids: &Ids, version: i32) -> Result<(), CallError> {
-    session.turn(Family::AppConfig).await;
-    let request = session.appconfig.delete_hosted_configuration_version().application_id(&ids.application);
-    let answer = request.configuration_profile_id(&ids.profile).version_number(version).send().await;
-    answer.map_err(|e| CallError::of(&session.place, "DeleteHostedConfigurationVersion", &ids.profile, e))?;
-    Ok(())
+    let sent = ("DELETE", ids.of_versions(&format!("/{version}")));
+    let question = Question::send("appconfig", "DeleteHostedConfigurationVersion", &ids.profile, sent, None);
+    reads::answer(session, &question).await.map(drop)
 }
 
 fn shortened(text: &str) -> String {

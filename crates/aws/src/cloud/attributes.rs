@@ -2,18 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::reads::{self, Question, Way, at};
+use super::reads::{self, Question, at};
 use super::{CallError, Session};
 
 /// DNS name and hosted zone of every load balancer, by ARN.
 pub async fn all(session: &Session) -> Result<BTreeMap<String, BTreeMap<String, String>>, CallError> {
-    let question = Question {
-        service: "elasticloadbalancing",
-        operation: "DescribeLoadBalancers",
-        subject: session.place.region.to_string(),
-        way: Way::Query { version: "2015-12-01".to_owned(), parameters: Vec::new() },
-        next: vec![("NextMarker".to_owned(), "Marker".to_owned())],
-    };
+    let region = session.place.region.as_str();
+    let question = Question::form("elasticloadbalancing", "DescribeLoadBalancers", region, "2015-12-01", &[]);
+    let question = question.pages("NextMarker", "Marker");
     let mut found = BTreeMap::new();
     for page in reads::ask(session, &question).await? {
         let balancers = at(&page, "LoadBalancers").and_then(|list| list.as_array().cloned()).unwrap_or_default();

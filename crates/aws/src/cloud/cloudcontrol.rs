@@ -1,8 +1,12 @@
 //! AWS Cloud Control: any resource's live properties, in the words of its CloudFormation type.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{CallError, Cause, Family, Session};
+use super::reads::{self, Question, text};
+use super::{CallError, Cause, Session};
+
+/// The API, as requests name it.
+pub(super) const TARGET: &str = "CloudApiService";
 
 /// The live properties of a resource; nothing when it does not exist. Cloud Control reads as `role`, else as the caller.
 pub async fn properties(
@@ -11,20 +15,22 @@ pub async fn properties(
     resource_type: &str,
     id: &str,
 ) -> Result<Option<Value>, CallError> {
-    const OPERATION: &str = "GetResource";
+    let mut body = json!({ "TypeName": resource_type, "Identifier": id });
+    if let Some(role) = role {
+        body["RoleArn"] = json!(role);
+    }
     let subject = format!("{resource_type} {id}");
-    session.turn(Family::CloudControl).await;
-    let call = session.cloudcontrol.get_resource().type_name(resource_type).identifier(id);
-    let answer = call.set_role_arn(role.map(str::to_owned)).send().await;
-    let answer = match answer.map_err(|error| CallError::of(&session.place, OPERATION, &subject, error)) {
-        Ok(answer) => answer,
+    let question = Question::json("cloudcontrolapi", "GetResource", &subject, TARGET, body);
+    let answer = match reads::answer(session, &question).await {
+        Ok(answer) => answer.body,
         Err(error) if resource_does_not_exist(&error) => return Ok(None),
         Err(error) => return Err(error),
     };
-    let description = session.need(answer.resource_description, OPERATION, &subject, "ResourceDescription")?;
-    let text = session.need(description.properties, OPERATION, &subject, "Properties")?;
-    let unreadable = || CallError::because(&session.place, OPERATION, &subject, Cause::Missing { field: "Properties" });
-    serde_json::from_str(&text).map(Some).map_err(|_| unreadable())
+    let properties = text(&answer, "ResourceDescription.Properties");
+    let properties = session.need(properties, question.operation, &subject, "ResourceDescription.Properties")?;
+    let unreadable =
+        |_| CallError::because(&session.place, question.operation, &subject, Cause::Missing { field: "Properties" });
+    serde_json::from_str(&properties).map(Some).map_err(unreadable)
 }
 
 /// There is no such resource.

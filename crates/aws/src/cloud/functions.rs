@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_lambda::types as sdk;
 use serde_json::{Map, Value, json};
 
-use super::{CallError, Family, Session};
+use super::reads::{self, Question, at, items, list, properties, segment, text, told};
+use super::{CallError, Session};
 
 /// A function, with those properties that ListFunctions tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,99 +22,82 @@ pub struct Function {
 
 /// Every function of the account in the region, by name.
 pub async fn all(session: &Session) -> Result<BTreeMap<String, Function>, CallError> {
-    const OPERATION: &str = "ListFunctions";
     let subject = session.place.region.as_str();
-    let pages = session.lambda.list_functions().into_paginator().send();
-    let mut pages = session.pages(Family::Lambda, OPERATION, subject, pages, |page| page.next_marker());
-    let mut found = BTreeMap::new();
-    while let Some(page) = pages.next().await? {
-        for function in page.functions.unwrap_or_default() {
-            let function = function_of(session, function)?;
-            found.insert(function.name.clone(), function);
-        }
-    }
-    Ok(found)
+    let question = Question::get("lambda", "ListFunctions", subject, "/2015-03-31/functions".to_owned());
+    let question = question.pages("NextMarker", "Marker");
+    let functions = items(&reads::ask(session, &question).await?, "Functions");
+    let of = |function: &Value| {
+        let name = session.need(text(function, "FunctionName"), question.operation, subject, "FunctionName")?;
+        let arn = session.need(text(function, "FunctionArn"), question.operation, &name, "FunctionArn")?;
+        Ok((name.clone(), function_of(name, arn, function)))
+    };
+    functions.iter().map(of).collect()
 }
 
-fn function_of(session: &Session, function: sdk::FunctionConfiguration) -> Result<Function, CallError> {
-    const OPERATION: &str = "ListFunctions";
-    let name = session.need(function.function_name, OPERATION, session.place.region.as_str(), "FunctionName")?;
-    let vpc = function.vpc_config;
-    let variables: BTreeMap<String, String> =
-        function.environment.and_then(|environment| environment.variables).unwrap_or_default().into_iter().collect();
-    let layers = function.layers.unwrap_or_default().into_iter().filter_map(|layer| layer.arn);
-    let architectures = function.architectures.unwrap_or_default().into_iter();
-    let text = |value: Option<String>| value.filter(|text| !text.is_empty()).map_or(Value::Null, Value::from);
-    let (groups, subnets) = match &vpc {
-        Some(vpc) => (vpc.security_group_ids.clone(), vpc.subnet_ids.clone()),
-        None => (None, None),
-    };
-    let properties = [
-        ("Runtime", text(function.runtime.map(|runtime| runtime.as_str().to_owned()))),
-        ("Handler", text(function.handler)),
-        ("Role", text(function.role)),
-        ("MemorySize", json!(function.memory_size)),
-        ("Timeout", json!(function.timeout)),
-        ("KmsKeyArn", text(function.kms_key_arn)),
-        ("DeadLetterConfig", json!({ "TargetArn": text(function.dead_letter_config.and_then(|c| c.target_arn)) })),
-        ("LoggingConfig", json!({ "LogGroup": text(function.logging_config.and_then(|c| c.log_group)) })),
-        (
-            "VpcConfig",
-            json!({ "SecurityGroupIds": groups.unwrap_or_default(), "SubnetIds": subnets.unwrap_or_default() }),
-        ),
-        ("Environment", json!({ "Variables": variables })),
-        (
-            "FileSystemConfigs",
-            function
-                .file_system_configs
-                .unwrap_or_default()
-                .into_iter()
-                .map(|system| json!({ "Arn": system.arn, "LocalMountPath": system.local_mount_path }))
-                .collect(),
-        ),
-        ("Layers", json!(layers.collect::<Vec<_>>())),
-        ("Architectures", json!(architectures.map(|a| a.as_str().to_owned()).collect::<Vec<_>>())),
-    ];
-    Ok(Function {
-        arn: session.need(function.function_arn, OPERATION, &name, "FunctionArn")?,
-        vpc: vpc.and_then(|vpc| vpc.vpc_id).filter(|id| !id.is_empty()),
-        code_sha256: function.code_sha256,
-        properties: properties.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+fn function_of(name: String, arn: String, function: &Value) -> Function {
+    let variables = at(function, "Environment.Variables").map_or_else(|| json!({}), std::borrow::Cow::into_owned);
+    let systems = items(std::slice::from_ref(function), "FileSystemConfigs").into_iter();
+    let systems = systems.map(|one| json!({ "Arn": one["Arn"], "LocalMountPath": one["LocalMountPath"] }));
+    let layers = items(std::slice::from_ref(function), "Layers");
+    let layers: Vec<String> = layers.iter().filter_map(|layer| text(layer, "Arn")).collect();
+    Function {
         name,
-    })
+        arn,
+        vpc: text(function, "VpcConfig.VpcId"),
+        code_sha256: text(function, "CodeSha256"),
+        properties: properties([
+            ("Runtime", told(function, "Runtime")),
+            ("Handler", told(function, "Handler")),
+            ("Role", told(function, "Role")),
+            ("MemorySize", told(function, "MemorySize")),
+            ("Timeout", told(function, "Timeout")),
+            ("KmsKeyArn", told(function, "KMSKeyArn")),
+            ("DeadLetterConfig", json!({ "TargetArn": told(function, "DeadLetterConfig.TargetArn") })),
+            ("LoggingConfig", json!({ "LogGroup": told(function, "LoggingConfig.LogGroup") })),
+            (
+                "VpcConfig",
+                json!({
+                    "SecurityGroupIds": list(function, "VpcConfig.SecurityGroupIds"),
+                    "SubnetIds": list(function, "VpcConfig.SubnetIds"),
+                }),
+            ),
+            ("Environment", json!({ "Variables": variables })),
+            ("FileSystemConfigs", systems.collect()),
+            ("Layers", json!(layers)),
+            ("Architectures", list(function, "Architectures")),
+        ]),
+    }
 }
 
 /// The concurrency that a function has for itself.
 pub async fn reserved_concurrency(session: &Session, name: &str) -> Result<Option<i32>, CallError> {
-    session.turn(Family::Lambda).await;
-    let answer = session.lambda.get_function_concurrency().function_name(name).send().await;
-    let answer = answer.map_err(|error| CallError::of(&session.place, "GetFunctionConcurrency", name, error))?;
-    Ok(answer.reserved_concurrent_executions)
+    let path = format!("/2019-09-30/functions/{}/concurrency", segment(name));
+    let question = Question::get("lambda", "GetFunctionConcurrency", name, path);
+    let answer = reads::answer(session, &question).await?.body;
+    let reserved = at(&answer, "ReservedConcurrentExecutions").and_then(|number| number.as_i64());
+    Ok(reserved.and_then(|number| i32::try_from(number).ok()))
 }
 
 /// Every event source mapping of the account in the region, by id, by the names that CloudFormation gives them.
 pub async fn mappings(session: &Session) -> Result<BTreeMap<String, Map<String, Value>>, CallError> {
-    const OPERATION: &str = "ListEventSourceMappings";
     let subject = session.place.region.as_str();
-    let pages = session.lambda.list_event_source_mappings().into_paginator().send();
-    let mut pages = session.pages(Family::Lambda, OPERATION, subject, pages, |page| page.next_marker());
-    let mut found = BTreeMap::new();
-    while let Some(page) = pages.next().await? {
-        for mapping in page.event_source_mappings.unwrap_or_default() {
-            let filters = mapping.filter_criteria.and_then(|criteria| criteria.filters).unwrap_or_default();
-            let patterns: Vec<Value> = filters.into_iter().map(|filter| json!({ "Pattern": filter.pattern })).collect();
-            let state = mapping.state.unwrap_or_default().to_lowercase();
-            let properties = [
-                ("Enabled", json!(!state.starts_with("disabl"))),
-                ("EventSourceArn", json!(mapping.event_source_arn)),
-                ("BatchSize", json!(mapping.batch_size)),
-                ("FilterCriteria", json!({ "Filters": patterns })),
-            ];
-            let id = session.need(mapping.uuid, OPERATION, subject, "UUID")?;
-            found.insert(id, properties.into_iter().map(|(key, value)| (key.to_owned(), value)).collect());
-        }
-    }
-    Ok(found)
+    let path = "/2015-03-31/event-source-mappings".to_owned();
+    let question = Question::get("lambda", "ListEventSourceMappings", subject, path).pages("NextMarker", "Marker");
+    let mappings = items(&reads::ask(session, &question).await?, "EventSourceMappings");
+    let of = |mapping: &Value| {
+        let filters = items(std::slice::from_ref(mapping), "FilterCriteria.Filters").into_iter();
+        let patterns: Vec<Value> = filters.map(|filter| json!({ "Pattern": filter["Pattern"] })).collect();
+        let state = text(mapping, "State").unwrap_or_default().to_lowercase();
+        let id = session.need(text(mapping, "UUID"), question.operation, subject, "UUID")?;
+        let properties = properties([
+            ("Enabled", json!(!state.starts_with("disabl"))),
+            ("EventSourceArn", told(mapping, "EventSourceArn")),
+            ("BatchSize", told(mapping, "BatchSize")),
+            ("FilterCriteria", json!({ "Filters": patterns })),
+        ]);
+        Ok((id, properties))
+    };
+    mappings.iter().map(of).collect()
 }
 
 /// There is no function of that name.

@@ -1,6 +1,10 @@
 //! AWS IAM: service-linked roles.
 
-use super::{CallError, Cause, Family, Session};
+use super::reads::{self, Question};
+use super::{CallError, Cause, Session};
+
+/// The API's version.
+pub(super) const VERSION: &str = "2010-05-08";
 
 /// Whether a role had to be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,10 +15,9 @@ pub enum Made {
 
 /// Makes the service-linked role of a service, once per account; run again, it finds it.
 pub async fn ensure_service_linked_role(session: &Session, service: &str) -> Result<Made, CallError> {
-    const OPERATION: &str = "CreateServiceLinkedRole";
-    session.turn(Family::Iam).await;
-    let answer = session.iam.create_service_linked_role().aws_service_name(service).send().await;
-    match answer.map_err(|error| CallError::of(&session.place, OPERATION, service, error)) {
+    let parameters = [("AWSServiceName", service)];
+    let question = Question::form("iam", "CreateServiceLinkedRole", service, VERSION, &parameters);
+    match reads::answer(session, &question).await {
         Ok(_) => Ok(Made::Now),
         Err(error) if role_exists(&error) => Ok(Made::Before),
         Err(error) => Err(error),

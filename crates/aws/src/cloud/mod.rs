@@ -1,6 +1,7 @@
 //! AWS adapters: one file per service, free functions over a [`Session`], own types in and out.
 //!
-//! The only folder that knows the SDK; nothing of the SDK leaves it. Missing response fields are errors that name
+//! The only folder that knows the SDK; nothing of the SDK leaves it. Services of which a few calls are made have no crate
+//! of the SDK: `reads` asks them, and `request` signs and sends. Missing response fields are errors that name
 //! account, region, operation and field.
 
 pub mod account_settings;
@@ -18,6 +19,7 @@ pub mod ec2;
 pub mod ec2_usage;
 mod error;
 pub mod functions;
+mod hosts;
 pub mod iam;
 pub mod neighbours;
 pub mod network;
@@ -27,6 +29,7 @@ mod pages;
 pub mod permissions;
 pub mod rates;
 pub mod reads;
+mod request;
 pub mod resource_lists;
 pub mod roles;
 pub mod s3;

@@ -6,6 +6,7 @@ use aws_sdk_cloudformation::types::{Category, RegistryType, TypeFilters, Visibil
 use aws_sdk_ec2::types::LocationType;
 
 use super::network::pages;
+use super::reads::{self, Question, items, segment, text};
 use super::{CallError, Family, Session};
 use tenantry_base::ids::Region;
 
@@ -41,17 +42,14 @@ pub async fn resource_types(session: &Session) -> Result<BTreeSet<String>, CallE
 
 /// The zones, by name, in which each type of search node can be had for an engine (OpenSearch ListInstanceTypeDetails).
 pub async fn search_types(session: &Session, engine: &str) -> Result<BTreeMap<String, BTreeSet<String>>, CallError> {
-    const OPERATION: &str = "ListInstanceTypeDetails";
-    let request = session.opensearch.list_instance_type_details().engine_version(engine).retrieve_azs(true);
-    let pages = request.max_results(100).into_paginator().send();
-    let mut pages = session.pages(Family::OpenSearch, OPERATION, engine, pages, |page| page.next_token());
+    let path =
+        format!("/2021-01-01/opensearch/instanceTypeDetails/{}?maxResults=100&retrieveAZs=true", segment(engine));
+    let question = Question::get("es", "ListInstanceTypeDetails", engine, path).pages("NextToken", "nextToken");
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    while let Some(page) = pages.next().await? {
-        for detail in page.instance_type_details.unwrap_or_default() {
-            let kind = session.need(detail.instance_type, OPERATION, engine, "InstanceType")?;
-            let zones = detail.availability_zones.unwrap_or_default();
-            found.entry(kind.as_str().to_owned()).or_default().extend(zones);
-        }
+    for detail in items(&reads::ask(session, &question).await?, "InstanceTypeDetails") {
+        let kind = session.need(text(&detail, "InstanceType"), question.operation, engine, "InstanceType")?;
+        let zones = items(std::slice::from_ref(&detail), "AvailabilityZones").into_iter();
+        found.entry(kind).or_default().extend(zones.filter_map(|zone| zone.as_str().map(str::to_owned)));
     }
     Ok(found)
 }

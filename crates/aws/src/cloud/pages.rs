@@ -38,11 +38,6 @@ impl<Page, E> Pages<'_, Page, E>
 where
     E: Error + ProvideErrorMetadata + Send + Sync + 'static,
 {
-    /// Whether the last page was told.
-    pub(super) fn ended(&self) -> bool {
-        self.ended
-    }
-
     /// Hands over page after page.
     pub(super) async fn each(mut self, mut take: impl FnMut(Page)) -> Result<(), CallError> {
         while let Some(page) = self.next().await? {

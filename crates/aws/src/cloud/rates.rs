@@ -88,10 +88,13 @@ impl Family {
         Self::Seldom,
     ];
 
-    /// The family of a service's reading operations, as signatures name the service.
+    /// The family of a service's operations, of EC2 and CloudFormation those that read, as signatures name the service.
     pub fn of_service(service: &str) -> Self {
         match service {
+            "appconfig" => Self::AppConfig,
+            "cloudcontrolapi" => Self::CloudControl,
             "cloudformation" => Self::CloudFormationRead,
+            "cloudtrail" => Self::CloudTrail,
             "ec2" => Self::Ec2Read,
             "ecs" => Self::Ecs,
             "elasticloadbalancing" => Self::Elb,
@@ -100,9 +103,11 @@ impl Family {
             "kms" => Self::Kms,
             "lambda" => Self::Lambda,
             "logs" => Self::Logs,
+            "monitoring" => Self::CloudWatch,
             "route53" => Self::Route53,
             "s3" | "s3-control" => Self::S3,
             "sns" => Self::Sns,
+            "tagging" => Self::Tagging,
             _ => Self::Seldom,
         }
     }

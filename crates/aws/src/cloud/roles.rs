@@ -2,43 +2,41 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_iam::types as sdk;
 use serde_json::{Map, Value, json};
 
-use super::{CallError, Family, Session};
+use super::iam::VERSION;
+use super::reads::{self, Question, items, properties, text, told};
+use super::{CallError, Session};
 
 /// Every role of the account, by name, with those properties of its CloudFormation type that say who may do what.
 pub async fn all(session: &Session) -> Result<BTreeMap<String, Map<String, Value>>, CallError> {
-    const OPERATION: &str = "GetAccountAuthorizationDetails";
     let subject = session.place.account.as_str();
-    let call = session.iam.get_account_authorization_details().filter(sdk::EntityType::Role).max_items(1000);
-    let pages = call.into_paginator().send();
-    let mut pages = session.pages(Family::Iam, OPERATION, subject, pages, |page| page.marker());
-    let mut found = BTreeMap::new();
-    while let Some(page) = pages.next().await? {
-        for role in page.role_detail_list.unwrap_or_default() {
-            let name = session.need(role.role_name.clone(), OPERATION, subject, "RoleName")?;
-            found.insert(name, properties_of(role));
-        }
-    }
-    Ok(found)
+    let parameters = [("Filter.member.1", "Role"), ("MaxItems", "1000")];
+    let question = Question::form("iam", "GetAccountAuthorizationDetails", subject, VERSION, &parameters);
+    let question = question.pages("Marker", "Marker");
+    let roles = items(&reads::ask(session, &question).await?, "RoleDetailList");
+    let of = |role: &Value| {
+        let name = session.need(text(role, "RoleName"), question.operation, subject, "RoleName")?;
+        Ok((name, properties_of(role)))
+    };
+    roles.iter().map(of).collect()
 }
 
-fn properties_of(role: sdk::RoleDetail) -> Map<String, Value> {
-    let inline = role.role_policy_list.unwrap_or_default().into_iter().map(|policy| {
-        json!({ "PolicyName": policy.policy_name, "PolicyDocument": document(policy.policy_document.as_deref()) })
+fn properties_of(role: &Value) -> Map<String, Value> {
+    let list = |key| items(std::slice::from_ref(role), key).into_iter();
+    let inline = list("RolePolicyList").map(|policy| {
+        let document = document(text(&policy, "PolicyDocument").as_deref());
+        json!({ "PolicyName": told(&policy, "PolicyName"), "PolicyDocument": document })
     });
-    let attached = role.attached_managed_policies.unwrap_or_default().into_iter();
-    let properties = [
-        ("AssumeRolePolicyDocument", document(role.assume_role_policy_document.as_deref())),
+    properties([
+        ("AssumeRolePolicyDocument", document(text(role, "AssumeRolePolicyDocument").as_deref())),
         ("Policies", inline.collect()),
+        ("PermissionsBoundary", told(role, "PermissionsBoundary.PermissionsBoundaryArn")),
         (
-            "PermissionsBoundary",
-            json!(role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn)),
+            "ManagedPolicyArns",
+            list("AttachedManagedPolicies").filter_map(|policy| text(&policy, "PolicyArn")).collect(),
         ),
-        ("ManagedPolicyArns", attached.filter_map(|policy| policy.policy_arn).collect()),
-    ];
-    properties.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+    ])
 }
 
 /// A policy document; IAM tells it percent-encoded. Source: AWS IAM API Reference, "RoleDetail".

@@ -17,7 +17,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::clock::{ReadDate, StoreClock};
 use super::rates::{Buckets, Family};
-use super::reads::Reader;
+use super::request::Reader;
 use super::{CallError, Cause, sts};
 use tenantry_base::ids::{AccountId, Region};
 
@@ -67,20 +67,12 @@ type Stored = HashMap<(String, String), Arc<OnceCell<()>>>;
 pub struct Session {
     pub place: Place,
     pub purpose: Purpose,
-    pub(super) appconfig: aws_sdk_appconfig::Client,
-    pub(super) cloudcontrol: aws_sdk_cloudcontrol::Client,
     pub(super) cloudformation: aws_sdk_cloudformation::Client,
-    pub(super) cloudtrail: aws_sdk_cloudtrail::Client,
-    pub(super) cloudwatch: aws_sdk_cloudwatch::Client,
     pub(super) ec2: aws_sdk_ec2::Client,
-    pub(super) iam: aws_sdk_iam::Client,
-    pub(super) lambda: aws_sdk_lambda::Client,
-    pub(super) opensearch: aws_sdk_opensearch::Client,
     pub(super) s3: aws_sdk_s3::Client,
     pub(super) servicequotas: aws_sdk_servicequotas::Client,
     pub(super) sqs: aws_sdk_sqs::Client,
     pub(super) sts: aws_sdk_sts::Client,
-    pub(super) tagging: aws_sdk_resourcegroupstagging::Client,
     pub(super) reader: Reader,
     buckets: Buckets,
     /// The rates that the regions of an account share.
@@ -202,20 +194,12 @@ impl Session {
         Self {
             place: place.clone(),
             purpose: Purpose::Change,
-            appconfig: client!(aws_sdk_appconfig, "appconfig"),
-            cloudcontrol: client!(aws_sdk_cloudcontrol, "cloudcontrol"),
             cloudformation: client!(aws_sdk_cloudformation, "cloudformation"),
-            cloudtrail: client!(aws_sdk_cloudtrail, "cloudtrail"),
-            cloudwatch: client!(aws_sdk_cloudwatch, "cloudwatch"),
             ec2: client!(aws_sdk_ec2, "ec2"),
-            iam: client!(aws_sdk_iam, "iam"),
-            lambda: client!(aws_sdk_lambda, "lambda"),
-            opensearch: client!(aws_sdk_opensearch, "opensearch"),
             s3: aws_sdk_s3::Client::from_conf(s3),
             servicequotas: client!(aws_sdk_servicequotas, "servicequotas"),
             sqs: client!(aws_sdk_sqs, "sqs"),
             sts: client!(aws_sdk_sts, "sts"),
-            tagging: client!(aws_sdk_resourcegroupstagging, "tagging"),
             reader: Reader::new(config),
             buckets: Buckets::full(rate_factor()),
             of_account: Arc::new(Buckets::full(rate_factor())),

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_resourcegroupstagging::types::TagFilter;
+use serde_json::{Value, json};
 
-use super::{CallError, Family, Session};
+use super::reads::{self, Question, items, text};
+use super::{CallError, Session};
 
 /// Resources in one answer: the most that the API gives. Source: Resource Groups Tagging API Reference, GetResources.
-const PAGE: i32 = 100;
+const PAGE: u32 = 100;
 
 /// A resource, and all its tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,26 +22,24 @@ pub struct Bearer {
 /// Source for what it can list: Resource Groups Tagging API Reference, "Services that support the Resource Groups
 /// Tagging API".
 pub async fn bearers(session: &Session, key: &str) -> Result<Vec<Bearer>, CallError> {
-    listed(session, key, TagFilter::builder().key(key).build()).await
+    listed(session, key, json!({ "Key": key })).await
 }
 
 /// As [`bearers`], of one value of the tag only.
 pub async fn bearers_of(session: &Session, key: &str, value: &str) -> Result<Vec<Bearer>, CallError> {
-    listed(session, key, TagFilter::builder().key(key).values(value).build()).await
+    listed(session, key, json!({ "Key": key, "Values": [value] })).await
 }
 
-async fn listed(session: &Session, key: &str, filter: TagFilter) -> Result<Vec<Bearer>, CallError> {
-    const OPERATION: &str = "GetResources";
-    let request = session.tagging.get_resources().tag_filters(filter).resources_per_page(PAGE);
-    let pages = request.into_paginator().send();
-    let mut pages = session.pages(Family::Tagging, OPERATION, key, pages, |page| page.pagination_token());
-    let mut found = Vec::new();
-    while let Some(page) = pages.next().await? {
-        for resource in page.resource_tag_mapping_list.unwrap_or_default() {
-            let arn = session.need(resource.resource_arn, OPERATION, key, "ResourceARN")?;
-            let tags = resource.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
-            found.push(Bearer { arn, tags });
-        }
-    }
-    Ok(found)
+async fn listed(session: &Session, key: &str, filter: Value) -> Result<Vec<Bearer>, CallError> {
+    let body = json!({ "TagFilters": [filter], "ResourcesPerPage": PAGE });
+    let question = Question::json("tagging", "GetResources", key, "ResourceGroupsTaggingAPI_20170126", body);
+    let question = question.pages("PaginationToken", "PaginationToken");
+    let resources = items(&reads::ask(session, &question).await?, "ResourceTagMappingList");
+    let of = |resource: &Value| {
+        let arn = session.need(text(resource, "ResourceARN"), question.operation, key, "ResourceARN")?;
+        let tags = items(std::slice::from_ref(resource), "Tags").into_iter();
+        let pair = |tag: Value| Some((text(&tag, "Key")?, text(&tag, "Value").unwrap_or_default()));
+        Ok(Bearer { arn, tags: tags.filter_map(pair).collect() })
+    };
+    resources.iter().map(of).collect()
 }

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use aws_sdk_cloudwatch::types as sdk;
+use serde_json::{Value, json};
 
-use super::{CallError, Family, Session};
+use super::cloudwatch::TARGET;
+use super::reads::{self, Question, items, text};
+use super::{CallError, Session};
 
 /// A metric and how it is read.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,43 +30,39 @@ const PERIODS: u64 = 3;
 
 /// The newest value of each metric; None for one that nothing was published of.
 pub async fn latest(session: &Session, metrics: &[Metric], now: SystemTime) -> Result<Vec<Option<f64>>, CallError> {
-    const OPERATION: &str = "GetMetricData";
     let subject = session.place.region.as_str();
     let mut found = vec![None; metrics.len()];
     let longest = metrics.iter().map(|metric| u64::try_from(metric.period_seconds).unwrap_or(0)).max().unwrap_or(0);
     let window = Duration::from_secs(WINDOW_SECONDS.max(PERIODS * longest));
+    let seconds = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
     for (chunk, part) in metrics.chunks(AT_ONCE).enumerate() {
-        let queries = part.iter().enumerate().map(|(index, metric)| query(chunk * AT_ONCE + index, metric)).collect();
-        let request = session
-            .cloudwatch
-            .get_metric_data()
-            .start_time((now - window).into())
-            .end_time(now.into())
-            .scan_by(sdk::ScanBy::TimestampDescending)
-            .set_metric_data_queries(Some(queries));
-        let pages = request.into_paginator().send();
-        let mut pages = session.pages(Family::CloudWatch, OPERATION, subject, pages, |page| page.next_token());
-        while let Some(page) = pages.next().await? {
-            for result in page.metric_data_results.unwrap_or_default() {
-                let index = result.id.as_deref().and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
-                let newest = result.values.unwrap_or_default().first().copied();
-                if let Some(place) = index.and_then(|index| found.get_mut(index)) {
-                    *place = place.or(newest);
-                }
+        let queries = part.iter().enumerate().map(|(index, metric)| query(chunk * AT_ONCE + index, metric));
+        let body = json!({
+            "StartTime": seconds(now - window),
+            "EndTime": seconds(now),
+            "ScanBy": "TimestampDescending",
+            "MetricDataQueries": queries.collect::<Vec<_>>(),
+        });
+        let question =
+            Question::json("monitoring", "GetMetricData", subject, TARGET, body).pages("NextToken", "NextToken");
+        for result in items(&reads::ask(session, &question).await?, "MetricDataResults") {
+            let index = text(&result, "Id").and_then(|id| id.strip_prefix('m')?.parse::<usize>().ok());
+            let newest = result.pointer("/Values/0").and_then(Value::as_f64);
+            if let Some(place) = index.and_then(|index| found.get_mut(index)) {
+                *place = place.or(newest);
             }
         }
     }
     Ok(found)
 }
 
-fn query(index: usize, metric: &Metric) -> sdk::MetricDataQuery {
-    let dimension = |(name, value): (&String, &String)| sdk::Dimension::builder().name(name).value(value).build();
-    let dimensions = metric.dimensions.iter().map(dimension).collect();
-    let named = sdk::Metric::builder()
-        .namespace(&metric.namespace)
-        .metric_name(&metric.name)
-        .set_dimensions(Some(dimensions))
-        .build();
-    let stat = sdk::MetricStat::builder().metric(named).period(metric.period_seconds).stat(&metric.statistic).build();
-    sdk::MetricDataQuery::builder().id(format!("m{index}")).metric_stat(stat).build()
+fn query(index: usize, metric: &Metric) -> Value {
+    let dimensions = metric.dimensions.iter().map(|(name, value)| json!({ "Name": name, "Value": value }));
+    let named = json!({
+        "Namespace": metric.namespace,
+        "MetricName": metric.name,
+        "Dimensions": dimensions.collect::<Vec<_>>(),
+    });
+    let stat = json!({ "Metric": named, "Period": metric.period_seconds, "Stat": metric.statistic });
+    json!({ "Id": format!("m{index}"), "MetricStat": stat })
 }

@@ -4,6 +4,7 @@ use aws_config::{BehaviorVersion, Region as SdkRegion, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_cloudformation::config::retry::RetryConfig;
+use serde_json::Value;
 use wiremock::matchers::{any, body_string_contains, header, method, path};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
@@ -392,4 +393,232 @@ async fn two_accounts_do_not_share_the_tokens_of_their_retries() {
         before = seen;
     }
     assert_eq!(sts::caller_account(&two).await.unwrap(), "444455556666", "the other one still tries again");
+}
+
+/// A session whose calls are tried so often, at once.
+async fn patient(url: &str, attempts: u32) -> Session {
+    let retries = RetryConfig::standard().with_max_attempts(attempts);
+    let config = session::standard()
+        .region(SdkRegion::new("eu-west-1"))
+        .endpoint_url(url)
+        .retry_config(retries.with_initial_backoff(std::time::Duration::from_millis(1)))
+        .credentials_provider(Credentials::new("key", "secret", Some("token".to_owned()), None, "test"))
+        .load()
+        .await;
+    Session::of(&config, &place())
+}
+
+#[tokio::test]
+async fn calls_without_a_crate_of_the_sdk_are_tried_again_after_the_same_failures() {
+    let in_json = |code: &str| serde_json::json!({ "__type": code, "message": "later" });
+    let failures = [
+        ResponseTemplate::new(400).set_body_raw(refusal("Throttling", "slower"), "text/xml"),
+        ResponseTemplate::new(429).set_body_json(in_json("TooManyRequestsException")),
+        ResponseTemplate::new(400).set_body_json(in_json("com.amazonaws#ThrottlingException")),
+        ResponseTemplate::new(500).set_body_json(in_json("ServiceException")),
+        ResponseTemplate::new(503).set_body_string("<html>busy"),
+        ResponseTemplate::new(400).set_body_json(in_json("RequestTimeout")),
+    ];
+    for failure in failures {
+        let server = MockServer::start().await;
+        Mock::given(any()).respond_with(failure.clone()).up_to_n_times(2).expect(2).mount(&server).await;
+        let answer =
+            ResponseTemplate::new(200).set_body_json(serde_json::json!({ "DomainNames": [{ "DomainName": "d" }] }));
+        Mock::given(any()).respond_with(answer).expect(1).mount(&server).await;
+        let found = account_settings::search_domains(&patient(&server.uri(), 3).await).await.unwrap();
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), ["d"], "{failure:?}");
+        let requests = server.received_requests().await.unwrap();
+        let header = |index: usize, name: &str| requests[index].headers.get(name).unwrap().to_str().unwrap().to_owned();
+        assert_eq!(header(0, "amz-sdk-invocation-id"), header(2, "amz-sdk-invocation-id"));
+        assert!(header(2, "amz-sdk-request").contains("attempt=3"), "{}", header(2, "amz-sdk-request"));
+        assert_eq!(header(0, "x-amz-security-token"), "token");
+        assert!(header(0, "authorization").contains("/eu-west-1/es/aws4_request"));
+        assert!(header(0, "user-agent").contains("api/OpenSearch/"), "{}", header(0, "user-agent"));
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_does_not_pass_is_not_tried_again() {
+    let server = MockServer::start().await;
+    let denied = serde_json::json!({ "__type": "AccessDeniedException", "message": "not you" });
+    Mock::given(any()).respond_with(ResponseTemplate::new(403).set_body_json(denied)).expect(1).mount(&server).await;
+    let error = account_settings::lambda(&patient(&server.uri(), 3).await).await.unwrap_err();
+    assert!(is_access_denied(&error) && !may_pass(&error), "{error:?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_or_never_comes_may_pass() {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(200).set_body_string("{\"cut")).mount(&server).await;
+    let error = functions::all(&session(&server.uri())).await.unwrap_err();
+    assert_eq!(error.cause, Cause::Unreadable { http_status: 200 });
+    assert!(may_pass(&error));
+
+    let slow = MockServer::start().await;
+    let late = ResponseTemplate::new(200).set_delay(std::time::Duration::from_secs(30));
+    Mock::given(any()).respond_with(late).mount(&slow).await;
+    let timeouts = aws_sdk_cloudformation::config::timeout::TimeoutConfig::builder();
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .http_client(session::http_client())
+        .sleep_impl(aws_smithy_async::rt::sleep::default_async_sleep().unwrap())
+        .endpoint_url(slow.uri())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts.operation_attempt_timeout(std::time::Duration::from_millis(50)).build())
+        .credentials_provider(SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")))
+        .build();
+    let error = functions::all(&Session::of(&config, &place())).await.unwrap_err();
+    assert_eq!(error.cause, Cause::TimedOut);
+    let error = functions::all(&session("http://127.0.0.1:9")).await.unwrap_err();
+    assert_eq!(error.cause, Cause::Unreachable);
+}
+
+#[tokio::test]
+async fn functions_and_mappings_are_read_over_all_pages_in_the_words_of_cloudformation() {
+    let server = MockServer::start().await;
+    let asked = |at: &str| Mock::given(method("GET")).and(path(at));
+    let page = |body: Value| ResponseTemplate::new(200).set_body_json(body);
+    let first =
+        serde_json::json!({ "Functions": [{ "FunctionName": "a", "FunctionArn": "arn:a" }], "NextMarker": "m/1" });
+    let second = serde_json::json!({ "Functions": [{ "FunctionName": "b", "FunctionArn": "arn:b", "Runtime": "provided.al2023",
+        "MemorySize": 256, "KMSKeyArn": "", "CodeSha256": "sha", "Environment": { "Variables": { "K": "V" } },
+        "VpcConfig": { "VpcId": "vpc-1", "SubnetIds": ["s"], "SecurityGroupIds": [] }, "Layers": [{ "Arn": "l", "CodeSize": 1 }] }],
+        "NextMarker": null });
+    asked("/2015-03-31/functions")
+        .and(wiremock::matchers::query_param("Marker", "m/1"))
+        .respond_with(page(second))
+        .with_priority(1)
+        .expect(1)
+        .mount(&server)
+        .await;
+    asked("/2015-03-31/functions").respond_with(page(first)).expect(1).mount(&server).await;
+    let mapping = serde_json::json!({ "EventSourceMappings": [{ "UUID": "u", "State": "Disabling", "BatchSize": 5,
+        "FilterCriteria": { "Filters": [{ "Pattern": "{}" }] } }] });
+    asked("/2015-03-31/event-source-mappings").respond_with(page(mapping)).mount(&server).await;
+    let session = session(&server.uri());
+    let found = functions::all(&session).await.unwrap();
+    let (a, b) = (&found["a"], &found["b"]);
+    assert_eq!((a.vpc.as_deref(), b.vpc.as_deref(), b.code_sha256.as_deref()), (None, Some("vpc-1"), Some("sha")));
+    assert_eq!(a.properties["Runtime"], Value::Null);
+    assert_eq!(a.properties["Environment"], serde_json::json!({ "Variables": {} }));
+    assert_eq!((&b.properties["KmsKeyArn"], &b.properties["MemorySize"]), (&Value::Null, &serde_json::json!(256)));
+    assert_eq!(b.properties["VpcConfig"], serde_json::json!({ "SubnetIds": ["s"], "SecurityGroupIds": [] }));
+    assert_eq!(b.properties["Layers"], serde_json::json!(["l"]));
+    let mappings = functions::mappings(&session).await.unwrap();
+    assert_eq!(mappings["u"]["Enabled"], false);
+    assert_eq!(mappings["u"]["FilterCriteria"], serde_json::json!({ "Filters": [{ "Pattern": "{}" }] }));
+}
+
+#[tokio::test]
+async fn alarms_are_read_with_their_states_and_since_when() {
+    let server = MockServer::start().await;
+    let one = |name: &str, state: &str| {
+        serde_json::json!({ "AlarmName": name, "StateValue": state, "StateReason": "why",
+        "StateUpdatedTimestamp": 1_767_312_000.5, "Threshold": 5, "Period": 60 })
+    };
+    let body = serde_json::json!({ "MetricAlarms": [one("b", "OK"), one("c", "NEW")], "CompositeAlarms": [one("a", "ALARM")] });
+    Mock::given(header("x-amz-target", "GraniteServiceVersion20100801.DescribeAlarms"))
+        .and(header("content-type", "application/x-amz-json-1.0"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(body))
+        .mount(&server)
+        .await;
+    let session = session(&server.uri());
+    let names = ["a", "b", "c"].map(str::to_owned);
+    let found = cloudwatch::alarms(&session, &names).await.unwrap();
+    let told: Vec<_> = found.iter().map(|alarm| (alarm.name.as_str(), alarm.state, alarm.since)).collect();
+    let since = Some(1_767_312_000);
+    use cloudwatch::AlarmState::{Alarm, InsufficientData, Ok};
+    assert_eq!(told, [("a", Alarm, since), ("b", Ok, since), ("c", InsufficientData, since)]);
+    let all = alarms::all(&session, "org-").await.unwrap();
+    assert_eq!(
+        (&all["b"].properties["Threshold"], &all["b"].properties["ActionsEnabled"]),
+        (&5.0.into(), &true.into())
+    );
+}
+
+#[tokio::test]
+async fn roles_are_read_over_all_pages_of_xml() {
+    let server = MockServer::start().await;
+    let page = |list: &str, more: &str| {
+        let result = "GetAccountAuthorizationDetails";
+        let xml = format!("<{result}Response><{result}Result>{list}{more}</{result}Result></{result}Response>");
+        ResponseTemplate::new(200).set_body_raw(xml, "text/xml")
+    };
+    let role = "<RoleDetailList><member><RoleName>r</RoleName>\
+        <AssumeRolePolicyDocument>%7B%22Version%22%3A%22x%22%7D</AssumeRolePolicyDocument>\
+        <RolePolicyList><member><PolicyName>p</PolicyName><PolicyDocument>{}</PolicyDocument></member></RolePolicyList>\
+        <AttachedManagedPolicies/></member></RoleDetailList>";
+    Mock::given(body_string_contains("Marker=next%3D"))
+        .respond_with(page("<RoleDetailList/>", ""))
+        .with_priority(1)
+        .expect(1)
+        .mount(&server)
+        .await;
+    Mock::given(body_string_contains("Filter.member.1=Role"))
+        .respond_with(page(role, "<Marker>next=</Marker>"))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let found = roles::all(&session(&server.uri())).await.unwrap();
+    let wanted = serde_json::json!({ "AssumeRolePolicyDocument": { "Version": "x" }, "PermissionsBoundary": null,
+        "Policies": [{ "PolicyName": "p", "PolicyDocument": {} }], "ManagedPolicyArns": [] });
+    assert_eq!(Value::Object(found["r"].clone()), wanted);
+}
+
+#[tokio::test]
+async fn a_new_version_of_flags_is_sent_with_its_reason_and_read_back() {
+    let server = MockServer::start().await;
+    let versions = "/applications/app1/configurationprofiles/pro1/hostedconfigurationversions";
+    Mock::given(method("POST"))
+        .and(path(versions))
+        .and(header("content-type", "application/json"))
+        .and(header("description", "too many errors"))
+        .and(body_string_contains(r#"{"f":1}"#))
+        .respond_with(ResponseTemplate::new(201).insert_header("Version-Number", "7").set_body_string("{}"))
+        .expect(1)
+        .mount(&server)
+        .await;
+    Mock::given(method("GET"))
+        .and(path(format!("{versions}/7")))
+        .respond_with(ResponseTemplate::new(200).set_body_string(r#"{"f":1}"#))
+        .mount(&server)
+        .await;
+    Mock::given(method("DELETE"))
+        .and(path(format!("{versions}/7")))
+        .respond_with(ResponseTemplate::new(204))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let monitors = r#"{"Monitors":[{"AlarmArn":"arn:1"},{"AlarmArn":"arn:2","AlarmRoleArn":"r"}]}"#;
+    Mock::given(method("PATCH"))
+        .and(path("/applications/app1/environments/env1"))
+        .and(body_string_contains(monitors))
+        .respond_with(ResponseTemplate::new(200).set_body_string("{}"))
+        .expect(1)
+        .mount(&server)
+        .await;
+    let session = session(&server.uri());
+    let content = serde_json::json!({ "f": 1 });
+    assert_eq!(appconfig::create_version(&session, &flag_ids(), &content, "too many errors").await.unwrap(), 7);
+    assert_eq!(appconfig::document(&session, &flag_ids(), "7").await.unwrap(), content);
+    appconfig::delete_version(&session, &flag_ids(), 7).await.unwrap();
+    let monitor =
+        |alarm: &str, role: Option<&str>| appconfig::Monitor { alarm: alarm.to_owned(), role: role.map(str::to_owned) };
+    let both = [monitor("arn:1", None), monitor("arn:2", Some("r"))];
+    appconfig::set_monitors(&session, &flag_ids(), &both).await.unwrap();
+}
+
+#[tokio::test]
+async fn resources_are_counted_up_to_a_hundred_pages() {
+    let server = MockServer::start().await;
+    let body = serde_json::json!({ "ResourceDescriptions": [{ "Identifier": "a" }], "NextToken": "more" });
+    Mock::given(header("x-amz-target", "CloudApiService.ListResources"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(body))
+        .expect(6)
+        .mount(&server)
+        .await;
+    let question = Question::json("cloudcontrolapi", "ListResources", "t", "CloudApiService", serde_json::json!({}))
+        .pages("NextToken", "NextToken");
+    let (pages, all) = reads::first(&session(&server.uri()), &question, 6).await.unwrap();
+    assert_eq!((pages.len(), all), (6, false));
 }
