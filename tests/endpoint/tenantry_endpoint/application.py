@@ -92,15 +92,10 @@ class Application:
         """The refusal of a caller whose role may not do this."""
         from . import callers
 
-        request = Request(environ)
-        body = request.get_data(cache=True, parse_form_data=False)
-        rewind(environ, body)
         try:
-            incoming = wire.recognise(service, Request(environ))
+            incoming = recognised(environ, service)
         except UnknownServiceError:
             return None
-        finally:
-            rewind(environ, body)
         if incoming is None:
             return None
         account = get_account_id_from(access_key)
@@ -112,11 +107,7 @@ class Application:
         return None if refused is None else wire.answer(incoming, refused)
 
     def _own(self, environ: dict[str, Any], service: str, access_key: str, region: str) -> Response | None:
-        request = Request(environ)
-        body = request.get_data(cache=True, parse_form_data=False)
-        rewind(environ, body)
-        incoming = wire.recognise(service, Request(environ))
-        rewind(environ, body)
+        incoming = recognised(environ, service)
         if incoming is None:
             return not_implemented(service, "operation") if operations.is_whole(service) else None
         name = str(incoming.operation.name)
@@ -154,6 +145,18 @@ class Application:
                 return not_implemented("aws", str(error))
         status, headers = captured
         return status, dict(headers), body
+
+
+def recognised(environ: dict[str, Any], service: str) -> wire.Incoming | None:
+    """What a request means, found out once; its body can still be read."""
+    if "tenantry.incoming" not in environ:
+        body = Request(environ).get_data(cache=True, parse_form_data=False)
+        rewind(environ, body)
+        try:
+            environ["tenantry.incoming"] = wire.recognise(service, Request(environ))
+        finally:
+            rewind(environ, body)
+    return environ["tenantry.incoming"]
 
 
 def rewind(environ: dict[str, Any], body: bytes) -> None:

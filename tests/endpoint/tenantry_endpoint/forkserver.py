@@ -16,7 +16,7 @@ import traceback
 from moto.backends import get_backend
 from moto.core.utils import get_service_model
 
-from . import internal
+from . import internal, remembered
 from .__main__ import main
 from .application import application
 
@@ -31,6 +31,7 @@ REGION = "eu-west-1"
 def load() -> None:
     """Load what an endpoint would load with its first calls."""
     application()
+    remembered.private_key(65537, 2048)
     for service in SERVICES:
         get_service_model(service)
         internal.load(service, REGION)

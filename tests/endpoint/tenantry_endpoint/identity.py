@@ -198,7 +198,13 @@ def _managed(policy: Any) -> dict[str, Any]:
 
 
 def _document(text: Any) -> dict[str, Any]:
-    return text if isinstance(text, dict) else dict(json.loads(text))
+    return text if isinstance(text, dict) else _parsed(text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(text: str) -> dict[str, Any]:
+    """A document; it is read and never changed, so that every call of a role shares it."""
+    return dict(json.loads(text))
 
 
 def caller(account: str, region: str, access_key: str) -> Role | None:

@@ -53,7 +53,7 @@ def _user(account: str, access_key: str) -> str:
 
 def recognised(environ: dict[str, Any]) -> Answer | None:
     """What a request would do, if it is one that changes something; reads the body and leaves it as it was."""
-    from ..application import rewind
+    from .. import application
 
     scope = wire.credential_scope(environ.get("HTTP_AUTHORIZATION"))
     method = environ.get("REQUEST_METHOD")
@@ -65,14 +65,13 @@ def recognised(environ: dict[str, Any]) -> Answer | None:
     if service == "s3" and environ.get("PATH_INFO", "").strip("/").count("/"):
         return None
     body = Request(environ).get_data(cache=True, parse_form_data=False)
-    rewind(environ, body)
+    application.rewind(environ, body)
     if b"Action=Describe" in body or b"Action=List" in body or b"Action=Get" in body:
         return None
     try:
-        incoming = wire.recognise(service, Request(environ))
+        incoming = application.recognised(environ, service)
     except Exception:  # what cannot be read is answered by the service, and is no event
         incoming = None
-    rewind(environ, body)
     if incoming is None or str(incoming.operation.name).startswith(READS):
         return None
     account = environ.get("HTTP_X_MOTO_ACCOUNT_ID") or get_account_id_from(access_key)
