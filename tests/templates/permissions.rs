@@ -24,6 +24,9 @@ const SERVICES: [(&str, &str); 6] = [
 const PREFIXES: [(&str, &str); 4] =
     [("cloudcontrolapi", "cloudformation"), ("monitoring", "cloudwatch"), ("s3-control", "s3"), ("tagging", "tag")];
 
+/// How code asks what no client is made for: `Question::get("lambda", "ListFunctions", …)`.
+const WAYS: [&str; 4] = ["Question::form(", "Question::get(", "Question::json(", "Question::send("];
+
 /// Operations whose action has another name. Source: Service Authorization Reference.
 const NAMES: [(&str, &str); 10] = [
     ("s3:GetBucketCors", "s3:GetBucketCORS"),
@@ -63,10 +66,7 @@ fn called() -> BTreeSet<String> {
                 found.insert(action(prefix, &operation));
             }
         }
-        // What is asked without a client: `Question::get("lambda", "ListFunctions", …)`.
-        for call in
-            ["form(", "get(", "json(", "send("].iter().flat_map(|way| text.split(&format!("Question::{way}")).skip(1))
-        {
+        for call in WAYS.iter().flat_map(|way| text.split(way).skip(1)) {
             let names: Vec<&str> = call.splitn(5, '"').collect();
             let ["", service, ",", operation, _] = names[..] else {
                 panic!("no names of service and operation: {call}")

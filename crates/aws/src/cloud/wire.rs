@@ -469,7 +469,7 @@ async fn an_answer_that_cannot_be_read_or_never_comes_may_pass() {
         .build();
     let error = functions::all(&Session::of(&config, &place())).await.unwrap_err();
     assert_eq!(error.cause, Cause::TimedOut);
-    let error = functions::all(&session("http://127.0.0.1:9")).await.unwrap_err();
+    let error = functions::all(&session(&format!("http://{}:9", std::net::Ipv4Addr::LOCALHOST))).await.unwrap_err();
     assert_eq!(error.cause, Cause::Unreachable);
 }
 
