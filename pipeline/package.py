@@ -33,21 +33,30 @@ LOCK_VERSION = 2
 MOMENT = (1980, 1, 1, 0, 0, 0)
 
 
-def remaps() -> list[tuple[Path, str]]:
+def remaps(root: Path = ROOT) -> list[tuple[Path, str]]:
     """Paths of this machine, and what the binaries say in their place. Later ones win in rustc, so the longest is last.
 
-    The registries' folders exist once cargo has fetched, so that is done first. The standard library names its own
-    sources by commit, except where the component rust-src is installed.
+    The registries' folders exist once cargo has fetched, so that is done first. A mirror is one of them, or a folder
+    anywhere (`cargo vendor`), whose crates are named one by one. The standard library names its own sources by commit,
+    except where the component rust-src is installed.
     """
-    subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=ROOT, check=True)
+    subprocess.run(["cargo", "fetch", "--locked", "--quiet"], cwd=root, check=True)
+
+    def told(command: list[str]) -> str:
+        return subprocess.run(command, cwd=root, check=True, capture_output=True, text=True).stdout
+
     home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo")).resolve()
-    registries = sorted((home / "registry" / "src").iterdir())
-    version = subprocess.run(["rustc", "-vV"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    sources = home / "registry" / "src"
+    registries = sorted(sources.iterdir()) if sources.is_dir() else []
+    version = told(["rustc", "-vV"])
     commit = dict(line.split(": ", 1) for line in version.splitlines() if ": " in line)["commit-hash"]
-    sysroot = subprocess.run(["rustc", "--print", "sysroot"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    library = Path(sysroot.strip()) / "lib/rustlib/src/rust"
-    fixed = [(ROOT, "/tenantry"), (home, "/cargo"), (library, f"/rustc/{commit}")]
-    return [*fixed, *((registry, "/registry") for registry in registries)]
+    library = Path(told(["rustc", "--print", "sysroot"]).strip()) / "lib/rustlib/src/rust"
+    packages = json.loads(told(["cargo", "metadata", "--locked", "--offline", "--format-version", "1"]))["packages"]
+    crates = [(Path(one["manifest_path"]).resolve().parent, f"/registry/{one['name']}-{one['version']}")
+              for one in packages if one["source"]]
+    elsewhere = sorted(pair for pair in crates if pair[0].parent not in registries)
+    fixed = [(root, "/tenantry"), (home, "/cargo"), (library, f"/rustc/{commit}")]
+    return [*fixed, *((registry, "/registry") for registry in registries), *elsewhere]
 
 
 def build(architecture: str) -> None:
