@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-import botocore.loaders
 import moto.backends
 import moto.core.responses
 import moto.core.utils
@@ -46,7 +45,6 @@ def apply() -> None:
     """Remember names of services and of their operations, models' folders, and keys."""
     moto.backends.list_of_moto_modules = _known_modules
     moto.core.responses.method_names_from_class = lru_cache(maxsize=None)(moto.core.responses.method_names_from_class)
-    loader = lru_cache(maxsize=None)(botocore.loaders.create_loader)
-    moto.core.utils.create_loader = loader
+    moto.core.utils.create_loader = lru_cache(maxsize=None)(moto.core.utils.create_loader)
     rsa.generate_private_key = private_key
     serialization.load_pem_private_key = _load_pem_private_key
