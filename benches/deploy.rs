@@ -209,6 +209,7 @@ fn desired(number: usize, place: &Place, small: bool) -> Desired {
         release: "v1".to_owned(),
         artifacts: None,
         uploads: Vec::new(),
+        offboarded: false,
         control_plane: 0,
     }
 }

@@ -85,6 +85,7 @@ fn tenant(number: usize) -> Desired {
         tags: Desired::identity("org", "test-estate", &format!("t{number:05}")),
         artifacts: None,
         uploads: Vec::new(),
+        offboarded: false,
         control_plane: 0,
     }
 }

@@ -55,12 +55,18 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         (None, Some((_, tenants))) => Selection::named(tenants).select(&opened.estate)?,
         (None, None) => args.selection.select(&opened.estate)?,
     };
+    // A saved plan and a run that is resumed were asked for before.
+    let before = saved.is_some() || left.is_some();
+    let named: Vec<String> = match before {
+        true => tenants.iter().map(|tenant| tenant.name.to_string()).collect(),
+        false => args.selection.names.clone(),
+    };
     let release = match (&saved, left) {
         (Some(plan), _) => Release { release: plan.release.clone(), ..args.release.clone() },
         (None, Some((release, _))) => Release { release, ..args.release.clone() },
         (None, None) => args.release.clone(),
     };
-    let (desired, policies) = opened.held(&tenants, &release, &judge)?;
+    let (desired, policies) = opened.held_as_named(&tenants, &release, &judge, &named)?;
     args.adoption.check(&desired)?;
     super::wait(async {
         let cloud = Cloud::configure().await;

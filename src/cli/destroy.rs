@@ -18,7 +18,7 @@ use tenantry_base::finding::Source;
 use tenantry_base::ids::{AccountId, Region, TenantName};
 use tenantry_checks::cost::{self, Prices, Total};
 use tenantry_ops::deploy::contents::Contents;
-use tenantry_ops::deploy::destroy::{DestroyError, Farewell, Gone, Lost, Retained, destroy, look};
+use tenantry_ops::deploy::destroy::{DestroyError, Farewell, Gone, Lost, Retained, destroy, look, remains};
 use tenantry_ops::deploy::events::Outcome;
 use tenantry_ops::deploy::journal::{Planned, Record};
 use tenantry_ops::deploy::lock::LockError;
@@ -79,6 +79,8 @@ struct Answer {
     /// Stateful resources that were deleted.
     lost: Vec<Lost>,
     retained: Vec<Retained>,
+    /// ARNs of what bears the tenant's tags although there is no stack; None where they cannot be listed.
+    remains: Option<Vec<String>>,
     /// What the retained resources go on costing.
     stays: Option<Stays>,
     /// Blocks that `fleet.yaml` now says are taken.
@@ -123,6 +125,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let prices = opened::prices(&global.estate)?;
     let answer = super::wait(offboard(args, &opened, &prices))??;
     let exit = match answer.gone {
+        // Only where nothing could be told of what stays.
+        Gone::Deleted if answer.remains.is_none() => Exit::Incomplete,
         Gone::Deleted => Exit::Clean,
         Gone::Failed { .. } => Exit::Error,
         Gone::StillDeleting => Exit::Incomplete,
@@ -145,6 +149,7 @@ async fn offboard(args: &Args, opened: &Opened, prices: &Prices) -> Result<Answe
         gone: Gone::Deleted,
         lost: Vec::new(),
         retained: Vec::new(),
+        remains: Some(Vec::new()),
         stays: None,
         retired: Vec::new(),
         spec_removed: false,
@@ -155,6 +160,14 @@ async fn offboard(args: &Args, opened: &Opened, prices: &Prices) -> Result<Answe
         answer.retired = retire(estate, args.tenant.as_str(), &target.place, &farewell)?;
         answer.gone = delete(&cloud, args, opened, &session, &farewell).await?;
         (answer.lost, answer.retained, answer.stays) = (farewell.lost, farewell.retained, Some(stays));
+    } else {
+        answer.remains = match remains(&session, &identity).await {
+            Ok(arns) => Some(arns),
+            Err(error) => {
+                anstream::eprintln!("what stays is not known: {error}");
+                None
+            }
+        };
     }
     if let Some(tenant) = target.tenant.filter(|_| args.remove_spec && answer.gone == Gone::Deleted)
         && nothing_left(&session, tenant).await?
@@ -350,11 +363,14 @@ fn text(answer: &Answer) -> String {
                                 40 minutes after them; run the same command again"
             .to_owned(),
     };
-    let kept = answer.retained.len();
+    let remains = answer.remains.as_deref().unwrap_or_default();
+    let kept = answer.retained.len() + remains.len();
+    let arns: String = remains.iter().map(|arn| format!("  {arn}\n")).collect();
+    let kept_text = if answer.remains.is_none() { "an unknown number of".to_owned() } else { kept.to_string() };
     let spec = if answer.spec_removed { ", its file is removed and its block is free" } else { "" };
     let stays = answer.stays.as_ref().filter(|_| kept > 0);
     let money = stays.map(|stays| format!("{}\n", stays.sentence())).unwrap_or_default();
     let retired: String =
         answer.retired.iter().map(|block| format!("{block} is retired in tenants/fleet.yaml\n")).collect();
-    format!("{}: {what}, {kept} resources stay{spec}\n{money}{retired}", answer.tenant)
+    format!("{}: {what}, {kept_text} resources stay{spec}\n{arns}{money}{retired}", answer.tenant)
 }

@@ -12,12 +12,14 @@ use serde_json::{Map, Value, json};
 
 use super::opened::{self, Opened};
 use super::{Exit, Failure, Global, Output, orphans, selection};
-use tenantry_aws::cloud::{Cloud, ec2};
+use tenantry_aws::cloud::{Cloud, Place, ec2};
 use tenantry_base::Document;
 use tenantry_base::atomic;
 use tenantry_base::finding::Source;
 use tenantry_base::ids::{AccountId, Region, RingName, TenantName};
 use tenantry_blueprint::{Blueprint, Type};
+use tenantry_ops::deploy::destroy::remains;
+use tenantry_ops::deploy::{Desired, stacks};
 use tenantry_ops::survey::orphans::of_fleet;
 use tenantry_spec::estate::spec::put;
 use tenantry_spec::estate::{self, Estate, Tenant, allocate, edit};
@@ -88,6 +90,10 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let model = args.like.as_ref().map(|name| selection::tenant(&estate, name.as_str())).transpose()?;
     let account = said("account", args.account.as_ref(), model.map(|model| &model.spec.account))?;
     let region = said("region", args.region.as_ref(), model.map(|model| &model.spec.region))?;
+    let place = Place { account: account.clone(), region: region.clone() };
+    for left in left_behind(&estate, args, &place)? {
+        anstream::eprintln!("warning: {left}");
+    }
     let mut taken = estate.blocks();
     if args.offline {
         anstream::eprintln!(
@@ -114,6 +120,42 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::Clean)
 }
 
+/// What an earlier tenant of this name has left: retired blocks, and in the account resources with its tags.
+fn left_behind(estate: &Estate, args: &Args, place: &Place) -> Result<Vec<String>, Failure> {
+    let name = &args.name;
+    let retired = estate.fleet.retired.values().filter(|retired| retired.tenant == name.as_str());
+    let mut found: Vec<String> = retired
+        .map(|retired| {
+            let (cidr, account, region) = (retired.cidr, &retired.account, &retired.region);
+            format!(
+                "a tenant `{name}` was offboarded before: {cidr} is retired for what stays in {account} in {region}"
+            )
+        })
+        .collect();
+    if args.offline {
+        return Ok(found);
+    }
+    let (fleet, access) = (&estate.fleet, stacks::access(&estate.fleet, &place.account));
+    let identity = Desired::identity(&fleet.organisation, &fleet.identity(), name.as_str());
+    let remains = super::wait(async {
+        let session = Cloud::configure().await.reading().session(place, &access).await?;
+        remains(&session, &identity).await
+    })?;
+    match remains {
+        Ok(arns) => found.extend(arns.first().map(|first| {
+            format!(
+                "{} resources of an earlier tenant `{name}` are left in {} in {}, `{first}` first; a deploy takes back \
+                 what its template retains",
+                arns.len(),
+                place.account,
+                place.region
+            )
+        })),
+        Err(error) => found.push(format!("what an earlier tenant `{name}` has left is not known: {error}")),
+    }
+    Ok(found)
+}
+
 /// What an option says, else what the other tenant has.
 fn said<'a, T>(option: &str, typed: Option<&'a T>, model: Option<&'a T>) -> Result<&'a T, Failure> {
     typed.or(model).ok_or_else(|| Failure::new(format!("`--{option}` is missing")))
@@ -127,7 +169,20 @@ fn written(args: &Args, blueprint: &Blueprint, global: &Global, text: &str) -> R
     let mut files = Vec::new();
     for (path, from) in args.set.iter().filter(|(path, _)| is_file(blueprint, path)) {
         let bytes = fs::read(from).map_err(|error| Failure::new(format!("`{from}` cannot be read: {error}")))?;
-        files.push((tenants.join(copied(&args.name, path, from)), bytes));
+        let path = tenants.join(copied(&args.name, path, from));
+        match fs::read(&path) {
+            // An earlier tenant of this name had the same.
+            Ok(before) if before == bytes => {}
+            Ok(_) => {
+                return Err(Failure::new(format!(
+                    "`{}` is left of an earlier tenant `{}` and is another file than `{from}`",
+                    path.display(),
+                    args.name
+                ))
+                .with_hint("delete it if no tenant's file names it, or choose another name"));
+            }
+            Err(_) => files.push((path, bytes)),
+        }
     }
     files.push((file.clone(), text.as_bytes().to_vec()));
     let mut created: Vec<&Path> = Vec::new();

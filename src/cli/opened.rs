@@ -163,6 +163,22 @@ impl Opened {
         Ok(self.render(tenants, &release.release)?.iter().map(|one| self.stack(one, release)).collect())
     }
 
+    /// What the stacks of tenants should be, where a person has named some of them: those are deployed although they were
+    /// offboarded.
+    pub(super) fn held_as_named(
+        &self,
+        tenants: &[&Tenant],
+        release: &Release,
+        judge: &Judge,
+        named: &[String],
+    ) -> Result<(Vec<Desired>, Vec<Finding>), Failure> {
+        let (mut desired, findings) = self.held(tenants, release, judge)?;
+        for one in desired.iter_mut().filter(|one| named.contains(&one.tenant)) {
+            one.offboarded = false;
+        }
+        Ok((desired, findings))
+    }
+
     fn stack(&self, rendered: &RenderedTenant<'_>, release: &Release) -> Desired {
         let (zips, name) = (&release.functions, &release.release);
         stacks::tenant(&self.estate, rendered.tenant, &rendered.template, &self.functions, zips, name)

@@ -56,7 +56,8 @@ struct Answer<'a> {
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
     let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
-    let (desired, policies) = opened.held(&args.selection.select(&opened.estate)?, &args.release, &judge)?;
+    let (desired, policies) =
+        opened.held_as_named(&args.selection.select(&opened.estate)?, &args.release, &judge, &args.selection.names)?;
     args.adoption.check(&desired)?;
     let release = &args.release.release;
     let prices = opened::prices(&global.estate)?;

@@ -47,7 +47,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::without_broken(global, &[args.tenant.to_string()])?;
     let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
     let tenant = selection::tenant(&opened.estate, args.tenant.as_str())?;
-    let (desired, policies) = opened.held(&[tenant], &args.release, &judge)?;
+    let (desired, policies) = opened.held_as_named(&[tenant], &args.release, &judge, &[args.tenant.to_string()])?;
     let Some(one) = desired.first() else { return Ok(Exit::Clean) };
     let output = Output::new(global.output);
     let choice = Choice { skip: args.skip.clone(), force: args.force_rollback, retain: args.retain.clone() };

@@ -25,6 +25,7 @@ pub(super) enum Standing {
         firing: usize,
     },
     NotDeployed,
+    Offboarded,
     InProgress,
     Failed,
     NotOurs {
@@ -53,6 +54,7 @@ impl Standing {
             status::Verdict::Unknown { why } => return Self::Unknown { why: why.clone() },
             status::Verdict::NotOurs { why } => return Self::NotOurs { why: why.clone() },
             status::Verdict::Missing => return Self::NotDeployed,
+            status::Verdict::Offboarded => return Self::Offboarded,
             status::Verdict::InProgress => return Self::InProgress,
             status::Verdict::Failed => return Self::Failed,
             status::Verdict::Differs => return Self::Outdated,
@@ -74,7 +76,7 @@ impl Standing {
 
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::InSync => Exit::Clean,
+            Self::InSync | Self::Offboarded => Exit::Clean,
             Self::Unknown { .. } => Exit::Incomplete,
             _ => Exit::Changes,
         }
@@ -88,6 +90,7 @@ impl Standing {
             Self::Drifted { differences: None } => "drifted".to_owned(),
             Self::Alarm { firing } => format!("{firing} in ALARM"),
             Self::NotDeployed => "not deployed".to_owned(),
+            Self::Offboarded => "offboarded".to_owned(),
             Self::InProgress => "in progress".to_owned(),
             Self::Failed => "failed".to_owned(),
             Self::NotOurs { why } => format!("not owned by this estate: {why}"),

@@ -39,6 +39,10 @@ fn said(verdict: Verdict) -> &'static str {
 }
 
 fn stack_text(drift: &StackDrift) -> String {
+    if drift.offboarded {
+        let (tenant, place) = (&drift.tenant, &drift.place);
+        return format!("{tenant} ({} in {}): offboarded, there is no stack to check\n", place.account, place.region);
+    }
     let mut out =
         format!("{} ({} in {}): {}", drift.tenant, drift.place.account, drift.place.region, said(drift.verdict));
     out.push_str(&format!(", {} checked, {} unchecked\n", drift.checked, drift.unchecked.len()));

@@ -61,6 +61,7 @@ pub(crate) fn with_resources(tenant: &str, digest: &str, release: &str, resource
         tags: Desired::identity("org", "test-estate", tenant),
         artifacts: None,
         uploads: Vec::new(),
+        offboarded: false,
         control_plane: 0,
     }
 }

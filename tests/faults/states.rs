@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 use tenantry::deploy::State;
 use tenantry::deploy::state::{STATUSES, Status};
 
-use super::binary::{Ran, control, run, stacks};
-use super::estate::{Estate, ORGANISATION};
+use super::binary::{Ran, ask, control, run, stacks};
+use super::estate::{ACCOUNT, Estate, ORGANISATION};
 use super::{bare_account, number};
 use crate::process::Endpoint;
 
@@ -383,4 +383,93 @@ fn documented(said: &Said) {
         let head = format!("| {} |\n|{}\n", COLUMNS.join(" | "), "---|".repeat(COLUMNS.len()));
         std::fs::write(&path, format!("{before}{head}{}", lines.collect::<String>())).unwrap();
     }
+}
+
+/// What the queues of these templates break.
+const ACCEPTED: [&str; 4] = ["--accept", "TN4501=a test", "--accept", "TN4807=a test"];
+
+#[test]
+fn an_offboarded_tenant_is_planned_by_name_only_and_what_is_left_of_it_is_named() {
+    let endpoint = Endpoint::start(1, &[]);
+    bare_account(&endpoint);
+    let estate = Estate::new(2);
+    estate.template(30, KEPT);
+    let tenantry = |arguments: &[&str]| run(&estate, &endpoint.url, arguments);
+    tenantry(&[&["deploy", "--all", "--yes"], &ACCEPTED[..]].concat()).must(0);
+    let destroy = ["destroy", "t01", "--confirm", "t01"];
+    tenantry(&destroy).must(0);
+    let again = tenantry(&destroy).must(0);
+    for part in ["2 resources stay", "metanet-t01-kept", "metanet-t01-more"] {
+        assert!(again.out.contains(part), "{}", again.out);
+    }
+    // These stacks have no VPC, whose block `destroy` would retire.
+    let fleet = std::fs::read_to_string(estate.root().join("tenants/fleet.yaml")).unwrap();
+    let retired = json!({ "t01": {
+        "tenant": "t01", "cidr": "10.16.4.0/22", "account": ACCOUNT, "region": "eu-west-1" } });
+    estate.write("tenants/fleet.yaml", &fleet.replace("\"rings\":", &format!("\"retired\":{retired},\"rings\":")));
+
+    let plan = tenantry(&["plan", "--all"]).must(0);
+    assert!(plan.out.contains("warning: t01: offboarded: "), "{}", plan.out);
+    tenantry(&["deploy", "--all", "--yes"]).must(0);
+    let drift = tenantry(&["drift", "--all"]).must(0);
+    assert!(drift.out.contains("t01 (123456789012 in eu-west-1): offboarded"), "{}", drift.out);
+    let status = tenantry(&["status", "t01"]).must(0);
+    assert!(status.out.contains("offboarded"), "{}", status.out);
+    assert!(!stacks(&endpoint.url).iter().any(|(name, _)| name == "metanet-t01"));
+
+    let plan = tenantry(&["plan", "t01"]).must(2);
+    assert!(plan.out.contains("+ Kept AWS::SQS::Queue (imported: it exists)"), "{}", plan.out);
+    tenantry(&[&["deploy", "t01", "--yes"], &ACCEPTED[..]].concat()).must(0);
+
+    tenantry(&destroy).must(0);
+    std::fs::remove_file(estate.root().join("tenants/t01.yaml")).unwrap();
+    let ca = estate.root().join("tenants/certs/ca.pem");
+    let new = ["new", "t01", "--account", ACCOUNT, "--region", "eu-west-1", "--ring", "general", "--client-ca"];
+    let new = [&new[..], &[ca.to_str().unwrap(), "--page", "https://pages.example.com/x"]].concat();
+    let investigators = std::fs::read_to_string(estate.root().join("tenants/certs/acme-investigators.pem")).unwrap();
+    estate.write("tenants/certs/t01.pem", &investigators);
+    tenantry(&new).must(1).said(&["tenants/certs/t01.pem` is left of an earlier tenant `t01`"]);
+    std::fs::copy(&ca, estate.root().join("tenants/certs/t01.pem")).unwrap();
+    tenantry(&new)
+        .must(0)
+        .said(&["a tenant `t01` was offboarded before: 10.16.4.0/22", "2 resources of an earlier tenant"]);
+}
+
+#[test]
+fn an_alias_a_hook_and_a_check_that_was_skipped_are_told() {
+    let endpoint = Endpoint::start(1, &[]);
+    bare_account(&endpoint);
+    let estate = Estate::new(2);
+    let tenantry = |arguments: &[&str]| run(&estate, &endpoint.url, arguments);
+    tenantry(&["deploy", "t00", "--yes"]).must(0);
+    let alias = |action: &str| {
+        let fields =
+            [("Action", action), ("Version", "2010-05-15"), ("StackName", "metanet-t00"), ("AliasName", "metanet-t01")];
+        ask(&endpoint.url, "cloudformation", &fields);
+    };
+    alias("SetAlias");
+    let before = stacks(&endpoint.url);
+    let plan = tenantry(&["plan", "t01"]).must(2);
+    assert!(plan.out.contains("`metanet-t01` is an alias of stack `metanet-t00`"), "{}", plan.out);
+    tenantry(&["deploy", "t01", "--yes"]).must(3);
+    tenantry(&["destroy", "t01", "--confirm", "t01"]).must(0);
+    assert_eq!(stacks(&endpoint.url), before, "an alias is no stack of its own");
+    alias("RemoveAlias");
+
+    let rules = |rules: Value| control(&endpoint.url, "/_tenantry/faults", &rules.to_string());
+    rules(json!([{ "kind": "hook", "logical": "First", "name": "Org::Guard::Hook", "rule": "PARAMETERS_ENCRYPTED",
+        "reason": "not encrypted", "remedy": "make it a SecureString", "link": "https://rules.example.com/1" }]));
+    let refused = tenantry(&["plan", "t01"]).must(4);
+    let said = "Hook Org::Guard::Hook: First: rule PARAMETERS_ENCRYPTED (HIGH): not encrypted; what to do: make it a \
+                SecureString (https://rules.example.com/1)";
+    assert!(refused.out.contains(said), "{}", refused.out);
+    let warned = json!({ "kind": "validation", "logical": "First", "mode": "WARN", "name": "A", "reason": "a remark" });
+    rules(json!([warned]));
+    let plan = tenantry(&["plan", "t01"]).must(2);
+    assert!(plan.out.contains("warning: A: First: a remark (a warning of AWS)"), "{}", plan.out);
+    let skipped =
+        json!({ "kind": "validation", "logical": "First", "name": "B", "status": "SKIPPED", "reason": "no schema" });
+    rules(json!([warned, skipped]));
+    let plan = tenantry(&["plan", "t01"]).must(4);
+    assert!(plan.out.contains("B: not checked: First: no schema"), "{}", plan.out);
 }

@@ -115,6 +115,15 @@ fn candidate(repository: &Repository, release: &str) -> Result<Candidate, Failur
     Candidate::of_tag(repository, release).map_err(of_candidate)
 }
 
+/// The release of a tag, with what is offboarded by now: the work tree says it, since no tag does.
+fn candidate_of_today(global: &Global, repository: &Repository, release: &str) -> Result<Candidate, Failure> {
+    let mut candidate = candidate(repository, release)?;
+    if let (Some(estate), _) = opened::load(&global.estate)? {
+        candidate.estate.fleet.retired = estate.fleet.retired;
+    }
+    Ok(candidate)
+}
+
 /// A manifest of the estate's folder `releases`.
 fn manifest_path(global: &Global, release: &str) -> PathBuf {
     global.estate.join("releases").join(format!("{release}.json"))

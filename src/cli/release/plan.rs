@@ -78,7 +78,7 @@ struct Line {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let repository = super::repository(global)?;
-    let candidate = super::candidate(&repository, &args.release)?;
+    let candidate = super::candidate_of_today(global, &repository, &args.release)?;
     super::no_empty_ring(&candidate, args.allow_empty_rings)?;
     let stages = stages(&candidate.estate, args.bake);
     let desired = candidate.desired(&candidate.tenants(), &args.zips.functions).map_err(super::of_candidate)?;

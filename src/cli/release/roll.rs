@@ -147,7 +147,7 @@ fn latest(global: &Global) -> Result<Option<Record>, Failure> {
 
 fn roll(release: &str, how: &How, global: &Global, resume: bool, supersede: bool) -> Result<Exit, Failure> {
     let repository = super::repository(global)?;
-    let candidate = super::candidate(&repository, release)?;
+    let candidate = super::candidate_of_today(global, &repository, release)?;
     super::no_empty_ring(&candidate, how.allow_empty_rings)?;
     let manifest = Manifest::of(&candidate).map_err(super::of_candidate)?;
     let path = super::manifest_path(global, release);

@@ -144,6 +144,8 @@ pub struct Validation {
     pub logical_id: Option<String>,
     pub path: Option<String>,
     pub outcome: Outcome,
+    /// A Hook of the organisation says it, under its name; its results tell more ([`super::hooks`]).
+    pub by_hook: bool,
 }
 
 /// What became of a check. Source: AWS CloudFormation API Reference, OperationEvent.
@@ -252,19 +254,34 @@ pub async fn validations(session: &Session, change_set: &str) -> Result<Vec<Vali
     let mut found = Vec::new();
     while let Some(page) = pages.next().await? {
         let events = page.operation_events.unwrap_or_default().into_iter();
-        found.extend(events.filter(|event| event.event_type == Some(sdk::EventType::ValidationError)).map(|event| {
+        found.extend(events.filter_map(|event| {
+            if event.event_type == Some(sdk::EventType::HookInvocationError) {
+                let warns = event.hook_failure_mode == Some(sdk::HookFailureMode::Warn);
+                return Some(Validation {
+                    outcome: if warns { Outcome::Warned } else { Outcome::Failed },
+                    check: event.hook_type.unwrap_or_default(),
+                    reason: event.hook_status_reason.unwrap_or_default(),
+                    logical_id: event.logical_resource_id,
+                    path: None,
+                    by_hook: true,
+                });
+            }
+            if event.event_type != Some(sdk::EventType::ValidationError) {
+                return None;
+            }
             let outcome = match (&event.validation_status, &event.validation_failure_mode) {
                 (Some(sdk::ValidationStatus::Skipped), _) => Outcome::Skipped,
                 (_, Some(sdk::HookFailureMode::Warn)) => Outcome::Warned,
                 _ => Outcome::Failed,
             };
-            Validation {
+            Some(Validation {
+                by_hook: false,
                 outcome,
                 check: event.validation_name.unwrap_or_default(),
                 reason: event.validation_status_reason.unwrap_or_default(),
                 logical_id: event.logical_resource_id,
                 path: event.validation_path,
-            }
+            })
         }));
     }
     Ok(found)

@@ -67,8 +67,17 @@ pub async fn stacks(session: &Session) -> Result<BTreeMap<String, Stack>, CallEr
     Ok(found)
 }
 
-/// One stack by name, alias or id ([`Stack::is_called`] tells an alias); a deleted one is found by its id only.
+/// One stack by its own name or id; a deleted one is found by its id only. A name that is an alias is no stack's own.
 pub async fn stack(session: &Session, name: &str) -> Result<Option<Stack>, CallError> {
+    Ok(found(session, name).await?.filter(|stack| stack.is_called(name)))
+}
+
+/// The stack of which a name is the alias.
+pub async fn behind_alias(session: &Session, name: &str) -> Result<Option<Stack>, CallError> {
+    Ok(found(session, name).await?.filter(|stack| !stack.is_called(name)))
+}
+
+async fn found(session: &Session, name: &str) -> Result<Option<Stack>, CallError> {
     const OPERATION: &str = "DescribeStacks";
     session.turn(Family::CloudFormationRead).await;
     let answer = session.cloudformation.describe_stacks().stack_name(name).send().await;

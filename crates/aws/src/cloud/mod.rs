@@ -19,6 +19,7 @@ pub mod ec2;
 pub mod ec2_usage;
 mod error;
 pub mod functions;
+pub mod hooks;
 mod hosts;
 pub mod iam;
 pub mod neighbours;

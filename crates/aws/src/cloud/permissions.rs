@@ -47,10 +47,12 @@ pub const CALLS: &[Call] = &[
     // Drift detection of named resources asks for it.
     read("cloudformation:DetectStackResourceDrift"),
     change("cloudformation:ExecuteChangeSet"),
+    read("cloudformation:GetHookResult"),
     read("cloudformation:GetResource"),
     read("cloudformation:GetStackPolicy"),
     read("cloudformation:GetTemplate"),
     read("cloudformation:ListChangeSets"),
+    read("cloudformation:ListHookResults"),
     read("cloudformation:ListResources"),
     read("cloudformation:ListStackResources"),
     read("cloudformation:ListTypes"),

@@ -226,6 +226,7 @@ mod tests {
             tags: Desired::identity("org", "test-estate", "acme"),
             artifacts: None,
             uploads: Vec::new(),
+            offboarded: false,
             control_plane: 0,
         }
     }

@@ -27,6 +27,9 @@ pub struct Desired {
     pub artifacts: Option<String>,
     /// What the template names in that bucket.
     pub uploads: Vec<Upload>,
+    /// The tenant's stack was destroyed here and its block is retired: without a stack it is as it should be, until a
+    /// person names it to be deployed.
+    pub offboarded: bool,
     /// The version of the control plane that the stack needs; 0 where it needs none in particular.
     pub control_plane: u64,
 }
@@ -131,6 +134,7 @@ mod tests {
             tags: BTreeMap::new(),
             artifacts: artifacts.map(str::to_owned),
             uploads: Vec::new(),
+            offboarded: false,
             control_plane: 0,
         };
         let arn = "arn:aws-us-gov:iam::111122223333:role/deployer-stacks";

@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::contents::{Contents, contents};
-use super::desired::hash;
-use super::ownership::{self, OwnershipError};
+use super::desired::{TENANT_TAG, hash};
+use super::ownership::{self, Ownership, OwnershipError};
 use super::prepare::Pace;
 use super::{State, change, failure};
 use tenantry_aws::cloud::cloudformation::{self, Protection, Resource};
-use tenantry_aws::cloud::{CallError, Session, may_pass, stack_events};
+use tenantry_aws::cloud::{CallError, Session, may_pass, stack_events, tagging};
 
 /// What a deletion will leave behind, from the stack's own template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -141,6 +141,21 @@ pub async fn look(
         lost: lost.collect(),
         template,
     }))
+}
+
+/// The ARNs of what bears the tags of a tenant: what is left when its stack is gone. Tags may outlive their resource for
+/// a while.
+///
+/// # Errors
+/// The call failed.
+pub async fn remains(session: &Session, identity: &BTreeMap<String, String>) -> Result<Vec<String>, CallError> {
+    let Some(tenant) = identity.get(TENANT_TAG) else { return Ok(Vec::new()) };
+    let bearers = tagging::bearers_of(session, TENANT_TAG, tenant).await?;
+    let ours =
+        bearers.into_iter().filter(|one| !matches!(ownership::of_tags(&one.tags, identity), Ownership::Other(_)));
+    let mut arns: Vec<String> = ours.map(|one| one.arn).collect();
+    arns.sort();
+    Ok(arns)
 }
 
 impl Farewell {

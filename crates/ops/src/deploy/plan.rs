@@ -10,6 +10,7 @@ use super::ownership::Claim;
 use tenantry_aws::cloud::Place;
 use tenantry_aws::cloud::change_sets::{ChangeSetKind, Outcome, ResourceChange, Validation};
 use tenantry_aws::cloud::cloudformation::Stack;
+use tenantry_aws::cloud::hooks::Objection;
 
 /// Name and version of the stored format.
 pub const SCHEMA: &str = "tenantry/plan/v2";
@@ -79,7 +80,31 @@ impl From<Validation> for Warning {
         let place = place.unwrap_or_default();
         let unchecked = found.outcome == Outcome::Skipped;
         let skipped = if unchecked { "not checked: " } else { "" };
-        Self { check: found.check, reason: format!("{skipped}{place}{}", found.reason), unchecked }
+        let warned = if found.outcome == Outcome::Warned { ONLY_WARNS } else { "" };
+        Self { check: found.check, reason: format!("{skipped}{place}{}{warned}", found.reason), unchecked }
+    }
+}
+
+/// What is said of a check whose failure does not stop CloudFormation.
+const ONLY_WARNS: &str = " (a warning of AWS)";
+
+impl From<Objection> for Warning {
+    fn from(found: Objection) -> Self {
+        let target = found.target.map(|target| format!("{target}: ")).unwrap_or_default();
+        let severity = found.severity.map(|severity| format!(" ({severity})")).unwrap_or_default();
+        let rule = found.rule.map(|rule| format!("rule {rule}{severity}: ")).unwrap_or_default();
+        let remedy = found.remedy.map(|remedy| format!("; what to do: {remedy}")).unwrap_or_default();
+        let link = found.link.map(|link| format!(" ({link})")).unwrap_or_default();
+        let warned = if found.warns { ONLY_WARNS } else { "" };
+        let reason = format!("Hook {}: {target}{rule}{}{remedy}{link}{warned}", found.hook, found.reason);
+        Self { check: "Hook".to_owned(), reason, unchecked: false }
+    }
+}
+
+impl Warning {
+    /// Whether AWS goes on in spite of it.
+    pub(super) fn only_warns(&self) -> bool {
+        self.reason.ends_with(ONLY_WARNS)
     }
 }
 

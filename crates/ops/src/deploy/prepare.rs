@@ -15,10 +15,11 @@ use super::plan::{Action, Ground, Left, Plan, StackPlan, Unseen, Warning};
 use super::{Desired, State, adopt, change, destroy, guards, rescue, state, superseded, teardown};
 use tenantry_aws::cloud::change_sets::{
     self, ChangeSet, ChangeSetKind, ChangeSetRequest, DeploymentMode, Import, RollbackTriggers, TemplateSource,
+    Validation,
 };
 use tenantry_aws::cloud::cloudformation::{self, Resource, Stack};
-use tenantry_aws::cloud::stack_events;
 use tenantry_aws::cloud::{Access, CallError, Cloud, Place, Session, is_access_denied, may_pass, not_implemented, s3};
+use tenantry_aws::cloud::{hooks, stack_events};
 
 /// Why no change set could be made.
 #[derive(Debug, thiserror::Error)]
@@ -187,9 +188,18 @@ pub(super) async fn one(
             // A run that was killed at its very end has left the stack unprotected.
             if live.is_some_and(|stack| stack.termination_protection) { Action::Nothing } else { Action::Follow }
         }
-        State::Absent => match adopt::action(session, desired, &ground, pace).await? {
-            Some(import) => import,
-            None => change_set_action(session, desired, &ground, ChangeSetKind::Create, pace, &mut warnings).await?,
+        State::Absent if live.is_none() && desired.offboarded => {
+            warnings.push(offboarded(desired));
+            Action::Nothing
+        }
+        State::Absent => match aliased(session, desired, live).await? {
+            Some(blocked) => blocked,
+            None => match adopt::action(session, desired, &ground, pace).await? {
+                Some(import) => import,
+                None => {
+                    change_set_action(session, desired, &ground, ChangeSetKind::Create, pace, &mut warnings).await?
+                }
+            },
         },
         // An import that was the stack's first operation has left nothing that could be updated.
         State::RolledBack if status == "IMPORT_ROLLBACK_COMPLETE" && is_empty(session, desired, live).await? => {
@@ -215,6 +225,29 @@ pub(super) async fn one(
         stack.warnings.extend(found.into_iter().map(Warning::from));
     }
     Ok(stack)
+}
+
+/// That a tenant is offboarded, and what brings it back.
+fn offboarded(desired: &Desired) -> Warning {
+    let name = &desired.tenant;
+    Warning {
+        check: "offboarded".to_owned(),
+        reason: format!("its stack was destroyed and its block is retired; `tenantry deploy {name}` brings it back"),
+        unchecked: false,
+    }
+}
+
+/// A name that is the alias of another stack: every call by that name would reach the other one.
+async fn aliased(session: &Session, desired: &Desired, live: Option<&Stack>) -> Result<Option<Action>, PrepareError> {
+    if live.is_some() {
+        return Ok(None);
+    }
+    let other = cloudformation::behind_alias(session, &desired.stack).await;
+    let other = other.map_err(|source| PrepareError::Call { stack: desired.stack.clone(), source })?;
+    Ok(other.map(|other| Action::Blocked {
+        why: format!("`{}` is an alias of stack `{}` ({})", desired.stack, other.name, other.id),
+        remedy: format!("remove the alias: `aws cloudformation remove-alias --alias-name {}`", desired.stack),
+    }))
 }
 
 /// A stack that no deploy changes before it is rescued.
@@ -309,8 +342,8 @@ async fn change_set_action(
     if makes == ChangeSetKind::Update {
         guards::flag_monitors(session, desired, &set.changes, warnings).await.map_err(call)?;
     }
-    match change_sets::validations(session, &set.id).await {
-        Ok(found) => warnings.extend(found.into_iter().map(Warning::from)),
+    match remarks(session, &set.id).await {
+        Ok(found) => warnings.extend(found),
         Err(error) if is_access_denied(&error) || not_implemented(&error) => warnings.push(Warning {
             check: "validation".to_owned(),
             reason: format!("CloudFormation's own checks are not known: {}", error.cause),
@@ -440,10 +473,40 @@ async fn settle(
     Err(PrepareError::ChangeSet { stack: stack(), reason })
 }
 
-/// What CloudFormation's validation adds to the failure of a change set; it adds nothing where it cannot be asked.
+/// What CloudFormation's validation and the organisation's Hooks add to the failure of a change set: first what fails it,
+/// then what only warns.
 async fn said_by_validation(session: &Session, id: &str) -> String {
-    let found = change_sets::validations(session, id).await.unwrap_or_default();
-    found.into_iter().map(|found| format!("; {}", Warning::from(found).reason)).collect()
+    match remarks(session, id).await {
+        Ok(found) => {
+            let (warns, fails): (Vec<Warning>, Vec<Warning>) = found.into_iter().partition(Warning::only_warns);
+            fails.into_iter().chain(warns).map(|one| format!("; {}", one.reason)).collect()
+        }
+        Err(error) => format!("; what CloudFormation's checks say of it is not known: {}", error.cause),
+    }
+}
+
+/// What CloudFormation's validation and the organisation's Hooks say of a change set.
+async fn remarks(session: &Session, id: &str) -> Result<Vec<Warning>, CallError> {
+    let (by_hooks, validations): (Vec<Validation>, Vec<Validation>) =
+        change_sets::validations(session, id).await?.into_iter().partition(|one| one.by_hook);
+    let mut found: Vec<Warning> = validations.into_iter().map(Warning::from).collect();
+    if by_hooks.is_empty() {
+        return Ok(found);
+    }
+    // The events name the Hook, its results the rule and the remedy.
+    match hooks::objections(session, id).await {
+        Ok(objections) if !objections.is_empty() => found.extend(objections.into_iter().map(Warning::from)),
+        Ok(_) => found.extend(by_hooks.into_iter().map(Warning::from)),
+        Err(error) => {
+            found.extend(by_hooks.into_iter().map(Warning::from));
+            found.push(Warning {
+                check: "Hooks".to_owned(),
+                reason: format!("their rules and remedies are not known: {}", error.cause),
+                unchecked: false,
+            });
+        }
+    }
+    Ok(found)
 }
 
 /// The template in the request where it fits, else in the artifacts bucket.

@@ -172,6 +172,7 @@ mod tests {
             tags: std::collections::BTreeMap::new(),
             artifacts: None,
             uploads: Vec::new(),
+            offboarded: false,
             control_plane: 0,
         };
         let edit = |path: &str, actual: Value| Edit { logical_id: "Queue".to_owned(), path: path.to_owned(), actual };

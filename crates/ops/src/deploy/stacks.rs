@@ -47,8 +47,17 @@ pub fn tenant(
         tags: Desired::identity(organisation, &estate.fleet.identity(), tenant.name.as_str()),
         artifacts: Some(names::artifacts_bucket(organisation, &spec.account, &spec.region)),
         uploads,
+        offboarded: is_offboarded(&estate.fleet, tenant),
         control_plane: template.control_plane(),
     }
+}
+
+/// Whether a tenant's block is retired where it is: `destroy` writes that down.
+fn is_offboarded(fleet: &Fleet, tenant: &Tenant) -> bool {
+    let spec = &tenant.spec;
+    fleet.retired.values().any(|retired| {
+        retired.tenant == tenant.name.as_str() && retired.account == spec.account && retired.region == spec.region
+    })
 }
 
 /// The control plane's stacks, one for each account and region of the fleet. Those of the central account, on which the
@@ -91,6 +100,7 @@ pub fn rendered_control_planes(
                 tags: Desired::identity(&fleet.organisation, &fleet.identity(), CONTROL_PLANE_TAG),
                 artifacts: None,
                 uploads: Vec::new(),
+                offboarded: false,
                 control_plane: 0,
             };
             stacks.push((desired, template));

@@ -55,6 +55,8 @@ pub enum Verdict {
     /// Settled, with another digest or release.
     Differs,
     Missing,
+    /// There is no stack, because the tenant was offboarded.
+    Offboarded,
     InProgress,
     /// The last operation failed, or a person is needed.
     Failed,
@@ -123,6 +125,7 @@ fn of_stack(alarms: &BTreeMap<String, Alarm>, stack: &str, stacks: &BTreeMap<Str
 fn line(desired: &Desired, ground: &Ground) -> Line {
     let same = ground.digest.as_ref() == Some(&desired.digest) && ground.release.as_ref() == Some(&desired.release);
     let verdict = match State::of(ground.status.as_deref()) {
+        State::Absent if desired.offboarded => Verdict::Offboarded,
         State::Absent => Verdict::Missing,
         State::InProgress => Verdict::InProgress,
         State::FailedCreation | State::Stuck => Verdict::Failed,

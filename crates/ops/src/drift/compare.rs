@@ -35,6 +35,8 @@ pub(super) struct Found {
     parts: BTreeMap<String, BTreeSet<String>>,
     /// What stands beside a resource and could not be looked for.
     beside: Vec<Unchecked>,
+    /// There is no stack, as there should be none.
+    pub offboarded: bool,
 }
 
 /// Compares a stack with what is there. Pure: the same snapshot gives the same answer.
@@ -316,7 +318,7 @@ impl Found {
             fixed.for_each(|one| one.remedy.clone_from(&way));
         }
         let no_stack = self.differences.iter().any(|one| one.code == severity::NO_STACK || half(one));
-        let unchecked: Vec<Unchecked> = if no_stack { Vec::new() } else { unchecked.collect() };
+        let unchecked: Vec<Unchecked> = if no_stack || self.offboarded { Vec::new() } else { unchecked.collect() };
         let sources = Source::ALL.map(|source| SourceReport {
             source,
             checked: self.checked.get(&source).map_or(0, BTreeSet::len),
@@ -337,6 +339,7 @@ impl Found {
             checked,
             unchecked,
             sources: sources.into(),
+            offboarded: self.offboarded,
             trail: None,
         };
         drift.judge();

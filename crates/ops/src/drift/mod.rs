@@ -153,6 +153,9 @@ pub struct StackDrift {
     pub checked: usize,
     pub unchecked: Vec<Unchecked>,
     pub sources: Vec<SourceReport>,
+    /// There is no stack, as there should be none: the tenant was offboarded.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub offboarded: bool,
     /// Why CloudTrail could not say who made the differences.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trail: Option<String>,

@@ -123,6 +123,7 @@ mod tests {
             checked: 1,
             unchecked: Vec::new(),
             sources: Vec::new(),
+            offboarded: false,
             trail: None,
         };
         let mut record = Record::load(estate.path());

@@ -34,6 +34,10 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
     let ground = Ground::of(stack);
     let status = ground.status.clone().unwrap_or_else(|| "no stack".to_owned());
     let Some(stack) = stack else {
+        if desired.offboarded {
+            found.offboarded = true;
+            return Stands::No;
+        }
         gone(desired, found, &status);
         return Stands::No;
     };

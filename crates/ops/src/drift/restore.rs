@@ -398,6 +398,7 @@ mod tests {
             checked: 1,
             unchecked: Vec::new(),
             sources: Vec::new(),
+            offboarded: false,
             trail: None,
         })
     }

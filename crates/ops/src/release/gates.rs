@@ -142,6 +142,9 @@ fn name(gate: Gate) -> &'static str {
 
 async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, live: Option<&Stack>) -> Vec<Look> {
     let mut looks = Vec::new();
+    if desired.offboarded && live.is_none() {
+        return looks;
+    }
     for gate in &watched.ring.gates {
         let verdict = match gate {
             Gate::StackState if watched.when == When::Before => continue,
@@ -306,6 +309,7 @@ mod tests {
             tags: BTreeMap::new(),
             artifacts: None,
             uploads: Vec::new(),
+            offboarded: false,
             control_plane: 0,
         }
     }

@@ -167,7 +167,7 @@ def set_alias(call: Call) -> Answer:
 @operation("cloudformation", "RemoveAlias")
 def remove_alias(call: Call) -> Answer:
     """RemoveAlias."""
-    stack_of(call.account, call.region, call.parameters["StackName"]).alias = None
+    stack_of(call.account, call.region, call.parameters["AliasName"]).alias = None
     return {}
 
 
