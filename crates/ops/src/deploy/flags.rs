@@ -257,6 +257,7 @@ mod tests {
             resource_type: String::new(),
             physical_id: physical_id.map(str::to_owned),
             status: String::new(),
+            reason: None,
         }
     }
 

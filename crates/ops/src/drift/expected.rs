@@ -254,6 +254,7 @@ mod tests {
             resource_type: kind.to_owned(),
             physical_id: Some(physical.to_owned()),
             status: "CREATE_COMPLETE".to_owned(),
+            reason: None,
         };
         let resources = [
             of("Queue", "AWS::SQS::Queue", "https://sqs.eu-west-1.amazonaws.com/111122223333/q"),
