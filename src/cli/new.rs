@@ -90,10 +90,6 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let model = args.like.as_ref().map(|name| selection::tenant(&estate, name.as_str())).transpose()?;
     let account = said("account", args.account.as_ref(), model.map(|model| &model.spec.account))?;
     let region = said("region", args.region.as_ref(), model.map(|model| &model.spec.region))?;
-    let place = Place { account: account.clone(), region: region.clone() };
-    for left in left_behind(&estate, args, &place)? {
-        anstream::eprintln!("warning: {left}");
-    }
     let mut taken = estate.blocks();
     if args.offline {
         anstream::eprintln!(
@@ -101,6 +97,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         );
     } else {
         taken.extend(live_blocks(&estate)?);
+    }
+    for left in left_behind(&estate, args, &Place { account: account.clone(), region: region.clone() })? {
+        anstream::eprintln!("warning: {left}");
     }
     let prefix = args.prefix.or_else(|| model.map(|model| model.spec.network.cidr.prefix()));
     let cidr = allocate(&estate.fleet, &taken, region, prefix)?;

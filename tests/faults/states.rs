@@ -424,12 +424,14 @@ fn an_offboarded_tenant_is_planned_by_name_only_and_what_is_left_of_it_is_named(
     tenantry(&destroy).must(0);
     std::fs::remove_file(estate.root().join("tenants/t01.yaml")).unwrap();
     let ca = estate.root().join("tenants/certs/ca.pem");
-    let new = ["new", "t01", "--account", ACCOUNT, "--region", "eu-west-1", "--ring", "general", "--client-ca"];
-    let new = [&new[..], &[ca.to_str().unwrap(), "--page", "https://pages.example.com/x"]].concat();
+    let new = ["new", "t01", "--account", ACCOUNT, "--region", "eu-west-1", "--ring", "general", "--set"];
+    let bundle = format!("ingest.client_ca={}", ca.display());
+    let new = [&new[..], &[&bundle, "--page", "https://pages.example.com/x"]].concat();
     let investigators = std::fs::read_to_string(estate.root().join("tenants/certs/acme-investigators.pem")).unwrap();
-    estate.write("tenants/certs/t01.pem", &investigators);
-    tenantry(&new).must(1).said(&["tenants/certs/t01.pem` is left of an earlier tenant `t01`"]);
-    std::fs::copy(&ca, estate.root().join("tenants/certs/t01.pem")).unwrap();
+    let left = "tenants/certs/t01-ingest-client-ca.pem";
+    estate.write(left, &investigators);
+    tenantry(&new).must(1).said(&["t01-ingest-client-ca.pem` is left of an earlier tenant `t01`"]);
+    std::fs::copy(&ca, estate.root().join(left)).unwrap();
     tenantry(&new)
         .must(0)
         .said(&["a tenant `t01` was offboarded before: 10.16.4.0/22", "2 resources of an earlier tenant"]);
