@@ -24,7 +24,7 @@ const PEAKS: [&str; 5] = ["0.05", "0.25", "0.5", "1.0", "2.0"];
 
 /// Writes an estate of `count` tenants below `root`.
 pub(super) fn write(root: &Path, count: usize) -> std::io::Result<()> {
-    for (path, bytes) in embedded::sample_estate() {
+    for (path, bytes) in embedded::sample(embedded::DEFAULT_BLUEPRINT) {
         let sample = path.starts_with("tenants") && path.extension().is_some_and(|extension| extension == "yaml");
         if !sample {
             put(&root.join(path), &bytes)?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args as ClapArgs, ValueEnum};
 use include_dir::Dir;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::{Exit, Failure, Global, Output};
 use tenantry_base::atomic;
@@ -83,11 +84,12 @@ fn missing(dir: &Path, blueprint: &str, ci: Option<Ci>) -> Result<Vec<File>, Fai
     let origin = kept.iter().map(|(path, bytes)| (Path::new(ORIGIN).join(path), bytes.clone()));
     let mut files: Vec<File> = kept.clone();
     files.extend(origin);
-    files.extend(schemas(&kept)?);
+    let sample = embedded::sample(blueprint);
+    files.extend(schemas(&kept, &defaults(&sample))?);
     if let Some(ci) = ci {
         files.extend(of_ci(ci));
     }
-    files.extend(embedded::sample(blueprint).into_iter().map(|(path, bytes)| identified(dir, path, bytes)));
+    files.extend(sample.into_iter().map(|(path, bytes)| identified(dir, path, bytes)));
     match fs::metadata(dir) {
         Ok(there) if !there.is_dir() => return Err(Failure::new(format!("`{}` is no directory", dir.display()))),
         Err(error) if error.kind() != ErrorKind::NotFound => {
@@ -114,7 +116,8 @@ fn missing(dir: &Path, blueprint: &str, ci: Option<Ci>) -> Result<Vec<File>, Fai
 pub(super) const ORIGIN: &str = ".tenantry/origin";
 
 /// The JSON Schemas of an estate's files, for editors, by the blueprint among its files.
-pub(super) fn schemas(files: &[File]) -> Result<Vec<File>, Failure> {
+/// That of a tenant knows the fleet's defaults.
+pub(super) fn schemas(files: &[File], defaults: &Map<String, Value>) -> Result<Vec<File>, Failure> {
     let text = files.iter().find(|(path, _)| path == Path::new(blueprint::PATH));
     let text = text.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
     let (blueprint, findings) = blueprint::parse(text);
@@ -128,6 +131,13 @@ pub(super) fn schemas(files: &[File]) -> Result<Vec<File>, Failure> {
         Ok((PathBuf::from(format!("schemas/{name}.json")), text))
     };
     kinds.into_iter().map(file).collect()
+}
+
+/// The defaults of the fleet among the files of a sample.
+fn defaults(files: &[File]) -> Map<String, Value> {
+    let fleet = files.iter().find(|(path, _)| path.ends_with("fleet.yaml"));
+    let read = fleet.and_then(|(_, bytes)| serde_yaml::from_slice::<Value>(bytes).ok());
+    read.and_then(|fleet| fleet.get("defaults")?.as_object().cloned()).unwrap_or_default()
 }
 
 /// Key of the estate's id in `fleet.yaml`.

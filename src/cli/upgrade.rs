@@ -79,7 +79,7 @@ pub(super) fn run(dir: &Path, global: &Global) -> Result<Exit, Failure> {
         answer.files.insert(path.clone(), fate);
     }
     written.extend(theirs.iter().map(|(path, bytes)| (Path::new(ORIGIN).join(path), bytes.clone())));
-    written.extend(schemas(&theirs)?);
+    written.extend(schemas(&theirs, &estate.fleet.defaults)?);
     for (path, bytes) in &written {
         let whole = dir.join(path);
         let failed = |error: std::io::Error| Failure::new(format!("`{}` cannot be written: {error}", whole.display()));

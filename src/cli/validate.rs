@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
@@ -69,11 +70,13 @@ fn check(root: &Path) -> Result<Checked, Failure> {
     findings.extend(estate.iter().flat_map(|estate| estate::revocation_lists(estate, now)));
     findings.extend(estate.iter().flat_map(estate::shared_authorities));
     let renderer = kept(TemplateSet::parse(templates), &mut findings).map(Renderer::new);
-    let functions = estate.as_ref().and_then(|estate| {
-        kept(embedded::functions(root, &estate.blueprint).map_err(|finding| vec![finding]), &mut findings)
+    // Rules and locks are read where the estate itself cannot be, too.
+    let blueprint = estate.as_ref().map(|estate| Arc::clone(&estate.blueprint)).or_else(estate::blueprint::built_in);
+    let functions = blueprint.as_ref().and_then(|blueprint| {
+        kept(embedded::functions(root, blueprint).map_err(|finding| vec![finding]), &mut findings)
     });
     let quotas = capacity::parse(&embedded::table(root, "quotas.yaml")?)?;
-    let checker = estate.as_ref().and_then(|estate| kept(Checker::new(rules, &estate.blueprint), &mut findings));
+    let checker = blueprint.as_ref().and_then(|blueprint| kept(Checker::new(rules, blueprint), &mut findings));
     let checker = checker.map(|checker| checker.with_limits(&quotas));
     let mut held = BTreeSet::new();
     if let (Some(estate), Some(renderer), Some(functions)) = (&estate, renderer, functions) {
