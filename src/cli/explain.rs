@@ -84,8 +84,15 @@ fn numbers(output: Output, global: &Global, name: &str, sizing: bool, layout: bo
     let rendered = opened.render(&[tenant], "unreleased")?;
     let Some(rendered) = rendered.first() else { return Ok(()) };
     let blueprint = &opened.estate.blueprint;
-    let is_of_tier = |name: &str| blueprint.tiers.iter().any(|tier| blueprint.derived[tier.addresses].name == name);
-    let wanted = |number: &Number| if is_of_tier(&number.name) { layout } else { sizing };
+    let tiers = || blueprint.tiers.iter().map(|tier| &blueprint.derived[tier.addresses]);
+    let is_of_tier = |name: &str| tiers().any(|tier| tier.name == name);
+    // What the addresses of a tier are made of belongs to both.
+    let is_part = |name: &str| tiers().flat_map(|tier| &tier.formula.references).any(|part| part.name() == name);
+    let wanted = |number: &Number| match (sizing, layout) {
+        (true, false) => !is_of_tier(&number.name),
+        (false, true) => is_of_tier(&number.name) || is_part(&number.name),
+        _ => true,
+    };
     let evaluation = blueprint.evaluate(&rendered.inputs);
     let numbers = evaluation.explain().into_iter().map(|number| Number {
         name: number.name,

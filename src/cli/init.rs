@@ -125,8 +125,11 @@ pub(super) fn schemas(files: &[File], defaults: &Map<String, Value>) -> Result<V
     let schemas = Schemas::of(&blueprint);
     let kinds = [("fleet", Kind::Fleet), ("tenant", Kind::Tenant), ("flags", Kind::Flags)];
     let file = |(name, kind): (&str, Kind)| {
-        let mut text =
-            serde_json::to_vec_pretty(schemas.schema(kind)).map_err(|error| Failure::new(error.to_string()))?;
+        let schema = match kind {
+            Kind::Tenant => schemas.tenant_schema(defaults),
+            _ => schemas.schema(kind).clone(),
+        };
+        let mut text = serde_json::to_vec_pretty(&schema).map_err(|error| Failure::new(error.to_string()))?;
         text.push(b'\n');
         Ok((PathBuf::from(format!("schemas/{name}.json")), text))
     };
