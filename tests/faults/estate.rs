@@ -67,6 +67,10 @@ impl Estate {
         fs::copy(repository.join(investigators), root.join(investigators)).unwrap();
         // No Guard rules: these stacks are about how they are deployed, not about what is in them.
         fs::create_dir(root.join("policies")).unwrap();
+        let blueprint = fs::read_to_string(repository.join("templates/blueprint.yaml")).unwrap();
+        let (before, rules) = blueprint.split_once("\nrules:\n").unwrap();
+        let after = rules.split_once("\n\n").map_or("", |(_, after)| after);
+        fs::write(root.join("templates/blueprint.yaml"), format!("{before}\n{after}")).unwrap();
         let zips = root.join("zips");
         artifacts::write(root, &zips, "faults");
         let estate = Self { folder, zips };
