@@ -39,7 +39,9 @@ fn read(root: &Path) -> BTreeMap<String, String> {
     let mut read = BTreeMap::new();
     let (estate, findings) = estate::load(root);
     read.extend(findings.iter().enumerate().map(|(at, one)| (format!("finding {at}"), one.message.clone())));
+    let blueprint = estate.as_ref().map(|estate| std::sync::Arc::clone(&estate.blueprint));
     if let Some(estate) = estate {
+        read.insert("blueprint".to_owned(), estate.blueprint.text().to_owned());
         read.insert("fleet".to_owned(), estate.fleet_source.text.clone());
         read.insert("flags".to_owned(), serde_json::to_string(&estate.flags).unwrap());
         for tenant in estate.tenants.values() {
@@ -57,10 +59,14 @@ fn read(root: &Path) -> BTreeMap<String, String> {
         let text = embedded::table(root, table).unwrap_or_else(|error| error.kind().to_string());
         read.insert(table.to_owned(), text);
     }
-    let flags = embedded::function_flags(root).map_or_else(|error| error.kind().to_string(), |one| one.text.clone());
-    read.insert("function flags".to_owned(), flags);
-    let functions = embedded::functions(root).map_or_else(|found| found.message, |one| format!("{one:?}"));
-    read.insert("functions".to_owned(), functions);
+    if let Some(blueprint) = blueprint {
+        let flags = embedded::function_flags(root, &blueprint);
+        let flags = flags.map_or_else(|error| error.kind().to_string(), |one| format!("{one:?}"));
+        read.insert("function flags".to_owned(), flags);
+        let functions = embedded::functions(root, &blueprint);
+        let functions = functions.map_or_else(|found| found.message, |one| format!("{one:?}"));
+        read.insert("functions".to_owned(), functions);
+    }
     read
 }
 
