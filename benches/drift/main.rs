@@ -2,7 +2,8 @@
 //!
 //! Both ask the local endpoint through a proxy that counts. The loop makes the same comparison for each stack by itself, as
 //! a tool without a view of the fleet has to; of a large fleet it goes through ten stacks, and the rest is reckoned.
-//! `DRIFT_BENCH_TENANTS=10,100,500` chooses the sizes.
+//! `DRIFT_BENCH_TENANTS=10,100,500` chooses the sizes, none of them skips it; `DRIFT_BENCH_SIMULATED=10,100` those of
+//! the simulation, and `DRIFT_BENCH_ACCOUNTS=1` how many of its accounts are asked.
 
 #![expect(
     clippy::unwrap_used,
@@ -36,6 +37,13 @@ use tenantry::deploy::prepare::{Alarms, Pace};
 use tenantry::drift::Verdict;
 use tenantry::drift::check::{Options, check};
 
+/// Accounts of which the simulation answers. They share no rate and are asked at the same time: each takes as long as all
+/// ten, and a slow machine can answer for a few.
+fn accounts() -> usize {
+    let said = std::env::var("DRIFT_BENCH_ACCOUNTS").ok().and_then(|text| text.parse().ok());
+    said.unwrap_or(simulation::ACCOUNTS).clamp(1, simulation::ACCOUNTS)
+}
+
 /// What is measured in a process of its own, so that memory is its own too: the number of tenants.
 const ROLE: &str = "DRIFT_BENCH_ROLE";
 
@@ -46,13 +54,15 @@ fn main() {
         return;
     }
     simulated();
-    local();
+    if std::env::var("DRIFT_BENCH_TENANTS").as_deref() != Ok("") {
+        local();
+    }
 }
 
 /// Checks the simulated fleet, and prints the seconds that it took and the peak of memory, in KiB.
 async fn whole_fleet(tenants: usize) {
-    let fleet = simulation::fleet(tenants);
-    let pace = Pace { poll: Duration::from_millis(100), deadline: Duration::from_secs(3_600), alarms: Alarms::Ignored };
+    let fleet = simulation::fleet(tenants, accounts());
+    let pace = Pace { poll: Duration::from_secs(3), deadline: Duration::from_secs(3_600), alarms: Alarms::Ignored };
     let began = tokio::time::Instant::now();
     let options = Options { pace, concurrency: 8, lookups: 0 };
     let drifts = check(&Cloud::configure().await, &fleet, &options, &|_| {}).await;
@@ -67,17 +77,19 @@ async fn whole_fleet(tenants: usize) {
 fn simulated() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
     println!(
-        "Drift, simulated AWS at its documented rates; {} accounts with {} regions each",
+        "Drift, simulated AWS at its documented rates; {} accounts with {} regions each, {} of them asked",
         simulation::ACCOUNTS,
-        simulation::REGIONS.len()
+        simulation::REGIONS.len(),
+        accounts()
     );
     println!(
         "{:>8} {:>8} {:>8} {:>10} {:>8} {:>8} {:>6} {:>9}",
         "tenants", "calls", "/tenant", "throttled", "wall s", "bound s", "ratio", "peak MiB"
     );
-    let sizes = std::env::var("DRIFT_BENCH_SIMULATED").unwrap_or_else(|_| "1000,10000".to_owned());
+    let sizes = std::env::var("DRIFT_BENCH_SIMULATED").unwrap_or_else(|_| "10,100,1000,10000".to_owned());
     for size in sizes.split(',').map(|size| size.trim().parse::<usize>().expect("a number of tenants")) {
-        let simulation = runtime.block_on(simulation::Simulation::start(&simulation::fleet(size)));
+        let fleet = simulation::fleet(size, accounts());
+        let simulation = runtime.block_on(simulation::Simulation::start(&fleet));
         let output = std::process::Command::new(std::env::current_exe().expect("this program"))
             .env(ROLE, size.to_string())
             .env("AWS_ENDPOINT_URL", &simulation.url)
@@ -97,12 +109,18 @@ fn simulated() {
         let (calls, throttled, bound) = simulation.counted();
         println!(
             "{size:>8} {calls:>8} {:>8.1} {throttled:>10} {seconds:>8.1} {bound:>8.1} {:>6.2} {:>9.0}",
-            calls as f64 / size as f64,
+            calls as f64 / fleet.len() as f64,
             seconds / bound,
             peak_kib / 1024.0
         );
+        for (family, calls, refused, least) in simulation.by_family() {
+            let each = calls as f64 / fleet.len() as f64;
+            println!("         {family:>24}: {each:>6.2} a tenant, {refused} refused, {least:.1} s at least");
+        }
     }
-    println!("bound: the least seconds in which the emptiest bucket gives so many tokens\n");
+    println!(
+        "bound: the least seconds in which the emptiest bucket gives so many tokens, and at least one drift detection\n"
+    );
 }
 
 fn local() {

@@ -1,8 +1,10 @@
 //! AWS, as far as a drift check asks it, at the rates that AWS documents: a fleet without drift in many accounts.
 //!
 //! Every account, region and family of operations has its token bucket; a call too many is refused as AWS refuses it.
-//! Where AWS documents no rate, the bucket is a tenth larger than ours. The stacks have as many resources as real ones, so
-//! that pages and calls are the real number; EC2's lists are empty, since a place with a few tenants has one page of each.
+//! Where AWS documents no rate, the bucket is a tenth larger than ours. The stacks have the resources of the default blueprint
+//! about which a service is asked, one by one or in lists, and as many others, so that pages and calls are the real number;
+//! EC2's lists are empty but for the VPCs, since a place with a few tenants has one page of each. A drift detection takes
+//! [`DETECTION`].
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -27,10 +29,13 @@ const LATENCY: Duration = Duration::from_millis(20);
 /// Accounts over which the fleet is spread evenly, each with all regions.
 pub(crate) const ACCOUNTS: usize = 10;
 pub(crate) const REGIONS: [&str; 3] = ["eu-west-1", "us-east-1", "us-west-1"];
-/// Resources of a real tenant's stack that drift detection is asked about.
-const DETECTED: usize = 60;
-/// Resources of a real tenant's stack.
-const RESOURCES: usize = 154;
+/// What a drift detection takes: AWS documents nothing.
+const DETECTION: Duration = Duration::from_secs(10);
+/// Resources of a tenant's stack, as `tests/templates/expected/acme.yaml` has them.
+const RESOURCES: usize = 162;
+/// Other resources about which drift detection is asked: 55 in all, without the 88 of EC2, 19 alarms and 5 filters, but
+/// for the VPC, which detection reads.
+const DETECTED: usize = 51 - KINDS.len() + 5;
 
 /// Account, region and family.
 type Bucket = (String, String, Family);
@@ -44,12 +49,16 @@ pub(crate) struct Simulation {
 struct State {
     stacks: HashMap<(String, String), BTreeMap<String, Desired>>,
     buckets: Mutex<HashMap<Bucket, (DefaultDirectRateLimiter, usize)>>,
-    throttled: std::sync::atomic::AtomicUsize,
+    throttled: Mutex<BTreeMap<String, usize>>,
+    detections: Mutex<HashMap<String, tokio::time::Instant>>,
 }
 
 /// The fleet that the simulation has.
-pub(crate) fn fleet(tenants: usize) -> Vec<Desired> {
-    (0..tenants).map(tenant).collect()
+///
+/// Of `accounts` of the [`ACCOUNTS`] only: they share no rate and are asked at the same time, so each takes as long as all.
+pub(crate) fn fleet(tenants: usize, accounts: usize) -> Vec<Desired> {
+    let account = |number: usize| number % (ACCOUNTS * REGIONS.len()) / REGIONS.len();
+    (0..tenants).filter(|number| account(*number) < accounts).map(tenant).collect()
 }
 
 fn tenant(number: usize) -> Desired {
@@ -63,8 +72,18 @@ fn tenant(number: usize) -> Desired {
     for (id, kind) in KINDS {
         resources.insert(id.to_owned(), resource(kind));
     }
-    resources["QueuePolicy"]["Properties"]["Queues"] =
-        json!(["Queue1", "Queue2", "Queue3"].map(|id| json!({ "Ref": id })));
+    let refer = |id: &str| json!({ "Ref": id });
+    resources["QueuePolicy"]["Properties"]["Queues"] = json!(["Queue1", "Queue2", "Queue3"].map(refer));
+    resources["TopicPolicy"]["Properties"] = json!({ "Topics": [refer("Topic")], "PolicyDocument": {} });
+    resources["Vpc"]["Properties"]["CidrBlock"] = json!("10.0.0.0/16");
+    resources["Service"]["Properties"]["Cluster"] = refer("Cluster");
+    resources["Record"]["Properties"] =
+        json!({ "Name": format!("t{number:05}.example.com"), "Type": "CNAME", "HostedZoneId": "Z1" });
+    for number in 1..=5 {
+        let filter = json!({ "LogGroupName": refer(&format!("Group{number}")), "FilterName": "central",
+            "DestinationArn": "arn:central" });
+        resources[&format!("Filter{number}")]["Properties"] = filter;
+    }
     for id in ["FlagVersion", "FlagDeployment"] {
         resources[id]["Properties"] = app.clone();
     }
@@ -90,8 +109,8 @@ fn tenant(number: usize) -> Desired {
     }
 }
 
-/// The resources that the services are asked about one by one.
-const KINDS: [(&str, &str); 21] = [
+/// The resources that the services are asked about.
+const KINDS: [(&str, &str); 31] = [
     ("Bucket", "AWS::S3::Bucket"),
     ("Queue1", "AWS::SQS::Queue"),
     ("Queue2", "AWS::SQS::Queue"),
@@ -107,17 +126,31 @@ const KINDS: [(&str, &str); 21] = [
     ("Group3", "AWS::Logs::LogGroup"),
     ("Group4", "AWS::Logs::LogGroup"),
     ("Group5", "AWS::Logs::LogGroup"),
+    ("Filter1", "AWS::Logs::SubscriptionFilter"),
+    ("Filter2", "AWS::Logs::SubscriptionFilter"),
+    ("Filter3", "AWS::Logs::SubscriptionFilter"),
+    ("Filter4", "AWS::Logs::SubscriptionFilter"),
+    ("Filter5", "AWS::Logs::SubscriptionFilter"),
     ("Topic", "AWS::SNS::Topic"),
+    ("TopicPolicy", "AWS::SNS::TopicPolicy"),
     ("Balancer", "AWS::ElasticLoadBalancingV2::LoadBalancer"),
     ("Listener", "AWS::ElasticLoadBalancingV2::Listener"),
     ("Targets", "AWS::ElasticLoadBalancingV2::TargetGroup"),
     ("Cluster", "AWS::ECS::Cluster"),
+    ("Service", "AWS::ECS::Service"),
     ("Search", "AWS::OpenSearchService::Domain"),
+    ("Vpc", "AWS::EC2::VPC"),
+    ("Record", "AWS::Route53::RecordSet"),
+    ("Parameter", "AWS::SSM::Parameter"),
 ];
+
+/// Of these, those that detection cannot read, as the registry's schemas say.
+const UNREAD: [&str; 2] = ["Record", "TopicPolicy"];
 
 fn physical(stack: &str, id: &str) -> String {
     match id {
         "FlagVersion" | "FlagDeployment" => "1".to_owned(),
+        id if id.starts_with("Filter") => "central".to_owned(),
         id if id.starts_with("Queue") => format!("https://sqs.example.com/{stack}/{id}"),
         id => format!("{stack}-{id}").to_lowercase(),
     }
@@ -125,13 +158,11 @@ fn physical(stack: &str, id: &str) -> String {
 
 /// Tokens of a full bucket, and a second.
 fn rate(family: Family) -> (u32, f64) {
-    match family.documented() {
-        Some(Rate { burst, per_second }) => (burst, per_second.into()),
-        None => {
-            let ours = family.ours();
-            (ours.burst + ours.burst.div_ceil(10), f64::from(ours.per_second) * 1.1)
-        }
-    }
+    let Rate { burst, per_second } = family.documented().unwrap_or_else(|| {
+        let ours = family.ours();
+        Rate { burst: ours.burst + ours.burst.div_ceil(10), per_second: ours.per_second * 1.1 }
+    });
+    (burst, per_second)
 }
 
 impl Simulation {
@@ -159,7 +190,7 @@ impl Simulation {
         Self { url, state }
     }
 
-    /// Calls, refused calls, and the least seconds in which the buckets give so many tokens.
+    /// Calls, refused calls, and the least seconds in which the buckets give so many tokens, but no less than a detection.
     pub(crate) fn counted(&self) -> (usize, usize, f64) {
         let buckets = self.state.buckets.lock().expect("buckets");
         let calls = buckets.values().map(|(_, calls)| calls).sum();
@@ -167,8 +198,26 @@ impl Simulation {
             let (burst, per_second) = rate(*family);
             calls.saturating_sub(burst as usize) as f64 / per_second
         });
-        let throttled = self.state.throttled.load(std::sync::atomic::Ordering::SeqCst);
-        (calls, throttled, least.fold(0.0, f64::max))
+        let throttled = self.state.throttled.lock().expect("throttled").values().sum();
+        (calls, throttled, least.fold(DETECTION.as_secs_f64(), f64::max))
+    }
+
+    /// Calls by family, the slowest first: calls, refused ones, and the seconds of the fullest bucket.
+    pub(crate) fn by_family(&self) -> Vec<(String, usize, usize, f64)> {
+        let buckets = self.state.buckets.lock().expect("buckets");
+        let throttled = self.state.throttled.lock().expect("throttled");
+        let mut found: BTreeMap<String, (usize, f64)> = BTreeMap::new();
+        for ((.., family), (_, calls)) in buckets.iter() {
+            let (burst, per_second) = rate(*family);
+            let seconds = calls.saturating_sub(burst as usize) as f64 / per_second;
+            let row = found.entry(format!("{family:?}")).or_default();
+            *row = (row.0 + calls, row.1.max(seconds));
+        }
+        let refused = |name: &str| throttled.get(name).copied().unwrap_or(0);
+        let mut rows: Vec<_> =
+            found.into_iter().map(|(name, (calls, seconds))| (name.clone(), calls, refused(&name), seconds)).collect();
+        rows.sort_by(|a, b| b.3.total_cmp(&a.3));
+        rows
     }
 }
 
@@ -188,18 +237,28 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Answer,
         .get("Action")
         .cloned()
         .unwrap_or_else(|| header("x-amz-target").rsplit('.').next().unwrap_or("").to_owned());
+    let path = parts.uri.path();
+    let action = if service == "lambda" { of_lambda(path).to_owned() } else { action };
     let family = family(service, &action);
-    if !state.take((account.clone(), region.to_owned(), family)) {
-        state.throttled.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    let counted = if family.is_of_account() { "global" } else { region };
+    if !state.take((account.clone(), counted.to_owned(), family)) {
+        *state.throttled.lock().expect("throttled").entry(format!("{family:?}")).or_default() += 1;
         return Ok(refusal(service));
     }
     let none = BTreeMap::new();
     let stacks = state.stacks.get(&(account.clone(), region.to_owned())).unwrap_or(&none);
-    let path = parts.uri.path();
     Ok(match service {
         "sts" if action == "AssumeRole" => assumed(form.get("RoleArn").map_or("", String::as_str)),
         "sts" => xml(200, &wrapped("GetCallerIdentity", &format!("<Account>{account}</Account>"))),
-        "cloudformation" => cloudformation(&action, &form, stacks),
+        "cloudformation" => cloudformation(&state, &action, &form, stacks),
+        "route53" if path.ends_with("/rrset") => records(&state, &account, parts.uri.query().unwrap_or("")),
+        "ec2" if action == "DescribeVpcs" => vpcs(stacks),
+        "sns" if action == "GetTopicAttributes" => {
+            let policy = "<Attributes><entry><key>Policy</key><value>{}</value></entry></Attributes>";
+            xml(200, &wrapped(&action, policy))
+        }
+        "logs" if action == "DescribeSubscriptionFilters" => json_of(&json!({ "subscriptionFilters": [
+            { "filterName": "central", "filterPattern": "", "destinationArn": "arn:central" }] })),
         "iam" => xml(200, &wrapped(&action, "")),
         "s3" if path.contains("accesspoint") => xml(200, "<ListAccessPointsResult/>"),
         "s3" if matches!(parts.uri.query(), Some("logging" | "inventory" | "notification" | "acl")) => {
@@ -218,7 +277,9 @@ async fn answer(state: Arc<State>, request: Request<Incoming>) -> Result<Answer,
             json_of(&json!({}))
         }
         "lambda" if path.ends_with("/event-invoke-config") => json_of(&json!({})),
-        "lambda" if path.ends_with("/concurrency") => json_of(&json!({})),
+        "lambda" if !path.trim_end_matches('/').ends_with("/functions") && !path.contains("event-source") => {
+            json_of(&json!({}))
+        }
         "lambda" if path.contains("event-source-mappings") => json_of(&json!({ "EventSourceMappings": [] })),
         "lambda" => {
             let names = stacks.keys().flat_map(|stack| ["Splitter", "Ingest"].map(|id| physical(stack, id)));
@@ -261,14 +322,55 @@ fn family(service: &str, action: &str) -> Family {
         "monitoring" => Family::CloudWatch,
         "ec2" => Family::Ec2Read,
         "iam" => Family::Iam,
-        "lambda" => Family::Lambda,
         "s3" => Family::S3,
         "sqs" => Family::Sqs,
         "appconfig" => Family::AppConfig,
         "tagging" => Family::Tagging,
         "sts" => Family::Sts,
-        other => Family::of_service(other),
+        other => Family::of(other, action),
     }
+}
+
+/// Those of Lambda's operations that have a rate of their own, by their paths.
+fn of_lambda(path: &str) -> &'static str {
+    match path.strip_prefix("/2015-03-31/functions/").map(|rest| rest.split('/').collect::<Vec<_>>()).as_deref() {
+        Some([name]) if !name.is_empty() => "GetFunction",
+        Some([_, "policy"]) => "GetPolicy",
+        _ => "",
+    }
+}
+
+/// The records of all stacks of an account, 300 a page.
+fn records(state: &State, account: &str, query: &str) -> Answer {
+    const PAGE: usize = 300;
+    let from = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "name").map(|(_, name)| name);
+    let of_account = state.stacks.iter().filter(|((of, _), _)| of == account);
+    let mut names: Vec<String> =
+        of_account.flat_map(|(_, stacks)| stacks.values().map(|one| format!("{}.example.com", one.tenant))).collect();
+    names.sort();
+    let first = from.and_then(|from| names.iter().position(|name| *name == from)).unwrap_or(0);
+    let sets: String = names[first..]
+        .iter()
+        .take(PAGE)
+        .map(|name| format!("<ResourceRecordSet><Name>{name}</Name><Type>CNAME</Type></ResourceRecordSet>"))
+        .collect();
+    let next = names.get(first + PAGE).map(|name| format!("<NextRecordName>{name}</NextRecordName>"));
+    let inner = format!("<ResourceRecordSets>{sets}</ResourceRecordSets>{}", next.unwrap_or_default());
+    xml(200, &format!("<ListResourceRecordSetsResponse>{inner}</ListResourceRecordSetsResponse>"))
+}
+
+fn vpcs(stacks: &BTreeMap<String, Desired>) -> Answer {
+    let each = stacks.iter().map(|(stack, desired)| {
+        let tags =
+            desired.tags.iter().map(|(key, value)| format!("<item><key>{key}</key><value>{value}</value></item>"));
+        format!(
+            "<item><vpcId>{}</vpcId><cidrBlock>10.0.0.0/16</cidrBlock><tagSet>{}</tagSet></item>",
+            physical(stack, "Vpc"),
+            tags.collect::<String>()
+        )
+    });
+    let items: String = each.collect();
+    xml(200, &format!("<DescribeVpcsResponse><vpcSet>{items}</vpcSet></DescribeVpcsResponse>"))
 }
 
 fn refusal(service: &str) -> Answer {
@@ -285,7 +387,12 @@ fn refusal(service: &str) -> Answer {
     }
 }
 
-fn cloudformation(action: &str, form: &HashMap<String, String>, stacks: &BTreeMap<String, Desired>) -> Answer {
+fn cloudformation(
+    state: &State,
+    action: &str,
+    form: &HashMap<String, String>,
+    stacks: &BTreeMap<String, Desired>,
+) -> Answer {
     let named = form.get("StackName").map_or("", String::as_str).trim_start_matches("arn:");
     let inner = match (action, stacks.get(named)) {
         ("DescribeStacks", _) => {
@@ -295,8 +402,17 @@ fn cloudformation(action: &str, form: &HashMap<String, String>, stacks: &BTreeMa
             format!("<TemplateBody>{}</TemplateBody>", stack.body.replace('&', "&amp;").replace('<', "&lt;"))
         }
         ("ListStackResources", Some(_)) => listed(named, form.contains_key("NextToken")),
-        ("DetectStackDrift", _) => "<StackDriftDetectionId>it</StackDriftDetectionId>".to_owned(),
-        ("DescribeStackDriftDetectionStatus", _) => "<DetectionStatus>DETECTION_COMPLETE</DetectionStatus>".to_owned(),
+        ("DetectStackDrift", _) => {
+            let mut detections = state.detections.lock().expect("detections");
+            detections.insert(named.to_owned(), tokio::time::Instant::now());
+            format!("<StackDriftDetectionId>{named}</StackDriftDetectionId>")
+        }
+        ("DescribeStackDriftDetectionStatus", _) => {
+            let id = form.get("StackDriftDetectionId").map_or("", String::as_str);
+            let began = state.detections.lock().expect("detections").get(id).copied();
+            let is_done = began.is_none_or(|began| began.elapsed() >= DETECTION);
+            format!("<DetectionStatus>DETECTION_{}</DetectionStatus>", if is_done { "COMPLETE" } else { "IN_PROGRESS" })
+        }
         ("DescribeStackResourceDrifts", Some(_)) => drifts(),
         _ => String::new(),
     };
@@ -334,6 +450,7 @@ fn listed(stack: &str, second: bool) -> String {
     let mut rows: Vec<String> = KINDS.iter().map(|(id, kind)| row(id, kind)).collect();
     rows.extend((0..DETECTED).map(|number| row(&format!("Thing{number}"), "AWS::SSM::Parameter")));
     rows.extend((rows.len()..RESOURCES).map(|number| row(&format!("Other{number}"), "AWS::Simulated::Other")));
+    assert_eq!(rows.len(), RESOURCES);
     let (page, next) = if second { (&rows[100..], "") } else { (&rows[..100], "<NextToken>2</NextToken>") };
     format!("<StackResourceSummaries>{}</StackResourceSummaries>{next}", page.concat())
 }
@@ -345,8 +462,10 @@ fn drifts() -> String {
              <StackResourceDriftStatus>IN_SYNC</StackResourceDriftStatus></member>"
         )
     };
+    let kinds = KINDS.iter().filter(|(id, _)| !UNREAD.contains(id));
+    let kinds: String = kinds.map(|(id, kind)| row((*id).to_owned(), kind)).collect();
     let things: String = (0..DETECTED).map(|number| row(format!("Thing{number}"), "AWS::SSM::Parameter")).collect();
-    format!("<StackResourceDrifts>{things}</StackResourceDrifts>")
+    format!("<StackResourceDrifts>{kinds}{things}</StackResourceDrifts>")
 }
 
 fn assumed(role: &str) -> Answer {

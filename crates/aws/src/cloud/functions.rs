@@ -69,12 +69,11 @@ fn function_of(name: String, arn: String, function: &Value) -> Function {
     }
 }
 
-/// The concurrency that a function has for itself.
+/// The concurrency that a function has for itself. `GetFunction` tells it too, and has a rate of its own.
 pub async fn reserved_concurrency(session: &Session, name: &str) -> Result<Option<i32>, CallError> {
-    let path = format!("/2019-09-30/functions/{}/concurrency", segment(name));
-    let question = Question::get("lambda", "GetFunctionConcurrency", name, path);
+    let question = Question::get("lambda", "GetFunction", name, format!("/2015-03-31/functions/{}", segment(name)));
     let answer = reads::answer(session, &question).await?.body;
-    let reserved = at(&answer, "ReservedConcurrentExecutions").and_then(|number| number.as_i64());
+    let reserved = at(&answer, "Concurrency.ReservedConcurrentExecutions").and_then(|number| number.as_i64());
     Ok(reserved.and_then(|number| i32::try_from(number).ok()))
 }
 

@@ -122,7 +122,7 @@ pub const CALLS: &[Call] = &[
     read("kms:ListAliases"),
     read("kms:ListGrants"),
     read("lambda:GetAccountSettings"),
-    read("lambda:GetFunctionConcurrency"),
+    read("lambda:GetFunction"),
     read("lambda:GetFunctionEventInvokeConfig"),
     read("lambda:GetPolicy"),
     read("lambda:ListAliases"),

@@ -140,7 +140,7 @@ pub(super) async fn answer(session: &Session, question: &Question) -> Result<Ans
 }
 
 async fn once(session: &Session, question: &Question, more: &[(String, String)]) -> Result<Answer, CallError> {
-    session.turn(Family::of_service(question.service)).await;
+    session.turn(Family::of(question.service, question.operation)).await;
     request::send(session, question, more).await
 }
 

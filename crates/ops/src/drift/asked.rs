@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::expected::{Expected, UNKNOWN, is_unknown};
 use super::live::{Shared, StackView, Told};
 use super::snapshot::{said, told};
-use super::{differ, network, paths};
+use super::{differ, neighbours, network, paths};
 use tenantry_aws::cloud::appconfig::{self, Deployment, Ids};
 use tenantry_aws::cloud::drift_detection::DriftStatus;
 use tenantry_aws::cloud::reads::{self, Question, Way, at};
@@ -198,11 +198,11 @@ async fn deployed(session: &Session, expected: &Expected) -> Telling {
 pub(super) async fn by_cloud_control(
     session: &Session,
     role: Option<&str>,
-    expected: &BTreeMap<String, Expected>,
+    all: &BTreeMap<String, Expected>,
     shared: &Shared,
     view: &mut StackView,
 ) {
-    for (id, expected) in expected {
+    for (id, expected) in all {
         let kind = expected.resource_type.as_str();
         let Some(physical) = expected.physical_id.as_deref() else { continue };
         let by_network = network::TYPES.contains(&kind) && shared.groups.is_ok();
@@ -214,6 +214,9 @@ pub(super) async fn by_cloud_control(
             "AWS::EC2::VPC" => shared.vpcs.is_ok(),
             // Told by the list of its zone; Cloud Control does not read the type.
             "AWS::Route53::RecordSet" => true,
+            neighbours::FILTER => neighbours::group_of(all, expected)
+                .and_then(|group| neighbours::told(&view.beside, neighbours::FILTER, group))
+                .is_some_and(|told| told.is_ok()),
             _ => false,
         };
         let by_itself = view.told.get(id).is_some_and(|tellings| tellings.iter().any(Result::is_ok));

@@ -5,17 +5,19 @@
 //! large fleet never stands in memory as a whole. What AWS refuses to tell becomes part of the answer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use futures::{StreamExt, stream};
 use tokio::sync::Semaphore;
 
 use super::live::{Shared, StackView};
-use super::snapshot::{self, Begun, Common, said};
+use super::snapshot::{self, Begun, Common, OfAccount, said};
 use super::{Difference, StackDrift, author, compare};
 use crate::deploy::prepare::Pace;
 use crate::deploy::{Desired, ESTATE_TAG};
 use tenantry_aws::cloud::network::MOST_FILTER_VALUES;
 use tenantry_aws::cloud::{Access, CallError, Cloud, Place, Session, cloudformation, cloudtrail};
+use tenantry_base::ids::AccountId;
 
 /// How a check is made.
 #[derive(Debug, Clone, Copy)]
@@ -53,10 +55,14 @@ pub async fn check(
     for desired in desired {
         places.entry(&desired.place).or_insert_with(|| (&desired.access, Vec::new())).1.push(desired);
     }
-    let looks = places.into_iter().map(|(place, (access, desired))| async move {
-        match cloud.session(place, access).await {
-            Ok(session) => in_place(&session, &desired, options, done).await,
-            Err(error) => desired.into_iter().map(|desired| unreachable(desired, &error)).collect(),
+    let mut accounts: BTreeMap<&AccountId, Arc<OfAccount>> = BTreeMap::new();
+    let looks = places.into_iter().map(|(place, (access, desired))| {
+        let of_account = Arc::clone(accounts.entry(&place.account).or_default());
+        async move {
+            match cloud.session(place, access).await {
+                Ok(session) => in_place(&session, &desired, of_account, options, done).await,
+                Err(error) => desired.into_iter().map(|desired| unreachable(desired, &error)).collect(),
+            }
         }
     });
     let places = looks.collect::<Vec<_>>();
@@ -81,12 +87,13 @@ fn unreachable(desired: &Desired, error: &CallError) -> StackDrift {
 async fn in_place(
     session: &Session,
     desired: &[&Desired],
+    of_account: Arc<OfAccount>,
     options: &Options,
     done: &(dyn Fn(&StackDrift) + Sync),
 ) -> Vec<StackDrift> {
     let stacks = snapshot::told(cloudformation::stacks(session).await);
     let estate = desired.first().and_then(|first| first.tags.get(ESTATE_TAG)).map_or("", String::as_str);
-    let common = Common::take(session, stacks, estate).await;
+    let common = Common::take(session, stacks, estate, of_account).await;
     let at_once = options.concurrency.max(1);
     let (opening, width) = (&Semaphore::new(at_once), at_once.saturating_mul(WAITING));
     let begins = stream::iter(desired.iter().copied())
@@ -114,7 +121,7 @@ async fn ended(
     let shared = &common.of_vpcs(session, &vpcs.into_iter().collect::<Vec<_>>()).await;
     let ends = batch.into_iter().map(|begun| async move {
         let desired = begun.desired;
-        let view = snapshot::end(session, begun, shared, pace).await;
+        let view = snapshot::end(session, begun, common, shared, pace).await;
         let drift = compare(desired, shared, &view);
         done(&drift);
         drift

@@ -54,6 +54,7 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) {
     named(case, found, "AWS::IAM::Role", &case.shared.roles);
     alarms(case, found);
     records(case, found);
+    filters(case, found);
     match &case.view.drifts {
         Ok(drifts) => {
             for (id, expected) in case.expected {
@@ -168,7 +169,7 @@ fn alarms(case: &Case<'_>, found: &mut Found) {
 /// Records by the list of their zone.
 fn records(case: &Case<'_>, found: &mut Found) {
     for (id, expected) in case.of_type("AWS::Route53::RecordSet") {
-        match neighbours::told(case, "other record of the name", id) {
+        match neighbours::told(&case.view.beside, "other record of the name", id) {
             None => {}
             Some(Err(why)) => found.reason(id, why),
             Some(Ok(pages)) => {
@@ -182,6 +183,47 @@ fn records(case: &Case<'_>, found: &mut Found) {
             }
         }
     }
+}
+
+/// Subscription filters by the list of their log group; where it was not told, drift detection is asked.
+fn filters(case: &Case<'_>, found: &mut Found) {
+    for (id, expected) in case.of_type(neighbours::FILTER) {
+        let group = neighbours::group_of(case.expected, expected);
+        let told = group.and_then(|group| neighbours::told(&case.view.beside, neighbours::FILTER, group));
+        match told {
+            None => {}
+            Some(Err(why)) => found.reason(id, why),
+            Some(Ok(pages)) => {
+                let lists = pages.iter().filter_map(|page| page.get("subscriptionFilters")?.as_array());
+                let live = lists.flatten().find(|filter| is_filter(expected, filter));
+                against(found, id, expected, live.map(filter_of).as_ref());
+            }
+        }
+    }
+}
+
+/// Whether a filter of a log group is the declared one.
+fn is_filter(expected: &Expected, filter: &Value) -> bool {
+    let name = filter.get("filterName").and_then(Value::as_str);
+    let declared = expected.properties.get("FilterName").and_then(Value::as_str);
+    name.is_some_and(|name| declared.or(expected.physical_id.as_deref()).is_some_and(|own| own == name))
+}
+
+/// A filter by the names of its CloudFormation type, which are those of the API with another first letter.
+fn filter_of(filter: &Value) -> Map<String, Value> {
+    let named = |key: &str| {
+        let mut letters = key.chars();
+        letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
+    };
+    let told = filter.as_object().into_iter().flatten();
+    let mut live: Map<String, Value> = told.map(|(key, value)| (named(key), value.clone())).collect();
+    // The group is what was asked about.
+    live.remove("LogGroupName");
+    // What the list leaves out is not set.
+    for key in ["FilterPattern", "RoleArn", "DestinationArn"] {
+        live.entry(key).or_insert(Value::Null);
+    }
+    live
 }
 
 /// Whether a record of a zone is the declared one.

@@ -1,12 +1,15 @@
 //! The calls that make a snapshot: those that all stacks of an account and region share, and those of one stack.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use serde_json::{Map, Value};
+use tokio::sync::{OnceCell, Semaphore};
 
 use super::expected::Expected;
 use super::live::{Shared, StackView, Told};
-use super::neighbours::ask::Answers;
+use super::neighbours::ask::{Answers, Beside, SharedAnswers};
 use super::{asked, neighbours, network, release};
 use crate::deploy::prepare::Pace;
 use crate::deploy::{Desired, ESTATE_TAG, State, TENANT_TAG};
@@ -29,6 +32,31 @@ pub(super) fn told<T>(result: Result<T, CallError>) -> Told<T> {
 pub(super) struct Common {
     shared: Shared,
     answers: Answers,
+    of_account: Arc<OfAccount>,
+    detections: Detections,
+}
+
+/// What is asked once for an account, whatever the regions: services that are the same in all of them.
+#[derive(Debug, Default)]
+pub(super) struct OfAccount {
+    answers: Answers,
+    roles: OnceCell<Told<BTreeMap<String, Map<String, Value>>>>,
+}
+
+/// How long drift detections take in a place: its stacks are alike, so none is asked about before the quickest so far
+/// would have been done. Polls cost tokens of the rate at which stacks are read.
+#[derive(Debug, Default)]
+struct Detections(std::sync::Mutex<Option<Duration>>);
+
+impl Detections {
+    fn quickest(&self) -> Option<Duration> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn took(&self, time: Duration) {
+        let mut quickest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *quickest = Some(quickest.map_or(time, |so_far| so_far.min(time)));
+    }
 }
 
 impl Common {
@@ -36,6 +64,7 @@ impl Common {
         session: &Session,
         stacks: Told<BTreeMap<String, cloudformation::Stack>>,
         estate: &str,
+        of_account: Arc<OfAccount>,
     ) -> Self {
         let (vpcs, internet_gateways, addresses, peerings, egress_only, tagged) = tokio::join!(
             ec2::vpcs(session),
@@ -49,7 +78,7 @@ impl Common {
             functions::all(session),
             functions::mappings(session),
             alarms::all(session, estate),
-            roles::all(session),
+            of_account.roles.get_or_init(async || told(roles::all(session).await)),
             tagging::bearers(session, TENANT_TAG),
         );
         let connections = match (peerings, egress_only) {
@@ -68,11 +97,11 @@ impl Common {
             functions: told(functions),
             mappings: told(mappings),
             alarms: told(alarms),
-            roles: told(roles),
+            roles: roles.clone(),
             attributes: told(attributes),
             ..Shared::unseen("not asked")
         };
-        Self { shared, answers: Answers::default() }
+        Self { shared, answers: Answers::default(), of_account, detections: Detections::default() }
     }
 
     /// The snapshot of the VPCs of one group.
@@ -160,12 +189,13 @@ pub(super) async fn begin<'a>(
     let template = release::template(desired, &begun.view);
     begun.expected = super::compare::resolve(desired, shared, &begun.view, &template);
     if is_at_rest(stack) {
-        begun.detected = wanted(&begun.expected, shared, true);
+        begun.detected = wanted(&begun.expected, shared, None);
         let role = desired.service_role();
+        let answers = SharedAnswers { of_place: &common.answers, of_account: &common.of_account.answers };
         (begun.view.drifts, begun.view.told, begun.view.beside) = tokio::join!(
-            detected(session, &stack.id, &begun.detected, pace),
+            detected(session, &stack.id, &begun.detected, pace, &common.detections),
             asked::by_own_apis(session, role.as_deref(), &begun.expected),
-            neighbours::ask::ask(session, &common.answers, desired, stack, &begun.expected),
+            neighbours::ask::ask(session, answers, desired, stack, &begun.expected),
         );
     }
     begun
@@ -188,21 +218,27 @@ impl Begun<'_> {
 }
 
 /// The rest of what is asked of one stack, once it is known what the network tells.
-pub(super) async fn end(session: &Session, begun: Begun<'_>, shared: &Shared, pace: Pace) -> StackView {
+pub(super) async fn end(
+    session: &Session,
+    begun: Begun<'_>,
+    common: &Common,
+    shared: &Shared,
+    pace: Pace,
+) -> StackView {
     let Begun { desired, mut view, expected, detected: before } = begun;
     let Some(stack) = stack_of(shared, desired).filter(|stack| is_at_rest(stack)) else { return view };
-    let wanted = wanted(&expected, shared, false);
+    let wanted = wanted(&expected, shared, Some(&view.beside));
     if !wanted.is_subset(&before) {
-        view.drifts = detected(session, &stack.id, &wanted, pace).await;
+        view.drifts = detected(session, &stack.id, &wanted, pace, &common.detections).await;
     }
     let role = desired.service_role();
     asked::by_cloud_control(session, role.as_deref(), &expected, shared, &mut view).await;
     view
 }
 
-/// The resources about which CloudFormation must be asked: not those of which the batched calls tell everything. Those
-/// that were not made yet are `hoped` to tell it.
-fn wanted(expected: &BTreeMap<String, Expected>, shared: &Shared, hoped: bool) -> BTreeSet<String> {
+/// The resources about which CloudFormation must be asked: not those of which the batched calls and what was told
+/// `beside` them say everything. Of calls that were not made yet that is hoped.
+fn wanted(expected: &BTreeMap<String, Expected>, shared: &Shared, beside: Option<&Beside>) -> BTreeSet<String> {
     let networked = [
         shared.subnets.is_ok(),
         shared.route_tables.is_ok(),
@@ -214,12 +250,18 @@ fn wanted(expected: &BTreeMap<String, Expected>, shared: &Shared, hoped: bool) -
         shared.internet_gateways.is_ok(),
         shared.addresses.is_ok(),
     ];
-    let networked = hoped || networked.into_iter().all(|told| told);
-    let by_batch = |expected: &Expected| {
-        let kind = expected.resource_type.as_str();
-        (network::TYPES.contains(&kind) && networked) || (kind == "AWS::CloudWatch::Alarm" && shared.alarms.is_ok())
+    let networked = beside.is_none() || networked.into_iter().all(|told| told);
+    let by_batch = |one: &Expected| {
+        let kind = one.resource_type.as_str();
+        (network::TYPES.contains(&kind) && networked)
+            || (kind == "AWS::CloudWatch::Alarm" && shared.alarms.is_ok())
+            || neighbours::group_of(expected, one).is_some_and(|group| {
+                beside.is_none_or(|beside| {
+                    neighbours::told(beside, neighbours::FILTER, group).is_some_and(|told| told.is_ok())
+                })
+            })
     };
-    expected.iter().filter(|(_, expected)| !by_batch(expected)).map(|(id, _)| id.clone()).collect()
+    expected.iter().filter(|(_, one)| !by_batch(one)).map(|(id, _)| id.clone()).collect()
 }
 
 async fn detected(
@@ -227,16 +269,25 @@ async fn detected(
     stack_id: &str,
     wanted: &BTreeSet<String>,
     pace: Pace,
+    detections: &Detections,
 ) -> Told<BTreeMap<String, ResourceDrift>> {
     let found = async {
         let named: Vec<String> = wanted.iter().cloned().collect();
         let id = drift_detection::detect(session, stack_id, if named.len() > MOST_RESOURCES { &[] } else { &named });
         let id = id.await?;
-        let deadline = tokio::time::Instant::now() + pace.deadline;
+        let began = tokio::time::Instant::now();
+        let deadline = began + pace.deadline;
         let mut failed = None;
+        if let Some(quickest) = detections.quickest() {
+            tokio::time::sleep(quickest.min(pace.deadline)).await;
+        }
         loop {
             match drift_detection::detection(session, stack_id, &id).await? {
-                Detection::Complete => break,
+                Detection::Complete => {
+                    // It may have been done since the poll before.
+                    detections.took(began.elapsed().saturating_sub(pace.poll));
+                    break;
+                }
                 Detection::Failed { reason } => {
                     failed = Some(reason);
                     break;

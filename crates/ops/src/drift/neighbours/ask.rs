@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError};
 
+use futures::future::join_all;
 use futures::{StreamExt, stream};
 use serde_json::Value;
 use tokio::sync::OnceCell;
@@ -14,19 +15,27 @@ use super::pattern::Names;
 use super::{Neighbour, Read, of_stack, parents, table};
 use crate::deploy::Desired;
 use tenantry_aws::cloud::reads::{self, Question, Way};
-use tenantry_aws::cloud::{Session, cloudformation};
+use tenantry_aws::cloud::{Family, Session, cloudformation};
 
 /// The pages of answers, by row of the table and the declared resource's logical id.
 pub(crate) type Beside = BTreeMap<(usize, String), Told<Arc<Vec<Value>>>>;
 
-/// Questions of one stack that are put at the same time.
-const AT_ONCE: usize = 6;
+/// Questions of one stack and one family of operations that are put at the same time. Families wait for nobody but
+/// themselves, so that the slowest rate decides how long a stack takes, and not their sum.
+const AT_ONCE: usize = 2;
 
 type Cell = Arc<OnceCell<Told<Arc<Vec<Value>>>>>;
 
-/// The answers that the stacks of a place share.
+/// Answers that are had once.
 #[derive(Debug, Default)]
 pub(in crate::drift) struct Answers(std::sync::Mutex<HashMap<String, Cell>>);
+
+/// Those that the stacks of a place share, and those that the places of an account do.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::drift) struct SharedAnswers<'a> {
+    pub of_place: &'a Answers,
+    pub of_account: &'a Answers,
+}
 
 impl Read {
     /// Whether a resource decides the question, so that it is put for each.
@@ -67,10 +76,7 @@ impl Read {
 
 impl Answers {
     async fn of(&self, session: &Session, row: &'static Neighbour, question: Question) -> Told<Arc<Vec<Value>>> {
-        if row.read.is_of_one() {
-            return put(session, row, &question).await;
-        }
-        let key = format!("{} {:?}", question.operation, question.way);
+        let key = format!("{} {:?} {:?}", question.operation, question.way, row.read.none);
         // Nothing panics while the map is held, and a poisoned one would still be whole.
         let cell = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
         cell.get_or_init(|| put(session, row, &question)).await.clone()
@@ -90,7 +96,7 @@ async fn put(session: &Session, row: &'static Neighbour, question: &Question) ->
 /// Asks what stands beside the resources of a stack.
 pub(in crate::drift) async fn ask(
     session: &Session,
-    answers: &Answers,
+    shared: SharedAnswers<'_>,
     desired: &Desired,
     stack: &cloudformation::Stack,
     expected: &BTreeMap<String, Expected>,
@@ -98,8 +104,9 @@ pub(in crate::drift) async fn ask(
     let own = of_stack(&stack.id);
     let vpcs = expected.values().find(|one| one.resource_type == "AWS::EC2::VPC");
     let vpc = vpcs.and_then(|vpc| vpc.physical_id.as_deref());
-    let mut questions = Vec::new();
+    let mut questions: HashMap<Family, Vec<_>> = HashMap::new();
     for (index, row) in table().neighbours.iter().enumerate() {
+        let family = Family::of(&row.read.service, &row.read.operation);
         for (logical, parent) in parents(expected, &own, &row.beside) {
             if parent.physical_id.is_none() || row.is_declared(parent, expected) {
                 continue;
@@ -107,15 +114,26 @@ pub(in crate::drift) async fn ask(
             let names = Names { place: &desired.place, stack: &desired.stack, vpc, parent };
             let name = logical.unwrap_or(&desired.stack).to_owned();
             let subject = parent.physical_id.as_deref().unwrap_or_default();
-            questions.push((index, name, row, row.read.question(&names, subject)));
+            let question = row.read.question(&names, subject);
+            questions.entry(family).or_default().push((index, name, row, question));
         }
     }
-    let answered = stream::iter(questions).map(async |(index, name, row, question)| {
-        let answer = match question {
-            Some(question) => answers.of(session, row, question).await,
-            None => Err(format!("{}: what it is about is not known", row.read.operation)),
-        };
-        ((index, name), answer)
+    // Rows that put the same question about a resource share the answer.
+    let of_stack = &Answers::default();
+    let families = questions.into_iter().map(|(family, questions)| {
+        let answered = stream::iter(questions).map(move |(index, name, row, question)| async move {
+            let answers = match row.read.is_of_one() {
+                true => of_stack,
+                false if family.is_of_account() => shared.of_account,
+                false => shared.of_place,
+            };
+            let answer = match question {
+                Some(question) => answers.of(session, row, question).await,
+                None => Err(format!("{}: what it is about is not known", row.read.operation)),
+            };
+            ((index, name), answer)
+        });
+        answered.buffer_unordered(AT_ONCE).collect::<Vec<_>>()
     });
-    answered.buffer_unordered(AT_ONCE).collect().await
+    join_all(families).await.into_iter().flatten().collect()
 }

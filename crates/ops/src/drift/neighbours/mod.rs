@@ -17,6 +17,7 @@ use super::expected::Expected;
 use super::live::Told;
 use super::severity::{self, Severity};
 use super::{Difference, Kind, Source};
+use ask::Beside;
 use pattern::{Scope, matches};
 use tenantry_aws::cloud::reads::at;
 use tenantry_template::embedded;
@@ -158,10 +159,22 @@ fn refers(one: &Expected, to: &Expected) -> bool {
 }
 
 /// What the row that finds something was told about a declared resource.
-pub(super) fn told<'c>(case: &Case<'c>, finds: &str, logical_id: &str) -> Option<&'c Told<Arc<Vec<Value>>>> {
+pub(super) fn told<'b>(beside: &'b Beside, finds: &str, logical_id: &str) -> Option<&'b Told<Arc<Vec<Value>>>> {
     let index = table().neighbours.iter().position(|row| row.finds == finds)?;
-    case.view.beside.get(&(index, logical_id.to_owned()))
+    beside.get(&(index, logical_id.to_owned()))
 }
+
+/// The log group of the stack whose subscription filters a declared one is among: their list tells all of it, so that
+/// drift detection need not read it, at the same rate, once more.
+pub(super) fn group_of<'e>(expected: &'e BTreeMap<String, Expected>, filter: &Expected) -> Option<&'e str> {
+    let group = filter.properties.get("LogGroupName").filter(|_| filter.resource_type == FILTER)?.as_str()?;
+    let is_it =
+        |one: &Expected| one.resource_type == "AWS::Logs::LogGroup" && one.physical_id.as_deref() == Some(group);
+    expected.iter().find(|(_, one)| is_it(one)).map(|(id, _)| id.as_str())
+}
+
+/// The type of a log group's subscription filters, and the row that lists them.
+pub(super) const FILTER: &str = "AWS::Logs::SubscriptionFilter";
 
 /// Reports what stands beside the stack's resources and is in no template.
 pub(super) fn compare(case: &Case<'_>, found: &mut Found) {
@@ -266,6 +279,7 @@ mod tests {
             "AWS::CloudWatch::Alarm" => "its own API",
             "AWS::IAM::Role" | "AWS::Lambda::EventSourceMapping" => "its own API, drift detection",
             "AWS::Route53::RecordSet" => "its own API",
+            FILTER => "its own API, else drift detection",
             _ if readable => "drift detection, else Cloud Control",
             _ => "**not compared**",
         }

@@ -90,10 +90,17 @@ pub(super) fn matches(patterns: &BTreeMap<String, String>, item: &Value, scope: 
     patterns.iter().all(|(path, pattern)| {
         let told = at(item, path).map(|value| paths::shown(&value)).unwrap_or_default();
         match pattern.strip_prefix('@') {
+            Some("service") => is_service(&told),
             Some(set) => scope.set(set).contains(&told.as_str()),
             None => filled(pattern, &|name| scope.named(name)).is_some_and(|pattern| fits(&pattern, &told)),
         }
     })
+}
+
+/// The principal of a service of AWS, `es.amazonaws.com`; an ARN is none, however its name ends.
+fn is_service(principal: &str) -> bool {
+    let name = principal.strip_suffix(".cn").unwrap_or(principal).strip_suffix(".amazonaws.com").unwrap_or_default();
+    !name.is_empty() && name.chars().all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-'))
 }
 
 fn filled(text: &str, named: &dyn Fn(&str) -> Option<String>) -> Option<String> {
@@ -125,6 +132,16 @@ fn fits(pattern: &str, text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_service_is_no_role_that_is_named_as_one() {
+        for service in ["es.amazonaws.com", "dms.eu-west-1.amazonaws.com", "ec2.amazonaws.com.cn"] {
+            assert!(is_service(service), "{service}");
+        }
+        for other in ["", ".amazonaws.com", "arn:aws:iam::999988887777:role/es.amazonaws.com", "mallory"] {
+            assert!(!is_service(other), "{other}");
+        }
+    }
 
     #[test]
     fn stars_are_any_text_and_names_may_end_in_a_dot() {
