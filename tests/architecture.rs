@@ -57,6 +57,46 @@ fn the_tool_does_not_know_a_local_endpoint() {
     assert_eq!(files, Vec::<PathBuf>::new());
 }
 
+/// Where files may be read and written by other calls than those of `files` and `atomic`, and why.
+const OTHER_FILES: [(&str, &str); 7] = [
+    ("base/src/files.rs", "it is the mechanism"),
+    ("base/src/atomic.rs", "it is the mechanism"),
+    ("base/src/document.rs", "a finding names the file by its path in the estate"),
+    ("aws/src/cloud/s3.rs", "the failed upload names the file"),
+    ("ops/src/deploy/zips.rs", "ZipError names the file"),
+    ("ops/src/release/repository.rs", "RepositoryError names the file"),
+    ("ops/src/release/tree.rs", "a folder that cannot be listed holds nothing that the loader reads"),
+];
+
+/// "No space left on device" helps nobody who is not told of which file.
+#[test]
+fn whatever_fails_on_a_file_names_it() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (mut wrong, mut unused) = (Vec::new(), OTHER_FILES.map(|(path, _)| path).to_vec());
+    for folder in crates().iter().map(|folder| folder.join("src")) {
+        let mut files = Vec::new();
+        sources(&folder, &mut files);
+        for path in files {
+            let text = fs::read_to_string(&path).unwrap();
+            // A file of tests only has no other code.
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+            let is_test = code.contains("fn ") && !code.contains("pub") && code.contains("#[test]");
+            const CALLS: [&str; 7] =
+                ["fs::read", "fs::write", "fs::create_dir", "fs::remove", "fs::rename", "File::open", "OpenOptions::"];
+            let calls = CALLS.iter().filter(|call| code.contains(**call)).collect::<Vec<_>>();
+            let name = path.strip_prefix(root.join("crates")).unwrap_or(&path).to_string_lossy().into_owned();
+            if calls.is_empty() || is_test {
+                continue;
+            }
+            match unused.iter().position(|known| *known == name) {
+                Some(index) => drop(unused.remove(index)),
+                None => wrong.push(format!("{name}: {calls:?}")),
+            }
+        }
+    }
+    assert_eq!((wrong, unused), (Vec::<String>::new(), Vec::new()), "call `tenantry_base::files` or `atomic`");
+}
+
 /// A plan shows everything that is done under it: the executor has no way to plan.
 #[test]
 fn the_executor_knows_no_planner() {

@@ -126,8 +126,7 @@ fn left(root: &Path) -> Result<(String, Vec<String>), Failure> {
 
 fn read(path: &Path) -> Result<Plan, Failure> {
     let shown = path.display();
-    let text =
-        std::fs::read_to_string(path).map_err(|error| Failure::new(format!("`{shown}` cannot be read: {error}")))?;
+    let text = tenantry_base::files::read_to_string(path)?;
     let plan: Plan = serde_json::from_str(&text)
         .map_err(|error| Failure::new(format!("`{shown}` is no plan of this version: {error}")))?;
     if plan.offline {

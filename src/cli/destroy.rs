@@ -172,7 +172,7 @@ async fn offboard(args: &Args, opened: &Opened, prices: &Prices) -> Result<Answe
     if let Some(tenant) = target.tenant.filter(|_| args.remove_spec && answer.gone == Gone::Deleted)
         && nothing_left(&session, tenant).await?
     {
-        std::fs::remove_file(estate.root.join(&tenant.source.path))?;
+        tenantry_base::files::remove(&estate.root.join(&tenant.source.path))?;
         answer.spec_removed = true;
         give_back(estate, tenant)?;
     }

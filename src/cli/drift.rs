@@ -18,6 +18,7 @@ use super::run::{Execution, Site};
 use super::{Exit, Failure, Global, Output, Selection, checks, orphans};
 use crate::report;
 use tenantry_aws::cloud::Cloud;
+use tenantry_base::files;
 use tenantry_base::finding::{Finding, Source};
 use tenantry_ops::deploy::journal::Record;
 use tenantry_ops::drift::accepted::{self, Accepted};
@@ -139,8 +140,7 @@ pub(super) fn accepted(estate: &Path, today: jiff::civil::Date) -> Result<Accept
     if !path.exists() {
         return Ok(Accepted::default());
     }
-    let text = std::fs::read_to_string(&path)
-        .map_err(|error| Failure::new(format!("`{ACCEPTED}` cannot be read: {error}")))?;
+    let text = files::read_to_string(&path)?;
     let (accepted, findings) = accepted::parse(Arc::new(Source { path: ACCEPTED.into(), text }), today);
     if has_errors(&findings) { Err(refused(&findings, "the list of accepted drift")) } else { Ok(accepted) }
 }
@@ -151,7 +151,7 @@ pub(super) async fn note(fleet: &Fleet, estate: &Path, drifts: &[StackDrift]) {
     let mut record = LastChecks::load(estate);
     record.note(drifts, Timestamp::now().as_second());
     if let Err(error) = record.save(estate) {
-        anstream::eprintln!("warning: `.tenantry/drift.json` cannot be written: {error}");
+        anstream::eprintln!("warning: {error}");
     }
     if let Err(why) = checks::share(fleet, &record).await {
         anstream::eprintln!("warning: the check is not shared with other clones: {why}");

@@ -1,6 +1,7 @@
 //! What a run is called, who makes it, and the locks under which it changes accounts.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use super::{Exit, Failure};
@@ -17,7 +18,7 @@ const TERM_SECONDS: u32 = 60;
 pub(super) fn who() -> String {
     let said = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
     let user = said("USER").or_else(|| said("LOGNAME")).or_else(|| said("USERNAME"));
-    let host = std::fs::read_to_string("/etc/hostname").ok().or_else(|| said("HOSTNAME"));
+    let host = tenantry_base::files::read_to_string(Path::new("/etc/hostname")).ok().or_else(|| said("HOSTNAME"));
     let host = host.map(|host| host.trim().to_owned()).filter(|host| !host.is_empty());
     let unknown = || "unknown".to_owned();
     format!("{}@{}", user.unwrap_or_else(unknown), host.unwrap_or_else(unknown))

@@ -1,6 +1,5 @@
 //! `tenantry init`.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -10,8 +9,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::{Exit, Failure, Global, Output};
-use tenantry_base::atomic;
 use tenantry_base::digest::sha256;
+use tenantry_base::{atomic, files};
 use tenantry_spec::estate::blueprint;
 use tenantry_spec::estate::schema::{Kind, Schemas};
 use tenantry_template::embedded::{self, File};
@@ -61,8 +60,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         return super::upgrade::run(&args.dir, global);
     }
     let files = missing(&args.dir, &args.blueprint, args.ci)?;
-    atomic::create_all(&args.dir, &files)
-        .map_err(|error| Failure::new(format!("nothing was written to `{}`: {error}", args.dir.display())))?;
+    atomic::create_all(&args.dir, &files).map_err(|error| Failure::new(format!("nothing was written: {error}")))?;
     let files = files.into_iter().map(|(path, _)| path).collect();
     Output::new(global.output).show("tenantry/init/v1", &Answer { estate: args.dir.clone(), files }, |answer| {
         let (count, dir) = (answer.files.len(), answer.estate.display());
@@ -82,25 +80,21 @@ fn missing(dir: &Path, blueprint: &str, ci: Option<Ci>) -> Result<Vec<File>, Fai
         .ok_or_else(|| Failure::new(format!("there is no blueprint `{blueprint}`")))?;
     // What the estate was made from, for `--upgrade`.
     let origin = kept.iter().map(|(path, bytes)| (Path::new(ORIGIN).join(path), bytes.clone()));
-    let mut files: Vec<File> = kept.clone();
-    files.extend(origin);
+    let mut all: Vec<File> = kept.clone();
+    all.extend(origin);
     let sample = embedded::sample(blueprint);
-    files.extend(schemas(&kept, &defaults(&sample))?);
+    all.extend(schemas(&kept, &defaults(&sample))?);
     if let Some(ci) = ci {
-        files.extend(of_ci(ci));
+        all.extend(of_ci(ci));
     }
-    files.extend(sample.into_iter().map(|(path, bytes)| identified(dir, path, bytes)));
-    match fs::metadata(dir) {
-        Ok(there) if !there.is_dir() => return Err(Failure::new(format!("`{}` is no directory", dir.display()))),
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(Failure::new(format!("`{}` cannot be made: {error}", dir.display())));
-        }
-        Ok(_) | Err(_) => {}
+    all.extend(sample.into_iter().map(|(path, bytes)| identified(dir, path, bytes)));
+    if files::is_folder(dir)? == Some(false) {
+        return Err(Failure::new(format!("`{}` is no directory", dir.display())));
     }
     let (mut absent, mut in_the_way) = (Vec::new(), Vec::new());
-    for (path, bytes) in files {
+    for (path, bytes) in all {
         let whole = dir.join(&path);
-        match fs::read(&whole) {
+        match files::read(&whole) {
             Err(error) if error.kind() == ErrorKind::NotFound => absent.push((path, bytes)),
             Ok(there) if without_id(&there) == without_id(&bytes) || path == Path::new(".gitignore") => {}
             _ => in_the_way.push(whole.display().to_string()),

@@ -156,8 +156,7 @@ impl Cli {
 
 /// Writes a file whole or not at all.
 fn write_file(path: &std::path::Path, text: &str) -> Result<(), Failure> {
-    tenantry_base::atomic::replace(path, text.as_bytes())
-        .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))
+    Ok(tenantry_base::atomic::replace(path, text.as_bytes())?)
 }
 
 /// Today, in UTC.

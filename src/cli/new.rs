@@ -1,6 +1,5 @@
 //! `tenantry new`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -14,9 +13,9 @@ use super::opened::{self, Opened};
 use super::{Exit, Failure, Global, Output, orphans, selection};
 use tenantry_aws::cloud::{Cloud, Place, ec2};
 use tenantry_base::Document;
-use tenantry_base::atomic;
 use tenantry_base::finding::Source;
 use tenantry_base::ids::{AccountId, Region, RingName, TenantName};
+use tenantry_base::{atomic, files};
 use tenantry_blueprint::{Blueprint, Type};
 use tenantry_ops::deploy::destroy::remains;
 use tenantry_ops::deploy::{Desired, stacks};
@@ -165,11 +164,11 @@ fn said<'a, T>(option: &str, typed: Option<&'a T>, model: Option<&'a T>) -> Resu
 fn written(args: &Args, blueprint: &Blueprint, global: &Global, text: &str) -> Result<PathBuf, Failure> {
     let tenants = global.estate.join("tenants");
     let file = tenants.join(format!("{}.yaml", args.name));
-    let mut files = Vec::new();
+    let mut wanted = Vec::new();
     for (path, from) in args.set.iter().filter(|(path, _)| is_file(blueprint, path)) {
-        let bytes = fs::read(from).map_err(|error| Failure::new(format!("`{from}` cannot be read: {error}")))?;
+        let bytes = files::read(Path::new(from))?;
         let path = tenants.join(copied(&args.name, path, from));
-        match fs::read(&path) {
+        match files::read(&path) {
             // An earlier tenant of this name had the same.
             Ok(before) if before == bytes => {}
             Ok(_) => {
@@ -180,16 +179,17 @@ fn written(args: &Args, blueprint: &Blueprint, global: &Global, text: &str) -> R
                 ))
                 .with_hint("delete it if no tenant's file names it, or choose another name"));
             }
-            Err(_) => files.push((path, bytes)),
+            Err(_) => wanted.push((path, bytes)),
         }
     }
-    files.push((file.clone(), text.as_bytes().to_vec()));
+    wanted.push((file.clone(), text.as_bytes().to_vec()));
     let mut created: Vec<&Path> = Vec::new();
-    let undone = |created: &[&Path]| created.iter().try_for_each(fs::remove_file);
-    for (path, bytes) in &files {
-        if let Err(failure) = create(path, bytes) {
+    let undone = |created: &[&Path]| created.iter().try_for_each(|path| files::remove(path));
+    for (path, bytes) in &wanted {
+        // Somebody else who makes the same tenant at the same time is not overwritten.
+        if let Err(error) = atomic::create(path, bytes) {
             undone(&created)?;
-            return Err(failure);
+            return Err(error.into());
         }
         created.push(path);
     }
@@ -226,12 +226,6 @@ fn value(args: &Args, blueprint: &Blueprint, (path, text): &(String, String)) ->
     let document =
         Document::parse(source).map_err(|finding| Failure::new(format!("`--set {path}`: {}", finding.message)))?;
     Ok(document.value)
-}
-
-/// Creates a file; somebody else who makes the same tenant at the same time is not overwritten.
-fn create(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    atomic::create(path, bytes)
-        .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))
 }
 
 /// The tenant's file. Zones are said only where the region has fewer than the three of the default.

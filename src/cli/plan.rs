@@ -76,8 +76,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         })?
     };
     if let Some(path) = &args.out {
-        atomic::replace(path, &serde_json::to_vec_pretty(&plan)?)
-            .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", path.display())))?;
+        atomic::replace(path, &serde_json::to_vec_pretty(&plan)?)?;
     }
     if let Some(path) = &args.markdown {
         super::write_file(path, &report::markdown::plan(&plan))?;

@@ -82,8 +82,7 @@ fn written(one: &RenderedTenant<'_>, args: &Args) -> Result<Rendered, Failure> {
     let ending = if args.format == Form::Json { "json" } else { "yaml" };
     let file = folder.join(format!("{tenant}.{ending}"));
     let content = if args.format == Form::Json { text.trim_end() } else { &text };
-    atomic::replace(&file, content.as_bytes())
-        .map_err(|error| Failure::new(format!("`{}` cannot be written: {error}", file.display())))?;
+    atomic::replace(&file, content.as_bytes())?;
     let text = format!("{} sha256:{digest} {bytes} bytes\n", file.display());
     Ok(Rendered { tenant, digest, bytes, file: Some(file), template: None, text })
 }

@@ -1,7 +1,6 @@
 //! `tenantry init --upgrade`: a three-way merge of an estate's templates, rules and tables with those of this version.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +8,7 @@ use serde::Serialize;
 
 use super::init::{ORIGIN, schemas};
 use super::{Exit, Failure, Global, Output};
-use tenantry_base::atomic;
+use tenantry_base::{atomic, files};
 use tenantry_spec::estate;
 use tenantry_template::embedded::{self, File};
 
@@ -81,16 +80,10 @@ pub(super) fn run(dir: &Path, global: &Global) -> Result<Exit, Failure> {
     written.extend(theirs.iter().map(|(path, bytes)| (Path::new(ORIGIN).join(path), bytes.clone())));
     written.extend(schemas(&theirs, &estate.fleet.defaults)?);
     for (path, bytes) in &written {
-        let whole = dir.join(path);
-        let failed = |error: std::io::Error| Failure::new(format!("`{}` cannot be written: {error}", whole.display()));
-        if let Some(folder) = whole.parent() {
-            fs::create_dir_all(folder).map_err(failed)?;
-        }
-        atomic::replace(&whole, bytes).map_err(failed)?;
+        atomic::replace(&dir.join(path), bytes)?;
     }
     for path in removed {
-        fs::remove_file(&path)
-            .map_err(|error| Failure::new(format!("`{}` cannot be removed: {error}", path.display())))?;
+        files::remove(&path)?;
     }
     let conflicts = answer.files.values().any(|fate| *fate == Fate::Conflict);
     Output::new(global.output).show("tenantry/upgrade/v1", &answer, text)?;
@@ -149,23 +142,22 @@ fn origin(dir: &Path, theirs: &[File], has_old_templates: bool) -> Result<BTreeM
 }
 
 fn walk(folder: &Path, found: &mut Vec<PathBuf>) -> Result<(), Failure> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
+    let paths = match files::list(folder) {
+        Ok(paths) => paths,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(Failure::new(format!("`{}` cannot be read: {error}", folder.display()))),
+        Err(error) => return Err(error.into()),
     };
-    for entry in entries {
-        let path = entry?.path();
+    for path in paths {
         if path.is_dir() { walk(&path, found)? } else { found.push(path) }
     }
     Ok(())
 }
 
 fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
-    match fs::read(path) {
+    match files::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(Failure::new(format!("`{}` cannot be read: {error}", path.display()))),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::{Builder, NamedTempFile};
 
+use crate::files::named;
+
 /// How what is not finished is called.
 const PREFIX: &str = ".tenantry-";
 
@@ -18,8 +20,8 @@ const PREFIX: &str = ".tenantry-";
 /// # Errors
 /// It cannot be written; then what was there is still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    unfinished(path, bytes)?.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    let written = unfinished(path, bytes).and_then(|file| Ok(file.persist(path).map_err(|error| error.error)?));
+    written.map(drop).map_err(named("written", path))
 }
 
 /// Writes a file where none is.
@@ -27,8 +29,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// `AlreadyExists` when something has the name, even if it came meanwhile; or it cannot be written.
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    unfinished(path, bytes)?.persist_noclobber(path).map_err(|error| error.error)?;
-    Ok(())
+    let written =
+        unfinished(path, bytes).and_then(|file| Ok(file.persist_noclobber(path).map_err(|error| error.error)?));
+    written.map(drop).map_err(named("written", path))
 }
 
 /// Writes files, by their paths inside `folder`, where none are. A folder that does not exist appears with all of them;
@@ -37,9 +40,11 @@ pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// As [`create`].
 pub fn create_all(folder: &Path, files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
-    if folder.exists() {
-        return add(folder, files);
-    }
+    let made = if folder.exists() { add(folder, files) } else { make(folder, files) };
+    made.map_err(named("made", folder))
+}
+
+fn make(folder: &Path, files: &[(PathBuf, Vec<u8>)]) -> io::Result<()> {
     let above = parent(folder);
     fs::create_dir_all(above)?;
     let whole = Builder::new().prefix(PREFIX).permissions(mode(0o777)).tempdir_in(above)?;

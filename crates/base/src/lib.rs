@@ -4,6 +4,7 @@ pub mod atomic;
 pub mod digest;
 pub mod document;
 pub mod edit;
+pub mod files;
 pub mod finding;
 pub mod ids;
 pub mod tree;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use include_dir::{Dir, include_dir};
 
 use crate::render::Functions;
+use tenantry_base::files;
 use tenantry_base::finding::{Code, Finding, Source};
 use tenantry_blueprint::Blueprint;
 
@@ -70,8 +71,7 @@ pub fn prices(root: &Path) -> io::Result<Arc<Source>> {
 /// TN3010.
 pub fn functions(root: &Path, blueprint: &Blueprint) -> Result<Functions, Finding> {
     let Some(lock) = &blueprint.artifacts.lock else { return Ok(Functions::default()) };
-    let text = shipped_or_own(root, lock)
-        .map_err(|error| Finding::new(Code("TN3010"), format!("`{lock}` cannot be read: {error}")))?;
+    let text = shipped_or_own(root, lock).map_err(|error| Finding::new(Code("TN3010"), error.to_string()))?;
     Functions::parse(lock, &text, &blueprint.artifacts.functions)
 }
 
@@ -90,7 +90,7 @@ const SHIPPED: [(&str, &str); 2] =
     [("pipeline/functions.lock.json", FUNCTIONS), ("pipeline/flags.json", FUNCTION_FLAGS)];
 
 fn shipped_or_own(root: &Path, path: &str) -> io::Result<String> {
-    match (std::fs::read_to_string(root.join(path)), SHIPPED.iter().find(|(shipped, _)| *shipped == path)) {
+    match (files::read_to_string(&root.join(path)), SHIPPED.iter().find(|(shipped, _)| *shipped == path)) {
         (Err(error), Some((_, text))) if error.kind() == io::ErrorKind::NotFound => Ok((*text).to_owned()),
         (read, _) => read,
     }
@@ -103,20 +103,19 @@ fn shipped_or_own(root: &Path, path: &str) -> io::Result<String> {
 pub fn table(root: &Path, name: &str) -> io::Result<String> {
     let own = root.join("policies").join(name);
     if own.exists() {
-        return std::fs::read_to_string(own);
+        return files::read_to_string(&own);
     }
     let embedded = POLICIES.get_file(name).and_then(|file| file.contents_utf8());
     embedded.map(str::to_owned).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no table `{name}`")))
 }
 
 fn collect(folder: &Path, root: &Path, ending: &str, found: &mut Vec<Arc<Source>>) -> io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
+    for path in files::list(folder)? {
         if path.is_dir() {
             collect(&path, root, ending, found)?;
         } else if path.to_string_lossy().ends_with(ending) {
             let shown = path.strip_prefix(root).unwrap_or(&path).to_owned();
-            found.push(Arc::new(Source { path: shown, text: std::fs::read_to_string(&path)? }));
+            found.push(Arc::new(Source { path: shown, text: files::read_to_string(&path)? }));
         }
     }
     Ok(())

@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 
 use super::super::{Exit, Failure, Global, Output, opened};
 use tenantry_aws::cloud::with_causes;
-use tenantry_base::atomic;
+use tenantry_base::{atomic, files};
 use tenantry_checks::policy::{Checker, Stack};
 use tenantry_ops::deploy::zips;
 use tenantry_ops::release::manifest::SCHEMA;
@@ -121,7 +121,7 @@ fn has_zips(candidate: &Candidate, folder: &Path) -> Result<(), Failure> {
 /// Writes a manifest whole or not at all, and never over one of something else.
 fn write(path: &Path, text: &str, manifest: &Manifest) -> Result<(), Failure> {
     let shown = path.display();
-    match std::fs::read_to_string(path) {
+    match files::read_to_string(path) {
         Ok(there) if there == text => return Ok(()),
         Ok(there) => {
             let differences = match Manifest::parse(&there) {
@@ -133,10 +133,7 @@ fn write(path: &Path, text: &str, manifest: &Manifest) -> Result<(), Failure> {
                 .with_hint("a release is cut once: tag the new commit with a new name"));
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-        Err(error) => return Err(Failure::new(format!("`{shown}` cannot be read: {error}"))),
-    }
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
+        Err(error) => return Err(error.into()),
     }
     Ok(atomic::replace(path, text.as_bytes())?)
 }

@@ -21,6 +21,7 @@ use super::Zips;
 use super::plan::{self, Itinerary};
 use crate::report::release as text;
 use tenantry_aws::cloud::Cloud;
+use tenantry_base::files;
 use tenantry_checks::policy::Stack;
 use tenantry_ops::deploy::apply::Options as Deploying;
 use tenantry_ops::deploy::gate::Accepted as Passed;
@@ -151,8 +152,10 @@ fn roll(release: &str, how: &How, global: &Global, resume: bool, supersede: bool
     super::no_empty_ring(&candidate, how.allow_empty_rings)?;
     let manifest = Manifest::of(&candidate).map_err(super::of_candidate)?;
     let path = super::manifest_path(global, release);
-    if let Ok(cut) = std::fs::read_to_string(&path) {
-        same(&cut, &manifest, &path.display().to_string())?;
+    match files::read_to_string(&path) {
+        Ok(cut) => same(&cut, &manifest, &path.display().to_string())?,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error.into()),
     }
     let mine: Vec<_> = candidate.tenants().into_iter().filter(|tenant| how.shard.has(tenant.name.as_str())).collect();
     let desired = candidate.desired(&mine, &how.zips.functions).map_err(super::of_candidate)?;

@@ -6,6 +6,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::super::{Exit, Failure, Global, Output};
+use tenantry_base::files;
 use tenantry_ops::release::{Manifest, signature};
 
 /// Verify a release: render its tag again and compare everything with the manifest.
@@ -37,10 +38,8 @@ struct Answer<'a> {
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let path = args.manifest.clone().unwrap_or_else(|| super::manifest_path(global, &args.release));
     let shown = path.display();
-    let text = std::fs::read_to_string(&path).map_err(|error| {
-        Failure::new(format!("`{shown}` cannot be read: {error}"))
-            .with_hint(format!("`tenantry release cut {}` writes it", args.release))
-    })?;
+    let text = files::read_to_string(&path)
+        .map_err(|error| Failure::new(error).with_hint(format!("`tenantry release cut {}` writes it", args.release)))?;
     let was = Manifest::parse(&text).map_err(|why| Failure::new(format!("`{shown}` is no manifest: {why}")))?;
     let repository = super::repository(global)?;
     let candidate = super::candidate(&repository, &args.release)?;
@@ -52,8 +51,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let mut signed = None;
     if let Some(key) = &args.signer {
         let file = super::cut::beside(&path);
-        let signature = std::fs::read_to_string(&file)
-            .map_err(|error| Failure::new(format!("`{}` cannot be read: {error}", file.display())))?;
+        let signature = files::read_to_string(&file)?;
         let verdict = signature::verify(&text, &signature, key);
         signed = Some(verdict.is_ok());
         match verdict {

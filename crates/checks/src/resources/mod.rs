@@ -340,10 +340,10 @@ pub fn table() -> &'static Table {
 /// # Errors
 /// TN2601 for each faulty row, and for a file that cannot be read; the table stays as it was.
 pub fn install(root: &Path) -> Result<(), Vec<Finding>> {
-    let text = match std::fs::read_to_string(root.join(PATH)) {
+    let text = match tenantry_base::files::read_to_string(&root.join(PATH)) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(vec![Finding::new(Code("TN2601"), format!("`{PATH}` cannot be read: {error}"))]),
+        Err(error) => return Err(vec![Finding::new(Code("TN2601"), error.to_string())]),
     };
     let table = parse(Arc::new(Source { path: PATH.into(), text }), &shipped()?)?;
     *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::leak(Box::new(table)));

@@ -4,7 +4,7 @@
 //! that was killed may be torn; it is left out and the run counts as unfinished.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::events::Outcome;
 use super::gate::Accepted;
 use tenantry_aws::cloud::Place;
+use tenantry_base::files;
 
 /// Where journals lie in an estate.
 pub const FOLDER: &str = ".tenantry/journal";
@@ -113,16 +114,16 @@ impl Journal {
     /// The folder or the file cannot be made, or a run of that name exists.
     pub fn create(root: &Path, run: &str) -> io::Result<Self> {
         let folder = root.join(FOLDER);
-        fs::create_dir_all(&folder)?;
+        files::create_folder(&folder)?;
         if let Some(own) = folder.parent() {
             let ignore = own.join(".gitignore");
             if !ignore.exists() {
-                fs::write(ignore, "*\n")?;
+                files::write(&ignore, b"*\n")?;
             }
         }
         let path = folder.join(format!("{run}.jsonl"));
-        let file = OpenOptions::new().append(true).create_new(true).open(&path)?;
-        File::open(&folder)?.sync_all()?;
+        let file = files::append_new(&path)?;
+        files::sync_folder(&folder)?;
         Ok(Self { file, path })
     }
 
@@ -190,32 +191,26 @@ impl Run {
 /// # Errors
 /// A file cannot be read, or a line that is not the last is none of this version.
 pub fn runs(root: &Path) -> io::Result<Vec<Run>> {
-    files(root)?.iter().map(|path| read(path)).collect()
+    journals(root)?.iter().map(|path| read(path)).collect()
 }
 
 /// The journals of an estate, by name: the oldest first.
-fn files(root: &Path) -> io::Result<Vec<PathBuf>> {
-    let folder = match fs::read_dir(root.join(FOLDER)) {
-        Ok(folder) => folder,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut files = Vec::new();
-    for file in folder {
-        let path = file?.path();
-        if path.extension().is_some_and(|extension| extension == "jsonl") {
-            files.push(path);
+fn journals(root: &Path) -> io::Result<Vec<PathBuf>> {
+    match files::list(&root.join(FOLDER)) {
+        Ok(mut all) => {
+            all.retain(|path| path.extension().is_some_and(|extension| extension == "jsonl"));
+            Ok(all)
         }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
-    files.sort();
-    Ok(files)
 }
 
 fn read(path: &Path) -> io::Result<Run> {
     let torn =
         |error: serde_json::Error| io::Error::new(io::ErrorKind::InvalidData, format!("{}: {error}", path.display()));
     let run = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(Run { run, entries: parse(&fs::read_to_string(path)?).map_err(torn)? })
+    Ok(Run { run, entries: parse(&files::read_to_string(path)?).map_err(torn)? })
 }
 
 /// The newest run of an estate.
@@ -223,7 +218,7 @@ fn read(path: &Path) -> io::Result<Run> {
 /// # Errors
 /// As [`runs`], for this one file.
 pub fn last(root: &Path) -> io::Result<Option<Run>> {
-    files(root)?.pop().map(|path| read(&path)).transpose()
+    journals(root)?.pop().map(|path| read(&path)).transpose()
 }
 
 fn parse(text: &str) -> Result<Vec<Entry>, serde_json::Error> {

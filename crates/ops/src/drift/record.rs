@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Severity, StackDrift, Verdict};
 use tenantry_aws::cloud::Place;
-use tenantry_base::atomic;
+use tenantry_base::{atomic, files};
 
 const SCHEMA: &str = "tenantry/drift-record/v1";
 
@@ -45,7 +45,7 @@ fn key(place: &Place, stack: &str) -> String {
 impl Record {
     /// The record of an estate; an empty one where there is none, or none of this version.
     pub fn load(estate: &Path) -> Self {
-        Self::parse(&std::fs::read_to_string(path(estate)).unwrap_or_default())
+        Self::parse(&files::read_to_string(&path(estate)).unwrap_or_default())
     }
 
     /// This record with the later check of each stack in another one.
@@ -99,9 +99,6 @@ impl Record {
     /// The folder cannot be made or the file cannot be written.
     pub fn save(&self, estate: &Path) -> io::Result<()> {
         let path = path(estate);
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
         atomic::replace(&path, &serde_json::to_vec_pretty(self)?)
     }
 }

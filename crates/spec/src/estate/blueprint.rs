@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 use serde::Deserialize;
 
 use tenantry_base::document::read_source;
+use tenantry_base::files;
 use tenantry_base::finding::{Code, Finding, Location, Severity, Source};
 use tenantry_blueprint::{self as blueprint, BUILT_IN, Blueprint};
 
@@ -64,7 +65,7 @@ pub(super) fn load(root: &Path) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
         Ok(source) => Arc::new(source),
         Err(finding) => return (None, vec![finding]),
     };
-    let own = std::fs::read_to_string(root.join(RESOURCES_PATH)).ok();
+    let own = files::read_to_string(&root.join(RESOURCES_PATH)).ok();
     match own {
         // The default blueprint is kept, so that those who read many estates read it once.
         None if source.text == BUILT_IN => DEFAULT.clone(),

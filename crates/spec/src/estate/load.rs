@@ -17,9 +17,9 @@ use super::schema::{Break, Kind, Schemas};
 use super::spec::{Fleet, TenantSpec};
 use super::{Estate, Tenant, blueprint, check};
 use crate::flags::Catalogue;
-use tenantry_base::Document;
 use tenantry_base::finding::{Code, Finding, Location, Severity, Source};
 use tenantry_base::ids::TenantName;
+use tenantry_base::{Document, files};
 use tenantry_blueprint::Blueprint;
 
 const FLEET: &str = "tenants/fleet.yaml";
@@ -171,14 +171,10 @@ fn typed<T: DeserializeOwned>(
 /// The tenants' files by name, in order, and findings about files that are none.
 fn tenant_files(root: &Path) -> (Vec<(TenantName, PathBuf)>, Vec<Finding>) {
     let folder = root.join("tenants");
-    let entries = match std::fs::read_dir(&folder) {
-        Ok(entries) => entries,
-        Err(error) => {
-            return (Vec::new(), vec![Finding::new(Code("TN1000"), format!("`tenants` cannot be read: {error}"))]);
-        }
+    let paths = match files::list(&folder) {
+        Ok(paths) => paths,
+        Err(error) => return (Vec::new(), vec![Finding::new(Code("TN1000"), error.to_string())]),
     };
-    let mut paths: Vec<PathBuf> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
-    paths.sort();
     let mut findings = Vec::new();
     let mut files: BTreeMap<TenantName, PathBuf> = BTreeMap::new();
     for path in paths {
