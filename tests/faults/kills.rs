@@ -111,6 +111,15 @@ fn of_two_deploys_at_once_one_is_refused_with_owner_and_age_and_nothing_is_inter
         assert_eq!((status.as_str(), begun(&endpoint.url, &name, "CREATE_IN_PROGRESS")), ("CREATE_COMPLETE", 1));
     }
     Ran::of(deploy(&endpoint.url).output().unwrap()).must(0);
+    // Offboarding takes the same lock: that of a run that was killed is held until its term is over.
+    estate.template(31, "");
+    proxy.set(Weather::fair());
+    let mut killed = deploy(&proxy.url).spawn().unwrap();
+    locked(&proxy, &mut killed);
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let destroy = run(&estate, &endpoint.url, &["destroy", "t00", "--confirm", "t00"]);
+    destroy.must(3).said(&["account 123456789012 is locked by ann@"]);
 }
 
 #[test]

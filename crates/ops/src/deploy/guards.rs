@@ -118,15 +118,17 @@ fn arn(place: &Place, name: &str) -> String {
     format!("arn:{}:cloudwatch:{}:{}:alarm:{name}", place.region.partition(), place.region, place.account)
 }
 
+/// The alarms of a template, by logical id.
+pub(super) fn declared(tree: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    let resources = tree.get("Resources").and_then(Value::as_object).into_iter().flatten();
+    resources.filter(|(_, resource)| resource.get("Type").is_some_and(|kind| kind == "AWS::CloudWatch::Alarm"))
+}
+
 /// Names of a template's alarms, those that react fastest first: period × evaluation periods, then logical id.
 fn fastest(body: &str) -> Vec<String> {
     let tree: Value = serde_json::from_str(body).unwrap_or_default();
-    let resources = tree.get("Resources").and_then(Value::as_object);
     let mut found: Vec<(u64, &String, String)> = Vec::new();
-    for (logical_id, resource) in resources.into_iter().flatten() {
-        if resource.get("Type").and_then(Value::as_str) != Some("AWS::CloudWatch::Alarm") {
-            continue;
-        }
+    for (logical_id, resource) in declared(&tree) {
         let property = |name: &str| resource.get("Properties").and_then(|properties| properties.get(name));
         let number = |name: &str| property(name).and_then(Value::as_u64).unwrap_or(u64::from(u32::MAX));
         if let Some(name) = property("AlarmName").and_then(Value::as_str) {

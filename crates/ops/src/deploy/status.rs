@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::ownership::{Ownership, has_owner, of_tags};
-use super::{Desired, Ground, State};
+use super::{Desired, Ground, State, guards};
 use tenantry_aws::cloud::alarms::{self, Alarm};
-use tenantry_aws::cloud::cloudformation::{self, Stack};
+use tenantry_aws::cloud::cloudformation;
 use tenantry_aws::cloud::{CallError, Cloud, Place};
 
 /// One tenant's line.
@@ -89,7 +90,7 @@ pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
             .map(|desired| match &seen {
                 Ok((live, alarms)) => {
                     let stack = live.get(&desired.stack);
-                    let alarms = alarms.as_ref().map(|alarms| of_stack(alarms, &desired.stack, live));
+                    let alarms = alarms.as_ref().map(|alarms| of_stack(alarms, desired));
                     let drift = stack.and_then(|s| Some(Detected { at: s.drift_checked?, status: s.drift.clone()? }));
                     let line = line(desired, &Ground::of(stack));
                     match stack.filter(|stack| has_owner(stack)).map(|stack| of_tags(&stack.tags, &desired.tags)) {
@@ -106,15 +107,23 @@ pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
     lines
 }
 
-/// The alarms whose names start with the stack's, and with that of no other stack that is longer: `org-two-more-depth` is
-/// not an alarm of `org-two`.
-fn of_stack(alarms: &BTreeMap<String, Alarm>, stack: &str, stacks: &BTreeMap<String, Stack>) -> Alarms {
-    let begins = |alarm: &Alarm, stack: &str| alarm.name.strip_prefix(stack).is_some_and(|rest| rest.starts_with('-'));
+/// The alarms that the stack's template declares: a name that starts as the stack's may be another's, so that
+/// `org-two-more-depth` is not an alarm of `org-two`.
+fn of_stack(alarms: &BTreeMap<String, Alarm>, desired: &Desired) -> Alarms {
     let mut found = Alarms { firing: 0, insufficient: 0, all: 0 };
-    for alarm in alarms.values().filter(|alarm| begins(alarm, stack)) {
-        if stacks.keys().any(|other| other.len() > stack.len() && begins(alarm, other)) {
-            continue;
+    let tree: Value = serde_json::from_str(&desired.body).unwrap_or_default();
+    let names = guards::declared(&tree).flat_map(|(id, alarm)| {
+        match alarm.get("Properties").and_then(|properties| properties.get("AlarmName")?.as_str()) {
+            Some(name) => alarms.get(name).into_iter().collect::<Vec<_>>(),
+            // CloudFormation names it: stack, logical id and letters of chance, without a hyphen.
+            None => {
+                let start = format!("{}-{id}-", desired.stack);
+                let is_it = |name: &str| name.strip_prefix(&start).is_some_and(|rest| !rest.contains('-'));
+                alarms.values().filter(|alarm| is_it(&alarm.name)).collect()
+            }
         }
+    });
+    for alarm in names {
         found.all += 1;
         found.firing += usize::from(alarm.state == "ALARM");
         found.insufficient += usize::from(alarm.state == "INSUFFICIENT_DATA");
@@ -148,5 +157,49 @@ fn with(desired: &Desired, ground: &Ground, verdict: Verdict) -> Line {
         alarms: None,
         updated: ground.updated,
         verdict,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn alarms_are_those_that_the_template_declares_whatever_others_are_called() {
+        let alarm = |properties: Value| json!({ "Type": "AWS::CloudWatch::Alarm", "Properties": properties });
+        let body = json!({ "Resources": { "Depth": alarm(json!({ "AlarmName": "org-two-depth" })),
+            "Age": alarm(json!({ "AlarmName": "two/age" })), "Nameless": alarm(json!({})),
+            "Gone": alarm(json!({ "AlarmName": "org-two-gone" })), "Queue": { "Type": "AWS::SQS::Queue" } } });
+        let desired = Desired {
+            tenant: "two".to_owned(),
+            ring: None,
+            place: serde_json::from_value(json!({ "account": "111122223333", "region": "eu-west-1" })).unwrap(),
+            access: tenantry_aws::cloud::Access::default(),
+            stack: "org-two".to_owned(),
+            body: body.to_string(),
+            digest: String::new(),
+            release: String::new(),
+            artifacts: None,
+            uploads: Vec::new(),
+            tags: BTreeMap::new(),
+            control_plane: 0,
+        };
+        let live = [
+            ("org-two-depth", "ALARM"),
+            ("two/age", "INSUFFICIENT_DATA"),
+            ("org-two-Nameless-1ABCDEF", "OK"),
+            // Those of another tenant, whose stack may or may not be there, and of another's nameless one.
+            ("org-two-more-depth", "ALARM"),
+            ("org-two-Nameless-more-1ABCDEF", "ALARM"),
+        ];
+        let live = live.map(|(name, state)| {
+            (
+                name.to_owned(),
+                Alarm { name: name.to_owned(), state: state.to_owned(), properties: serde_json::Map::new() },
+            )
+        });
+        assert_eq!(of_stack(&live.into_iter().collect(), &desired), Alarms { firing: 1, insufficient: 1, all: 3 });
     }
 }
