@@ -150,6 +150,19 @@ pub(super) async fn execute(
     pace: &Pace,
     output: Output,
 ) -> Result<Exit, Failure> {
+    executed(cloud, site, plan, desired, how, pace, output).await.map(|(exit, _)| exit)
+}
+
+/// As [`execute`], with what each stack ended in.
+pub(super) async fn executed(
+    cloud: &Cloud,
+    site: Site<'_>,
+    plan: &Plan,
+    desired: &[Desired],
+    how: &Execution,
+    pace: &Pace,
+    output: Output,
+) -> Result<(Exit, Outcomes), Failure> {
     let refused = plan.refused(&how.consent.allow_replace);
     if !refused.is_empty() {
         let named = refused.iter().map(|(tenant, change)| format!("{} of {tenant}", change.logical_id));
@@ -161,7 +174,7 @@ pub(super) async fn execute(
     let work = plan.work().count();
     let blocked = if plan.blocked().next().is_some() { Exit::Refused } else { Exit::Clean };
     if work == 0 {
-        return Ok(super::plan::exit(plan).max(blocked));
+        return Ok((super::plan::exit(plan).max(blocked), Outcomes::new()));
     }
     let accepted = pass(plan, &how.overrides.acceptances()?)?;
     let (verb, done) = if site.command == "rescue" { ("Rescue", "changed") } else { ("Deploy", "deployed") };
@@ -178,7 +191,7 @@ pub(super) async fn execute(
         return Err(lost);
     }
     let rest = if plan.unseen.is_empty() { Exit::Clean } else { Exit::Incomplete };
-    Ok(exit(&outcomes).max(blocked).max(rest))
+    Ok((exit(&outcomes).max(blocked).max(rest), outcomes))
 }
 
 /// The gate: red verdicts that nobody accepted stop the run before it starts.

@@ -13,8 +13,8 @@ use super::plan::{Action, Ground, StackPlan};
 use super::prepare::{self, Pace, PrepareError};
 use super::{Desired, State};
 use tenantry_aws::cloud::change_sets::{ChangeSet, ChangeSetKind, DeploymentMode};
-use tenantry_aws::cloud::cloudformation::Stack;
-use tenantry_aws::cloud::{CallError, Cause, Session, not_implemented};
+use tenantry_aws::cloud::cloudformation::{self, Skip, Stack};
+use tenantry_aws::cloud::{CallError, Cause, Session, may_pass, not_implemented};
 
 /// One property that is not as its template says.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,6 +94,59 @@ pub async fn restoring(
     })
 }
 
+/// A change set that brings back all but what `edits` name: of that, the template says what is there, so that a resource
+/// that cannot be updated does not roll the others back. The stack's recorded digest is then not that of git: the next deploy,
+/// or the next restoration, tries what was left out. Nothing where nothing else differs.
+///
+/// # Errors
+/// As [`restoring`]; an endpoint without drift-aware change sets.
+pub async fn restoring_others(
+    session: &Session,
+    desired: &Desired,
+    live: Option<&Stack>,
+    edits: &[Edit],
+    pace: Pace,
+) -> Result<Option<(StackPlan, Desired)>, PrepareError> {
+    let ground = Ground::of(live);
+    let adapted = adapted(desired, edits)?;
+    let name = format!("{}-others-{}", desired.change_set_prefix(), hash(&[&adapted.body, &updated(&ground)], 12));
+    let set = prepare::change_set_named(session, &adapted, &name, making(DeploymentMode::RevertDrift), pace).await?;
+    Ok(set.map(|set| {
+        let makes = ChangeSetKind::Update;
+        let action = Action::Apply { change_set: Some(set.id), makes, changes: set.changes };
+        (prepare::planned(&adapted, ground, action), adapted)
+    }))
+}
+
+/// Leads a stack whose rollback failed back to rest: what the rollback fails at stays as it is.
+///
+/// # Errors
+/// A call failed, or the rollback was not complete in time.
+pub async fn end_rollback(session: &Session, desired: &Desired, pace: Pace) -> Result<(), PrepareError> {
+    let failed = |source| PrepareError::Call { stack: desired.stack.clone(), source };
+    let live = cloudformation::stack(session, &desired.stack).await.map_err(failed)?;
+    let Some(live) = live.filter(|live| live.status == "UPDATE_ROLLBACK_FAILED") else { return Ok(()) };
+    let token = format!("{}-end-{}", desired.change_set_prefix(), hash(&[&live.id, &live.updated.to_string()], 12));
+    cloudformation::continue_update_rollback(session, &live.id, Skip::AllThatFail, &token).await.map_err(failed)?;
+    let deadline = tokio::time::Instant::now() + pace.deadline;
+    loop {
+        let status = match cloudformation::stack(session, &live.id).await {
+            Err(error) if !may_pass(&error) => return Err(failed(error)),
+            Err(error) => error.to_string(),
+            Ok(live) => live.map(|live| live.status).unwrap_or_default(),
+        };
+        if State::of(Some(&status)) == State::RolledBack {
+            return Ok(());
+        }
+        // Right after the call the old status may still be shown.
+        if tokio::time::Instant::now() >= deadline {
+            let reason = format!("its rollback is not complete: the stack is {status}");
+            return Err(PrepareError::ChangeSet { stack: desired.stack.clone(), reason });
+        }
+        tokio::time::sleep(pace.poll).await;
+    }
+}
+
 fn making(mode: DeploymentMode) -> prepare::Making {
     prepare::Making { kind: ChangeSetKind::Update, triggers: None, mode, express: false, imports: Vec::new() }
 }
@@ -119,8 +172,8 @@ fn adapted(desired: &Desired, edits: &[Edit]) -> Result<Desired, PrepareError> {
     let mut tree: Value = serde_json::from_str(&desired.body).map_err(unreadable)?;
     for edit in edits {
         let properties = tree.pointer_mut(&format!("/Resources/{}/Properties", edit.logical_id));
-        if let Some(place) = properties.and_then(|properties| place(properties, &edit.path)) {
-            *place = edit.actual.clone();
+        if let Some(properties) = properties.filter(|_| edit.path != CODE) {
+            put(properties, &edit.path, &edit.actual);
         }
     }
     let digest = format!("restoring {}", desired.digest);
@@ -130,14 +183,35 @@ fn adapted(desired: &Desired, edits: &[Edit]) -> Result<Desired, PrepareError> {
     Ok(Desired { body: tree.to_string(), digest, ..desired.clone() })
 }
 
+/// The code of a function is known by its digest only, which no template can say; CloudFormation does not see it either.
+const CODE: &str = "/Code";
+
+/// Lets a template say what is there: a value in its place, a member that it did not have, nothing where nothing is.
+fn put(properties: &mut Value, path: &str, actual: &Value) {
+    let (above, last) = path.rsplit_once('/').unwrap_or(("", path));
+    match place(properties, above) {
+        Some(Value::Object(map)) if !is_function(map) && actual.is_null() => drop(map.remove(last)),
+        Some(Value::Object(map)) if !is_function(map) && !map.contains_key(last) => {
+            map.insert(last.to_owned(), actual.clone());
+        }
+        _ => {
+            if let Some(place) = place(properties, path) {
+                *place = actual.clone();
+            }
+        }
+    }
+}
+
+fn is_function(map: &serde_json::Map<String, Value>) -> bool {
+    map.len() == 1 && map.keys().any(|key| key == "Ref" || key.starts_with("Fn::"))
+}
+
 /// The place of a path, as far as it leads through maps and lists; what lies deeper than a function is the function's.
 fn place<'v>(properties: &'v mut Value, path: &str) -> Option<&'v mut Value> {
     let mut node = properties;
     for key in path.split('/').filter(|key| !key.is_empty()) {
         node = match node {
-            Value::Object(map) if map.len() == 1 && map.keys().any(|key| key == "Ref" || key.starts_with("Fn::")) => {
-                return Some(node);
-            }
+            Value::Object(map) if is_function(map) => return Some(node),
             Value::Object(map) => map.get_mut(key)?,
             Value::Array(items) => items.get_mut(key.parse::<usize>().ok()?)?,
             _ => return None,
@@ -157,6 +231,7 @@ mod tests {
         let body = json!({
             "Resources": { "Queue": { "Type": "AWS::SQS::Queue", "Properties": {
                 "KmsMasterKeyId": { "Fn::GetAtt": ["Key", "Arn"] }, "RedrivePolicy": { "maxReceiveCount": 3 },
+                "VisibilityTimeout": 30, "Code": { "S3Key": "key" },
             } } },
             "Outputs": { "TenantryDigest": { "Value": "d" } },
         });
@@ -180,11 +255,18 @@ mod tests {
             edit("/KmsMasterKeyId", json!("")),
             edit("/RedrivePolicy/maxReceiveCount", json!(9)),
             edit("/NoSuch/Path", json!(1)),
+            edit("/RedrivePolicy/added", json!("x")),
+            edit("/VisibilityTimeout", Value::Null),
+            edit("/Code", json!("a digest")),
         ];
         let adapted = adapted(&desired, &edits).unwrap();
         let tree: Value = serde_json::from_str(&adapted.body).unwrap();
         assert_eq!(tree["Resources"]["Queue"]["Properties"]["KmsMasterKeyId"], "");
         assert_eq!(tree["Resources"]["Queue"]["Properties"]["RedrivePolicy"]["maxReceiveCount"], 9);
+        assert_eq!(tree["Resources"]["Queue"]["Properties"]["RedrivePolicy"]["added"], "x");
+        assert!(tree["Resources"]["Queue"]["Properties"].get("VisibilityTimeout").is_none());
+        assert!(tree["Resources"]["Queue"]["Properties"].get("NoSuch").is_none());
+        assert_eq!(tree["Resources"]["Queue"]["Properties"]["Code"]["S3Key"], "key");
         assert_eq!(tree["Outputs"]["TenantryDigest"]["Value"], "restoring d");
         assert_ne!(adapted.digest, desired.digest);
     }

@@ -3,17 +3,17 @@
 //! [`sort`] is pure: every open difference goes into exactly one heap. [`plan`] asks CloudFormation for the change sets.
 //! Nothing is deleted that is a resource of somebody: what is unmanaged is left to a person.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Difference, Kind, Source, StackDrift, severity};
 use crate::deploy::prepare::Pace;
-use crate::deploy::restore::{Edit, Restoring, restoring};
+use crate::deploy::restore::{Edit, Restoring, end_rollback, restoring, restoring_others};
 use crate::deploy::{ByStack, Desired, Plan, StackPlan};
 use tenantry_aws::cloud::network::{Peer, Rule};
-use tenantry_aws::cloud::{CallError, Cloud, Session, cloudformation, network_repair, settings_repair, with_causes};
+use tenantry_aws::cloud::{Cloud, Place, Session, cloudformation, network_repair, settings_repair, with_causes};
 
 /// A direct call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -52,6 +52,10 @@ pub enum Call {
     DetachPolicy {
         role: String,
         policy: String,
+    },
+    /// What the rollback of a stack failed at stays as it is.
+    EndRollback {
+        stack: String,
     },
 }
 
@@ -170,6 +174,9 @@ impl Call {
             Self::DetachPolicy { role, policy } => {
                 format!("aws iam detach-role-policy --role-name {role} --policy-arn {policy}")
             }
+            Self::EndRollback { stack } => {
+                format!("aws cloudformation continue-update-rollback --stack-name {stack} --force-rollback")
+            }
         }
     }
 
@@ -183,6 +190,7 @@ impl Call {
             Self::EnableMapping { .. } | Self::EnableKey { .. } => "/Properties/Enabled",
             Self::EnableAlarmActions { .. } => "/Properties/ActionsEnabled",
             Self::DetachPolicy { .. } => "/Properties/ManagedPolicyArns",
+            Self::EndRollback { .. } => "/StackStatus",
         }
     }
 
@@ -194,8 +202,8 @@ impl Call {
             .any(|change| change.properties.iter().any(|property| property.path.starts_with(self.property())))
     }
 
-    async fn make(&self, session: &Session) -> Result<(), CallError> {
-        match self {
+    async fn make(&self, session: &Session, desired: &Desired, pace: Pace) -> Result<(), String> {
+        let made = match self {
             Self::RevokeRule { group, rule, outbound, .. } => {
                 network_repair::revoke(session, group, rule, *outbound).await
             }
@@ -210,7 +218,11 @@ impl Call {
             Self::EnableAlarmActions { name } => settings_repair::enable_alarm_actions(session, name).await,
             Self::EnableKey { id } => settings_repair::enable_key(session, id).await,
             Self::DetachPolicy { role, policy } => settings_repair::detach_policy(session, role, policy).await,
-        }
+            Self::EndRollback { .. } => {
+                return end_rollback(session, desired, pace).await.map_err(|error| with_causes(&error));
+            }
+        };
+        made.map_err(|error| error.to_string())
     }
 }
 
@@ -292,6 +304,66 @@ fn not_restored(plan: &StackPlan, differences: &[Difference]) -> Vec<(String, St
     missed.collect()
 }
 
+/// A resource whose restoration failed and rolled its stack's change set back.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Failed {
+    pub tenant: String,
+    pub place: Place,
+    /// Logical id.
+    pub resource: String,
+    pub reason: String,
+}
+
+/// Plans what restores the stacks in which these failed, without them: each is left to a person by name, and undoes no
+/// other. `drifts` are what was found before, `made` the direct calls that were made since: those that the failed change set
+/// would have done are made now.
+pub async fn without(
+    cloud: &Cloud,
+    desired: &[Desired],
+    drifts: &[StackDrift],
+    failed: &BTreeSet<Failed>,
+    made: &[(Desired, Call)],
+    pace: Pace,
+) -> Restoration {
+    let mut found = Restoration::default();
+    let by_stack = ByStack::of(desired);
+    for drift in drifts {
+        let own = failed.iter().filter(|one| one.tenant == drift.tenant && one.place == drift.place);
+        let own: BTreeMap<&str, &str> = own.map(|one| (one.resource.as_str(), one.reason.as_str())).collect();
+        let Some(desired) = by_stack.get(&drift.place, &drift.stack).filter(|_| !own.is_empty()) else { continue };
+        let left = |what: &str, why: String| (drift.tenant.clone(), what.to_owned(), why);
+        let is_own = |one: &&Difference| one.resource.as_deref().is_some_and(|id| own.contains_key(id));
+        let (kept, others): (Vec<&Difference>, Vec<&Difference>) = drift.open().partition(is_own);
+        found.left.extend(own.iter().map(|(id, reason)| left(id, format!("it cannot be restored: {reason}"))));
+        let own_edits = edits(&kept.into_iter().cloned().collect::<Vec<_>>());
+        let is_gone = |id: &&&str| !own_edits.iter().any(|edit| edit.logical_id == **id);
+        if let Some(id) = own.keys().find(is_gone) {
+            let why = format!("no change set can leave out `{id}`, of which CloudFormation has to make all or nothing");
+            found.left.extend(others.iter().filter_map(|one| Some(left(one.resource.as_deref()?, why.clone()))));
+            continue;
+        }
+        let planned = async {
+            let session = cloud.session(&desired.place, &desired.access).await.map_err(|error| error.to_string())?;
+            let live = cloudformation::stack(&session, &desired.stack).await.map_err(|error| error.to_string())?;
+            let planned = restoring_others(&session, desired, live.as_ref(), &own_edits, pace).await;
+            planned.map_err(|error| with_causes(&error))
+        };
+        match planned.await {
+            Ok(Some(planned)) => found.first_step.push(planned),
+            Ok(None) => {}
+            Err(why) => {
+                found.left.push(left("its change set", why));
+                continue;
+            }
+        }
+        let own: Vec<StackPlan> = found.first_step.last().map(|(plan, _)| plan.clone()).into_iter().collect();
+        let is_made = |call: &Call| made.iter().any(|(of, one)| of.stack == desired.stack && one == call);
+        let calls = sort(drift).calls.into_iter().filter(|(id, call)| !call.is_done_by(id, &own) && !is_made(call));
+        found.calls.extend(calls.map(|(_, call)| (desired.clone(), call)));
+    }
+    found
+}
+
 async fn by_change_set(
     cloud: &Cloud,
     desired: &Desired,
@@ -349,15 +421,14 @@ fn edits(differences: &[Difference]) -> Vec<Edit> {
 }
 
 /// Makes the direct calls, one after the other; what each ended in.
-pub async fn make(cloud: &Cloud, calls: &[(Desired, Call)]) -> Vec<(String, Result<(), String>)> {
+pub async fn make(cloud: &Cloud, calls: &[(Desired, Call)], pace: Pace) -> Vec<(String, Result<(), String>)> {
     let mut ends = Vec::new();
     for (desired, call) in calls {
         let made = async {
-            let session = cloud.session(&desired.place, &desired.access).await?;
-            call.make(&session).await
+            let session = cloud.session(&desired.place, &desired.access).await.map_err(|error| error.to_string())?;
+            call.make(&session, desired, pace).await
         };
-        let made: Result<(), CallError> = made.await;
-        ends.push((format!("{}: {}", desired.tenant, call.shown()), made.map_err(|error| error.to_string())));
+        ends.push((format!("{}: {}", desired.tenant, call.shown()), made.await));
     }
     ends
 }

@@ -357,6 +357,8 @@ def _forward(stack: Stack, target: Target, replaced: list[Resource], phase: str 
             properties = properties_of(stack, target, definition, how)
         except AwsError as error:
             raise _fail(stack, logical, definition["Type"], "", "UPDATE_FAILED", error) from None
+        if phase == "rollback" and logical in stack.actual:
+            properties = stack.actual[logical][0]
         before = stack.resources.get(logical)
         if before is not None and before.status == "CREATE_FAILED" and not before.made.id:
             stack.resources.pop(logical)
@@ -391,6 +393,7 @@ def update(stack: Stack, target: Target, rolls_back: bool = True) -> None:
         _enter(stack, "UPDATE_ROLLBACK_IN_PROGRESS", reason)
         _back(stack, before, replaced)
         return
+    stack.actual = {}
     _enter(stack, "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
     pause()
     for resource in reversed(replaced):
@@ -437,6 +440,7 @@ def _undo(stack: Stack, before: Target | None, replaced: list[Resource], skipped
         for resource in [r for r in stack.resources.values() if r.status == "CREATE_FAILED" and not r.made.id]:
             stack.resources.pop(resource.logical)
         wanted = _forward(stack, before, replaced, "rollback", skipped)
+        stack.let_go()
         _settle(stack, before)
     except (Failed, AwsError) as failure:
         if isinstance(failure, Failed):

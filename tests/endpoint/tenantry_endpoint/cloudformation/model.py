@@ -115,6 +115,8 @@ class Stack:
     skipped: set[str] = field(default_factory=set)
     #: Logical ids of the resources at which a rollback has failed.
     unrolled: set[str] = field(default_factory=set)
+    #: What a drift-aware change set started from: live and remembered properties, by logical id.
+    actual: dict[str, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
 
     @property
     def is_express(self) -> bool:
@@ -143,6 +145,14 @@ class Stack:
         self.event(self.name, "AWS::CloudFormation::Stack", self.id, status, reason)
         self.reason = reason
         self.status = status
+
+    def let_go(self) -> None:
+        """End the rollback of a drift-aware change set: what it had undone is as it was before, so it has drifted
+        ("Using drift-aware change sets", enhanced rollback capabilities)."""
+        for logical, (_, remembered) in self.actual.items():
+            if logical in self.resources:
+                self.resources[logical].properties = remembered
+        self.actual = {}
 
 
 class Stacks:

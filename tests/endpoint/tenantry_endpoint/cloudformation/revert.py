@@ -74,9 +74,11 @@ def changes(stack: Stack, actual: Actual, already: set[str]) -> list[dict[str, A
 
 
 def take_up(stack: Stack, actual: Actual) -> None:
-    """Let the stack remember what is there, so that the update that follows undoes it."""
+    """Let the stack remember what is there, so that the update that follows undoes it; and what it remembered before."""
+    stack.actual = {}
     for logical, live in actual.items():
         if live is None:
             stack.resources.pop(logical, None)
         elif logical in stack.resources:
+            stack.actual[logical] = (live, stack.resources[logical].properties)
             stack.resources[logical].properties = live
