@@ -96,9 +96,11 @@ faults: export FAULT_KILLS ?= 100
 faults: export FAULT_CREATIONS ?= 1000
 faults: export FAULT_STATES ?= 1
 faults: export PROPERTY_PERCENT ?= 100
+faults: export DRIFT_FIX ?= 1
 faults: $(TOOLS)/python
 	cargo test --lib
 	cargo test --test aws faults:: -- --nocapture
+	cargo test --test aws drift::every_change
 
 # Each fuzz target for FUZZ_SECONDS. cargo-fuzz wants a nightly compiler's flags of the pinned one.
 FUZZ_SECONDS ?= 60

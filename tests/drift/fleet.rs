@@ -168,12 +168,12 @@ impl Fleet {
 
     /// Lets the endpoint refuse these operations of a service from now on; with none, everything works again.
     pub(crate) fn refuse(&self, operations: &[(&str, &str)]) {
-        let rules: Vec<Value> = operations
-            .iter()
-            .map(|(service, operation)| {
-                serde_json::json!({ "kind": "denied", "service": service, "operation": operation })
-            })
-            .collect();
+        let rule = |(service, operation): &(&str, &str)| serde_json::json!({ "kind": "denied", "service": service, "operation": operation });
+        self.faults(operations.iter().map(rule).collect());
+    }
+
+    /// Lets the endpoint follow these rules of its faults from now on.
+    pub(crate) fn faults(&self, rules: Vec<Value>) {
         let mut command = Command::new(python());
         command
             .args(["-c", "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], sys.argv[2].encode()))"]);

@@ -44,29 +44,139 @@ fn there_are_changes_in_every_layer_with_deletions_and_additions() {
     }
 }
 
+/// The results, change by change; `DRIFT_FIX=1` makes the whole run, with `UPDATE_EXPECTED=1` it writes them.
+const TABLE: &str = "tests/drift/expected/changes.md";
+
+const HEAD: &str = "# What a drift check says about each change of `changes.yaml`, and what `--fix` does
+
+Written by `DRIFT_FIX=1 UPDATE_EXPECTED=1 cargo test --test aws drift::every_change`; `make faults` compares it with a run. All
+changes are made at once to three tenants. None is missed, and nothing is reported that was not made. By: whom CloudTrail
+names. After `--fix`: of what was found, what the same check no longer finds (restored), and what is left to a person.
+
+| tenant | change | found as | by | after `--fix` |
+|---|---|---|---|---|
+";
+
+/// What became of one change: the lines that were expected, each with whether it was restored, and who was named.
+struct Row {
+    change: Change,
+    by: std::collections::BTreeSet<String>,
+    restored: Vec<bool>,
+}
+
+impl Row {
+    fn text(&self) -> String {
+        let found = match self.change.expect.join("<br>") {
+            none if none.is_empty() => "nothing differs".to_owned(),
+            found => found.replace('|', "\\|"),
+        };
+        let fixed = match (self.restored.iter().any(|one| *one), self.restored.iter().any(|one| !one)) {
+            (true, true) => "restored in part",
+            (true, false) => "restored",
+            (false, true) => "left",
+            (false, false) => "",
+        };
+        let by = self.by.iter().cloned().collect::<Vec<_>>().join(", ");
+        format!("| {} | {} | {found} | {by} | {fixed} |\n", self.change.tenant, self.change.name)
+    }
+}
+
+fn first_round() -> Vec<Change> {
+    changes().into_iter().filter(|change| change.round == "first").collect()
+}
+
+#[test]
+fn the_table_of_results_speaks_of_every_change() {
+    let table = std::fs::read_to_string(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(TABLE)).unwrap();
+    let rows: Vec<&str> =
+        table.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| tenant")).collect();
+    let changes = first_round();
+    assert!(changes.len() >= 150, "{}", changes.len());
+    assert_eq!(rows.len(), changes.len(), "DRIFT_FIX=1 UPDATE_EXPECTED=1 writes {TABLE}");
+    for (change, row) in changes.into_iter().zip(rows) {
+        let whole = Row { change, by: std::collections::BTreeSet::new(), restored: Vec::new() }.text();
+        let known = whole.split_once(" |  |").unwrap().0;
+        assert!(row.starts_with(known), "{known}\n{row}");
+    }
+}
+
 #[test]
 fn every_change_is_found_named_and_rated_and_nothing_else_is() {
+    let whole = std::env::var_os("DRIFT_FIX").is_some();
     let fleet = Fleet::deploy(&["ash", "birch", "cedar"]);
     unconfirmed_until_somebody_confirms(&fleet);
     fleet.in_sync_at(RELEASE);
     fleet.change("first");
-    let (answer, code) = fleet.drift(&["--lookups", "0"]);
+    let (answer, code) = fleet.drift(&["--lookups", if whole { "1000" } else { "0" }]);
     assert_eq!(code, 2);
-    let mut found: BTreeMap<&str, Vec<String>> =
-        stacks(&answer).map(|stack| (stack["tenant"].as_str().unwrap(), differences(stack))).collect();
-    let mut missing = Vec::new();
-    for change in changes().into_iter().filter(|change| change.round == "first") {
+    let mut found: BTreeMap<&str, Vec<(String, &Value)>> = stacks(&answer)
+        .map(|stack| {
+            let all = differences(stack).into_iter().zip(stack["differences"].as_array().unwrap());
+            (stack["tenant"].as_str().unwrap(), all.collect())
+        })
+        .collect();
+    let (mut missing, mut rows) = (Vec::new(), Vec::new());
+    for change in first_round() {
         let here = found.get_mut(change.tenant.as_str()).unwrap();
-        for line in change.expect {
-            match here.iter().position(|difference| fits(&line, difference)) {
-                Some(index) => drop(here.remove(index)),
+        let mut by = std::collections::BTreeSet::new();
+        for line in &change.expect {
+            match here.iter().position(|(difference, _)| fits(line, difference)) {
+                Some(index) => by.extend(here.remove(index).1["by"]["user"].as_str().map(str::to_owned)),
                 None => missing.push(format!("{} ({}): {line}", change.name, change.tenant)),
             }
         }
+        rows.push(Row { change, by, restored: Vec::new() });
     }
     let extra: Vec<_> = found.iter().filter(|(_, left)| !left.is_empty()).collect();
     assert!(missing.is_empty() && extra.is_empty(), "missing: {missing:#?}\nnobody made: {extra:#?}");
-    names_who_did_it(&fleet);
+    if whole { everything_is_fixed_or_left(&fleet, rows) } else { names_who_did_it(&fleet) }
+}
+
+/// What a change set says to restore and does not, so that the check after it finds it again: who replaced the association of
+/// a route table gave it another id, of which the stack knows nothing.
+const AGAIN: [(&str, &str); 1] = [("birch", "GreenRoutesA")];
+
+/// Restores what can be restored of all changes at once, and holds the table of results against it.
+fn everything_is_fixed_or_left(fleet: &Fleet, mut rows: Vec<Row>) {
+    let fix = fleet.run(&["drift", "--fix", "--yes", "--lookups", "0", "--accept", "TN2101=nothing real"]);
+    let said = said(&fix);
+    let (answer, _) = fleet.drift(&["--lookups", "0"]);
+    let mut still: BTreeMap<&str, Vec<String>> =
+        stacks(&answer).map(|stack| (stack["tenant"].as_str().unwrap(), differences(stack))).collect();
+    for row in &mut rows {
+        let here = still.get_mut(row.change.tenant.as_str()).unwrap();
+        let gone = |line: &String| match here.iter().position(|difference| fits(line, difference)) {
+            Some(index) => {
+                here.remove(index);
+                false
+            }
+            None => true,
+        };
+        row.restored = row.change.expect.iter().map(gone).collect();
+    }
+    let text = rows.iter().fold(HEAD.to_owned(), |text, row| text + &row.text());
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(TABLE);
+    if std::env::var_os("UPDATE_EXPECTED").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, &text).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "{said}");
+    for row in &rows {
+        for (line, restored) in row.change.expect.iter().zip(&row.restored) {
+            let what = line.split(' ').nth(3).unwrap();
+            let left = format!("left to a person: {what} of {}", row.change.tenant);
+            // What is in no template is named by its id.
+            let all_else = format!("left to a person: all else of {}", row.change.tenant);
+            let is_told = what.contains("::") || what.contains('*') || said.contains(&left) || said.contains(&all_else);
+            assert!(
+                *restored || is_told || AGAIN.contains(&(row.change.tenant.as_str(), what)),
+                "{}: {line} is neither restored nor left to a person\n{said}",
+                row.change.name
+            );
+        }
+    }
+    let statuses: Vec<&Value> = stacks(&answer).flat_map(|stack| stack["differences"].as_array().unwrap()).collect();
+    assert!(statuses.iter().all(|one| one["path"] != "/StackStatus"), "{said}");
 }
 
 /// A page subscription that nobody has confirmed is the one difference of a fleet that was just deployed.
@@ -156,6 +266,7 @@ fn what_may_not_be_read_is_unchecked_and_never_in_sync() {
     assert!(unchecked.iter().all(|one| partly(one["why"].as_str().unwrap())), "{stack:#}");
     assert_eq!((stack["verdict"].as_str(), code), (Some("incomplete"), 4));
     assert_eq!(stack["differences"], serde_json::json!([]));
+    what_stays_unchecked_can_be_accepted(&fleet);
     // What lives in the VPC beside the stack could not be seen, although drift detection checks what is in it.
     fleet.refuse(&[("ec2", "DescribeSecurityGroups")]);
     let (answer, code) = fleet.drift(&[]);
@@ -175,6 +286,74 @@ fn what_may_not_be_read_is_unchecked_and_never_in_sync() {
     assert!(stack["unchecked"].as_array().unwrap().len() > 100);
     fleet.refuse(&[]);
     fleet.in_sync_at(RELEASE);
+}
+
+/// Neither a journal nor the record of checks can be written: a file has the name of their folder.
+fn what_was_found_is_told_where_it_cannot_be_kept(fleet: &Fleet) {
+    let own = fleet.estate().join(".tenantry");
+    std::fs::remove_dir_all(&own).unwrap();
+    std::fs::write(&own, "").unwrap();
+    let drift = fleet.run(&["drift", "ash", "--lookups", "0"]);
+    let text = said(&drift);
+    assert_eq!(drift.status.code(), Some(2), "{text}");
+    assert!(text.contains("RedSubnetB"), "{text}");
+    for file in [".tenantry/drift.json` cannot be written: ", ".tenantry/journal` cannot be made: "] {
+        assert!(text.contains(file), "{file}: {text}");
+    }
+    std::fs::remove_file(own).unwrap();
+}
+
+/// The file of a tenant does not load: what is asked about the others goes on, and says who was left out.
+fn one_typo_disarms_no_other_tenant(fleet: &Fleet) {
+    let typo = fleet.estate().join("tenants/typo.yaml");
+    std::fs::write(&typo, "account: [\n").unwrap();
+    let left_out = "left out, because their files have errors: typo";
+    for (arguments, code) in [
+        (&["drift", "ash", "--lookups", "0"][..], 2),
+        (&["status", "ash"], 2),
+        // Of the whole fleet, part is missing.
+        (&["drift", "--lookups", "0"], 4),
+        (&["status"], 4),
+        (&["cost", "ash"], 0),
+    ] {
+        let output = fleet.run(arguments);
+        let text = said(&output);
+        assert!(text.contains(left_out), "{arguments:?}: {text}");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
+    }
+    // Who is named is not left out.
+    let named = fleet.run(&["status", "typo"]);
+    assert_eq!(named.status.code(), Some(1), "{}", said(&named));
+    // Locks are the accounts'.
+    let unlock = fleet.run(&["unlock"]);
+    assert_eq!(unlock.status.code(), Some(0), "{}", said(&unlock));
+    let gone = fleet.run(&["destroy", "ash", "--confirm", "ash"]);
+    assert_eq!(gone.status.code(), Some(0), "{}", said(&gone));
+    assert!(said(&gone).contains(left_out), "{}", said(&gone));
+}
+
+/// A service that tells nothing about a key; with a reason, and until its last day, that is no gap.
+fn what_stays_unchecked_can_be_accepted(fleet: &Fleet) {
+    fleet.refuse(&[("kms", "ListGrants")]);
+    let list = fleet.estate().join("policies/drift-accepted.yaml");
+    std::fs::create_dir_all(list.parent().unwrap()).unwrap();
+    for (path, until, wanted) in [
+        ("/unchecked/grant", "2027-06-01", ("in-sync", 0)),
+        ("/unchecked/grant", "2020-01-01", ("incomplete", 4)),
+        ("/unchecked/AWS::KMS::Key", "2027-06-01", ("incomplete", 4)),
+    ] {
+        let entry = format!(
+            "tenant: ash, resource: Key, path: '{path}', reason: grants are watched by security, until: {until}"
+        );
+        std::fs::write(&list, format!("accepted:\n- {{ {entry} }}\n")).unwrap();
+        let (answer, code) = fleet.drift(&[]);
+        let stack = stacks(&answer).next().unwrap();
+        assert_eq!((stack["verdict"].as_str().unwrap(), code), wanted, "{entry}: {stack:#}");
+        let unchecked = &stack["unchecked"][0];
+        assert_eq!((unchecked["resource"].as_str(), unchecked["resource_type"].as_str()), (Some("Key"), Some("grant")));
+        assert_eq!(unchecked["accepted"].is_object(), code == 0, "{entry}");
+    }
+    std::fs::remove_file(list).unwrap();
 }
 
 /// Changes of the round `restorable`, and then everything is as it was.
@@ -206,6 +385,31 @@ fn fix_restores_by_drift_aware_change_sets_and_shows_direct_calls_first() {
     assert_eq!(code, 2);
     let refused = fleet.run(&["drift", "--fix", "--lookups", "0"]);
     assert_eq!(refused.status.code(), Some(3), "nobody was asked: {}", said(&refused));
+    let fix = fleet.run(&["drift", "--fix", "--yes", "--lookups", "0"]);
+    assert_eq!(fix.status.code(), Some(0), "{}", said(&fix));
+    fleet.in_sync_at(RELEASE);
+}
+
+#[test]
+fn a_resource_that_cannot_be_restored_undoes_no_other_and_is_left_by_name() {
+    let fleet = Fleet::deploy(&["ash"]);
+    fleet.change("restorable");
+    fleet.faults(vec![serde_json::json!({ "kind": "resource", "stack": "metanet-ash", "logical": "Splitter",
+        "phase": "update" })]);
+    let fix = fleet.run(&["drift", "--fix", "--yes", "--lookups", "0"]);
+    let text = said(&fix);
+    assert!(text.contains("left to a person: Splitter of ash: it cannot be restored: "), "{text}");
+    let (answer, code) = fleet.drift(&["--lookups", "0"]);
+    let left = differences(stacks(&answer).next().unwrap());
+    assert_eq!(code, 2, "{text}");
+    assert_eq!(fix.status.code(), Some(2), "{text}");
+    // Of the rest nothing is left; the stack says of itself that it is not what git says.
+    assert!(
+        !left.is_empty() && left.iter().all(|one| one.contains(" TN5502 ") || one.contains(" Splitter ")),
+        "{left:#?}"
+    );
+    // What stood in its way is gone: the next time it is restored, too.
+    fleet.refuse(&[]);
     let fix = fleet.run(&["drift", "--fix", "--yes", "--lookups", "0"]);
     assert_eq!(fix.status.code(), Some(0), "{}", said(&fix));
     fleet.in_sync_at(RELEASE);
@@ -263,9 +467,12 @@ fn accepted_drift_does_not_count_until_it_expires_and_a_bad_list_is_refused() {
     let row = stacks(&answer).next().unwrap();
     assert_eq!((row["checked"]["open"].as_u64(), row["checked"]["worst"].as_str()), (Some(1), Some("low")), "{row:#}");
     assert!(row["alarms"]["all"].as_u64().unwrap() > 5 && row["drift"]["at"].as_i64().is_some(), "{row:#}");
+    what_was_found_is_told_where_it_cannot_be_kept(&fleet);
     list("never");
     let refused = fleet.run(&["drift"]);
     let text = said(&refused);
     assert!(text.contains("TN5533") && text.contains("drift-accepted.yaml:6"), "{text}");
     assert_eq!(refused.status.code(), Some(1));
+    list("2020-01-01");
+    one_typo_disarms_no_other_tenant(&fleet);
 }

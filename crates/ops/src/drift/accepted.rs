@@ -243,6 +243,33 @@ mod tests {
     }
 
     #[test]
+    fn what_stays_unchecked_is_accepted_by_its_type_until_the_entry_expires() {
+        let unchecked = Unchecked {
+            resource: "Database".to_owned(),
+            resource_type: "AWS::RDS::DBInstance".to_owned(),
+            why: "what can stand beside this type is not known".to_owned(),
+            accepted: None,
+        };
+        for (text, verdict, code) in [
+            (entry("Database", "/unchecked/AWS::RDS::DBInstance", "2026-11-24"), Verdict::InSync, None),
+            (entry("'*'", "/unchecked/AWS::RDS::*", "2026-12-01"), Verdict::InSync, None),
+            (entry("Database", "/unchecked/AWS::RDS::DBInstance", "2026-11-23"), Verdict::Incomplete, Some("TN5531")),
+            (entry("Database", "/unchecked/AWS::RDS::DBCluster", "2026-12-01"), Verdict::Incomplete, Some("TN5532")),
+            (entry("Other", "/unchecked/AWS::RDS::DBInstance", "2026-12-01"), Verdict::Incomplete, Some("TN5532")),
+            // Whoever accepts every difference of a resource has not said that it may stay unchecked.
+            (entry("Database", "/Tags/*", "2026-12-01"), Verdict::Incomplete, Some("TN5532")),
+            (entry("Database", "''", "2026-12-01").replace("  path: ''\n", ""), Verdict::Incomplete, Some("TN5532")),
+        ] {
+            let (accepted, findings) = read(&text);
+            assert_eq!(findings, [], "{text}");
+            let mut drifts = [StackDrift { differences: Vec::new(), unchecked: vec![unchecked.clone()], ..drift() }];
+            let codes: Vec<&str> = accepted.apply(&mut drifts, TODAY).iter().map(|finding| finding.code.0).collect();
+            assert_eq!((drifts[0].verdict, codes.first().copied()), (verdict, code), "{text}");
+            assert_eq!(drifts[0].unchecked[0].accepted.is_some(), verdict == Verdict::InSync, "{text}");
+        }
+    }
+
+    #[test]
     fn what_is_accepted_no_longer_counts_until_it_expires() {
         for (text, verdict, code) in [
             (entry("RedSubnet*", "/Tags/*", "2026-11-24"), Verdict::InSync, None),

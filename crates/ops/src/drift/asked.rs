@@ -224,8 +224,10 @@ pub(super) async fn by_cloud_control(
             drifts.get(id).is_some_and(|d| !matches!(d.status, DriftStatus::NotChecked | DriftStatus::Unknown))
         });
         if !(by_network || by_batch || by_itself || by_detection) {
-            let telling = cloud_control(session, role, kind, physical).await;
-            view.told.entry(id.clone()).or_default().push(telling);
+            match cloud_control(session, role, kind, physical).await {
+                Ok(telling) => view.told.entry(id.clone()).or_default().push(Ok(telling)),
+                Err(why) => drop(view.untold.insert(id.clone(), why)),
+            }
         }
     }
 }

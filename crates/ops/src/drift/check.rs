@@ -79,6 +79,7 @@ fn unreachable(desired: &Desired, error: &CallError) -> StackDrift {
         resources: Err(why.clone()),
         drifts: Err(why.clone()),
         told: BTreeMap::new(),
+        untold: BTreeMap::new(),
         beside: BTreeMap::new(),
     };
     compare(desired, &Shared::unseen(&why), &view)

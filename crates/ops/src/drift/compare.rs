@@ -33,6 +33,8 @@ pub(super) struct Found {
     whole: BTreeSet<String>,
     /// Properties that could be compared in part only, by logical id.
     parts: BTreeMap<String, BTreeSet<String>>,
+    /// Why a service of its own did not tell about a resource, by logical id.
+    refused: BTreeMap<String, String>,
     /// What stands beside a resource and could not be looked for.
     beside: Vec<Unchecked>,
     /// There is no stack, as there should be none.
@@ -158,6 +160,12 @@ impl Found {
     /// Notes why a resource could not be checked; another source may still do it.
     pub(super) fn reason(&mut self, logical_id: &str, why: impl Into<String>) {
         self.reasons.entry(logical_id.to_owned()).or_insert_with(|| why.into());
+    }
+
+    /// Notes that a service did not tell about a resource: whoever else looked at it saw less.
+    pub(super) fn refused(&mut self, logical_id: &str, why: &str) {
+        self.reason(logical_id, why);
+        self.refused.entry(logical_id.to_owned()).or_insert_with(|| why.to_owned());
     }
 
     /// Notes that drift detection compared a resource as a whole.
@@ -305,7 +313,15 @@ impl Found {
                 accepted: None,
             })
         });
-        let unchecked = unchecked.chain(in_part).chain(self.beside.iter().cloned());
+        let refused = self.refused.iter().filter(|(id, _)| seen(id)).filter_map(|(id, why)| {
+            Some(Unchecked {
+                resource: id.clone(),
+                resource_type: expected.get(id)?.resource_type.clone(),
+                why: format!("compared without what its service tells: {why}"),
+                accepted: None,
+            })
+        });
+        let unchecked = unchecked.chain(in_part).chain(refused).chain(self.beside.iter().cloned());
         // Of a stack that is not there, or half there, nothing is left to check.
         let half = |difference: &Difference| {
             let status = difference.actual.as_ref().and_then(Value::as_str).unwrap_or_default();

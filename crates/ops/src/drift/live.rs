@@ -63,6 +63,8 @@ pub struct StackView {
     pub drifts: Told<BTreeMap<String, ResourceDrift>>,
     /// Live properties by the services' own APIs or by Cloud Control, by logical id; nothing when it is gone.
     pub told: BTreeMap<String, Vec<Told<Telling>>>,
+    /// Why Cloud Control did not tell about a resource that nobody else was sure to tell about, by logical id.
+    pub untold: BTreeMap<String, String>,
     /// What stands beside the resources, as [`neighbours`](super::neighbours) asked.
     pub(super) beside: Beside,
 }

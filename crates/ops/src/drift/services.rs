@@ -38,14 +38,12 @@ const DEFAULTS: [(&str, &str, &str); 18] = [
 ];
 
 pub(super) fn compare(case: &Case<'_>, found: &mut Found) {
+    case.view.untold.iter().for_each(|(id, why)| found.reason(id, why));
     for (id, expected) in case.expected {
         for told in case.view.told.get(id).into_iter().flatten() {
             match told {
                 Ok(live) => against(found, id, expected, live.as_ref()),
-                Err(why) => {
-                    found.unseen(HERE, format!("{id}: {why}"));
-                    found.reason(id, why);
-                }
+                Err(why) => found.refused(id, why),
             }
         }
     }
@@ -192,6 +190,7 @@ fn filters(case: &Case<'_>, found: &mut Found) {
         let told = group.and_then(|group| neighbours::told(&case.view.beside, neighbours::FILTER, group));
         match told {
             None => {}
+            // The log group says that it could not be told.
             Some(Err(why)) => found.reason(id, why),
             Some(Ok(pages)) => {
                 let lists = pages.iter().filter_map(|page| page.get("subscriptionFilters")?.as_array());

@@ -176,6 +176,7 @@ pub(super) async fn begin<'a>(
         resources: Err(why.to_owned()),
         drifts: Err(why.to_owned()),
         told: BTreeMap::new(),
+        untold: BTreeMap::new(),
         beside: BTreeMap::new(),
     };
     let mut begun =

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from ..errors import AwsError
 from ..operations import Answer, Call, operation
+from ..state import store
 from .interfaces import hold, release
 
 TASKS, BALANCERS = "amazon-ecs", "amazon-elb"
@@ -45,11 +46,31 @@ def create_service(call: Call) -> Answer:
     return answer
 
 
+class Commands:
+    """The services of an account and Region in whose containers commands can be run, by ARN; moto forgets it."""
+
+    def __init__(self) -> None:
+        self.allowed: dict[str, bool] = {}
+
+
 @operation("ecs", "UpdateService")
 def update_service(call: Call) -> Answer:
     """UpdateService."""
     answer = call.inner()
     _run(call, answer["service"])
+    if "enableExecuteCommand" in call.parameters:
+        allowed = store(Commands, call.account, call.region).allowed
+        allowed[answer["service"]["serviceArn"]] = bool(call.parameters["enableExecuteCommand"])
+    return answer
+
+
+@operation("ecs", "DescribeServices")
+def describe_services(call: Call) -> Answer:
+    """DescribeServices."""
+    answer = call.inner()
+    allowed = store(Commands, call.account, call.region).allowed
+    for service in answer["services"]:
+        service["enableExecuteCommand"] = allowed.get(service["serviceArn"], False)
     return answer
 
 

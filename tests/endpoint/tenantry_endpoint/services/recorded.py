@@ -83,6 +83,14 @@ class Noun:
             record.update({key: value for key, value in call.parameters.items() if key != self.key})
             return self.wrap(record)
 
+        if "enabled" in self.extra:
+            for verb, enabled in (("Enable", True), ("Disable", False)):
+                @operation(self.service, f"{verb}{self.noun}")
+                def switch(call: Call, enabled: bool = enabled) -> Answer:
+                    record = self.find(call)
+                    record["enabled"] = enabled
+                    return self.wrap(record)
+
         @operation(self.service, f"Delete{self.noun}")
         def delete(call: Call) -> Answer:
             record = self.find(call)
