@@ -332,11 +332,17 @@ fn one_typo_disarms_no_other_tenant(fleet: &Fleet) {
     assert!(said(&gone).contains(left_out), "{}", said(&gone));
 }
 
+/// The estate's folder of policies: one that is there has the rules that the blueprint requires.
+fn own_policies(fleet: &Fleet) -> std::path::PathBuf {
+    let folder = fleet.estate().join("policies");
+    copy(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"), &folder);
+    folder
+}
+
 /// A service that tells nothing about a key; with a reason, and until its last day, that is no gap.
 fn what_stays_unchecked_can_be_accepted(fleet: &Fleet) {
     fleet.refuse(&[("kms", "ListGrants")]);
-    let list = fleet.estate().join("policies/drift-accepted.yaml");
-    std::fs::create_dir_all(list.parent().unwrap()).unwrap();
+    let list = own_policies(fleet).join("drift-accepted.yaml");
     for (path, until, wanted) in [
         ("/unchecked/grant", "2027-06-01", ("in-sync", 0)),
         ("/unchecked/grant", "2020-01-01", ("incomplete", 4)),
@@ -446,8 +452,7 @@ fn accepted_drift_does_not_count_until_it_expires_and_a_bad_list_is_refused() {
     let fleet = Fleet::deploy(&["ash"]);
     fleet.change("accepted");
     let list = |until: &str| {
-        let folder = fleet.estate().join("policies");
-        std::fs::create_dir_all(&folder).unwrap();
+        let folder = own_policies(&fleet);
         let text = format!(
             "accepted:\n- tenant: ash\n  resource: RedSubnetB\n  path: /Tags/*\n  reason: they were asked\n  until: {until}\n"
         );
