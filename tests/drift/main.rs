@@ -336,6 +336,8 @@ fn one_typo_disarms_no_other_tenant(fleet: &Fleet) {
 fn own_policies(fleet: &Fleet) -> std::path::PathBuf {
     let folder = fleet.estate().join("policies");
     copy(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"), &folder);
+    // An estate without flags stays one.
+    std::fs::remove_file(folder.join("flags.yaml")).unwrap();
     folder
 }
 
