@@ -267,7 +267,7 @@ const NAMED_TYPES: [(&str, usize, &str); 35] = [
     ("drift/compare.rs", 16, "the property that a call names a resource by"),
     ("drift/expected.rs", 32, "attributes that follow from an id"),
     ("drift/neighbours/ask.rs", 1, "neighbours are looked for in the VPC"),
-    ("drift/neighbours/mod.rs", 1, "where no resource is to blame"),
+    ("drift/neighbours/mod.rs", 3, "where no resource is to blame, and whose list tells of whom"),
     ("drift/network.rs", 17, "the meaning of EC2's network"),
     ("drift/restore.rs", 4, "one direct call for each"),
     ("drift/services.rs", 7, "one API call for each"),

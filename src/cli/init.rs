@@ -107,7 +107,7 @@ fn missing(dir: &Path, blueprint: &str, ci: Option<Ci>) -> Result<Vec<File>, Fai
 }
 
 /// The folder with what an estate was made from.
-pub(super) const ORIGIN: &str = ".tenantry/origin";
+pub(super) const ORIGIN: &str = ".blueprint";
 
 /// The JSON Schemas of an estate's files, for editors, by the blueprint among its files.
 /// That of a tenant knows the fleet's defaults.

@@ -271,7 +271,7 @@ mod tests {
         let runs = runs(root.path()).unwrap();
         assert_eq!(runs, [Run { run: "1-a".to_owned(), entries: written.to_vec() }]);
         assert_eq!((runs[0].left(), runs[0].is_finished()), (vec!["bolt"], false));
-        assert_eq!(fs::read_to_string(root.path().join(".tenantry/.gitignore")).unwrap(), "*\n");
+        assert_eq!(std::fs::read_to_string(root.path().join(".tenantry/.gitignore")).unwrap(), "*\n");
         assert!(Journal::create(root.path(), "1-a").is_err(), "a run's journal is its own");
     }
 

@@ -185,6 +185,7 @@ mod tests {
             uploads: Vec::new(),
             tags: BTreeMap::new(),
             control_plane: 0,
+            offboarded: false,
         };
         let live = [
             ("org-two-depth", "ALARM"),
