@@ -15,6 +15,8 @@ use crate::{Severity, evaluate};
 pub struct Blueprint {
     pub name: String,
     pub version: String,
+    /// It is not a file of the estate: the estate has no blueprint, and gets the tool's default one.
+    pub is_default: bool,
     /// Sections of the tenant's file, in the order of the blueprint.
     pub sections: Vec<Section>,
     /// Facts of a Region that the fleet's file gives, as one section called `region`.

@@ -105,6 +105,7 @@ impl Reader<'_> {
         Some(Blueprint {
             name: name?,
             version: version?,
+            is_default: false,
             sections,
             region,
             tables,

@@ -132,7 +132,9 @@ impl Checker {
             .flat_map(|file| file.rules.iter().map(|rule| (stem(file).unwrap_or_default(), rule.name.as_str())))
             .collect();
         let (rulings, unknown) = Rulings::of(&blueprint.rules, known.iter().map(|(file, rule)| (file.as_str(), *rule)));
-        found.extend(unknown.into_iter().map(|route| {
+        // An estate without a blueprint may have rules of its own choice.
+        let unknown = unknown.into_iter().filter(|_| !blueprint.is_default);
+        found.extend(unknown.map(|route| {
             let place = Location::new(blueprint.source(), blueprint.span(&route));
             Finding::new(Code("TN6022"), format!("`{route}` names no rule")).at(place)
         }));

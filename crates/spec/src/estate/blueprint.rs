@@ -48,15 +48,28 @@ impl Table {
 
 static SHIPPED: LazyLock<Table> = LazyLock::new(|| Table::parse(RESOURCES));
 
-/// The default blueprint, read once; a test keeps it free of findings.
-static DEFAULT: LazyLock<(Option<Arc<Blueprint>>, Vec<Finding>)> = LazyLock::new(|| {
-    let source = Arc::new(Source { path: PathBuf::from(PATH), text: BUILT_IN.to_owned() });
-    read(&source, &|kind| SHIPPED.longest(kind))
-});
+/// What reading gives.
+type Read = (Option<Arc<Blueprint>>, Vec<Finding>);
+
+fn default_blueprint(is_default: bool) -> Read {
+    let source = Source { path: PathBuf::from(PATH), text: BUILT_IN.to_owned() };
+    let (mut blueprint, findings) = Blueprint::read(PATH, BUILT_IN, &|kind| SHIPPED.longest(kind));
+    if let Some(blueprint) = &mut blueprint {
+        blueprint.is_default = is_default;
+    }
+    let blueprint = blueprint.map(Arc::new);
+    let source = Arc::new(source);
+    (blueprint, findings.into_iter().map(|found| in_source(found, &source)).collect())
+}
+
+/// The default blueprint of estates that have none, read once; a test keeps it free of findings.
+static DEFAULT: LazyLock<Read> = LazyLock::new(|| default_blueprint(true));
+/// The same as a file of an estate.
+static UNCHANGED: LazyLock<Read> = LazyLock::new(|| default_blueprint(false));
 
 /// The blueprint of the estate below `root`, and everything that is wrong with it. The blueprint is there where no finding
 /// is an error.
-pub(super) fn load(root: &Path) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
+pub(super) fn load(root: &Path) -> Read {
     let path = root.join(PATH);
     if path.symlink_metadata().is_err() {
         return DEFAULT.clone();
@@ -68,8 +81,8 @@ pub(super) fn load(root: &Path) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
     let own = files::read_to_string(&root.join(RESOURCES_PATH)).ok();
     match own {
         // The default blueprint is kept, so that those who read many estates read it once.
-        None if source.text == BUILT_IN => DEFAULT.clone(),
-        Some(text) if source.text == BUILT_IN && text == RESOURCES => DEFAULT.clone(),
+        None if source.text == BUILT_IN => UNCHANGED.clone(),
+        Some(text) if source.text == BUILT_IN && text == RESOURCES => UNCHANGED.clone(),
         own => {
             let own = own.map(|text| Table::parse(&text)).unwrap_or_default();
             read(&source, &|kind| own.longest(kind).or_else(|| SHIPPED.longest(kind)))
