@@ -182,7 +182,7 @@ fn everything_is_fixed_or_left(fleet: &Fleet, mut rows: Vec<Row>) {
 /// A page subscription that nobody has confirmed is the one difference of a fleet that was just deployed.
 fn unconfirmed_until_somebody_confirms(fleet: &Fleet) {
     let (answer, code) = fleet.drift(&["--lookups", "0"]);
-    let found: Vec<String> = stacks(&answer).flat_map(|stack| differences(stack)).collect();
+    let found: Vec<String> = stacks(&answer).flat_map(differences).collect();
     let expected: Vec<String> =
         changes().into_iter().filter(|change| change.round == "confirmed").flat_map(|change| change.expect).collect();
     assert!(found.len() == 1 && fits(&expected[0], &found[0]), "{found:?}");

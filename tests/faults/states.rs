@@ -140,7 +140,7 @@ impl World {
             if !stacks(&self.endpoint.url).iter().any(busy) {
                 return;
             }
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::park_timeout(std::time::Duration::from_millis(20));
         }
         panic!("{:?}", stacks(&self.endpoint.url));
     }
@@ -424,7 +424,19 @@ fn an_offboarded_tenant_is_planned_by_name_only_and_what_is_left_of_it_is_named(
     tenantry(&destroy).must(0);
     std::fs::remove_file(estate.root().join("tenants/t01.yaml")).unwrap();
     let ca = estate.root().join("tenants/certs/ca.pem");
-    let new = ["new", "t01", "--account", ACCOUNT, "--region", "eu-west-1", "--ring", "general", "--set"];
+    let new = [
+        "new",
+        "t01",
+        "--account",
+        ACCOUNT,
+        "--region",
+        "eu-west-1",
+        "--ring",
+        "general",
+        "--set",
+        "ingest.peak_gib_per_minute=1",
+        "--set",
+    ];
     let bundle = format!("ingest.client_ca={}", ca.display());
     let new = [&new[..], &[&bundle, "--page", "https://pages.example.com/x"]].concat();
     let investigators = std::fs::read_to_string(estate.root().join("tenants/certs/acme-investigators.pem")).unwrap();

@@ -20,7 +20,7 @@ const PREFIX: &str = ".tenantry-";
 /// # Errors
 /// It cannot be written; then what was there is still there.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let written = unfinished(path, bytes).and_then(|file| Ok(file.persist(path).map_err(|error| error.error)?));
+    let written = unfinished(path, bytes).and_then(|file| file.persist(path).map_err(|error| error.error));
     written.map(drop).map_err(named("written", path))
 }
 
@@ -29,8 +29,7 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// # Errors
 /// `AlreadyExists` when something has the name, even if it came meanwhile; or it cannot be written.
 pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let written =
-        unfinished(path, bytes).and_then(|file| Ok(file.persist_noclobber(path).map_err(|error| error.error)?));
+    let written = unfinished(path, bytes).and_then(|file| file.persist_noclobber(path).map_err(|error| error.error));
     written.map(drop).map_err(named("written", path))
 }
 

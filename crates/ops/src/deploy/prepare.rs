@@ -296,7 +296,8 @@ async fn leftovers(
     let call = |source| PrepareError::Call { stack: desired.stack.clone(), source };
     let resources = cloudformation::resources(session, &live.id).await.map_err(call)?;
     // What was never made has no physical id.
-    let is_there = |resource: &Resource| is_there(resource) && resource.physical_id.as_deref().unwrap_or("") != "";
+    let is_there =
+        |resource: &Resource| is_there(resource) && resource.physical_id.as_deref().is_some_and(|id| !id.is_empty());
     if !resources.iter().any(is_there) {
         return Ok(Vec::new());
     }

@@ -30,11 +30,11 @@ pub fn tenant(
         content: UploadContent::File(super::zips::path(zips, artifact)),
     };
     let text = |key: String, pem: &str| Upload { key, content: UploadContent::Text(pem.to_owned()) };
-    let files = tenant.files.values().map(|file| text(file.key(), file.text()));
-    let zips = functions.artifacts.values().map(zip);
-    // A template names its files by their keys, that of an earlier release others than today's.
     let body = template.body();
-    let uploads = files.chain(zips).filter(|upload| body.contains(&upload.key)).collect();
+    let files = tenant.files.values().map(|file| text(file.key(), file.text()));
+    // A template names its files by their keys, that of an earlier release others than today's.
+    let files = files.filter(|upload| body.contains(&upload.key));
+    let uploads = files.chain(functions.artifacts.values().map(zip)).collect();
     Desired {
         tenant: tenant.name.to_string(),
         ring: Some(spec.ring.to_string()),

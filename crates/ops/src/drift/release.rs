@@ -98,7 +98,9 @@ fn gone(desired: &Desired, found: &mut Found, status: &str) {
 /// What a failed creation left: each resource that the rollback did not delete.
 fn leftovers(case: &Case<'_>, found: &mut Found) {
     let Some(resources) = found.told(Source::Release, &case.view.resources) else { return };
-    let is_left = |one: &&Resource| one.status != "DELETE_COMPLETE" && one.physical_id.as_deref().unwrap_or("") != "";
+    let is_left = |one: &&Resource| {
+        one.status != "DELETE_COMPLETE" && one.physical_id.as_deref().is_some_and(|id| !id.is_empty())
+    };
     for one in resources.iter().filter(is_left) {
         let (rated, status) = ((severity::UNMANAGED, Severity::Medium), Some(one.status.clone().into()));
         let shell = super::expected::Expected {
