@@ -103,9 +103,10 @@ impl Three {
             // The estate took it out, or changed what this version took out.
             (_, None, _) | (_, _, None) => Some((Fate::Kept, None)),
             (Some(base), Some(ours), Some(theirs)) if base == ours => Some((Fate::Updated, Some(theirs))),
-            (base, Some(ours), Some(theirs)) => {
-                let (base, ours, theirs) = (base.unwrap_or_default(), text_of(ours)?, text_of(theirs)?);
-                let base = text_of(base)?;
+            // What it was made from is not known: the estate's own stays.
+            (None, Some(_), Some(_)) => Some((Fate::Kept, None)),
+            (Some(base), Some(ours), Some(theirs)) => {
+                let (base, ours, theirs) = (text_of(base)?, text_of(ours)?, text_of(theirs)?);
                 Some(match diffy::merge(&base, &ours, &theirs) {
                     Ok(merged) => (Fate::Merged, Some(merged.into_bytes())),
                     Err(conflict) => (Fate::Conflict, Some(conflict.into_bytes())),
@@ -213,5 +214,6 @@ mod tests {
         assert_eq!(merged(a, b, "-"), Some((Fate::Kept, None)));
         assert_eq!(merged(a, "-", c), Some((Fate::Kept, None)), "what the estate took out stays out");
         assert_eq!(merged("-", c, c), None);
+        assert_eq!(merged("-", b, c), Some((Fate::Kept, None)));
     }
 }

@@ -274,3 +274,66 @@ fn a_layer_for_another_architecture_is_told_at_its_line() {
     );
     assert!(told.starts_with("tenants/fleet.yaml:") && told.ends_with(&expected), "{told}");
 }
+
+/// An estate as it was before there were blueprints: its templates are its own.
+fn of_version_1() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    lay(&here().join("v1"), folder.path());
+    lay(&here().join("../../compat/v1/templates"), &folder.path().join("templates"));
+    folder
+}
+
+/// The digests are those that the last version without blueprints gave: a tag of then stays a way back.
+#[test]
+fn an_estate_without_a_blueprint_renders_what_it_did_before_there_were_any() {
+    use tenantry::render::{Renderer, TemplateSet, render_tenant};
+    let folder = of_version_1();
+    let (estate, findings) = estate::load(folder.path());
+    assert_eq!(told(&findings), "");
+    let estate = estate.unwrap();
+    let templates = tenantry::embedded::templates(folder.path()).unwrap();
+    let renderer = Renderer::new(TemplateSet::parse(templates).unwrap());
+    let functions = tenantry::embedded::functions(folder.path(), &estate.blueprint).unwrap();
+    let digests: Vec<(String, String)> = estate
+        .tenants
+        .values()
+        .map(|tenant| {
+            let rendered = render_tenant(&renderer, &estate, &functions, "v1.0.0", tenant);
+            (tenant.name.to_string(), rendered.unwrap_or_else(|found| panic!("{}", told(&found))).template.digest)
+        })
+        .collect();
+    let recorded = [
+        ("acme", "ac90fb142a26c4152793247ce15d6bd116d79f023cc7fbac7748a7a296026f21"),
+        ("wayne", "2918727edd5604cf668b79dc15c5e807948a655eb5924a4db0e3021e6267a7c5"),
+    ];
+    assert_eq!(digests, recorded.map(|(name, digest)| (name.to_owned(), digest.to_owned())));
+}
+
+#[test]
+fn an_upgrade_gives_an_estate_its_blueprint_and_keeps_what_it_changed() {
+    let folder = of_version_1();
+    let path = folder.path().join("templates/tenant/logs.yaml.tera");
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains("{{ logs.retention_days }}"));
+    fs::write(&path, text.replace("{{ logs.retention_days }}", "365")).unwrap();
+    let upgrade = || {
+        let tenantry = std::process::Command::new(env!("CARGO_BIN_EXE_tenantry"));
+        let ran = { tenantry }.args(["init", "--upgrade"]).arg(folder.path()).output().unwrap();
+        assert!(
+            ran.status.success(),
+            "{}{}",
+            String::from_utf8_lossy(&ran.stdout),
+            String::from_utf8_lossy(&ran.stderr)
+        );
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    let said = upgrade();
+    assert!(said.contains("none -> network-metadata"), "{said}");
+    assert!(said.contains("templates/tenant/logs.yaml.tera: changed by both, merged"), "{said}");
+    let (estate, findings) = estate::load(folder.path());
+    assert_eq!(told(&findings), "");
+    let estate = estate.unwrap();
+    assert!(!estate.has_old_templates && estate.blueprint.text() == tenantry::blueprint::BUILT_IN);
+    assert!(fs::read_to_string(&path).unwrap().contains("365"));
+    assert!(upgrade().contains("templates/tenant/logs.yaml.tera: kept as the estate has it"));
+}
