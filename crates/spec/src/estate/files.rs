@@ -219,9 +219,9 @@ fn related(path: &str, other_path: &str, tenants: &[Said]) -> Vec<Finding> {
             let near = authority.marks().into_iter().filter_map(|mark| marked.get(mark)).flatten();
             let of = |(other, _): &&(&Said, &Authority)| (other.name != tenant.name, other.name.clone());
             let found = near.filter(|(_, other)| other.is_related_to(&authority)).min_by_key(of).copied();
-            let Some((other, device)) = found else { continue };
-            let (one, two) = (&authority.subject, &device.subject);
-            let message = match authority.key == device.key {
+            let Some((other, theirs)) = found else { continue };
+            let (one, two) = (&authority.subject, &theirs.subject);
+            let message = match authority.key == theirs.key {
                 true => format!("the authority of `{path}` is an authority of `{other_path}`: {one}"),
                 false => format!("the authorities of `{path}` and `{other_path}` are of one chain: {one}, {two}"),
             };
