@@ -52,14 +52,8 @@ static SHIPPED: LazyLock<Table> = LazyLock::new(|| Table::parse(RESOURCES));
 type Read = (Option<Arc<Blueprint>>, Vec<Finding>);
 
 fn default_blueprint(is_default: bool) -> Read {
-    let source = Source { path: PathBuf::from(PATH), text: BUILT_IN.to_owned() };
-    let (mut blueprint, findings) = Blueprint::read(PATH, BUILT_IN, &|kind| SHIPPED.longest(kind));
-    if let Some(blueprint) = &mut blueprint {
-        blueprint.is_default = is_default;
-    }
-    let blueprint = blueprint.map(Arc::new);
-    let source = Arc::new(source);
-    (blueprint, findings.into_iter().map(|found| in_source(found, &source)).collect())
+    let source = Arc::new(Source { path: PathBuf::from(PATH), text: BUILT_IN.to_owned() });
+    read(&source, &|kind| SHIPPED.longest(kind), is_default)
 }
 
 /// The default blueprint of estates that have none, read once; a test keeps it free of findings.
@@ -85,14 +79,14 @@ pub(super) fn load(root: &Path) -> Read {
         Some(text) if source.text == BUILT_IN && text == RESOURCES => UNCHANGED.clone(),
         own => {
             let own = own.map(|text| Table::parse(&text)).unwrap_or_default();
-            read(&source, &|kind| own.longest(kind).or_else(|| SHIPPED.longest(kind)))
+            read(&source, &|kind| own.longest(kind).or_else(|| SHIPPED.longest(kind)), false)
         }
     }
 }
 
 /// Reads the text of a blueprint that is not yet an estate's.
 pub fn parse(text: String) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
-    read(&Arc::new(Source { path: PathBuf::from(PATH), text }), &|kind| SHIPPED.longest(kind))
+    read(&Arc::new(Source { path: PathBuf::from(PATH), text }), &|kind| SHIPPED.longest(kind), false)
 }
 
 /// Whether an estate has templates of its own and no blueprint: they were made before there were blueprints.
@@ -100,8 +94,11 @@ pub(super) fn has_old_templates(root: &Path) -> bool {
     root.join("templates").is_dir() && root.join(PATH).symlink_metadata().is_err()
 }
 
-fn read(source: &Arc<Source>, longest: &dyn Fn(&str) -> Option<usize>) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
-    let (blueprint, findings) = Blueprint::read(&source.path.to_string_lossy(), &source.text, longest);
+fn read(source: &Arc<Source>, longest: &dyn Fn(&str) -> Option<usize>, is_default: bool) -> Read {
+    let (mut blueprint, findings) = Blueprint::read(&source.path.to_string_lossy(), &source.text, longest);
+    if let Some(blueprint) = &mut blueprint {
+        blueprint.is_default = is_default;
+    }
     (blueprint.map(Arc::new), findings.into_iter().map(|found| in_source(found, source)).collect())
 }
 

@@ -201,24 +201,21 @@ pub(super) fn related_authorities(blueprint: &Blueprint, tenants: &[Said]) -> Ve
 }
 
 fn related(path: &str, other_path: &str, tenants: &[Said]) -> Vec<Finding> {
-    let authorities = |tenant: &'_ Said, path: &str| tenant.authorities.get(path).cloned().unwrap_or_default();
-    let others: Vec<(&Said, Authority)> = tenants
-        .iter()
-        .flat_map(|tenant| authorities(tenant, other_path).into_iter().map(move |authority| (tenant, authority)))
-        .collect();
     // Authorities are related by a key or by a name, so only those that share one are compared.
     let mut marked: BTreeMap<&str, Vec<(&Said, &Authority)>> = BTreeMap::new();
-    for (tenant, authority) in &others {
-        for mark in authority.marks() {
-            marked.entry(mark).or_default().push((tenant, authority));
+    for tenant in tenants {
+        for authority in tenant.authorities.get(other_path).into_iter().flatten() {
+            for mark in authority.marks() {
+                marked.entry(mark).or_default().push((tenant, authority));
+            }
         }
     }
     let mut findings = Vec::new();
     for tenant in tenants {
-        for authority in authorities(tenant, path) {
+        for authority in tenant.authorities.get(path).into_iter().flatten() {
             let near = authority.marks().into_iter().filter_map(|mark| marked.get(mark)).flatten();
             let of = |(other, _): &&(&Said, &Authority)| (other.name != tenant.name, other.name.clone());
-            let found = near.filter(|(_, other)| other.is_related_to(&authority)).min_by_key(of).copied();
+            let found = near.filter(|(_, other)| other.is_related_to(authority)).min_by_key(of).copied();
             let Some((other, theirs)) = found else { continue };
             let (one, two) = (&authority.subject, &theirs.subject);
             let message = match authority.key == theirs.key {
