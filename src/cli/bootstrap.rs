@@ -10,7 +10,7 @@ use super::pace::Pace;
 use super::run::{self, Adoption, Execution, Site};
 use super::{Exit, Failure, Global, Output, orphans};
 use crate::report;
-use tenantry_aws::cloud::{Access, CallError, Cloud, cloudformation, iam};
+use tenantry_aws::cloud::{Access, CallError, Cloud, Place, cloudformation, iam};
 use tenantry_base::finding::Finding;
 use tenantry_base::ids::Region;
 use tenantry_checks::policy::{Owner, Stack};
@@ -52,7 +52,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let cloud = Cloud::configure().await;
         let central = opened.estate.fleet.control_plane.account.clone();
         let own = |(stack, _): &(Desired, Template)| stack.place.account == central;
-        let (first, _): (Vec<_>, Vec<_>) = desired(&opened, &BTreeMap::new(), args)?.into_iter().partition(own);
+        let access = Access { role: args.role.clone(), external_id: None };
+        let rendered = |sinks: &_| desired(&opened, sinks, &access, &args.release);
+        let (first, _): (Vec<_>, Vec<_>) = rendered(&BTreeMap::new())?.into_iter().partition(own);
         let (first, policies) = held(&judge, first);
         args.adoption.check(&first)?;
         let exit = step(&cloud, site, args, (&judge, &first, &policies), output).await?;
@@ -60,25 +62,46 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             return Ok(exit);
         }
         let sinks = sinks(&cloud, &first).await?;
-        let (_, rest): (Vec<_>, Vec<_>) = desired(&opened, &sinks, args)?.into_iter().partition(own);
+        let (_, rest): (Vec<_>, Vec<_>) = rendered(&sinks)?.into_iter().partition(own);
         let (rest, policies) = held(&judge, rest);
         let exit = exit.max(step(&cloud, site, args, (&judge, &rest, &policies), output).await?);
         if exit < Exit::Incomplete {
-            let access = Access { role: args.role.clone(), external_id: None };
             orphans::record(&cloud, &opened.estate.fleet, &access, &of_fleet(&opened.estate)).await?;
         }
         Ok(exit)
     })?
 }
 
+/// The control plane's stacks with what the policies say of them, as a bootstrap would make those of `places` now.
+pub(super) async fn planes(
+    cloud: &Cloud,
+    opened: &Opened,
+    judge: &Judge,
+    access: &Access,
+    release: &str,
+    places: impl Fn(&Place) -> bool,
+) -> Result<(Vec<Desired>, Vec<Finding>), Failure> {
+    let central = &opened.estate.fleet.control_plane.account;
+    let first = desired(opened, &BTreeMap::new(), access, release)?.into_iter().map(|(stack, _)| stack);
+    let (own, others): (Vec<_>, Vec<_>) = first.partition(|stack| stack.place.account == *central);
+    // Only the other accounts' stacks name the central account's sinks.
+    let sinks = match others.iter().any(|stack| places(&stack.place)) {
+        true => sinks(cloud, &own).await?,
+        false => BTreeMap::new(),
+    };
+    let mut stacks = desired(opened, &sinks, access, release)?;
+    stacks.retain(|(stack, _)| places(&stack.place));
+    Ok(held(judge, stacks))
+}
+
 fn desired(
     opened: &Opened,
     sinks: &BTreeMap<Region, String>,
-    args: &Args,
+    access: &Access,
+    release: &str,
 ) -> Result<Vec<(Desired, Template)>, Failure> {
-    let stacks = stacks::rendered_control_planes(&opened.renderer, &opened.estate.fleet, sinks, &args.release)
+    let stacks = stacks::rendered_control_planes(&opened.renderer, &opened.estate.fleet, sinks, release)
         .map_err(|found| opened::refused(&found, "the control plane's template"))?;
-    let access = Access { role: args.role.clone(), external_id: None };
     let own = |(stack, template)| (Desired { access: access.clone(), ..stack }, template);
     Ok(stacks.into_iter().map(own).collect())
 }
@@ -92,6 +115,9 @@ fn held(judge: &Judge, stacks: Vec<(Desired, Template)>) -> (Vec<Desired>, Vec<F
     let policies = judge.policies(&seen.collect::<Vec<_>>());
     (stacks.into_iter().map(|(desired, _)| desired).collect(), policies)
 }
+
+/// What a failed creation left is deleted, what was retained is imported, and then the stack is created.
+const MOST_PLANS: usize = 3;
 
 async fn step(
     cloud: &Cloud,
@@ -114,11 +140,14 @@ async fn step(
         let exit = run::execute(cloud, site, &plan, desired, &args.execution, &args.pace, output).await?;
         Ok::<_, Failure>((exit, plan.needs_another()))
     };
-    let exit = match once().await? {
-        // What a failed creation left is deleted; now the stack is created.
-        (Exit::Changes, true) => once().await?.0,
-        (exit, _) => exit,
-    };
+    let mut exit = Exit::Clean;
+    for _ in 0..MOST_PLANS {
+        let (ended, goes_on) = once().await?;
+        exit = ended;
+        if !goes_on || exit != Exit::Changes {
+            break;
+        }
+    }
     let templates = tenantry_template::embedded::templates(site.root)?;
     let services: BTreeSet<&str> =
         templates.iter().flat_map(|source| resources::table().linked_services(&source.text)).collect();

@@ -10,20 +10,21 @@ use serde::Serialize;
 use super::log::{Intent, Log};
 use super::opened::{self, Opened};
 use super::pace::Waiting;
-use super::run::{LockWait, confirmed};
-use super::{Exit, Failure, Global, Output, guard, orphans};
+use super::run::{self, LockWait, confirmed};
+use super::{Exit, Failure, Global, Output, guard, offboarded, orphans};
 use crate::report::cost::usd;
 use tenantry_aws::cloud::{Access, Cloud, Place, Session, ec2};
 use tenantry_base::finding::Source;
 use tenantry_base::ids::{AccountId, Region, TenantName};
 use tenantry_checks::cost::{self, Prices, Total};
+use tenantry_ops::deploy::apply::{Options, Tolerance};
 use tenantry_ops::deploy::contents::Contents;
-use tenantry_ops::deploy::destroy::{DestroyError, Farewell, Gone, Lost, Retained, destroy, look, remains};
+use tenantry_ops::deploy::destroy::{DestroyError, Farewell, Lost, Retained, look, plan, remains};
 use tenantry_ops::deploy::events::Outcome;
-use tenantry_ops::deploy::journal::{Planned, Record};
+use tenantry_ops::deploy::journal::Planned;
 use tenantry_ops::deploy::lock::LockError;
 use tenantry_ops::deploy::locks::{Locks, LocksError};
-use tenantry_ops::deploy::{Desired, stacks};
+use tenantry_ops::deploy::{Desired, Plan, stacks};
 use tenantry_ops::survey::orphans::Orphan;
 use tenantry_spec::estate::spec::Retired;
 use tenantry_spec::estate::{Estate, Tenant, edit};
@@ -85,7 +86,23 @@ struct Answer {
     stays: Option<Stays>,
     /// Blocks that `fleet.yaml` now says are taken.
     retired: Vec<Ipv4Network>,
+    /// `fleet.yaml` now says that the tenant is offboarded.
+    offboarded: bool,
     spec_removed: bool,
+}
+
+/// How a deletion ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case", tag = "kind")]
+enum Gone {
+    Deleted,
+    Failed {
+        resource: Option<String>,
+        reason: String,
+    },
+    /// The deadline passed; AWS goes on. Network interfaces of functions are released up to 40 minutes after them, and
+    /// subnets and security groups wait for that.
+    StillDeleting,
 }
 
 /// What goes on costing money after a stack is gone, USD a month.
@@ -152,15 +169,22 @@ async fn offboard(args: &Args, opened: &Opened, prices: &Prices) -> Result<Answe
         remains: Some(Vec::new()),
         stays: None,
         retired: Vec::new(),
+        offboarded: false,
         spec_removed: false,
     };
     if let Some(farewell) = found {
         let stays = Stays::of(&farewell, target.place.region.as_str(), prices);
         confirm(args, &farewell, &stays)?;
+        let tenant = (args.tenant.as_str(), &identity);
+        let plan = plan(&farewell, tenant, (&target.place, &target.access), &args.retain)?;
         answer.retired = retire(estate, args.tenant.as_str(), &target.place, &farewell)?;
-        answer.gone = delete(&cloud, args, opened, &session, &farewell).await?;
+        answer.offboarded = mark(args, estate, &target)?;
+        answer.gone = delete(&cloud, args, opened, &plan, &farewell).await?;
         (answer.lost, answer.retained, answer.stays) = (farewell.lost, farewell.retained, Some(stays));
     } else {
+        if args.confirm.as_deref() == Some(args.tenant.as_str()) {
+            answer.offboarded = mark(args, estate, &target)?;
+        }
         answer.remains = match remains(&session, &identity).await {
             Ok(arns) => Some(arns),
             Err(error) => {
@@ -184,14 +208,14 @@ async fn delete(
     cloud: &Cloud,
     args: &Args,
     opened: &Opened,
-    session: &Session,
+    (plan, desired): &(Plan, Desired),
     farewell: &Farewell,
 ) -> Result<Gone, Failure> {
-    let (name, tenant, place) = (guard::run_name(), args.tenant.to_string(), session.place.clone());
+    let (name, tenant, place) = (guard::run_name(), args.tenant.to_string(), desired.place.clone());
     let claim = guard::claim(&name, format!("destroy of {tenant}"));
     let patience = Duration::from_secs(args.lock.wait_for_lock);
     let accounts = [place.account.clone()].into();
-    let locks = match Locks::take(cloud, &opened.estate.fleet, &accounts, &claim, patience).await {
+    let mut locks = match Locks::take(cloud, &opened.estate.fleet, &accounts, &claim, patience).await {
         // Without a control plane of its own the estate deploys nothing in the account: there is nothing to lock against.
         Err(error @ (LocksError::Lock(LockError::NoControlPlane { .. }) | LocksError::NotOurs(_))) => {
             anstream::eprintln!("not locked: {error}");
@@ -200,27 +224,44 @@ async fn delete(
         taken => taken.map_err(guard::failure)?,
     };
     let action = "delete".to_owned();
-    let planned = Planned { tenant: tenant.clone(), place: place.clone(), stack: farewell.stack.clone(), action };
+    let planned = Planned { tenant, place, stack: desired.stack.clone(), action };
     let intent = Intent { command: "destroy", release: "-", plan: "-", stacks: vec![planned] };
-    let log = Log::open(&opened.estate.root, &name, intent, &[])?;
-    let gone =
-        locks.during(destroy(session, farewell, &args.retain, args.pace.unwatched())).await.map_err(guard::failure)?;
-    log.write(Record::Ended { tenant, place, outcome: outcome(&gone) });
-    log.finish()?;
-    Ok(gone?)
+    let options = Options {
+        concurrency: 1,
+        tolerance: Tolerance::Failures(1),
+        pace: args.pace.unwatched(),
+        // What was not allowed to be lost has ended the command.
+        allow_replace: farewell.changes.iter().map(|change| change.logical_id.clone()).collect(),
+    };
+    let ended = match Log::open(&opened.estate.root, &name, intent, &[]) {
+        Ok(log) => run::under_locks(cloud, plan, std::slice::from_ref(desired), &options, &mut locks, log).await,
+        Err(error) => Err(error.into()),
+    };
+    let released = guard::release(locks).await;
+    let outcome = ended?.into_values().next();
+    released?;
+    gone(outcome)
 }
 
-fn outcome(gone: &Result<Gone, DestroyError>) -> Outcome {
-    match gone {
-        Ok(Gone::Deleted) => Outcome::Done,
-        Ok(Gone::StillDeleting) => Outcome::StillRunning,
-        Ok(Gone::Failed { resource, reason }) => Outcome::Failed {
-            status: "DELETE_FAILED".to_owned(),
-            resource: resource.clone(),
-            reason: reason.clone(),
-            remedy: None,
-        },
-        Err(error) => Outcome::Broken { why: tenantry_aws::cloud::with_causes(error), hint: None },
+/// How a deletion ended.
+fn gone(outcome: Option<Outcome>) -> Result<Gone, Failure> {
+    match outcome {
+        Some(Outcome::Done | Outcome::Cleared) => Ok(Gone::Deleted),
+        Some(Outcome::StillRunning) => Ok(Gone::StillDeleting),
+        Some(Outcome::Failed { resource, reason, .. }) => Ok(Gone::Failed { resource, reason }),
+        Some(Outcome::Broken { why, hint }) => {
+            let failure = Failure::new(why);
+            Err(match hint {
+                Some(hint) => failure.with_hint(hint),
+                None => failure,
+            })
+        }
+        Some(Outcome::Stale { why }) => {
+            Err(Failure::new(why).with_exit(Exit::Refused).with_hint("run the command again"))
+        }
+        Some(Outcome::NotStarted | Outcome::Recovered { .. } | Outcome::Imported) | None => {
+            Err(Failure::new("the stack was not deleted: the run was stopped"))
+        }
     }
 }
 
@@ -260,6 +301,14 @@ async fn target<'e>(args: &Args, estate: &'e Estate, cloud: &Cloud, prices: &Pri
     }
 }
 
+/// Writes into `fleet.yaml` that the tenant is offboarded, but for the old stack of a tenant that has moved.
+fn mark(args: &Args, estate: &Estate, target: &Target<'_>) -> Result<bool, Failure> {
+    if target.tenant.is_none() && estate.tenants.contains_key(&args.tenant) {
+        return Ok(false);
+    }
+    offboarded::mark(&estate.root, &estate.fleet, &args.tenant, &target.place)
+}
+
 /// Writes the blocks that stay taken into `fleet.yaml`, also those of a tenant whose file still says so: it may leave git
 /// before what stays is deleted.
 fn retire(estate: &Estate, tenant: &str, place: &Place, farewell: &Farewell) -> Result<Vec<Ipv4Network>, Failure> {
@@ -288,14 +337,15 @@ fn retire(estate: &Estate, tenant: &str, place: &Place, farewell: &Farewell) -> 
 
 /// Takes the tenant's block, in which nothing stands any more, out of the retired ones.
 fn give_back(estate: &Estate, tenant: &Tenant) -> Result<(), Failure> {
-    let mut source = Arc::clone(&estate.fleet_source);
+    let before = offboarded::source(&estate.root)?;
+    let mut source = Arc::clone(&before);
     for (key, retired) in &estate.fleet.retired {
         if retired.tenant == tenant.name.as_str() && retired.cidr == tenant.spec.network.cidr {
             let text = edit::unset(&source, &format!("retired.{key}"))?;
             source = Arc::new(Source { path: source.path.clone(), text });
         }
     }
-    if source.text != estate.fleet_source.text {
+    if source.text != before.text {
         super::write_file(&estate.root.join(&source.path), &source.text)?;
     }
     Ok(())
@@ -355,9 +405,8 @@ fn text(answer: &Answer) -> String {
         Gone::Deleted => "the stack is gone".to_owned(),
         Gone::Failed { resource, reason } => {
             let at = resource.as_deref().unwrap_or("the stack");
-            format!(
-                "the deletion failed at {at}: {reason}; run the command again, with `--retain {at}` to leave it behind"
-            )
+            let behind = resource.as_ref().map(|id| format!(", with `--retain {id}` to leave it behind"));
+            format!("the deletion failed at {at}: {reason}; run the command again{}", behind.unwrap_or_default())
         }
         Gone::StillDeleting => "the stack is still being deleted: network interfaces of functions are released up to \
                                 40 minutes after them; run the same command again"
@@ -372,5 +421,12 @@ fn text(answer: &Answer) -> String {
     let money = stays.map(|stays| format!("{}\n", stays.sentence())).unwrap_or_default();
     let retired: String =
         answer.retired.iter().map(|block| format!("{block} is retired in tenants/fleet.yaml\n")).collect();
-    format!("{}: {what}, {kept_text} resources stay{spec}\n{arns}{money}{retired}", answer.tenant)
+    let marked = match answer.offboarded {
+        true => format!(
+            "{0} is offboarded in tenants/fleet.yaml: `tenantry deploy {0}` brings it back, nothing else does\n",
+            answer.tenant
+        ),
+        false => String::new(),
+    };
+    format!("{}: {what}, {kept_text} resources stay{spec}\n{arns}{money}{retired}{marked}", answer.tenant)
 }

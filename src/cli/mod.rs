@@ -21,6 +21,7 @@ mod judge;
 mod log;
 mod moving;
 mod new;
+mod offboarded;
 mod opened;
 mod orphans;
 mod output;

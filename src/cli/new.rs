@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::opened::{self, Opened};
-use super::{Exit, Failure, Global, Output, orphans, selection};
+use super::{Exit, Failure, Global, Output, offboarded, orphans, selection};
 use tenantry_aws::cloud::{Cloud, Place, ec2};
 use tenantry_base::Document;
 use tenantry_base::finding::Source;
@@ -111,6 +111,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         }
     };
     let file = written(args, &estate.blueprint, global, &text)?;
+    offboarded::unmark(&global.estate, &estate.fleet, &args.name)?;
     let answer = Answer { tenant: args.name.clone(), file, cidr };
     Output::new(global.output).show("tenantry/new/v1", &answer, |answer| {
         format!("{} has {}, written to {}\n", answer.tenant, answer.cidr, answer.file.display())
@@ -121,15 +122,17 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 /// What an earlier tenant of this name has left: retired blocks, and in the account resources with its tags.
 fn left_behind(estate: &Estate, args: &Args, place: &Place) -> Result<Vec<String>, Failure> {
     let name = &args.name;
+    let before = estate
+        .fleet
+        .offboarded
+        .get(name)
+        .map(|was| format!("a tenant `{name}` was offboarded before, in {} in {}", was.account, was.region));
     let retired = estate.fleet.retired.values().filter(|retired| retired.tenant == name.as_str());
-    let mut found: Vec<String> = retired
-        .map(|retired| {
-            let (cidr, account, region) = (retired.cidr, &retired.account, &retired.region);
-            format!(
-                "a tenant `{name}` was offboarded before: {cidr} is retired for what stays in {account} in {region}"
-            )
-        })
-        .collect();
+    let blocks = retired.map(|retired| {
+        let (cidr, account, region) = (retired.cidr, &retired.account, &retired.region);
+        format!("{cidr} is retired for what an earlier tenant `{name}` has left in {account} in {region}")
+    });
+    let mut found: Vec<String> = before.into_iter().chain(blocks).collect();
     if args.offline {
         return Ok(found);
     }

@@ -6,25 +6,40 @@ use super::judge::Judge;
 use super::opened::{Opened, Release};
 use super::pace::Pace;
 use super::run::{self, Execution, Site};
-use super::{Exit, Failure, Global, Output, drift, selection};
+use super::{Exit, Failure, Global, Output, bootstrap, drift, selection};
 use crate::report;
-use tenantry_aws::cloud::Cloud;
-use tenantry_base::ids::TenantName;
+use tenantry_aws::cloud::{Access, Cloud, Place};
+use tenantry_base::finding::Finding;
+use tenantry_base::ids::{AccountId, Region, TenantName};
 use tenantry_ops::deploy::rescue::{self, Choice};
-use tenantry_ops::deploy::{Action, Plan, Recovery, StackPlan};
+use tenantry_ops::deploy::{Action, Desired, Plan, Recovery, StackPlan};
 use tenantry_ops::drift::check::{Options, check};
 
-/// Lead a tenant's stack out of a status in which deploys are blocked: show one plan for it, ask, and execute it.
+/// Lead a stack out of a status in which deploys are blocked: show one plan for it, ask, and execute it.
 ///
 /// What the plan does follows from the status: delete what a failed creation or import left (the next deploy imports what
 /// was retained), finish a failed deletion, continue a failed rollback, roll an update back that failed without a rollback,
 /// delete the empty shell of a change set, or bring an update in EXPRESS mode to an end. `docs/states.md` lists every status.
-/// Ownership, locks, blocking findings and the journal are those of `deploy`. Exit code 0: the status is good; 2: the stack
+/// Ownership, locks, blocking findings and the journal are those of `deploy`; with `--control-plane`, those of `bootstrap`,
+/// which is next then. Exit code 0: the status is good; 2: the stack
 /// is changed, and a deploy is next; 3: refused.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// Name of the tenant.
-    tenant: TenantName,
+    #[arg(required_unless_present = "control_plane")]
+    tenant: Option<TenantName>,
+    /// Rescue the control plane's stack instead of a tenant's.
+    #[arg(long, conflicts_with = "tenant")]
+    control_plane: bool,
+    /// Account of the control plane's stack, where the fleet has several.
+    #[arg(long, requires = "control_plane")]
+    account: Option<AccountId>,
+    /// Region of the control plane's stack, where the fleet has several.
+    #[arg(long, requires = "control_plane")]
+    region: Option<Region>,
+    /// Role to assume for the control plane, as of `bootstrap`.
+    #[arg(long, value_name = "NAME", requires = "control_plane")]
+    role: Option<String>,
     /// Leave this resource, by logical ID, as it is: the rollback has failed at it (repeatable). A drift check follows.
     #[arg(long, value_name = "LOGICAL_ID", conflicts_with = "force_rollback")]
     skip: Vec<String>,
@@ -44,15 +59,21 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     args.execution.overrides.acceptances()?;
-    let opened = Opened::without_broken(global, &[args.tenant.to_string()])?;
+    let named: Vec<String> = args.tenant.iter().map(ToString::to_string).collect();
+    let opened = Opened::without_broken(global, &named)?;
     let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
-    let tenant = selection::tenant(&opened.estate, args.tenant.as_str())?;
-    let (desired, policies) = opened.held_as_named(&[tenant], &args.release, &judge, &[args.tenant.to_string()])?;
-    let Some(one) = desired.first() else { return Ok(Exit::Clean) };
     let output = Output::new(global.output);
     let choice = Choice { skip: args.skip.clone(), force: args.force_rollback, retain: args.retain.clone() };
     super::wait(async {
         let cloud = Cloud::configure().await;
+        let (desired, policies) = match &args.tenant {
+            Some(name) if !args.control_plane => {
+                let tenant = selection::tenant(&opened.estate, name.as_str())?;
+                opened.held_as_named(&[tenant], &args.release, &judge, &named)?
+            }
+            _ => control_plane(&cloud, &opened, &judge, args).await?,
+        };
+        let Some(one) = desired.first() else { return Ok(Exit::Clean) };
         let (wait, concurrency) = (args.pace.wait(), args.pace.concurrency());
         let plan = rescue::plan(&cloud, &args.release.release, one, &choice, wait).await;
         // Nothing of git's template is deployed by what rolls back or deletes.
@@ -77,6 +98,33 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         }
         Ok(exit.max(drift::exit(&drifts)))
     })?
+}
+
+/// The one control plane's stack that is asked for.
+async fn control_plane(
+    cloud: &Cloud,
+    opened: &Opened,
+    judge: &Judge,
+    args: &Args,
+) -> Result<(Vec<Desired>, Vec<Finding>), Failure> {
+    let access = Access { role: args.role.clone(), external_id: None };
+    let asked = |place: &Place| {
+        args.account.as_ref().is_none_or(|account| *account == place.account)
+            && args.region.as_ref().is_none_or(|region| *region == place.region)
+    };
+    let found = bootstrap::planes(cloud, opened, judge, &access, &args.release.release, asked).await?;
+    let places: Vec<String> = found
+        .0
+        .iter()
+        .map(|stack| format!("--account {} --region {}", stack.place.account, stack.place.region))
+        .collect();
+    match places.len() {
+        1 => Ok(found),
+        0 => Err(Failure::new("the fleet has no control plane in this account and region")
+            .with_hint("`tenants/fleet.yaml` lists the fleet's accounts and regions")),
+        count => Err(Failure::new(format!("the fleet has {count} control plane stacks, and one is rescued at a time"))
+            .with_hint(format!("say which: {}", places.join(", or ")))),
+    }
 }
 
 /// That a status needs no rescue.

@@ -12,7 +12,7 @@ use super::guard;
 use super::log::{self, Intent, Log};
 use super::pace::Pace;
 use super::progress::Progress;
-use super::{Exit, Failure, Output, orphans};
+use super::{Exit, Failure, Output, offboarded, orphans};
 use crate::report::{self, markdown};
 use tenantry_aws::cloud::{Cloud, Place};
 use tenantry_ops::deploy::apply::{self, Options, Outcomes, Tolerance};
@@ -181,6 +181,7 @@ pub(super) async fn executed(
     if !how.consent.yes && !confirmed(&format!("{verb} {work} stack{}?", if work == 1 { "" } else { "s" }), "yes")? {
         return Err(Failure::new(format!("not confirmed, nothing was {done}")).with_exit(Exit::Refused));
     }
+    offboarded::unmark_those_of(site.root, site.fleet, plan)?;
     let (outcomes, lost) = guarded(cloud, site, plan, desired, how, pace, &accepted).await?;
     if let Some(path) = &how.markdown {
         super::write_file(path, &format!("{}{}", markdown::plan(plan), markdown::outcomes(&outcomes)))?;
@@ -274,7 +275,7 @@ pub(super) fn places<'d>(concerned: impl Iterator<Item = &'d Desired>) -> Places
     tenants.map(|desired| (desired.place.clone(), desired.access.clone())).collect()
 }
 
-async fn under_locks(
+pub(super) async fn under_locks(
     cloud: &Cloud,
     plan: &Plan,
     desired: &[Desired],

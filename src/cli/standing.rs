@@ -147,6 +147,7 @@ mod tests {
             release: None,
             digest: None,
             updated: Some(updated),
+            express: false,
             drift: detected.map(|(at, status)| Detected { at, status: status.to_owned() }),
             alarms: alarms.map(|[firing, insufficient]| Alarms { firing, insufficient, all: 12 }),
             verdict,

@@ -26,7 +26,7 @@ use tenantry_spec::flags;
 /// Show the fleet on one screen: each tenant's stack beside git, its last drift check, its alarms, its fullest subnet,
 /// the flags that are on for it, and one verdict from all of them; then the stacks of this estate that git does not name.
 ///
-/// A stack is in sync when its template is that of git, drift was checked since its last update and not too long ago, and
+/// A stack that was last changed in EXPRESS mode says so: CloudFormation waited for no resource of it. A stack is in sync when its template is that of git, drift was checked since its last update and not too long ago, and
 /// no alarm is in ALARM. Exit code 0: every stack is in sync; 2: one is not, or git does not name it; 4: something is
 /// unknown or was never checked.
 #[derive(Debug, ClapArgs)]
@@ -163,12 +163,13 @@ fn table(rows: &[Row], now: i64) -> String {
     ]);
     for row in rows {
         let (line, dash) = (&row.line, || "-".to_owned());
+        let express = if line.express { " (EXPRESS)" } else { "" };
         table.add_row([
             line.tenant.clone(),
             line.ring.clone().unwrap_or_else(dash),
             line.place.account.to_string(),
             line.place.region.to_string(),
-            line.status.clone().unwrap_or_else(dash),
+            line.status.as_ref().map_or_else(dash, |status| format!("{status}{express}")),
             line.release.clone().unwrap_or_else(dash),
             line.digest.as_ref().map_or_else(dash, |digest| digest.chars().take(DIGITS).collect()),
             drift(row, now),
@@ -221,6 +222,7 @@ mod tests {
                 release: None,
                 digest: None,
                 updated: None,
+                express: false,
                 drift: detected.map(|at| Detected { at, status: "IN_SYNC".to_owned() }),
                 alarms: None,
                 verdict: Verdict::InSync,

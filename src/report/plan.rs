@@ -82,6 +82,7 @@ pub fn clearing(what: Left, retain: &[String]) -> String {
         Left::FailedImport => "delete what a failed import left; the next plan imports it again",
         Left::FailedDeletion => "finish the deletion that failed",
         Left::Shell => "delete the empty shell that a change set left",
+        Left::Offboarding => "delete the stack",
     };
     let behind = if retain.is_empty() { String::new() } else { format!("; {} stay behind", retain.join(", ")) };
     format!("{left}{behind}")

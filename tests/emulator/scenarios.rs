@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tenantry::cloud::change_sets::ChangeSetKind;
 use tenantry::cloud::{Access, Cloud, Place};
 use tenantry::deploy::apply::{Options, Outcomes, Refused, Tolerance, apply};
-use tenantry::deploy::destroy::{Farewell, Gone, destroy, look};
+use tenantry::deploy::destroy::{self, Farewell, look};
 use tenantry::deploy::events::{Event, Outcome};
 use tenantry::deploy::prepare::{Alarms, Pace, plan};
 use tenantry::deploy::stacks::control_planes;
@@ -205,6 +205,14 @@ pub(super) async fn somebody_else(cloud: Cloud) {
     assert!(applied(&cloud, &plan, &ours, &[]).await.unwrap().is_empty());
 }
 
+/// Deletes a stack as `destroy` does.
+async fn destroyed(cloud: &Cloud, farewell: &Farewell, of: &Desired) {
+    let (tenant, place) = ((of.tenant.as_str(), &of.tags), (&of.place, &of.access));
+    let (plan, gone) = destroy::plan(farewell, tenant, place, &[]).unwrap();
+    let goes: Vec<&str> = farewell.changes.iter().map(|change| change.logical_id.as_str()).collect();
+    all_done(&applied(cloud, &plan, &[gone], &goes).await.unwrap(), 1);
+}
+
 pub(super) async fn destroy_retains(cloud: Cloud) {
     let fleet = [with_resources(
         "acme",
@@ -222,7 +230,7 @@ pub(super) async fn destroy_retains(cloud: Cloud) {
     let farewell = look(&session, "org-acme", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
     assert_eq!((farewell.retained.len(), farewell.deleted), (1, 1));
     assert_eq!(farewell.retained[0].physical_id.as_deref(), Some("org-kept"));
-    assert_eq!(destroy(&session, &farewell, &[], PACE).await.unwrap(), Gone::Deleted);
+    destroyed(&cloud, &farewell, &fleet[0]).await;
     assert_eq!(look(&session, "org-acme", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap(), None);
     assert_eq!(status(&cloud, &fleet).await[0].verdict, Verdict::Missing);
     // The bucket is still there and has the tenant's tags: the next stack takes it.
@@ -259,7 +267,7 @@ pub(super) async fn retained_is_imported(cloud: Cloud) {
     let session = cloud.session(&fleet[0].place, &fleet[0].access).await.unwrap();
     let before = look(&session, "org-acme", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
     assert_eq!(before.retained.len(), 7);
-    assert_eq!(destroy(&session, &before, &[], PACE).await.unwrap(), Gone::Deleted);
+    destroyed(&cloud, &before, &fleet[0]).await;
 
     let plan = planned(&cloud, &fleet).await;
     let Action::Apply { makes: ChangeSetKind::Import, changes, .. } = &plan.stacks[0].action else {

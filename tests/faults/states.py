@@ -62,9 +62,9 @@ def of(stack):
         tag | {"Value": tag["Value"].replace(TENANT, tenant)} for tag in TAGS]
 
 
-def changed(stack):
+def changed(stack, logicals=("First", "Second")):
     document = json.loads(of(stack)[0])
-    for logical in ("First", "Second"):
+    for logical in logicals:
         document["Resources"][logical]["Properties"]["Value"] += "0"
     return json.dumps(document)
 
@@ -113,10 +113,12 @@ def begin(stack, status, cause):
         cfn.create_stack(StackName=stack, TemplateBody=body, Tags=tags, DisableRollback=status == "CREATE_FAILED",
                          **capabilities)
     elif status.startswith("UPDATE") and status != "UPDATE_COMPLETE":
-        express = {"DeploymentConfig": {"Mode": "EXPRESS"}} if cause == "EXPRESS" else {}
+        express = {"DeploymentConfig": {"Mode": "EXPRESS"}} if cause.startswith("EXPRESS") else {}
+        # Only what fails: every resource is as before, and a change set has nothing to do.
+        alone = {"logicals": ("Second",)} if cause == "EXPRESS alone" else {}
         if status == "UPDATE_FAILED" and not express:
             express = {"DisableRollback": True}
-        cfn.update_stack(StackName=stack, TemplateBody=changed(stack), Tags=tags, **capabilities, **express)
+        cfn.update_stack(StackName=stack, TemplateBody=changed(stack, **alone), Tags=tags, **capabilities, **express)
     elif status == "UPDATE_COMPLETE":
         cfn.update_stack(StackName=stack, TemplateBody=changed(stack), Tags=tags, **capabilities)
         settled(stack)
@@ -130,7 +132,21 @@ def begin(stack, status, cause):
         imported(stack)
 
 
+def absent(stack):
+    """Deletes a stack that exists, and the queues that it retains."""
+    cfn.update_termination_protection(StackName=stack, EnableTerminationProtection=False)
+    ident = status_of(stack)[1]
+    cfn.delete_stack(StackName=stack)
+    settled(ident)
+    for logical in ("kept", "more"):
+        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=f"{stack}-{logical}")["QueueUrl"])
+
+
 idents = {}
+for stack, status, cause in CASES["cases"]:
+    # Of a stack that is its own model, which exists, the creation is made again.
+    if stack == MODEL and status.startswith(("CREATE_FAILED", "ROLLBACK", "REVIEW")):
+        absent(stack)
 rules()
 for stack, status, cause in CASES["cases"]:
     if status.startswith(("UPDATE", "DELETE", "IMPORT")) or status == "CREATE_COMPLETE":

@@ -105,15 +105,7 @@ impl World {
         let first = world.cases.iter().filter(|case| case.is_deployed()).map(|case| case.tenant.as_str());
         let deploy: Vec<&str> = ["deploy", "--yes", "t00"].into_iter().chain(first).collect();
         world.run(&deploy).must(0);
-        let rows: Vec<_> = world.cases.iter().map(|case| json!([case.stack(), case.status, case.cause])).collect();
-        let wanted = json!({ "model": format!("{ORGANISATION}-t00"), "cases": rows });
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let script = include_str!("states.py");
-        let python = Command::new(root.join(".venv/bin/python"))
-            .args(["-c", script, &world.endpoint.url, &wanted.to_string()])
-            .output()
-            .unwrap();
-        assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+        bring(&world.endpoint.url, &format!("{ORGANISATION}-t00"), &world.cases);
         world
     }
 
@@ -132,8 +124,7 @@ impl World {
 
     /// Ends what is held, and waits until nothing is in progress.
     fn release(&self) {
-        let rules: Vec<Value> = self.cases.iter().filter(|case| case.cause == "persists").map(forever).collect();
-        control(&self.endpoint.url, "/_tenantry/faults", &Value::from(rules).to_string());
+        release(&self.endpoint.url, &self.cases);
         for _ in 0..600 {
             let busy =
                 |(_, status): &(String, String)| status.ends_with("_IN_PROGRESS") && status != "REVIEW_IN_PROGRESS";
@@ -195,6 +186,24 @@ impl World {
         }
         panic!("no way out: {steps:#?}\n{}", self.run(&[&["plan"], &self.tenants()[..]].concat()).out);
     }
+}
+
+/// Brings stacks into the statuses of cases by other hands; `model` is a stack as git says.
+fn bring(endpoint: &str, model: &str, cases: &[Case]) {
+    let rows: Vec<_> = cases.iter().map(|case| json!([case.stack(), case.status, case.cause])).collect();
+    let wanted = json!({ "model": model, "cases": rows });
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = Command::new(root.join(".venv/bin/python"))
+        .args(["-c", include_str!("states.py"), endpoint, &wanted.to_string()])
+        .output()
+        .unwrap();
+    assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+}
+
+/// Ends what is held, and every failure but those that last.
+fn release(endpoint: &str, cases: &[Case]) {
+    let rules: Vec<Value> = cases.iter().filter(|case| case.cause == "persists").map(forever).collect();
+    control(endpoint, "/_tenantry/faults", &Value::from(rules).to_string());
 }
 
 /// The failure of a case that lasts.
@@ -341,6 +350,121 @@ fn a_stack_of_every_status_can_be_destroyed() {
     documented(&said);
 }
 
+/// A control plane of two parameters and what [`KEPT`] has.
+const CONTROL_PLANE: &str = r#"AWSTemplateFormatVersion: "2010-09-09"
+Resources:
+  First:
+    Type: AWS::SSM::Parameter
+    Properties: { Name: "/{{ fleet.organisation }}/first", Type: String, Value: "1" }
+  Second:
+    Type: AWS::SSM::Parameter
+    Properties: { Name: "/{{ fleet.organisation }}/second", Type: String, Value: "1" }
+@KEPT@Outputs:
+  TenantryControlPlane: { Value: "2" }
+  TenantryRelease: { Value: "{{ release.name }}" }
+  TenantryDigest: { Value: "{{ release.digest }}" }
+"#;
+
+#[test]
+fn commands_of_the_tool_lead_the_control_plane_out_of_every_status() {
+    let endpoint = Endpoint::start(1, &[]);
+    // The template has no bucket, in which bootstrap writes down where it was.
+    bare_account(&endpoint);
+    let estate = Estate::new(1);
+    let kept = KEPT
+        .replace("names.prefix", "names_prefix")
+        .replace("{{ names_prefix }}", &format!("{ORGANISATION}-control-plane"));
+    estate.write("templates/control-plane.yaml.tera", &CONTROL_PLANE.replace("@KEPT@", &kept));
+    let bootstrap = || run(&estate, &endpoint.url, &[&["bootstrap", "--yes"], &ACCEPTED[..]].concat());
+    bootstrap().must(0);
+    let all = number("FAULT_STATES", 0) > 0;
+    let usual = ["ROLLBACK_FAILED", "UPDATE_ROLLBACK_FAILED (persists)", "DELETE_FAILED (persists)"];
+    for (status, cause) in cases() {
+        let case = Case { tenant: "control-plane".to_owned(), status, cause };
+        if is_held(&case) || !all && !usual.contains(&case.name().as_str()) {
+            continue;
+        }
+        bring(&endpoint.url, &case.stack(), std::slice::from_ref(&case));
+        release(&endpoint.url, std::slice::from_ref(&case));
+        let (mut given, mut rescues) = (Vec::<String>::new(), 0);
+        loop {
+            let ran = bootstrap();
+            if ran.code == Some(0) {
+                break;
+            }
+            assert!(rescues < 4, "{} has no way out: {}\n{}", case.name(), ran.out, ran.err);
+            let ran = ran.must(3);
+            // What is advised is what is run.
+            let advised_command = ran.out.split('`').find(|quoted| quoted.starts_with("tenantry rescue "));
+            let words: Vec<&str> =
+                advised_command.unwrap_or_else(|| panic!("{}", ran.out)).split(' ').skip(1).collect();
+            let options: Vec<&str> = given.iter().map(String::as_str).collect();
+            let rescue = run(&estate, &endpoint.url, &[&words[..], &["--yes"], &options, &ACCEPTED].concat());
+            rescues += 1;
+            match rescue.code {
+                Some(1) => given = advised(&format!("{}{}", rescue.out, rescue.err)),
+                Some(0 | 2 | 4) => {}
+                code => {
+                    panic!("{}: {words:?} {options:?} ended with {code:?}: {}\n{}", case.name(), rescue.out, rescue.err)
+                }
+            }
+        }
+        assert_eq!(rescues > 0, row(&case).state == State::Stuck, "{}", case.name());
+        let end = stacks(&endpoint.url);
+        assert!(
+            matches!(end[0].1.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE"),
+            "{end:?}"
+        );
+    }
+}
+
+#[test]
+fn a_rescue_forces_a_rollback_and_ends_what_has_failed_in_express_mode() {
+    let world = World::new(&[
+        ("UPDATE_ROLLBACK_FAILED", "persists"),
+        ("UPDATE_FAILED", "EXPRESS"),
+        ("DELETE_FAILED", ""),
+        ("UPDATE_FAILED", "EXPRESS alone"),
+    ]);
+    world.release();
+    // Whatever the rollback fails at is left, and a drift check says what that is.
+    let foreign = world.run(&["rescue", "t03", "--force-rollback", "--yes"]).must(3);
+    assert!(foreign.out.contains("`--force-rollback` is for UPDATE_ROLLBACK_FAILED"), "{}", foreign.out);
+    world.run(&["rescue", "t01", "--force-rollback", "--skip", "First"]).must(1).said(&["cannot be used with"]);
+    let forced = world.run(&["rescue", "t01", "--force-rollback", "--yes"]).must(2);
+    for part in ["ContinueUpdateRollback with ForceRollback", "UPDATE_ROLLBACK_COMPLETE", " First "] {
+        assert!(forced.out.contains(part), "{part}: {}", forced.out);
+    }
+    world.run(&["plan", "t01"]).must(0);
+    let idle = world.run(&["rescue", "t01", "--yes"]).must(0);
+    assert!(idle.out.contains("nothing to rescue"), "{}", idle.out);
+
+    // To the template of git by a change set in that mode; by the same template, where nothing is left to change.
+    let status = || by_tenant(&world.json(&["status", "t02"])["stacks"], "t02").clone();
+    assert_eq!(status()["express"], true);
+    for (tenant, how) in
+        [("t02", "this change set is in EXPRESS mode"), ("t04", "in which the stack has failed (UpdateStack)")]
+    {
+        let plan = world.run(&["plan", tenant]).must(2);
+        assert!(plan.out.contains(&format!("`tenantry rescue {tenant}`")), "{}", plan.out);
+        let rescue = world.run(&["rescue", tenant, "--yes"]);
+        assert!(
+            rescue.out.contains(how) && matches!(rescue.code, Some(0 | 2)),
+            "{tenant}: {}\n{}",
+            rescue.out,
+            rescue.err
+        );
+    }
+    // It is as git says, and everybody sees how it came to be so until a change ends that.
+    let plan = world.run(&["plan", "t02"]).must(0);
+    assert!(plan.out.contains("warning: t02: EXPRESS mode: "), "{}", plan.out);
+    let table = world.run(&["status", "t02"]);
+    assert!(table.out.contains("UPDATE_COMPLETE (EXPRESS)"), "{}", table.out);
+    world.estate.template(40, KEPT);
+    world.run(&["deploy", "t02", "--yes"]).must(0);
+    assert_eq!(status()["express"], Value::Null);
+}
+
 fn is_held(case: &Case) -> bool {
     row(case).state == State::InProgress
 }
@@ -402,12 +526,9 @@ fn an_offboarded_tenant_is_planned_by_name_only_and_what_is_left_of_it_is_named(
     for part in ["2 resources stay", "metanet-t01-kept", "metanet-t01-more"] {
         assert!(again.out.contains(part), "{}", again.out);
     }
-    // These stacks have no VPC, whose block `destroy` would retire.
-    let fleet = std::fs::read_to_string(estate.root().join("tenants/fleet.yaml")).unwrap();
-    let retired = json!({ "t01": {
-        "tenant": "t01", "cidr": "10.16.4.0/22", "account": ACCOUNT, "region": "eu-west-1" } });
-    estate.write("tenants/fleet.yaml", &fleet.replace("\"rings\":", &format!("\"retired\":{retired},\"rings\":")));
-
+    // Nothing of its network was retained, and it is offboarded all the same.
+    let fleet = || std::fs::read_to_string(estate.root().join("tenants/fleet.yaml")).unwrap();
+    assert!(fleet().contains("offboarded") && !fleet().contains("retired"), "{}", fleet());
     let plan = tenantry(&["plan", "--all"]).must(0);
     assert!(plan.out.contains("warning: t01: offboarded: "), "{}", plan.out);
     tenantry(&["deploy", "--all", "--yes"]).must(0);
@@ -419,7 +540,33 @@ fn an_offboarded_tenant_is_planned_by_name_only_and_what_is_left_of_it_is_named(
 
     let plan = tenantry(&["plan", "t01"]).must(2);
     assert!(plan.out.contains("+ Kept AWS::SQS::Queue (imported: it exists)"), "{}", plan.out);
-    tenantry(&[&["deploy", "t01", "--yes"], &ACCEPTED[..]].concat()).must(0);
+    let back = tenantry(&[&["deploy", "t01", "--yes"], &ACCEPTED[..]].concat()).must(0);
+    back.said(&["t01 is no longer offboarded in tenants/fleet.yaml"]);
+    assert!(!fleet().contains("offboarded"), "{}", fleet());
+    // A stack that goes in another way than by `destroy` is missing.
+    ask(
+        &endpoint.url,
+        "cloudformation",
+        &[
+            ("Action", "UpdateTerminationProtection"),
+            ("Version", "2010-05-15"),
+            ("StackName", "metanet-t01"),
+            ("EnableTerminationProtection", "false"),
+        ],
+    );
+    ask(
+        &endpoint.url,
+        "cloudformation",
+        &[("Action", "DeleteStack"), ("Version", "2010-05-15"), ("StackName", "metanet-t01")],
+    );
+    for _ in 0..600 {
+        if !stacks(&endpoint.url).iter().any(|(name, _)| name == "metanet-t01") {
+            break;
+        }
+        std::thread::park_timeout(std::time::Duration::from_millis(20));
+    }
+    let drift = tenantry(&["drift", "t01"]).must(2);
+    assert!(drift.out.contains("critical"), "{}", drift.out);
 
     tenantry(&destroy).must(0);
     std::fs::remove_file(estate.root().join("tenants/t01.yaml")).unwrap();
@@ -444,9 +591,12 @@ fn an_offboarded_tenant_is_planned_by_name_only_and_what_is_left_of_it_is_named(
     estate.write(left, &investigators);
     tenantry(&new).must(1).said(&["t01-ingest-client-ca.pem` is left of an earlier tenant `t01`"]);
     std::fs::copy(&ca, estate.root().join(left)).unwrap();
-    tenantry(&new)
-        .must(0)
-        .said(&["a tenant `t01` was offboarded before: 10.16.4.0/22", "2 resources of an earlier tenant"]);
+    tenantry(&new).must(0).said(&[
+        "a tenant `t01` was offboarded before",
+        "2 resources of an earlier tenant",
+        "t01 is no longer offboarded",
+    ]);
+    tenantry(&["plan", "--all"]).must(2);
 }
 
 #[test]

@@ -219,6 +219,19 @@ fn a_pause_ends_the_runner_and_a_resume_goes_on() {
     estate.roll(&["roll", "v1"]).expect(3, &["paused by", "incident 7", "resume"]);
     estate.online(&["release", "status"]).expect(2, &["the roll of v1 is paused by"]);
     estate.roll(&["resume", "v1"]).expect(0, &["release v1: done"]);
+    // Who was offboarded is in the tag still, and passed over by its roll.
+    let gone = estate.online(&["destroy", "dora", "--confirm", "dora"]);
+    gone.expect(0, &["dora is offboarded in tenants/fleet.yaml"]);
+    estate.release("v2");
+    estate.online(&["release", "plan", "v2"]).expect(2, &["dora", "offboarded"]);
+    estate.roll(&["roll", "v2"]).expect(0, &["release v2: done"]);
+    assert_eq!(estate.releases(), fleet(["v2", "v2", "v2", "-"]));
+    estate.roll(&["roll", "v2"]).expect(0, &["nothing to do"]);
+    // Without its file, too: an older tag has it.
+    std::fs::remove_file(estate.path("tenants/dora.yaml")).unwrap();
+    estate.commit("dora is gone");
+    estate.roll(&["roll", "v1", "--supersede"]).expect(0, &["release v1: done"]);
+    assert_eq!(estate.releases(), fleet(["v1"; 4])[..3]);
 }
 
 #[test]

@@ -119,7 +119,7 @@ fn candidate(repository: &Repository, release: &str) -> Result<Candidate, Failur
 fn candidate_of_today(global: &Global, repository: &Repository, release: &str) -> Result<Candidate, Failure> {
     let mut candidate = candidate(repository, release)?;
     if let (Some(estate), _) = opened::load(&global.estate)? {
-        candidate.estate.fleet.retired = estate.fleet.retired;
+        candidate.estate.fleet.offboarded = estate.fleet.offboarded;
     }
     Ok(candidate)
 }

@@ -188,8 +188,10 @@ impl Line {
     fn of(repository: &Repository, stack: &StackPlan, opening: Opening) -> Self {
         let from = stack.ground.release.clone();
         let way_back = from.as_ref().is_some_and(|from| may_be_release(from) && repository.tag(from).is_ok());
+        let offboarded =
+            stack.warnings.iter().map(|warning| warning.check.clone()).find(|check| check == prepare::OFFBOARDED);
         let (action, detail) = match &stack.action {
-            Action::Nothing => ("nothing", String::new()),
+            Action::Nothing => ("nothing", offboarded.unwrap_or_default()),
             Action::Blocked { why, .. } => ("blocked", why.clone()),
             Action::Follow => ("update", "goes on".to_owned()),
             Action::Clear { .. } => ("create", "after what a failed creation left is deleted".to_owned()),

@@ -27,8 +27,8 @@ pub struct Desired {
     pub artifacts: Option<String>,
     /// What the template names in that bucket.
     pub uploads: Vec<Upload>,
-    /// The tenant's stack was destroyed here and its block is retired: without a stack it is as it should be, until a
-    /// person names it to be deployed.
+    /// The tenant's stack was destroyed here, says `fleet.yaml`: without a stack it is as it should be, until a person names
+    /// it to be deployed.
     pub offboarded: bool,
     /// The version of the control plane that the stack needs; 0 where it needs none in particular.
     pub control_plane: u64,
@@ -71,6 +71,16 @@ impl<'a> ByStack<'a> {
 }
 
 impl Desired {
+    /// The command that leads the stack out of a status in which deploys are blocked.
+    pub fn rescue(&self) -> String {
+        if self.tenant != super::stacks::CONTROL_PLANE {
+            return format!("tenantry rescue {}", self.tenant);
+        }
+        let Place { account, region } = &self.place;
+        let role = self.access.role.as_ref().map(|role| format!(" --role {role}")).unwrap_or_default();
+        format!("tenantry rescue --control-plane --account {account} --region {region}{role}")
+    }
+
     /// Tags of a tenant's stack in the estate of this organisation and id.
     pub fn identity(organisation: &str, estate_id: &str, tenant: &str) -> BTreeMap<String, String> {
         [(ESTATE_TAG, organisation), (ESTATE_ID_TAG, estate_id), (TENANT_TAG, tenant), ("tenantry:tool", "tenantry")]

@@ -1,4 +1,4 @@
-//! Takes a stack away: says first what stays, then deletes, and reports what is left.
+//! What an offboarding deletes and what stays, and the plan of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
@@ -8,12 +8,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::contents::{Contents, contents};
-use super::desired::{TENANT_TAG, hash};
+use super::desired::TENANT_TAG;
 use super::ownership::{self, Ownership, OwnershipError};
-use super::prepare::Pace;
-use super::{State, change, failure};
-use tenantry_aws::cloud::cloudformation::{self, Protection, Resource};
-use tenantry_aws::cloud::{CallError, Session, may_pass, stack_events, tagging};
+use super::{Action, Desired, Ground, Left, Plan, State, change, prepare};
+use tenantry_aws::cloud::change_sets::ResourceChange;
+use tenantry_aws::cloud::cloudformation::{self, Resource, Stack};
+use tenantry_aws::cloud::{Access, CallError, Place, Session, tagging};
 
 /// What a deletion will leave behind, from the stack's own template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,13 +21,16 @@ pub struct Farewell {
     pub stack_id: String,
     pub stack: String,
     pub status: String,
+    /// The stack as a plan remembers it.
+    #[serde(skip)]
+    pub ground: Ground,
     /// Resources that stay, with their physical ids.
     pub retained: Vec<Retained>,
     /// How many resources are deleted.
     pub deleted: usize,
-    /// Logical IDs of those.
+    /// Those.
     #[serde(skip)]
-    pub goes: BTreeSet<String>,
+    pub changes: Vec<ResourceChange>,
     /// The stateful ones among them: their data is lost.
     pub lost: Vec<Lost>,
     /// The stack's own template.
@@ -50,20 +53,6 @@ pub struct Lost {
     pub resource_type: String,
     pub physical_id: Option<String>,
     pub contents: Contents,
-}
-
-/// How a deletion ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum Gone {
-    Deleted,
-    Failed {
-        resource: Option<String>,
-        reason: String,
-    },
-    /// The deadline passed; AWS goes on. Network interfaces of functions are released up to 40 minutes after them, and
-    /// subnets and security groups wait for that.
-    StillDeleting,
 }
 
 /// Why a stack could not be looked at or deleted.
@@ -108,7 +97,7 @@ pub async fn look(
     let call = |source| DestroyError::Call { stack: stack.to_owned(), what: "looked at", source };
     let Some(live) = ownership::owned(session, stack, identity).await? else { return Ok(None) };
     if live.status == "REVIEW_IN_PROGRESS" {
-        return Ok(Some(Farewell { status: live.status, ..Farewell::empty(live.id, live.name) }));
+        return Ok(Some(Farewell::empty(live)));
     }
     let body = cloudformation::template(session, &live.id).await.map_err(call)?;
     let resources = cloudformation::resources(session, &live.id).await.map_err(call)?;
@@ -132,12 +121,16 @@ pub async fn look(
         physical_id: resource.physical_id,
     });
     Ok(Some(Farewell {
+        ground: Ground::of(Some(&live)),
         stack_id: live.id,
         stack: live.name,
         status: live.status,
         retained: retained.collect(),
         deleted: deleted.len(),
-        goes: deleted.into_iter().map(|resource| resource.logical_id).collect(),
+        changes: deleted
+            .into_iter()
+            .map(|resource| change::removed(resource.logical_id, resource.resource_type, resource.physical_id))
+            .collect(),
         lost: lost.collect(),
         template,
     }))
@@ -160,9 +153,18 @@ pub async fn remains(session: &Session, identity: &BTreeMap<String, String>) -> 
 
 impl Farewell {
     /// A stack without resources.
-    fn empty(stack_id: String, stack: String) -> Self {
-        let (retained, lost, goes) = (Vec::new(), Vec::new(), BTreeSet::new());
-        Self { stack_id, stack, status: String::new(), retained, deleted: 0, goes, lost, template: Value::Null }
+    fn empty(live: Stack) -> Self {
+        Self {
+            ground: Ground::of(Some(&live)),
+            stack_id: live.id,
+            stack: live.name,
+            status: live.status,
+            retained: Vec::new(),
+            deleted: 0,
+            changes: Vec::new(),
+            lost: Vec::new(),
+            template: Value::Null,
+        }
     }
 
     /// Stateful resources whose deletion must be allowed by name: those that may hold more than their template says.
@@ -196,52 +198,42 @@ pub(super) fn kept_ids(template: &Value) -> BTreeSet<String> {
     resources.filter(|(_, resource)| keeps(resource)).map(|(id, _)| id.clone()).collect()
 }
 
-/// Deletes a stack and follows it to its end or to the deadline; run again, it goes on. `retain` names resources (logical
-/// IDs) that a deletion which failed is to leave behind.
-pub async fn destroy(
-    session: &Session,
+/// The plan that deletes a stack, and the stack as its execution takes it. `retain` names resources (logical IDs) that a
+/// deletion which failed is to leave behind.
+///
+/// # Errors
+/// Another operation is in progress, or CloudFormation retains none of these resources now.
+pub fn plan(
     farewell: &Farewell,
+    (tenant, identity): (&str, &BTreeMap<String, String>),
+    (place, access): (&Place, &Access),
     retain: &[String],
-    pace: Pace,
-) -> Result<Gone, DestroyError> {
+) -> Result<(Plan, Desired), DestroyError> {
     check_retained(farewell, retain)?;
-    let (stack, id) = (&farewell.stack, farewell.stack_id.as_str());
-    let call = |source| DestroyError::Call { stack: stack.clone(), what: "deleted", source };
     if State::of(Some(&farewell.status)) == State::InProgress && farewell.status != "DELETE_IN_PROGRESS" {
-        return Err(DestroyError::Busy { stack: stack.clone(), status: farewell.status.clone() });
+        return Err(DestroyError::Busy { stack: farewell.stack.clone(), status: farewell.status.clone() });
     }
-    let newest = stack_events::newest(session, id).await.map_err(call)?;
-    let token = if farewell.status == "DELETE_IN_PROGRESS" {
-        newest.and_then(|event| event.token).unwrap_or_default()
-    } else {
-        if farewell.status != "REVIEW_IN_PROGRESS" {
-            cloudformation::set_termination_protection(session, id, Protection::Off).await.map_err(call)?;
-        }
-        // Another one after each failure, the same one for the same attempt.
-        let seen = newest.map(|event| event.id).unwrap_or_default();
-        let token = format!("tenantry-{}", hash(&[id, &seen], 20));
-        cloudformation::delete_stack(session, id, retain, &token).await.map_err(call)?;
-        token
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let desired = Desired {
+        tenant: tenant.to_owned(),
+        ring: None,
+        place: place.clone(),
+        access: access.clone(),
+        stack: farewell.stack.clone(),
+        body: String::new(),
+        digest: or_none(&farewell.ground.digest),
+        release: or_none(&farewell.ground.release),
+        tags: identity.clone(),
+        artifacts: None,
+        uploads: Vec::new(),
+        offboarded: false,
+        control_plane: 0,
     };
-    let deadline = tokio::time::Instant::now() + pace.deadline;
-    while tokio::time::Instant::now() < deadline {
-        match cloudformation::stack(session, id).await {
-            Ok(None) => return Ok(Gone::Deleted),
-            Ok(Some(live)) if live.status == "DELETE_COMPLETE" => return Ok(Gone::Deleted),
-            Ok(Some(live)) if live.status == "DELETE_FAILED" => {
-                let events = stack_events::of_operation(session, id, |own| own == token, None).await.map_err(call)?;
-                if let Some(first) = failure::first(&events) {
-                    let reason = first.reason.clone().or(live.reason).unwrap_or_else(|| "no reason given".to_owned());
-                    return Ok(Gone::Failed { resource: Some(first.logical_id.clone()), reason });
-                }
-            }
-            Ok(Some(_)) => {}
-            Err(error) if may_pass(&error) => {}
-            Err(error) => return Err(call(error)),
-        }
-        tokio::time::sleep(pace.poll).await;
-    }
-    Ok(Gone::StillDeleting)
+    let changes = farewell.changes.iter().filter(|change| !retain.contains(&change.logical_id)).cloned().collect();
+    let action = Action::Clear { what: Left::Offboarding, changes, retain: retain.to_vec() };
+    let stack = prepare::planned(&desired, farewell.ground.clone(), action);
+    let plan = prepare::assemble(&desired.release, std::slice::from_ref(&desired), false, vec![stack], Vec::new());
+    Ok((plan, desired))
 }
 
 /// Whether CloudFormation would take these resources as retained.
@@ -250,7 +242,8 @@ fn check_retained(farewell: &Farewell, retain: &[String]) -> Result<(), DestroyE
     if !retain.is_empty() && farewell.status != "DELETE_FAILED" {
         return Err(DestroyError::NotFailed { stack: stack(), status: farewell.status.clone() });
     }
-    match retain.iter().find(|logical_id| !farewell.goes.contains(*logical_id)) {
+    let goes = |logical_id: &String| farewell.changes.iter().any(|change| change.logical_id == *logical_id);
+    match retain.iter().find(|logical_id| !goes(logical_id)) {
         Some(logical_id) => Err(DestroyError::Unknown { stack: stack(), logical_id: logical_id.clone() }),
         None => Ok(()),
     }
@@ -267,9 +260,10 @@ mod tests {
                 stack_id: "id".to_owned(),
                 stack: "org-acme".to_owned(),
                 status: status.to_owned(),
+                ground: Ground::default(),
                 retained: Vec::new(),
                 deleted: 1,
-                goes: ["Group".to_owned()].into(),
+                changes: vec![change::removed("Group".to_owned(), "AWS::EC2::SecurityGroup".to_owned(), None)],
                 lost: Vec::new(),
                 template: Value::Null,
             };

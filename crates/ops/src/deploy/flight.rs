@@ -4,7 +4,7 @@ use super::apply::Run;
 use super::desired::hash;
 use super::events::{Outcome, What};
 use super::plan::Recovery;
-use super::{Action, Desired, Ground, StackPlan, State, UploadContent, change, failure, stale};
+use super::{Action, Desired, Ground, Left, StackPlan, State, UploadContent, change, failure, stale};
 use tenantry_aws::cloud::change_sets::{self, ChangeSetKind, ExpressUpdate, TemplateSource};
 use tenantry_aws::cloud::cloudformation::{self, Protection, Skip, Stack};
 use tenantry_aws::cloud::stack_events::{self, Event};
@@ -68,6 +68,9 @@ impl<'a> Flight<'a> {
     /// Uploads what the template names and starts the change.
     async fn begin(&mut self, session: &Session, run: &Run<'_>, live: Option<&Stack>) -> Result<Step, CallError> {
         let stack = self.stack;
+        if live.is_none() && matches!(stack.action, Action::Clear { .. }) {
+            return Ok(Step::Landed(self.cleared()));
+        }
         if self.phase == Phase::Waiting
             && stack.action != Action::Follow
             && let Some(why) = stale::moved(stack, &Ground::of(live))
@@ -92,8 +95,11 @@ impl<'a> Flight<'a> {
             }
             Action::Clear { retain, .. } => {
                 // A name without a stack may be another stack's alias: what is deleted is named by its id.
-                let Some(live) = live else { return Ok(Step::Landed(Outcome::Cleared)) };
-                if live.status != "DELETE_IN_PROGRESS" {
+                let Some(live) = live else { return Ok(Step::Landed(self.cleared())) };
+                if live.status == "DELETE_IN_PROGRESS" {
+                    // Followed to its end by whoever has begun it.
+                    self.token = stack_events::newest(session, &live.id).await?.and_then(|event| event.token);
+                } else {
                     let token = self.token_of("clear", session, &live.id).await?;
                     // An empty shell has no protection that could be changed.
                     if live.status != "REVIEW_IN_PROGRESS" {
@@ -210,6 +216,10 @@ impl<'a> Flight<'a> {
         // Right after the start the old status may still be shown, and afterwards somebody else's: only an event of
         // this change ends it.
         let Some(status) = self.ended(live) else { return Ok(Step::Flying) };
+        // The poll may be older than the last event.
+        if status == "DELETE_COMPLETE" {
+            return Ok(Step::Landed(self.absent()));
+        }
         if self.phase == Phase::Changing && status == "IMPORT_COMPLETE" && self.imports() {
             self.protect(session, &live.id).await?;
             return Ok(Step::Landed(Outcome::Imported));
@@ -239,10 +249,18 @@ impl<'a> Flight<'a> {
         let cleared = format!("{}-clear-", self.desired.change_set_prefix());
         let is_clear = |event: &Event| event.token.as_deref().is_some_and(|token| token.starts_with(&cleared));
         if self.phase == Phase::Clearing || self.events.iter().any(is_clear) {
-            return Outcome::Cleared;
+            return self.cleared();
         }
         let reason = "the stack was deleted while it was followed".to_owned();
         Outcome::Failed { status: "DELETE_COMPLETE".to_owned(), resource: None, reason, remedy: None }
+    }
+
+    /// The stack is gone: what an offboarding wanted, and what a creation needs.
+    fn cleared(&self) -> Outcome {
+        match self.stack.action {
+            Action::Clear { what: Left::Offboarding, .. } => Outcome::Done,
+            _ => Outcome::Cleared,
+        }
     }
 
     async fn read_events(&mut self, session: &Session, run: &Run<'_>, id: &str) -> Result<(), CallError> {
@@ -284,7 +302,7 @@ impl<'a> Flight<'a> {
         let reason = reason.unwrap_or_else(|| "CloudFormation gave no reason".to_owned());
         let stuck = State::of(Some(&status)) == State::Stuck;
         let known = failure::remedy(&reason).map(str::to_owned);
-        let way = stuck.then(|| State::remedy(&status, &self.stack.tenant));
+        let way = stuck.then(|| State::remedy(&status, self.desired));
         let remedy = match (known, way) {
             (Some(known), Some(way)) => Some(format!("{known}; {way}")),
             (known, way) => known.or(way),

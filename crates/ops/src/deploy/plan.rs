@@ -171,6 +171,8 @@ pub enum Left {
     FailedDeletion,
     /// A change set that was not executed: the stack holds nothing.
     Shell,
+    /// A tenant that leaves: the whole stack goes.
+    Offboarding,
 }
 
 /// An operation that leads out of a failed update.

@@ -188,7 +188,7 @@ pub(super) async fn one(
             // A run that was killed at its very end has left the stack unprotected.
             if live.is_some_and(|stack| stack.termination_protection) { Action::Nothing } else { Action::Follow }
         }
-        State::Absent if live.is_none() && desired.offboarded => {
+        State::Absent if desired.offboarded => {
             warnings.push(offboarded(desired));
             Action::Nothing
         }
@@ -212,7 +212,7 @@ pub(super) async fn one(
         State::InProgress if started_by_us(session, desired, live).await? => Action::Follow,
         State::InProgress => Action::Blocked {
             why: format!("{status}: somebody else is changing the stack"),
-            remedy: State::remedy(status, &desired.tenant),
+            remedy: State::remedy(status, desired),
         },
         State::Stuck => stuck(desired, status),
     };
@@ -227,12 +227,15 @@ pub(super) async fn one(
     Ok(stack)
 }
 
+/// The check of the warning that a tenant is offboarded.
+pub const OFFBOARDED: &str = "offboarded";
+
 /// That a tenant is offboarded, and what brings it back.
 fn offboarded(desired: &Desired) -> Warning {
     let name = &desired.tenant;
     Warning {
-        check: "offboarded".to_owned(),
-        reason: format!("its stack was destroyed and its block is retired; `tenantry deploy {name}` brings it back"),
+        check: OFFBOARDED.to_owned(),
+        reason: format!("its stack was destroyed; `tenantry deploy {name}` brings it back"),
         unchecked: false,
     }
 }
@@ -256,7 +259,7 @@ pub(super) fn stuck(desired: &Desired, status: &str) -> Action {
         Some(row) => format!("{status}: {}", row.meaning),
         None => format!("{status}: this version does not know the status"),
     };
-    Action::Blocked { why, remedy: State::remedy(status, &desired.tenant) }
+    Action::Blocked { why, remedy: State::remedy(status, desired) }
 }
 
 /// Deletes a stack with everything that is left in it and that its template does not retain.

@@ -78,7 +78,7 @@ async fn one(
     if let Some((option, status)) = choice.foreign(row.way) {
         return blocked(
             format!("the stack is {}: `{option}` is for {status}", row.name),
-            format!("`tenantry rescue {}` without it", desired.tenant),
+            format!("`{}` without it", desired.rescue()),
         );
     }
     let mut warnings = Vec::new();

@@ -52,12 +52,11 @@ pub fn tenant(
     }
 }
 
-/// Whether a tenant's block is retired where it is: `destroy` writes that down.
+/// Whether a tenant's stack was destroyed where the tenant is: `destroy` writes that down.
 fn is_offboarded(fleet: &Fleet, tenant: &Tenant) -> bool {
     let spec = &tenant.spec;
-    fleet.retired.values().any(|retired| {
-        retired.tenant == tenant.name.as_str() && retired.account == spec.account && retired.region == spec.region
-    })
+    let was = fleet.offboarded.get(&tenant.name);
+    was.is_some_and(|was| was.account == spec.account && was.region == spec.region)
 }
 
 /// The control plane's stacks, one for each account and region of the fleet. Those of the central account, on which the

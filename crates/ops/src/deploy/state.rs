@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::Desired;
+
 /// The states that a deploy tells apart.
 /// Source: AWS CloudFormation User Guide, "Understand stack creation events" and "Stack status codes".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -111,11 +113,11 @@ impl State {
         }
     }
 
-    /// What a person can do about the stack of `tenant`, whose status no deploy changes.
-    pub fn remedy(status: &str, tenant: &str) -> String {
+    /// What a person can do about a stack whose status no deploy changes.
+    pub fn remedy(status: &str, desired: &Desired) -> String {
         match Self::of(Some(status)) {
-            Self::InProgress => "wait until it has ended, then plan again".to_owned(),
-            _ => format!("`tenantry rescue {tenant}` shows what leads out of {status}, and does it"),
+            Self::InProgress => "wait until it has ended, then run the command again".to_owned(),
+            _ => format!("`{}` shows what leads out of {status}, and does it", desired.rescue()),
         }
     }
 

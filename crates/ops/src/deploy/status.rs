@@ -22,6 +22,10 @@ pub struct Line {
     pub digest: Option<String>,
     /// Seconds since 1970.
     pub updated: Option<i64>,
+    /// The stack was last changed in EXPRESS mode, in which CloudFormation waits for no resource: its status does not tell that
+    /// they work.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub express: bool,
     /// CloudFormation's last drift detection.
     pub drift: Option<Detected>,
     /// Nothing where nobody tells.
@@ -95,7 +99,7 @@ pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
                     let line = line(desired, &Ground::of(stack));
                     match stack.filter(|stack| has_owner(stack)).map(|stack| of_tags(&stack.tags, &desired.tags)) {
                         Some(Ownership::Other(why)) => Line { verdict: Verdict::NotOurs { why }, ..line },
-                        _ => Line { alarms, drift, ..line },
+                        _ => Line { alarms, drift, express: stack.is_some_and(|stack| stack.express), ..line },
                     }
                 }
                 Err(error) => with(desired, &Ground::default(), Verdict::Unknown { why: error.to_string() }),
@@ -153,6 +157,7 @@ fn with(desired: &Desired, ground: &Ground, verdict: Verdict) -> Line {
         status: ground.status.clone(),
         release: ground.release.clone(),
         digest: ground.digest.clone(),
+        express: false,
         drift: None,
         alarms: None,
         updated: ground.updated,

@@ -49,6 +49,11 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
         return Stands::No;
     }
     match State::of(ground.status.as_deref()) {
+        // A change set that was not executed has left its shell.
+        State::Absent if desired.offboarded => {
+            found.offboarded = true;
+            return Stands::No;
+        }
         State::Absent | State::FailedCreation => {
             gone(desired, found, &status);
             leftovers(case, found);
@@ -67,7 +72,7 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
             let rated = (severity::STACK, Severity::High);
             // Of what was half made or half deleted, no comparison says anything that is true.
             let is_half = State::is_half(&status);
-            let remedy = State::remedy(&status, &desired.tenant);
+            let remedy = State::remedy(&status, desired);
             found.of_stack(desired, rated, "/StackStatus", Some("UPDATE_COMPLETE".into()), Some(status.into()));
             if let Some(last) = found.differences.last_mut() {
                 last.remedy = remedy;

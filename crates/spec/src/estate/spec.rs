@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use tenantry_base::digest::sha256;
-use tenantry_base::ids::{AccountId, EstateId, Region, RingName, ZoneId};
+use tenantry_base::ids::{AccountId, EstateId, Region, RingName, TenantName, ZoneId};
 
 pub use super::rings::{Freeze, Gate, GateCommand, Ring, Share, Window};
 
@@ -62,6 +62,11 @@ pub struct Fleet {
     /// writes them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub retired: BTreeMap<String, Retired>,
+    /// Tenants whose stack was destroyed, with the place where it was: without a stack there they are as they should be, and
+    /// only a deploy that names them brings them back. `tenantry destroy` writes them, such a deploy and `tenantry new`
+    /// remove them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub offboarded: BTreeMap<TenantName, Offboarded>,
     /// Release rings, first to last.
     #[schemars(length(min = 1))]
     pub rings: Vec<Ring>,
@@ -198,6 +203,14 @@ pub struct Retired {
     pub tenant: String,
     #[schemars(schema_with = "block_schema")]
     pub cidr: Ipv4Network,
+    pub account: AccountId,
+    pub region: Region,
+}
+
+/// The place of a stack that was destroyed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Offboarded {
     pub account: AccountId,
     pub region: Region,
 }
