@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use tenantry::capacity::{Assessment, Outlines, Regions, Tables, check, parse};
+use tenantry::capacity::{Assessment, Outlines, Tables, check};
 use tenantry::embedded;
 use tenantry::estate::spec::Pool;
 use tenantry::estate::{Estate, Tenant, load};
@@ -67,10 +67,7 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let sample = load(root).0.unwrap();
     let functions: Functions = embedded::functions(root, &sample.blueprint).unwrap();
-    let tables = Tables {
-        quotas: parse(&embedded::table(root, "quotas.yaml").unwrap()).unwrap(),
-        regions: Regions::parse(&embedded::table(root, "regions.yaml").unwrap()).unwrap(),
-    };
+    let (tables, _) = Tables::load(root).unwrap();
     let templates = || TemplateSet::parse(embedded::templates(root).unwrap()).unwrap();
     println!("tenants   render s   count and weigh s   together s   µs/tenant   peak MiB   to linear");
     let mut per_tenant: BTreeMap<u32, f64> = BTreeMap::new();

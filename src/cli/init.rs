@@ -27,8 +27,9 @@ pub(super) struct Args {
     /// What the tenants get: a pipeline for network metadata, a web application, or the smallest stack to begin with.
     #[arg(long, value_name = "NAME", default_value = embedded::DEFAULT_BLUEPRINT, value_parser = known)]
     blueprint: String,
-    /// Bring the templates, rules and tables of an estate that exists up to those of this version. What the estate changed
-    /// stays; where both changed the same lines, both are shown in the file and the command ends with 2.
+    /// Bring the templates and rules of an estate that exists up to those of this version. What the estate changed stays;
+    /// where both changed the same lines, both are shown in the file. Says what changes in the fields of tenants' files. Ends
+    /// with 2 where something is to be resolved or corrected.
     #[arg(long, conflicts_with_all = ["blueprint", "ci"])]
     upgrade: bool,
     /// Write what runs the commands in CI, too: scripts for any runner, and with `github` the workflows that call them.

@@ -9,7 +9,7 @@ use super::judge::Judge;
 use super::{Exit, Failure, Global};
 use crate::report::findings;
 use tenantry_base::finding::{Finding, Severity};
-use tenantry_checks::capacity::{self, Regions, Tables};
+use tenantry_checks::capacity::Tables;
 use tenantry_checks::cost::{self, Prices};
 use tenantry_checks::policy::Stack;
 use tenantry_checks::resources;
@@ -69,17 +69,18 @@ pub(super) fn renderer(root: &Path) -> Result<Renderer, Failure> {
     Ok(Renderer::new(set))
 }
 
-/// The tables of quotas and regions of an estate.
+/// The tables of quotas and regions of an estate. Prints warnings about its own rows.
 pub(super) fn tables(root: &Path) -> Result<Tables, Failure> {
-    Ok(Tables {
-        quotas: capacity::parse(&embedded::table(root, "quotas.yaml")?)?,
-        regions: Regions::parse(&embedded::table(root, "regions.yaml")?)?,
-    })
+    let (tables, found) = Tables::load(root).map_err(|found| refused(&found, "the tables of quotas and regions"))?;
+    warn(&found);
+    Ok(tables)
 }
 
-/// The prices of an estate.
+/// The prices of an estate. Prints warnings about its own rows.
 pub(super) fn prices(root: &Path) -> Result<Prices, Failure> {
-    cost::parse(embedded::prices(root)?).map_err(|found| refused(&found, "the table of prices"))
+    let (prices, found) = cost::load(root).map_err(|found| refused(&found, "the table of prices"))?;
+    warn(&found);
+    Ok(prices)
 }
 
 impl Opened {

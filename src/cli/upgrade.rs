@@ -1,15 +1,20 @@
-//! `tenantry init --upgrade`: a three-way merge of an estate's templates, rules and tables with those of this version.
+//! `tenantry init --upgrade`: a three-way merge of an estate's templates and rules with those of this version, and what that
+//! changes in the fields of tenants' files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::init::{ORIGIN, schemas};
 use super::{Exit, Failure, Global, Output};
+use crate::report::findings;
+use tenantry_base::finding::Finding;
 use tenantry_base::{atomic, files};
-use tenantry_spec::estate;
+use tenantry_blueprint::{Blueprint, Changed};
+use tenantry_spec::estate::{self, Estate};
 use tenantry_template::embedded::{self, File};
 
 /// What became of a file.
@@ -36,6 +41,18 @@ struct Answer {
     from: String,
     to: String,
     files: BTreeMap<PathBuf, Fate>,
+    /// What the newer blueprint changes in the fields of tenants' files.
+    fields: Vec<Field>,
+    /// What is wrong with the estate now, such as a tenant's value that is outside the new bounds.
+    findings: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct Field {
+    field: String,
+    change: String,
+    /// Tenants whose default is another one now, or whose value, or lack of one, is not allowed any more.
+    tenants: Vec<String>,
 }
 
 /// One file: as the estate was made with it, as it is, as this version has it.
@@ -59,7 +76,15 @@ pub(super) fn run(dir: &Path, global: &Global) -> Result<Exit, Failure> {
             .with_hint("an estate whose blueprint has a name of its own keeps itself up to date"));
     };
     let base = origin(dir, &theirs, estate.has_old_templates)?;
-    let mut answer = Answer { estate: dir.to_owned(), from, to: version(&theirs)?, files: BTreeMap::new() };
+    let newer = newer(&theirs)?;
+    let mut answer = Answer {
+        estate: dir.to_owned(),
+        from,
+        to: format!("{} {}", newer.name, newer.version),
+        files: BTreeMap::new(),
+        fields: Vec::new(),
+        findings: Vec::new(),
+    };
     let mut written: Vec<File> = Vec::new();
     let mut removed = Vec::new();
     let paths: BTreeSet<&PathBuf> = base.keys().chain(theirs.iter().map(|(path, _)| path)).collect();
@@ -86,8 +111,37 @@ pub(super) fn run(dir: &Path, global: &Global) -> Result<Exit, Failure> {
         files::remove(&path)?;
     }
     let conflicts = answer.files.values().any(|fate| *fate == Fate::Conflict);
+    let (upgraded, findings) = estate::load(dir);
+    answer.findings = findings;
+    let merged = upgraded.as_ref().map_or(&newer, |estate| &estate.blueprint);
+    answer.fields = fields(&estate, merged, upgraded.as_ref());
+    let wrong = conflicts || estate::has_errors(&answer.findings);
     Output::new(global.output).show("tenantry/upgrade/v1", &answer, text)?;
-    Ok(if conflicts { Exit::Changes } else { Exit::Clean })
+    Ok(if wrong { Exit::Changes } else { Exit::Clean })
+}
+
+/// What the newer blueprint changes in the fields of tenants' files, and for whom.
+fn fields(before: &Estate, newer: &Blueprint, after: Option<&Estate>) -> Vec<Field> {
+    let changes = before.blueprint.field_changes(newer).into_iter();
+    let changes = changes.map(|change| {
+        let affected = before.tenants.values().filter(|tenant| {
+            let value = tenant.spec.parameter(&change.field);
+            let now = after.and_then(|estate| estate.tenants.get(&tenant.name));
+            match &change.change {
+                Changed::Word { word, before, .. } if word == "default" => match now {
+                    Some(now) => now.spec.parameter(&change.field) != value,
+                    // Its file does not fit the newer blueprint.
+                    None => before.as_ref() == value,
+                },
+                _ => !newer.allows(&change.field, value),
+            }
+        });
+        let tenants = affected.map(|tenant| tenant.name.to_string()).collect();
+        let text = change.to_string();
+        let said = text.split_once(": ").map_or(text.as_str(), |(_, said)| said).to_owned();
+        Field { field: change.field, change: said, tenants }
+    });
+    changes.collect()
 }
 
 impl Three {
@@ -162,13 +216,16 @@ fn read(path: &Path) -> Result<Option<Vec<u8>>, Failure> {
     }
 }
 
-fn version(files: &[File]) -> Result<String, Failure> {
+/// The blueprint of this version.
+fn newer(files: &[File]) -> Result<Arc<Blueprint>, Failure> {
     let text = files.iter().find(|(path, _)| path == Path::new(estate::blueprint::PATH));
     let text = text.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned()).unwrap_or_default();
     let (blueprint, findings) = estate::blueprint::parse(text);
-    let blueprint = blueprint.ok_or_else(|| super::opened::refused(&findings, "the blueprint"))?;
-    Ok(format!("{} {}", blueprint.name, blueprint.version))
+    blueprint.ok_or_else(|| super::opened::refused(&findings, "the blueprint"))
 }
+
+/// Tenants that a line names.
+const MOST_NAMED: usize = 4;
 
 fn text(answer: &Answer) -> String {
     let mut text = format!("blueprint of {}: {} -> {}\n", answer.estate.display(), answer.from, answer.to);
@@ -185,7 +242,22 @@ fn text(answer: &Answer) -> String {
         }
     }
     let updated = answer.files.values().filter(|fate| **fate == Fate::Updated).count();
-    text.push_str(&format!("{updated} files updated\n"));
+    text.push_str(&format!("{updated} file{} updated\n", if updated == 1 { "" } else { "s" }));
+    if !answer.fields.is_empty() {
+        text.push_str("fields of tenants' files:\n");
+    }
+    for Field { field, change, tenants } in &answer.fields {
+        let count = tenants.len();
+        let s = if count == 1 { "" } else { "s" };
+        let more = if count > MOST_NAMED { format!(" and {} more", count - MOST_NAMED) } else { String::new() };
+        let named: Vec<&str> = tenants.iter().take(MOST_NAMED).map(String::as_str).collect();
+        let whose =
+            if count == 0 { String::new() } else { format!(" ({count} tenant{s}: {}{more})", named.join(", ")) };
+        text.push_str(&format!("  `{field}`: {change}{whose}\n"));
+    }
+    if !answer.findings.is_empty() {
+        text.push_str(&findings::text(&answer.findings));
+    }
     text
 }
 

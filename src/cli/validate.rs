@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::{Exit, Failure, Format, Global, Output, opened};
 use crate::report::{findings, junit, sarif};
 use tenantry_base::finding::{Finding, Severity};
-use tenantry_checks::capacity;
+use tenantry_checks::capacity::Tables;
+use tenantry_checks::cost;
 use tenantry_checks::policy::{Checker, Stack};
 use tenantry_spec::estate::{self, Estate, Tenant};
 use tenantry_template::embedded;
@@ -75,9 +76,11 @@ fn check(root: &Path) -> Result<Checked, Failure> {
     let functions = blueprint.as_ref().and_then(|blueprint| {
         kept(embedded::functions(root, blueprint).map_err(|finding| vec![finding]), &mut findings)
     });
-    let quotas = capacity::parse(&embedded::table(root, "quotas.yaml")?)?;
+    let tables = said(Tables::load(root), &mut findings);
+    said(cost::load(root), &mut findings);
     let checker = blueprint.as_ref().and_then(|blueprint| kept(Checker::new(rules, blueprint), &mut findings));
-    let checker = checker.map(|checker| checker.with_limits(&quotas));
+    let quotas = tables.iter().flat_map(|tables| &tables.quotas);
+    let checker = checker.map(|checker| checker.with_limits(quotas));
     let mut held = BTreeSet::new();
     if let (Some(estate), Some(renderer), Some(functions)) = (&estate, renderer, functions) {
         held = hold(estate, &sound, &renderer, &functions, checker.as_ref(), &mut findings);
@@ -94,6 +97,13 @@ fn check(root: &Path) -> Result<Checked, Failure> {
 /// A value, or what is wrong with it among the findings.
 fn kept<T>(result: Result<T, Vec<Finding>>, findings: &mut Vec<Finding>) -> Option<T> {
     result.map_err(|found| findings.extend(found)).ok()
+}
+
+/// A value, or none, with what reading it found among the findings.
+fn said<T>(read: Result<(T, Vec<Finding>), Vec<Finding>>, findings: &mut Vec<Finding>) -> Option<T> {
+    let (value, found) = kept(read, findings)?;
+    findings.extend(found);
+    Some(value)
 }
 
 /// The tenants that can be rendered: nothing is wrong with their own files, nor with what holds for all.

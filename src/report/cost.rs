@@ -97,7 +97,7 @@ fn lines(cost: &TenantCost) -> String {
             None => "unknown".to_owned(),
         };
         let what = line.what.clone();
-        table.add_row([line.service.to_owned(), what, low, expected, peak, price, worked(line)]);
+        table.add_row([line.service.clone(), what, low, expected, peak, price, worked(line)]);
     }
     let of = |what: &str, [low, expected, peak]: [String; 3]| {
         let empty = String::new;

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
-use tenantry::cost::{Bill, Kind, Load, Prices, bill, bill_of_the_rest, parse};
+use tenantry::cost::{Bill, Kind, Load, Prices, bill, bill_of_the_rest, load, parse};
 use tenantry::embedded;
 use tenantry::estate::{self, Estate, Tenant};
 use tenantry::finding::Source;
@@ -17,7 +17,7 @@ fn root() -> PathBuf {
 }
 
 fn prices() -> Prices {
-    parse(embedded::prices(&root()).unwrap()).unwrap()
+    load(&root()).unwrap().0
 }
 
 struct Rendering {
@@ -232,12 +232,15 @@ fn a_bad_table_of_prices_is_told_at_its_line() {
     let estate = folder.path().join("estate");
     let estate = if estate.exists() { estate } else { panic!("{code} {errors}") };
     let path = estate.join("policies/prices.yaml");
-    let table = std::fs::read_to_string(&path).unwrap();
-    std::fs::write(&path, table.replace("usd: 0.048, source: ec2-eu-west-1", "usd: nil, source: ec2-eu-west-1"))
-        .unwrap();
-    let (code, _, errors) = tenantry(&estate, &["cost", "--all"]);
-    assert_eq!(code, 1);
-    assert!(errors.contains("TN2501") && errors.contains("policies/prices.yaml:"), "{errors}");
+    let own =
+        "date: \"2026-11-29\"\nprices:\n  nat-hour: { regions: { eu-west-1: { usd: nil, source: ec2-eu-west-1 } } }\n";
+    std::fs::write(&path, own).unwrap();
+    for command in [&["cost", "--all"][..], &["validate"]] {
+        let (code, text, errors) = tenantry(&estate, command);
+        assert_eq!(code, if command[0] == "cost" { 1 } else { 2 });
+        let said = format!("{text}{errors}");
+        assert!(said.contains("TN2501") && said.contains("policies/prices.yaml:3:37"), "{said}");
+    }
     let source = Arc::new(Source { path: PathBuf::from("p"), text: "date: 3".to_owned() });
     assert!(parse(source).is_err());
 }

@@ -29,7 +29,7 @@ fn checker() -> Checker {
 }
 
 fn quotas() -> Vec<Quota> {
-    capacity::parse(&embedded::table(root(), "quotas.yaml").unwrap()).unwrap()
+    capacity::Tables::load(root()).unwrap().0.quotas
 }
 
 fn renderer() -> Renderer {

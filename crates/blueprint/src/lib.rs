@@ -26,6 +26,7 @@
 //! `docs/blueprints.md` describes the words of the file.
 
 pub mod addresses;
+mod changes;
 mod check;
 mod document;
 mod evaluate;
@@ -40,6 +41,7 @@ mod read;
 mod schema;
 mod types;
 
+pub use changes::{Changed, FieldChange};
 pub use check::CheckOptions;
 pub use evaluate::{Evaluation, Explained, Inputs};
 pub use finding::{Finding, Place, Severity, codes};

@@ -6,3 +6,4 @@ pub mod cost;
 pub mod permissions;
 pub mod policy;
 pub mod resources;
+mod rows;

@@ -56,14 +56,6 @@ pub fn rules(root: &Path) -> io::Result<Vec<Arc<Source>>> {
     sources(root, "policies", &POLICIES, ".guard")
 }
 
-/// The table of prices: the estate's own, else that of this version.
-///
-/// # Errors
-/// A file that cannot be read.
-pub fn prices(root: &Path) -> io::Result<Arc<Source>> {
-    Ok(Arc::new(Source { path: PathBuf::from("policies/prices.yaml"), text: table(root, "prices.yaml")? }))
-}
-
 /// The digests of the artifacts that a blueprint's functions run: the estate's own lock file, else that of this version. None
 /// for a blueprint without functions.
 ///
@@ -109,6 +101,24 @@ pub fn table(root: &Path, name: &str) -> io::Result<String> {
     embedded.map(str::to_owned).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no table `{name}`")))
 }
 
+/// A table of this version: `quotas.yaml`.
+pub fn shipped_table(name: &str) -> &'static str {
+    POLICIES.get_file(name).and_then(|file| file.contents_utf8()).unwrap_or_default()
+}
+
+/// The rows that an estate has of a table, to be laid over those of this version. None where it has none.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn own_table(root: &Path, name: &str) -> io::Result<Option<Arc<Source>>> {
+    let path = Path::new("policies").join(name);
+    match files::read_to_string(&root.join(&path)) {
+        Ok(text) => Ok(Some(Arc::new(Source { path, text }))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn collect(folder: &Path, root: &Path, ending: &str, found: &mut Vec<Arc<Source>>) -> io::Result<()> {
     for path in files::list(folder)? {
         if path.is_dir() {
@@ -143,6 +153,10 @@ pub fn blueprints() -> Vec<String> {
 /// A file of an estate: its path, and what is in it.
 pub type File = (PathBuf, Vec<u8>);
 
+/// Tables of facts about AWS. An estate may have rows of its own of some.
+const FACTS: [&str; 6] =
+    ["neighbours.yaml", "prices.yaml", "quotas.yaml", "regions.yaml", "registry.json", "resources.yaml"];
+
 /// What a blueprint gives to an estate and keeps up to date: templates, rules, tables. None for a name that there is not.
 pub fn blueprint_files(name: &str) -> Option<Vec<File>> {
     let mut files = Vec::new();
@@ -167,7 +181,7 @@ pub fn blueprint_files(name: &str) -> Option<Vec<File>> {
         files.extend(shared);
     }
     // An estate's rows override the shipped ones, so a copy would keep an estate on old facts.
-    files.retain(|(path, _)| path != Path::new("policies/resources.yaml"));
+    files.retain(|(path, _)| !FACTS.iter().any(|name| path == &Path::new("policies").join(name)));
     Some(files)
 }
 

@@ -1,5 +1,5 @@
 //! What services tell of an account as a whole: AWS Lambda's settings, IAM's summary, Amazon S3's buckets, Amazon
-//! OpenSearch Service's domains.
+//! OpenSearch Service's domains, Amazon ElastiCache's nodes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,6 +54,19 @@ pub async fn buckets(session: &Session) -> Result<BTreeSet<String>, CallError> {
         found.extend(page.buckets.unwrap_or_default().into_iter().filter_map(|bucket| bucket.name));
     }
     Ok(found)
+}
+
+/// ElastiCache DescribeCacheClusters: nodes of the region, those of replication groups among them.
+pub async fn cache_nodes(session: &Session) -> Result<u64, CallError> {
+    const OPERATION: &str = "DescribeCacheClusters";
+    let subject = session.place.region.as_str();
+    let question = Question::form("elasticache", OPERATION, subject, "2015-02-02", &[]).pages("Marker", "Marker");
+    let clusters = items(&reads::ask(session, &question).await?, "CacheClusters.CacheCluster");
+    let nodes = clusters.iter().map(|cluster| {
+        let nodes = text(cluster, "NumCacheNodes").and_then(|nodes| nodes.parse::<u64>().ok());
+        session.need(nodes, OPERATION, subject, "NumCacheNodes")
+    });
+    nodes.sum()
 }
 
 /// OpenSearch ListDomainNames: the domains of the region.

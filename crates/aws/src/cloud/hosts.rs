@@ -8,7 +8,7 @@ use super::Place;
 /// Services by the names that signatures have for them, and the SDK's names, by which a configuration gives one of them
 /// an endpoint of its own (`AWS_ENDPOINT_URL_LAMBDA`). Source: AWS SDKs and Tools Reference Guide, "Service-specific
 /// endpoints".
-const SDK_NAMES: [(&str, &str); 22] = [
+const SDK_NAMES: [(&str, &str); 23] = [
     ("appconfig", "AppConfig"),
     ("application-autoscaling", "Application Auto Scaling"),
     ("cloudcontrolapi", "CloudControl"),
@@ -16,6 +16,7 @@ const SDK_NAMES: [(&str, &str); 22] = [
     ("cloudtrail", "CloudTrail"),
     ("ec2", "EC2"),
     ("ecs", "ECS"),
+    ("elasticache", "ElastiCache"),
     ("elasticloadbalancing", "Elastic Load Balancing v2"),
     ("es", "OpenSearch"),
     ("iam", "IAM"),

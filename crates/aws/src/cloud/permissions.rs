@@ -99,6 +99,7 @@ pub const CALLS: &[Call] = &[
     change("ec2:RevokeSecurityGroupIngress"),
     read("ecs:DescribeServices"),
     read("ecs:ListServices"),
+    read("elasticache:DescribeCacheClusters"),
     read("elasticloadbalancing:DescribeListeners"),
     read("elasticloadbalancing:DescribeLoadBalancers"),
     read("elasticloadbalancing:DescribeRules"),

@@ -11,7 +11,10 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_cloudformation::config::SharedHttpClient;
 use aws_sdk_cloudformation::config::retry::{RetryConfig, RetryPartition};
 use aws_sdk_cloudformation::config::timeout::TimeoutConfig;
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, OnceCell};
 
@@ -148,9 +151,15 @@ pub(super) fn standard() -> ConfigLoader {
         .timeout_config(timeouts)
 }
 
-/// HTTP with TLS by rustls and ring: no C library has to be built for it.
+/// HTTP with TLS by rustls and ring: no C library has to be built for it. Calls go through the proxy that `HTTPS_PROXY`,
+/// `HTTP_PROXY` or `ALL_PROXY` names, but for the hosts of `NO_PROXY`; the client reads none of them by itself.
 pub(super) fn http_client() -> SharedHttpClient {
-    aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
+    aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
+        let mut builder = Connector::builder();
+        builder.set_connector_settings(settings.cloned());
+        builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
+        builder.proxy_config(ProxyConfig::from_env()).tls_provider(Provider::Rustls(CryptoMode::Ring)).build()
+    })
 }
 
 /// How many times our own rates the caller asks for: `TENANTRY_RATE_FACTOR`, 1 to 100, for accounts whose API limits

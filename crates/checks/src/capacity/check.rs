@@ -10,20 +10,12 @@ use super::demand::Demand;
 use super::names;
 use super::needs::Needs;
 use super::offer;
-use super::quotas::Quota;
-use super::regions::Regions;
 use super::snapshot::{Snapshot, Standing};
 use super::starve::{self, SubnetVerdict};
+use super::tables::Tables;
 use super::weigh::{Asked, Holder, Level, Singled, Verdict, next_wall, sort, weigh, weigh_singles};
 use tenantry_base::finding::{Code, Finding, Severity};
 use tenantry_base::ids::{AccountId, Region};
-
-/// What is weighed with: `policies/quotas.yaml` and `policies/regions.yaml`.
-#[derive(Debug, Clone)]
-pub struct Tables {
-    pub quotas: Vec<Quota>,
-    pub regions: Regions,
-}
 
 /// Where stacks stand.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -267,6 +259,7 @@ fn collapse(found: Vec<Finding>) -> Vec<Finding> {
 mod tests {
     use super::*;
     use crate::capacity::demand::Within;
+    use crate::capacity::regions::Regions;
     use crate::capacity::snapshot::{Limit, Seen};
 
     fn one(amount: u64) -> Demand {

@@ -1,14 +1,20 @@
 //! The table of regions, `policies/regions.yaml`: zones, partition and services where AWS cannot be asked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+use crate::rows::{self, Columns, Reader};
+use tenantry_base::Document;
+use tenantry_base::finding::{Code, Finding, Source};
 use tenantry_base::ids::{Region, ZoneId};
+use tenantry_template::embedded;
 
 /// What the table says, and where it has it from.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Regions {
     pub source: String,
     /// Date of the source, `YYYY-MM-DD`.
@@ -17,7 +23,7 @@ pub struct Regions {
 }
 
 /// One region.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegionRow {
     /// As it stands in ARNs.
@@ -31,28 +37,145 @@ pub struct RegionRow {
     pub missing: BTreeSet<String>,
 }
 
-/// Why the table cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum RegionsError {
-    #[error("the table of regions cannot be read")]
-    Syntax(#[source] Box<serde_saphyr::Error>),
-    #[error("region `{region}` is of partition {actual}, not {said}")]
-    Partition { region: Region, actual: &'static str, said: String },
-}
+/// The columns of a row.
+const COLUMNS: Columns = Columns {
+    code: Code("TN2603"),
+    columns: &[("partition", true), ("opt_in", true), ("zones", true), ("missing", false)],
+    fixed: &["partition"],
+};
+const NAME: &str = "regions.yaml";
 
 impl Regions {
-    /// Reads the table.
+    /// Reads the text of a whole table.
     ///
     /// # Errors
-    /// A text that is no such table, a region of another partition than its name says.
-    pub fn parse(text: &str) -> Result<Self, RegionsError> {
-        let table: Self = serde_saphyr::from_str(text).map_err(|error| RegionsError::Syntax(Box::new(error)))?;
-        for (region, row) in &table.regions {
-            if row.partition != region.partition() {
-                let (region, actual, said) = (region.clone(), region.partition(), row.partition.clone());
-                return Err(RegionsError::Partition { region, actual, said });
-            }
+    /// TN2603 for each fault: no table, unknown, missing and invalid columns, a region of another partition than its name
+    /// says.
+    pub fn parse(text: &str) -> Result<Self, Vec<Finding>> {
+        let source = Arc::new(Source { path: PathBuf::from("policies/regions.yaml"), text: text.to_owned() });
+        let document = Document::parse(source).map_err(|fault| vec![fault])?;
+        let (regions, found) = lay(&document, Self::default());
+        if found.is_empty() { Ok(regions) } else { Err(found) }
+    }
+}
+
+/// The table of the estate below `root`, and warnings about rows that nothing uses.
+///
+/// # Errors
+/// As [`Regions::parse`], of the estate's own rows; a file that cannot be read.
+pub(super) fn load(root: &Path) -> Result<(Regions, Vec<Finding>), Vec<Finding>> {
+    let base = Regions::parse(embedded::shipped_table(NAME))?;
+    let Some(source) = rows::own(root, NAME, COLUMNS.code)? else { return Ok((base, Vec::new())) };
+    let document = Document::parse(source).map_err(|fault| vec![fault])?;
+    let known: BTreeSet<Region> = base.regions.keys().cloned().collect();
+    let (regions, found) = lay(&document, base);
+    if !found.is_empty() {
+        return Err(found);
+    }
+    let fleet = tenantry_base::files::read_to_string(&root.join("tenants/fleet.yaml")).unwrap_or_default();
+    let own = document.value["regions"].as_object().into_iter().flatten();
+    let idle = own.filter(|(name, _)| {
+        name.parse::<Region>().is_ok_and(|region| !known.contains(&region)) && !fleet.contains(name.as_str())
+    });
+    let idle = idle.map(|(name, _)| {
+        let message = format!("the fleet has no Region `{name}`");
+        rows::unused(
+            &document,
+            &format!("regions.{name}"),
+            message,
+            "take the row out, or add the Region to fleet.yaml".to_owned(),
+        )
+    });
+    let idle = idle.collect();
+    Ok((regions, idle))
+}
+
+/// The rows of a file over those of `base`, and what is wrong with them.
+fn lay(document: &Document, mut base: Regions) -> (Regions, Vec<Finding>) {
+    let mut reader = Reader::new(document, &COLUMNS);
+    let Some(root) = reader.root(&["source", "date", "regions"]) else { return (base, reader.found) };
+    let text = |key: &str| root.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (source, date) = (text("source"), text("date"));
+    if date.parse::<jiff::civil::Date>().is_err() {
+        reader.fault("date", "`date` must be the date of the facts, such as \"2026-11-29\"");
+    }
+    if source.is_empty() {
+        reader.fault("source", "`source` must say where the facts come from");
+    }
+    // What rests on rows of two files is as old as the older one.
+    if base.date.is_empty() || date < base.date {
+        (base.source, base.date) = (source, date);
+    }
+    let Some(rows) = root.get("regions").and_then(Value::as_object) else {
+        reader.fault("regions", "`regions` must be a map of Regions");
+        return (base, reader.found);
+    };
+    let any =
+        RegionRow { partition: "aws".to_owned(), opt_in: false, zones: BTreeSet::new(), missing: BTreeSet::new() };
+    for (name, own) in rows {
+        let route = format!("regions.{name}");
+        let Ok(region) = name.parse::<Region>() else {
+            reader.fault(&route, format!("`{name}` is not a Region"));
+            continue;
+        };
+        let known = base.regions.get(&region);
+        let Some(row) = reader.row(own, &route, known, &any) else { continue };
+        if row.partition != region.partition() {
+            let message =
+                format!("the Region `{region}` is in partition {}, not {}", region.partition(), row.partition);
+            reader.fault(&format!("{route}.partition"), message);
         }
-        Ok(table)
+        base.regions.insert(region, row);
+    }
+    // An id of a zone names one zone of all Regions.
+    let own = rows.keys().filter_map(|name| name.parse::<Region>().ok());
+    for region in own.collect::<Vec<_>>() {
+        let Some(zones) = base.regions.get(&region).map(|row| row.zones.clone()) else { continue };
+        let others = base.regions.iter().filter(|(other, _)| **other != region);
+        let taken = others.flat_map(|(other, row)| row.zones.intersection(&zones).map(move |zone| (other, zone)));
+        let messages: Vec<String> =
+            taken.map(|(other, zone)| format!("the zone `{zone}` is one of the Region `{other}`")).collect();
+        for message in messages {
+            reader.fault(&format!("regions.{region}.zones"), message);
+        }
+    }
+    (base, reader.found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_an_estate_add_and_override_and_the_others_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        for folder in ["policies", "tenants"].map(|name| folder.path().join(name)) {
+            std::fs::create_dir(folder).unwrap();
+        }
+        let load = |text: &str| {
+            std::fs::write(folder.path().join("policies/regions.yaml"), text).unwrap();
+            load(folder.path()).map_err(|found| found.iter().map(|one| one.message.clone()).collect::<Vec<_>>())
+        };
+        let head = "source: us\ndate: \"2027-01-01\"\nregions:\n";
+        let (shipped, none) = load(embedded::shipped_table(NAME)).unwrap();
+        assert!(none.is_empty());
+        let own = "  us-west-1: { missing: [RolesAnywhere] }\n  us-west-9: { partition: aws, opt_in: true, zones: [usw9-az1] }\n";
+        let (regions, found) = load(&format!("{head}{own}")).unwrap();
+        let row = |name: &str| &regions.regions[&name.parse().unwrap()];
+        assert_eq!((regions.regions.len(), regions.date.as_str()), (shipped.regions.len() + 1, "2026-11-24"));
+        assert!(row("us-west-1").missing.contains("RolesAnywhere") && row("us-west-1").zones.len() == 2);
+        assert_eq!(found[0].message, "the fleet has no Region `us-west-9`");
+        std::fs::write(folder.path().join("tenants/fleet.yaml"), "regions: { us-west-9: {} }").unwrap();
+        assert_eq!(load(&format!("{head}{own}")).unwrap().1, []);
+        let bad = "  us-west-1: { partition: aws-cn, opt_inn: true }\n  us-west-9: { partition: aws, opt_in: true, zones: [euw1-az1] }\n";
+        assert_eq!(
+            load(&format!("{head}{bad}")).unwrap_err(),
+            [
+                "`partition: aws-cn` contradicts the row of this version, which has `aws`",
+                "unknown column `opt_inn`, did you mean `opt_in`?",
+                "the zone `euw1-az1` is one of the Region `eu-west-1`",
+            ]
+        );
+        assert_eq!(load("regions: {}").unwrap_err().len(), 2);
     }
 }

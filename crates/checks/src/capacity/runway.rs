@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
-use super::check::{Ground, Site, Tables, asked};
+use super::check::{Ground, Site, asked};
 use super::demand::{Demand, Within};
+use super::tables::Tables;
 use super::weigh::{Asked, Verdict, weigh};
 use tenantry_base::ids::{AccountId, Region};
 

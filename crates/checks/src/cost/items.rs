@@ -1,4 +1,5 @@
-//! What AWS bills: the items that the lines of [`super::lines`] are made of, and those of `policies/resources.yaml`.
+//! What AWS bills: the items that the lines of [`super::lines`] are made of, and those of `policies/resources.yaml`. Templates
+//! may tell units of others.
 
 use crate::resources::table;
 
@@ -36,25 +37,6 @@ const ITEMS: &[&str] = &[
 
 /// The item of a search node is this and its instance type.
 pub(super) const SEARCH_NODE: &str = "search-hour-";
-
-/// The service that an item is billed by, as lines name it.
-pub(super) fn service(item: &str) -> &'static str {
-    let services = [
-        ("s3-", "S3"),
-        ("transfer-", "Data transfer"),
-        ("sqs-", "SQS"),
-        ("kms-", "KMS"),
-        ("lambda-", "Lambda"),
-        ("logs-", "CloudWatch"),
-        ("metric-", "CloudWatch"),
-        ("nat-", "VPC"),
-        ("endpoint-", "VPC"),
-        ("firehose-", "Data Firehose"),
-        ("dynamodb-", "DynamoDB"),
-        ("alb-", "Elastic Load Balancing"),
-    ];
-    services.iter().find(|(prefix, _)| item.starts_with(prefix)).map_or("Other", |(_, service)| service)
-}
 
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     ITEMS.iter().copied()

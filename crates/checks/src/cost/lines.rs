@@ -27,6 +27,8 @@ const TASK_PULL_GIB: f64 = 1.0;
 /// Capacity units of a load balancer that few people use.
 const CAPACITY_UNITS: f64 = 1.0;
 const KIB: f64 = 1024.0 * 1024.0;
+/// The service of an item that the table of prices does not have.
+const OTHER: &str = "Other";
 
 type Inputs = Vec<(&'static str, String)>;
 
@@ -55,10 +57,8 @@ pub(super) fn lines(facts: &Facts<'_>, workload: Option<&Workload>, region: &str
 
 impl Sheet<'_> {
     /// Adds a line; one of nothing at all is left out.
-    #[expect(clippy::too_many_arguments, reason = "the columns of a bill, each of its own type")]
     fn add(
         &mut self,
-        service: &'static str,
         what: impl Into<String>,
         kind: Kind,
         item: impl Into<String>,
@@ -71,22 +71,23 @@ impl Sheet<'_> {
         }
         let item = item.into();
         let price = self.prices.get(&item, self.region).cloned();
-        let unit = self.prices.describe(&item).map_or("", |(_, unit)| unit).to_owned();
+        let (service, unit) = self.prices.describe(&item).unwrap_or((OTHER, ""));
+        let (service, unit) = (service.to_owned(), unit.to_owned());
         let usd = quantity.zip(price.as_ref()).map(|(quantity, price)| quantity * price.usd);
         self.lines.push(Line { service, what: what.into(), kind, item, unit, formula, inputs, quantity, price, usd });
     }
 
     /// Something that is paid by the hour as long as it stands.
-    fn hours(&mut self, service: &'static str, what: impl Into<String>, item: impl Into<String>, count: f64) {
+    fn hours(&mut self, what: impl Into<String>, item: impl Into<String>, count: f64) {
         let inputs = vec![("count", plain(count)), ("hours", plain(HOURS))];
         let quantity = Some(Load::flat(count * HOURS));
-        self.add(service, what, Kind::Standing, item, quantity, "count × hours", inputs);
+        self.add(what, Kind::Standing, item, quantity, "count × hours", inputs);
     }
 
     /// Something that is paid by the month as long as it stands.
-    fn months(&mut self, service: &'static str, what: &str, item: &str, count: f64) {
+    fn months(&mut self, what: &str, item: &str, count: f64) {
         let inputs = vec![("count", plain(count))];
-        self.add(service, what, Kind::Standing, item, Some(Load::flat(count)), "count", inputs);
+        self.add(what, Kind::Standing, item, Some(Load::flat(count)), "count", inputs);
     }
 
     fn function(&mut self, function: &Function<'_>, work: Option<&Work>) {
@@ -102,20 +103,20 @@ impl Sheet<'_> {
         };
         let formula = "executions × seconds × GB of memory";
         let (quantity, inputs) = seconds(|work| work.working);
-        self.add("Lambda", format!("{} at work", function.id), Kind::Work, &item, quantity, formula, inputs);
+        self.add(format!("{} at work", function.id), Kind::Work, &item, quantity, formula, inputs);
         let (quantity, inputs) = seconds(|work| work.waiting);
-        self.add("Lambda", format!("{} waiting", function.id), Kind::Waiting, &item, quantity, formula, inputs);
+        self.add(format!("{} waiting", function.id), Kind::Waiting, &item, quantity, formula, inputs);
         let quantity = work.map(|work| work.executions);
         let inputs = vec![("executions", work.map_or(unknown(), |work| plain(work.executions.expected)))];
         let what = format!("{} requests", function.id);
-        self.add("Lambda", what, Kind::Work, "lambda-request", quantity, "executions", inputs);
+        self.add(what, Kind::Work, "lambda-request", quantity, "executions", inputs);
     }
 
     fn search(&mut self, facts: &Facts<'_>) {
         for (kind, count) in &facts.search_nodes {
-            self.hours("OpenSearch", format!("{kind} nodes"), format!("{}{kind}", items::SEARCH_NODE), *count as f64);
+            self.hours(format!("{kind} nodes"), format!("{}{kind}", items::SEARCH_NODE), *count as f64);
         }
-        self.months("OpenSearch", "storage", "search-gp3-gib-month", facts.search_gib as f64);
+        self.months("storage", "search-gp3-gib-month", facts.search_gib as f64);
     }
 
     fn bucket(&mut self, facts: &Facts<'_>, workload: Option<&Workload>) {
@@ -127,7 +128,7 @@ impl Sheet<'_> {
         let quantity = workload.map(|work| work.gib * (days / DAYS));
         let inputs = vec![("GB that arrive", arrive.clone()), ("days kept", plain(days)), ("days", plain(DAYS))];
         let formula = "GB that arrive × days kept / days, over all prefixes";
-        self.add("S3", "storage", Kind::Work, "s3-gib-month", quantity, formula, inputs);
+        self.add("storage", Kind::Work, "s3-gib-month", quantity, formula, inputs);
     }
 
     /// What the template tells of items that no property of a resource shows: requests, transfer.
@@ -135,51 +136,48 @@ impl Sheet<'_> {
         for told in workload.into_iter().flat_map(|workload| &workload.items) {
             let inputs = vec![("a day", plain(told.per_month.expected / DAYS)), ("days", plain(DAYS))];
             let quantity = Some(told.per_month);
-            let service = items::service(&told.item);
-            self.add(service, told.what.clone(), Kind::Work, &told.item, quantity, "a day × days", inputs);
+            self.add(told.what.clone(), Kind::Work, &told.item, quantity, "a day × days", inputs);
         }
     }
 
     fn network(&mut self, facts: &Facts<'_>, workload: Option<&Workload>) {
-        self.hours("VPC", "NAT gateways", "nat-hour", facts.nat_gateways as f64);
+        self.hours("NAT gateways", "nat-hour", facts.nat_gateways as f64);
         if facts.nat_gateways > 0 {
             let pulled = facts.tasks as f64 * TASK_PULL_GIB;
             let inputs = vec![("tasks", plain(facts.tasks as f64)), ("GB of each", plain(TASK_PULL_GIB))];
             let quantity = Some(Load::flat(pulled));
-            self.add("VPC", "images through NAT", Kind::Standing, "nat-gib", quantity, "tasks × GB of each", inputs);
+            self.add("images through NAT", Kind::Standing, "nat-gib", quantity, "tasks × GB of each", inputs);
         }
-        self.hours("VPC", "interface endpoints in zones", "endpoint-hour", facts.endpoint_zones as f64);
+        self.hours("interface endpoints in zones", "endpoint-hour", facts.endpoint_zones as f64);
         if facts.endpoint_zones > 0 && !facts.functions.is_empty() {
             let quantity = workload.map(|work| work.executions() * (LOG_KIB / KIB));
             let inputs = self::executions(workload, ("KiB of logs", LOG_KIB));
             let formula = "executions × KiB of logs / 1,048,576";
-            self.add("VPC", "logs through endpoints", Kind::Work, "endpoint-gib", quantity, formula, inputs);
+            self.add("logs through endpoints", Kind::Work, "endpoint-gib", quantity, formula, inputs);
         }
         let addresses = facts.elastic_addresses + facts.load_balancer_addresses;
-        self.hours("VPC", "public IPv4 addresses", "address-hour", addresses as f64);
+        self.hours("public IPv4 addresses", "address-hour", addresses as f64);
     }
 
     fn tasks(&mut self, facts: &Facts<'_>) {
-        const ELB: &str = "Elastic Load Balancing";
-        self.hours(ELB, "load balancers", "alb-hour", facts.load_balancers as f64);
+        self.hours("load balancers", "alb-hour", facts.load_balancers as f64);
         let units = facts.load_balancers as f64 * CAPACITY_UNITS;
-        self.hours(ELB, "capacity units", "alb-capacity-hour", units);
-        self.hours(ELB, "trust stores", "alb-trust-store-hour", facts.trust_stores as f64);
-        self.hours("Fargate", "vCPUs of tasks", "fargate-vcpu-hour", facts.vcpus);
-        self.hours("Fargate", "GB of memory of tasks", "fargate-gib-hour", facts.task_gib);
+        self.hours("capacity units", "alb-capacity-hour", units);
+        self.hours("trust stores", "alb-trust-store-hour", facts.trust_stores as f64);
+        self.hours("vCPUs of tasks", "fargate-vcpu-hour", facts.vcpus);
+        self.hours("GB of memory of tasks", "fargate-gib-hour", facts.task_gib);
     }
 
     fn watching(&mut self, facts: &Facts<'_>, workload: Option<&Workload>) {
-        const CLOUDWATCH: &str = "CloudWatch";
-        self.months(CLOUDWATCH, "alarms", "alarm-month", facts.alarms as f64);
-        self.months(CLOUDWATCH, "dashboards", "dashboard-month", facts.dashboards as f64);
+        self.months("alarms", "alarm-month", facts.alarms as f64);
+        self.months("dashboards", "dashboard-month", facts.dashboards as f64);
         let functions = facts.functions.len() as f64;
         if functions > 0.0 {
             let active = |executions: f64| if executions > 0.0 { functions * METRICS } else { 0.0 };
             let quantity = workload.map(|work| each(work.executions(), active));
             let inputs = vec![("functions", plain(functions)), ("metrics of each", plain(METRICS))];
             let formula = "functions × metrics of each, while they work";
-            self.add(CLOUDWATCH, "the functions' metrics", Kind::Work, "metric-month", quantity, formula, inputs);
+            self.add("the functions' metrics", Kind::Work, "metric-month", quantity, formula, inputs);
         }
         if facts.flow_logs > 0 {
             let interfaces = facts.interfaces() as f64;
@@ -210,7 +208,7 @@ impl Sheet<'_> {
         inputs: Inputs,
         facts: &Facts<'_>,
     ) {
-        self.add("CloudWatch", format!("{what} taken in"), kind, "logs-gib", gib, formula, inputs);
+        self.add(format!("{what} taken in"), kind, "logs-gib", gib, formula, inputs);
         let shown = gib.map_or(unknown(), |gib| plain(gib.expected));
         let kept = LOG_COMPRESSION * facts.log_days as f64 / DAYS;
         let inputs = vec![
@@ -221,18 +219,10 @@ impl Sheet<'_> {
         ];
         let formula = "GB taken in × compression × days kept / days";
         let quantity = gib.map(|gib| gib * kept);
-        self.add("CloudWatch", format!("{what} kept"), kind, "logs-stored-gib-month", quantity, formula, inputs);
+        self.add(format!("{what} kept"), kind, "logs-stored-gib-month", quantity, formula, inputs);
         if facts.log_filters > 0 {
             let inputs = vec![("GB taken in", shown)];
-            self.add(
-                "Data Firehose",
-                format!("{what} to the central logs"),
-                kind,
-                "firehose-gib",
-                gib,
-                "GB taken in",
-                inputs,
-            );
+            self.add(format!("{what} to the central logs"), kind, "firehose-gib", gib, "GB taken in", inputs);
         }
     }
 
@@ -240,22 +230,26 @@ impl Sheet<'_> {
     fn standing(&mut self, facts: &Facts<'_>) {
         for one in &facts.standing {
             let count = one.count.map_or(unknown(), |count| plain(count as f64));
-            let mut inputs = vec![(one.formula, count)];
+            let mut inputs = vec![("count", count), ("formula of the count", one.formula.to_owned())];
             let (hours, formula) = if one.hourly { (HOURS, "count × hours") } else { (1.0, "count") };
             inputs.extend(one.hourly.then(|| ("hours", plain(HOURS))));
             let quantity = one.count.map(|count| Load::flat(count as f64 * hours));
             let what = format!("{} ({})", one.id, one.item);
-            self.add(one.service, what, Kind::Standing, &one.item, quantity, formula, inputs);
+            self.add(what, Kind::Standing, &one.item, quantity, formula, inputs);
+            // The table of prices says whose item it is; of an item without a row the type does.
+            if let Some(line) = self.lines.last_mut().filter(|line| line.service == OTHER) {
+                line.service = one.service.to_owned();
+            }
         }
     }
 
     fn around(&mut self, facts: &Facts<'_>, workload: Option<&Workload>) {
-        self.months("KMS", "keys", "kms-key-month", facts.keys as f64);
+        self.months("keys", "kms-key-month", facts.keys as f64);
         if facts.keys > 0 && !facts.functions.is_empty() {
             let quantity = workload.map(|work| work.executions() * KEY_REQUESTS);
             let inputs = executions(workload, ("requests of each", KEY_REQUESTS));
             let formula = "executions × requests of each";
-            self.add("KMS", "requests", Kind::Work, "kms-request", quantity, formula, inputs);
+            self.add("requests", Kind::Work, "kms-request", quantity, formula, inputs);
         }
         let mappings = facts.mappings as f64;
         let inputs = vec![
@@ -265,7 +259,7 @@ impl Sheet<'_> {
         ];
         let quantity = Some(Load::flat(mappings * POLLERS * SECONDS / POLL_SECONDS));
         let formula = "mappings × pollers × 2,628,000 / seconds of a poll";
-        self.add("SQS", "looking into queues", Kind::Standing, "sqs-request", quantity, formula, inputs);
+        self.add("looking into queues", Kind::Standing, "sqs-request", quantity, formula, inputs);
         if facts.functions.iter().any(|function| function.has_flags) {
             let quantity = workload.map(|work| work.seconds() * (1.0 / FLAG_POLL_SECONDS));
             let inputs = vec![
@@ -273,7 +267,7 @@ impl Sheet<'_> {
                 ("seconds of a poll", plain(FLAG_POLL_SECONDS)),
             ];
             let formula = "seconds that functions run / seconds of a poll";
-            self.add("AppConfig", "asking for flags", Kind::Work, "appconfig-request", quantity, formula, inputs);
+            self.add("asking for flags", Kind::Work, "appconfig-request", quantity, formula, inputs);
         }
     }
 }

@@ -16,7 +16,7 @@ use std::ops::{Add, Mul, Sub};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-pub use prices::{Price, PriceSource, Prices, parse};
+pub use prices::{Price, PriceSource, Prices, load, parse, shipped};
 use tenantry_base::finding::{Code, Finding};
 
 /// A month, as AWS's own calculator has it.
@@ -80,7 +80,7 @@ pub enum Kind {
 /// One line of a bill.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Line {
-    pub service: &'static str,
+    pub service: String,
     pub what: String,
     pub kind: Kind,
     /// Of the table of prices.
@@ -207,7 +207,9 @@ impl Bill {
         let priceless = (!items.is_empty()).then(|| {
             let named: Vec<String> = items.iter().take(4).map(|item| format!("`{item}`")).collect();
             let more = if items.len() > 4 { format!(" and {} more", items.len() - 4) } else { String::new() };
+            let row = format!("{{ name: …, service: …, unit: …, regions: {{ {region}: {{ usd: …, source: … }} }} }}");
             Finding::new(Code("TN2503"), format!("the table has no price in {region} of {}{more}", named.join(", ")))
+                .with_help(format!("add to `prices` of the estate's policies/prices.yaml: `{}: {row}`", items[0]))
         });
         let silent = self.lines.iter().any(|line| line.quantity.is_none()).then(|| {
             Finding::new(

@@ -99,8 +99,8 @@ pub enum Owner {
     Endpoints,
     LoadBalancer,
     Nat,
-    /// Tasks that run in the subnet.
-    Proxy,
+    /// Of ECS.
+    Tasks,
     Database,
     Cache,
     FileSystem,
@@ -120,7 +120,7 @@ impl fmt::Display for Owner {
             Self::Endpoints => "endpoints",
             Self::LoadBalancer => "load balancer",
             Self::Nat => "NAT",
-            Self::Proxy => "proxy",
+            Self::Tasks => "tasks",
             Self::Database => "database",
             Self::Cache => "cache",
             Self::FileSystem => "file system",

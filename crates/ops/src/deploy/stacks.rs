@@ -34,6 +34,9 @@ pub fn tenant(
     let files = tenant.files.values().map(|file| text(file.key(), file.text()));
     // A template names its files by their keys, that of an earlier release others than today's.
     let files = files.filter(|upload| body.contains(&upload.key));
+    let mut tags = spec.tags.clone();
+    // The schema keeps the company's own tags apart from these.
+    tags.extend(Desired::identity(organisation, &estate.fleet.identity(), tenant.name.as_str()));
     let uploads = files.chain(functions.artifacts.values().map(zip)).collect();
     Desired {
         tenant: tenant.name.to_string(),
@@ -44,7 +47,7 @@ pub fn tenant(
         body,
         digest: template.digest.clone(),
         release: release.to_owned(),
-        tags: Desired::identity(organisation, &estate.fleet.identity(), tenant.name.as_str()),
+        tags,
         artifacts: Some(names::artifacts_bucket(organisation, &spec.account, &spec.region)),
         uploads,
         offboarded: is_offboarded(&estate.fleet, tenant),

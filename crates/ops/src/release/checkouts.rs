@@ -56,8 +56,8 @@ fn read(root: &Path) -> BTreeMap<String, String> {
         }
     }
     for table in ["quotas.yaml", "regions.yaml", "prices.yaml"] {
-        let text = embedded::table(root, table).unwrap_or_else(|error| error.kind().to_string());
-        read.insert(table.to_owned(), text);
+        let own = embedded::own_table(root, table).map(|own| own.map(|own| own.text.clone()).unwrap_or_default());
+        read.insert(table.to_owned(), own.unwrap_or_else(|error| error.kind().to_string()));
     }
     if let Some(blueprint) = blueprint {
         let flags = embedded::function_flags(root, &blueprint);

@@ -68,7 +68,7 @@ fn owner(interface: &Interface) -> Owner {
         _ if says("RDSNetworkInterface") || says("RedshiftNetworkInterface") => Owner::Database,
         _ if says("ElastiCache ") => Owner::Cache,
         _ if says("EFS mount target") => Owner::FileSystem,
-        _ if says("arn:aws") && interface.description.contains(":ecs:") => Owner::Proxy,
+        _ if says("arn:aws") && interface.description.contains(":ecs:") => Owner::Tasks,
         _ => Owner::Unknown,
     }
 }
@@ -84,7 +84,7 @@ mod tests {
             ("interface", "AWS Lambda VPC ENI-acme-ingest-0a1b", Owner::Functions),
             ("interface", "ES metanet-acme", Owner::Search),
             ("interface", "ELB app/metanet-acme/0a1b2c", Owner::LoadBalancer),
-            ("interface", "arn:aws-us-gov:ecs:us-gov-west-1:111122223333:attachment/0a1b", Owner::Proxy),
+            ("interface", "arn:aws-us-gov:ecs:us-gov-west-1:111122223333:attachment/0a1b", Owner::Tasks),
             ("nat_gateway", "Interface for NAT Gateway nat-0a1b", Owner::Nat),
             ("vpc_endpoint", "VPC Endpoint Interface vpce-0a1b", Owner::Endpoints),
             ("interface", "RDSNetworkInterface", Owner::Database),

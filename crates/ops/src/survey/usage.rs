@@ -82,20 +82,21 @@ async fn own(
     lambda: &Seen<LambdaSettings>,
     names: &Names,
 ) -> Seen<BTreeMap<Within, u64>> {
-    let ec2 = |answer: Result<u64, CallError>| seen(answer).map(|used| everywhere(quota, used));
+    let told = |answer: Result<u64, CallError>| seen(answer).map(|used| everywhere(quota, used));
     match quota.id.as_str() {
-        "vpc-vpcs" => ec2(ec2::vpcs(session).await.map(|vpcs| vpcs.len() as u64)),
-        "vpc-internet-gateways" => ec2(ec2_usage::count(session, Counted::InternetGateways).await),
-        "vpc-egress-only-gateways" => ec2(ec2_usage::count(session, Counted::EgressOnlyGateways).await),
-        "vpc-security-groups" => ec2(ec2_usage::count(session, Counted::SecurityGroups).await),
-        "vpc-gateway-endpoints" => ec2(ec2_usage::count(session, Counted::GatewayEndpoints).await),
-        "ec2-elastic-ips" => ec2(ec2_usage::count(session, Counted::ElasticAddresses).await),
+        "vpc-vpcs" => told(ec2::vpcs(session).await.map(|vpcs| vpcs.len() as u64)),
+        "vpc-internet-gateways" => told(ec2_usage::count(session, Counted::InternetGateways).await),
+        "vpc-egress-only-gateways" => told(ec2_usage::count(session, Counted::EgressOnlyGateways).await),
+        "vpc-security-groups" => told(ec2_usage::count(session, Counted::SecurityGroups).await),
+        "vpc-gateway-endpoints" => told(ec2_usage::count(session, Counted::GatewayEndpoints).await),
+        "ec2-elastic-ips" => told(ec2_usage::count(session, Counted::ElasticAddresses).await),
         "vpc-network-interfaces" => match subnets {
             Seen::Known(subnets) => subnets.interfaces.clone().map(|used| everywhere(quota, used)),
             Seen::Unknown(why) => Seen::Unknown(why.clone()),
         },
         "vpc-nat-gateways" => nat_gateways(session, subnets).await,
         "cloudformation-stacks" => stacks.number.clone().map(|used| everywhere(quota, used)),
+        "elasticache-nodes" => told(account_settings::cache_nodes(session).await),
         "es-domains" => counted_names(quota, names, "AWS::OpenSearchService::Domain"),
         "iam-roles" => match account_settings::iam(session).await {
             Ok(summary) => match summary.get("Roles") {

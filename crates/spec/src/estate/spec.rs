@@ -179,6 +179,19 @@ fn block_schema(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// Tags of a stack, which CloudFormation gives to its resources. A resource has 50 tags at most; the tool takes four, and
+/// partials name a few more. Sources: AWS CloudFormation API Reference, "Tag"; Tagging AWS Resources User Guide, "Tag naming
+/// limits and requirements".
+fn tags_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "description": "Tags of the company's own on everything of the stack, such as a cost centre",
+        "propertyNames": { "pattern": r"^(?![aA][wW][sS]:|tenantry:)[\p{L}\p{Z}\p{N}_.:/=+@-]{1,128}$" },
+        "additionalProperties": { "type": "string", "pattern": r"^[\p{L}\p{Z}\p{N}_.:/=+@-]{0,256}$" },
+        "maxProperties": 40,
+    })
+}
+
 /// AWS takes VPCs of /16 to /28 (Amazon VPC User Guide, "VPC CIDR blocks").
 fn vpc_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "string", "pattern": concat!(address!(), "/(1[6-9]|2[0-8])$") })
@@ -232,6 +245,10 @@ pub struct TenantSpec {
     /// Values for flags of the catalogue, by key.
     #[serde(default)]
     pub flags: BTreeMap<String, serde_json::Value>,
+    /// Tags of the company's own on everything of the stack, such as a cost centre.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "tags_schema")]
+    pub tags: BTreeMap<String, String>,
     /// The blueprint's sections, `overrides` among them, with its defaults filled in.
     #[serde(flatten)]
     #[schemars(skip)]

@@ -178,4 +178,27 @@ pub(super) const CODES: &[Explanation] = &[
          would leave a database without protection.",
         "Correct the row that the finding points at; the comment at the head of the shipped table explains each column.",
     ),
+    error(
+        "TN2602",
+        "a row of the table of quotas is invalid",
+        "A row of an estate's `policies/quotas.yaml` adds a quota, or overrides columns of the row of this version that has its \
+         id. A misspelt column would leave the old limit in force; one that contradicts what the row counts would compare \
+         two different things.",
+        "Correct the row that the finding points at.",
+    ),
+    error(
+        "TN2603",
+        "a row of the table of Regions is invalid",
+        "A row of an estate's `policies/regions.yaml` adds a Region, or overrides columns of the row of this version. A zone \
+         or a partition that is not the Region's would let a plan pass that AWS refuses.",
+        "Correct the row that the finding points at.",
+    ),
+    entry(
+        "TN2604",
+        Severity::Warning,
+        "nothing uses a row of a table",
+        "A row of the estate's own prices, quotas or Regions is read by no check: its key is misspelt, or what it was for is \
+         gone.",
+        "Correct the key, say what uses the row, or take it out.",
+    ),
 ];
