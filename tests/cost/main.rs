@@ -239,7 +239,7 @@ fn a_bad_table_of_prices_is_told_at_its_line() {
         let (code, text, errors) = tenantry(&estate, command);
         assert_eq!(code, if command[0] == "cost" { 1 } else { 2 });
         let said = format!("{text}{errors}");
-        assert!(said.contains("TN2501") && said.contains("policies/prices.yaml:3:37"), "{said}");
+        assert!(said.contains("TN2501") && said.contains("policies/prices.yaml:3:39"), "{said}");
     }
     let source = Arc::new(Source { path: PathBuf::from("p"), text: "date: 3".to_owned() });
     assert!(parse(source).is_err());

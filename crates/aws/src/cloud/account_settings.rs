@@ -58,13 +58,13 @@ pub async fn buckets(session: &Session) -> Result<BTreeSet<String>, CallError> {
 
 /// ElastiCache DescribeCacheClusters: nodes of the region, those of replication groups among them.
 pub async fn cache_nodes(session: &Session) -> Result<u64, CallError> {
-    const OPERATION: &str = "DescribeCacheClusters";
     let subject = session.place.region.as_str();
-    let question = Question::form("elasticache", OPERATION, subject, "2015-02-02", &[]).pages("Marker", "Marker");
+    let question =
+        Question::form("elasticache", "DescribeCacheClusters", subject, "2015-02-02", &[]).pages("Marker", "Marker");
     let clusters = items(&reads::ask(session, &question).await?, "CacheClusters.CacheCluster");
     let nodes = clusters.iter().map(|cluster| {
         let nodes = text(cluster, "NumCacheNodes").and_then(|nodes| nodes.parse::<u64>().ok());
-        session.need(nodes, OPERATION, subject, "NumCacheNodes")
+        session.need(nodes, question.operation, subject, "NumCacheNodes")
     });
     nodes.sum()
 }
