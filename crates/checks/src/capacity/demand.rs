@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::owners::{Groups, SubnetDemand, subnets};
-use super::template::{resources, target};
+use super::template::resources;
 use crate::resources::{self, Over, Owner};
 
 /// Over what an amount adds up.
@@ -102,7 +102,6 @@ pub fn count(template: &Value) -> Demand {
 pub(super) fn count_with(template: &Value, addresses: &BTreeMap<String, SubnetDemand>) -> Demand {
     let mut demand = Demand::default();
     let mut per_stack: BTreeMap<&'static str, u64> = BTreeMap::new();
-    let mut per_parent: BTreeMap<(&'static str, String), u64> = BTreeMap::new();
     let groups = Groups::of(template);
     for (_, kind, properties) in resources(template) {
         let Some((kind, row)) = resources::table().get(kind) else {
@@ -138,17 +137,8 @@ pub(super) fn count_with(template: &Value, addresses: &BTreeMap<String, SubnetDe
                     let zone = place.and_then(|place| addresses.get(place)?.zone.clone());
                     demand.take(quota, Within::Zone(zone.unwrap_or_else(|| "unknown".to_owned())), amount);
                 }
-                Over::Parent(paths) => {
-                    let parent = paths.iter().flat_map(|path| path.values(properties));
-                    let parent = parent.map(|value| target(value).map_or_else(|| value.to_string(), str::to_owned));
-                    let parent = parent.filter(|parent| parent != "false").collect::<Vec<_>>().join(" ");
-                    *per_parent.entry((quota, parent)).or_default() += amount;
-                }
             }
         }
-    }
-    for ((quota, _), amount) in per_parent {
-        demand.take(quota, Within::Stack, amount);
     }
     let entries = |section: &str| template[section].as_object().map_or(0, |section| section.len() as u64);
     per_stack.insert("cloudformation-resources", entries("Resources"));

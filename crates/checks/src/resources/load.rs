@@ -202,13 +202,12 @@ impl<'d> Reader<'d> {
 
     fn taken(&mut self, quota: &str, value: &'d Value, route: &str) -> Option<Taken> {
         let (over, amount) = match value {
-            Value::String(over) => (self.over(over, None, route), None),
+            Value::String(over) => (self.over(over, route), None),
             value => {
-                let map = self.map(value, route, &["over", "amount", "by"])?;
-                let by = map.contains_key("by").then(|| self.paths(map, route, "by"));
+                let map = self.map(value, route, &["over", "amount"])?;
                 let over = map.get("over").and_then(Value::as_str).unwrap_or_default();
                 let amount = map.contains_key("amount").then(|| self.formula(map, route, "amount"));
-                (self.over(over, by, route), amount)
+                (self.over(over, route), amount)
             }
         };
         let amount = match amount {
@@ -219,16 +218,15 @@ impl<'d> Reader<'d> {
         Some(Taken { quota: quota.to_owned(), over: over?, amount })
     }
 
-    fn over(&mut self, over: &str, by: Option<Vec<Path>>, route: &str) -> Option<Over> {
-        Some(match (over, by) {
-            ("account", None) => Over::Account,
-            ("region", None) => Over::Region,
-            ("zone", None) => Over::Zone,
-            ("stack", None) => Over::Stack,
-            ("resource", None) => Over::Resource,
-            ("parent", Some(by)) => Over::Parent(by),
+    fn over(&mut self, over: &str, route: &str) -> Option<Over> {
+        Some(match over {
+            "account" => Over::Account,
+            "region" => Over::Region,
+            "zone" => Over::Zone,
+            "stack" => Over::Stack,
+            "resource" => Over::Resource,
             _ => {
-                let message = "a quota adds up over account, region, zone, stack, resource, or over parent with `by`";
+                let message = "a quota adds up over account, region, zone, stack or resource";
                 self.fault(route, message.to_owned());
                 return None;
             }
@@ -503,11 +501,7 @@ mod tests {
                 "addresses: { in: A, owner: cache, count: \"1 +\" }",
                 "the formula `count` has `` where a number or a property is expected",
             ),
-            (
-                "quotas: { q: world }",
-                "a quota adds up over account, region, zone, stack, resource, or over \
-              parent with `by`",
-            ),
+            ("quotas: { q: world }", "a quota adds up over account, region, zone, stack or resource"),
             ("quotas: { q: { over: region, amount: A } }", "well"),
             ("quotas: [q]", "`quotas` must be a map from ids of policies/quotas.yaml"),
             ("linked_role: { service: ecs, role: R }", "`service` must be such as `ecs.amazonaws.com`"),

@@ -152,8 +152,6 @@ pub enum Over {
     Stack,
     /// Within one resource: the resource with the most counts.
     Resource,
-    /// Within the resources that have these properties in common: the group with the most counts.
-    Parent(Vec<formula::Path>),
 }
 
 /// A service-linked role that the first resource of a type needs.
@@ -247,13 +245,8 @@ impl ResourceType {
             };
             addresses.within.iter().chain(formulas.into_iter().flat_map(formula::Formula::paths))
         });
-        let quotas = self.quotas.iter().flatten().flat_map(|taken| {
-            let parents = match &taken.over {
-                Over::Parent(paths) => &paths[..],
-                _ => &[],
-            };
-            parents.iter().chain(taken.amount.iter().flat_map(formula::Formula::paths))
-        });
+        let quotas =
+            self.quotas.iter().flatten().flat_map(|taken| taken.amount.iter().flat_map(formula::Formula::paths));
         let instances = self.instances.iter();
         let storage = self.search_gib.iter().flat_map(formula::Formula::paths);
         let types = instances.clone().flat_map(|one| &one.types);
