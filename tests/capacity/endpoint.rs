@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::drift::fleet::only_one_place;
 use crate::process::{Endpoint, QUOTAS};
 
 fn root() -> &'static Path {
@@ -50,7 +51,7 @@ impl Endpoint {
     pub(crate) fn python(&self, account: &str, script: &str) -> Output {
         let prelude = format!(
             "import boto3, json\n\
-             role = boto3.client('sts').assume_role(RoleArn='arn:aws:iam::{account}:role/t', RoleSessionName='tests')\n\
+             role = boto3.client('sts').assume_role(RoleArn='arn:aws:iam::{account}:role/OrganizationAccountAccessRole', RoleSessionName='tests')\n\
              keys = role['Credentials']\n\
              def client(service):\n\
              \x20   return boto3.client(service, aws_access_key_id=keys['AccessKeyId'],\n\
@@ -89,11 +90,22 @@ pub(crate) struct Estate {
 }
 
 impl Estate {
-    pub(crate) fn new(account: &'static str) -> Self {
+    /// An estate in an account with a control plane, whose roles every later command takes.
+    pub(crate) fn new(endpoint: &Endpoint, account: &'static str) -> Self {
+        let estate = Self::without_control_plane(account);
+        let bootstrap = ["bootstrap", "--role", "OrganizationAccountAccessRole", "--yes"];
+        let made = endpoint.tenantry(&estate, &bootstrap).env("TENANTRY_POLL_SECONDS", "0.05").output().unwrap();
+        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        estate
+    }
+
+    pub(crate) fn without_control_plane(account: &'static str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let init = Command::new(env!("CARGO_BIN_EXE_tenantry")).arg("init").arg(folder.path()).output().unwrap();
         assert!(init.status.success(), "{}", String::from_utf8_lossy(&init.stderr));
         let estate = Self { folder, account };
+        let fleet = estate.folder.path().join("tenants/fleet.yaml");
+        std::fs::write(&fleet, only_one_place(&std::fs::read_to_string(&fleet).unwrap())).unwrap();
         estate.edit("tenants/fleet.yaml", "111122223333", account);
         estate.edit("tenants/acme.yaml", "111122223333", account);
         estate

@@ -11,7 +11,7 @@ use endpoint::{Estate, start};
 use serde_json::{Value, json};
 
 /// One endpoint for all tests; each has an account of its own.
-static ENDPOINT: LazyLock<Endpoint> = LazyLock::new(|| start(1, &["--enforce-quotas"]));
+static ENDPOINT: LazyLock<Endpoint> = LazyLock::new(|| start(1, &["--enforce-quotas", "--enforce-iam"]));
 
 const CLEAN: i32 = 0;
 const FINDINGS: i32 = 2;
@@ -29,7 +29,7 @@ fn codes(answer: &Value) -> Vec<&str> {
 
 #[test]
 fn a_quota_of_vpcs_is_reached_when_it_was_foretold() {
-    let estate = Estate::new("700000000001");
+    let estate = Estate::new(&ENDPOINT, "700000000001");
     let make = "ec2 = client('ec2')\nec2.create_vpc(CidrBlock='10.0.0.0/16')\n";
     // A region has a default VPC; three more leave room for the tenant and nobody else.
     ENDPOINT.done(estate.account, &format!("{make}{make}{make}"));
@@ -87,7 +87,7 @@ fn green(answer: &Value) -> &Value {
 
 #[test]
 fn a_subnet_starves_when_it_was_foretold() {
-    let estate = Estate::new("700000000002");
+    let estate = Estate::new(&ENDPOINT, "700000000002");
     let id = deploy_subnets(&estate);
     let (code, answer) = ENDPOINT.json(&estate, &["capacity", "acme"]);
     let before = green(&answer);
@@ -119,7 +119,7 @@ fn a_subnet_starves_when_it_was_foretold() {
 
 #[test]
 fn what_is_denied_is_unknown_and_never_green() {
-    let estate = Estate::new("700000000003");
+    let estate = Estate::new(&ENDPOINT, "700000000003");
     let rule = |service: &str, operation: &str, kind: &str| json!({ "service": service, "operation": operation, "kind": kind, "account": estate.account });
     let rules = [
         rule("ec2", "DescribeVpcs", "denied"),
@@ -143,7 +143,7 @@ fn what_is_denied_is_unknown_and_never_green() {
 
 #[test]
 fn increases_are_asked_for_once_and_followed_to_their_end() {
-    let estate = Estate::new("700000000004");
+    let estate = Estate::new(&ENDPOINT, "700000000004");
     let more = ["quotas", "acme", "--what-if", "tenants+=1:like=acme", "--request"];
     let (_, answer) = ENDPOINT.json(&estate, &more);
     let wish = answer["requests"].as_array().unwrap().iter().find(|wish| wish["quota"] == "ec2-elastic-ips").unwrap();
@@ -171,7 +171,7 @@ fn increases_are_asked_for_once_and_followed_to_their_end() {
 
 #[test]
 fn a_type_that_a_zone_lacks_is_named_before_the_deploy() {
-    let estate = Estate::new("700000000005");
+    let estate = Estate::new(&ENDPOINT, "700000000005");
     let kind = estate.template(&ENDPOINT)["Resources"]["Search"]["Properties"]["ClusterConfig"]["InstanceType"].clone();
     let lack = json!({ "account": estate.account, "region": "eu-west-1", "type": kind, "zones": ["euw1-az2"] });
     ENDPOINT.control("/_tenantry/offers", &lack);
@@ -184,7 +184,8 @@ fn a_type_that_a_zone_lacks_is_named_before_the_deploy() {
 #[test]
 fn a_deployment_under_way_is_counted() {
     let endpoint = start(60_000, &[]);
-    let estate = Estate::new("700000000006");
+    // Where every step takes a minute, no control plane would ever be there.
+    let estate = Estate::without_control_plane("700000000006");
     let body = json!({ "Resources": {
         "One": { "Type": "AWS::EC2::VPC", "Properties": { "CidrBlock": "10.9.0.0/16" } },
         "Two": { "Type": "AWS::EC2::VPC", "Properties": { "CidrBlock": "10.8.0.0/16" }, "DependsOn": "One" },
@@ -200,7 +201,7 @@ fn a_deployment_under_way_is_counted() {
 
 #[test]
 fn a_fleet_that_does_not_exist_is_counted_like_one_that_does() {
-    let estate = Estate::new("700000000007");
+    let estate = Estate::new(&ENDPOINT, "700000000007");
     let count = |what: &[&str]| {
         let (code, answer) = ENDPOINT.json(&estate, &[&["capacity", "--offline", "--runway"], what].concat());
         assert!(code == INCOMPLETE, "{answer:#}");
@@ -221,7 +222,7 @@ fn a_fleet_that_does_not_exist_is_counted_like_one_that_does() {
 
 #[test]
 fn a_bucket_that_an_earlier_stack_left_is_named_before_the_deploy() {
-    let estate = Estate::new("700000000008");
+    let estate = Estate::new(&ENDPOINT, "700000000008");
     let bucket = estate.template(&ENDPOINT)["Resources"]["LandingBucket"]["Properties"]["BucketName"].clone();
     let make = format!(
         "client('s3').create_bucket(Bucket={bucket}, CreateBucketConfiguration={{'LocationConstraint': 'eu-west-1'}})"

@@ -84,7 +84,7 @@ fn commands_with_an_account_print_what_their_transcripts_show() {
 
 #[test]
 fn the_tour_of_the_readme_does_what_it_shows() {
-    let endpoint = endpoint::start_under_roles();
+    let endpoint = endpoint::start();
     let checked = transcript::check(&root().join("README.md"), &Room::with_account(&endpoint.url), Shown::WhatIsShown);
     assert!(checked.is_ok(), "{}", checked.unwrap_err());
 }

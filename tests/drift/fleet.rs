@@ -184,7 +184,7 @@ impl Fleet {
 }
 
 /// A fleet of one account and one region, so that its control plane is made quickly.
-fn only_one_place(fleet: &str) -> String {
+pub(crate) fn only_one_place(fleet: &str) -> String {
     let mut kept = Vec::new();
     let mut skipping = None;
     for line in fleet.lines() {

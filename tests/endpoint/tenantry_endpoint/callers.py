@@ -153,7 +153,7 @@ def need(call: Call) -> None:
     action = action_of(call.service, call.operation)
     if role is None or action in FREE:
         return
-    context: dict[str, Any] = {"aws:RequestedRegion": call.region, "aws:PrincipalAccount": role.account}
+    context: dict[str, Any] = {"aws:RequestedRegion": call.region, "aws:PrincipalAccount": role.account} | role.tags
     if action.startswith("ec2:") and not call.operation.startswith("Describe"):
         context |= _tags(call)
     role.need(action, resources(call, action), context, "tenantry")

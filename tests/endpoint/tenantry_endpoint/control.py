@@ -8,7 +8,7 @@ from typing import Any
 
 from . import faults, state
 from .errors import AwsError
-from .identity import Role
+from .identity import Role, tag_session
 from .internal import call_moto
 from .services import offers, queues, quotas
 
@@ -31,17 +31,20 @@ def _set(path: str, environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes
 
 
 def _assume(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-    """The session that a service opens for what it runs: `{"role": ARN, "service": "lambda.amazonaws.com"}`. The role must
-    trust the service; no caller of STS could open it."""
+    """The session that a service opens for what it runs: `{"role": ARN, "service": "lambda.amazonaws.com"}`, with session
+    `tags` where the service gives them, as Roles Anywhere does of a certificate's subject. The role must trust the service;
+    no caller of STS could open it."""
     try:
         document = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
         role, service = Role(document["role"]), str(document["service"])
+        tags = {str(key): str(value) for key, value in (document.get("tags") or {}).items()}
         if not role.trusts(service):
             return _json(403, {"error": f"{role.arn} does not trust {service}"})
     except (ValueError, TypeError, KeyError, IndexError, AwsError) as error:
         return _json(400, {"error": repr(error)})
     session = call_moto(role.account, "us-east-1", "sts", "AssumeRole",
                         {"RoleArn": role.arn, "RoleSessionName": service.split(".")[0]})
+    tag_session(session["Credentials"]["AccessKeyId"], tags)
     return _json(200, {key: session["Credentials"][key] for key in ("AccessKeyId", "SecretAccessKey", "SessionToken")})
 
 

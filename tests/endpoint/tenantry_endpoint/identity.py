@@ -18,6 +18,7 @@ from moto.sts.models import sts_backends
 from moto.utilities.utils import get_partition
 
 from .errors import AwsError
+from .state import on_reset
 
 Context = Mapping[str, Any]
 
@@ -25,6 +26,10 @@ Context = Mapping[str, Any]
 ADMINISTRATOR = "OrganizationAccountAccessRole"
 
 _enforced = False
+
+#: Access key of a session → its tags, of sessions that a service has opened with tags.
+_session_tags: dict[str, dict[str, str]] = {}
+on_reset(_session_tags.clear)
 
 
 def enforce(wanted: bool) -> None:
@@ -158,6 +163,7 @@ class Role:
         inline = [_document(text) for text in list(found.policies.values())]
         attached = [_managed(policy) for policy in list(found.managed_policies.values())]
         self.policies = inline + attached
+        self.tags: dict[str, str] = {}
         self.boundary: list[Any] | None = None
         if found.permissions_boundary_arn:
             boundary = backend.managed_policies.get(found.permissions_boundary_arn)
@@ -212,5 +218,14 @@ def caller(account: str, region: str, access_key: str) -> Role | None:
     for partition in {get_partition(region), "aws", "global"}:
         session = sts_backends[account][partition].get_assumed_role_from_access_key(access_key)
         if session is not None:
-            return None if session.role_arn.endswith(f"/{ADMINISTRATOR}") else Role(session.role_arn)
+            if session.role_arn.endswith(f"/{ADMINISTRATOR}"):
+                return None
+            role = Role(session.role_arn)
+            role.tags = _session_tags.get(access_key, {})
+            return role
     return None
+
+
+def tag_session(access_key: str, tags: Mapping[str, str]) -> None:
+    """Give a session tags, which policies see as `aws:PrincipalTag/KEY`."""
+    _session_tags[access_key] = {f"aws:PrincipalTag/{key}": value for key, value in tags.items()}

@@ -356,3 +356,24 @@ def test_a_service_opens_sessions_of_roles_that_trust_it_and_of_no_other(strict:
     status, session = assume("lambda.amazonaws.com")
     assert status == 200 and session["AccessKeyId"], session
     assert assume("ecs-tasks.amazonaws.com")[0] == 403
+
+
+def test_a_device_writes_below_the_name_of_its_certificate_only(strict: str, client: Make) -> None:
+    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "rolesanywhere.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    iam = client("iam")
+    role = iam.create_role(RoleName="of-devices", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    own = "arn:aws:s3:::org-landing/in/${aws:PrincipalTag/x509Subject/CN}/*"
+    iam.put_role_policy(RoleName="of-devices", PolicyName="upload", PolicyDocument=json.dumps(
+        {"Version": "2012-10-17", "Statement": [statement(action="s3:PutObject", resource=own)]}))
+    client("s3").create_bucket(Bucket="org-landing", CreateBucketConfiguration={"LocationConstraint": REGION})
+
+    def device(**tags: str) -> Any:
+        asked = json.dumps({"role": role, "service": "rolesanywhere.amazonaws.com", "tags": tags}).encode()
+        with urllib.request.urlopen(urllib.request.Request(f"{strict}/_tenantry/assume", data=asked, method="POST")) as answer:
+            return client("s3", json.loads(answer.read()))
+
+    named = device(**{"x509Subject/CN": "sensor-1"})
+    named.put_object(Bucket="org-landing", Key="in/sensor-1/conn.log", Body=b"x")
+    for writer, key in [(named, "in/sensor-2/conn.log"), (named, "parts/x"), (device(), "in/sensor-1/conn.log")]:
+        with pytest.raises(ClientError, match="AccessDenied"):
+            writer.put_object(Bucket="org-landing", Key=key, Body=b"x")
