@@ -1,6 +1,7 @@
 """Changes resources of stacks behind CloudFormation's back, through the services' own APIs, as `changes.yaml` lists.
 
-Usage: `change.py changes.yaml organisation account region round` with AWS_ENDPOINT_URL set. A call's parameters may
+Usage: `change.py changes.yaml organisation account region round [sample]` with AWS_ENDPOINT_URL set. A sample is JSON:
+`{"names": [...], "instead": {"cedar": "birch"}}`, the changes that are made (all without it), and tenants that stand for others. A call's parameters may
 hold `{Logical}`, the physical id of a resource of the tenant's stack, `{Logical:name}`, what follows its last `/`, and `{$.path}`, a part of the answer to the call
 before it (JMESPath). Prints one line of JSON for each change: its number and the answer's `$` of its last call.
 """
@@ -103,7 +104,8 @@ def zipped(text: str) -> bytes:
 
 def main() -> None:
     """Make the changes of one round."""
-    file, organisation, account, region, turn = sys.argv[1:]
+    file, organisation, account, region, turn, *rest = sys.argv[1:]
+    sample = json.loads(rest[0]) if rest else None
     with open(file, encoding="utf-8") as text:
         changes = yaml.safe_load(text)["changes"]
     session = session_of(account, region)
@@ -111,7 +113,10 @@ def main() -> None:
     for number, change in enumerate(changes):
         if change.get("round", "first") != turn:
             continue
+        if sample and change["name"] not in sample.get("names", [change["name"]]):
+            continue
         name = change["tenant"]
+        name = sample["instead"].get(name, name) if sample else name
         known = {"account": account, "region": region, "tenant": name, "stack": f"{organisation}-{name}",
                  "bucket": f"{organisation}-artifacts-{account}-{region}", "object": "templates/edited.json"}
         tenant = tenants.setdefault(name, Tenant(session, f"{organisation}-{name}", known))

@@ -78,7 +78,8 @@ impl Fleet {
         }
         for (index, tenant) in tenants.iter().enumerate() {
             // An endpoint of that name never confirms a subscription.
-            let pages = if *tenant == "cedar" { "unconfirmed" } else { "pages" };
+            let unconfirmed = if tenants.contains(&"cedar") { "cedar" } else { "birch" };
+            let pages = if *tenant == unconfirmed { "unconfirmed" } else { "pages" };
             let text = format!(
                 "account: \"{ACCOUNT}\"\nregion: {REGION}\nring: canary\n\
                  contact: {{ timezone: Europe/Zagreb, page: \"https://{pages}.example.com/{tenant}\" }}\n\
@@ -159,10 +160,16 @@ impl Fleet {
 
     /// Makes the changes of a round of `changes.yaml`, as somebody called mallory.
     pub(crate) fn change(&self, round: &str) {
+        self.change_some(round, None);
+    }
+
+    /// As [`Self::change`], of a sample only.
+    pub(crate) fn change_some(&self, round: &str, sample: Option<&Value>) {
         let folder = root().join("tests/drift");
         let mut command = self.command(python());
         command.arg(folder.join("change.py")).arg(folder.join("changes.yaml"));
-        let output = command.args(["metanet", ACCOUNT, REGION, round]).output().unwrap();
+        command.args(["metanet", ACCOUNT, REGION, round]).args(sample.map(Value::to_string));
+        let output = command.output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
     }
 
