@@ -22,7 +22,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::without_broken(global, &args.selection.names)?;
-    let tenants = args.selection.select(&opened.estate)?;
+    let mut tenants = args.selection.select(&opened.estate)?;
+    tenants.retain(|tenant| args.selection.counts(&opened.estate, tenant));
     let shown = show(&opened, &tenants, Output::new(global.output), global)?;
     Ok(shown.max(opened.incomplete(args.selection.is_whole_fleet())))
 }

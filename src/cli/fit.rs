@@ -49,7 +49,8 @@ pub(super) fn fit(global: &Global, selection: &Selection, release: &Release, loo
         before.contains(name) || !existing.contains(name)
     };
     let place = |tenant: &Tenant| Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
-    let tenants: Vec<&Tenant> = opened.estate.tenants.values().collect();
+    let counts = |tenant: &&Tenant| selection.counts(&opened.estate, tenant);
+    let tenants: Vec<&Tenant> = opened.estate.tenants.values().filter(counts).collect();
     let places: BTreeSet<Place> = tenants.iter().filter(|tenant| planned(tenant)).map(|tenant| place(tenant)).collect();
     let tenants: Vec<&Tenant> = tenants.into_iter().filter(|tenant| places.contains(&place(tenant))).collect();
     let rendered = opened.render(&tenants, &release.release)?;

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::Failure;
 use tenantry_base::ids::{AccountId, Region, RingName};
+use tenantry_ops::deploy::stacks::is_offboarded;
 use tenantry_spec::estate::{Estate, Tenant};
 
 /// Tenants by name or glob, narrowed by ring, account and region.
@@ -73,6 +74,11 @@ impl Selection {
     /// Tenants by their names.
     pub fn named(names: &[String]) -> Self {
         Self { names: names.to_vec(), ..Self::default() }
+    }
+
+    /// Whether a tenant counts for what the fleet needs and costs: one that is offboarded does where it is named.
+    pub(super) fn counts(&self, estate: &Estate, tenant: &Tenant) -> bool {
+        !is_offboarded(&estate.fleet, tenant) || self.names.iter().any(|name| name == tenant.name.as_str())
     }
 
     /// True when nothing was said.

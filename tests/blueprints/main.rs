@@ -176,6 +176,13 @@ fn the_smallest_blueprint_lives_from_init_to_destroy_under_the_shipped_roles() {
     world.ends(0, &["drift"]);
     let gone = world.ends(0, &["destroy", "acme", "--confirm", "acme"]);
     assert!(gone.contains("2 resources stay"), "{gone}");
+    // No VPC, and so no block that is retired: it is offboarded all the same, until it is named.
+    assert!(world.ends(0, &["plan", "--all"]).contains("acme: offboarded: "));
+    world.ends(0, &["deploy", "--all", "--yes"]);
+    assert!(world.ends(0, &["drift"]).contains("offboarded"));
+    assert!(world.ends(0, &["status"]).contains("offboarded"));
+    world.ends(0, &["deploy", "acme", "--yes"]);
+    world.ends(0, &["drift"]);
 }
 
 /// The bucket of the sample's tenant.

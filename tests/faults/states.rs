@@ -536,6 +536,11 @@ fn an_offboarded_tenant_is_planned_by_name_only_and_what_is_left_of_it_is_named(
     assert!(drift.out.contains("t01 (123456789012 in eu-west-1): offboarded"), "{}", drift.out);
     let status = tenantry(&["status", "t01"]).must(0);
     assert!(status.out.contains("offboarded"), "{}", status.out);
+    // The fleet neither needs nor pays for it; named, it is what it would be again.
+    let bills = |arguments: &[&str]| tenantry(arguments).out.contains("t01");
+    assert!(!bills(&["cost", "--all"]) && bills(&["cost", "t00", "t01"]));
+    let fits = |arguments: &[&str]| tenantry(&[arguments, &["--output", "json"]].concat()).out.contains("metanet-t01");
+    assert!(!fits(&["capacity", "--all"]) && fits(&["capacity", "t00", "t01"]));
     assert!(!stacks(&endpoint.url).iter().any(|(name, _)| name == "metanet-t01"));
 
     let plan = tenantry(&["plan", "t01"]).must(2);

@@ -56,7 +56,7 @@ pub fn tenant(
 }
 
 /// Whether a tenant's stack was destroyed where the tenant is: `destroy` writes that down.
-fn is_offboarded(fleet: &Fleet, tenant: &Tenant) -> bool {
+pub fn is_offboarded(fleet: &Fleet, tenant: &Tenant) -> bool {
     let spec = &tenant.spec;
     let was = fleet.offboarded.get(&tenant.name);
     was.is_some_and(|was| was.account == spec.account && was.region == spec.region)
