@@ -32,8 +32,8 @@ use tenantry_template::render::names;
 
 /// Offboard a customer: say what is lost and what stays, ask for the tenant's name, delete the stack.
 ///
-/// Data stays: the key, the landing bucket, the search domain, the VPC and its subnets are retained and go on costing
-/// money until they are deleted. A stateful resource that is deleted must be named, unless it is known to be empty. The
+/// Data stays: what the template retains (keys, buckets, databases, the VPC and its subnets) goes on costing money until it is
+/// deleted. A stateful resource that is deleted must be named, unless it is known to be empty. The
 /// tenant's file and its address block stay too, until nothing of it is left. A stack that git does not name (see
 /// `tenantry status`) is offboarded without a file.
 #[derive(Debug, ClapArgs)]
@@ -111,7 +111,7 @@ struct Stays {
     prices_of: String,
     /// As long as it stands.
     standing: Total,
-    /// Objects in the landing bucket at first; their lifecycle ends them.
+    /// Objects in buckets at first; their lifecycle ends them.
     objects: f64,
 }
 

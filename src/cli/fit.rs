@@ -19,7 +19,7 @@ pub(super) struct Look {
     /// Without credentials and network: limits and zones come from the tables, and what is used is unknown.
     #[arg(long)]
     pub(super) offline: bool,
-    /// As if a value of the chosen tenants were another (`ingest.peak_gib_per_minute=4`), or as if there were more
+    /// As if a value of the chosen tenants were another (`web.requests_per_second=4`), or as if there were more
     /// tenants (`tenants+=50:like=acme@eu-west-1`).
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) what_if: Vec<Otherwise>,

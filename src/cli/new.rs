@@ -45,8 +45,8 @@ pub(super) struct Args {
     /// Release ring.
     #[arg(long, required_unless_present = "like")]
     ring: Option<RingName>,
-    /// A parameter of the blueprint, such as `ingest.peak_gib_per_minute=0.5`; may be given again. A file that a parameter
-    /// names is copied to `tenants/certs/`: `ingest.client_ca=FILE`.
+    /// A parameter of the blueprint, such as `web.requests_per_second=0.5`; may be given again. A file that a parameter
+    /// names is copied to `tenants/certs/`: `devices.authority=FILE`.
     #[arg(long = "set", value_name = "PARAMETER=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
     /// IANA time zone of the customer. [default: UTC]

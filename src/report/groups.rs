@@ -83,7 +83,7 @@ impl<'p> Group<'p> {
         })
     }
 
-    /// `+ LandingBucket AWS::S3::Bucket (replaced)`.
+    /// `+ UploadsBucket AWS::S3::Bucket (replaced)`.
     pub(super) fn resource(&self, change: &ResourceChange) -> String {
         let sign = match change.action.as_str() {
             "Add" | "Import" => "+",

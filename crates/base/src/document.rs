@@ -1,6 +1,6 @@
 //! One YAML file as a tree of JSON, with the place of every value.
 //!
-//! Routes name places: `network.cidr`, `ingest.allow_from[1]`, and `""` for the whole file.
+//! Routes name places: `network.cidr`, `web.allow_from[1]`, and `""` for the whole file.
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -47,7 +47,7 @@ pub fn below(route: &str, key: &str) -> String {
     if route.is_empty() { key.to_owned() } else { format!("{route}.{key}") }
 }
 
-/// `/allow_from/1` below `ingest` as `ingest.allow_from[1]`: the route of a JSON pointer.
+/// `/allow_from/1` below `web` as `web.allow_from[1]`: the route of a JSON pointer.
 pub fn route_of(above: &str, pointer: &str) -> String {
     pointer.split('/').skip(1).fold(above.to_owned(), |route, part| {
         let part = part.replace("~1", "/").replace("~0", "~");

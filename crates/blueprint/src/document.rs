@@ -1,6 +1,6 @@
 //! A YAML file as a tree of JSON, with the place of every value, as the tool reads an estate's files.
 //!
-//! Routes name places: `derived.part_mib.value`, `shape[1]`, and `""` for the whole file.
+//! Routes name places: `derived.web_tasks.value`, `shape[1]`, and `""` for the whole file.
 
 use std::collections::BTreeMap;
 use std::ops::Range;

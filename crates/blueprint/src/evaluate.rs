@@ -33,7 +33,7 @@ const MOST_REMEMBERED: usize = 2_048;
 pub struct Inputs(pub(crate) Json);
 
 impl Inputs {
-    /// The value at a path, such as `ingest.files_per_minute`.
+    /// The value at a path, such as `web.requests_per_second`.
     pub fn get(&self, path: &str) -> Option<&Json> {
         given(&self.0, path)
     }

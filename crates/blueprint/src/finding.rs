@@ -52,7 +52,7 @@ pub struct Finding {
     pub severity: Severity,
     /// Lower case, no trailing period, the thing named in backticks.
     pub message: String,
-    /// Route of the value, such as `derived.part_mib.value` or `ingest.allow_from[1]`.
+    /// Route of the value, such as `derived.web_tasks.value` or `web.allow_from[1]`.
     pub route: String,
     pub place: Option<Place>,
     pub help: Option<String>,

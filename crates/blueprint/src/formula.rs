@@ -43,7 +43,7 @@ pub(crate) type Scope = BTreeMap<String, Name>;
 /// Something that a formula refers to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reference {
-    /// A value of the tenant or a fact of its stack, by its path: `ingest.files_per_minute`, `zones`.
+    /// A value of the tenant or a fact of its stack, by its path: `web.requests_per_second`, `zones`.
     Input(String),
     Table(String),
     /// A derived value, or a field of one that is a row: `search_node.type`.

@@ -97,7 +97,7 @@ pub struct Check {
     pub blame: Vec<String>,
 }
 
-/// A text with values inside: `a part of ${part_mib} MiB`.
+/// A text with values inside: `${web_tasks} tasks`.
 #[derive(Debug)]
 pub struct Message {
     pub(crate) parts: Vec<Part>,

@@ -20,7 +20,7 @@ const OVERRIDES: &str = "overrides";
 pub struct Parameters(Map<String, Value>);
 
 impl Parameters {
-    /// The value at a path, such as `ingest.files_per_minute`.
+    /// The value at a path, such as `web.requests_per_second`.
     pub fn get(&self, path: &str) -> Option<&Value> {
         let (section, rest) = path.split_once('.').map_or((path, None), |(section, rest)| (section, Some(rest)));
         let section = self.0.get(section)?;

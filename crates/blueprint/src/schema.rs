@@ -73,7 +73,7 @@ const BLOCK_PATTERN: &str = r"^((25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3
 /// A value below a section that is no object.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
-    /// Such as `ingest.files_per_minute`.
+    /// Such as `web.requests_per_second`.
     pub path: String,
     pub kind: Type,
     /// Its own schema.

@@ -15,7 +15,7 @@ use crate::types::Type;
 /// A derived value that is parsed and not yet checked.
 struct Pending {
     name: String,
-    /// Route of its map: `derived.part_mib` or `tiers.red`.
+    /// Route of its map: `derived.web_tasks` or `tiers.public`.
     route: String,
     /// `None` where the text is not a formula.
     parsed: Option<Parsed>,

@@ -114,7 +114,7 @@ impl Serialize for Permission {
     }
 }
 
-/// Who needs a permission: `AWS::RDS::DBInstance create`, `tenantry`, `SplitterRole`.
+/// Who needs a permission: `AWS::RDS::DBInstance create`, `tenantry`, `JobRole`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cause {
     pub of: String,

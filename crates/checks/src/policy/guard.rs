@@ -54,7 +54,7 @@ pub enum Status {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Breach {
     pub rule: String,
-    /// Where in the template: `/Resources/LandingBucket/Properties`. Empty for what the whole template lacks.
+    /// Where in the template: `/Resources/UploadsBucket/Properties`. Empty for what the whole template lacks.
     pub path: String,
     /// What the rule says about it.
     pub message: Option<String>,

@@ -3,7 +3,7 @@
 //! ```yaml
 //! accepted:
 //!   - tenant: acme             # name or glob
-//!     resource: LandingBucket  # logical id, or the id of what is unmanaged; name or glob
+//!     resource: UploadsBucket  # logical id, or the id of what is unmanaged; name or glob
 //!     path: /Tags/*            # optional; without it everything about the resource
 //!     reason: the finance team tags by hand until their tool is connected
 //!     until: 2027-01-31        # its last day

@@ -16,7 +16,7 @@ impl Places {
         Self { own, fleet }
     }
 
-    /// The place of a route's value (`ingest.allow_from[1]`), or of the nearest thing around it: in the tenant's own
+    /// The place of a route's value (`web.allow_from[1]`), or of the nearest thing around it: in the tenant's own
     /// file where that says the value, else in the fleet's defaults where those do.
     pub fn locate(&self, route: &str) -> Location {
         let mut at = Some(route);

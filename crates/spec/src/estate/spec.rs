@@ -256,7 +256,7 @@ pub struct TenantSpec {
 }
 
 impl TenantSpec {
-    /// The value of a parameter, such as `ingest.files_per_minute`.
+    /// The value of a parameter, such as `web.requests_per_second`.
     pub fn parameter(&self, path: &str) -> Option<&Value> {
         let mut steps = path.split('.');
         let section = self.parameters.get(steps.next()?)?;

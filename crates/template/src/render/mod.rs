@@ -120,7 +120,7 @@ pub struct Template {
 /// A scalar of the tree into which values are filled.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Leaf {
-    /// Keys and indices from the root: `Resources`, `LandingBucket`, `Properties`, `BucketName`.
+    /// Keys and indices from the root: `Resources`, `UploadsBucket`, `Properties`, `BucketName`.
     pub path: Vec<String>,
     /// One slot alone keeps the value's own type; anything else is a string put together from its pieces.
     pub pieces: Vec<Piece>,
@@ -204,7 +204,7 @@ pub struct Provenance {
 pub struct Origin {
     /// The line of the partial on which the resource starts.
     pub location: Location,
-    /// Routes of the spec fields that decided its values (`ingest.allow_from`), sorted, by path inside the resource
+    /// Routes of the spec fields that decided its values (`web.allow_from`), sorted, by path inside the resource
     /// (`Properties/SecurityGroupIngress/0/CidrIp`).
     pub fields: BTreeMap<String, Vec<String>>,
 }

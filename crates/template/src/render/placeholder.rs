@@ -71,7 +71,7 @@ impl Flat {
     }
 }
 
-/// The same tree with a placeholder for every scalar, and the path of each slot (`functions.ingest.memory_mib`).
+/// The same tree with a placeholder for every scalar, and the path of each slot (`functions.job.memory_mib`).
 pub(super) fn replace(values: &Value) -> Result<(Value, Vec<String>), Unsuitable> {
     let mut paths = Vec::new();
     let tree = replace_node(values, "", &mut paths);

@@ -108,7 +108,7 @@ pub(super) const CODES: &[Explanation] = &[
         Error,
         "the search domain is not inside the tenant's network",
         "A domain without `VPCOptions` has a public endpoint. The domain cannot be moved afterwards: it would have to be replaced.",
-        "Give the domain green subnets and a security group.",
+        "Give the domain subnets of a tier without a way out, and a security group.",
     ),
     entry(
         "TN4204",
