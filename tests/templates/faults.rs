@@ -19,7 +19,8 @@ fn found(text: &str) -> Vec<String> {
         let tenant = estate::tenant("acme", "eu-west-1", 3, |_| {});
         Renderer::new(set).render(&estate::context(&estate, &tenant, "v1.0.0"))
     });
-    findings.map(|_| Vec::new()).unwrap_or_else(|findings| findings.iter().map(told).collect())
+    let findings = findings.map_or_else(|findings| findings, |template| template.form.undefined.clone());
+    findings.iter().map(told).collect()
 }
 
 fn told(finding: &Finding) -> String {
@@ -44,7 +45,16 @@ fn a_template_without_faults_has_none() {
 fn what_tera_cannot_render() {
     check("Resources:\n  A:\n    Type: {{ }}\n", &["TN3001 tenant.yaml.tera:3:5 "]);
     check("Resources:\n  A:\n    Type: {{ shape.nat | nope }}\n", &["TN3001 tenant.yaml.tera:3:5 "]);
-    check("Resources:\n  A:\n    Name: \"{{ tenant.nobody }}\"\n", &["TN3001 tenant.yaml.tera:3:5 "]);
+    check(
+        "Resources:\n  A:\n    Name: \"{{ tenant.nobody }}\"\n",
+        &["TN3013 tenant.yaml.tera:3:15 nothing defines `tenant.nobody`"],
+    );
+    check(
+        "Resources:\n{% if shape.dns_suport %}\n{% endif %}\n  A:\n    Type: x\n",
+        &["TN3013 tenant.yaml.tera:2:7 nothing defines `shape.dns_suport`"],
+    );
+    let loops = "{% for a in range(end=100000) %}{% for b in range(end=100000) %}{% endfor %}{% endfor %}";
+    check(&format!("{WELL}{loops}\n"), &["TN3012 tenant.yaml.tera:4:1 the template runs through too many loops"]);
     check("Resources:\n  A:\n{% if shape.nat %}\n    Type: x\n", &["TN3001 tenant.yaml.tera:"]);
     check("Resources:\n{% include \"tenant/gone.tera\" %}\n", &["TN3001 "]);
 }
@@ -75,13 +85,13 @@ fn values_that_could_change_the_structure() {
 
 #[test]
 fn references_to_nothing_and_in_circles() {
-    let gone = format!("{WELL}  From:\n    Type: x\n    DependsOn: Gone\n    P: !Sub \"${{Lost.Arn}}\"\n");
+    let gone = format!("{WELL}  From:\n    Type: x\n    DependsOn: Gone\n    Properties: !Sub \"${{Lost.Arn}}\"\n");
     let message =
         |to: &str| format!("TN3005 tenant.yaml.tera:4:3 `From` refers to `{to}`, which the template does not have");
     check(&gone, &[&message("Gone"), &message("Lost")]);
     let output = format!("{WELL}Outputs:\n  Out:\n    Value: !Ref Gone\n");
     check(&output, &["TN3005 tenant.yaml.tera:5:3 `Out` refers to `Gone`"]);
-    let circle = "Resources:\n  B:\n    Type: x\n    P: !Ref A\n  A:\n    Type: x\n    DependsOn: B\n";
+    let circle = "Resources:\n  B:\n    Type: x\n    Properties: !Ref A\n  A:\n    Type: x\n    DependsOn: B\n";
     check(circle, &["TN3006 tenant.yaml.tera:5:3 resources depend on each other: A → B → A"]);
 }
 
@@ -98,8 +108,8 @@ fn templates_beyond_a_limit() {
 
 #[test]
 fn a_release_outside_its_record() {
-    let template = "Resources:\n  Bucket:\n    Type: x\n    Name: \"{{ release.name }}\"\n  ReleaseRecord:\n    Type: x\n    \
-                    Value: \"{{ release.name }} {{ release.digest }}\"\nOutputs:\n  Other:\n    Value: \"{{ release.digest }}\"\n";
+    let template = "Resources:\n  Bucket:\n    Type: x\n    Metadata: \"{{ release.name }}\"\n  ReleaseRecord:\n    Type: x\n    \
+                    Metadata: \"{{ release.name }} {{ release.digest }}\"\nOutputs:\n  Other:\n    Value: \"{{ release.digest }}\"\n";
     check(
         template,
         &[
@@ -115,7 +125,26 @@ fn malformed_resources() {
         "Resources:\n  My-Id:\n    Type: x\n",
         &["TN3009 tenant.yaml.tera:2:3 logical id `My-Id` is not alphanumeric"],
     );
-    check("Resources:\n  A:\n    Name: x\n", &["TN3009 tenant.yaml.tera:2:3 resource `A` has no type"]);
+    check("Resources:\n  A:\n    Metadata: x\n", &["TN3009 tenant.yaml.tera:2:3 resource `A` has no type"]);
+    check(
+        &format!("{WELL}    DeletionPolcy: Retain\n    UpdateReplacePolicy: Keep\n"),
+        &[
+            "TN3009 tenant.yaml.tera:4:5 `Well` has an attribute `DeletionPolcy`, which CloudFormation does not know, did you \
+             mean `DeletionPolicy`?",
+            "TN3009 tenant.yaml.tera:5:5 `UpdateReplacePolicy` of `Well` is `Keep`, taken are Delete, Retain, Snapshot",
+        ],
+    );
+    check(
+        &format!("{WELL}Lost:\n    Type: x\nOutputs:\n  Out:\n    Value: !Ref Lost\n  None: {{}}\n"),
+        &[
+            "TN3009 tenant.yaml.tera:1:1 the output `None` has no value",
+            "TN3009 tenant.yaml.tera:4:1 `Lost` is not a section of a template",
+        ],
+    );
+    check(
+        &format!("{WELL}    Condition: Nowhere\n"),
+        &["TN3005 tenant.yaml.tera:2:3 `Well` refers to the condition `Nowhere`, which the template does not have"],
+    );
     check("Description: nothing\n", &["TN3009 tenant.yaml.tera:1:1 the template has no resources"]);
     check("Resources: {}\n", &["TN3009 tenant.yaml.tera:1:1 the template has no resources"]);
 }

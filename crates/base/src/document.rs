@@ -79,13 +79,18 @@ pub fn parent(route: &str) -> Option<&str> {
 /// Reads a text file of the estate.
 ///
 /// # Errors
-/// TN1000 when it cannot be read, TN1001 when it is no UTF-8, TN1003 when it is too large.
+/// TN1000 when it cannot be read, or is a link that leads out of the estate, TN1001 when it is no UTF-8, TN1003 when it is too
+/// large.
 pub fn read_source(path: &Path, shown: PathBuf) -> Result<Source, Finding> {
     let unreadable =
         |error: std::io::Error| Finding::new(Code("TN1000"), format!("`{}` cannot be read: {error}", shown.display()));
     // Opening a pipe waits for its writer, and a device never ends.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Finding::new(Code("TN1000"), format!("`{}` is no file", shown.display())));
+    }
+    if leads_out(path, &shown).map_err(unreadable)? {
+        let message = format!("`{}` is a link that leads out of the estate", shown.display());
+        return Err(Finding::new(Code("TN1000"), message));
     }
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
@@ -109,6 +114,20 @@ pub fn read_source(path: &Path, shown: PathBuf) -> Result<Source, Finding> {
         None => text,
     };
     Ok(Source { path: shown, text })
+}
+
+/// Whether a file that is shown by its path in the estate lies elsewhere, because the path has a link.
+fn leads_out(path: &Path, shown: &Path) -> std::io::Result<bool> {
+    if !path.ends_with(shown) {
+        return Ok(false);
+    }
+    let depth = shown.components().count();
+    let parts: Vec<&Path> = path.ancestors().take(depth).collect();
+    if !parts.iter().any(|part| part.is_symlink()) {
+        return Ok(false);
+    }
+    let root = path.ancestors().nth(depth).filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Ok(!path.canonicalize()?.starts_with(root.canonicalize()?))
 }
 
 /// A finding at the first byte that is not text.

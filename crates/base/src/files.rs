@@ -40,7 +40,18 @@ pub(crate) fn named(done: &'static str, path: &Path) -> impl Fn(io::Error) -> io
 /// # Errors
 /// It cannot be read.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
-    fs::read(path).map_err(named("read", path))
+    regular(path).and_then(|()| fs::read(path)).map_err(named("read", path))
+}
+
+/// Refuses what is not a file: opening a pipe waits for its writer, and a device never ends.
+fn regular(path: &Path) -> io::Result<()> {
+    let kind = fs::metadata(path)?.file_type();
+    // A folder has its own error.
+    if kind.is_file() || kind.is_dir() {
+        Ok(())
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a file but a pipe, a socket or a device"))
+    }
 }
 
 /// The text of a file.
@@ -48,7 +59,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// # Errors
 /// It cannot be read, or is no UTF-8 (`InvalidData`).
 pub fn read_to_string(path: &Path) -> io::Result<String> {
-    fs::read_to_string(path).map_err(named("read", path))
+    regular(path).and_then(|()| fs::read_to_string(path)).map_err(named("read", path))
 }
 
 /// Writes a file in place: for files of a folder that is in use by nobody else. See [`atomic`](crate::atomic) for others.
@@ -126,6 +137,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (file, missing) = (folder.path().join("file"), folder.path().join("missing"));
         let (below, text) = (file.join("below"), folder.path().join("text"));
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
         fs::write(&file, "x").unwrap();
         fs::write(&text, [0xff]).unwrap();
         let full = PathBuf::from("/dev/full");
@@ -135,6 +149,8 @@ mod tests {
             ("read", &missing, read_to_string(&missing).unwrap_err(), Some(ErrorKind::NotFound)),
             ("read", folder.path(), read(folder.path()).unwrap_err(), Some(ErrorKind::IsADirectory)),
             ("read", &text, read_to_string(&text).unwrap_err(), Some(ErrorKind::InvalidData)),
+            ("read", Path::new("/dev/zero"), read(Path::new("/dev/zero")).unwrap_err(), Some(ErrorKind::InvalidInput)),
+            ("read", &pipe, read_to_string(&pipe).unwrap_err(), Some(ErrorKind::InvalidInput)),
             ("read", &missing, list(&missing).unwrap_err(), Some(ErrorKind::NotFound)),
             ("read", &file, list(&file).unwrap_err(), Some(ErrorKind::NotADirectory)),
             ("read", &below, is_folder(&below).unwrap_err(), Some(ErrorKind::NotADirectory)),

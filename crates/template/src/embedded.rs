@@ -1,5 +1,6 @@
 //! What the binary carries: templates, policies and a sample estate. An estate's own folders come first.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use include_dir::{Dir, include_dir};
 
 use crate::render::Functions;
+use tenantry_base::document::read_source;
 use tenantry_base::files;
 use tenantry_base::finding::{Code, Finding, Source};
 use tenantry_blueprint::Blueprint;
@@ -32,7 +34,7 @@ fn sources(root: &Path, folder: &str, embedded: &Dir<'_>, ending: &str) -> io::R
     let mut sources = Vec::new();
     let own = root.join(folder);
     if own.is_dir() {
-        collect(&own, root, ending, &mut sources)?;
+        collect(&own, root, ending, 0, &mut sources)?;
     } else {
         collect_embedded(embedded, Path::new(folder), ending, &mut sources);
     }
@@ -55,6 +57,58 @@ pub fn templates(root: &Path) -> io::Result<Vec<Arc<Source>>> {
 pub fn rules(root: &Path) -> io::Result<Vec<Arc<Source>>> {
     sources(root, "policies", &POLICIES, ".guard")
 }
+
+/// Files in the folders of templates and rules that nothing reads, by their path, with the reason.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn unread(root: &Path) -> io::Result<BTreeMap<String, String>> {
+    let mut found = BTreeMap::new();
+    for folder in ["templates", "policies"] {
+        if root.join(folder).is_dir() {
+            unread_below(&root.join(folder), root, folder, 0, &mut found)?;
+        }
+    }
+    Ok(found)
+}
+
+fn unread_below(
+    folder: &Path,
+    root: &Path,
+    kind: &str,
+    depth: usize,
+    found: &mut BTreeMap<String, String>,
+) -> io::Result<()> {
+    for path in files::list(folder)? {
+        let shown = path.strip_prefix(root).unwrap_or(&path).to_owned();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // Tests of rules are those of `cfn-guard test`.
+        if name.starts_with('.') || kind == "policies" && shown == Path::new("policies/tests") {
+            continue;
+        }
+        if path.is_dir() {
+            if depth < DEEPEST {
+                unread_below(&path, root, kind, depth + 1, found)?;
+            }
+            continue;
+        }
+        let ending = if kind == "templates" { ".tera" } else { ".guard" };
+        let is_table = shown.parent() == Some(Path::new("policies")) && TABLES.contains(&name.as_str());
+        let is_blueprint =
+            shown == Path::new("templates/blueprint.yaml") || shown == Path::new("templates/context.yaml");
+        if !(name.ends_with(ending) || is_table || is_blueprint) {
+            let why = format!("{} end in `{ending}`", if kind == "templates" { "templates" } else { "rules" });
+            found.insert(shown.display().to_string(), why);
+        }
+    }
+    Ok(())
+}
+
+/// The tables of the folder of rules.
+const TABLES: [&str; 7] =
+    ["flags.yaml", "neighbours.yaml", "prices.yaml", "quotas.yaml", "regions.yaml", "registry.json", "resources.yaml"];
+/// How deep folders of an estate are looked through: links may lead in a circle.
+const DEEPEST: usize = 16;
 
 /// The digests of the artifacts that a blueprint's functions run: the estate's own lock file, else that of this version. None
 /// for a blueprint without functions.
@@ -82,7 +136,8 @@ const SHIPPED: [(&str, &str); 2] =
     [("pipeline/functions.lock.json", FUNCTIONS), ("pipeline/flags.json", FUNCTION_FLAGS)];
 
 fn shipped_or_own(root: &Path, path: &str) -> io::Result<String> {
-    match (files::read_to_string(&root.join(path)), SHIPPED.iter().find(|(shipped, _)| *shipped == path)) {
+    match (own_file(root, Path::new(path)).map(|file| file.text), SHIPPED.iter().find(|(shipped, _)| *shipped == path))
+    {
         (Err(error), Some((_, text))) if error.kind() == io::ErrorKind::NotFound => Ok((*text).to_owned()),
         (read, _) => read,
     }
@@ -93,9 +148,9 @@ fn shipped_or_own(root: &Path, path: &str) -> io::Result<String> {
 /// # Errors
 /// A file that cannot be read.
 pub fn table(root: &Path, name: &str) -> io::Result<String> {
-    let own = root.join("policies").join(name);
-    if own.exists() {
-        return files::read_to_string(&own);
+    let own = Path::new("policies").join(name);
+    if root.join(&own).symlink_metadata().is_ok() {
+        return own_file(root, &own).map(|file| file.text);
     }
     let embedded = POLICIES.get_file(name).and_then(|file| file.contents_utf8());
     embedded.map(str::to_owned).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no table `{name}`")))
@@ -112,23 +167,37 @@ pub fn shipped_table(name: &str) -> &'static str {
 /// A file that cannot be read.
 pub fn own_table(root: &Path, name: &str) -> io::Result<Option<Arc<Source>>> {
     let path = Path::new("policies").join(name);
-    match files::read_to_string(&root.join(&path)) {
-        Ok(text) => Ok(Some(Arc::new(Source { path, text }))),
+    match own_file(root, &path) {
+        Ok(source) => Ok(Some(Arc::new(source))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn collect(folder: &Path, root: &Path, ending: &str, found: &mut Vec<Arc<Source>>) -> io::Result<()> {
+fn collect(folder: &Path, root: &Path, ending: &str, depth: usize, found: &mut Vec<Arc<Source>>) -> io::Result<()> {
     for path in files::list(folder)? {
         if path.is_dir() {
-            collect(&path, root, ending, found)?;
+            if depth < DEEPEST {
+                collect(&path, root, ending, depth + 1, found)?;
+            }
         } else if path.to_string_lossy().ends_with(ending) {
-            let shown = path.strip_prefix(root).unwrap_or(&path).to_owned();
-            found.push(Arc::new(Source { path: shown, text: files::read_to_string(&path)? }));
+            found.push(Arc::new(own_file(root, path.strip_prefix(root).unwrap_or(&path))?));
         }
     }
     Ok(())
+}
+
+/// A text file of the estate, by its path inside.
+fn own_file(root: &Path, shown: &Path) -> io::Result<Source> {
+    let path = root.join(shown);
+    // What is not there is for the caller to tell.
+    match path.symlink_metadata() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            files::read_to_string(&path).map(|text| Source { path, text })
+        }
+        _ => read_source(&path, shown.to_owned())
+            .map_err(|finding| io::Error::new(io::ErrorKind::InvalidData, finding.message)),
+    }
 }
 
 fn collect_embedded(dir: &Dir<'_>, below: &Path, ending: &str, found: &mut Vec<Arc<Source>>) {

@@ -27,6 +27,8 @@ pub struct Context {
     /// Fields of lists' items that are part of the shape: list, field, one text per item.
     pub(super) literals: Vec<(&'static str, &'static str, Vec<String>)>,
     pub(super) routes: Routes,
+    /// The estate has a catalogue of flags.
+    pub(super) has_flags: bool,
 }
 
 /// Routes of the spec fields behind the values of a context.
@@ -142,6 +144,7 @@ impl Context {
             values: Value::Object(values),
             literals: vec![("zones", "key", keys)],
             routes: routes(blueprint),
+            has_flags: !estate.flags.flags.is_empty(),
         }
     }
 
@@ -196,6 +199,7 @@ impl Context {
             }),
             literals: Vec::new(),
             routes: Routes::default(),
+            has_flags: true,
         }
     }
 }

@@ -32,13 +32,13 @@ pub(super) fn check(source: &Arc<Source>) -> Vec<Finding> {
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Statement,
     Expression,
 }
 
 /// Every `{% … %}` and `{{ … }}` of a text with its offset; comments are left out.
-fn blocks(text: &str) -> Vec<(usize, Kind, &str)> {
+pub(super) fn blocks(text: &str) -> Vec<(usize, Kind, &str)> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(next) = text[at..].find('{') {

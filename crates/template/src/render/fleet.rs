@@ -19,7 +19,7 @@ pub struct RenderedTenant<'e> {
     pub inputs: Inputs,
     pub layout: Layout,
     pub template: Template,
-    /// What the blueprint warns of.
+    /// What the blueprint warns of, and names in the templates that nothing defines.
     pub warnings: Vec<Finding>,
 }
 
@@ -45,9 +45,10 @@ pub fn render_tenant<'e>(
     release: &str,
     tenant: &'e Tenant,
 ) -> Result<RenderedTenant<'e>, Vec<Finding>> {
-    let Prepared { context, inputs, layout, warnings } = prepare(estate, functions, release, tenant)?;
+    let Prepared { context, inputs, layout, mut warnings } = prepare(estate, functions, release, tenant)?;
     let named = |finding: Finding| finding.with_tenant(tenant.name.as_str());
     let template = renderer.render(&context).map_err(|findings| findings.into_iter().map(named).collect::<Vec<_>>())?;
+    warnings.extend(template.form.undefined.iter().cloned().map(named));
     Ok(RenderedTenant { tenant, inputs, layout, template, warnings })
 }
 

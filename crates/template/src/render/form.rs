@@ -10,8 +10,8 @@ use super::context::Routes;
 use super::placeholder::{self, Unsuitable};
 use super::references::{self, Fault};
 use super::template_set::{ORIGIN, TemplateSet};
-use super::{Context, Leaf, Origin, Piece, Provenance, tags};
-use tenantry_base::finding::{Code, Finding, Location};
+use super::{Context, Leaf, Origin, Piece, Provenance, places, tags, undefined};
+use tenantry_base::finding::{Code, Finding, Location, nearest};
 
 /// Limits of a template. Source: AWS CloudFormation User Guide, "Understand CloudFormation quotas".
 const MOST_RESOURCES: usize = 500;
@@ -30,6 +30,9 @@ pub struct Form {
     /// Every leaf that holds a slot, in document order.
     pub leaves: Vec<Leaf>,
     pub provenance: Provenance,
+    /// Names in the templates that nothing defines (TN3013). They do not keep a stack from being rendered: a release that has them
+    /// must still be a way back.
+    pub undefined: Vec<Finding>,
     pub(super) body: Segments,
     /// The body without the release record and its outputs.
     pub(super) digested: Segments,
@@ -46,25 +49,43 @@ impl Form {
         let start = set.start(context.template);
         let (values, paths) =
             placeholder::replace(&context.values).map_err(|error| vec![unsuitable(&error, &start)])?;
-        let text = set.text(context.template, &context.assemble(values)).map_err(|finding| vec![finding])?;
+        let seen = context.assemble(values);
+        let undefined = undefined::check(&set.sources, context.template, &seen, context.has_flags);
+        // Where Tera fails on an undefined name, this says more of it.
+        let text = set.text(context.template, &seen).map_err(|finding| match undefined.is_empty() {
+            true => vec![finding],
+            false => undefined.clone(),
+        })?;
         let mut findings = bare_texts(set, &text);
-        let tree = parse(set, &text).map_err(|finding| vec![finding])?;
+        let tree = parse(set, &text).map_err(|finding| {
+            // What lost its indentation makes the line behind it look wrong.
+            let strays = strays(set, &text, &start);
+            if strays.is_empty() { vec![finding] } else { strays }
+        })?;
         let origins = set.origins(&text);
+        let strays = stray_sections(set, &tree, &start);
+        let is_stray = |to: &str| strays.iter().any(|(name, _)| name == to);
         findings.extend(malformed(&tree, &origins, &start));
         findings.extend(keys_with_values(&tree, &origins));
-        findings.extend(references::check(&tree).into_iter().map(|fault| fault_finding(fault, &origins)));
+        let faults = references::check(&tree).into_iter();
+        let faults = faults.filter(|fault| !matches!(fault, Fault::NoTarget { to, .. } if is_stray(to)));
+        findings.extend(faults.map(|fault| fault_finding(fault, &origins)));
+        findings.extend(strays.into_iter().map(|(_, finding)| finding));
         findings.extend(limits(&tree, context.template).map(|finding| somewhere(finding, &start)));
         let mut leaves = Vec::new();
         collect_leaves(&tree, &mut Vec::new(), &mut leaves);
         findings.extend(release_elsewhere(&leaves, &paths, &origins));
         if !findings.is_empty() {
-            return Err(findings);
+            // An entry on one line bears no mark.
+            let placed =
+                |finding: Finding| if finding.location.is_none() { somewhere(finding, &start) } else { finding };
+            return Err(findings.into_iter().map(placed).collect());
         }
         let digested = Segments::of(&tree, &is_release);
         let provenance = provenance(&leaves, &paths, origins, &context.routes);
         let body = Segments::of(&tree, &|_| false);
         let digest_slot = paths.iter().position(|path| path == "release.digest");
-        Ok(Self { tree, leaves, provenance, body, digested, digest_slot })
+        Ok(Self { tree, leaves, provenance, undefined, body, digested, digest_slot })
     }
 }
 
@@ -202,13 +223,126 @@ fn malformed(tree: &Value, origins: &BTreeMap<String, Location>, start: &Option<
         let typed = resource.get("Type").is_some_and(Value::is_string);
         (!typed).then(|| (id, format!("resource `{id}` has no type")))
     });
-    faults.map(|(id, message)| place(Finding::new(Code("TN3009"), message), id, origins)).collect()
+    let mut findings: Vec<Finding> =
+        faults.map(|(id, message)| place(Finding::new(Code("TN3009"), message), id, origins)).collect();
+    for section in ["Resources", "Outputs"] {
+        for (id, entry) in map_of(tree, section).into_iter().flatten() {
+            findings.extend(attributes(section, id, entry).into_iter().map(|(path, message)| {
+                let finding = place(Finding::new(Code("TN3009"), message), id, origins);
+                match finding.location.clone() {
+                    Some(start) => finding.at(places::inside(&start, &path)),
+                    None => finding,
+                }
+            }));
+        }
+    }
+    findings
+}
+
+/// Top-level entries of a template. Source: AWS CloudFormation Template Reference, "Template sections".
+const SECTIONS: [&str; 11] = [
+    "AWSTemplateFormatVersion",
+    "Conditions",
+    "Description",
+    "Hooks",
+    "Mappings",
+    "Metadata",
+    "Outputs",
+    "Parameters",
+    "Resources",
+    "Rules",
+    "Transform",
+];
+
+/// Lines of a rendered text that begin what is not a section.
+fn strays(set: &TemplateSet, text: &str, start: &Option<Location>) -> Vec<Finding> {
+    let key = |line: &'_ str| {
+        let (key, rest) = line.split(ORIGIN).next()?.split_once(':')?;
+        let is_key = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric());
+        (is_key && (rest.trim().is_empty() || rest.starts_with(' ')) && !SECTIONS.contains(&key))
+            .then(|| key.to_owned())
+    };
+    text.lines().filter_map(key).map(|name| stray(set, &name, true, start)).collect()
+}
+
+fn stray(set: &TemplateSet, name: &str, is_entry: bool, start: &Option<Location>) -> Finding {
+    let near = nearest(name, SECTIONS.into_iter());
+    let finding = Finding::new(Code("TN3009"), format!("`{name}` is not a section of a template{near}"));
+    let finding = match is_entry {
+        true => finding.with_help("an entry of `Resources` or `Outputs` is indented by two spaces"),
+        false => finding,
+    };
+    match set.section(name) {
+        Some(place) => finding.at(place),
+        None => somewhere(finding, start),
+    }
+}
+
+/// Top-level entries that are no section of a template: often a resource that lost its indentation.
+fn stray_sections(set: &TemplateSet, tree: &Value, start: &Option<Location>) -> Vec<(String, Finding)> {
+    let strays = tree.as_object().into_iter().flatten().filter(|(name, _)| !SECTIONS.contains(&name.as_str()));
+    let is_entry = |value: &Value| value.get("Type").or_else(|| value.get("Value")).is_some();
+    strays.map(|(name, value)| (name.clone(), stray(set, name, is_entry(value), start))).collect()
+}
+
+/// What a resource and an output may have beside their type and properties. Source: AWS CloudFormation Template Reference,
+/// "Resource attribute reference" and "Outputs syntax".
+const OF_RESOURCE: [&str; 9] = [
+    "Condition",
+    "CreationPolicy",
+    "DeletionPolicy",
+    "DependsOn",
+    "Metadata",
+    "Properties",
+    "Type",
+    "UpdatePolicy",
+    "UpdateReplacePolicy",
+];
+const OF_OUTPUT: [&str; 4] = ["Condition", "Description", "Export", "Value"];
+/// What an attribute of a resource may be.
+const POLICIES: [(&str, &[&str]); 2] = [
+    ("DeletionPolicy", &["Delete", "Retain", "RetainExceptOnCreate", "Snapshot"]),
+    ("UpdateReplacePolicy", &["Delete", "Retain", "Snapshot"]),
+];
+
+/// The first fault of an entry that stands where the entry's path says: `(path, message)`.
+fn attributes(section: &str, id: &str, entry: &Value) -> Vec<(String, String)> {
+    let Some(map) = entry.as_object() else { return vec![(String::new(), format!("`{id}` is not a map"))] };
+    let known: &[&str] = if section == "Resources" { &OF_RESOURCE } else { &OF_OUTPUT };
+    let mut faults = Vec::new();
+    let is_unknown =
+        |name: &&String| !known.contains(&name.as_str()) && !name.starts_with("Fn::") && !placeholder::holds_any(name);
+    for name in map.keys().filter(is_unknown) {
+        let near = nearest(name, known.iter().copied());
+        faults.push((
+            name.clone(),
+            format!("`{id}` has an attribute `{name}`, which CloudFormation does not know{near}"),
+        ));
+    }
+    for (name, taken) in POLICIES.iter().filter(|_| section == "Resources") {
+        if let Some(value) = map.get(*name).and_then(Value::as_str).filter(|value| !taken.contains(value)) {
+            let message = format!("`{name}` of `{id}` is `{value}`, taken are {}", taken.join(", "));
+            faults.push(((*name).to_owned(), message));
+        }
+    }
+    if section == "Outputs" && !map.contains_key("Value") {
+        faults.push((String::new(), format!("the output `{id}` has no value")));
+    }
+    faults
 }
 
 fn fault_finding(fault: Fault, origins: &BTreeMap<String, Location>) -> Finding {
     match fault {
         Fault::NoTarget { from, to } => {
             let message = format!("`{from}` refers to `{to}`, which the template does not have");
+            place(Finding::new(Code("TN3005"), message), &from, origins)
+        }
+        Fault::NoCondition { from, to } => {
+            let message = format!("`{from}` refers to the condition `{to}`, which the template does not have");
+            place(Finding::new(Code("TN3005"), message), &from, origins)
+        }
+        Fault::NoMapping { from, to } => {
+            let message = format!("`{from}` refers to the mapping `{to}`, which the template does not have");
             place(Finding::new(Code("TN3005"), message), &from, origins)
         }
         Fault::Circle(ids) => {

@@ -11,12 +11,15 @@ pub mod difference;
 mod fleet;
 mod form;
 mod functions;
+mod limits;
 pub mod names;
 mod old_names;
 mod placeholder;
+mod places;
 pub mod references;
 pub mod tags;
 mod template_set;
+mod undefined;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -197,6 +200,13 @@ fn lookup_mut<'t>(tree: &'t mut Value, path: &[String]) -> Option<&'t mut Value>
 #[derive(Debug, Clone, Default)]
 pub struct Provenance {
     pub resources: BTreeMap<String, Origin>,
+}
+
+impl Origin {
+    /// Where a path inside the resource (`Properties/Tags/0/Key`) is written in the partial, as far down as that can be told.
+    pub fn place(&self, inside: &str) -> Location {
+        places::inside(&self.location, inside)
+    }
 }
 
 /// The origin of one resource.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tera::Tera;
 
-use super::decisions;
+use super::{decisions, limits};
 use tenantry_base::finding::{Code, Finding, Location, Source};
 
 /// Begins the comment that carries a resource's origin through the rendering: `# @from <file index>:<line>`.
@@ -25,12 +25,16 @@ impl TemplateSet {
     /// # Errors
     /// Every template that decides on something else than `shape`, and the first syntax error.
     pub fn parse(sources: Vec<Arc<Source>>) -> Result<Self, Vec<Finding>> {
-        let mut findings: Vec<Finding> = sources.iter().flat_map(decisions::check).collect();
+        let mut findings: Vec<Finding> =
+            sources.iter().flat_map(|source| [decisions::check(source), limits::check(source)].concat()).collect();
         let mut tera = Tera::new();
         tera.autoescape_on([".tera"]);
         tera.set_escape_fn(escape_in_double_quotes);
-        let marked =
-            sources.iter().enumerate().map(|(index, source)| (name(source), mark_origins(&source.text, index)));
+        limits::install(&mut tera);
+        let marked = sources
+            .iter()
+            .enumerate()
+            .map(|(index, source)| (name(source), limits::metered(&mark_origins(&source.text, index))));
         if let Err(error) = tera.add_raw_templates(marked) {
             findings.extend(tera_findings(&error, &sources));
         }
@@ -38,15 +42,43 @@ impl TemplateSet {
     }
 
     /// Renders a template to text.
+    ///
+    /// # Errors
+    /// TN3001 where Tera fails, TN3012 where a limit is reached.
     pub(super) fn text(&self, template: &str, context: &serde_json::Value) -> Result<String, Finding> {
         let context = tera::Context::from_serialize(context).map_err(|error| tera_finding(&error, &self.sources))?;
-        self.tera.render(template, &context).map_err(|error| tera_finding(&error, &self.sources))
+        limits::start();
+        let mut text = limits::Text::default();
+        match self.tera.render_to(template, &context, &mut text) {
+            Ok(()) => Ok(text.into_string()),
+            Err(error) => {
+                let finding = tera_finding(&error, &self.sources);
+                Err(match limits::reached() {
+                    None => finding,
+                    Some(limit) => {
+                        let place = finding.location.or_else(|| self.start(template));
+                        let stopped = Finding::new(Code("TN3012"), limit);
+                        place.into_iter().fold(stopped, Finding::at)
+                    }
+                })
+            }
+        }
     }
 
     /// The start of a template's file.
     pub(super) fn start(&self, template: &str) -> Option<Location> {
         let source = self.sources.iter().find(|source| name(source) == template)?;
         Some(Location::new(Arc::clone(source), 0..0))
+    }
+
+    /// Where a top-level key stands in one of the templates.
+    pub(super) fn section(&self, name: &str) -> Option<Location> {
+        let line_of = |source: &Arc<Source>| {
+            let is_it = |line: &str| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'));
+            let index = source.text.lines().position(is_it)?;
+            Some(location_of_line(source, index + 1))
+        };
+        self.sources.iter().find_map(line_of)
     }
 
     /// The origin that a marker names.
@@ -76,7 +108,7 @@ impl TemplateSet {
 }
 
 /// A template's name in the set: its path below `templates/`.
-fn name(source: &Arc<Source>) -> String {
+pub(super) fn name(source: &Arc<Source>) -> String {
     let path = source.path.to_string_lossy().replace('\\', "/");
     path.strip_prefix("templates/").unwrap_or(&path).to_owned()
 }

@@ -30,8 +30,8 @@ pub(super) const CODES: &[Explanation] = &[
     error(
         "TN3005",
         "a reference has no target",
-        "A `Ref`, `Fn::GetAtt`, `Fn::Sub` or `DependsOn` names a logical id that the template does not have. CloudFormation would refuse the whole template.",
-        "Correct the name, or add the resource to its partial.",
+        "A `Ref`, `Fn::GetAtt`, `Fn::Sub`, `DependsOn`, `Condition`, `Fn::If` or `Fn::FindInMap` names what the template does not have. CloudFormation would refuse the whole template.",
+        "Correct the name, or add what it names to a partial.",
     ),
     error(
         "TN3006",
@@ -54,7 +54,7 @@ pub(super) const CODES: &[Explanation] = &[
     error(
         "TN3009",
         "a resource is malformed",
-        "A logical id is not alphanumeric, a resource has no type, or the template lacks its `Resources`.",
+        "A logical id is not alphanumeric, a resource has no type or an attribute that CloudFormation does not know, an output has no value, or the template lacks its `Resources` or has an unknown section.",
         "Correct the partial at the place shown.",
     ),
     error(
@@ -62,5 +62,17 @@ pub(super) const CODES: &[Explanation] = &[
         "the functions' artifacts are missing",
         "The template names each function's artifact by its digest. Without the artifacts, or the lock file that lists their digests, there is nothing to name.",
         "Run `make functions`, or give the directory of a release's artifacts with `--functions`.",
+    ),
+    error(
+        "TN3012",
+        "a template takes too long or becomes too large",
+        "A template may run 16 MiB of loops and includes, give 4 MiB of text, keep values of 16 KiB and have expressions of 4 KiB: a hundred times what a template of CloudFormation's largest size needs. Without these limits one template could stop every command.",
+        "Make the loop shorter, or remove what makes the value grow.",
+    ),
+    error(
+        "TN3013",
+        "a template names what does not exist",
+        "In a condition Tera takes an undefined name for false, so a misspelt name would leave a part of the template out for every tenant. Names in branches that no tenant takes today would fail on the first that does.",
+        "Correct the name. `templates/context.yaml` lists everything a template may use; flags stand in `policies/flags.yaml`.",
     ),
 ];
