@@ -7,3 +7,4 @@ pub mod permissions;
 pub mod policy;
 pub mod resources;
 mod rows;
+pub mod schemas;

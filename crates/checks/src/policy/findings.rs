@@ -1,10 +1,11 @@
 //! From verdicts and faults to findings: at the spec field that caused them, and then at the template's line.
 
 use super::checks::shared_names::Use;
-use super::checks::{Fault, SHARED_NAMES};
+use super::checks::{Fault, SCHEMAS, SHARED_NAMES};
 use super::guard::{GuardError, RuleFile, Status, Verdict};
-use super::registry::{Entry, Rulings};
+use super::registry::{Entry, OWN, Rulings};
 use super::{Owner, Stack};
+use crate::schemas;
 use tenantry_base::finding::{Code, Finding, Location};
 use tenantry_template::render::Origin;
 
@@ -32,14 +33,21 @@ impl<'a> Findings<'a> {
                 continue;
             }
             let code = self.rulings.code(&breach.rule);
-            let said = breach.message.as_deref().unwrap_or_else(|| code.explanation().title);
+            let own = code == OWN;
+            let said = match breach.message.as_deref() {
+                Some(said) if own => format!("{said} (rule `{}`)", breach.rule),
+                Some(said) => said.to_owned(),
+                None if own => format!("the rule `{}` does not hold", breach.rule),
+                None => code.explanation().title.to_owned(),
+            };
             let message = match resource {
-                "" => said.to_owned(),
+                "" => said,
                 resource => format!("`{resource}`: {said}"),
             };
             let finding = self.placed(Finding::new(code, message), resource, inside);
             let rule = file.rules.iter().find(|rule| rule.name == breach.rule);
             self.all.push(match rule {
+                Some(rule) if finding.location.is_none() => finding.at(rule.location.clone()),
                 Some(rule) => finding.with_related(format!("the rule `{}`", rule.name), rule.location.clone()),
                 None => finding,
             });
@@ -64,6 +72,33 @@ impl<'a> Findings<'a> {
         }
         let finding = Finding::new(entry.code, format!("`{}`: {}", fault.resource, fault.message));
         self.all.push(self.placed(finding, &fault.resource, &fault.path));
+    }
+
+    /// What a schema says: at the spec field whose value is refused, else at the line of the template.
+    pub(super) fn schema(&mut self, fault: &schemas::Fault) {
+        let Some((_, entry)) = SCHEMAS.iter().find(|(kind, _)| *kind == fault.kind) else { return };
+        if self.rulings.is_off(entry.name) {
+            return;
+        }
+        let message = format!("`{}`: {}", fault.resource, fault.message);
+        let finding = self.named(Finding::new(entry.code, message)).with_resource(&fault.resource);
+        let origin = self.stack.template.form.provenance.resources.get(&fault.resource);
+        let finding = match origin {
+            Some(origin) => {
+                let written = origin.place(&fault.path);
+                // What is missing or has no such name is the template's, whatever value it would have.
+                let of_value = origin.fields.get(&fault.path).filter(|_| fault.kind == schemas::Kind::Value);
+                let field = of_value.and_then(|routes| routes.first());
+                match (self.stack.owner, field) {
+                    (Owner::Tenant(tenant), Some(route)) => {
+                        finding.at(tenant.locate(route)).with_related("rendered by", written)
+                    }
+                    _ => finding.at(written),
+                }
+            }
+            None => finding,
+        };
+        self.all.push(finding);
     }
 
     fn named(&self, finding: Finding) -> Finding {

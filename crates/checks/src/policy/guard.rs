@@ -3,8 +3,8 @@
 //! `cfn_guard::run_checks` is called with `verbose`, which gives the whole record of an evaluation as JSON: without it,
 //! version 3.2 loses the start of every report over 8 KiB. A record that does not parse is an error, never a pass.
 //!
-//! AWS's cloudformation-validate hands Guard rules to this same evaluator (since its 1.10) and parses them anew for each
-//! template, too; it would add the schemas of every resource type and wants a newer compiler (1.96).
+//! The record names every resource that a filter looked at, so that Guard takes ten times as long for a template of which a file
+//! of rules looks at a tenth. Resources of types that no rule of a file looks at are therefore left out (`types`).
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
@@ -14,9 +14,11 @@ use cfn_guard::commands::Executable;
 use cfn_guard::utils::reader::{ReadBuffer, Reader};
 use cfn_guard::utils::writer::{WriteBuffer, Writer};
 use cfn_guard::{CommandBuilder, ParseTreeBuilder, ValidateInput};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::sight::Sight;
+use super::types;
 use tenantry_base::finding::{Location, Source};
 
 /// One file of rules.
@@ -25,6 +27,8 @@ pub(super) struct RuleFile {
     pub(super) source: Arc<Source>,
     pub(super) rules: Vec<Rule>,
     pub(super) sight: Option<Sight>,
+    /// The types of the resources that the rules look at; none if they may look at all.
+    types: Option<BTreeSet<String>>,
 }
 
 #[derive(Debug)]
@@ -34,7 +38,7 @@ pub(super) struct Rule {
 }
 
 /// What one file of rules says about one template.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict {
     /// Per rule of the file, in its order.
     pub rules: Vec<(String, Status)>,
@@ -43,7 +47,7 @@ pub struct Verdict {
 }
 
 /// A rule's answer. `Skip`: the template has nothing for the rule, which is not a pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Status {
     Pass,
     Fail,
@@ -51,7 +55,7 @@ pub enum Status {
 }
 
 /// A clause that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Breach {
     pub rule: String,
     /// Where in the template: `/Resources/UploadsBucket/Properties`. Empty for what the whole template lacks.
@@ -79,11 +83,29 @@ impl RuleFile {
             .filter_map(|rule| rule["rule_name"].as_str())
             .map(|name| Rule { name: name.to_owned(), location: place_of(name, &source) })
             .collect();
-        Ok(Self { rules, sight: Sight::of(&tree), source })
+        Ok(Self { rules, sight: Sight::of(&tree), types: types::looked_at(&tree), source })
     }
 
-    /// Evaluates the rules on a template in JSON.
+    /// What the rules look at of a template, in JSON.
+    pub(super) fn seen(&self, template: &Value) -> String {
+        let (Some(types), Some(sections)) = (&self.types, template.as_object()) else { return template.to_string() };
+        let is_seen = |resource: &Value| resource["Type"].as_str().is_none_or(|kind| types.contains(kind));
+        let sections = sections.iter().map(|(name, section)| match section.as_object() {
+            Some(resources) if name == "Resources" => {
+                let seen = resources.iter().filter(|(_, resource)| is_seen(resource));
+                (name.clone(), Value::Object(seen.map(|(id, resource)| (id.clone(), resource.clone())).collect()))
+            }
+            _ => (name.clone(), section.clone()),
+        });
+        Value::Object(sections.collect()).to_string()
+    }
+
+    /// Evaluates the rules on a template in JSON, or on what they look at of it.
     pub(super) fn evaluate(&self, template: &str) -> Result<Verdict, GuardError> {
+        // Guard answers nothing for a file without rules.
+        if self.rules.is_empty() {
+            return Ok(Verdict { rules: Vec::new(), breaches: Vec::new() });
+        }
         let path = self.source.path.to_string_lossy();
         let record = cfn_guard::run_checks(
             ValidateInput { content: template, file_name: "template.json" },
@@ -102,13 +124,52 @@ impl RuleFile {
 }
 
 fn parse_tree(rules: &str) -> Result<Value, GuardError> {
-    let refused = |error: cfn_guard::Error| GuardError::Rules(error.to_string());
+    let refused = |error: cfn_guard::Error| GuardError::Rules(told(&error.to_string()));
     let mut reader = Reader::new(ReadBuffer::Cursor(Cursor::new(rules.as_bytes().to_vec())));
     let mut writer = Writer::new(WriteBuffer::Vec(Vec::new())).map_err(refused)?;
     let command = ParseTreeBuilder::default().print_json(true).try_build().map_err(refused)?;
     command.execute(&mut writer, &mut reader).map_err(refused)?;
     let text = writer.into_string().map_err(refused)?;
     serde_json::from_str(&text).map_err(|error| GuardError::Rules(error.to_string()))
+}
+
+/// What Guard says of a text that it cannot read, without the rest of that text:
+/// `Error parsing file … at line 3 at column 1, when handling …, fragment …`.
+fn told(error: &str) -> String {
+    let Some((_, place)) = error.split_once(" at line ") else { return error.to_owned() };
+    let (place, rest) = place.split_once(", ").unwrap_or((place, ""));
+    let expected =
+        rest.strip_prefix("when handling ").unwrap_or_default().split(", fragment").next().unwrap_or_default();
+    match expected.trim().trim_start_matches("expecting ") {
+        "" => format!("they are not Guard's language at line {place}"),
+        expected => format!("Guard expects {expected} at line {place}"),
+    }
+}
+
+/// Where a text of rules is wrong, from what Guard says: its line and column, else the text that it quotes.
+pub(super) fn place_of_error(error: &GuardError, source: &Arc<Source>) -> Location {
+    let text = error.to_string();
+    let number = |after: &str| -> Option<usize> {
+        let rest = text.split(after).nth(1)?;
+        rest[..rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())].parse().ok()
+    };
+    let at = match (number("at line "), number("at column ")) {
+        (Some(line), column) => {
+            let start: usize = source.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+            let rest = source.text.get(start..).unwrap_or_default();
+            let column = rest.char_indices().nth(column.unwrap_or(1).saturating_sub(1)).map_or(0, |(at, _)| at);
+            // Guard counts from where it began to read, which may be the line before.
+            let blank = rest[column..].len() - rest[column..].trim_start().len();
+            Some(start + column + blank)
+        }
+        _ => {
+            let quoted = text.split(['`', '\'', '"', '/']).filter(|part| part.len() > 1);
+            quoted.filter_map(|part| source.text.find(part)).next()
+        }
+    };
+    let at = at.unwrap_or(0).min(source.text.len());
+    let end = source.text[at..].find('\n').map_or(source.text.len(), |length| at + length);
+    Location::new(Arc::clone(source), at..end)
 }
 
 fn place_of(rule: &str, source: &Arc<Source>) -> Location {
@@ -123,6 +184,8 @@ fn read(record: &Value) -> Result<Verdict, GuardError> {
     for child in record["children"].as_array().ok_or(GuardError::Record("rules"))? {
         let rule = &child["container"]["RuleCheck"];
         let name = rule["name"].as_str().ok_or(GuardError::Record("name of a rule"))?;
+        // Clauses outside of rules are one that bears the file's name as well.
+        let name = if name.ends_with("/default") { "default" } else { name };
         let status = match rule["status"].as_str() {
             Some("PASS") => Status::Pass,
             Some("FAIL") => Status::Fail,

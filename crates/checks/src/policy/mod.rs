@@ -13,8 +13,10 @@
 mod checks;
 mod findings;
 mod guard;
+mod kept;
 mod registry;
 mod sight;
+mod types;
 mod verdicts;
 
 use std::collections::{BTreeMap, HashMap};
@@ -39,6 +41,7 @@ use verdicts::FormVerdicts;
 
 pub use checks::{Fault, entries as checks};
 pub use guard::{Breach, GuardError, Status, Verdict};
+pub use kept::Kept;
 pub use registry::{Entry, RULES};
 
 /// Forms whose verdicts are kept. A fleet has a few dozen.
@@ -91,6 +94,8 @@ pub struct Checker {
     tiers: Tiers,
     /// Parameters whose blocks may reach the stacks' doors.
     ingress: Vec<String>,
+    /// Verdicts of earlier runs.
+    kept: Option<Kept>,
 }
 
 impl Checker {
@@ -98,6 +103,17 @@ impl Checker {
     #[must_use]
     pub fn with_limits<'q>(self, quotas: impl IntoIterator<Item = &'q Quota>) -> Self {
         Self { limits: Singles::new(quotas), ..self }
+    }
+
+    /// Also takes verdicts that earlier runs kept, for [`Self::keep`] to add to.
+    #[must_use]
+    pub fn with_kept(self, kept: Kept) -> Self {
+        Self { kept: Some(kept), ..self }
+    }
+
+    /// Keeps the verdicts of this run for the next.
+    pub fn keep(&self) {
+        self.kept.iter().for_each(Kept::save);
     }
 
     /// Reads the rules of `policies/*.guard`, for stacks of a blueprint.
@@ -113,7 +129,8 @@ impl Checker {
             let file = match RuleFile::parse(Arc::clone(&source)) {
                 Ok(file) => file,
                 Err(error) => {
-                    found.push(Finding::new(Code("TN4001"), error.to_string()).at(Location::new(source, 0..0)));
+                    let place = guard::place_of_error(&error, &source);
+                    found.push(Finding::new(Code("TN4001"), error.to_string()).at(place));
                     continue;
                 }
             };
@@ -133,7 +150,9 @@ impl Checker {
             .collect();
         let (rulings, unknown) = Rulings::of(&blueprint.rules, known.iter().map(|(file, rule)| (file.as_str(), *rule)));
         // An estate without a blueprint may have rules of its own choice.
-        let unknown = unknown.into_iter().filter(|_| !blueprint.is_default);
+        // What a file that cannot be read holds is not known.
+        let is_known = found.is_empty() && !blueprint.is_default;
+        let unknown = unknown.into_iter().filter(|_| is_known);
         found.extend(unknown.map(|route| {
             let place = Location::new(blueprint.source(), blueprint.span(&route));
             Finding::new(Code("TN6022"), format!("`{route}` names no rule")).at(place)
@@ -142,7 +161,15 @@ impl Checker {
             let tiers = Tiers::of(&blueprint.tiers);
             let ingress = blueprint.declared().filter(|parameter| parameter.is_ingress());
             let ingress = ingress.map(|parameter| parameter.path.clone()).collect();
-            Ok(Self { files, forms: RwLock::default(), limits: Singles::default(), rulings, tiers, ingress })
+            Ok(Self {
+                files,
+                forms: RwLock::default(),
+                limits: Singles::default(),
+                rulings,
+                tiers,
+                ingress,
+                kept: None,
+            })
         } else {
             Err(found)
         }
@@ -164,6 +191,13 @@ impl Checker {
         self.files.iter().flat_map(|file| &file.rules).map(|rule| rule.name.as_str())
     }
 
+    /// Path of each file of rules, with the names of its rules.
+    pub fn rule_files(&self) -> impl Iterator<Item = (&std::path::Path, Vec<&str>)> {
+        self.files
+            .iter()
+            .map(|file| (file.source.path.as_path(), file.rules.iter().map(|rule| rule.name.as_str()).collect()))
+    }
+
     /// Paths of the files whose verdicts cannot be shared between templates: each evaluation costs milliseconds.
     pub fn unshared(&self) -> impl Iterator<Item = &std::path::Path> {
         self.files.iter().filter(|file| file.sight.is_none()).map(|file| file.source.path.as_path())
@@ -181,8 +215,14 @@ impl Checker {
     pub fn check_one(&self, stack: &Stack<'_>) -> Vec<Finding> {
         let known = self.form(&stack.template.form);
         let mut findings = Findings::of(stack, &self.rulings);
-        for (index, file) in self.files.iter().enumerate() {
-            match known.verdict(index, file, stack.template) {
+        let verdicts: Vec<_> = self
+            .files
+            .par_iter()
+            .enumerate()
+            .map(|(index, file)| known.verdict(index, file, stack.template, self.kept.as_ref()))
+            .collect();
+        for (file, verdict) in self.files.iter().zip(verdicts) {
+            match verdict {
                 Ok(verdict) => findings.verdict(file, &verdict),
                 Err(error) => findings.failed(file, &error),
             }
@@ -198,6 +238,9 @@ impl Checker {
                 findings.fault(entry, &fault);
             }
         }
+        for fault in known.against_schemas(stack.template, stack.owner.region()) {
+            findings.schema(&fault);
+        }
         if let Owner::Tenant(tenant) = stack.owner {
             for fault in known.open_doors(stack.template, &self.allowed(tenant)) {
                 findings.fault(checks::INGRESS_AS_SPECIFIED, &fault);
@@ -212,7 +255,11 @@ impl Checker {
     /// Guard could not evaluate a file.
     pub fn verdicts(&self, template: &Template) -> Result<Vec<Arc<Verdict>>, GuardError> {
         let known = self.form(&template.form);
-        self.files.iter().enumerate().map(|(index, file)| known.verdict(index, file, template)).collect()
+        self.files
+            .iter()
+            .enumerate()
+            .map(|(index, file)| known.verdict(index, file, template, self.kept.as_ref()))
+            .collect()
     }
 
     /// The verdicts of all Guard rules on a template in JSON, evaluated the plain way. What [`verdicts`] gives must be

@@ -58,7 +58,7 @@ pub const RULES: &[Entry] = &[
 ];
 
 /// The code of a rule that an estate brought along itself, unless its blueprint gives it another.
-const OWN: Code = Code("TN4004");
+pub(super) const OWN: Code = Code("TN4004");
 
 /// What the blueprint of an estate says of rules.
 #[derive(Debug, Default)]

@@ -12,7 +12,9 @@ use super::checks::queue_visibility::{self, Feed, TIMEOUT, VISIBILITY};
 use super::checks::shared_names::{self, Named};
 use super::checks::{Fault, JOINS, Stack, Tiers};
 use super::guard::{GuardError, RuleFile, Verdict};
+use super::kept::Kept;
 use super::registry::Entry;
+use crate::schemas;
 use tenantry_template::render::{Form, Template};
 
 /// Verdicts kept per form and file of rules.
@@ -45,6 +47,7 @@ pub(super) struct FormVerdicts {
     /// Per file of rules: the leaves in its reach, and its verdicts by what it saw of them.
     files: Vec<FileVerdicts>,
     faults: OnceLock<Faults>,
+    schemas: OnceLock<schemas::Found>,
     doors: Vec<(Door, Place)>,
     /// Queues and the functions that they feed, with the timeouts of both.
     feeds: Vec<(Feed, Place, Place)>,
@@ -89,7 +92,7 @@ impl FormVerdicts {
             (feed, hidden, runs)
         });
         let (doors, feeds, names) = (doors.collect(), feeds.collect(), names.collect());
-        Self { files, faults: OnceLock::new(), doors, feeds, names, form }
+        Self { files, faults: OnceLock::new(), schemas: OnceLock::new(), doors, feeds, names, form }
     }
 
     /// The verdict of a file of rules on a template of the form.
@@ -98,9 +101,17 @@ impl FormVerdicts {
         index: usize,
         file: &RuleFile,
         template: &Template,
+        kept_before: Option<&Kept>,
     ) -> Result<Arc<Verdict>, GuardError> {
+        let evaluate = || {
+            let seen = file.seen(&template.tree());
+            match kept_before {
+                Some(kept) => kept.verdict(&file.source.text, &seen, || file.evaluate(&seen)),
+                None => file.evaluate(&seen),
+            }
+        };
         let (Some(sight), Some(known)) = (&file.sight, self.files.get(index)) else {
-            return file.evaluate(&template.body()).map(Arc::new);
+            return evaluate().map(Arc::new);
         };
         let mut seen = Vec::with_capacity(known.leaves.len() * 16);
         for leaf in &known.leaves {
@@ -109,7 +120,7 @@ impl FormVerdicts {
         if let Some(verdict) = known.kept.read().unwrap_or_else(PoisonError::into_inner).get(seen.as_slice()) {
             return Ok(Arc::clone(verdict));
         }
-        let verdict = Arc::new(file.evaluate(&template.body())?);
+        let verdict = Arc::new(evaluate()?);
         let mut kept = known.kept.write().unwrap_or_else(PoisonError::into_inner);
         if kept.len() < MOST_VERDICTS {
             kept.insert(seen.into(), Arc::clone(&verdict));
@@ -129,6 +140,13 @@ impl FormVerdicts {
             return faults(&template.tree(), tiers);
         }
         Arc::clone(self.faults.get_or_init(|| faults(&self.form.tree, tiers)))
+    }
+
+    /// What the schemas of the resource types say of a template in a Region.
+    pub(super) fn against_schemas(&self, template: &Template, region: &str) -> Vec<schemas::Fault> {
+        let found = self.schemas.get_or_init(|| schemas::Found::of(&self.form));
+        let values = found.open.iter().flat_map(|open| open.check(&self.form.leaves[open.leaf].fill(&template.values)));
+        found.faults.iter().cloned().chain(values).chain(found.missing_in(region)).collect()
     }
 
     /// Networks that come in without being in `allowed`.

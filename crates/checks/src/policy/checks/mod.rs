@@ -16,6 +16,7 @@ mod tier_members;
 mod transport_policies;
 
 use super::registry::Entry;
+use crate::schemas::Kind;
 pub(super) use stack::{Stack, Tiers};
 use tenantry_base::finding::Code;
 
@@ -65,9 +66,20 @@ pub(super) const RESOURCE_DEFAULT_LIMIT: Entry = entry("TN4306", "resource_defau
 /// The names of the whole fleet.
 pub(super) const SHARED_NAMES: Entry = entry("TN4302", "shared_names");
 
+/// What the schemas of resource types say.
+pub(super) const SCHEMAS: [(Kind, Entry); 6] = [
+    (Kind::Type, entry("TN4011", "schema_type")),
+    (Kind::Property, entry("TN4012", "schema_property")),
+    (Kind::Required, entry("TN4013", "schema_required")),
+    (Kind::Value, entry("TN4014", "schema_value")),
+    (Kind::Attribute, entry("TN4015", "schema_attribute")),
+    (Kind::Region, entry("TN4016", "schema_region")),
+];
+
 /// Every check of this folder.
 pub fn entries() -> impl Iterator<Item = Entry> + Clone {
-    JOINS.iter().map(|join| join.entry).chain([
+    let schemas = SCHEMAS.iter().map(|(_, entry)| *entry);
+    JOINS.iter().map(|join| join.entry).chain(schemas).chain([
         INGRESS_AS_SPECIFIED,
         QUEUE_VISIBILITY,
         RESOURCE_LIMIT,
