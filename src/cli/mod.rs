@@ -52,6 +52,7 @@ pub use exit::Exit;
 pub use failure::Failure;
 pub use output::{Format, Output};
 pub use selection::Selection;
+pub use validate::validated;
 
 /// One isolated AWS stack per customer, the same for everybody.
 #[derive(Debug, Parser)]

@@ -153,9 +153,11 @@ impl Opened {
         let own = |finding: &&Finding| finding.tenant.as_deref().is_none_or(|tenant| named.contains(tenant));
         warn(&self.findings.iter().filter(own).cloned().collect::<Vec<_>>());
         let rendered = self.render(tenants, &release.release)?;
-        warn(&rendered.iter().flat_map(|one| one.warnings.iter().cloned()).collect::<Vec<_>>());
+        let found: Vec<Finding> = rendered.iter().flat_map(|one| one.warnings.iter().cloned()).collect();
+        warn(&found);
         let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
-        let findings = judge.policies(&stacks);
+        let mut findings = judge.policies(&stacks);
+        findings.extend(found.into_iter().filter(|finding| finding.severity == Severity::Error));
         Ok((rendered.iter().map(|one| self.stack(one, release)).collect(), findings))
     }
 

@@ -1,25 +1,29 @@
 //! `tenantry validate`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::{Exit, Failure, Format, Global, Output, opened};
-use crate::report::{findings, junit, sarif};
-use tenantry_base::finding::{Finding, Severity};
+use crate::report::findings::{self, Group};
+use crate::report::{junit, sarif};
+use tenantry_base::finding::{Code, Finding, Severity};
 use tenantry_checks::capacity::Tables;
 use tenantry_checks::cost;
-use tenantry_checks::policy::{Checker, Stack};
+use tenantry_checks::policy::{Checker, Kept, Stack};
+use tenantry_checks::schemas;
 use tenantry_spec::estate::{self, Estate, Tenant};
+use tenantry_spec::flags::{self, lint};
 use tenantry_template::embedded;
 use tenantry_template::render::{Functions, Renderer, TemplateSet, render_fleet};
 
-/// Check the estate, render every tenant and hold it against the policies.
+/// Check the estate, render every tenant and check the templates against the rules and AWS's resource schemas.
 ///
-/// Reads every file and reports everything that is wrong at once. Needs no credentials and no network. A tenant whose
+/// Reads every file and reports everything that is wrong at once, and what it checked against. Needs no credentials and no
+/// network. Verdicts of rules are kept in `$XDG_CACHE_HOME/tenantry`, for the same build of the tool and the same content. A tenant whose
 /// own files have errors is not rendered; an error of the fleet, the templates or the policies stops there for all.
 ///
 /// Exit code 0: nothing is wrong; 2: there are errors or warnings; 1: there is no estate, or it could not be read.
@@ -32,22 +36,90 @@ struct Checked {
     tenants: usize,
     /// Tenants that were not rendered and held against the policies, because something is wrong before.
     unchecked: Vec<String>,
-    findings: Vec<Finding>,
+    /// One for several tenants where it is the same of them all.
+    findings: Vec<Group>,
     /// Rules that the blueprint switches off, each with its reason.
     rules_off: BTreeMap<String, String>,
+    against: Against,
     #[serde(skip)]
     cases: BTreeMap<String, bool>,
+    #[serde(skip)]
+    all: Vec<Finding>,
+}
+
+/// What the estate was checked against.
+#[derive(Debug, Default, Serialize)]
+struct Against {
+    /// Rules by file; a file may have none.
+    rules: BTreeMap<String, Vec<String>>,
+    rules_origin: Origin,
+    /// Paths of the templates.
+    templates: Vec<String>,
+    templates_origin: Origin,
+    /// Where the schemas of resource types are from, and their day.
+    schemas: Schemas,
+    /// Files of these folders that nothing reads, each with the reason.
+    ignored: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Default, Serialize)]
+struct Schemas {
+    source: &'static str,
+    date: &'static str,
+}
+
+/// Whose files they are.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Origin {
+    Estate,
+    #[default]
+    BuiltIn,
+}
+
+impl Origin {
+    fn of(root: &Path, folder: &str) -> Self {
+        if root.join(folder).is_dir() { Self::Estate } else { Self::BuiltIn }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::Estate => "the estate's",
+            Self::BuiltIn => "built in",
+        }
+    }
+}
+
+impl Against {
+    /// `36 rules in 7 files (the estate's), 19 templates (the estate's), resource schemas of 2026-10-20`, and what is ignored.
+    fn text(&self) -> String {
+        let rules: usize = self.rules.values().map(Vec::len).sum();
+        let count = |number: usize, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
+        let mut text = format!(
+            "checked against {} in {} ({}), {} ({}), resource schemas of {}\n",
+            count(rules, "rule"),
+            count(self.rules.len(), "file"),
+            self.rules_origin.text(),
+            count(self.templates.len(), "template"),
+            self.templates_origin.text(),
+            self.schemas.date,
+        );
+        for (path, why) in &self.ignored {
+            text.push_str(&format!("ignored: `{path}`: {why}\n"));
+        }
+        text
+    }
 }
 
 pub(super) fn run(_: &Args, global: &Global) -> Result<Exit, Failure> {
-    let checked = check(&global.estate)?;
+    let checked = check(&global.estate, verdicts_file())?;
     let output = Output::new(global.output);
     match global.output {
-        Format::Sarif => output.text(&sarif::text(&checked.findings)?)?,
-        Format::Junit => output.text(&junit::text(&checked.cases, &checked.findings)?)?,
+        Format::Sarif => output.text(&sarif::text(&checked.all)?)?,
+        Format::Junit => output.text(&junit::text(&checked.cases, &checked.all)?)?,
         Format::Text | Format::Json | Format::Markdown => output.show("tenantry/findings/v1", &checked, text)?,
     }
-    let worst = checked.findings.iter().map(|finding| finding.severity).max();
+    let worst = checked.all.iter().map(|finding| finding.severity).max();
     Ok(if worst > Some(Severity::Note) { Exit::Changes } else { Exit::Clean })
 }
 
@@ -55,17 +127,39 @@ fn text(checked: &Checked) -> String {
     let off = checked.rules_off.iter().map(|(rule, why)| format!("rule `{rule}` is off: {why}\n")).collect::<String>();
     if checked.findings.is_empty() {
         let (count, s) = (checked.tenants, if checked.tenants == 1 { "" } else { "s" });
-        return format!("{off}{count} tenant{s}: all well\n");
+        return format!("{off}{count} tenant{s}: all well\n{}", checked.against.text());
     }
     let (left, all) = (checked.unchecked.len(), checked.tenants);
     let rest = format!("{left} of {all} tenants could not be held against the policies because of these errors\n");
-    format!("{}{off}{}", findings::text(&checked.findings), if left > 0 { rest.as_str() } else { "" })
+    let rest = if left > 0 { rest.as_str() } else { "" };
+    format!("{}{off}{rest}{}", findings::text_of(&checked.findings), checked.against.text())
 }
 
-fn check(root: &Path) -> Result<Checked, Failure> {
+/// Every finding of the estate below `root`, with a file of kept verdicts of rules and the stamp of who may read it.
+///
+/// # Errors
+/// There is no estate, or a file of it cannot be read.
+pub fn validated(root: &Path, verdicts: Option<(PathBuf, String)>) -> Result<Vec<Finding>, Failure> {
+    Ok(check(root, verdicts)?.all)
+}
+
+fn check(root: &Path, verdicts: Option<(PathBuf, String)>) -> Result<Checked, Failure> {
     let (estate, mut findings) = opened::load(root)?;
     let templates = embedded::templates(root)?;
     let rules = embedded::rules(root)?;
+    let mut against = Against {
+        rules_origin: Origin::of(root, "policies"),
+        templates: templates.iter().map(|source| source.path.display().to_string()).collect(),
+        templates_origin: Origin::of(root, "templates"),
+        schemas: Schemas { source: schemas::source(), date: schemas::date() },
+        ignored: embedded::unread(root)?,
+        ..Against::default()
+    };
+    if rules.is_empty() {
+        let message = "`policies` has no file of rules, so no rule was evaluated";
+        let help = "`tenantry init --upgrade` restores them; a file `policies/none.guard` with a comment says that there are none";
+        findings.push(Finding::new(Code("TN4005"), message).with_help(help));
+    }
     let sound = estate.as_ref().map(|estate| sound(estate, &findings)).unwrap_or_default();
     let now = jiff::Timestamp::now().as_second();
     findings.extend(estate.iter().flat_map(|estate| estate::revocation_lists(estate, now)));
@@ -76,22 +170,49 @@ fn check(root: &Path) -> Result<Checked, Failure> {
     let functions = blueprint.as_ref().and_then(|blueprint| {
         kept(embedded::functions(root, blueprint).map_err(|finding| vec![finding]), &mut findings)
     });
+    if let Some(estate) = estate.as_ref().filter(|estate| !estate.flags.flags.is_empty())
+        && let Some(read) = embedded::function_flags(root, &estate.blueprint)?
+    {
+        let reads = kept(flags::functions_reads(&read).map_err(|finding| vec![finding]), &mut findings);
+        findings.extend(lint::undeclared(&estate.flags, &reads.unwrap_or_default()));
+    }
     let tables = said(Tables::load(root), &mut findings);
     said(cost::load(root), &mut findings);
     let checker = blueprint.as_ref().and_then(|blueprint| kept(Checker::new(rules, blueprint), &mut findings));
     let quotas = tables.iter().flat_map(|tables| &tables.quotas);
     let checker = checker.map(|checker| checker.with_limits(quotas));
+    let checker = checker.map(|checker| match verdicts {
+        Some((path, stamp)) => checker.with_kept(Kept::open(&path, &stamp)),
+        None => checker,
+    });
+    let files = checker.iter().flat_map(Checker::rule_files);
+    against.rules = files
+        .map(|(path, rules)| (path.display().to_string(), rules.into_iter().map(str::to_owned).collect()))
+        .collect();
     let mut held = BTreeSet::new();
     if let (Some(estate), Some(renderer), Some(functions)) = (&estate, renderer, functions) {
         held = hold(estate, &sound, &renderer, &functions, checker.as_ref(), &mut findings);
     }
+    checker.iter().for_each(Checker::keep);
     let named = findings.iter().filter_map(|finding| finding.tenant.as_deref());
     let all: BTreeSet<&str> =
         estate.iter().flat_map(|estate| estate.tenants.keys()).map(|name| name.as_str()).chain(named).collect();
     let cases: BTreeMap<String, bool> = all.into_iter().map(|name| (name.to_owned(), held.contains(name))).collect();
     let rules_off = checker.as_ref().map(|checker| checker.off().clone()).unwrap_or_default();
     let unchecked = cases.iter().filter(|(_, held)| !**held).map(|(name, _)| name.clone()).collect();
-    Ok(Checked { tenants: cases.len(), unchecked, findings, rules_off, cases })
+    let groups = findings::grouped(&findings);
+    Ok(Checked { tenants: cases.len(), unchecked, findings: groups, rules_off, against, cases, all: findings })
+}
+
+/// Where verdicts are kept, in the user's folder for such files, and what this build of the tool is known by. None where the
+/// user has no such folder or the build cannot be told from another.
+fn verdicts_file() -> Option<(PathBuf, String)> {
+    let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let caches = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?;
+    let build = std::env::current_exe().and_then(std::fs::metadata).ok()?;
+    let written = build.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let stamp = format!("{} {} {}", env!("CARGO_PKG_VERSION"), build.len(), written.as_nanos());
+    Some((caches.join("tenantry/verdicts.json"), stamp))
 }
 
 /// A value, or what is wrong with it among the findings.

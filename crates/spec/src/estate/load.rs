@@ -19,7 +19,7 @@ use super::{Estate, Tenant, blueprint, check};
 use crate::flags::Catalogue;
 use tenantry_base::finding::{Code, Finding, Location, Severity, Source};
 use tenantry_base::ids::TenantName;
-use tenantry_base::{Document, files};
+use tenantry_base::{Document, document, files};
 use tenantry_blueprint::Blueprint;
 
 const FLEET: &str = "tenants/fleet.yaml";
@@ -178,6 +178,10 @@ fn tenant_files(root: &Path) -> (Vec<(TenantName, PathBuf)>, Vec<Finding>) {
     let mut findings = Vec::new();
     let mut files: BTreeMap<TenantName, PathBuf> = BTreeMap::new();
     for path in paths {
+        if let Some(finding) = misplaced(&path, root, 0) {
+            findings.extend(finding);
+            continue;
+        }
         let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
         let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
         if !is_yaml || path.is_dir() || path == root.join(FLEET) {
@@ -205,6 +209,52 @@ fn tenant_files(root: &Path) -> (Vec<(TenantName, PathBuf)>, Vec<Finding>) {
         }
     }
     (files.into_iter().collect(), findings)
+}
+
+/// How deep folders below `tenants` are looked through.
+const DEEPEST_FOLDER: usize = 8;
+
+/// What looks like a tenant's file and is not read as one: in a folder, or with another ending. None for what is nothing of the
+/// kind, or where the file is read.
+fn misplaced(path: &Path, root: &Path, depth: usize) -> Option<Vec<Finding>> {
+    let ending = path.extension().map(|extension| extension.to_string_lossy().into_owned()).unwrap_or_default();
+    let is_read = matches!(ending.as_str(), "yaml" | "yml");
+    let shown = relative(path, root);
+    let name = path.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let say = |why: &str| {
+        let message = format!("`{}` is not read: {why}", shown.display());
+        Some(vec![Finding::new(Code("TN1009"), message).at(file_start(shown.clone()))])
+    };
+    if path.is_dir() {
+        if is_read {
+            return say("it is a folder");
+        }
+        let inside = files::list(path).ok().filter(|_| depth < DEEPEST_FOLDER)?;
+        let found: Vec<Finding> = inside.iter().filter_map(|path| misplaced(path, root, depth + 1)).flatten().collect();
+        return (!found.is_empty()).then_some(found);
+    }
+    let is_like = is_read || matches!(ending.to_lowercase().as_str(), "yaml" | "yml" | "json");
+    if !is_like || is_read && depth == 0 {
+        return None;
+    }
+    // A tenant may name files of its own, which lie below `tenants`, too.
+    let says = |text: &str, key: &str| {
+        text.lines().any(|line| {
+            line.trim_start()
+                .trim_start_matches('"')
+                .strip_prefix(key)
+                .is_some_and(|rest| rest.trim_start_matches('"').starts_with(':'))
+        })
+    };
+    let source = document::read_source(path, shown.clone());
+    let is_tenant = source.is_ok_and(|source| ["account", "region"].iter().all(|key| says(&source.text, key)));
+    if !is_tenant {
+        return None;
+    }
+    match depth {
+        0 => say(&format!("a tenant's file is `{name}.yaml`")),
+        _ => say(&format!("tenants' files lie in `tenants` itself, as `tenants/{name}.yaml`")),
+    }
 }
 
 /// A place in a file whose text is not needed to show it.

@@ -31,7 +31,7 @@ pub fn lint(linted: Linted<'_>) -> Vec<Finding> {
         found.into_iter().flatten().collect::<Vec<_>>()
     };
     let known = linted.catalogue.flags.iter().flat_map(one);
-    known.chain(linted.reads.iter().filter_map(|read| undeclared(linted, read))).collect()
+    known.chain(undeclared(linted.catalogue, linted.reads)).collect()
 }
 
 fn expiry(linted: Linted<'_>, key: &str, flag: &Flag) -> Option<Finding> {
@@ -70,14 +70,18 @@ fn uniform(linted: Linted<'_>, key: &str, flag: &Flag) -> Option<Finding> {
     Some(Finding::new(Code("TN1029"), message).at(linted.document.nearest(&format!("flags.{key}"))))
 }
 
-fn undeclared(linted: Linted<'_>, read: &Read) -> Option<Finding> {
-    let reader = reader(read.sees);
-    let message = match linted.catalogue.flags.get(&read.flag) {
-        Some(flag) if flag.reads == read.sees => return None,
-        Some(_) => format!("a {reader} reads flag `{}`, which is not delivered to it", read.flag),
-        None => format!("a {reader} reads flag `{}`, which is not in the catalogue", read.flag),
+/// Flags that templates or functions read and that are not there for them, each at the place that reads it.
+pub fn undeclared(catalogue: &Catalogue, reads: &[Read]) -> Vec<Finding> {
+    let one = |read: &Read| {
+        let reader = reader(read.sees);
+        let message = match catalogue.flags.get(&read.flag) {
+            Some(flag) if flag.reads == read.sees => return None,
+            Some(_) => format!("a {reader} reads flag `{}`, which is not delivered to it", read.flag),
+            None => format!("a {reader} reads flag `{}`, which is not in the catalogue", read.flag),
+        };
+        Some(Finding::new(Code("TN1028"), message).at(read.location.clone()))
     };
-    Some(Finding::new(Code("TN1028"), message).at(read.location.clone()))
+    reads.iter().filter_map(one).collect()
 }
 
 fn reader(reads: Reads) -> &'static str {
