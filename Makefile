@@ -89,18 +89,21 @@ fuzz-chain: export CHAIN_ROUNDS ?= 1000000
 fuzz-chain:
 	cargo test --release -p tenantry-pipeline --no-default-features --test model -- --nocapture
 
-# The fault tests and the properties at full length: 50 tenants in a storm, a deploy of 20 killed a hundred times.
+# The fault tests and the properties at full length: 50 tenants in a storm, a deploy of 20 killed a hundred times, every
+# mutant of the sample estates.
 # FAULT_SEED chooses others.
 faults: export FAULT_TENANTS ?= 50
 faults: export FAULT_KILLS ?= 100
 faults: export FAULT_CREATIONS ?= 1000
 faults: export FAULT_STATES ?= 1
+faults: export FAULT_MUTANTS ?= 100000
 faults: export PROPERTY_PERCENT ?= 100
 faults: export DRIFT_FIX ?= 1
 faults: $(TOOLS)/python
 	cargo test --lib
 	cargo test --test aws faults:: -- --nocapture
 	cargo test --test aws drift::every_change
+	cargo test --test offline mutants:: -- --nocapture
 
 # Each fuzz target for FUZZ_SECONDS. cargo-fuzz wants a nightly compiler's flags of the pinned one.
 FUZZ_SECONDS ?= 60

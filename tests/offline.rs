@@ -8,6 +8,8 @@ mod architecture;
 mod cost;
 #[path = "estate/main.rs"]
 mod estate;
+#[path = "mutants/main.rs"]
+mod mutants;
 #[path = "policies/main.rs"]
 mod policies;
 #[path = "templates/main.rs"]
