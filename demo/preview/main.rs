@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tenantry_base::finding::{Finding, Severity};
-use tenantry_checks::capacity::{Ground, Outlines, Regions, Site, Snapshot, Stack, Tables, check, parse};
+use tenantry_checks::capacity::{Ground, Outlines, Site, Snapshot, Stack, Tables, check};
 use tenantry_checks::policy::{self, Checker};
 use tenantry_checks::{cost, resources};
 use tenantry_spec::estate::{self, Estate, Tenant};
@@ -40,11 +40,8 @@ fn plan(root: &Path, estate: &Estate, findings: &mut Vec<Finding>) -> Result<Str
     let renderer = Renderer::new(TemplateSet::parse(embedded::templates(root)?).map_err(all)?);
     let functions = embedded::functions(root, &estate.blueprint).map_err(|found| found.message)?;
     let checker = Checker::new(embedded::rules(root)?, &estate.blueprint).map_err(all)?;
-    let prices = cost::parse(embedded::prices(root)?).map_err(all)?;
-    let tables = Tables {
-        quotas: parse(&embedded::table(root, "quotas.yaml")?)?,
-        regions: Regions::parse(&embedded::table(root, "regions.yaml")?)?,
-    };
+    let (prices, _) = cost::load(root).map_err(all)?;
+    let (tables, _) = Tables::load(root).map_err(all)?;
     let tenants: Vec<&Tenant> = estate.tenants.values().collect();
     let mut rendered = Vec::new();
     for result in render_fleet(&renderer, estate, &functions, "unreleased", &tenants) {
@@ -73,8 +70,11 @@ fn plan(root: &Path, estate: &Estate, findings: &mut Vec<Finding>) -> Result<Str
         }
     }
     let (percent, subnet) = fullest.unwrap_or_default();
-    text += &format!("{} to deploy, {} findings; fullest subnet at peak: {subnet} addresses ({percent} %)\n",
-        rendered.len(), findings.len());
+    text += &format!(
+        "{} to deploy, {} findings; fullest subnet at peak: {subnet} addresses ({percent} %)\n",
+        rendered.len(),
+        findings.len()
+    );
     Ok(text)
 }
 

@@ -315,7 +315,7 @@ fn retire(estate: &Estate, tenant: &str, place: &Place, farewell: &Farewell) -> 
     let fleet = &estate.fleet;
     let known: Vec<Ipv4Network> = fleet.retired.values().map(|retired| retired.cidr).collect();
     let blocks: Vec<Ipv4Network> = farewell.blocks().into_iter().filter(|block| !known.contains(block)).collect();
-    let mut source = Arc::clone(&estate.fleet_source);
+    let mut source = Arc::clone(estate.fleet_source());
     for (index, cidr) in blocks.iter().enumerate() {
         let free = |key: &String| !fleet.retired.contains_key(key);
         let mut keys = (1 + index..).map(|n| if n == 1 { tenant.to_owned() } else { format!("{tenant}-{n}") });

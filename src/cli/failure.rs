@@ -4,6 +4,7 @@ use std::error::Error;
 
 use super::Exit;
 use tenantry_aws::cloud::CallError;
+use tenantry_base::files::plain;
 use tenantry_ops::deploy::ownership::OwnershipError;
 
 /// An error at the edge: everything below is printed as a chain of causes.
@@ -63,10 +64,10 @@ impl Failure {
 
     /// The error, its causes and the hint, a line each; a cause that its parent already quotes is left out.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!("error: {}", self.error)];
+        let mut lines = vec![format!("error: {}", plain(&self.error.to_string()))];
         let mut cause = self.error.source();
         while let Some(error) = cause {
-            let text = error.to_string();
+            let text = plain(&error.to_string());
             if !lines.iter().any(|line| line.contains(&text)) {
                 lines.push(format!("  caused by: {text}"));
             }

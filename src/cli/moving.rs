@@ -208,8 +208,8 @@ fn retire(estate: &Estate, tenant: &Tenant, from: &MovedFrom) -> Result<(), Fail
     let (account, region) = (from.account.clone(), from.region.clone());
     let key = format!("retired.{}-{account}-{region}", tenant.name);
     let retired = Retired { tenant: tenant.name.to_string(), cidr: from.cidr, account, region };
-    let text = edit::set(&estate.fleet_source, &key, &serde_json::to_value(retired)?)?;
-    super::write_file(&estate.root.join(&estate.fleet_source.path), &text)
+    let text = edit::set(estate.fleet_source(), &key, &serde_json::to_value(retired)?)?;
+    super::write_file(&estate.root.join(&estate.fleet_source().path), &text)
 }
 
 /// Writes the tenant's file anew; if the estate would have errors, the file stays as it was.

@@ -161,8 +161,7 @@ fn check(root: &Path, verdicts: Option<(PathBuf, String)>) -> Result<Checked, Fa
         findings.push(Finding::new(Code("TN4005"), message).with_help(help));
     }
     let sound = estate.as_ref().map(|estate| sound(estate, &findings)).unwrap_or_default();
-    let now = jiff::Timestamp::now().as_second();
-    findings.extend(estate.iter().flat_map(|estate| estate::revocation_lists(estate, now)));
+    findings.extend(estate.iter().flat_map(|estate| estate::dated(estate, jiff::Timestamp::now())));
     findings.extend(estate.iter().flat_map(estate::shared_authorities));
     let renderer = kept(TemplateSet::parse(templates), &mut findings).map(Renderer::new);
     // Rules and locks are read where the estate itself cannot be, too.
@@ -178,6 +177,9 @@ fn check(root: &Path, verdicts: Option<(PathBuf, String)>) -> Result<Checked, Fa
     }
     let tables = said(Tables::load(root), &mut findings);
     said(cost::load(root), &mut findings);
+    if let (Some(estate), Some(tables)) = (&estate, &tables) {
+        findings.extend(tables.regions.check(estate));
+    }
     let checker = blueprint.as_ref().and_then(|blueprint| kept(Checker::new(rules, blueprint), &mut findings));
     let quotas = tables.iter().flat_map(|tables| &tables.quotas);
     let checker = checker.map(|checker| checker.with_limits(quotas));

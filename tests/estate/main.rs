@@ -214,10 +214,49 @@ fn a_revocation_list_is_outdated_from_the_time_that_its_authority_promised_the_n
     assert_eq!(told(&findings), "");
     let estate = estate.unwrap();
     let promised = 1_769_904_000;
-    assert_eq!(told(&estate::revocation_lists(&estate, promised)), "");
+    let of_lists = |second| {
+        let mut findings = estate::dated(&estate, jiff::Timestamp::from_second(second).unwrap());
+        findings.retain(|finding| finding.code.0 == "TN1036");
+        told(&findings)
+    };
+    assert_eq!(of_lists(promised), "");
     let expected = "tenants/acme.yaml:10:15 TN1036 the revocation list is out of date: its authority promised the next one \
                     by 2026-02-01T00:00:00Z\n";
-    assert_eq!(told(&estate::revocation_lists(&estate, promised + 1)), expected);
+    assert_eq!(of_lists(promised + 1), expected);
+}
+
+#[test]
+fn what_a_day_makes_wrong_is_told_from_that_day_on() {
+    let folder = base();
+    let fleet = folder.path().join("tenants/fleet.yaml");
+    let text = fs::read_to_string(&fleet).unwrap();
+    let freezes = "\nfreezes: [{ name: holidays, from: 2026-12-20, to: 2027-01-05 }]\nrings:";
+    fs::write(&fleet, text.replacen("\nrings:", freezes, 1)).unwrap();
+    let (estate, findings) = estate::load(folder.path());
+    assert_eq!(told(&findings), "");
+    let on = |day: &str| {
+        let findings = estate::dated(estate.as_ref().unwrap(), format!("{day}T00:00:00Z").parse().unwrap());
+        findings.iter().map(|finding| format!("{} {}\n", finding.code.0, finding.message)).collect::<String>()
+    };
+    assert_eq!(on("2026-12-01"), "");
+    assert_eq!(on("2027-01-06"), "");
+    let over = "TN1047 freeze `holidays` was over on 2027-01-05\n";
+    assert_eq!(on("2027-01-07"), over);
+    let devices = "O=acme, CN=acme sample client CA";
+    let soon = on("2046-11-01");
+    assert!(soon.contains(&format!("TN1046 the certificate of authority {devices} ends on 2046-11-19")), "{soon}");
+    assert!(!soon.contains("TN1045"), "{soon}");
+    let ended = on("2047-01-01");
+    assert!(ended.contains(&format!("TN1045 the certificate of authority {devices} ended on 2046-11-19")), "{ended}");
+    assert!(on("2020-01-01").contains("TN1045 the certificate of authority"), "it begins later");
+    // While a second one holds, it is the old one of a replacement.
+    let bundle = folder.path().join("tenants/certs/acme.pem");
+    let both = fs::read_to_string(&bundle).unwrap()
+        + &fs::read_to_string(here().join("bad/weak-authorities/tenants/certs/signs.pem")).unwrap();
+    fs::write(&bundle, both).unwrap();
+    let (estate, _) = estate::load(folder.path());
+    let findings = estate::dated(&estate.unwrap(), "2046-11-20T00:00:00Z".parse().unwrap());
+    assert!(findings.iter().all(|finding| finding.code.0 != "TN1045"), "{findings:?}");
 }
 
 #[test]

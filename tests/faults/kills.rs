@@ -129,6 +129,11 @@ fn a_run_whose_lock_is_taken_away_stops_and_the_next_goes_on() {
     let proxy = Proxy::start(&endpoint.url);
     let mut first = start(&estate, &proxy.url, &["deploy", "--all", "--yes"]);
     locked(&proxy, &mut first);
+    // It has begun something, and so has something to write into the journal.
+    while !stacks(&endpoint.url).iter().any(|(_, status)| status == "CREATE_IN_PROGRESS") {
+        assert!(first.try_wait().unwrap().is_none(), "the deploy ended before a stack began");
+        yield_now();
+    }
     let shown = run(&estate, &endpoint.url, &["unlock", "123456789012"]);
     shown.must(3).said(&["nobody can be asked"]);
     let taken = run(&estate, &endpoint.url, &["unlock", "123456789012", "--yes"]).must(0);

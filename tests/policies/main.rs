@@ -175,7 +175,8 @@ fn a_resource_beyond_a_limit_is_found_at_its_spec_field_or_the_templates_line() 
     let (renderer, mut estate) = (Renderer::new(TemplateSet::parse(sources).unwrap()), sample_estate());
     let acme = estate.tenants.values().next().unwrap().name.clone();
     let account = estate.tenants[&acme].spec.account.clone();
-    estate.fleet.accounts.get_mut(&account).unwrap().dns.zone = format!("{}.example", "zone".repeat(14));
+    estate.fleet.accounts.get_mut(&account).unwrap().dns.zone =
+        format!("{}.example", "zone".repeat(14)).parse().unwrap();
     let networks = (0..61).map(|number| format!("198.51.{number}.0/24"));
     estate.tenants.get_mut(&acme).unwrap().spec.set_parameter("ingest.allow_from", networks.collect::<Vec<_>>());
     let all = rendered(&renderer, &estate);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tenantry::estate::spec::TenantSpec;
-use tenantry::estate::{CaBundle, Estate, File, RevocationList, Tenant, blueprint};
+use tenantry::estate::{CaBundle, Document, Estate, File, RevocationList, Tenant, blueprint};
 use tenantry::finding::Source;
 use tenantry::flags::Catalogue;
 use tenantry::render::{Artifact, Context, Functions, prepare};
@@ -49,7 +49,7 @@ pub(crate) fn estate() -> Estate {
     Estate {
         root: PathBuf::from("."),
         fleet: serde_json::from_value(fleet).unwrap(),
-        fleet_source: source(),
+        fleet_document: Arc::new(Document::parse(source()).unwrap()),
         tenants: std::collections::BTreeMap::new(),
         flags,
         blueprint: blueprint::built_in().unwrap(),

@@ -5,11 +5,13 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::files::reason;
 use crate::finding::{Code, Finding, Location, Source};
 use crate::tree::{self, DEEPEST, LARGEST_FILE, MOST_ALIASES, MOST_NODES, Spans, span_of};
 
@@ -38,7 +40,10 @@ impl Document {
         let tree = tree::parse(&source.text).map_err(|error| syntax_finding(&error, &source))?;
         let mut spans = BTreeMap::new();
         let value = tree::into_json(tree, &mut spans, &mut |_, _| {});
-        Ok(Self { source, value, spans })
+        match spans.values().find_map(|span| misread(&source.text, &span.value)) {
+            Some((at, message)) => Err(Finding::new(Code("TN1002"), message).at(Location::new(source, at))),
+            None => Ok(Self { source, value, spans }),
+        }
     }
 
     /// The place of a route's value, if the file has it.
@@ -68,6 +73,42 @@ impl Document {
     }
 }
 
+/// A value that readers of YAML understand differently: with a tag, which would be dropped, or a number that begins with a
+/// zero, which YAML 1.1 reads as octal.
+fn misread(text: &str, value: &Range<usize>) -> Option<(Range<usize>, String)> {
+    let own = text.get(value.clone())?;
+    let last = text[..value.start].trim_end().rsplit([' ', '\t', '\n']).next().unwrap_or_default();
+    if last.starts_with(['|', '>']) {
+        // The text of a block is taken letter by letter.
+        return None;
+    }
+    let number = own.trim_start_matches(['-', '+']);
+    if number.len() > 1 && number.starts_with('0') && number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_') {
+        let message =
+            format!("`{own}` is octal for some readers of YAML and decimal for others: write it without the zero");
+        return Some((value.clone(), format!("{message}, or as text in quotes")));
+    }
+    let tag = |start: usize| {
+        let token = text[start..].split([' ', '\t', '\r', '\n', ',', '[', '{']).next().unwrap_or_default();
+        (start..start + token.len(), format!("tag `{token}` has no meaning here"))
+    };
+    if own.starts_with('!') {
+        return Some(tag(value.start));
+    }
+    // Properties stand before the value, perhaps on the line before; an anchor may stand between.
+    let mut before = text[..value.start].trim_end();
+    loop {
+        let line = before.rfind('\n').map_or(0, |at| at + 1);
+        let start = before.rfind([' ', '\t', '\n', '[', '{', ',']).map_or(0, |at| at + 1);
+        let in_comment = before[line..start.max(line)].trim_start().starts_with('#') || before[line..].contains(" #");
+        match before[start..].chars().next() {
+            Some('!') if !in_comment => return Some(tag(start)),
+            Some('&') if !in_comment => before = before[..start].trim_end(),
+            _ => return None,
+        }
+    }
+}
+
 /// The route one level up; None for the root.
 pub fn parent(route: &str) -> Option<&str> {
     if route.is_empty() {
@@ -82,8 +123,9 @@ pub fn parent(route: &str) -> Option<&str> {
 /// TN1000 when it cannot be read, or is a link that leads out of the estate, TN1001 when it is no UTF-8, TN1003 when it is too
 /// large.
 pub fn read_source(path: &Path, shown: PathBuf) -> Result<Source, Finding> {
-    let unreadable =
-        |error: std::io::Error| Finding::new(Code("TN1000"), format!("`{}` cannot be read: {error}", shown.display()));
+    let unreadable = |error: std::io::Error| {
+        Finding::new(Code("TN1000"), format!("`{}` cannot be read: {}", shown.display(), reason(&error)))
+    };
     // Opening a pipe waits for its writer, and a device never ends.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
         return Err(Finding::new(Code("TN1000"), format!("`{}` is no file", shown.display())));
@@ -210,6 +252,35 @@ mod tests {
             assert_eq!(finding.code.0, code, "{text}: {}", finding.message);
             let place = finding.location.unwrap();
             assert!(place.line.abs_diff(line) <= 1, "{text}: {}:{}", place.line, place.column);
+        }
+    }
+
+    #[test]
+    fn what_readers_understand_differently_is_refused_at_its_place() {
+        for (text, place) in [
+            ("a: 1\nring: !secret canary\n", (2, 7)),
+            ("ring: !!binary Y2FuYXJ5\n", (1, 7)),
+            ("a: [x, !b y]\n", (1, 8)),
+            ("a: !b { c: 1 }\n", (1, 4)),
+            ("a: !b\n  c: 1\n", (1, 4)),
+            ("a: !b &c d\n", (1, 4)),
+            ("a: [1, 030]\n", (1, 8)),
+            ("a: -08\n", (1, 4)),
+            ("a: 1_0\nb: 0_7\n", (2, 4)),
+        ] {
+            let finding = parse(text).unwrap_err();
+            let at = finding.location.as_ref().map(|at| (at.line, at.column));
+            assert_eq!((finding.code.0, at), ("TN1002", Some(place)), "{text}: {}", finding.message);
+        }
+        for text in [
+            "a: '!b c'\n",
+            "a: b!c # !d\n",
+            "# !x\na: 1\n",
+            "a: # !x\n  b: 0.5\n",
+            "a: '030'\nb: 0\nc: 10\n",
+            "a: |\n  !b\n",
+        ] {
+            parse(text).unwrap();
         }
     }
 

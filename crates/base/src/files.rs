@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// What could not be done, and to which file: `` `plan.json` cannot be read: No such file or directory (os error 2)``.
+/// What could not be done, and to which file: `` `plan.json` cannot be read: no such file or directory``.
 #[derive(Debug)]
 pub struct FileError {
     done: &'static str,
@@ -17,7 +17,7 @@ pub struct FileError {
 
 impl std::fmt::Display for FileError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "`{}` cannot be {}: {}", self.path.display(), self.done, self.source)
+        write!(f, "`{}` cannot be {}: {}", self.path.display(), self.done, reason(&self.source))
     }
 }
 
@@ -25,6 +25,23 @@ impl std::error::Error for FileError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         Some(&self.source)
     }
+}
+
+/// What the system says, as people read it: `no such file or directory`.
+pub fn reason(error: &io::Error) -> String {
+    let said = plain(&error.to_string());
+    let mut letters = said.chars();
+    match (error.raw_os_error(), letters.next()) {
+        (Some(_), Some(first)) => first.to_lowercase().chain(letters).collect(),
+        _ => said,
+    }
+}
+
+/// A message without the numbers that Rust gives to the system's errors.
+pub fn plain(message: &str) -> String {
+    let mut parts = message.split(" (os error ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| text + part.split_once(')').map_or(part, |(_, rest)| rest))
 }
 
 /// An error with the file that it is about; one that names a file already stays as it is.

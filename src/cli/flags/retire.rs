@@ -77,7 +77,7 @@ fn edits(opened: &Opened, global: &Global, key: &str) -> Result<Vec<Edit>, Failu
         without(&source, &route)?
     }];
     if estate.fleet.defaults.get("flags").and_then(|flags| flags.get(key)).is_some() {
-        edits.push(without(&estate.fleet_source, &format!("defaults.{route}"))?);
+        edits.push(without(estate.fleet_source(), &format!("defaults.{route}"))?);
     }
     for tenant in estate.tenants.values().filter(|tenant| tenant.spec.flags.contains_key(key)) {
         // Its value may stand in the fleet's defaults alone.

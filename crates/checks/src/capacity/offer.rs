@@ -67,9 +67,9 @@ fn zones(
 ) -> Vec<Finding> {
     let offered: BTreeSet<&str> = match (&site.snapshot.offer.zones, row) {
         (Seen::Known(zones), _) => zones.iter().map(String::as_str).collect(),
-        (Seen::Unknown(_), Some(row)) => row.zones.iter().map(|zone| zone.as_str()).collect(),
-        (Seen::Unknown(why), None) => {
-            unknown.push(format!("its zones ({why}; the table does not know the region)"));
+        (Seen::Unknown(_), Some(row)) if !row.zones.is_empty() => row.zones.iter().map(|zone| zone.as_str()).collect(),
+        (Seen::Unknown(why), _) => {
+            unknown.push(format!("its zones ({why}; the table does not know them)"));
             return Vec::new();
         }
     };

@@ -11,6 +11,7 @@ use crate::rows::{self, Columns, Reader};
 use tenantry_base::Document;
 use tenantry_base::finding::{Code, Finding, Source};
 use tenantry_base::ids::{Region, ZoneId};
+use tenantry_spec::estate::Estate;
 use tenantry_template::embedded;
 
 /// What the table says, and where it has it from.
@@ -57,6 +58,41 @@ impl Regions {
         let (regions, found) = lay(&document, Self::default());
         if found.is_empty() { Ok(regions) } else { Err(found) }
     }
+
+    /// What the table says against the regions of an estate's fleet and their zones.
+    pub fn check(&self, estate: &Estate) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (region, spec) in &estate.fleet.regions {
+            let mut say = |code, route: &str, message: String, help: Option<String>| {
+                let finding = Finding::new(Code(code), message).at(estate.locate_in_fleet(route));
+                findings.push(help.into_iter().fold(finding, Finding::with_help));
+            };
+            let Some(row) = self.regions.get(region) else {
+                let message = format!("region `{region}` is not in the table of regions of {}", self.date);
+                say("TN1049", &format!("regions.{region}"), message, None);
+                continue;
+            };
+            // A row without zones leaves them open.
+            let Some(known) = row.zones.first().map(short_code) else { continue };
+            let zones: Vec<&str> = row.zones.iter().map(ZoneId::as_str).collect();
+            for (index, zone) in spec.zones.iter().enumerate().filter(|(_, zone)| !row.zones.contains(*zone)) {
+                let route = format!("regions.{region}.zones[{index}]");
+                let help = Some(format!("its zones are {}", zones.join(", ")));
+                if short_code(zone) == known {
+                    let message = format!("zone `{zone}` of region `{region}` is not in the table of {}", self.date);
+                    say("TN1049", &route, message, help);
+                } else {
+                    say("TN1048", &route, format!("zone `{zone}` is not of region `{region}`"), help);
+                }
+            }
+        }
+        findings
+    }
+}
+
+/// What the ids of a region's zones begin with: `euw1` of `euw1-az2`.
+fn short_code(zone: &ZoneId) -> &str {
+    zone.as_str().rsplit_once("-az").map_or(zone.as_str(), |(code, _)| code)
 }
 
 /// The table of the estate below `root`, and warnings about rows that nothing uses.
@@ -145,6 +181,7 @@ fn lay(document: &Document, mut base: Regions) -> (Regions, Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tenantry_spec::estate::spec::RegionSpec;
 
     #[test]
     fn rows_of_an_estate_add_and_override_and_the_others_stay() {
@@ -177,5 +214,31 @@ mod tests {
             ]
         );
         assert_eq!(load("regions: {}").unwrap_err().len(), 2);
+    }
+
+    #[test]
+    fn zones_of_another_region_are_refused_and_unknown_ones_are_named() {
+        let (estate, _) = tenantry_spec::estate::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../..")));
+        let mut estate = estate.unwrap();
+        let regions = Regions::parse(embedded::shipped_table(NAME)).unwrap();
+        assert_eq!(regions.check(&estate), []);
+        let spec = estate.fleet.regions.values().next().unwrap().clone();
+        let mut name = |region: &str, zones: &[&str]| {
+            let zones = zones.iter().map(|zone| zone.parse().unwrap()).collect();
+            estate.fleet.regions.insert(region.parse().unwrap(), RegionSpec { zones, ..spec.clone() });
+        };
+        name("eu-west-1", &["euw1-az1", "use1-az2", "euw1-az9"]);
+        name("eusc-de-east-1", &["eusc1-az1"]);
+        name("mars-north-1", &["man1-az1"]);
+        let told: Vec<String> =
+            regions.check(&estate).iter().map(|found| format!("{} {}", found.code.0, found.message)).collect();
+        assert_eq!(
+            told,
+            [
+                "TN1048 zone `use1-az2` is not of region `eu-west-1`",
+                "TN1049 zone `euw1-az9` of region `eu-west-1` is not in the table of 2026-11-24",
+                "TN1049 region `mars-north-1` is not in the table of regions of 2026-11-24",
+            ]
+        );
     }
 }

@@ -121,7 +121,7 @@ pub fn rendered_control_planes(
 pub fn access(fleet: &Fleet, account: &AccountId) -> Access {
     let own = fleet.accounts.get(account);
     Access {
-        role: own.and_then(|account| account.role.clone()),
-        external_id: own.and_then(|account| account.external_id.clone()),
+        role: own.and_then(|account| account.role.as_ref()).map(ToString::to_string),
+        external_id: own.and_then(|account| account.external_id.as_ref()).map(ToString::to_string),
     }
 }

@@ -113,8 +113,7 @@ impl Resolver<'_> {
             "AWS::Partition" => place.region.partition().to_owned(),
             "AWS::StackName" => self.ground.stack.to_owned(),
             "AWS::StackId" => self.ground.stack_id.to_owned(),
-            "AWS::URLSuffix" if place.region.partition() == "aws-cn" => "amazonaws.com.cn".to_owned(),
-            "AWS::URLSuffix" => "amazonaws.com".to_owned(),
+            "AWS::URLSuffix" => place.region.url_suffix().to_owned(),
             id => {
                 let physical = self.physical(id)?;
                 // Types of Cloud Control join their keys; `Ref` gives the last of them.

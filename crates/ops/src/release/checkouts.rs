@@ -42,7 +42,7 @@ fn read(root: &Path) -> BTreeMap<String, String> {
     let blueprint = estate.as_ref().map(|estate| std::sync::Arc::clone(&estate.blueprint));
     if let Some(estate) = estate {
         read.insert("blueprint".to_owned(), estate.blueprint.text().to_owned());
-        read.insert("fleet".to_owned(), estate.fleet_source.text.clone());
+        read.insert("fleet".to_owned(), estate.fleet_source().text.clone());
         read.insert("flags".to_owned(), serde_json::to_string(&estate.flags).unwrap());
         for tenant in estate.tenants.values() {
             read.insert(format!("tenant {}", tenant.name), tenant.source.text.clone());

@@ -125,19 +125,10 @@ pub async fn look(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
 /// The same verdict for every gate of a tenant but drift, which is looked for by itself.
 fn all(watched: &Watched<'_>, desired: &Desired, verdict: &Verdict) -> Vec<Look> {
     let quick = watched.ring.gates.iter().filter(|gate| **gate != Gate::Drift);
-    let gates = quick.map(|gate| name(*gate).to_owned());
+    let gates = quick.map(|gate| gate.name().to_owned());
     let commands = watched.ring.commands.iter().filter(|_| watched.is_over()).map(|command| command.name.clone());
     let look = |gate| Look { tenant: desired.tenant.clone(), gate, verdict: verdict.clone() };
     gates.chain(commands).map(look).collect()
-}
-
-fn name(gate: Gate) -> &'static str {
-    match gate {
-        Gate::Alarms => "alarms",
-        Gate::QueueDepth => "queue-depth",
-        Gate::Drift => "drift",
-        Gate::StackState => "stack-state",
-    }
 }
 
 async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, live: Option<&Stack>) -> Vec<Look> {
@@ -154,7 +145,7 @@ async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, liv
             Gate::QueueDepth => queue_depth(session, watched.queues, desired).await,
         };
         let verdict = verdict.unwrap_or_else(|error| Verdict::Unread { why: error.to_string() });
-        looks.push(Look { tenant: desired.tenant.clone(), gate: name(*gate).to_owned(), verdict });
+        looks.push(Look { tenant: desired.tenant.clone(), gate: gate.name().to_owned(), verdict });
     }
     for command in watched.ring.commands.iter().filter(|_| watched.is_over()) {
         let verdict = self::command(command, watched, desired).await;
@@ -189,7 +180,7 @@ async fn drift(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
     watched.accepted.apply(&mut drifts, watched.today);
     let look = |drift: &StackDrift| Look {
         tenant: drift.tenant.clone(),
-        gate: name(Gate::Drift).to_owned(),
+        gate: Gate::Drift.name().to_owned(),
         verdict: drifted(drift),
     };
     drifts.iter().map(look).collect()

@@ -69,7 +69,7 @@ impl Manifest {
             templates: digests(Folder::Templates)?,
             policies: digests(Folder::Rules)?,
             flags: sha256(canonical::to_string(&flags).as_bytes()),
-            fleet: sha256(estate.fleet_source.text.as_bytes()),
+            fleet: sha256(estate.fleet_source().text.as_bytes()),
             functions: functions
                 .artifacts
                 .iter()

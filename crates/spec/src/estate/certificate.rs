@@ -1,5 +1,6 @@
 //! Certificate authorities and revocation lists of a tenant: PEM in, what the checks and the templates need out.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use ring::signature::{
@@ -11,6 +12,7 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::pem::Pem;
 use x509_parser::prelude::FromDer;
+use x509_parser::public_key::PublicKey;
 use x509_parser::revocation_list::CertificateRevocationList;
 use x509_parser::x509::{SubjectPublicKeyInfo, X509Version};
 
@@ -54,6 +56,8 @@ pub struct Authority {
     /// Identifiers of the subject's and the issuer's key, where the certificate has them.
     key_id: Option<String>,
     issuer_key_id: Option<String>,
+    /// From when to when its certificate is valid, in seconds since 1970.
+    pub valid: (i64, i64),
 }
 
 impl Authority {
@@ -66,6 +70,7 @@ impl Authority {
             issuer: hex(certificate.issuer().as_raw()),
             key_id: None,
             issuer_key_id: None,
+            valid: (certificate.validity().not_before.timestamp(), certificate.validity().not_after.timestamp()),
         };
         for extension in certificate.extensions() {
             match extension.parsed_extension() {
@@ -151,7 +156,7 @@ fn read<T>(path: &Path, shown: PathBuf, parse: impl Fn(&str) -> Result<T, String
 fn blocks(pem: &str, label: &str, what: &str) -> Result<Vec<Pem>, String> {
     let mut blocks = Vec::new();
     for block in Pem::iter_from_buffer(pem.as_bytes()) {
-        let block = block.map_err(|error| format!("is not PEM: {error}"))?;
+        let block = block.map_err(|_| "is not PEM".to_owned())?;
         if block.label != label {
             return Err(format!("holds a {}; only {what} belong here", block.label));
         }
@@ -161,11 +166,17 @@ fn blocks(pem: &str, label: &str, what: &str) -> Result<Vec<Pem>, String> {
 }
 
 fn parse_bundle(pem: &str, most: Option<usize>) -> Result<CaBundle, String> {
-    let mut authorities = Vec::new();
+    let (mut authorities, mut seen) = (Vec::new(), BTreeSet::new());
     for block in blocks(pem, "CERTIFICATE", "certificates")? {
-        let certificate = block.parse_x509().map_err(|error| format!("holds no X.509 certificate: {error}"))?;
+        let certificate = block.parse_x509().map_err(|_| "holds something that is no X.509 certificate".to_owned())?;
         if !certificate.is_ca() {
             return Err(format!("holds a certificate that is no authority: {}", certificate.subject()));
+        }
+        if let Some(fault) = refused(&certificate) {
+            return Err(format!("holds a certificate that {fault}: {}", certificate.subject()));
+        }
+        if !seen.insert(block.contents.clone()) {
+            return Err(format!("holds a certificate twice: {}", certificate.subject()));
         }
         authorities.push(Authority::of(&certificate));
     }
@@ -178,6 +189,32 @@ fn parse_bundle(pem: &str, most: Option<usize>) -> Result<CaBundle, String> {
     Ok(CaBundle { pem: pem.to_owned(), sha256: sha256(pem), authorities })
 }
 
+/// Fewest bits of an RSA key.
+const FEWEST_RSA_BITS: usize = 2048;
+
+/// Signature algorithms whose hash is weaker than SHA-256: MD2, MD5 and SHA-1 with RSA, SHA-1 with ECDSA and DSA.
+/// Source: RFC 3279, section 2.2: the object IDs.
+const WEAK_SIGNATURES: [&str; 5] =
+    ["1.2.840.113549.1.1.2", "1.2.840.113549.1.1.4", "1.2.840.113549.1.1.5", "1.2.840.10045.4.1", "1.2.840.10040.4.3"];
+
+/// Why AWS does not take the certificate of an authority, where that can be seen.
+/// Sources: IAM Roles Anywhere User Guide, "The IAM Roles Anywhere trust model", signature verification (SHA-256 or
+/// stronger, key usage with Certificate Sign); Elastic Load Balancing, Application Load Balancers, "Mutual authentication
+/// with TLS" (RSA of 2,048 to 8,192 bits, or ECDSA; X.509 version 3).
+fn refused(certificate: &X509Certificate<'_>) -> Option<String> {
+    if let Ok(PublicKey::RSA(key)) = certificate.public_key().parsed()
+        && key.key_size() < FEWEST_RSA_BITS
+    {
+        return Some(format!("has an RSA key of {} bits; AWS takes {FEWEST_RSA_BITS} and more", key.key_size()));
+    }
+    if WEAK_SIGNATURES.contains(&certificate.signature_algorithm.algorithm.to_id_string().as_str()) {
+        return Some("is signed with a hash weaker than SHA-256, which AWS does not take".to_owned());
+    }
+    // Without the extension a key may be used for everything (RFC 5280, section 4.2.1.3).
+    let may_sign = certificate.key_usage().ok().flatten().is_none_or(|usage| usage.value.key_cert_sign());
+    (!may_sign).then(|| "may sign no certificates: its key usage lacks Certificate Sign".to_owned())
+}
+
 fn parse_revocation_list(pem: &str, authorities: &[Authority]) -> Result<RevocationList, String> {
     if pem.len() > LARGEST_REVOCATION_LIST {
         return Err(format!("has {} bytes, and IAM Roles Anywhere takes {LARGEST_REVOCATION_LIST}", pem.len()));
@@ -187,7 +224,7 @@ fn parse_revocation_list(pem: &str, authorities: &[Authority]) -> Result<Revocat
         return Err(format!("holds {} revocation lists, not one", blocks.len()));
     };
     let (rest, list) = CertificateRevocationList::from_der(&block.contents)
-        .map_err(|error| format!("holds no X.509 revocation list: {error}"))?;
+        .map_err(|_| "holds something that is no X.509 revocation list".to_owned())?;
     if !rest.is_empty() {
         return Err(format!("holds {} bytes behind its revocation list", rest.len()));
     }

@@ -11,8 +11,9 @@ use super::Authority;
 use super::blocks::{bounds, overlaps, serves, touch};
 use super::flags::{self, Flags};
 use super::places::Places;
-use super::reserved;
+use super::rings::duration;
 use super::spec::{Fleet, Share, Window, default_zones};
+use super::{ranges, reserved};
 use crate::flags::Values;
 use tenantry_base::Document;
 use tenantry_base::finding::{Code, Finding};
@@ -44,12 +45,35 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
         );
         say("TN1037", "accounts", message);
     }
+    let default = |field: &str| fleet.defaults.get(field).and_then(Value::as_str);
+    if let Some(account) = default("account").filter(|name| !fleet.accounts.keys().any(|known| known.as_str() == *name))
+    {
+        say("TN1014", "defaults.account", unknown("account", &account, fleet.accounts.keys()));
+    }
+    if let Some(region) = default("region").filter(|name| !fleet.regions.keys().any(|known| known.as_str() == *name)) {
+        say("TN1015", "defaults.region", unknown("region", &region, fleet.regions.keys()));
+    }
+    if let Some(ring) = default("ring").filter(|name| !fleet.rings.iter().any(|known| known.name.as_str() == *name)) {
+        say("TN1016", "defaults.ring", unknown("ring", &ring, fleet.rings.iter().map(|ring| &ring.name)));
+    }
     for (index, pool) in fleet.pools.iter().enumerate() {
         if let Some(message) = host_bits(pool.cidr) {
             say("TN1010", &format!("pools[{index}].cidr"), message);
         }
         for (at, region) in pool.regions.iter().enumerate().filter(|(_, region)| !fleet.regions.contains_key(*region)) {
             say("TN1015", &format!("pools[{index}].regions[{at}]"), unknown("region", region, fleet.regions.keys()));
+        }
+        if let Some(what) = ranges::no_vpc(pool.cidr) {
+            let message = format!("pool `{}` is {}, a range for {what} in which there is no VPC", pool.name, pool.cidr);
+            say("TN1041", &format!("pools[{index}].cidr"), message);
+        } else if ranges::is_public(pool.cidr) && !pool.public {
+            let message = format!("pool `{}` is {}, which has public addresses", pool.name, pool.cidr);
+            say("TN1042", &format!("pools[{index}].cidr"), message);
+        }
+        if pool.tenant_prefix < pool.cidr.prefix() {
+            let (prefix, cidr) = (pool.tenant_prefix, pool.cidr);
+            let message = format!("pool `{}` can give no /{prefix}: it is {cidr}", pool.name);
+            say("TN1043", &format!("pools[{index}].tenant_prefix"), message);
         }
         if fleet.pools[..index].iter().any(|other| other.name == pool.name) {
             say("TN1022", &format!("pools[{index}].name"), format!("pool `{}` stands twice", pool.name));
@@ -86,6 +110,10 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
         let place = document.place(&route).unwrap_or_else(|| document.nearest(&route));
         findings.push(Finding::new(Code(code), message).at(place));
     }
+    for (route, message) in twice(fleet) {
+        let place = document.place(&route).unwrap_or_else(|| document.nearest(&route));
+        findings.push(Finding::new(Code("TN1022"), message).at(place));
+    }
     findings.extend(pools(fleet, document));
     findings
 }
@@ -97,7 +125,16 @@ const MOST_LISTED_ACCOUNTS: usize = 46;
 /// What is wrong with waves, windows and freezes: the route and a sentence for each.
 fn releases(fleet: &Fleet) -> Vec<(String, String)> {
     let mut found = Vec::new();
+    let mut lengths = Vec::new();
     for (index, ring) in fleet.rings.iter().enumerate() {
+        lengths.push((format!("rings[{index}].bake"), &ring.bake, 0));
+        for (at, command) in ring.commands.iter().enumerate() {
+            let route = format!("rings[{index}].commands[{at}]");
+            lengths.push((format!("{route}.timeout"), &command.timeout, 1));
+            if command.run.first().is_some_and(|program| program.trim().is_empty()) {
+                found.push((format!("{route}.run[0]"), format!("command `{}` names no program", command.name)));
+            }
+        }
         for (at, pair) in ring.waves.windows(2).enumerate() {
             let shrinks = match (pair[0], pair[1]) {
                 (Share::Count(before), Share::Count(after)) => after <= before,
@@ -111,6 +148,13 @@ fn releases(fleet: &Fleet) -> Vec<(String, String)> {
         }
         if ring.window.as_ref().and_then(Window::hours).is_some_and(|(from, to)| from == to) {
             found.push((format!("rings[{index}].window"), "the window opens and closes at the same time".to_owned()));
+        }
+    }
+    for (route, text, least) in lengths {
+        match duration(text).map(|length| length.as_secs()) {
+            Some(seconds) if seconds < least => found.push((route, format!("`{text}` is no time at all"))),
+            Some(seconds) if seconds <= LONGEST => {}
+            _ => found.push((route, format!("`{text}` is longer than {} days", LONGEST / 86_400))),
         }
     }
     for (index, freeze) in fleet.freezes.iter().enumerate() {
@@ -128,6 +172,36 @@ fn releases(fleet: &Fleet) -> Vec<(String, String)> {
             }
             Some(_) => {}
         }
+    }
+    found
+}
+
+/// Longest bake time and timeout, in seconds: no release is watched for more than a month.
+const LONGEST: i64 = 31 * 86_400;
+
+/// Names, gates and days of a ring, and pairs of a freeze's names, of which one stands twice: the route of the second.
+fn twice(fleet: &Fleet) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    let mut look = |route: &str, what: &str, names: Vec<String>| {
+        for (at, name) in names.iter().enumerate().filter(|(at, name)| names[..*at].contains(name)) {
+            found.push((format!("{route}[{at}]"), format!("{what} `{name}` stands twice")));
+        }
+    };
+    for (index, ring) in fleet.rings.iter().enumerate() {
+        let route = format!("rings[{index}]");
+        look(&format!("{route}.gates"), "gate", ring.gates.iter().map(|gate| gate.name().to_owned()).collect());
+        look(&format!("{route}.commands"), "command", ring.commands.iter().map(|one| one.name.clone()).collect());
+        let days = ring.window.iter().flat_map(|window| &window.days);
+        look(&format!("{route}.window.days"), "day", days.map(|day| format!("{day:?}").to_lowercase()).collect());
+    }
+    for (index, freeze) in fleet.freezes.iter().enumerate() {
+        let route = format!("freezes[{index}]");
+        look(&format!("{route}.rings"), "ring", freeze.rings.iter().map(ToString::to_string).collect());
+        look(&format!("{route}.tenants"), "tenant", freeze.tenants.iter().map(ToString::to_string).collect());
+    }
+    for (index, pool) in fleet.pools.iter().enumerate() {
+        let regions = pool.regions.iter().map(ToString::to_string).collect();
+        look(&format!("pools[{index}].regions"), "region", regions);
     }
     found
 }
@@ -184,6 +258,8 @@ pub(super) struct Said {
     zones: Option<u64>,
     /// Blocks of addresses that the blueprint's parameters hold, by their routes.
     blocks: Vec<(String, Ipv4Network)>,
+    /// Those from which somebody may come in.
+    sources: Vec<(String, Ipv4Network)>,
     pub(super) flags: Values,
     /// The authorities of each parameter that names some, as far as their files can be read.
     pub(super) authorities: BTreeMap<String, Vec<Authority>>,
@@ -193,7 +269,8 @@ impl Said {
     /// Takes a value, after the defaults are merged, apart.
     pub(super) fn of(name: TenantName, value: &Value, places: Places, blueprint: &Blueprint) -> Self {
         let text = |pointer| value.pointer(pointer).and_then(Value::as_str);
-        let blocks = blueprint.declared().filter(|parameter| parameter.is_blocks());
+        let blocks = || blueprint.declared().filter(|parameter| parameter.is_blocks());
+        let sources = blocks().filter(|parameter| parameter.is_ingress());
         let zones = value.pointer("/network/zones").map_or(Some(default_zones().into()), Value::as_u64);
         Self {
             account: text("/account").and_then(|text| text.parse().ok()),
@@ -203,7 +280,8 @@ impl Said {
             // Without its length an address would read as a block of one.
             block: text("/network/cidr").filter(|text| text.contains('/')).and_then(|text| text.parse().ok()),
             zones,
-            blocks: blocks.flat_map(|parameter| blocks_at(value, &parameter.path)).collect(),
+            blocks: blocks().flat_map(|parameter| blocks_at(value, &parameter.path)).collect(),
+            sources: sources.flat_map(|parameter| blocks_at(value, &parameter.path)).collect(),
             flags: flags::said(value),
             authorities: BTreeMap::new(),
             name,
@@ -297,6 +375,16 @@ fn addresses(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     for (route, network) in &tenant.blocks {
         if let Some(message) = host_bits(*network) {
             say("TN1010", route, message);
+        }
+    }
+    for (index, (route, network)) in tenant.sources.iter().enumerate() {
+        if let Some(what) = ranges::from_nowhere(*network) {
+            say("TN1044", route, format!("nobody comes from `{network}`: it is for {what}"));
+        } else if tenant.block.is_some_and(|block| block.contains(network.ip()) && block.prefix() <= network.prefix()) {
+            say("TN1044", route, format!("nobody comes in from `{network}`: it lies in the tenant's own block"));
+        }
+        if let Some((first, _)) = tenant.sources[..index].iter().find(|(_, other)| other == network) {
+            say("TN1022", route, format!("`{network}` stands twice, at `{first}` first"));
         }
     }
     let Some(block) = tenant.block else { return findings };

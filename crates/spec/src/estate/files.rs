@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::certificate::{self, Authority, CaBundle, RevocationList};
@@ -109,39 +108,14 @@ impl Folder<'_> {
 
     /// A file in the tenant's folder or below it.
     fn path(self, file: &str) -> Result<PathBuf, String> {
+        if file.is_empty() {
+            return Err("no file is named".to_owned());
+        }
         if !Path::new(file).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir)) {
             return Err(format!("`{file}` leads out of `tenants`; a tenant's files lie below it"));
         }
         Ok(self.folder.join(file))
     }
-}
-
-/// Revocation lists whose authorities promised newer ones before `now`, in seconds since 1970, and those whose signature
-/// cannot be checked here.
-pub fn revocation_lists(estate: &Estate, now: i64) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for tenant in estate.tenants.values() {
-        for (path, file) in &tenant.files {
-            let File::Revocations(crl) = file else { continue };
-            let mut say = |code, message| {
-                let finding = Finding::new(Code(code), message).with_tenant(tenant.name.as_str());
-                findings.push(finding.at(tenant.locate(path)));
-            };
-            if let Some(algorithm) = &crl.signature_unchecked {
-                say(
-                    "TN1039",
-                    format!("the signature of the revocation list was not checked: its algorithm is {algorithm}"),
-                );
-            }
-            let promised = crl.next_update.filter(|time| *time < now);
-            if let Some(promised) = promised.and_then(|time| Timestamp::from_second(time).ok()) {
-                let message =
-                    format!("the revocation list is out of date: its authority promised the next one by {promised}");
-                say("TN1036", message);
-            }
-        }
-    }
-    findings
 }
 
 /// Tenants that share an authority which each should have for itself: whoever it certifies may pass for the other's. One

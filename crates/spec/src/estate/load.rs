@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::check::Said;
 use super::files::{Folder, related_authorities};
@@ -97,20 +97,26 @@ fn tenants(
     findings.extend(check::freezes(&fleet, &document, files.iter().map(|(name, _)| name)));
     let catalogue = flags.as_ref().map(|(catalogue, document)| Flags { catalogue, document: document.as_ref() });
     findings.extend(catalogue.map(|flags| flags::catalogue(&fleet, flags)).unwrap_or_default());
+    // What is wrong with a default is said once, not for each tenant.
+    let defaults = json!({ "defaults": fleet.defaults });
+    let wrong = schemas.breaks(Kind::Defaults, &defaults).into_iter();
+    let wrong: Vec<Finding> = wrong.map(|found| found.finding(|found| in_document(&document, found))).collect();
+    let told: Vec<Option<Location>> = wrong.iter().map(|finding| finding.location.clone()).collect();
+    findings.extend(wrong);
     let reading = Reading { root, blueprint: &blueprint, schemas, fleet: &fleet, document: &document };
     let read: Vec<Read> = files.par_iter().map(|(name, path)| reading.tenant(name, path)).collect();
     let (mut said, mut tenants) = (Vec::new(), BTreeMap::new());
     for (one, (name, _)) in read.into_iter().zip(files) {
-        findings.extend(one.findings);
+        findings.extend(one.findings.into_iter().filter(|finding| !told.contains(&finding.location)));
         said.extend(one.said);
         tenants.extend(one.tenant.map(|tenant| (name.clone(), tenant)));
     }
     findings.extend(check::tenants(&fleet, catalogue, &said));
     findings.extend(related_authorities(&blueprint, &said));
-    let fleet_source = Arc::clone(&document.source);
     let flags = flags.map(|(catalogue, _)| catalogue).unwrap_or_default();
     let has_old_templates = blueprint::has_old_templates(root);
-    Estate { root: root.to_owned(), fleet, fleet_source, tenants, flags, blueprint, has_old_templates }
+    let fleet_document = document;
+    Estate { root: root.to_owned(), fleet, fleet_document, tenants, flags, blueprint, has_old_templates }
 }
 
 /// What stops a tenant's file from being read at all.
@@ -138,12 +144,14 @@ fn read<T: DeserializeOwned>(
     kind: Kind,
 ) -> Result<(T, Document), Vec<Finding>> {
     let document = Document::read(&root.join(shown), PathBuf::from(shown)).map_err(|finding| vec![finding])?;
-    let place = |route: &str, key: bool| {
-        let exact = if key { document.place_of_key(route) } else { document.place(route) };
-        exact.unwrap_or_else(|| document.nearest(route))
-    };
-    let value = typed(schemas, kind, &document.value, place)?;
+    let value = typed(schemas, kind, &document.value, |found| in_document(&document, found))?;
     Ok((value, document))
+}
+
+/// The place of what is wrong with a document.
+fn in_document(document: &Document, found: &Break) -> Location {
+    let exact = if found.is_on_key() { document.place_of_key(&found.route) } else { document.place(&found.route) };
+    exact.unwrap_or_else(|| document.nearest(&found.route))
 }
 
 /// A value as its type, or everything that its schema says against it.
@@ -151,21 +159,19 @@ fn typed<T: DeserializeOwned>(
     schemas: &Schemas,
     kind: Kind,
     value: &Value,
-    place: impl Fn(&str, bool) -> Location,
+    place: impl Fn(&Break) -> Location,
 ) -> Result<T, Vec<Finding>> {
-    let finding = |found: Break| {
-        let on_key = matches!(found.code.0, "TN1004" | "TN1006");
-        let finding = Finding::new(found.code, found.message).at(place(&found.route, on_key));
-        match found.help {
-            Some(help) => finding.with_help(help),
-            None => finding,
-        }
-    };
-    let findings: Vec<Finding> = schemas.breaks(kind, value).into_iter().map(finding).collect();
+    let findings: Vec<Finding> = schemas.breaks(kind, value).into_iter().map(|found| found.finding(&place)).collect();
     if !findings.is_empty() {
         return Err(findings);
     }
-    T::deserialize(value).map_err(|error| vec![Finding::new(Code("TN1007"), error.to_string()).at(place("", false))])
+    // What a pattern cannot say, such as the length of a whole name.
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let route = error.path().to_string();
+        let route = if route == "." { String::new() } else { route };
+        let found = Break { code: Code("TN1007"), route, message: error.inner().to_string(), help: None };
+        vec![found.finding(place)]
+    })
 }
 
 /// The tenants' files by name, in order, and findings about files that are none.
@@ -293,9 +299,17 @@ impl Reading<'_> {
             Err(finding) => return Read { findings: vec![finding.with_tenant(name.as_str())], ..Read::default() },
         };
         let source = Arc::clone(&own.source);
-        let merged = merge(&self.fleet.defaults, &own.value);
+        let mut merged = merge(&self.fleet.defaults, &own.value);
+        if let Value::Object(merged) = &mut merged {
+            merged.entry("apiVersion").or_insert_with(|| json!(self.fleet.api_version));
+        }
         let places = Places::new(Arc::new(own), Arc::clone(self.document));
-        let place = |route: &str, key: bool| if key { places.locate_key(route) } else { places.locate(route) };
+        let place = |found: &Break| match found.code.0 {
+            // What is missing is missing from the tenant's file, whatever the defaults say around it.
+            "TN1006" => places.locate_own(&found.route),
+            _ if found.is_on_key() => places.locate_key(&found.route),
+            _ => places.locate(&found.route),
+        };
         let mut findings = Vec::new();
         let spec = typed::<TenantSpec>(self.schemas, Kind::Tenant, &merged, place);
         let spec = spec.map_err(|found| findings.extend(found)).ok();

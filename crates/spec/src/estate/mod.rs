@@ -7,11 +7,13 @@ mod blocks;
 pub mod blueprint;
 mod certificate;
 mod check;
+mod dates;
 mod files;
 mod flags;
 mod imagine;
 mod load;
 mod places;
+mod ranges;
 mod reserved;
 pub mod rings;
 pub mod schema;
@@ -26,7 +28,8 @@ use sha2::{Digest, Sha256};
 
 pub use blocks::{AllocationError, allocate, room};
 pub use certificate::{Authority, CaBundle, RevocationList};
-pub use files::{File, revocation_lists, shared_authorities};
+pub use dates::dated;
+pub use files::{File, shared_authorities};
 pub use imagine::{ImagineError, Otherwise, imagine};
 pub use load::{flags_document, has_errors, load, schemas};
 pub use places::Places;
@@ -45,7 +48,7 @@ pub struct Estate {
     /// The directory that holds `tenants/fleet.yaml`.
     pub root: PathBuf,
     pub fleet: Fleet,
-    pub fleet_source: Arc<Source>,
+    pub fleet_document: Arc<Document>,
     pub tenants: BTreeMap<TenantName, Tenant>,
     pub flags: Catalogue,
     pub blueprint: Arc<Blueprint>,
@@ -54,6 +57,16 @@ pub struct Estate {
 }
 
 impl Estate {
+    /// The text of `fleet.yaml`.
+    pub fn fleet_source(&self) -> &Arc<Source> {
+        &self.fleet_document.source
+    }
+
+    /// The place of a route of fleet.yaml, or of the nearest thing around it.
+    pub fn locate_in_fleet(&self, route: &str) -> Location {
+        self.fleet_document.place(route).unwrap_or_else(|| self.fleet_document.nearest(route))
+    }
+
     /// Blocks that are not free: those of tenants, of stacks that tenants move away from, and retired ones.
     pub fn blocks(&self) -> Vec<Ipv4Network> {
         let specs = self.tenants.values().map(|tenant| &tenant.spec);
@@ -126,7 +139,7 @@ impl Estate {
             hash.update(text.len().to_le_bytes());
             hash.update(text);
         };
-        add(&self.fleet_source.text);
+        add(&self.fleet_source().text);
         add(&serde_json::to_string(&self.flags).unwrap_or_default());
         add(self.blueprint.text());
         for tenant in self.tenants.values() {

@@ -30,6 +30,11 @@ impl Places {
         self.own.nearest("")
     }
 
+    /// The place of a route in the tenant's own file, or of the nearest thing around it there.
+    pub(super) fn locate_own(&self, route: &str) -> Location {
+        self.own.nearest(route)
+    }
+
     /// The place of a route of fleet.yaml, or of the nearest thing around it.
     pub(super) fn locate_in_fleet(&self, route: &str) -> Location {
         self.fleet.place(route).unwrap_or_else(|| self.fleet.nearest(route))

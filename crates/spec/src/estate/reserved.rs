@@ -1,8 +1,8 @@
 //! Names that a tenant or an organisation may not have, because the tool or an AWS service keeps them for itself.
 
-/// Names of the control plane's own stack, buckets, topic and log destination, each after the organisation; and the
-/// fleet's own file.
-const OWN: [&str; 7] = ["access-logs", "artifacts", "central-logs", "control-plane", "fleet", "logs", "pages"];
+/// Names of the control plane's own stack, buckets, topic and log destination, each after the organisation; the fleet's
+/// own file; and what `tenantry explain` takes beside tenants.
+const OWN: [&str; 8] = ["access-logs", "artifacts", "central-logs", "codes", "control-plane", "fleet", "logs", "pages"];
 
 /// Beginnings of the control plane's names. Its buckets are `<organisation>-artifacts-<account>-<region>` and
 /// the like; a tenant that is called so could come to own one of them.

@@ -42,6 +42,18 @@ pub enum Gate {
     StackState,
 }
 
+impl Gate {
+    /// As the estate writes it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alarms => "alarms",
+            Self::QueueDepth => "queue-depth",
+            Self::Drift => "drift",
+            Self::StackState => "stack-state",
+        }
+    }
+}
+
 /// A command that says whether a tenant is well: exit code 0 is yes, 1 is no, and anything else says nothing.
 ///
 /// It runs in the release's own files, with `TENANTRY_TENANT`, `TENANTRY_RELEASE`, `TENANTRY_RING`,
@@ -50,6 +62,7 @@ pub enum Gate {
 #[serde(deny_unknown_fields)]
 pub struct GateCommand {
     /// A name for people.
+    #[schemars(length(min = 1))]
     pub name: String,
     /// Program and arguments; no shell reads them.
     #[schemars(length(min = 1))]
@@ -157,6 +170,7 @@ impl Day {
 #[serde(deny_unknown_fields)]
 pub struct Freeze {
     /// Why, in a word or two: it is shown to whoever waits.
+    #[schemars(length(min = 1))]
     pub name: String,
     /// First day, `YYYY-MM-DD`, in each tenant's own time zone.
     #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]

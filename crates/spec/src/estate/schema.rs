@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::spec::{Fleet, TenantSpec};
 use crate::flags::Catalogue;
-use tenantry_base::finding::Code;
+use tenantry_base::finding::{Code, Finding, Location};
 use tenantry_base::tree::{below, route_of};
 use tenantry_blueprint::Blueprint;
 
@@ -17,6 +17,8 @@ pub enum Kind {
     Fleet,
     Tenant,
     Flags,
+    /// `defaults` of `fleet.yaml`, in a map with this one key: what a tenant's file has, and nothing is required.
+    Defaults,
 }
 
 /// A break of a schema: where, and what about it.
@@ -29,12 +31,30 @@ pub(super) struct Break {
     pub(super) help: Option<String>,
 }
 
+impl Break {
+    /// Whether it is about a key rather than its value.
+    pub(super) fn is_on_key(&self) -> bool {
+        matches!(self.code.0, "TN1004" | "TN1006")
+    }
+
+    /// The finding, at the place that is found for it.
+    pub(super) fn finding(self, place: impl Fn(&Self) -> Location) -> Finding {
+        let at = place(&self);
+        let finding = Finding::new(self.code, self.message).at(at);
+        match self.help {
+            Some(help) => finding.with_help(help),
+            None => finding,
+        }
+    }
+}
+
 /// The schemas of an estate's files: those of the tool, with what a blueprint declares.
 #[derive(Debug)]
 pub struct Schemas {
     fleet: Checked,
     tenant: Checked,
     flags: Checked,
+    defaults: Checked,
 }
 
 /// A schema and its validator, or why it cannot be used.
@@ -50,6 +70,13 @@ impl Checked {
         let validator = jsonschema::options().should_validate_formats(formats).build(&schema);
         Self { schema, validator: validator.map_err(|error| error.to_string()) }
     }
+
+    /// The schema of `fleet.yaml`, whose defaults are held against [`Kind::Defaults`] apart.
+    fn with_open_defaults(schema: Value) -> Self {
+        let mut open = schema.clone();
+        open["properties"]["defaults"] = json!({ "type": "object" });
+        Self { schema, ..Self::new(open, false) }
+    }
 }
 
 impl Schemas {
@@ -63,8 +90,13 @@ impl Schemas {
         let region = "/$defs/RegionSpec";
         extend(&mut fleet, region, "properties", &blueprint.region.schema["properties"]);
         extend(&mut fleet, region, "required", &blueprint.region.schema["required"]);
+        let defaults = defaults(&tenant);
+        extend(&mut fleet, "", "properties", &defaults["properties"]);
+        extend(&mut fleet, "", "$defs", &defaults["$defs"]);
         Self {
-            fleet: Checked::new(fleet, false),
+            defaults: Checked::new(defaults, true),
+            // What is wrong with the defaults does not keep the tenants from being read.
+            fleet: Checked::with_open_defaults(fleet),
             tenant: Checked::new(tenant, true),
             flags: Checked::new(schemars::schema_for!(Catalogue).to_value(), false),
         }
@@ -80,12 +112,17 @@ impl Schemas {
             Kind::Fleet => &self.fleet,
             Kind::Tenant => &self.tenant,
             Kind::Flags => &self.flags,
+            Kind::Defaults => &self.defaults,
         }
     }
 
     /// The schema of a tenant's file when a fleet gives `defaults`: what they give may be left out.
     pub fn tenant_schema(&self, defaults: &Map<String, Value>) -> Value {
         let mut schema = self.tenant.schema.clone();
+        if let Some(Value::Array(required)) = schema.get_mut("required") {
+            // That of the fleet holds.
+            required.retain(|name| name != "apiVersion");
+        }
         for (field, value) in defaults {
             let inside = format!("/properties/{field}");
             let definition = schema.pointer(&format!("{inside}/$ref")).and_then(Value::as_str);
@@ -113,6 +150,48 @@ impl Schemas {
     /// Every break of a file's schema.
     pub(super) fn breaks(&self, kind: Kind, value: &Value) -> Vec<Break> {
         held(self.checked(kind), value)
+    }
+}
+
+/// Fields that every tenant has for itself.
+const NO_DEFAULT: [&str; 2] = ["/properties/moved_from", "/$defs/Network/properties/cidr"];
+
+/// The schema of `{ "defaults": … }`: as that of a tenant's file, but nothing is required, and what each tenant has for
+/// itself may not be given. Its definitions are called otherwise, so that they fit beside those of `fleet.yaml`.
+fn defaults(tenant: &Value) -> Value {
+    let mut inner = tenant.clone();
+    for pointer in NO_DEFAULT {
+        if let Some(field) = inner.pointer_mut(pointer) {
+            *field = json!(false);
+        }
+    }
+    loosen(&mut inner);
+    let definitions = inner["$defs"].take();
+    let renamed = definitions.as_object().into_iter().flatten();
+    let renamed: Map<String, Value> = renamed.map(|(name, value)| (format!("Default{name}"), value.clone())).collect();
+    if let Value::Object(inner) = &mut inner {
+        inner.retain(|word, _| !matches!(word.as_str(), "$defs" | "$schema" | "title"));
+        inner
+            .insert("description".to_owned(), json!("Defaults for every field of a tenant; a tenant's own file wins."));
+        inner.insert("default".to_owned(), json!({}));
+    }
+    json!({ "properties": { "defaults": inner }, "$defs": renamed })
+}
+
+/// Takes out what is required, and points references at the renamed definitions.
+fn loosen(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            if map.get("required").is_some_and(Value::is_array) {
+                map.remove("required");
+            }
+            if let Some(Value::String(reference)) = map.get_mut("$ref") {
+                *reference = reference.replace("#/$defs/", "#/$defs/Default");
+            }
+            map.values_mut().for_each(loosen);
+        }
+        Value::Array(list) => list.iter_mut().for_each(loosen),
+        _ => {}
     }
 }
 
@@ -175,6 +254,9 @@ fn explain(schema: &Value, error: &ValidationError<'_>) -> Vec<Break> {
         ValidationErrorKind::Pattern { pattern } => {
             let rule = rule_of(schema, error).unwrap_or_else(|| format!("it must match `{pattern}`"));
             one("TN1007", format!("{called} is {}: {rule}", shown()))
+        }
+        ValidationErrorKind::FalseSchema => {
+            one("TN1007", format!("{called} cannot be given here: every tenant has its own"))
         }
         _ => one("TN1007", format!("{called} is not allowed: {error}")),
     }
@@ -258,9 +340,13 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
+/// A value in a message; the user and the password of a URL are left out.
 fn shown(value: &Value) -> String {
     match value {
-        Value::String(text) => format!("`{text}`"),
+        Value::String(text) => match text.split_once("://").zip(text.rsplit_once('@')) {
+            Some(((scheme, _), (_, host))) => format!("`{scheme}://***@{host}`"),
+            None => format!("`{text}`"),
+        },
         other => format!("`{other}`"),
     }
 }

@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use tenantry_base::digest::sha256;
-use tenantry_base::ids::{AccountId, EstateId, Region, RingName, TenantName, ZoneId};
+use tenantry_base::ids::{
+    AccountId, DomainName, EstateId, ExternalId, PageUrl, Region, RingName, RoleName, TenantName, ZoneId,
+};
 
 pub use super::rings::{Freeze, Gate, GateCommand, Ring, Share, Window};
 
@@ -38,6 +40,7 @@ pub struct Fleet {
     /// Tells this estate's stacks from those of another estate of the organisation; `tenantry init` writes one. Without
     /// it the id follows from the organisation and the control plane's account and region. Never changed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "EstateId")]
     pub estate_id: Option<EstateId>,
     /// Id of the AWS organization that all accounts belong to, such as `o-a1b2c3d4e5`: the control plane then lets in the
     /// organization instead of a list of accounts.
@@ -117,10 +120,12 @@ pub struct Account {
     pub name: String,
     /// Name of the role that Tenantry assumes in this account; without it the caller's own credentials are used.
     #[serde(default)]
-    pub role: Option<String>,
+    #[schemars(with = "RoleName")]
+    pub role: Option<RoleName>,
     /// External id to present when assuming `role`.
     #[serde(default)]
-    pub external_id: Option<String>,
+    #[schemars(with = "ExternalId")]
+    pub external_id: Option<ExternalId>,
     /// The public hosted zone below which every tenant gets a host name.
     pub dns: Dns,
 }
@@ -129,7 +134,7 @@ pub struct Account {
 #[serde(deny_unknown_fields)]
 pub struct Dns {
     /// Domain of the hosted zone, such as `tenants.example.com`.
-    pub zone: String,
+    pub zone: DomainName,
     /// Id of the Route 53 hosted zone.
     #[schemars(regex(pattern = r"^Z[A-Z0-9]{1,31}$"))]
     pub hosted_zone_id: String,
@@ -161,6 +166,9 @@ pub struct Pool {
     /// Only for tenants in these regions; empty means all.
     #[serde(default)]
     pub regions: Vec<Region>,
+    /// The addresses are public ones that the organisation owns.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub public: bool,
 }
 
 /// Four numbers up to 255; `concat!` takes literals only.
@@ -302,8 +310,7 @@ pub struct Contact {
     /// IANA time zone of the customer, such as `Europe/Zagreb`.
     pub timezone: String,
     /// HTTPS endpoint that receives this tenant's pages.
-    #[schemars(regex(pattern = r"^https://"))]
-    pub page: String,
+    pub page: PageUrl,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{Functions, names, old_names};
-use tenantry_base::ids::{AccountId, Region, ZoneId};
+use tenantry_base::ids::{AccountId, ExternalId, Region, RoleName, ZoneId};
 use tenantry_blueprint::{Blueprint, Evaluation, Inputs, Layout, Owner, Type};
 use tenantry_spec::estate::spec::{Fleet, put};
 use tenantry_spec::estate::{Estate, Tenant};
@@ -173,8 +173,8 @@ impl Context {
         let accounts: Vec<&AccountId> = fleet.accounts.keys().collect();
         let central = *account == fleet.control_plane.account;
         let own = fleet.accounts.get(account);
-        let role = own.and_then(|account| account.role.as_deref());
-        let external_id = own.and_then(|account| account.external_id.as_deref());
+        let role = own.and_then(|account| account.role.as_ref()).map(RoleName::as_str);
+        let external_id = own.and_then(|account| account.external_id.as_ref()).map(ExternalId::as_str);
         let home = fleet.home_region(account).is_none_or(|home| home == region);
         Self {
             template: "control-plane.yaml.tera",
