@@ -44,11 +44,19 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     args.execution.overrides.acceptances()?;
-    let opened = Opened::open(global)?;
-    let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
-    let output = Output::new(global.output);
     let saved = args.plan.as_deref().map(read).transpose()?;
     let left = if args.resume { Some(left(&global.estate)?) } else { None };
+    let opened = match (&saved, &left) {
+        (Some(plan), _) => {
+            let stacks = plan.stacks.iter().map(|stack| stack.tenant.clone());
+            let unseen = plan.unseen.iter().map(|unseen| unseen.tenant.clone());
+            Opened::without_broken(global, &stacks.chain(unseen).collect::<Vec<_>>())?
+        }
+        (None, Some((_, tenants))) => Opened::without_broken(global, tenants)?,
+        (None, None) => Opened::selected(global, &args.selection)?,
+    };
+    let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
+    let output = Output::new(global.output);
     let tenants = match (&saved, &left) {
         (Some(plan), _) => of_plan(&opened, plan),
         (None, Some((_, tenants))) if tenants.is_empty() => Vec::new(),

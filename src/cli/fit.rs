@@ -38,7 +38,7 @@ pub(super) struct Fit {
 /// Renders every tenant of the places that the selection names (all without one), counts, and looks. The selected ones
 /// are the plan; the others only count for the next wall.
 pub(super) fn fit(global: &Global, selection: &Selection, release: &Release, look: &Look) -> Result<Fit, Failure> {
-    let mut opened = Opened::open(global)?;
+    let mut opened = Opened::selected(global, selection)?;
     let tables = opened::tables(&global.estate)?;
     let before = chosen(&opened, selection)?;
     let existing: BTreeSet<String> = opened.estate.tenants.keys().map(ToString::to_string).collect();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::judge::Judge;
-use super::{Exit, Failure, Global};
+use super::{Exit, Failure, Global, Selection, selection};
 use crate::report::findings;
 use tenantry_base::finding::{Finding, Severity};
 use tenantry_checks::capacity::Tables;
@@ -84,13 +84,23 @@ pub(super) fn prices(root: &Path) -> Result<Prices, Failure> {
 }
 
 impl Opened {
+    /// Opens the estate for the tenants of a selection. A tenant that cannot be among them may have errors: it is left out
+    /// with a warning. Which tenants a ring, an account or a Region has, only files without errors say.
+    pub(super) fn selected(global: &Global, selection: &Selection) -> Result<Self, Failure> {
+        match selection.names[..] {
+            [] => Self::open(global),
+            ref names => Self::without_broken(global, names),
+        }
+    }
+
     /// Opens the estate for a command that must work while another tenant's file has errors: those tenants are left out,
-    /// with a warning. Errors of the fleet's own files, and of a tenant that is named, end the command.
+    /// with a warning. Errors of the fleet's own files, and of a tenant that is named (also by a glob), end the command.
     pub(super) fn without_broken(global: &Global, named: &[String]) -> Result<Self, Failure> {
         let (estate, findings) = load(&global.estate)?;
         let errors: Vec<Finding> = findings.iter().filter(|one| one.severity == Severity::Error).cloned().collect();
         let broken: BTreeSet<String> = errors.iter().filter_map(|error| error.tenant.clone()).collect();
-        let stops = |error: &Finding| error.tenant.as_ref().is_none_or(|tenant| named.contains(tenant));
+        let named = selection::globs(named)?;
+        let stops = |error: &Finding| error.tenant.as_ref().is_none_or(|tenant| named.is_match(tenant));
         let Some(mut estate) = estate.filter(|_| !errors.iter().any(stops)) else {
             return Err(refused(&findings, "the estate"));
         };

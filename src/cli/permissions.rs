@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         policies.resources.extend(generated.resources());
         policies.unknown.extend(needs.unknown);
     }
-    let yaml = serde_yaml::to_string(&tags::shorten(&Value::Object(policies.resources.clone())))?;
+    let yaml = tags::yaml(&Value::Object(policies.resources.clone()))?;
     output.show("tenantry/permissions/v1", &policies, |policies| {
         let indented = yaml.lines().map(|line| format!("  {line}\n"));
         format!("Resources:\n{}{}", indented.collect::<String>(), report::unknown(&policies.unknown))

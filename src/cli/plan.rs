@@ -54,7 +54,7 @@ struct Answer<'a> {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    let opened = Opened::open(global)?;
+    let opened = Opened::selected(global, &args.selection)?;
     let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
     let (desired, policies) =
         opened.held_as_named(&args.selection.select(&opened.estate)?, &args.release, &judge, &args.selection.names)?;

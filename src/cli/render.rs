@@ -55,7 +55,7 @@ struct Answer {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
-    let opened = Opened::open(global)?;
+    let opened = Opened::selected(global, &args.selection)?;
     let tenants = args.selection.select(&opened.estate)?;
     let rendered = opened.render(&tenants, &args.release.release)?;
     let templates = rendered.iter().map(|one| written(one, args)).collect::<Result<Vec<_>, _>>()?;
@@ -72,7 +72,7 @@ fn written(one: &RenderedTenant<'_>, args: &Args) -> Result<Rendered, Failure> {
     let text = match args.format {
         Form::Json => format!("{}\n", one.template.body()),
         Form::Yaml => {
-            let yaml = serde_yaml::to_string(&tags::shorten(&one.template.tree()))?;
+            let yaml = tags::yaml(&one.template.tree())?;
             format!("---\n# {tenant} sha256:{digest}\n{yaml}")
         }
     };

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::str::FromStr;
 
 use clap::Args;
-use globset::{Glob, GlobSetBuilder};
+use globset::{Glob, GlobSet, GlobSetBuilder};
 use sha2::{Digest, Sha256};
 
 use super::Failure;
@@ -70,6 +70,15 @@ impl FromStr for Shard {
     }
 }
 
+/// What names and globs match.
+pub(super) fn globs(names: &[String]) -> Result<GlobSet, Failure> {
+    let mut builder = GlobSetBuilder::new();
+    for name in names {
+        builder.add(Glob::new(name)?);
+    }
+    Ok(builder.build()?)
+}
+
 impl Selection {
     /// Tenants by their names.
     pub fn named(names: &[String]) -> Self {
@@ -99,11 +108,7 @@ impl Selection {
             return Err(Failure::new("no tenant chosen")
                 .with_hint("name tenants or globs, or use --ring, --account, --region or --all"));
         }
-        let mut builder = GlobSetBuilder::new();
-        for name in &self.names {
-            builder.add(Glob::new(name)?);
-        }
-        let globs = builder.build()?;
+        let globs = globs(&self.names)?;
         let names: Vec<&str> = estate.tenants.keys().map(|name| name.as_str()).collect();
         for (index, pattern) in self.names.iter().enumerate() {
             if !names.iter().any(|name| globs.matches(name).contains(&index)) {

@@ -7,6 +7,7 @@ mod lint;
 mod permissions;
 mod positions;
 mod rules;
+mod yaml;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

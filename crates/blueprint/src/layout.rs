@@ -175,9 +175,11 @@ fn divide(block: u8, demands: &[Demand], zones: usize) -> Option<Vec<Wanted>> {
 
 /// How tiers are sized: by shares where these fit, with what does not depend on the workload, else by the demand alone.
 fn prefixes(block: u8, demands: &[Demand], zones: usize) -> impl Fn(&Demand) -> u8 {
-    let shared = move |demand: &Demand| demand.prefix().min(demand.share(block, zones));
+    // What a tenant pins is what it gets.
+    let shared =
+        move |demand: &Demand| demand.pinned.unwrap_or_else(|| demand.prefix().min(demand.share(block, zones)));
     let without_workload = |demand: &Demand| {
-        if demand.depends_on_workload { demand.share(block, zones) } else { shared(demand) }
+        if demand.depends_on_workload && demand.pinned.is_none() { demand.share(block, zones) } else { shared(demand) }
     };
     let by_shares = fits(block, &wanted(demands, zones, without_workload));
     move |demand: &Demand| if by_shares { shared(demand) } else { demand.prefix() }

@@ -45,7 +45,7 @@ fn tenant(spec: &Value) -> (Value, Map<String, Value>) {
 #[test]
 fn every_recorded_workload_has_the_numbers_it_had_before() {
     let (blueprint, recorded) = (default_blueprint(), recorded());
-    let (mut numbers, mut errors) = (0, 0);
+    let (mut numbers, mut errors, mut kept_pins) = (0, 0, 0);
     for case in recorded["cases"].as_array().unwrap() {
         let (tenant, network) = tenant(&case["spec"]);
         let zones = usize::try_from(network.get("zones").and_then(Value::as_u64).unwrap_or(3)).unwrap();
@@ -55,6 +55,26 @@ fn every_recorded_workload_has_the_numbers_it_had_before() {
         assert_eq!(evaluation.findings(), [], "{}", case["spec"]);
         let block = format!("10.20.0.0/{}", case["block"]);
         let laid_out = subnets(&blueprint, &evaluation, &inputs, &block, zones);
+        // A pinned prefix length was recorded where the tier's share was larger: the subnets had the share's.
+        let pins: Vec<(usize, u64)> = blueprint
+            .tiers
+            .iter()
+            .enumerate()
+            .filter_map(|(index, tier)| {
+                let path = format!("overrides.{}_subnet_prefix", tier.name);
+                Some((index, inputs.get(&path)?.as_u64()?))
+            })
+            .collect();
+        if !pins.is_empty() {
+            for zone in laid_out.iter().flatten() {
+                let prefixes: Vec<u64> =
+                    zone.split(' ').map(|cut| cut.split_once('/').unwrap().1.parse().unwrap()).collect();
+                pins.iter().for_each(|(tier, prefix)| assert_eq!(prefixes[*tier], *prefix, "{}", case["spec"]));
+                kept_pins += 1;
+            }
+            assert!(laid_out.is_ok() || case.get("errors").is_some(), "{}", case["spec"]);
+            continue;
+        }
         if case.get("errors").is_some() {
             errors += 1;
             refused(&evaluation, laid_out.as_ref().err(), case);
@@ -85,6 +105,7 @@ fn every_recorded_workload_has_the_numbers_it_had_before() {
         assert_eq!(laid_out.unwrap(), wanted, "{}", case["spec"]);
         assert_eq!(errors_of(&evaluation), [], "{}", case["spec"]);
     }
+    assert!(kept_pins > 20, "{kept_pins} zones with a pinned prefix length are few");
     assert!(numbers > 15_000 && errors > 100, "{numbers} numbers and {errors} errors are few");
 }
 

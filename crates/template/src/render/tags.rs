@@ -68,6 +68,54 @@ fn function(tag: &str, value: Value) -> Result<Value, TagError> {
     }
 }
 
+/// Stands around a text that must be quoted; no template has this character, which Unicode leaves for private use.
+const MARK: char = '\u{e0f1}';
+
+/// A template as YAML with short-form tags, for people. Readers of YAML 1.1, CloudFormation among them, and of YAML 1.2 read
+/// the same texts: what one of them takes for a boolean, a number or a date is in quotes.
+///
+/// # Errors
+/// The tree cannot be written, which no template's is.
+pub fn yaml(tree: &Value) -> Result<String, serde_yaml::Error> {
+    let mut yaml = shorten(tree);
+    mark(&mut yaml);
+    let text = serde_yaml::to_string(&yaml)?;
+    // A marked text is plain, so that the marks come in pairs.
+    let parts = text.split(MARK).enumerate();
+    Ok(parts.map(|(index, part)| if index % 2 == 1 { format!("'{part}'") } else { part.to_owned() }).collect())
+}
+
+/// Marks what the two versions read differently.
+fn mark(yaml: &mut Yaml) {
+    match yaml {
+        Yaml::String(text) if is_ambiguous(text) => *text = format!("{MARK}{text}{MARK}"),
+        Yaml::Sequence(items) => items.iter_mut().for_each(mark),
+        Yaml::Mapping(map) => {
+            let entries = std::mem::take(map).into_iter();
+            *map = entries
+                .map(|(mut key, mut value)| {
+                    mark(&mut key);
+                    mark(&mut value);
+                    (key, value)
+                })
+                .collect();
+        }
+        Yaml::Tagged(tagged) => mark(&mut tagged.value),
+        _ => {}
+    }
+}
+
+/// Whether a text is one word that the serializer leaves plain and YAML 1.1 reads as something else than a text.
+fn is_ambiguous(text: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"+-_.:=".contains(&byte);
+    if text.len() > 40 || !text.bytes().all(is_word) {
+        return false;
+    }
+    let plain = |yaml: Result<String, String>| yaml.is_ok_and(|yaml| yaml.trim_end() == text);
+    let by_old_rules = serde_saphyr::to_string(&text).map_err(|error| error.to_string());
+    plain(serde_yaml::to_string(text).map_err(|error| error.to_string())) && !plain(by_old_rules)
+}
+
 /// The tree with short-form tags, for people: what [`resolve`] gives back as it was.
 pub fn shorten(tree: &Value) -> Yaml {
     match tree {
@@ -166,9 +214,13 @@ mod tests {
             (json!({ "Fn::Base64": { "Fn::Sub": "${A}" } }), "Fn::Base64: !Sub ${A}\n"),
             (json!({ "Condition": { "Bool": { "a": true } }, "B": "111122223333", "C": [1.5, 3] }), ""),
             (json!({ "Fn::Join": [",", ["a", { "Ref": "B" }]], "Other": null }), ""),
+            (
+                json!({ "TENANT": "no", "on": ["Yes", "off", "nope"] }),
+                "TENANT: 'no'\n'on':\n- 'Yes'\n- 'off'\n- nope\n",
+            ),
             (json!({ "Fn::ForEach::Zones": [] }), "Fn::ForEach::Zones: []\n"),
         ] {
-            let text = serde_yaml::to_string(&shorten(&tree)).unwrap();
+            let text = yaml(&tree).unwrap();
             assert!(shown.is_empty() || text == shown, "{text}");
             assert_eq!(long(&text), Ok(tree), "{text}");
         }
