@@ -107,13 +107,21 @@ fn mark(yaml: &mut Yaml) {
 
 /// Whether a text is one word that the serializer leaves plain and YAML 1.1 reads as something else than a text.
 fn is_ambiguous(text: &str) -> bool {
-    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"+-_.:=".contains(&byte);
-    if text.len() > 40 || !text.bytes().all(is_word) {
+    // The keys of a merge and of a default value.
+    if matches!(text, "<<" | "=") {
+        return true;
+    }
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"+-_.: ".contains(&byte);
+    if text.len() > 40 || !text.bytes().all(is_word) || !is_plain(serde_yaml::to_string(text), text) {
         return false;
     }
-    let plain = |yaml: Result<String, String>| yaml.is_ok_and(|yaml| yaml.trim_end() == text);
-    let by_old_rules = serde_saphyr::to_string(&text).map_err(|error| error.to_string());
-    plain(serde_yaml::to_string(text).map_err(|error| error.to_string())) && !plain(by_old_rules)
+    // What begins so may be a number, a time of day or a date.
+    text.starts_with(|first: char| first.is_ascii_digit() || "+-.".contains(first))
+        || !is_plain(serde_saphyr::to_string(&text), text)
+}
+
+fn is_plain<E>(yaml: Result<String, E>, text: &str) -> bool {
+    yaml.is_ok_and(|yaml| yaml.trim_end() == text)
 }
 
 /// The tree with short-form tags, for people: what [`resolve`] gives back as it was.
