@@ -20,6 +20,8 @@ build:
 # AWS's would be waited for in vain.
 test: export RUST_TEST_THREADS ?= 4
 test: export TENANTRY_RATE_FACTOR ?= 20
+# Verdicts on rules are kept below it.
+test: export XDG_CACHE_HOME ?= $(CURDIR)/target/cache
 test: $(TOOLS)/python
 	cargo test --locked
 	PYTHONPATH=tests/endpoint .venv/bin/python -m pytest tests/endpoint pipeline/tests -q

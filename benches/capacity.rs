@@ -39,8 +39,13 @@ fn fleet(sample: &Estate, size: u32) -> Estate {
     let mut estate = sample.clone();
     let model = sample.tenants.values().next().unwrap();
     let accounts: Vec<_> = sample.fleet.accounts.keys().cloned().collect();
-    estate.fleet.pools =
-        vec![Pool { name: "all".to_owned(), cidr: "10.0.0.0/8".parse().unwrap(), tenant_prefix: 22, regions: vec![] }];
+    estate.fleet.pools = vec![Pool {
+        name: "all".to_owned(),
+        cidr: "10.0.0.0/8".parse().unwrap(),
+        tenant_prefix: 22,
+        regions: vec![],
+        public: false,
+    }];
     estate.tenants = (0..size)
         .map(|number| {
             let mut tenant: Tenant = Tenant { name: format!("t-{number}").parse().unwrap(), ..model.clone() };

@@ -10,7 +10,6 @@ mod kinds;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use tenantry::cli::validated;
@@ -40,9 +39,6 @@ pub(crate) struct Mutant {
     /// Names are checked in branches that no tenant takes, too.
     pub(crate) in_any_branch: bool,
 }
-
-/// `validate` in an editor must not be waited for; this is for a debug build on a busy machine.
-const LONGEST: Duration = Duration::from_secs(30);
 
 /// The sample estate of a blueprint in a folder of its own.
 fn estate(blueprint: &str) -> tempfile::TempDir {
@@ -115,16 +111,13 @@ fn tried(root: &Path, plain: &Option<Vec<String>>, mutant: &Mutant) -> Option<St
         }
         None => fs::remove_file(&path).unwrap(),
     }
-    let start = Instant::now();
     let found = errors(root);
-    let took = start.elapsed();
     let wrong = judge(mutant, &found, || bodies(root) != *plain);
     match before {
         Some(bytes) => fs::write(&path, bytes).unwrap(),
         None => fs::remove_file(&path).unwrap(),
     }
-    let slow = (took > LONGEST).then(|| format!("took {took:?}"));
-    wrong.or(slow).map(|wrong| format!("{} {}:{}: {wrong}", mutant.kind, mutant.path.display(), mutant.line))
+    wrong.map(|wrong| format!("{} {}:{}: {wrong}", mutant.kind, mutant.path.display(), mutant.line))
 }
 
 #[test]
@@ -174,10 +167,8 @@ fn links_pipes_and_stray_files_are_refused_by_name() {
         assert!(said.contains("leads out of the estate") && !said.contains("secret"), "{said}");
         fs::remove_file(&path).unwrap();
         assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
-        let start = Instant::now();
         let said = format!("{:?}", errors(root));
         assert!(said.contains(path.file_name().unwrap().to_str().unwrap()) && said.contains("is no file"), "{said}");
-        assert!(start.elapsed() < LONGEST);
         fs::remove_file(&path).unwrap();
         fs::rename(&moved, &path).unwrap();
     }

@@ -223,8 +223,6 @@ impl Write for Text {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, Instant};
-
     use super::*;
     use crate::render::TemplateSet;
 
@@ -282,12 +280,10 @@ mod tests {
             (vec![captured], "16 KiB"),
             (vec![replaced.as_str()], "4 MiB"),
         ] {
-            let start = Instant::now();
             let finding = rendered(&texts).map(|text| text.len()).unwrap_err();
             assert_eq!(finding.code, Code("TN3012"), "{finding:?}");
             assert!(finding.message.contains(expected), "{}", finding.message);
             assert!(finding.location.is_some(), "{}", finding.message);
-            assert!(start.elapsed() < Duration::from_secs(20), "{expected}: {:?}", start.elapsed());
         }
     }
 }
