@@ -68,7 +68,8 @@ impl Failure {
         let mut cause = self.error.source();
         while let Some(error) = cause {
             let text = plain(&error.to_string());
-            if !lines.iter().any(|line| line.contains(&text)) {
+            let quoted = text.to_lowercase();
+            if !lines.iter().any(|line| line.to_lowercase().contains(&quoted)) {
                 lines.push(format!("  caused by: {text}"));
             }
             cause = error.source();

@@ -124,7 +124,7 @@ fn of_two_deploys_at_once_one_is_refused_with_owner_and_age_and_nothing_is_inter
 
 #[test]
 fn a_run_whose_lock_is_taken_away_stops_and_the_next_goes_on() {
-    let (endpoint, estate) = (Endpoint::start(400, &[]), Estate::new(3));
+    let (endpoint, estate) = (Endpoint::start(2000, &[]), Estate::new(3));
     bare_account(&endpoint);
     let proxy = Proxy::start(&endpoint.url);
     let mut first = start(&estate, &proxy.url, &["deploy", "--all", "--yes"]);
