@@ -194,8 +194,8 @@ fn tags_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "description": "Tags of the company's own on everything of the stack, such as a cost centre",
-        "propertyNames": { "pattern": r"^(?![aA][wW][sS]:|tenantry:)[\p{L}\p{Z}\p{N}_.:/=+@-]{1,128}$" },
-        "additionalProperties": { "type": "string", "pattern": r"^[\p{L}\p{Z}\p{N}_.:/=+@-]{0,256}$" },
+        "propertyNames": { "pattern": r"^(?![aA][wW][sS]:|tenantry:)[\p{L}\p{Z}\p{N}_.:/=+@-]+$", "maxLength": 128 },
+        "additionalProperties": { "type": "string", "pattern": r"^[\p{L}\p{Z}\p{N}_.:/=+@-]*$", "maxLength": 256 },
         "maxProperties": 40,
     })
 }
