@@ -22,7 +22,7 @@ use tenantry_template::embedded;
 pub(super) struct Judge {
     checker: Checker,
     tables: Tables,
-    prices: Prices,
+    pub(super) prices: Prices,
 }
 
 impl Judge {

@@ -6,7 +6,7 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::judge::Judge;
-use super::opened::{self, Opened, Release};
+use super::opened::{Opened, Release};
 use super::pace::Pace;
 use super::run::Adoption;
 use super::{Exit, Failure, Format, Global, Output, Selection, orphans};
@@ -60,7 +60,6 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         opened.held_as_named(&args.selection.select(&opened.estate)?, &args.release, &judge, &args.selection.names)?;
     args.adoption.check(&desired)?;
     let release = &args.release.release;
-    let prices = opened::prices(&global.estate)?;
     let mut unnamed = None;
     let plan = if args.offline {
         judge.offline(prepare::offline(release, &desired)?, &desired, &policies)
@@ -68,7 +67,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         super::wait(async {
             let cloud = Cloud::configure().await.reading();
             if args.selection.is_whole_fleet() {
-                unnamed = Some(orphans::scan(&cloud, &opened.estate, &prices).await);
+                unnamed = Some(orphans::scan(&cloud, &opened.estate, &judge.prices).await);
             }
             let (wait, concurrency, adopt) = (args.pace.wait(), args.pace.concurrency(), args.adoption.stacks());
             let plan = prepare::plan_adopting(&cloud, release, &desired, wait, concurrency, &adopt).await;

@@ -255,6 +255,11 @@ fn explain(schema: &Value, error: &ValidationError<'_>) -> Vec<Break> {
             let rule = rule_of(schema, error).unwrap_or_else(|| format!("it must match `{pattern}`"));
             one("TN1007", format!("{called} is {}: {rule}", shown()))
         }
+        ValidationErrorKind::PropertyNames { error: key } => {
+            let rule = along(schema, error).last().and_then(|names| described(names));
+            let rule = rule.unwrap_or_else(|| key.to_string());
+            one("TN1007", format!("{called} cannot have the key {}: {rule}", self::shown(key.instance())))
+        }
         ValidationErrorKind::FalseSchema => {
             one("TN1007", format!("{called} cannot be given here: every tenant has its own"))
         }
@@ -262,22 +267,35 @@ fn explain(schema: &Value, error: &ValidationError<'_>) -> Vec<Break> {
     }
 }
 
-/// The description of the definition that an error's schema path ends in.
-fn rule_of(schema: &Value, error: &ValidationError<'_>) -> Option<String> {
+/// The schemas along an error's path, the one that it breaks last; none where the path leads nowhere.
+fn along<'s>(schema: &'s Value, error: &ValidationError<'_>) -> Vec<&'s Value> {
     let path = error.schema_path().as_str().to_owned();
-    let mut at = schema;
-    let mut rule = None;
+    let mut at = vec![schema];
     for part in path.split('/').skip(1) {
-        if let Some(reference) = at.get("$ref").and_then(Value::as_str) {
-            at = schema.pointer(reference.trim_start_matches('#'))?;
+        let last = at.last().copied().unwrap_or(schema);
+        let reference = last.get("$ref").and_then(Value::as_str);
+        let last = reference.map_or(Some(last), |path| schema.pointer(path.trim_start_matches('#')));
+        let inside = match part {
+            "$ref" => last,
+            _ => last.and_then(|last| last.get(part).or_else(|| last.get(part.parse::<usize>().ok()?))),
+        };
+        match inside {
+            Some(inside) => at.push(inside),
+            None => return Vec::new(),
         }
-        if part == "$ref" {
-            continue;
-        }
-        at = at.get(part).or_else(|| at.get(part.parse::<usize>().ok()?))?;
-        rule = at.get("description").and_then(Value::as_str).or(rule);
     }
-    rule.map(|rule| rule.lines().next().unwrap_or(rule).trim_end_matches('.').to_owned())
+    at
+}
+
+/// The first line of a schema's description.
+fn described(schema: &Value) -> Option<String> {
+    let text = schema.get("description")?.as_str()?;
+    text.lines().next().map(|line| line.trim_end_matches('.').to_owned())
+}
+
+/// The description that is nearest to what an error breaks.
+fn rule_of(schema: &Value, error: &ValidationError<'_>) -> Option<String> {
+    along(schema, error).into_iter().rev().find_map(described)
 }
 
 /// An unknown field, with the known one that it may stand for.

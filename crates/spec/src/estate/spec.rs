@@ -194,7 +194,11 @@ fn tags_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "description": "Tags of the company's own on everything of the stack, such as a cost centre",
-        "propertyNames": { "pattern": r"^(?![aA][wW][sS]:|tenantry:)[\p{L}\p{Z}\p{N}_.:/=+@-]+$", "maxLength": 128 },
+        "propertyNames": {
+            "pattern": r"^(?![aA][wW][sS]:|tenantry:)[\p{L}\p{Z}\p{N}_.:/=+@-]+$",
+            "maxLength": 128,
+            "description": "1 to 128 letters, digits, blanks and `_.:/=+-@`, and not `aws:` or `tenantry:` first",
+        },
         "additionalProperties": { "type": "string", "pattern": r"^[\p{L}\p{Z}\p{N}_.:/=+@-]*$", "maxLength": 256 },
         "maxProperties": 40,
     })
