@@ -6,6 +6,7 @@ and serializers, so a response can only hold members that the service's model de
 
 from __future__ import annotations
 
+import threading
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +74,9 @@ def service_of(signing_name: str, path: str) -> str:
     return SERVICE_OF_SIGNING_NAME.get(signing_name, signing_name)
 
 
+_ROUTES = threading.Lock()
+
+
 def recognise(service: str, request: Request) -> Incoming | None:
     """The operation that a request means and its parameters; None when the service has no such operation."""
     model: ServiceModel = get_service_model(service)
@@ -100,7 +104,10 @@ def recognise(service: str, request: Request) -> Incoming | None:
 def _matched(service: str, model: ServiceModel, request: Request) -> tuple[OperationModel | None, Any]:
     """The operation and the labels of the path. SDKs differ in what stands before a target's last dot."""
     try:
-        return get_service_router(service).match(request)
+        # moto builds a service's routes at its first request. Two threads at once would find botocore's own operations in
+        # the cache that moto's are about to overwrite.
+        with _ROUTES:
+            return get_service_router(service).match(request)
     except NotFound:
         name = request.headers.get("X-Amz-Target", "").rsplit(".", 1)[-1]
         if name not in model.operation_names:
