@@ -256,7 +256,9 @@ fn explain(schema: &Value, error: &ValidationError<'_>) -> Vec<Break> {
             one("TN1007", format!("{called} is {}: {rule}", shown()))
         }
         ValidationErrorKind::PropertyNames { error: key } => {
-            let rule = along(schema, error).last().and_then(|names| described(names));
+            // The path may end in the word that the key breaks.
+            let names = along(schema, error).into_iter().rev().find(|at| at.is_object());
+            let rule = names.and_then(described);
             let rule = rule.unwrap_or_else(|| key.to_string());
             one("TN1007", format!("{called} cannot have the key {}: {rule}", self::shown(key.instance())))
         }
