@@ -58,6 +58,11 @@ impl Document {
         Some(Location::new(Arc::clone(&self.source), span))
     }
 
+    /// The place of a route's value, or of the nearest thing around it that the file has.
+    pub fn locate(&self, route: &str) -> Location {
+        self.place(route).unwrap_or_else(|| self.nearest(route))
+    }
+
     /// The place of a route or of the nearest thing around it that the file has.
     pub fn nearest(&self, route: &str) -> Location {
         let mut route = route;

@@ -53,7 +53,7 @@ pub(super) fn place(catalogue: Option<&Document>, tenant: &Tenant, step: Step, k
     let route = step.route(key, &tenant.subject());
     match step {
         Step::Tenant => Some(tenant.locate(&route)),
-        _ => catalogue.map(|document| document.place(&route).unwrap_or_else(|| document.nearest(&route))),
+        _ => catalogue.map(|document| document.locate(&route)),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What only shows when the files of an estate are seen together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use ipnetwork::Ipv4Network;
@@ -24,7 +24,7 @@ use tenantry_blueprint::Blueprint;
 pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut say = |code, route: &str, message: String| {
-        let place = document.place(route).unwrap_or_else(|| document.nearest(route));
+        let place = document.locate(route);
         findings.push(Finding::new(Code(code), message).at(place));
     };
     if let Some(why) = reserved::organisation(&fleet.organisation) {
@@ -75,18 +75,10 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
             let message = format!("pool `{}` can give no /{prefix}: it is {cidr}", pool.name);
             say("TN1043", &format!("pools[{index}].tenant_prefix"), message);
         }
-        if fleet.pools[..index].iter().any(|other| other.name == pool.name) {
-            say("TN1022", &format!("pools[{index}].name"), format!("pool `{}` stands twice", pool.name));
-        }
     }
     for (index, reserved) in fleet.reserved.iter().enumerate() {
         if let Some(message) = host_bits(reserved.cidr) {
             say("TN1010", &format!("reserved[{index}].cidr"), message);
-        }
-    }
-    for (index, ring) in fleet.rings.iter().enumerate() {
-        if fleet.rings[..index].iter().any(|other| other.name == ring.name) {
-            say("TN1022", &format!("rings[{index}].name"), format!("ring `{}` stands twice", ring.name));
         }
     }
     let mut zones: BTreeMap<&str, &AccountId> = BTreeMap::new();
@@ -99,20 +91,11 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
             say("TN1032", &format!("accounts.{account}.dns.hosted_zone_id"), message);
         }
     }
-    for (region, spec) in &fleet.regions {
-        let mut seen = BTreeSet::new();
-        for (index, zone) in spec.zones.iter().enumerate().filter(|(_, zone)| !seen.insert(*zone)) {
-            say("TN1022", &format!("regions.{region}.zones[{index}]"), format!("zone `{zone}` stands twice"));
-        }
-    }
     for (route, message) in releases(fleet) {
-        let code = if message.starts_with("ring ") { "TN1016" } else { "TN1030" };
-        let place = document.place(&route).unwrap_or_else(|| document.nearest(&route));
-        findings.push(Finding::new(Code(code), message).at(place));
+        say(if message.starts_with("ring ") { "TN1016" } else { "TN1030" }, &route, message);
     }
     for (route, message) in twice(fleet) {
-        let place = document.place(&route).unwrap_or_else(|| document.nearest(&route));
-        findings.push(Finding::new(Code("TN1022"), message).at(place));
+        say("TN1022", &route, message);
     }
     findings.extend(pools(fleet, document));
     findings
@@ -179,29 +162,37 @@ fn releases(fleet: &Fleet) -> Vec<(String, String)> {
 /// Longest bake time and timeout, in seconds: no release is watched for more than a month.
 const LONGEST: i64 = 31 * 86_400;
 
-/// Names, gates and days of a ring, and pairs of a freeze's names, of which one stands twice: the route of the second.
+/// What stands twice in a list of the fleet: the route of the second, and a sentence.
 fn twice(fleet: &Fleet) -> Vec<(String, String)> {
     let mut found = Vec::new();
-    let mut look = |route: &str, what: &str, names: Vec<String>| {
+    // What follows the index in a route: the field of the name, or nothing for a list of names.
+    let mut look = |list: &str, field: &str, what: &str, names: Vec<String>| {
         for (at, name) in names.iter().enumerate().filter(|(at, name)| names[..*at].contains(name)) {
-            found.push((format!("{route}[{at}]"), format!("{what} `{name}` stands twice")));
+            found.push((format!("{list}[{at}]{field}"), format!("{what} `{name}` stands twice")));
         }
     };
+    look("pools", ".name", "pool", fleet.pools.iter().map(|pool| pool.name.clone()).collect());
+    look("rings", ".name", "ring", fleet.rings.iter().map(|ring| ring.name.to_string()).collect());
+    for (region, spec) in &fleet.regions {
+        let zones = spec.zones.iter().map(ToString::to_string).collect();
+        look(&format!("regions.{region}.zones"), "", "zone", zones);
+    }
     for (index, ring) in fleet.rings.iter().enumerate() {
         let route = format!("rings[{index}]");
-        look(&format!("{route}.gates"), "gate", ring.gates.iter().map(|gate| gate.name().to_owned()).collect());
-        look(&format!("{route}.commands"), "command", ring.commands.iter().map(|one| one.name.clone()).collect());
+        look(&format!("{route}.gates"), "", "gate", ring.gates.iter().map(|gate| gate.name().to_owned()).collect());
+        look(&format!("{route}.commands"), "", "command", ring.commands.iter().map(|one| one.name.clone()).collect());
         let days = ring.window.iter().flat_map(|window| &window.days);
-        look(&format!("{route}.window.days"), "day", days.map(|day| format!("{day:?}").to_lowercase()).collect());
+        let days = days.map(|day| format!("{day:?}").to_lowercase()).collect();
+        look(&format!("{route}.window.days"), "", "day", days);
     }
     for (index, freeze) in fleet.freezes.iter().enumerate() {
         let route = format!("freezes[{index}]");
-        look(&format!("{route}.rings"), "ring", freeze.rings.iter().map(ToString::to_string).collect());
-        look(&format!("{route}.tenants"), "tenant", freeze.tenants.iter().map(ToString::to_string).collect());
+        look(&format!("{route}.rings"), "", "ring", freeze.rings.iter().map(ToString::to_string).collect());
+        look(&format!("{route}.tenants"), "", "tenant", freeze.tenants.iter().map(ToString::to_string).collect());
     }
     for (index, pool) in fleet.pools.iter().enumerate() {
         let regions = pool.regions.iter().map(ToString::to_string).collect();
-        look(&format!("pools[{index}].regions"), "region", regions);
+        look(&format!("pools[{index}].regions"), "", "region", regions);
     }
     found
 }
@@ -217,7 +208,7 @@ pub(super) fn freezes<'n>(
         for (at, name) in freeze.tenants.iter().enumerate() {
             if tenants.clone().all(|tenant| tenant != name) {
                 let route = format!("freezes[{index}].tenants[{at}]");
-                let place = document.place(&route).unwrap_or_else(|| document.nearest(&route));
+                let place = document.locate(&route);
                 let message = unknown("tenant", name, tenants.clone().take(FEW));
                 findings.push(Finding::new(Code("TN1030"), message).at(place));
             }
@@ -234,7 +225,7 @@ fn pools(fleet: &Fleet, document: &Document) -> Vec<Finding> {
     let blocks: Vec<Ipv4Network> = fleet.pools.iter().map(|pool| pool.cidr).collect();
     let place = |index: usize| {
         let route = format!("pools[{index}].cidr");
-        document.place(&route).unwrap_or_else(|| document.nearest(&route))
+        document.locate(&route)
     };
     let pair = |(first, second): (usize, usize)| {
         let (one, other) = (&fleet.pools[first], &fleet.pools[second]);

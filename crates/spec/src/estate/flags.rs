@@ -17,7 +17,7 @@ pub(super) struct Flags<'a> {
 /// Everything wrong in the catalogue's own file.
 pub(super) fn catalogue(fleet: &Fleet, flags: Flags<'_>) -> Vec<Finding> {
     let Some(document) = flags.document else { return Vec::new() };
-    let at = |route: &str| document.place(route).unwrap_or_else(|| document.nearest(route));
+    let at = |route: &str| document.locate(route);
     let faults = flags::faults(flags.catalogue).into_iter().map(|fault| {
         let place = if fault.on_key { document.nearest(&fault.route) } else { at(&fault.route) };
         Finding::new(Code("TN1023"), fault.message).at(place)
@@ -85,7 +85,7 @@ fn cause(flags: Flags<'_>, tenant: &Said, subject: &Subject<'_>, answer: &Evalua
     let route = answer.step.map(|step| (step, step.route(&answer.flag_key, subject)));
     match (route, flags.document) {
         (Some((flags::Step::Tenant, route)), _) => tenant.places.locate(&route),
-        (Some((_, route)), Some(document)) => document.place(&route).unwrap_or_else(|| document.nearest(&route)),
+        (Some((_, route)), Some(document)) => document.locate(&route),
         _ => tenant.places.locate("flags"),
     }
 }

@@ -64,7 +64,7 @@ impl Estate {
 
     /// The place of a route of fleet.yaml, or of the nearest thing around it.
     pub fn locate_in_fleet(&self, route: &str) -> Location {
-        self.fleet_document.place(route).unwrap_or_else(|| self.fleet_document.nearest(route))
+        self.fleet_document.locate(route)
     }
 
     /// Blocks that are not free: those of tenants, of stacks that tenants move away from, and retired ones.

@@ -37,7 +37,7 @@ impl Places {
 
     /// The place of a route of fleet.yaml, or of the nearest thing around it.
     pub(super) fn locate_in_fleet(&self, route: &str) -> Location {
-        self.fleet.place(route).unwrap_or_else(|| self.fleet.nearest(route))
+        self.fleet.locate(route)
     }
 
     /// As [`Self::locate`], the key instead of the value.
