@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::drift::fits;
 use crate::drift::fleet::{differences, stacks};
 use crate::process::{Endpoint, QUOTAS};
+use crate::release::git;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -187,19 +188,6 @@ fn the_smallest_blueprint_lives_from_init_to_destroy_under_the_shipped_roles() {
 
 /// The bucket of the sample's tenant.
 const BUCKET: &str = "metanet-acme-111122223333-eu-west-1";
-
-/// Git with an author, and with no configuration of the person or the machine.
-fn git(folder: &Path, arguments: &[&str]) {
-    let output = Command::new("git")
-        .args(["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgsign=false"])
-        .args(arguments)
-        .current_dir(folder)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "git {arguments:?}: {}", said(&output));
-}
 
 /// What a place has used of a quota, of JSON of `quotas`.
 fn used(answer: &Value, quota: &str) -> Option<u64> {

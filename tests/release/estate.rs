@@ -221,7 +221,7 @@ pub(super) fn command(folder: &Path, zips: &Path, arguments: &[&str]) -> Command
 }
 
 /// Git with an author, and with no configuration of the person or the machine.
-pub(super) fn git(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn git(folder: &Path, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .args(["-c", "user.name=Ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgsign=false"])
         .args(arguments)

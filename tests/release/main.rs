@@ -6,3 +6,5 @@ mod cut;
 mod estate;
 mod rolls;
 pub(crate) mod small;
+
+pub(crate) use estate::git;
