@@ -137,7 +137,7 @@ async fn step(
         if !output.is_json() {
             output.text(&report::plan::text(&plan))?;
         }
-        let exit = run::execute(cloud, site, &plan, desired, &args.execution, &args.pace, output).await?;
+        let (exit, _) = run::execute(cloud, site, &plan, desired, &args.execution, &args.pace, output).await?;
         Ok::<_, Failure>((exit, plan.needs_another()))
     };
     let mut exit = Exit::Clean;

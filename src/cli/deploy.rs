@@ -89,7 +89,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             if !output.is_json() {
                 output.text(&report::plan::text(plan))?;
             }
-            run::execute(&cloud, site, plan, &desired, &args.execution, &args.pace, output).await
+            run::execute(&cloud, site, plan, &desired, &args.execution, &args.pace, output).await.map(|(exit, _)| exit)
         };
         let (plan, is_saved) = match saved {
             Some(plan) => (plan, true),

@@ -85,7 +85,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             output.text(&format!("{}{}", report::plan::text(&plan), idle(&plan)))?;
         }
         let site = Site { root: &global.estate, fleet: &opened.estate.fleet, command: "rescue" };
-        let exit = run::execute(&cloud, site, &plan, &desired, &args.execution, &args.pace, output).await?;
+        let (exit, _) = run::execute(&cloud, site, &plan, &desired, &args.execution, &args.pace, output).await?;
         if exit != Exit::Changes || !skips(&plan) {
             return Ok(exit);
         }

@@ -153,7 +153,7 @@ impl Restore<'_> {
             return Ok((Exit::Clean, Outcomes::new()));
         }
         let plan = self.judge.live(cloud, plan, self.desired, self.policies, self.pace.concurrency()).await;
-        run::executed(cloud, self.site, &plan, desired, execution, self.pace, self.output).await
+        run::execute(cloud, self.site, &plan, desired, execution, self.pace, self.output).await
     }
 }
 

@@ -140,21 +140,8 @@ struct Line<'a> {
     outcome: &'a Outcome,
 }
 
-/// Asks, takes the locks, executes and reports.
+/// Asks, takes the locks, executes and reports; gives what each stack ended in, too.
 pub(super) async fn execute(
-    cloud: &Cloud,
-    site: Site<'_>,
-    plan: &Plan,
-    desired: &[Desired],
-    how: &Execution,
-    pace: &Pace,
-    output: Output,
-) -> Result<Exit, Failure> {
-    executed(cloud, site, plan, desired, how, pace, output).await.map(|(exit, _)| exit)
-}
-
-/// As [`execute`], with what each stack ended in.
-pub(super) async fn executed(
     cloud: &Cloud,
     site: Site<'_>,
     plan: &Plan,
