@@ -220,6 +220,7 @@ fn ingest_ours<'t, L: Iterator<Item = &'t [u8]>>(lines: impl Fn() -> L) -> (Dura
         sensor: Some("probe-1"),
         names: KeyNames::default(),
         written: 0,
+        ingested: 0,
         oldest: 0,
         newest: i64::MAX,
     };

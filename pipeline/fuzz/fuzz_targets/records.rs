@@ -13,6 +13,7 @@ fuzz_target!(|record: &[u8]| {
         sensor: Some("probe"),
         names: KeyNames::default(),
         written: 0,
+        ingested: 0,
         oldest: 0,
         newest: i64::MAX,
     };

@@ -8,6 +8,7 @@ use crate::bulk::verdict::truncate;
 use crate::cloud::search::Domain;
 use crate::failure::Failure;
 use crate::records::kinds::{self, Kind};
+use crate::records::schema::{ALIASES, COPIES};
 use crate::settings::SearchSettings;
 
 /// The lifecycle policy that is ours.
@@ -20,6 +21,9 @@ pub fn template(pattern: &str, priority: u32, replicas: u32, shards: u32) -> Val
     let mut properties = json!({});
     for (name, kind) in kinds::all() {
         insert(&mut properties, &name, mapping(&name, kind));
+    }
+    for (alias, place) in ALIASES {
+        insert(&mut properties, alias, json!({ "type": "alias", "path": place }));
     }
     insert(&mut properties, "unmapped", json!({ "type": "flat_object" }));
     insert(&mut properties, "overlong", json!({ "type": "object", "enabled": false }));
@@ -49,6 +53,14 @@ pub fn template(pattern: &str, priority: u32, replicas: u32, shards: u32) -> Val
 const FIELDS_MAX: &str = "3000";
 
 fn mapping(name: &str, kind: Kind) -> Value {
+    let mut mapping = mapping_of_kind(name, kind);
+    if let Some((_, others)) = COPIES.iter().find(|(place, _)| *place == name) {
+        mapping["copy_to"] = json!(others);
+    }
+    mapping
+}
+
+fn mapping_of_kind(name: &str, kind: Kind) -> Value {
     // An odd value stays in the document, and cannot be searched for under this name.
     let lenient = |kind: &str| json!({ "type": kind, "ignore_malformed": true });
     match (name, kind) {

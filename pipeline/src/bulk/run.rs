@@ -92,6 +92,7 @@ pub async fn ingest<O: Objects, S: Search>(
         sensor: name.sensor(),
         names: settings.standard.naming.of_key(name.source()),
         written: info.number(SOURCE_WRITTEN).and_then(|at| i64::try_from(at).ok()).unwrap_or(info.written),
+        ingested: now,
         oldest: now - i64::from(settings.retention_days) * 86_400,
         newest: now + AHEAD_SECONDS,
     };

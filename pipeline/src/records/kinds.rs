@@ -89,7 +89,7 @@ pub fn all() -> impl Iterator<Item = (String, Kind)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema::{DATASETS, Treatment, suricata};
+    use super::super::schema::{ALIASES, COPIES, DATASETS, Treatment, suricata};
     use super::super::secrets;
     use super::*;
 
@@ -118,11 +118,29 @@ mod tests {
     fn every_place_of_the_tables_is_a_field_of_the_schema() {
         for dataset in DATASETS.iter().chain([suricata("alert"), suricata("dns")]) {
             for (field, treatment) in dataset.fields {
-                if let Treatment::To(place) | Treatment::Nanoseconds(place) = treatment {
+                if let Treatment::To(place) | Treatment::LowerTo(place) | Treatment::Nanoseconds(place) = treatment {
                     assert!(ecs(place).is_some(), "{} {field}: {place}", dataset.name);
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_is_copied_and_what_has_two_names_are_fields_of_the_schema() {
+        let known = |name: &str| all().find(|(field, _)| field == name).map(|(_, kind)| kind);
+        for (place, others) in COPIES {
+            for other in *others {
+                let kinds = (known(place), known(other));
+                assert!(
+                    matches!(kinds.1, Some(Kind::Text)) || kinds.0 == kinds.1 && kinds.0.is_some(),
+                    "{place} {other}"
+                );
+            }
+        }
+        for (alias, place) in ALIASES {
+            assert!(known(alias).is_some() && known(place).is_some(), "{alias} {place}");
+        }
+        assert!(COPIES.is_sorted_by(|one, other| one.0 < other.0));
     }
 
     /// Names of Zeek's fields that sound like a secret and are none.

@@ -6,6 +6,7 @@ mod fields;
 pub mod identity;
 mod json;
 pub mod kinds;
+mod names;
 pub mod networks;
 pub mod schema;
 pub mod secrets;

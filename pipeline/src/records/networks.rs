@@ -11,6 +11,8 @@ const PRIVATE: &str = "10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,169.254.0.0/16,fc
 /// A set of blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Networks {
+    /// Named by the settings; else these are the private blocks.
+    are_given: bool,
     v4: Vec<(u32, u32)>,
     v6: Vec<(u128, u128)>,
 }
@@ -22,7 +24,8 @@ pub struct NotANetwork(String);
 
 impl Default for Networks {
     fn default() -> Self {
-        PRIVATE.parse().unwrap_or(Self { v4: Vec::new(), v6: Vec::new() })
+        let private = PRIVATE.parse().unwrap_or(Self { are_given: false, v4: Vec::new(), v6: Vec::new() });
+        Self { are_given: false, ..private }
     }
 }
 
@@ -30,7 +33,7 @@ impl FromStr for Networks {
     type Err = NotANetwork;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let mut networks = Self { v4: Vec::new(), v6: Vec::new() };
+        let mut networks = Self { are_given: true, v4: Vec::new(), v6: Vec::new() };
         for item in text.split(',').map(str::trim).filter(|item| !item.is_empty()) {
             match item.parse::<IpNetwork>().map_err(|_| NotANetwork(item.to_owned()))? {
                 IpNetwork::V4(block) => networks.v4.push((u32::from(block.network()), u32::from(block.mask()))),
@@ -42,6 +45,11 @@ impl FromStr for Networks {
 }
 
 impl Networks {
+    /// Whether somebody named them.
+    pub fn are_given(&self) -> bool {
+        self.are_given
+    }
+
     /// Whether the address is in one of the blocks.
     pub fn contain(&self, address: IpAddr) -> bool {
         match address {

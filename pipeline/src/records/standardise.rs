@@ -12,8 +12,9 @@ use super::fields::{Fields, plain_text};
 use super::identity::Identity;
 use super::json;
 use super::kinds::{self, Kind};
+use super::names::{self, SipUri};
 use super::networks::{Networks, direction};
-use super::schema::{DATASETS, Dataset, OTHER, Treatment};
+use super::schema::{DATASETS, Dataset, ECS_VERSION, Ends, OTHER, Treatment};
 use super::secrets::{self, MASK};
 use super::timestamp::{Timestamp, write_date};
 
@@ -64,6 +65,8 @@ pub struct Origin<'a> {
     pub names: KeyNames,
     /// When the sensor's object was written: the time of records of kinds that have none.
     pub written: i64,
+    /// When its records are ingested.
+    pub ingested: i64,
     /// Records outside of these times are rejected: their index would be gone, or lie in the future.
     pub oldest: i64,
     pub newest: i64,
@@ -219,32 +222,33 @@ impl Standard {
             Sensor::Suricata => super::schema::suricata(name),
         };
         let log = if sensor == Sensor::Zeek { kinds::zeek(name) } else { &[] };
-        let (unmapped, overlong) = (Vec::new(), Vec::new());
         let mut document = Document {
             body,
             name,
+            record: fields,
             sensor,
+            ends: ends(sensor, dataset, fields),
             is_icmp: false,
-            has_ends: false,
-            related: Default::default(),
+            types: dataset.types.to_vec(),
+            header_flags: Vec::new(),
             log,
-            unmapped,
-            overlong,
+            unmapped: Vec::new(),
+            overlong: Vec::new(),
         };
-        let ends = sensor.ends();
-        document.has_ends = fields.get(ends.source).is_some() || fields.get(ends.destination).is_some();
         document.body.extend_from_slice(br#"{"@timestamp":""#);
         time.write_iso(document.body);
-        document.body.extend_from_slice(br#"","ecs.version":"8.11.0","#);
-        document.body.extend_from_slice(dataset.event.as_bytes());
+        document.body.push(b'"');
+        document.text("event.ingested", &Timestamp { seconds: origin.ingested, micros: 0 }.to_string());
+        document.text("ecs.version", ECS_VERSION);
+        document.text("event.kind", dataset.kind);
+        document.texts("event.category", dataset.category);
         document.text("event.module", sensor.module());
         document.text("event.dataset", &[sensor.module(), ".", name].concat());
         document.text("organization.id", &self.tenant);
-        document.text("observer.vendor", sensor.vendor());
         if let Some(observer) = fields.text("_system_name").or(origin.sensor) {
             document.text("observer.name", observer);
         }
-        self.write_flow(sensor, dataset, fields, &mut document);
+        self.write_flow(dataset, fields, &mut document);
         let text = |field: &str| fields.text(field);
         for (key, raw) in fields.iter() {
             if secrets::hides(name, key, raw, &text) {
@@ -253,10 +257,11 @@ impl Standard {
                 document.field(dataset, key, raw);
             }
         }
-        for (name, values) in RELATED.iter().map(|(name, _)| name).zip(std::mem::take(&mut document.related)) {
-            if !values.is_empty() {
-                document.raw(name, &format!("[{}]", values.join(",")));
-            }
+        let types = std::mem::take(&mut document.types);
+        document.texts("event.type", &types);
+        let header_flags = std::mem::take(&mut document.header_flags);
+        if !header_flags.is_empty() {
+            document.texts("dns.header_flags", &header_flags);
         }
         for (name, members) in [("unmapped", &document.unmapped), ("overlong", &document.overlong)] {
             if !members.is_empty() {
@@ -267,10 +272,9 @@ impl Standard {
     }
 
     /// Who talked to whom: ends, direction, flow id.
-    fn write_flow(&self, sensor: Sensor, dataset: &Dataset, fields: &Fields<'_>, document: &mut Document<'_>) {
+    fn write_flow(&self, dataset: &Dataset, fields: &Fields<'_>, document: &mut Document<'_>) {
         let address = |name| fields.text(name).and_then(|text| without_zone(text).parse::<IpAddr>().ok());
-        let port = |name| fields.get(name).and_then(|raw| raw.parse::<u16>().ok());
-        let ends = sensor.ends();
+        let ends = document.ends;
         let (source, destination) = (address(ends.source), address(ends.destination));
         let transport = fields.text("proto").map(str::to_ascii_lowercase);
         let named = || super::schema::transport(document.name);
@@ -294,24 +298,40 @@ impl Standard {
                 document.raw(total, &sum.to_string());
             }
         }
+        let ports = document.ports(fields);
+        let roles = [("client.ip", source), ("server.ip", destination)].into_iter().filter(|_| dataset.has_roles);
+        for (place, address) in roles.filter_map(|(place, address)| Some((place, address?))) {
+            document.text(place, &address.to_string());
+        }
         let (Some(source), Some(destination)) = (source, destination) else { return };
-        let (from_inside, to_inside) = (self.networks.contain(source), self.networks.contain(destination));
-        document.text("source.locality", locality(from_inside));
-        document.text("destination.locality", locality(to_inside));
-        document.text("network.direction", direction(from_inside, to_inside));
+        document.text("network.direction", self.direction(source, destination, fields));
         document.text("network.type", if source.is_ipv6() { "ipv6" } else { "ipv4" });
-        document.raw("related.ip", &format!("[\"{source}\",\"{destination}\"]"));
         if fields.get("community_id").is_some() {
             return;
         }
         let number = transport.and_then(|transport| protocol_number(transport, source.is_ipv6()));
-        if let (Some(protocol), Some(source_port), Some(destination_port)) =
-            (number, port(ends.source_port), port(ends.destination_port))
-        {
+        if let (Some(protocol), (Some(source_port), Some(destination_port))) = (number, ports) {
             let flow = Flow { source, source_port, destination, destination_port, protocol };
             document.text("network.community_id", &community_id(flow));
         }
     }
+
+    /// By the tenant's own networks; where the settings name none, a sensor that says what is local knows better than the
+    /// private blocks.
+    fn direction(&self, source: IpAddr, destination: IpAddr, fields: &Fields<'_>) -> &'static str {
+        let said = |name| fields.get(name).and_then(|raw| raw.parse::<bool>().ok());
+        match said("local_orig").zip(said("local_resp")).filter(|_| !self.networks.are_given()) {
+            Some((source, destination)) => direction(source, destination),
+            None => direction(self.networks.contain(source), self.networks.contain(destination)),
+        }
+    }
+}
+
+/// Names of the two ends: the connection's if the record has one, else the kind's own.
+fn ends(sensor: Sensor, dataset: &Dataset, fields: &Fields<'_>) -> Ends {
+    let connection = sensor.ends();
+    let has_connection = fields.get(connection.source).is_some() || fields.get(connection.destination).is_some();
+    dataset.ends.filter(|_| !has_connection).unwrap_or(connection)
 }
 
 /// Why a record cannot be read, as far as its first bytes say it.
@@ -352,14 +372,6 @@ enum Sensor {
     Suricata,
 }
 
-/// Names of a record's two ends.
-struct Ends {
-    source: &'static str,
-    source_port: &'static str,
-    destination: &'static str,
-    destination_port: &'static str,
-}
-
 impl Sensor {
     fn of(fields: &Fields<'_>) -> Self {
         let is_eve =
@@ -371,13 +383,6 @@ impl Sensor {
         match self {
             Self::Zeek => "zeek",
             Self::Suricata => "suricata",
-        }
-    }
-
-    fn vendor(self) -> &'static str {
-        match self {
-            Self::Zeek => "Zeek",
-            Self::Suricata => "OISF",
         }
     }
 
@@ -395,12 +400,14 @@ impl Sensor {
                 source_port: "id.orig_p",
                 destination: "id.resp_h",
                 destination_port: "id.resp_p",
+                ports: None,
             },
             Self::Suricata => Ends {
                 source: "src_ip",
                 source_port: "src_port",
                 destination: "dest_ip",
                 destination_port: "dest_port",
+                ports: None,
             },
         }
     }
@@ -411,22 +418,20 @@ fn without_zone(text: &str) -> &str {
     text.split('%').next().unwrap_or(text)
 }
 
-fn locality(is_internal: bool) -> &'static str {
-    if is_internal { "internal" } else { "external" }
-}
-
 /// A document under way: after its first member, before its closing brace.
 struct Document<'a> {
     body: &'a mut Vec<u8>,
     /// Name of the dataset, for fields without a place in ECS.
     name: &'a str,
+    record: &'a Fields<'a>,
     sensor: Sensor,
+    ends: Ends,
     /// Instead of ports there are a type and a code.
     is_icmp: bool,
-    /// The record names its connection's ends.
-    has_ends: bool,
-    /// Members of `related.user`, `related.hosts` and `related.hash`, as JSON.
-    related: [Vec<String>; 3],
+    /// ECS `event.type`.
+    types: Vec<&'static str>,
+    /// ECS `dns.header_flags`.
+    header_flags: Vec<&'static str>,
     /// What Zeek's log of this dataset has.
     log: &'static [(&'static str, Kind)],
     /// Members of `unmapped`: fields that no table knows, or whose value is not of the field's kind.
@@ -453,12 +458,45 @@ impl Document<'_> {
         self.string(text);
     }
 
+    fn texts(&mut self, name: &str, texts: &[&str]) {
+        for (at, text) in texts.iter().enumerate() {
+            if at == 0 {
+                self.body.push(b',');
+                self.string(name);
+                self.body.push(b':');
+            }
+            self.body.push(if at == 0 { b'[' } else { b',' });
+            self.string(text);
+        }
+        if !texts.is_empty() {
+            self.body.push(b']');
+        }
+    }
+
+    /// The ports of both ends; where the protocol has fixed ones and the record names none, they are written.
+    fn ports(&mut self, fields: &Fields<'_>) -> (Option<u16>, Option<u16>) {
+        let ends = self.ends;
+        let mut port = |end: &str, address: &str, name: &str, fixed: Option<u16>| {
+            if let Some(raw) = fields.get(name) {
+                return raw.parse::<u16>().ok();
+            }
+            let fixed = fixed.filter(|_| fields.get(address).is_some())?;
+            self.raw(end, &fixed.to_string());
+            Some(fixed)
+        };
+        let (source, destination) = (ends.ports.map(|ports| ports.0), ends.ports.map(|ports| ports.1));
+        (
+            port("source.port", ends.source, ends.source_port, source),
+            port("destination.port", ends.destination, ends.destination_port, destination),
+        )
+    }
+
     fn string(&mut self, text: &str) {
         json::string(text, self.body);
     }
 
     fn field(&mut self, dataset: &Dataset, key: &str, raw: &str) {
-        let ends = self.sensor.ends();
+        let ends = self.ends;
         match key {
             "_path" | "_system_name" | "_write_ts" => {}
             key if key == self.sensor.time() => {}
@@ -478,7 +516,7 @@ impl Document<'_> {
         }
     }
 
-    /// One end of a flow: its address, or what the sensor has in its place.
+    /// One end of a flow: its address. What else a sensor has in its place, such as a zone, is below `unmapped`.
     fn address(&mut self, end: &str, raw: &str) {
         let text = plain_text(raw).unwrap_or_default();
         let address = without_zone(text);
@@ -487,13 +525,27 @@ impl Document<'_> {
             self.text(&[end, ".ip"].concat(), address);
         }
         if !is_address || address.len() < text.len() {
-            self.placed(&[end, ".address"].concat(), end, raw);
+            self.unmapped(&[end, ".address"].concat(), raw);
         }
     }
 
     fn treated(&mut self, treatment: Treatment, key: &str, raw: &str) {
         match treatment {
             Treatment::To(place) => self.placed(place, key, raw),
+            Treatment::LowerTo(place) => {
+                if let Some(text) = plain_text(raw) {
+                    self.text(place, &text.to_ascii_lowercase());
+                }
+                self.kept(key, raw);
+            }
+            Treatment::Query => {
+                if self.record.get("rcode_name").is_none() {
+                    self.text("dns.type", "query");
+                }
+                self.placed("dns.question.name", key, raw);
+            }
+            Treatment::Id if self.record.get("uid").is_some() => self.kept(key, raw),
+            Treatment::Id => self.placed("event.id", key, raw),
             Treatment::Nanoseconds(place) => match nanoseconds(raw) {
                 Some(nanoseconds) => self.raw(place, &nanoseconds.to_string()),
                 None => self.kept(key, raw),
@@ -512,7 +564,7 @@ impl Document<'_> {
             },
             Treatment::OutcomeBelow(limit, place) => {
                 if let Ok(number) = raw.parse::<u64>() {
-                    self.text("event.outcome", if number < limit { "success" } else { "failure" });
+                    self.text("event.outcome", outcome(number < limit));
                 }
                 match place {
                     Some(place) => self.placed(place, key, raw),
@@ -521,18 +573,142 @@ impl Document<'_> {
             }
             Treatment::ResponseCode => {
                 if let Some(name) = plain_text(raw) {
-                    self.text("event.outcome", if name == "NOERROR" { "success" } else { "failure" });
+                    self.text("dns.type", "answer");
+                    self.text("event.outcome", outcome(name == "NOERROR"));
                 }
                 self.placed("dns.response_code", key, raw);
             }
-            Treatment::End(_) if self.has_ends => self.kept(key, raw),
-            Treatment::End(end) => self.address(end, raw),
-            Treatment::ResolvedAddresses => {
+            Treatment::OutcomeOf(successes) => {
+                if let Some(text) = plain_text(raw).map(str::to_ascii_lowercase) {
+                    self.text("event.outcome", outcome(successes.contains(&text.as_str())));
+                }
+                self.kept(key, raw);
+            }
+            Treatment::ModbusFunction => {
+                self.text("event.outcome", outcome(self.record.get("exception").is_none()));
+                self.placed("event.action", key, raw);
+            }
+            Treatment::RequestMethod => {
+                if let Some(method) = plain_text(raw) {
+                    self.text("event.action", &method.to_ascii_lowercase());
+                }
+                self.placed("http.request.method", key, raw);
+            }
+            Treatment::RequestHost => match plain_text(raw).map(names::host_and_port) {
+                Some((host, port)) => {
+                    self.text("url.domain", host);
+                    let port = port.or_else(|| self.record.get(self.ends.destination_port)?.parse().ok());
+                    if let Some(port) = port {
+                        self.raw("url.port", &port.to_string());
+                    }
+                }
+                None => self.placed("url.domain", key, raw),
+            },
+            Treatment::ConnectionState => {
+                self.types.extend(plain_text(raw).map_or(&[][..], connection_types));
+                self.kept(key, raw);
+            }
+            Treatment::Dropped => {
+                match raw {
+                    "true" => self.types.push("denied"),
+                    "false" => self.types.push("allowed"),
+                    _ => {}
+                }
+                self.kept(key, raw);
+            }
+            Treatment::FileAction => {
+                self.types.push(plain_text(raw).map_or("info", file_type));
+                self.placed("event.action", key, raw);
+            }
+            Treatment::Share => {
+                let name = self.record.get("name").and_then(|raw| serde_json::from_str::<String>(raw).ok());
+                let share = serde_json::from_str::<String>(raw).ok();
+                if let (Some(share), Some(name)) = (share, name) {
+                    self.text("file.path", &[&share, "\\", &name].concat());
+                }
+                self.placed("file.directory", key, raw);
+            }
+            Treatment::QuestionClass => {
+                if let Some(class) = names::dns_class(raw) {
+                    self.text("dns.question.class", class);
+                }
+                self.kept(key, raw);
+            }
+            Treatment::HeaderFlag(flag) => match raw {
+                "true" => self.header_flags.push(flag),
+                // What is not listed is not set.
+                "false" => {}
+                _ => self.kept(key, raw),
+            },
+            Treatment::Answers => {
                 let answers: Vec<String> = serde_json::from_str(raw).unwrap_or_default();
                 let addresses: Vec<&String> =
                     answers.iter().filter(|answer| answer.parse::<IpAddr>().is_ok()).collect();
                 if !addresses.is_empty() {
                     self.raw("dns.resolved_ip", &serde_json::json!(addresses).to_string());
+                }
+                self.placed("dns.answers.data", key, raw);
+            }
+            Treatment::Sequence => {
+                if let Some((_, method)) = plain_text(raw).and_then(|text| text.split_once(' ')) {
+                    self.text("event.action", method);
+                }
+                self.kept(key, raw);
+            }
+            Treatment::SipUri => {
+                if let Some(uri) = plain_text(raw).and_then(SipUri::parse) {
+                    self.text("url.scheme", uri.scheme);
+                    self.text("url.domain", uri.host);
+                    if let Some(user) = uri.user {
+                        self.text("url.username", user);
+                    }
+                    if let Some(port) = uri.port {
+                        self.raw("url.port", &port.to_string());
+                    }
+                }
+                self.placed("url.full", key, raw);
+            }
+            Treatment::Principal => {
+                match plain_text(raw).map(|text| text.rsplit_once('/').unwrap_or((text, ""))) {
+                    Some((user, realm)) if !user.is_empty() => {
+                        self.text("user.name", user);
+                        if !realm.is_empty() {
+                            self.text("user.domain", realm);
+                        }
+                    }
+                    _ => {}
+                }
+                self.kept(key, raw);
+            }
+            Treatment::DistinguishedName(whole, parts) => {
+                let text = serde_json::from_str::<String>(raw).unwrap_or_default();
+                for (part, values) in names::distinguished(&text) {
+                    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+                    self.texts(&[parts, ".", part].concat(), &values);
+                }
+                match whole {
+                    Some(whole) => self.placed(whole, key, raw),
+                    None => self.kept(key, raw),
+                }
+            }
+            Treatment::SignatureAlgorithm => {
+                let known = plain_text(raw).and_then(names::signature_algorithm);
+                match known {
+                    Some(name) => {
+                        self.text("file.x509.signature_algorithm", name);
+                        self.kept(key, raw);
+                    }
+                    None => self.placed("file.x509.signature_algorithm", key, raw),
+                }
+            }
+            Treatment::IndicatorKind => {
+                let indicator = self.record.get("seen.indicator");
+                let is_ipv6 = indicator.is_some_and(|raw| raw.contains(':'));
+                if let Some((kind, place)) = plain_text(raw).and_then(|text| names::indicator(text, is_ipv6)) {
+                    self.text("threat.indicator.type", kind);
+                    if let Some((place, indicator)) = place.zip(indicator) {
+                        self.placed(place, "seen.indicator", indicator);
+                    }
                 }
                 self.kept(key, raw);
             }
@@ -544,14 +720,6 @@ impl Document<'_> {
         if !kinds::ecs(place).is_some_and(|kind| self.typed(place, kind, raw)) {
             self.unmapped(key, raw);
             return;
-        }
-        let about = RELATED.iter().position(|(_, places)| places.contains(&place));
-        if let Some(values) = about.and_then(|about| self.related.get_mut(about))
-            && raw.len() > 2
-            && raw.starts_with('"')
-            && !values.iter().any(|value| value == raw)
-        {
-            values.push(raw.to_owned());
         }
     }
 
@@ -595,22 +763,29 @@ impl Document<'_> {
     }
 }
 
-/// Fields that gather what a record says about users, hosts and files, and where they gather it.
-const RELATED: [(&str, &[&str]); 3] = [
-    ("related.user", &["user.name", "url.username", "email.from.address", "email.sender.address"]),
-    (
-        "related.hosts",
-        &[
-            "dns.question.name",
-            "url.domain",
-            "tls.client.server_name",
-            "host.name",
-            "source.domain",
-            "destination.domain",
-        ],
-    ),
-    ("related.hash", &["file.hash.md5", "file.hash.sha1", "file.hash.sha256", "tls.client.ja3", "tls.server.ja3s"]),
-];
+/// ECS `event.outcome`.
+fn outcome(is_success: bool) -> &'static str {
+    if is_success { "success" } else { "failure" }
+}
+
+/// What Zeek's state of a connection says of its life, as values of ECS `event.type`.
+fn connection_types(state: &str) -> &'static [&'static str] {
+    match state {
+        "S0" | "S1" => &["start"],
+        "SF" => &["start", "end"],
+        "REJ" => &["start", "denied"],
+        _ => &["info"],
+    }
+}
+
+/// What Zeek's action on a file is among the values of ECS `event.type`.
+fn file_type(action: &str) -> &'static str {
+    match action {
+        "SMB::FILE_DELETE" => "deletion",
+        "SMB::FILE_RENAME" | "SMB::FILE_SET_ATTRIBUTE" => "change",
+        _ => "info",
+    }
+}
 
 /// Longest name and value below `unmapped`: each of its texts is one term of the index, and Lucene takes 32,766 bytes.
 const UNMAPPED_MAX: usize = 8_000;
@@ -638,6 +813,9 @@ fn tls_version(zeek: &str) -> Option<(&'static str, &'static str)> {
         "TLSv11" => Some(("tls", "1.1")),
         "TLSv12" => Some(("tls", "1.2")),
         "TLSv13" => Some(("tls", "1.3")),
+        "DTLSv10" => Some(("dtls", "1.0")),
+        "DTLSv12" => Some(("dtls", "1.2")),
+        "DTLSv13" => Some(("dtls", "1.3")),
         _ => None,
     }
 }
@@ -647,6 +825,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
+    use super::super::schema::searched;
     use super::*;
 
     fn origin() -> Origin<'static> {
@@ -655,6 +834,7 @@ mod tests {
             sensor: Some("probe-1"),
             names: KeyNames::default(),
             written: 1_700_000_000,
+            ingested: 1_700_000_060,
             oldest: 1_600_000_000,
             newest: 1_800_000_000,
         }
@@ -687,14 +867,17 @@ mod tests {
         assert_eq!(action["create"]["_index"], "zeek-conn-2023.11.14");
         assert_eq!(action["create"]["_id"].as_str().unwrap().len(), 22);
         let expected = json!({
-            "@timestamp": "2023-11-14T22:13:20.123456Z", "ecs.version": "8.11.0",
-            "event.kind": "event", "event.module": "zeek", "event.category": ["network"], "event.type": ["connection"],
+            "@timestamp": "2023-11-14T22:13:20.123456Z", "event.ingested": "2023-11-14T22:14:20.000000Z",
+            "ecs.version": "8.11.0", "organization.id": "acme",
+            "event.kind": "event", "event.module": "zeek", "event.category": ["network"],
+            "event.type": ["connection", "start", "end"],
             "event.dataset": "zeek.conn", "event.id": "CAcJ", "event.duration": 1_500_000_000u64,
-            "organization.id": "acme", "observer.vendor": "Zeek", "observer.name": "probe-1",
-            "source.ip": "10.0.0.5", "source.port": 51000, "source.bytes": 800, "source.packets": 8, "source.locality": "internal",
+            "observer.name": "probe-1",
+            "source.ip": "10.0.0.5", "source.port": 51000, "source.bytes": 800, "source.packets": 8,
             "destination.ip": "192.0.2.9", "destination.port": 443, "destination.bytes": 5000, "destination.packets": 9,
-            "destination.locality": "external", "network.transport": "tcp", "network.protocol": "ssl", "network.type": "ipv4",
-            "network.bytes": 5800, "network.packets": 17, "network.direction": "outbound", "network.community_id": document["network.community_id"], "related.ip": ["10.0.0.5", "192.0.2.9"],
+            "network.transport": "tcp", "network.protocol": "ssl", "network.type": "ipv4",
+            "network.bytes": 5800, "network.packets": 17, "network.direction": "outbound",
+            "network.community_id": document["network.community_id"],
             "zeek.conn.conn_state": "SF", "zeek.conn.history": "ShADadfF",
         });
         assert_eq!(document, expected);
@@ -703,12 +886,15 @@ mod tests {
 
     fn check(record: &str, field: &str, expected: Value) {
         let (_, document) = write(record).unwrap();
-        assert_eq!(document[field], expected, "{field} of {document}");
+        let members = serde_json::from_value(document.clone()).unwrap();
+        let found = searched(members).remove(field).unwrap_or_default();
+        assert_eq!(found, expected, "{field} of {document}");
     }
 
     #[test]
     fn each_kind_of_record_has_its_own_places() {
         let record = |path: &str, more: &str| format!(r#"{{"_path":"{path}","ts":1700000000,{more}}}"#);
+        let flow = r#""id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"10.0.0.2","id.resp_p":2"#;
         check(
             &record("dns", r#""query":"a.example","answers":["b.example","192.0.2.1"]"#),
             "dns.question.name",
@@ -728,12 +914,55 @@ mod tests {
         check(&record("dns", r#""rcode_name":"NOERROR""#), "event.outcome", json!("success"));
         check(&record("notice", r#""note":"Scan::Port_Scan""#), "event.kind", json!("alert"));
         check(&record("notice", r#""src":"10.0.0.9","dst":"10.0.0.8""#), "source.ip", json!("10.0.0.9"));
-        let flow = r#""id.orig_h":"10.0.0.1","id.orig_p":1,"id.resp_h":"10.0.0.2","id.resp_p":2"#;
         check(&record("ssl", &format!(r#""version":"DTLSv12",{flow}"#)), "network.transport", json!("udp"));
-        for dataset in ["ftp", "mysql", "quic", "snmp", "ssl", "dce_rpc", "ntp"] {
+        for dataset in ["ftp", "mysql", "quic", "snmp", "ssl", "dce_rpc", "ntp", "kerberos", "sip"] {
             let (_, document) = write(&record(dataset, flow)).unwrap();
             assert!(document["network.community_id"].is_string(), "{dataset}");
         }
+        check(&record("kerberos", &format!(r#""client":"a/EXAMPLE",{flow}"#)), "related.user", json!(["a"]));
+        check(&record("kerberos", &format!(r#""client":"a/EXAMPLE",{flow}"#)), "client.address", json!("10.0.0.1"));
+        check(&record("dns", r#""query":"a.example","AA":true,"RD":false"#), "dns.header_flags", json!(["AA"]));
+        check(&record("dns", r#""query":"a.example""#), "dns.type", json!("query"));
+        check(&record("conn", r#""conn_state":"REJ""#), "event.type", json!(["connection", "start", "denied"]));
+        check(
+            &record("conn", &format!(r#""local_orig":true,"local_resp":false,{flow}"#)),
+            "network.direction",
+            json!("outbound"),
+        );
+        check(&record("http", &format!(r#""host":"a.example:81",{flow}"#)), "url.port", json!(81));
+        check(&record("http", &format!(r#""host":"a.example",{flow}"#)), "url.port", json!(2));
+        check(&record("http", r#""username":"u""#), "user.name", json!(["u"]));
+        check(&record("ssl", r#""subject":"CN=a,O=B\\, C""#), "tls.server.x509.subject.organization", json!(["B, C"]));
+        check(&record("ssl", r#""version":"DTLSv12""#), "tls.version_protocol", json!("dtls"));
+        check(&record("dhcp", r#""client_addr":"10.0.0.9","uids":["C1"]"#), "source.port", json!(68));
+        check(&record("dhcp", r#""client_addr":"10.0.0.9","uids":["C1"]"#), "event.id", json!(["C1"]));
+        check(&record("files", r#""uid":"C","conn_uids":["D"],"tx_hosts":["10.0.0.9"]"#), "event.id", json!("C"));
+        check(&record("files", r#""tx_hosts":["10.0.0.9"]"#), "related.ip", json!(["10.0.0.9"]));
+        check(&record("socks", r#""status":"general SOCKS server failure""#), "event.outcome", json!("failure"));
+        check(&record("modbus", r#""func":"READ_COILS""#), "event.outcome", json!("success"));
+        check(&record("sip", r#""seq":"1 INVITE""#), "event.action", json!("INVITE"));
+        check(&record("sip", r#""uri":"sip:a@b.example""#), "url.domain", json!("b.example"));
+        check(
+            &record("intel", r#""seen.indicator":"::1","seen.indicator_type":"Intel::ADDR""#),
+            "threat.indicator.ip",
+            json!("::1"),
+        );
+        check(&record("notice", r#""dropped":true"#), "event.type", json!(["info", "denied"]));
+        check(&record("signatures", r#""src_addr":"10.0.0.9","sig_id":"x""#), "source.address", json!("10.0.0.9"));
+        check(
+            &record("x509", r#""certificate.sig_alg":"sha256WithRSAEncryption""#),
+            "file.x509.signature_algorithm",
+            json!("SHA256-RSA"),
+        );
+        check(
+            &record("x509", r#""san.dns":["a"],"san.ip":["10.0.0.1"]"#),
+            "file.x509.alternative_names",
+            json!(["a", "10.0.0.1"]),
+        );
+        check(&record("stats", r#""mem":1"#), "event.kind", json!("metric"));
+        let (_, document) =
+            write(&record("smb_files", r#""action":"SMB::FILE_DELETE","path":"\\\\a\\b","name":"c""#)).unwrap();
+        assert_eq!((&document["file.path"], &document["event.type"][2]), (&json!(r"\\a\b\c"), &json!("deletion")));
         check(&record("smb_files", r#""action":"SMB::FILE_OPEN""#), "event.action", json!("SMB::FILE_OPEN"));
         check(&record("unheard_of", r#""a\"b":[1,{"c":null}]"#), "unmapped", json!({ "a\"b": [1, { "c": null }] }));
         check(
@@ -759,7 +988,7 @@ mod tests {
     #[test]
     fn no_document_names_a_field_twice() {
         let mut datasets: Vec<&str> = DATASETS.iter().map(|dataset| dataset.name).collect();
-        datasets.extend(["snmp", "modbus", "ssh", "unheard_of"]);
+        datasets.extend(["mqtt_publish", "unheard_of"]);
         for dataset in datasets {
             let mut record = json!({ "_path": dataset, "ts": 1_700_000_000, "uid": "C", "proto": "tcp", "id.orig_h": "10.0.0.1",
                 "id.orig_p": 1, "id.resp_h": "10.0.0.2", "id.resp_p": 2 });

@@ -124,7 +124,7 @@ async fn a_stock_sensor_is_read_by_the_names_of_its_objects() {
 async fn a_tab_separated_log_is_read_in_one_part_and_in_many() {
     let whole = indexed("s/dns.log", "dns.log.tsv", IN_2026, 2).await;
     assert!(whole.iter().all(|document| document["event.dataset"] == "zeek.dns"), "{whole:#?}");
-    assert!(whole.iter().any(|document| document["zeek.dns.TTLs"].is_array()), "{whole:#?}");
+    assert!(whole.iter().any(|document| document["dns.answers.ttl"].is_array()), "{whole:#?}");
     let mut text = Vec::new();
     let log = case("dns.log.tsv");
     let lines: Vec<&[u8]> = log.split_inclusive(|byte| *byte == b'\n').collect();
@@ -168,13 +168,13 @@ async fn marks_nested_names_and_times_of_other_forms_are_understood() {
 #[tokio::test]
 async fn odd_values_stay_in_the_document() {
     for (file, field, value) in [
-        ("bad-ip.json", "source.address", "host.example"),
-        ("ip-dash.json", "source.address", "-"),
-        ("ipv6-zone.json", "source.address", "fe80::1%eth0"),
-        ("port-string.json", "destination.port", "53/tcp"),
+        ("bad-ip.json", "/unmapped/source.address", "host.example"),
+        ("ip-dash.json", "/unmapped/source.address", "-"),
+        ("ipv6-zone.json", "/unmapped/source.address", "fe80::1%eth0"),
+        ("port-string.json", "/destination.port", "53/tcp"),
     ] {
         let documents = indexed("s/x.log", file, IN_2023, 1).await;
-        assert_eq!(documents[0][field], value, "{file}: {:#}", documents[0]);
+        assert_eq!(documents[0].pointer(field), Some(&json!(value)), "{file}: {:#}", documents[0]);
     }
     indexed("s/x.log", "poison-first.json", IN_2023, 2).await;
 }

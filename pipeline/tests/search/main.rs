@@ -138,12 +138,24 @@ async fn records_are_indexed_once_and_found_by_every_kind_of_field() {
     assert_eq!((done.indexed, done.repeated, done.rejected), (1200, 1000, 0));
     for (query, count) in [
         (json!({ "term": { "source.ip": "10.0.0.0/8" } }), 1200),
+        // Another name and copies: in no document, found as if they were.
+        (json!({ "term": { "source.address": "10.0.0.1" } }), 1200),
+        (json!({ "term": { "related.ip": "192.0.2.0/24" } }), 1200),
         (json!({ "range": { "destination.port": { "gte": 443, "lte": 443 } } }), 1200),
         (json!({ "term": { "zeek.conn.conn_state": "SF" } }), 1200),
         (json!({ "term": { "unmapped.note.n": "17" } }), 1),
         (json!({ "range": { "@timestamp": { "gte": "2023-11-14", "lt": "2023-11-15" } } }), 1200),
     ] {
         assert_eq!(node.found(query.clone()).await, count, "{query}");
+    }
+    let terms = |field: &str| {
+        json!({ "size": 1, "aggs": { "all": { "terms": { "field": field } } }, "_source": false,
+        "docvalue_fields": [field] })
+    };
+    for (field, first) in [("related.ip", json!(["10.0.0.1", "192.0.2.1"])), ("source.address", json!(["10.0.0.1"]))] {
+        let answer = node.must("POST", "/once-conn-*/_search", terms(field)).await;
+        assert_eq!(answer.pointer("/aggregations/all/buckets/0/doc_count"), Some(&json!(1200)), "{field}");
+        assert_eq!(answer["hits"]["hits"][0]["fields"][field], first, "{field}");
     }
     let settings = node.must("GET", "/once-conn-2023.11.14/_settings", Value::Null).await;
     let index = &settings["once-conn-2023.11.14"]["settings"]["index"];
