@@ -1,11 +1,13 @@
 //! The pipeline against what one would use instead, in one run on the same machine and data; ratios, best of three.
 //!
-//! `make bench-pipeline` runs it on one core. Sizes: `BENCH_MIB` (default 256) of records.
+//! `make bench-pipeline` runs it on one core. Sizes: `BENCH_MIB` (default 256) of records. With `BENCH_STAGES` only the
+//! stages are measured.
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_types, reason = "a bench measures and prints")]
 
 mod memory;
 mod peer;
 mod records;
+mod stages;
 
 use std::fs;
 use std::hint::black_box;
@@ -40,6 +42,10 @@ fn main() {
         "{mib} MiB of records of {} bytes on average\n",
         text.len() / text.iter().filter(|byte| **byte == b'\n').count()
     );
+    stages::report(&text);
+    if std::env::var_os("BENCH_STAGES").is_some() {
+        return;
+    }
     split_plain(&text, &plain);
     split_compressed(&text, folder.path());
     ingest(&text, &plain);

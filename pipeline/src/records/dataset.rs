@@ -96,6 +96,14 @@ const NAME_MAX: usize = 64;
 /// A name as index names and fields allow it: lower case, `a`–`z`, `0`–`9`, `_` and `-`; every other character becomes
 /// `_`, as in `ssh_failure` for `ssh.failure`. `None` if nothing is left.
 pub fn legal(name: &str) -> Option<String> {
+    let is_legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    if (1..=NAME_MAX).contains(&name.len())
+        && name.bytes().all(|byte| is_legal(byte) || byte == b'_')
+        && !name.starts_with('_')
+        && !name.ends_with('_')
+    {
+        return Some(name.to_owned());
+    }
     let mapped = |c: char| match c.to_ascii_lowercase() {
         c if c.is_ascii_alphanumeric() || c == '_' || c == '-' => c,
         _ => '_',

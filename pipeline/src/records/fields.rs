@@ -16,7 +16,11 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// The text is no JSON object in UTF-8.
     pub(super) fn parse(text: &'a [u8]) -> Result<Self, serde_json::Error> {
-        serde_json::from_slice(text)
+        // Read as text, each string is not looked at again.
+        match std::str::from_utf8(text) {
+            Ok(text) => serde_json::from_str(text),
+            Err(_) => serde_json::from_slice(text),
+        }
     }
 
     /// The members of nested objects beside the others, under their paths: `alert.signature`.

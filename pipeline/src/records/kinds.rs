@@ -78,6 +78,16 @@ pub(super) fn of(fields: &[(&'static str, Kind)], name: &str) -> Option<Kind> {
     find(fields, name)
 }
 
+/// The kinds of logs that Zeek has.
+pub(super) fn datasets() -> impl Iterator<Item = &'static str> {
+    ZEEK.iter().map(|(name, _)| *name)
+}
+
+/// The fields of the Elastic Common Schema.
+pub(super) fn ecs_fields() -> impl Iterator<Item = (&'static str, Kind)> {
+    ECS.iter().copied()
+}
+
 /// Every field that a document may have, with its kind.
 pub fn all() -> impl Iterator<Item = (String, Kind)> {
     let ecs = ECS.iter().map(|(field, kind)| ((*field).to_owned(), *kind));

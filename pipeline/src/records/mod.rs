@@ -8,6 +8,7 @@ mod json;
 pub mod kinds;
 mod names;
 pub mod networks;
+mod plan;
 pub mod schema;
 pub mod secrets;
 pub mod standardise;

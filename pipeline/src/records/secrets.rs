@@ -22,14 +22,49 @@ const COMMANDS: &[(&str, &str)] =
 /// Words of a command that sets or shows a password.
 const WORDS: &[&str] = &["password", "identified by", "identified with", "requirepass"];
 
+/// What a field's name says of its secrecy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Secrecy {
+    None,
+    /// Whatever it holds is a secret.
+    Whole,
+    /// That depends on what it and the record's other fields hold.
+    Depends,
+}
+
+/// What the name of a field says of its secrecy in records of `dataset`.
+pub(super) fn secrecy(dataset: &str, field: &str) -> Secrecy {
+    let last = field.rsplit('.').next().unwrap_or(field);
+    let is = |known: &str, name: &str| known == dataset && name == field;
+    if NAMES.iter().any(|name| last.eq_ignore_ascii_case(name)) {
+        Secrecy::Whole
+    } else if WHERE.iter().any(|(known, name, ..)| is(known, name))
+        || COMMANDS.iter().any(|(known, name)| is(known, name))
+    {
+        Secrecy::Depends
+    } else {
+        Secrecy::None
+    }
+}
+
 /// Whether the value of `field` is masked in a record of `dataset`. `raw`: its JSON; `text`: the text of another field.
 pub fn hides<'r>(dataset: &str, field: &str, raw: &str, text: &dyn Fn(&str) -> Option<&'r str>) -> bool {
+    hides_by(secrecy(dataset, field), dataset, field, raw, text)
+}
+
+/// As [`hides`], for a field whose secrecy is known.
+pub(super) fn hides_by<'r>(
+    secrecy: Secrecy,
+    dataset: &str,
+    field: &str,
+    raw: &str,
+    text: &dyn Fn(&str) -> Option<&'r str>,
+) -> bool {
     // Numbers, booleans and empty texts hide nothing.
-    if !raw.starts_with(['"', '[']) || raw == "\"\"" {
+    if secrecy == Secrecy::None || !raw.starts_with(['"', '[']) || raw == "\"\"" {
         return false;
     }
-    let last = field.rsplit('.').next().unwrap_or(field);
-    if NAMES.iter().any(|name| last.eq_ignore_ascii_case(name)) {
+    if secrecy == Secrecy::Whole {
         return true;
     }
     let is = |known: &str, name: &str| known == dataset && name == field;

@@ -11,10 +11,11 @@ use super::dataset::{KeyNames, Naming};
 use super::fields::{Fields, plain_text};
 use super::identity::Identity;
 use super::json;
-use super::kinds::{self, Kind};
+use super::kinds::Kind;
 use super::names::{self, SipUri};
 use super::networks::{Networks, direction};
-use super::schema::{DATASETS, Dataset, ECS_VERSION, Ends, OTHER, Treatment};
+use super::plan::{self, Place, Plan, Row};
+use super::schema::{Dataset, Ends, Treatment};
 use super::secrets::{self, MASK};
 use super::timestamp::{Timestamp, write_date};
 
@@ -217,11 +218,11 @@ impl Standard {
         origin: &Origin<'_>,
         body: &mut Vec<u8>,
     ) {
-        let dataset = match sensor {
-            Sensor::Zeek => DATASETS.iter().find(|dataset| dataset.name == name).unwrap_or(&OTHER),
-            Sensor::Suricata => super::schema::suricata(name),
+        let plan = match sensor {
+            Sensor::Zeek => plan::zeek(name),
+            Sensor::Suricata => plan::of_suricata(name),
         };
-        let log = if sensor == Sensor::Zeek { kinds::zeek(name) } else { &[] };
+        let dataset = plan.dataset;
         let mut document = Document {
             body,
             name,
@@ -231,19 +232,21 @@ impl Standard {
             is_icmp: false,
             types: dataset.types.to_vec(),
             header_flags: Vec::new(),
-            log,
+            plan,
             unmapped: Vec::new(),
             overlong: Vec::new(),
         };
         document.body.extend_from_slice(br#"{"@timestamp":""#);
         time.write_iso(document.body);
+        document.body.extend_from_slice(br#"","event.ingested":""#);
+        Timestamp { seconds: origin.ingested, micros: 0 }.write_iso(document.body);
         document.body.push(b'"');
-        document.text("event.ingested", &Timestamp { seconds: origin.ingested, micros: 0 }.to_string());
-        document.text("ecs.version", ECS_VERSION);
-        document.text("event.kind", dataset.kind);
-        document.texts("event.category", dataset.category);
-        document.text("event.module", sensor.module());
-        document.text("event.dataset", &[sensor.module(), ".", name].concat());
+        document.body.extend_from_slice(&plan.head);
+        document.name("event.dataset");
+        document.body.push(b'"');
+        for part in [sensor.module(), ".", name, "\""] {
+            document.body.extend_from_slice(part.as_bytes());
+        }
         document.text("organization.id", &self.tenant);
         if let Some(observer) = fields.text("_system_name").or(origin.sensor) {
             document.text("observer.name", observer);
@@ -251,10 +254,12 @@ impl Standard {
         self.write_flow(dataset, fields, &mut document);
         let text = |field: &str| fields.text(field);
         for (key, raw) in fields.iter() {
-            if secrets::hides(name, key, raw, &text) {
+            let row = plan.row(key);
+            let secrecy = row.map_or_else(|| secrets::secrecy(name, key), |row| row.secrecy);
+            if secrets::hides_by(secrecy, name, key, raw, &text) {
                 document.kept(key, MASK);
             } else {
-                document.field(dataset, key, raw);
+                document.field(row, key, raw);
             }
         }
         let types = std::mem::take(&mut document.types);
@@ -287,14 +292,10 @@ impl Standard {
         if let Some(protocol) = dataset.protocol {
             document.text("network.protocol", protocol);
         }
-        for (total, one, other) in [
-            ("network.bytes", "orig_ip_bytes", "resp_ip_bytes"),
-            ("network.packets", "orig_pkts", "resp_pkts"),
-            ("network.bytes", "flow.bytes_toserver", "flow.bytes_toclient"),
-            ("network.packets", "flow.pkts_toserver", "flow.pkts_toclient"),
-        ] {
+        for (total, one, other) in document.sensor.totals() {
             let number = |name| fields.get(name).and_then(|raw| raw.parse::<u64>().ok());
-            if let Some(sum) = number(one).zip(number(other)).and_then(|(one, other)| one.checked_add(other)) {
+            let sum = number(one).and_then(|one| one.checked_add(number(other)?));
+            if let Some(sum) = sum {
                 document.raw(total, &sum.to_string());
             }
         }
@@ -393,6 +394,19 @@ impl Sensor {
         }
     }
 
+    /// Totals of both directions, and what they are of.
+    fn totals(self) -> [(&'static str, &'static str, &'static str); 2] {
+        match self {
+            Self::Zeek => {
+                [("network.bytes", "orig_ip_bytes", "resp_ip_bytes"), ("network.packets", "orig_pkts", "resp_pkts")]
+            }
+            Self::Suricata => [
+                ("network.bytes", "flow.bytes_toserver", "flow.bytes_toclient"),
+                ("network.packets", "flow.pkts_toserver", "flow.pkts_toclient"),
+            ],
+        }
+    }
+
     fn ends(self) -> Ends {
         match self {
             Self::Zeek => Ends {
@@ -432,8 +446,7 @@ struct Document<'a> {
     types: Vec<&'static str>,
     /// ECS `dns.header_flags`.
     header_flags: Vec<&'static str>,
-    /// What Zeek's log of this dataset has.
-    log: &'static [(&'static str, Kind)],
+    plan: &'static Plan,
     /// Members of `unmapped`: fields that no table knows, or whose value is not of the field's kind.
     unmapped: Vec<u8>,
     /// Members of `overlong`: what is too large or too deep to be searched for.
@@ -441,36 +454,42 @@ struct Document<'a> {
 }
 
 impl Document<'_> {
+    /// The name of a member: one of ours, in which nothing needs an escape.
+    fn name(&mut self, name: &str) {
+        self.body.extend_from_slice(b",\"");
+        self.body.extend_from_slice(name.as_bytes());
+        self.body.extend_from_slice(b"\":");
+    }
+
     fn raw(&mut self, name: &str, raw: &str) {
-        self.body.push(b',');
-        self.string(name);
-        self.body.push(b':');
-        let from = self.body.len();
-        self.body.extend_from_slice(raw.as_bytes());
-        // Between the tokens of a value JSON allows line ends, within strings it does not; a bulk line allows none.
-        self.body.iter_mut().skip(from).filter(|byte| matches!(byte, b'\n' | b'\r')).for_each(|byte| *byte = b' ');
+        self.name(name);
+        self.value(raw);
+    }
+
+    /// A value as it came. Between its tokens JSON allows line ends, within strings it does not; a bulk line allows none.
+    fn value(&mut self, raw: &str) {
+        match memchr::memchr2(b'\n', b'\r', raw.as_bytes()) {
+            None => self.body.extend_from_slice(raw.as_bytes()),
+            Some(_) => self.body.extend(without_line_ends(raw)),
+        }
     }
 
     fn text(&mut self, name: &str, text: &str) {
-        self.body.push(b',');
-        self.string(name);
-        self.body.push(b':');
-        self.string(text);
+        self.name(name);
+        json::string(text, self.body);
     }
 
+    /// The texts as a list, if there are any.
     fn texts(&mut self, name: &str, texts: &[&str]) {
-        for (at, text) in texts.iter().enumerate() {
-            if at == 0 {
-                self.body.push(b',');
-                self.string(name);
-                self.body.push(b':');
-            }
-            self.body.push(if at == 0 { b'[' } else { b',' });
-            self.string(text);
+        let Some((first, rest)) = texts.split_first() else { return };
+        self.name(name);
+        self.body.push(b'[');
+        json::string(first, self.body);
+        for text in rest {
+            self.body.push(b',');
+            json::string(text, self.body);
         }
-        if !texts.is_empty() {
-            self.body.push(b']');
-        }
+        self.body.push(b']');
     }
 
     /// The ports of both ends; where the protocol has fixed ones and the record names none, they are written.
@@ -491,11 +510,7 @@ impl Document<'_> {
         )
     }
 
-    fn string(&mut self, text: &str) {
-        json::string(text, self.body);
-    }
-
-    fn field(&mut self, dataset: &Dataset, key: &str, raw: &str) {
+    fn field(&mut self, row: Option<&Row>, key: &str, raw: &str) {
         let ends = self.ends;
         match key {
             "_path" | "_system_name" | "_write_ts" => {}
@@ -509,9 +524,11 @@ impl Document<'_> {
             key if key == ends.destination_port && self.is_icmp => self.kept("icmp.code", raw),
             key if key == ends.source_port => self.placed("source.port", key, raw),
             key if key == ends.destination_port => self.placed("destination.port", key, raw),
-            _ => match dataset.fields.iter().find(|(name, _)| *name == key) {
-                Some((_, treatment)) => self.treated(*treatment, key, raw),
-                None => self.kept(key, raw),
+            _ => match row {
+                Some(Row { to: Some(place), .. }) => self.at(place, key, raw),
+                Some(Row { treatment: Some(treatment), .. }) => self.treated(*treatment, key, raw),
+                Some(Row { own: Some(place), .. }) => self.at(place, key, raw),
+                _ => self.unmapped(key, raw),
             },
         }
     }
@@ -717,37 +734,43 @@ impl Document<'_> {
 
     /// A field that has a place in ECS, if its value is of that place's kind.
     fn placed(&mut self, place: &str, key: &str, raw: &str) {
-        if !kinds::ecs(place).is_some_and(|kind| self.typed(place, kind, raw)) {
-            self.unmapped(key, raw);
-            return;
+        match plan::ecs(place) {
+            Some(place) => self.at(place, key, raw),
+            None => self.unmapped(key, raw),
         }
     }
 
     /// A field that ECS has no place for.
     fn kept(&mut self, key: &str, raw: &str) {
-        let place = || [self.sensor.module(), ".", self.name, ".", key].concat();
-        let known = kinds::of(self.log, key).map(|kind| (place(), kind));
-        if !known.is_some_and(|(place, kind)| self.typed(&place, kind, raw)) {
-            self.unmapped(key, raw);
+        match self.plan.row(key).and_then(|row| row.own.as_ref()) {
+            Some(place) => self.at(place, key, raw),
+            None => self.unmapped(key, raw),
         }
     }
 
     /// Writes a value if a field of this kind can take it; the domain ignores a malformed address or number by itself.
-    fn typed(&mut self, place: &str, kind: Kind, raw: &str) -> bool {
+    fn at(&mut self, place: &Place, key: &str, raw: &str) {
         let has_objects = raw.starts_with('{') || raw.starts_with('[') && raw.contains('{');
+        let time = (place.kind == Kind::Time).then(|| Timestamp::parse(raw)).flatten();
         let fits = !has_objects
-            && match kind {
+            && match place.kind {
                 Kind::Text | Kind::Count | Kind::Double | Kind::Address => true,
                 Kind::Bool => matches!(raw, "true" | "false" | "null"),
-                Kind::Time => raw == "null" || Timestamp::parse(raw).is_some(),
+                Kind::Time => raw == "null" || time.is_some(),
             };
-        if fits {
-            match (kind == Kind::Time).then(|| Timestamp::parse(raw)).flatten() {
-                Some(time) => self.text(place, &time.to_string()),
-                None => self.raw(place, raw),
-            }
+        if !fits {
+            self.unmapped(key, raw);
+            return;
         }
-        fits
+        self.body.extend_from_slice(&place.name);
+        match time {
+            Some(time) => {
+                self.body.push(b'"');
+                time.write_iso(self.body);
+                self.body.push(b'"');
+            }
+            None => self.value(raw),
+        }
     }
 
     fn unmapped(&mut self, key: &str, raw: &str) {
@@ -759,7 +782,7 @@ impl Document<'_> {
         }
         json::string(key, members);
         members.push(b':');
-        members.extend(raw.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte }));
+        members.extend(without_line_ends(raw));
     }
 }
 
@@ -785,6 +808,10 @@ fn file_type(action: &str) -> &'static str {
         "SMB::FILE_RENAME" | "SMB::FILE_SET_ATTRIBUTE" => "change",
         _ => "info",
     }
+}
+
+fn without_line_ends(raw: &str) -> impl Iterator<Item = u8> {
+    raw.bytes().map(|byte| if matches!(byte, b'\n' | b'\r') { b' ' } else { byte })
 }
 
 /// Longest name and value below `unmapped`: each of its texts is one term of the index, and Lucene takes 32,766 bytes.
@@ -825,7 +852,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::super::schema::searched;
+    use super::super::kinds;
+    use super::super::schema::{DATASETS, searched};
     use super::*;
 
     fn origin() -> Origin<'static> {
