@@ -197,6 +197,9 @@ fn syntax_finding(error: &serde_saphyr::Error, source: &Arc<Source>) -> Finding 
     let text = text.split(" at line ").next().unwrap_or(&text).trim().trim_end_matches('.');
     let message = match breach(text) {
         Some(limit) => format!("the file has more than {limit}"),
+        None if text.contains("merge key") => {
+            "`<<` merges maps for some readers of YAML and is a key for others: write the keys out".to_owned()
+        }
         // The rest of this message is for programmers.
         None => text.split(", set DuplicateKeyPolicy").next().unwrap_or(text).to_owned(),
     };
@@ -226,6 +229,14 @@ mod tests {
 
     fn parse(text: &str) -> Result<Document, Finding> {
         Document::parse(Arc::new(Source { path: "t.yaml".into(), text: text.to_owned() }))
+    }
+
+    #[test]
+    fn a_merge_key_is_refused_at_its_place() {
+        let finding = parse("a: &a { b: 1 }\nc:\n  <<: *a\n").unwrap_err();
+        assert_eq!(finding.location.map(|at| (at.line, at.column)), Some((3, 3)));
+        assert!(finding.message.contains("`<<` merges maps for some readers"), "{}", finding.message);
+        assert!(parse("a: \"<<\"\nb: [\"<<\"]\n").is_ok());
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub struct Spans {
 /// Parses a text within the limits of a file.
 ///
 /// # Errors
-/// The parser's own: the text is no YAML, or exceeds a limit.
+/// The parser's own: the text is no YAML, exceeds a limit, or has a merge key, which YAML 1.2 does not know.
 pub fn parse(text: &str) -> Result<Spanned<Tree>, serde_saphyr::Error> {
     let budget = serde_saphyr::budget! {
         max_depth: DEEPEST,
@@ -33,7 +33,10 @@ pub fn parse(text: &str) -> Result<Spanned<Tree>, serde_saphyr::Error> {
         max_aliases: MOST_ALIASES,
         max_documents: 1,
     };
-    serde_saphyr::from_str_with_options(text, serde_saphyr::options! { budget: budget, strict_booleans: true })
+    serde_saphyr::from_str_with_options(
+        text,
+        serde_saphyr::options! { budget: budget, strict_booleans: true, merge_keys: serde_saphyr::MergeKeyPolicy::Error },
+    )
 }
 
 /// A tree as JSON; the places of every route go into `spans`, and `met` is told each map's route with each of its keys, in
