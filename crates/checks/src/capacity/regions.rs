@@ -36,12 +36,15 @@ pub struct RegionRow {
     /// Services, as CloudFormation names them, that the region does not have: `RolesAnywhere`.
     #[serde(default)]
     pub missing: BTreeSet<String>,
+    /// Id of the managed prefix list of S3, where it is known. Several Regions may have the same.
+    #[serde(default)]
+    pub s3_prefix_list: Option<String>,
 }
 
 /// The columns of a row.
 const COLUMNS: Columns = Columns {
     code: Code("TN2603"),
-    columns: &[("partition", true), ("opt_in", true), ("zones", true), ("missing", false)],
+    columns: &[("partition", true), ("opt_in", true), ("zones", true), ("missing", false), ("s3_prefix_list", false)],
     fixed: &["partition"],
 };
 const NAME: &str = "regions.yaml";
@@ -72,6 +75,13 @@ impl Regions {
                 say("TN1049", &format!("regions.{region}"), message, None);
                 continue;
             };
+            for (fact, list) in spec.facts.iter().filter(|(fact, _)| fact.contains("s3")) {
+                let (Some(list), Some(own)) = (list.as_str(), &row.s3_prefix_list) else { continue };
+                let Some(other) = self.with_list(list).filter(|_| list != own) else { continue };
+                let message = format!("`{list}` is the prefix list of S3 in `{other}`, not in `{region}`");
+                let help = format!("that of `{region}` is `{own}`");
+                say("TN1048", &format!("regions.{region}.{fact}"), message, Some(help));
+            }
             // A row without zones leaves them open.
             let Some(known) = row.zones.first().map(short_code) else { continue };
             let zones: Vec<&str> = row.zones.iter().map(ZoneId::as_str).collect();
@@ -87,6 +97,11 @@ impl Regions {
             }
         }
         findings
+    }
+
+    /// The first Region whose S3 has this prefix list.
+    fn with_list(&self, list: &str) -> Option<&Region> {
+        self.regions.iter().find(|(_, row)| row.s3_prefix_list.as_deref() == Some(list)).map(|(region, _)| region)
     }
 }
 
@@ -108,11 +123,12 @@ pub(super) fn load(root: &Path) -> Result<(Regions, Vec<Finding>), Vec<Finding>>
     if !found.is_empty() {
         return Err(found);
     }
-    let fleet = tenantry_base::files::read_to_string(&root.join("tenants/fleet.yaml")).unwrap_or_default();
+    // A fleet that cannot be read is another finding.
+    let fleet = Document::read(&root.join("tenants/fleet.yaml"), PathBuf::from("tenants/fleet.yaml"));
+    let used = |name: &str| fleet.as_ref().map_or(true, |fleet| fleet.value["regions"].get(name).is_some());
     let own = document.value["regions"].as_object().into_iter().flatten();
-    let idle = own.filter(|(name, _)| {
-        name.parse::<Region>().is_ok_and(|region| !known.contains(&region)) && !fleet.contains(name.as_str())
-    });
+    let idle =
+        own.filter(|(name, _)| name.parse::<Region>().is_ok_and(|region| !known.contains(&region)) && !used(name));
     let idle = idle.map(|(name, _)| {
         let message = format!("the fleet has no Region `{name}`");
         rows::unused(
@@ -146,8 +162,13 @@ fn lay(document: &Document, mut base: Regions) -> (Regions, Vec<Finding>) {
         reader.fault("regions", "`regions` must be a map of Regions");
         return (base, reader.found);
     };
-    let any =
-        RegionRow { partition: "aws".to_owned(), opt_in: false, zones: BTreeSet::new(), missing: BTreeSet::new() };
+    let any = RegionRow {
+        partition: "aws".to_owned(),
+        opt_in: false,
+        zones: BTreeSet::new(),
+        missing: BTreeSet::new(),
+        s3_prefix_list: None,
+    };
     for (name, own) in rows {
         let route = format!("regions.{name}");
         let Ok(region) = name.parse::<Region>() else {
@@ -202,6 +223,8 @@ mod tests {
         assert_eq!((regions.regions.len(), regions.date.as_str()), (shipped.regions.len() + 1, "2026-11-24"));
         assert!(row("us-west-1").missing.contains("RolesAnywhere") && row("us-west-1").zones.len() == 2);
         assert_eq!(found[0].message, "the fleet has no Region `us-west-9`");
+        std::fs::write(folder.path().join("tenants/fleet.yaml"), "# us-west-9\nregions: {}\n").unwrap();
+        assert_eq!(load(&format!("{head}{own}")).unwrap().1.len(), 1);
         std::fs::write(folder.path().join("tenants/fleet.yaml"), "regions: { us-west-9: {} }").unwrap();
         assert_eq!(load(&format!("{head}{own}")).unwrap().1, []);
         let bad = "  us-west-1: { partition: aws-cn, opt_inn: true }\n  us-west-9: { partition: aws, opt_in: true, zones: [euw1-az1] }\n";
@@ -228,6 +251,8 @@ mod tests {
             estate.fleet.regions.insert(region.parse().unwrap(), RegionSpec { zones, ..spec.clone() });
         };
         name("eu-west-1", &["euw1-az1", "use1-az2", "euw1-az9"]);
+        // Its facts are those of eu-west-1.
+        name("us-east-1", &["use1-az1"]);
         name("eusc-de-east-1", &["eusc1-az1"]);
         name("mars-north-1", &["man1-az1"]);
         let told: Vec<String> =
@@ -238,6 +263,7 @@ mod tests {
                 "TN1048 zone `use1-az2` is not of region `eu-west-1`",
                 "TN1049 zone `euw1-az9` of region `eu-west-1` is not in the table of 2026-11-24",
                 "TN1049 region `mars-north-1` is not in the table of regions of 2026-11-24",
+                "TN1048 `pl-6da54004` is the prefix list of S3 in `eu-west-1`, not in `us-east-1`",
             ]
         );
     }
