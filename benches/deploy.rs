@@ -153,7 +153,7 @@ async fn measured(role: &str) {
         per_stack(&client, &fleet, width.parse().expect("a width")).await;
         return println!("{}", began.elapsed().as_secs_f64());
     }
-    let cloud = Cloud::configure().await;
+    let cloud = Cloud::configure().await.unwrap();
     let (began, before) = (tokio::time::Instant::now(), memory("VmRSS"));
     let made = plan(&cloud, "v1", &fleet, PACE, 8).await;
     let seconds = began.elapsed().as_secs_f64();

@@ -3,19 +3,18 @@
 use std::process::{ExitCode, Termination};
 
 use clap::Parser;
-use tenantry::cli::{Cli, Exit};
+use tenantry::cli::{Cli, Exit, Failure, Format};
 
 fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return misused(&error),
     };
+    let format = cli.global.output;
     match cli.run() {
         Ok(exit) => exit.report(),
         Err(failure) => {
-            for line in failure.lines() {
-                anstream::eprintln!("{line}");
-            }
+            failure.report(format);
             failure.exit.report()
         }
     }
@@ -24,6 +23,15 @@ fn main() -> ExitCode {
 /// Help and version are answers; anything else is an error, and not the exit code that means changes.
 fn misused(error: &clap::Error) -> ExitCode {
     let exit = if error.use_stderr() { Exit::Error } else { Exit::Clean };
+    let arguments: Vec<String> = std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+    let format = Cli::format_asked(&arguments);
+    if exit == Exit::Error && format == Format::Json {
+        let text = error.render().to_string();
+        let (said, usage) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let said = said.trim_start_matches("error: ").trim_end();
+        Failure::new(said).with_hint(usage.trim_end()).report(format);
+        return exit.report();
+    }
     match error.print() {
         // Whoever closed the pipe wants no more.
         Ok(()) | Err(_) => exit.report(),

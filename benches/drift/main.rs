@@ -65,7 +65,7 @@ async fn whole_fleet(tenants: usize) {
     let pace = Pace { poll: Duration::from_secs(3), deadline: Duration::from_secs(3_600), alarms: Alarms::Ignored };
     let began = tokio::time::Instant::now();
     let options = Options { pace, concurrency: 8, lookups: 0 };
-    let drifts = check(&Cloud::configure().await, &fleet, &options, &|_| {}).await;
+    let drifts = check(&Cloud::configure().await.unwrap(), &fleet, &options, &|_| {}).await;
     let seconds = began.elapsed().as_secs_f64();
     let bad = drifts.iter().find(|drift| drift.verdict != Verdict::InSync);
     assert!(bad.is_none(), "{bad:#?}");

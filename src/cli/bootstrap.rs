@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let output = Output::new(global.output);
     let site = Site { root: &global.estate, fleet: &opened.estate.fleet, command: "bootstrap" };
     super::wait(async {
-        let cloud = Cloud::configure().await;
+        let cloud = Cloud::configure().await?;
         let central = opened.estate.fleet.control_plane.account.clone();
         let own = |(stack, _): &(Desired, Template)| stack.place.account == central;
         let access = Access { role: args.role.clone(), external_id: None };

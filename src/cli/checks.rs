@@ -30,7 +30,7 @@ pub(super) async fn shared(cloud: &Cloud, fleet: &Fleet) -> Result<Record, Strin
 /// # Errors
 /// Why they cannot be written; this clone has them nevertheless.
 pub(super) async fn share(fleet: &Fleet, own: &Record) -> Result<(), String> {
-    let cloud = Cloud::configure().await;
+    let cloud = Cloud::configure().await.map_err(|error| error.to_string())?;
     let (session, bucket) = match shelf(&cloud, fleet, &fleet.control_plane.account).await {
         Err(LocksError::Call(error)) if is_access_denied(&error) => return Ok(()),
         found => found.map_err(|error| with_causes(&error))?,

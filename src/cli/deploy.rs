@@ -76,8 +76,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     };
     let (desired, policies) = opened.held_as_named(&tenants, &release, &judge, &named)?;
     args.adoption.check(&desired)?;
+    opened.warn_of_zips(&release);
     super::wait(async {
-        let cloud = Cloud::configure().await;
+        let cloud = Cloud::configure().await?;
         let made = async || {
             let (wait, concurrency) = (args.pace.wait(), args.pace.concurrency());
             let adopt = args.adoption.stacks();

@@ -153,7 +153,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 }
 
 async fn offboard(args: &Args, opened: &Opened, prices: &Prices) -> Result<Answer, Failure> {
-    let (estate, cloud) = (&opened.estate, Cloud::configure().await);
+    let (estate, cloud) = (&opened.estate, Cloud::configure().await?);
     let target = target(args, estate, &cloud, prices).await?;
     let session = cloud.session(&target.place, &target.access).await?;
     let identity = Desired::identity(&estate.fleet.organisation, &estate.fleet.identity(), args.tenant.as_str());

@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         Ok::<_, Failure>(drifts)
     };
     super::wait(async {
-        let cloud = Cloud::configure().await;
+        let cloud = Cloud::configure().await?;
         let cloud = if args.fix { cloud } else { cloud.reading() };
         let orphans = match args.selection.is_whole_fleet() {
             true => Some(orphans::scan(&cloud, &opened.estate, &prices).await),

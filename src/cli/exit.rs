@@ -23,13 +23,20 @@ pub(super) const HELP: &str = "Exit codes: 0 nothing to do or all well; 1 error;
 
 impl Termination for Exit {
     fn report(self) -> ExitCode {
-        ExitCode::from(match self {
+        ExitCode::from(self.code())
+    }
+}
+
+impl Exit {
+    /// The code that the shell gets.
+    pub fn code(self) -> u8 {
+        match self {
             Self::Clean => 0,
             Self::Error => 1,
             Self::Changes => 2,
             Self::Refused => 3,
             Self::Incomplete => 4,
-        })
+        }
     }
 }
 

@@ -1,10 +1,15 @@
 //! How an error ends a command: its chain printed once, its hint, its exit code.
 
 use std::error::Error;
+use std::fmt;
 
-use super::Exit;
-use tenantry_aws::cloud::CallError;
+use serde::Serialize;
+
+use super::{Exit, Format, Output};
+use crate::report::findings::{self, Group};
+use tenantry_aws::cloud::{CallError, ConfigureError, Unopened};
 use tenantry_base::files::plain;
+use tenantry_base::finding::Finding;
 use tenantry_ops::deploy::ownership::OwnershipError;
 
 /// An error at the edge: everything below is printed as a chain of causes.
@@ -14,6 +19,37 @@ pub struct Failure {
     pub error: Box<dyn Error + Send + Sync>,
     /// What to do about it.
     pub hint: Option<String>,
+    /// What was found in files, where that is the error.
+    pub findings: Vec<Finding>,
+}
+
+/// Nothing could be done, because no account let the caller in.
+#[derive(Debug)]
+struct NothingChecked(Unopened);
+
+impl fmt::Display for NothingChecked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no account could be entered, so nothing was checked")
+    }
+}
+
+impl Error for NothingChecked {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+/// A failure for programs.
+#[derive(Serialize)]
+struct Told {
+    error: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    caused_by: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    help: Option<String>,
+    exit: u8,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    findings: Vec<Group>,
 }
 
 /// From how alike on two names are taken for each other (Jaro-Winkler, 0 to 1).
@@ -26,7 +62,7 @@ impl Failure {
     pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let error = error.into();
         let hint = hint_of_call(error.as_ref());
-        Self { exit: Exit::Error, error, hint }
+        Self { exit: Exit::Error, error, hint, findings: Vec::new() }
     }
 
     /// There is nothing of that name; the hint is the known one that is most like it, or a few that there are.
@@ -41,6 +77,12 @@ impl Failure {
             Some(_) if known.len() <= FEW => failure.with_hint(format!("there are {}", known.join(", "))),
             _ => failure,
         }
+    }
+
+    /// Not one account could be entered.
+    pub fn none_entered(cause: Unopened) -> Self {
+        let hint = cause.hint.clone();
+        Self { hint, ..Self::new(NothingChecked(cause)) }
     }
 
     /// A stack cannot be touched: one that is not this estate's is refused.
@@ -62,20 +104,54 @@ impl Failure {
         self
     }
 
-    /// The error, its causes and the hint, a line each; a cause that its parent already quotes is left out.
-    pub fn lines(&self) -> Vec<String> {
-        let mut lines = vec![format!("error: {}", plain(&self.error.to_string()))];
+    pub fn with_findings(mut self, found: &[Finding]) -> Self {
+        self.findings = found.to_vec();
+        self
+    }
+
+    /// The error and its causes; one that its parent already quotes is left out.
+    fn chain(&self) -> Vec<String> {
+        let mut chain = vec![plain(&self.error.to_string())];
         let mut cause = self.error.source();
         while let Some(error) = cause {
             let text = plain(&error.to_string());
             let quoted = text.to_lowercase();
-            if !lines.iter().any(|line| line.to_lowercase().contains(&quoted)) {
-                lines.push(format!("  caused by: {text}"));
+            if !chain.iter().any(|line| line.to_lowercase().contains(&quoted)) {
+                chain.push(text);
             }
             cause = error.source();
         }
+        chain
+    }
+
+    /// The error, its causes and the hint, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        let links = self.chain().into_iter().enumerate();
+        let mut lines: Vec<String> = links
+            .map(|(depth, text)| if depth == 0 { format!("error: {text}") } else { format!("  caused by: {text}") })
+            .collect();
         lines.extend(self.hint.iter().map(|hint| format!("  help: {hint}")));
         lines
+    }
+
+    /// Prints the failure as text, and as JSON where that was asked for and no other answer was given.
+    pub fn report(&self, format: Format) {
+        for line in self.lines() {
+            anstream::eprintln!("{line}");
+        }
+        if format != Format::Json || Output::has_answered() {
+            return;
+        }
+        let mut chain = self.chain().into_iter();
+        let told = Told {
+            error: chain.next().unwrap_or_default(),
+            caused_by: chain.collect(),
+            help: self.hint.clone(),
+            exit: self.exit.code(),
+            findings: findings::grouped(&self.findings),
+        };
+        // Whatever keeps it from being printed: the text is.
+        let _printed = Output::new(format).json("tenantry/error/v1", &told);
     }
 }
 
@@ -85,6 +161,9 @@ fn hint_of_call(error: &(dyn Error + 'static)) -> Option<String> {
     while let Some(error) = link {
         if let Some(call) = error.downcast_ref::<CallError>() {
             return call.hint();
+        }
+        if let Some(error) = error.downcast_ref::<ConfigureError>() {
+            return Some(error.hint());
         }
         link = error.source();
     }

@@ -67,7 +67,10 @@ pub(super) fn fit(global: &Global, selection: &Selection, release: &Release, loo
     let sites = if look.offline {
         survey::unseen(&wanted, survey::OFFLINE)
     } else {
-        super::wait(async { survey::look(&Cloud::configure().await.reading(), &tables, &wanted).await })?
+        super::wait(async {
+            let cloud = Cloud::configure().await?.reading();
+            Ok::<_, Failure>(survey::look(&cloud, &tables, &wanted).await)
+        })??
     };
     let assessments = check(&tables, &sites);
     let places = wanted.into_iter().map(|one| (one.place, one.access)).collect();

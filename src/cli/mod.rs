@@ -127,7 +127,7 @@ impl Cli {
             return Err(Failure::new(format!("this command has no answer as `{}`", global.output))
                 .with_hint(format!("it gives {}", known.join(" or "))));
         }
-        match &self.command {
+        let exit = match &self.command {
             Command::Init(args) => init::run(args, global),
             Command::New(args) => new::run(args, global),
             Command::Validate(args) => validate::run(args, global),
@@ -152,7 +152,22 @@ impl Cli {
             Command::Replay(replay) => replay.run(global),
             Command::Schema(args) => schema::run(args, global),
             Command::Completions(args) => completions::run(args, global),
+        }?;
+        // Where no account could be entered, no part of the answer is known.
+        match tenantry_aws::cloud::none_opened().filter(|_| exit == Exit::Incomplete) {
+            Some(cause) => Err(Failure::none_entered(cause)),
+            None => Ok(exit),
         }
+    }
+
+    /// The format that a command line asks for which cannot be parsed.
+    pub fn format_asked<S: AsRef<str>>(arguments: &[S]) -> Format {
+        let long = arguments.iter().filter_map(|argument| argument.as_ref().strip_prefix("--output="));
+        let short = arguments.iter().filter_map(|argument| argument.as_ref().strip_prefix("-o"));
+        let pairs = arguments.windows(2).filter(|pair| matches!(pair[0].as_ref(), "-o" | "--output"));
+        let mut asked = long.chain(short).chain(pairs.map(|pair| pair[1].as_ref()));
+        let is_json = |text: &str| text.trim_start_matches('=') == "json";
+        if asked.any(is_json) { Format::Json } else { Format::Text }
     }
 }
 

@@ -173,7 +173,7 @@ fn finish(estate: &Estate, tenant: &Tenant) -> Result<Answer, Failure> {
     let stack = names::stack(&estate.fleet.organisation, tenant.name.as_str());
     let (live, blocks) = super::wait(async {
         let access = stacks::access(&estate.fleet, &old.account);
-        let session = Cloud::configure().await.session(&old, &access).await?;
+        let session = Cloud::configure().await?.session(&old, &access).await?;
         let live = cloudformation::stack(&session, &stack).await?;
         Ok::<_, Failure>((live, ec2::vpc_cidrs(&session).await?))
     })??;

@@ -139,8 +139,9 @@ fn left_behind(estate: &Estate, args: &Args, place: &Place) -> Result<Vec<String
     let (fleet, access) = (&estate.fleet, stacks::access(&estate.fleet, &place.account));
     let identity = Desired::identity(&fleet.organisation, &fleet.identity(), name.as_str());
     let remains = super::wait(async {
-        let session = Cloud::configure().await.reading().session(place, &access).await?;
-        remains(&session, &identity).await
+        let cloud = Cloud::configure().await.map_err(|error| error.to_string())?.reading();
+        let session = cloud.session(place, &access).await.map_err(|error| error.to_string())?;
+        remains(&session, &identity).await.map_err(|error| error.to_string())
     })?;
     match remains {
         Ok(arns) => found.extend(arns.first().map(|first| {
@@ -308,7 +309,7 @@ const PLACES: usize = 32;
 /// The blocks of every VPC in the accounts and regions of the fleet, and in those that were in it before.
 pub(super) fn live_blocks(estate: &Estate) -> Result<Vec<Ipv4Network>, Failure> {
     let read = async {
-        let cloud = &Cloud::configure().await.reading();
+        let cloud = &Cloud::configure().await?.reading();
         let former = orphans::former(cloud, &estate.fleet).await;
         let mut places =
             former.map_err(|why| Failure::new(format!("former accounts and regions are unknown: {why}")))?;

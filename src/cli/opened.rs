@@ -13,7 +13,7 @@ use tenantry_checks::capacity::Tables;
 use tenantry_checks::cost::{self, Prices};
 use tenantry_checks::policy::Stack;
 use tenantry_checks::resources;
-use tenantry_ops::deploy::{Desired, stacks};
+use tenantry_ops::deploy::{Desired, stacks, zips};
 use tenantry_ops::release::Repository;
 use tenantry_spec::estate::{self, Estate, Tenant};
 use tenantry_template::embedded;
@@ -171,6 +171,19 @@ impl Opened {
         Ok((rendered.iter().map(|one| self.stack(one, release)).collect(), findings))
     }
 
+    /// Says before AWS is asked which functions have no zip here: a deploy uploads what the artifacts bucket lacks, and fails where
+    /// it cannot.
+    pub(super) fn warn_of_zips(&self, release: &Release) {
+        let missing = zips::missing(&self.functions, &release.functions);
+        if !missing.is_empty() {
+            let (folder, names) = (release.functions.display(), missing.join(", "));
+            anstream::eprintln!(
+                "warning: `{folder}` has no zip of {names}: a deploy fails where the artifacts bucket has none either\n  \
+                 help: put the zips of the release there, or name their directory with `--functions`"
+            );
+        }
+    }
+
     /// What the stacks of tenants should be.
     pub(super) fn desired(&self, tenants: &[&Tenant], release: &Release) -> Result<Vec<Desired>, Failure> {
         Ok(self.render(tenants, &release.release)?.iter().map(|one| self.stack(one, release)).collect())
@@ -210,5 +223,6 @@ pub(super) fn warn(found: &[Finding]) {
 pub(super) fn refused(found: &[Finding], what: &str) -> Failure {
     anstream::eprint!("{}", findings::text(found));
     Failure::new(format!("{what} cannot be used: {}", findings::summary(found)))
+        .with_findings(found)
         .with_hint("`tenantry explain CODE` says more about a code")
 }

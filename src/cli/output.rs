@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -41,6 +42,9 @@ pub struct Output {
     pub format: Format,
 }
 
+/// Set by the first answer: what fails after it adds none.
+static ANSWERED: AtomicBool = AtomicBool::new(false);
+
 /// Every JSON answer: the schema's name and version beside the value.
 #[derive(Serialize)]
 struct Envelope<'a, T: Serialize> {
@@ -58,8 +62,14 @@ impl Output {
         self.format == Format::Json
     }
 
+    /// Whether an answer was written in this process.
+    pub(super) fn has_answered() -> bool {
+        ANSWERED.load(Ordering::Relaxed)
+    }
+
     /// Writes text as it is, with its colours where the terminal has them.
     pub fn text(self, text: &str) -> Result<(), Failure> {
+        ANSWERED.store(true, Ordering::Relaxed);
         quiet_on_closed_pipe(anstream::stdout().lock().write_all(text.as_bytes()))
     }
 
@@ -67,6 +77,7 @@ impl Output {
     pub fn json<T: Serialize>(self, schema: &str, value: &T) -> Result<(), Failure> {
         let mut text = serde_json::to_string_pretty(&Envelope { schema, value })?;
         text.push('\n');
+        ANSWERED.store(true, Ordering::Relaxed);
         quiet_on_closed_pipe(io::stdout().lock().write_all(text.as_bytes()))
     }
 

@@ -64,15 +64,16 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let plan = if args.offline {
         judge.offline(prepare::offline(release, &desired)?, &desired, &policies)
     } else {
+        opened.warn_of_zips(&args.release);
         super::wait(async {
-            let cloud = Cloud::configure().await.reading();
+            let cloud = Cloud::configure().await?.reading();
             if args.selection.is_whole_fleet() {
                 unnamed = Some(orphans::scan(&cloud, &opened.estate, &judge.prices).await);
             }
             let (wait, concurrency, adopt) = (args.pace.wait(), args.pace.concurrency(), args.adoption.stacks());
             let plan = prepare::plan_adopting(&cloud, release, &desired, wait, concurrency, &adopt).await;
-            judge.live(&cloud, plan, &desired, &policies, concurrency).await
-        })?
+            Ok::<_, Failure>(judge.live(&cloud, plan, &desired, &policies, concurrency).await)
+        })??
     };
     if let Some(path) = &args.out {
         atomic::replace(path, &serde_json::to_vec_pretty(&plan)?)?;

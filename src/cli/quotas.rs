@@ -87,7 +87,7 @@ async fn follow(args: &Args, fit: &Fit) -> Result<(Vec<Wish>, Option<Watched>), 
     if !args.request && !args.watch {
         return Ok((Vec::new(), None));
     }
-    let cloud = Cloud::configure().await;
+    let cloud = Cloud::configure().await?;
     let wishes = if args.request { increases::file(&cloud, &fit.assessments, &fit.places).await } else { Vec::new() };
     let watched = if args.watch { Some(watch(&cloud, fit, &args.pace).await?) } else { None };
     Ok((wishes, watched))

@@ -117,7 +117,7 @@ impl Replay {
     ) -> Result<Exit, Failure> {
         let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
         let access = stacks::access(&estate.fleet, &place.account);
-        let session = Cloud::configure().await.session(&place, &access).await.map_err(of_call)?;
+        let session = Cloud::configure().await?.session(&place, &access).await.map_err(of_call)?;
         let (organisation, name) = (&estate.fleet.organisation, tenant.name.as_str());
         let (stack, redrive) = (names::stack(organisation, name), self.redrive(&estate.blueprint)?);
         let identity = Desired::identity(organisation, &estate.fleet.identity(), name);

@@ -65,7 +65,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let output = Output::new(global.output);
     let choice = Choice { skip: args.skip.clone(), force: args.force_rollback, retain: args.retain.clone() };
     super::wait(async {
-        let cloud = Cloud::configure().await;
+        let cloud = Cloud::configure().await?;
         let (desired, policies) = match &args.tenant {
             Some(name) if !args.control_plane => {
                 let tenant = selection::tenant(&opened.estate, name.as_str())?;

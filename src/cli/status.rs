@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let desired = opened.desired(&tenants, &args.release)?;
     let prices = opened::prices(&global.estate)?;
     let (lines, flags, orphans, shared) = super::wait(async {
-        let cloud = Cloud::configure().await.reading();
+        let cloud = Cloud::configure().await?.reading();
         let lines = status(&cloud, &desired).await;
         let flags =
             if args.flags { Some(delivery::survey(&cloud, &opened.estate, &tenants, LOOKS).await) } else { None };
@@ -90,8 +90,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             true => Some(orphans::scan(&cloud, &opened.estate, &prices).await),
             false => None,
         };
-        (lines, flags, orphans, checks::shared(&cloud, &opened.estate.fleet).await)
-    })?;
+        Ok::<_, Failure>((lines, flags, orphans, checks::shared(&cloud, &opened.estate.fleet).await))
+    })??;
     let record = Record::load(&global.estate).merged(shared.unwrap_or_default());
     let (now, most_age) = (Timestamp::now().as_second(), i64::from(args.max_check_age) * 3_600);
     let stacks: BTreeMap<_, &str> = desired.iter().map(|d| ((&d.tenant, &d.place), d.stack.as_str())).collect();

@@ -49,7 +49,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     };
     let fleet = &estate.fleet;
     let locks = super::wait(async {
-        let cloud = Cloud::configure().await;
+        let cloud = Cloud::configure().await?;
         let Some(account) = &args.account else { return Ok(every(&cloud, fleet).await) };
         if !fleet.accounts.contains_key(account) {
             return Err(Failure::new(format!("account {account} is not in `fleet.yaml`")));

@@ -104,9 +104,10 @@ impl Preview {
         let tenants: Vec<&Tenant> = after.estate.tenants.values().filter(is_changed).collect();
         let desired = after.desired(&tenants, &self.release)?;
         super::super::wait(async {
-            let cloud = Cloud::configure().await.reading();
-            prepare::plan(&cloud, &self.release.release, &desired, self.pace.wait(), self.pace.concurrency()).await
-        })
+            let cloud = Cloud::configure().await?.reading();
+            let (release, wait) = (&self.release.release, self.pace.wait());
+            Ok(prepare::plan(&cloud, release, &desired, wait, self.pace.concurrency()).await)
+        })?
     }
 }
 

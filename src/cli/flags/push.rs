@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 async fn push(args: &Args, opened: &Opened, tenant: &Tenant, value: Value) -> Result<Answer, Failure> {
     let (estate, key) = (&opened.estate, &args.flag);
     let flag = flag(opened, key)?;
-    let cloud = Cloud::configure().await;
+    let cloud = Cloud::configure().await?;
     let session = deliver::session(&cloud, estate, tenant).await?;
     let stack = deliver::stack(estate, tenant);
     let identity = Desired::identity(&estate.fleet.organisation, &estate.fleet.identity(), tenant.name.as_str());

@@ -49,9 +49,11 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let (evaluations, live) = match (tenant, estate.flags.flags.get_key_value(&args.name)) {
         (Some(tenant), _) => {
             let evaluations = estate.flags.flags.keys().map(|key| one(tenant, key)).collect();
-            let look =
-                async { survey(&Cloud::configure().await.reading(), estate, &[tenant], 1).await.into_values().next() };
-            let live = if args.live { super::super::wait(look)? } else { None };
+            let look = async {
+                let cloud = Cloud::configure().await?.reading();
+                Ok::<_, Failure>(survey(&cloud, estate, &[tenant], 1).await.into_values().next())
+            };
+            let live = if args.live { super::super::wait(look)?? } else { None };
             (evaluations, live)
         }
         (None, Some(_)) if args.live => {

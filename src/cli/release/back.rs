@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let estate = estate.ok_or_else(|| opened::refused(&found, "the estate"))?;
     let (output, prices) = (Output::new(global.output), opened::prices(&global.estate)?);
     super::super::wait(async {
-        let cloud = Cloud::configure().await;
+        let cloud = Cloud::configure().await?;
         let store = super::store(&cloud, &estate.fleet).await?;
         let live = running(&cloud, &estate).await;
         let record = store.record().await.map_err(super::of_store)?;

@@ -20,7 +20,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let fleet = fleet(global)?;
     let who = guard::who();
     let record = super::super::wait(async {
-        let store = super::store(&Cloud::configure().await, &fleet).await?;
+        let store = super::store(&Cloud::configure().await?, &fleet).await?;
         let pause = |before: Option<Record>, now| {
             let mut record = before.filter(|record| !record.is_over()).ok_or(Refusal::NoRoll(None))?;
             record.pause = Some(Pause { by: who.clone(), why: args.why.clone(), at: now });

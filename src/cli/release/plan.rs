@@ -84,10 +84,10 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let desired = candidate.desired(&candidate.tenants(), &args.zips.functions).map_err(super::of_candidate)?;
     let prices = opened::prices(&global.estate)?;
     let (plan, unnamed) = super::super::wait(async {
-        let cloud = Cloud::configure().await.reading();
+        let cloud = Cloud::configure().await?.reading();
         let plan = look(&cloud, &candidate, &desired, &args.pace).await;
-        (plan, orphans::scan(&cloud, &candidate.estate, &prices).await)
-    })?;
+        Ok::<_, Failure>((plan, orphans::scan(&cloud, &candidate.estate, &prices).await))
+    })??;
     let itinerary = Itinerary::of(&repository, &candidate, &stages, &plan, unnamed, Timestamp::now());
     Output::new(global.output).show(SCHEMA, &itinerary, Itinerary::text)?;
     Ok(super::super::plan::exit(&plan).max(orphans::exit(&itinerary.orphans)))

@@ -141,7 +141,7 @@ pub(super) fn resume(args: &ResumeArgs, global: &Global) -> Result<Exit, Failure
 fn latest(global: &Global) -> Result<Option<Record>, Failure> {
     let fleet = super::pause::fleet(global)?;
     super::super::wait(async {
-        let store = super::store(&Cloud::configure().await, &fleet).await?;
+        let store = super::store(&Cloud::configure().await?, &fleet).await?;
         store.record().await.map_err(super::of_store)
     })?
 }
@@ -183,7 +183,7 @@ async fn go(
     how: &How,
     output: Output,
 ) -> Result<Exit, Failure> {
-    let cloud = Cloud::configure().await;
+    let cloud = Cloud::configure().await?;
     let store = super::store(&cloud, &candidate.estate.fleet).await?;
     if let Some(kept) = store.manifest(&candidate.name).await.map_err(super::of_store)? {
         same(&kept, manifest, "the manifest with which it was first rolled")?;

@@ -54,10 +54,10 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let estate = estate.ok_or_else(|| opened::refused(&found, "the estate"))?;
     let prices = opened::prices(&global.estate)?;
     let (tenants, roll, orphans) = super::super::wait(async {
-        let cloud = Cloud::configure().await.reading();
+        let cloud = Cloud::configure().await?.reading();
         let roll = async { super::store(&cloud, &estate.fleet).await?.record().await.map_err(Failure::from) };
-        (running(&cloud, &estate).await, roll.await, orphans::scan(&cloud, &estate, &prices).await)
-    })?;
+        Ok::<_, Failure>((running(&cloud, &estate).await, roll.await, orphans::scan(&cloud, &estate, &prices).await))
+    })??;
     let (roll, roll_unread) = match roll {
         Ok(roll) => (roll, None),
         Err(failure) => (None, Some(failure.lines().join("; "))),

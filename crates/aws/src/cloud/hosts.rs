@@ -8,7 +8,7 @@ use super::Place;
 /// Services by the names that signatures have for them, and the SDK's names, by which a configuration gives one of them
 /// an endpoint of its own (`AWS_ENDPOINT_URL_LAMBDA`). Source: AWS SDKs and Tools Reference Guide, "Service-specific
 /// endpoints".
-const SDK_NAMES: [(&str, &str); 23] = [
+pub(super) const SDK_NAMES: [(&str, &str); 26] = [
     ("appconfig", "AppConfig"),
     ("application-autoscaling", "Application Auto Scaling"),
     ("cloudcontrolapi", "CloudControl"),
@@ -30,7 +30,10 @@ const SDK_NAMES: [(&str, &str); 23] = [
     ("route53resolver", "Route53Resolver"),
     ("s3", "S3"),
     ("s3-control", "S3 Control"),
+    ("servicequotas", "Service Quotas"),
     ("sns", "SNS"),
+    ("sqs", "SQS"),
+    ("sts", "STS"),
     ("tagging", "Resource Groups Tagging API"),
 ];
 

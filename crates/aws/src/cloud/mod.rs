@@ -14,6 +14,7 @@ pub mod cloudcontrol;
 pub mod cloudformation;
 pub mod cloudtrail;
 pub mod cloudwatch;
+mod configure;
 pub mod drift_detection;
 pub mod ec2;
 pub mod ec2_usage;
@@ -44,13 +45,14 @@ pub mod sts;
 pub mod tagging;
 pub mod usage_metrics;
 
+pub use configure::ConfigureError;
 pub use error::{
-    CallError, Cause, is_access_denied, is_expired, is_throttled, is_wrong_credentials, may_pass, not_implemented,
-    with_causes,
+    CallError, Cause, Unreached, is_access_denied, is_expired, is_throttled, is_wrong_credentials, may_pass,
+    not_implemented, with_causes,
 };
 pub use rates::Family;
 pub use reads::Question;
-pub use session::{Access, Cloud, Place, Purpose, Session};
+pub use session::{Access, Cloud, Place, Purpose, Session, Unopened, none_opened};
 
 mod xml;
 

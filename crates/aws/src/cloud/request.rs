@@ -91,9 +91,7 @@ pub(super) async fn send(
     let missing = |field| CallError::because(place, question.operation, &question.subject, Cause::Missing { field });
     let host = Host::of(question.service, place, config);
     let http: SharedHttpClient = config.http_client().ok_or_else(|| missing("HTTP client"))?;
-    let credentials = config
-        .credentials_provider()
-        .ok_or_else(|| CallError::because(place, question.operation, &question.subject, Cause::NoCredentials))?;
+    let credentials = config.credentials_provider().ok_or_else(|| missing("credentials"))?;
 
     let mut layer = Layer::new("signing");
     let mut options = SigningOptions::default();

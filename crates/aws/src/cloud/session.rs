@@ -1,7 +1,8 @@
 //! How AWS is reached: the standard configuration chain, a role per account, retries, time limits and rates.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use aws_config::sts::AssumeRoleProvider;
@@ -15,13 +16,14 @@ use aws_smithy_http_client::Connector;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_types::os_shim_internal::{Env, Fs};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Mutex, OnceCell};
 
 use super::clock::{ReadDate, StoreClock};
 use super::rates::{Buckets, Family};
 use super::request::Reader;
-use super::{CallError, Cause, sts};
+use super::{CallError, Cause, ConfigureError, configure, sts};
 use tenantry_base::ids::{AccountId, Region};
 
 /// Behind the deploy role's name, the name of the role that only reads.
@@ -92,9 +94,16 @@ impl std::fmt::Debug for Session {
 }
 
 impl Cloud {
-    /// Reads the standard configuration: profile, SSO, environment, `AWS_ENDPOINT_URL`. Calls nothing.
-    pub async fn configure() -> Self {
-        Self::over(standard().load().await)
+    /// Reads the standard configuration (profile, SSO, environment, `AWS_ENDPOINT_URL`) and loads the caller's credentials.
+    ///
+    /// # Errors
+    /// A profile that does not exist, an endpoint's URL that cannot be used, no credentials.
+    pub async fn configure() -> Result<Self, ConfigureError> {
+        let (env, fs) = (Env::real(), Fs::real());
+        configure::profile(&env, &fs).await?;
+        let base = standard().load().await;
+        configure::endpoints(&base, &env)?;
+        Ok(Self::over(configure::credentials(base, &env).await?))
     }
 
     /// Reaches the endpoint at this URL with these credentials, whatever the environment says.
@@ -132,13 +141,38 @@ impl Cloud {
         drop(accounts);
         let session = Session { purpose: self.purpose, of_account, ..opened };
         let session = Arc::new(session);
-        let actual = sts::caller_account(&session).await?;
+        let actual = sts::caller_account(&session).await.inspect_err(note)?;
         if actual != place.account.as_str() {
             let cause = Cause::WrongAccount { actual };
-            return Err(CallError::because(place, "GetCallerIdentity", place.account.as_str(), cause));
+            let error = CallError::because(place, "GetCallerIdentity", place.account.as_str(), cause);
+            note(&error);
+            return Err(error);
         }
+        OPENED.store(true, Ordering::Relaxed);
         Ok(Arc::clone(self.sessions.lock().await.entry(place.clone()).or_insert(session)))
     }
+}
+
+/// Whether this process got a session, and why it did not get the first that it asked for.
+static OPENED: AtomicBool = AtomicBool::new(false);
+static REFUSED: OnceLock<Unopened> = OnceLock::new();
+
+/// Why a session could not be opened.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{why}")]
+pub struct Unopened {
+    why: String,
+    /// What a person can do about it.
+    pub hint: Option<String>,
+}
+
+fn note(error: &CallError) {
+    REFUSED.get_or_init(|| Unopened { why: error.to_string(), hint: error.hint() });
+}
+
+/// Why no account could be entered, where sessions were asked for and not one was opened: nothing was checked then.
+pub fn none_opened() -> Option<Unopened> {
+    REFUSED.get().filter(|_| !OPENED.load(Ordering::Relaxed)).cloned()
 }
 
 /// The standard configuration chain over our HTTP client, with our retries and time limits.

@@ -244,7 +244,7 @@ async fn an_endpoint_out_of_reach_says_so_with_a_hint() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
     let error = sts::caller_account(&session(&url)).await.unwrap_err();
-    assert_eq!(error.cause, Cause::Unreachable);
+    assert_eq!(error.cause, Cause::Unreachable(Unreached::Refused));
     assert!(error.hint().is_some_and(|hint| hint.contains("AWS_ENDPOINT_URL")));
 }
 
@@ -470,7 +470,7 @@ async fn an_answer_that_cannot_be_read_or_never_comes_may_pass() {
     let error = functions::all(&Session::of(&config, &place())).await.unwrap_err();
     assert_eq!(error.cause, Cause::TimedOut);
     let error = functions::all(&session(&format!("http://{}:9", std::net::Ipv4Addr::LOCALHOST))).await.unwrap_err();
-    assert_eq!(error.cause, Cause::Unreachable);
+    assert_eq!(error.cause, Cause::Unreachable(Unreached::Refused));
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use futures::future::select_all;
 use super::lock::{Claim, Lease, LockError, Shelf};
 use super::ownership::{self, CONTROL_PLANE_TAG, OwnershipError};
 use super::{Desired, stacks};
-use tenantry_aws::cloud::{Access, CallError, Cause, Cloud, Place, Session, is_expired, may_pass};
+use tenantry_aws::cloud::{Access, CallError, Cloud, Place, Session, is_expired, may_pass};
 use tenantry_base::ids::AccountId;
 use tenantry_spec::estate::spec::Fleet;
 use tenantry_template::render::names;
@@ -187,7 +187,7 @@ async fn one(
 fn is_transient(error: &LocksError) -> bool {
     match error {
         LocksError::Lock(LockError::Call { source, .. }) => may_pass(source),
-        LocksError::Call(source) => may_pass(source) && source.cause != Cause::Unreachable && !is_expired(source),
+        LocksError::Call(source) => may_pass(source) && !source.cause.is_unreachable() && !is_expired(source),
         LocksError::Lock(_) | LocksError::NotOurs(_) | LocksError::Lost(_) => false,
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tenantry_aws::cloud::cloudformation::{self, Stack};
-use tenantry_aws::cloud::{Access, CallError, Cause, Cloud, Place, Session, is_expired, may_pass};
+use tenantry_aws::cloud::{Access, CallError, Cloud, Place, Session, is_expired, may_pass};
 
 /// How often something is asked in all.
 const TIMES: u32 = 6;
@@ -35,7 +35,7 @@ pub(super) async fn enter(
     access: &Access,
     pause: Duration,
 ) -> Result<(std::sync::Arc<Session>, std::collections::BTreeMap<String, Stack>), CallError> {
-    let passes = |error: &CallError| may_pass(error) && error.cause != Cause::Unreachable && !is_expired(error);
+    let passes = |error: &CallError| may_pass(error) && !error.cause.is_unreachable() && !is_expired(error);
     let session = patiently(pause, passes, async || cloud.session(place, access).await).await?;
     let live = patiently(pause, may_pass, async || cloudformation::stacks(&session).await).await?;
     Ok((session, live))

@@ -24,6 +24,12 @@ pub fn path(folder: &Path, artifact: &Artifact) -> PathBuf {
     folder.join(format!("{}.zip", artifact.sha256))
 }
 
+/// Names of the functions whose zip a folder does not have.
+pub fn missing<'f>(functions: &'f Functions, folder: &Path) -> Vec<&'f str> {
+    let absent = functions.artifacts.iter().filter(|(_, artifact)| !path(folder, artifact).is_file());
+    absent.map(|(function, _)| function.as_str()).collect()
+}
+
 /// Everything that is wrong with the zips of a folder; empty when each is what the lock names.
 pub fn verify(functions: &Functions, folder: &Path) -> Vec<ZipError> {
     let all = functions.artifacts.iter();
@@ -51,6 +57,7 @@ mod tests {
         let named = [("first", &first), ("second", &second)].map(|(name, one)| (name.to_owned(), one.clone()));
         let functions = Functions { architecture: "x86_64".to_owned(), artifacts: named.into() };
         assert_eq!(verify(&functions, folder.path()).len(), 2);
+        assert_eq!(missing(&functions, folder.path()), ["first", "second"]);
         std::fs::write(path(folder.path(), &first), b"first").unwrap();
         std::fs::write(path(folder.path(), &second), b"something else").unwrap();
         let faults = verify(&functions, folder.path());
@@ -59,6 +66,7 @@ mod tests {
             "{faults:?}"
         );
         std::fs::write(path(folder.path(), &second), b"second").unwrap();
+        assert!(missing(&functions, folder.path()).is_empty());
         assert!(verify(&functions, folder.path()).is_empty());
     }
 }
