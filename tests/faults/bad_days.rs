@@ -32,7 +32,7 @@ fn what_is_wrong_with_credentials_roles_and_the_network_is_told_apart() {
         (Some(Fault::Refused(403, "InvalidClientTokenId")), "AWS does not know these credentials"),
         (Some(Fault::Refused(403, "ExpiredToken")), "the session has expired: sign in again"),
         (Some(Fault::Refused(403, "AccessDenied")), "does not allow GetCallerIdentity"),
-        (None, "check the network, the proxy"),
+        (None, "cannot be reached: connection refused"),
     ];
     for (fault, hint) in cases {
         let url = match fault {
@@ -43,12 +43,22 @@ fn what_is_wrong_with_credentials_roles_and_the_network_is_told_apart() {
             None => &closed,
         };
         for command in [&["plan", "--all"][..], &DEPLOY] {
-            let ran = run(&estate, url, command).must(4);
+            // No account could be entered.
+            let ran = run(&estate, url, command).must(1);
             assert!(ran.out.contains("2 tenants: t00, t01: not seen") && ran.out.contains(hint), "{hint}: {}", ran.out);
         }
     }
     assert_eq!(stacks(&endpoint.url), []);
     run(&estate, &endpoint.url, &DEPLOY).must(0);
+}
+
+#[test]
+fn functions_without_a_zip_are_named_before_aws_is_asked() {
+    let (endpoint, estate) = set_up(1, 5);
+    let mut command = tenantry(&estate, &endpoint.url, &["plan", "--all"]);
+    let ran = Ran::of(command.env("TENANTRY_FUNCTIONS", estate.root().join("nowhere")).output().unwrap()).must(2);
+    ran.said(&["nowhere` has no zip of ", "help: put the zips of the release there"]);
+    assert!(!run(&estate, &endpoint.url, &["plan", "--all"]).must(2).err.contains("has no zip"));
 }
 
 #[test]
@@ -58,7 +68,7 @@ fn a_role_that_may_not_be_assumed_is_named() {
     estate.write("tenants/fleet.yaml", &fleet.replace(r#""name":"one""#, r#""name":"one","role":"deployer""#));
     let proxy = Proxy::start(&endpoint.url);
     proxy.set(always(Fault::Refused(403, "AccessDenied"), 0, "AssumeRole"));
-    let ran = run(&estate, &proxy.url, &DEPLOY).must(4);
+    let ran = run(&estate, &proxy.url, &DEPLOY).must(1);
     for part in
         ["the role could not be assumed (AccessDenied", "check `role` and `external_id` of account 123456789012"]
     {

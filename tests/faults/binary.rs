@@ -87,8 +87,8 @@ pub(super) fn ask(endpoint: &str, service: &str, fields: &[(&str, &str)]) -> Str
     })
 }
 
-/// Makes a request of Amazon S3 without a body.
-pub(super) fn ask_s3(endpoint: &str, method: &str, path: &str) {
+/// Makes a request of Amazon S3 without a body, and gives the answer's.
+pub(super) fn ask_s3(endpoint: &str, method: &str, path: &str) -> String {
     let scope = "AWS4-HMAC-SHA256 Credential=test/20260101/us-east-1/s3/aws4_request, Signature=none";
     let request = Request::builder().method(method).uri(format!("{endpoint}{path}")).header("authorization", scope);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -96,7 +96,8 @@ pub(super) fn ask_s3(endpoint: &str, method: &str, path: &str) {
         let request = request.body(Full::new(Bytes::new())).unwrap();
         let answer = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
         assert!(answer.status().is_success(), "{}", answer.status());
-    });
+        String::from_utf8_lossy(&answer.into_body().collect().await.unwrap().to_bytes()).into_owned()
+    })
 }
 
 /// Posts to a control path of the endpoint.

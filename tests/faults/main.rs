@@ -4,6 +4,8 @@
 
 mod bad_days;
 mod binary;
+mod canaries;
+mod causes;
 mod creations;
 mod estate;
 mod kills;

@@ -153,7 +153,12 @@ fn read<T>(path: &Path, shown: PathBuf, parse: impl Fn(&str) -> Result<T, String
 }
 
 /// The blocks of a PEM text, which all have this label.
+///
+/// A private key is refused wherever it stands, also where no reader of PEM would see a block: the text is stored as it is.
 fn blocks(pem: &str, label: &str, what: &str) -> Result<Vec<Pem>, String> {
+    if pem.contains("PRIVATE KEY") {
+        return Err("has a private key in it: remove it, and replace the key if others could read the file".to_owned());
+    }
     let mut blocks = Vec::new();
     for block in Pem::iter_from_buffer(pem.as_bytes()) {
         let block = block.map_err(|_| "is not PEM".to_owned())?;
