@@ -1,6 +1,6 @@
 //! `tenantry validate`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,14 +11,14 @@ use super::{Exit, Failure, Format, Global, Output, opened};
 use crate::report::findings::{self, Group};
 use crate::report::{junit, sarif};
 use tenantry_base::finding::{Code, Finding, Severity};
-use tenantry_checks::capacity::Tables;
+use tenantry_checks::capacity::{self, Demand, Outlines, Quota, Tables};
 use tenantry_checks::cost;
 use tenantry_checks::policy::{Checker, Kept, Stack};
 use tenantry_checks::schemas;
 use tenantry_spec::estate::{self, Estate, Tenant};
 use tenantry_spec::flags::{self, lint};
 use tenantry_template::embedded;
-use tenantry_template::render::{Functions, Renderer, TemplateSet, render_fleet};
+use tenantry_template::render::{Functions, RenderedTenant, Renderer, TemplateSet, prepare, render_fleet};
 
 /// Check the estate, render every tenant and check the templates against the rules and AWS's resource schemas.
 ///
@@ -193,8 +193,15 @@ fn check(root: &Path, verdicts: Option<(PathBuf, String)>) -> Result<Checked, Fa
         .collect();
     let mut held = BTreeSet::new();
     if let (Some(estate), Some(renderer), Some(functions)) = (&estate, renderer, functions) {
-        held = hold(estate, &sound, &renderer, &functions, checker.as_ref(), &mut findings);
+        let quotas = tables.as_ref().map(|tables| tables.quotas.as_slice()).unwrap_or_default();
+        held = hold(estate, &sound, &renderer, &functions, (checker.as_ref(), quotas), &mut findings);
+        findings.extend(sound.first().into_iter().flat_map(|first| {
+            let prepared = prepare(estate, &functions, "unreleased", first).ok();
+            prepared.map(|prepared| prepared.context.documented(root)).unwrap_or_default()
+        }));
     }
+    findings.extend(checker.iter().flat_map(|checker| checker.run_tests(root)));
+    findings.extend(estate.iter().flat_map(estate::stale_schemas));
     checker.iter().for_each(Checker::keep);
     let named = findings.iter().filter_map(|finding| finding.tenant.as_deref());
     let all: BTreeSet<&str> =
@@ -245,7 +252,7 @@ fn hold(
     tenants: &[&Tenant],
     renderer: &Renderer,
     functions: &Functions,
-    checker: Option<&Checker>,
+    (checker, quotas): (Option<&Checker>, &[Quota]),
     findings: &mut Vec<Finding>,
 ) -> BTreeSet<String> {
     let mut rendered = Vec::new();
@@ -253,8 +260,25 @@ fn hold(
         rendered.extend(kept(result, findings));
     }
     findings.extend(rendered.iter().flat_map(|one| one.warnings.iter().cloned()));
+    findings.extend(alone(quotas, &rendered));
     let Some(checker) = checker else { return BTreeSet::new() };
     let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
     findings.extend(checker.check(&stacks));
     rendered.iter().map(|one| one.tenant.name.to_string()).collect()
+}
+
+/// What a tenant's stack needs beyond quotas by itself.
+fn alone(quotas: &[Quota], rendered: &[RenderedTenant<'_>]) -> Vec<Finding> {
+    let outlines = Outlines::default();
+    // Tenants of one size share their demand.
+    let mut known: HashMap<*const Demand, (Arc<Demand>, Vec<Finding>)> = HashMap::new();
+    let mut found = Vec::new();
+    for one in rendered {
+        let demand = outlines.needs(&one.template).demand;
+        let of_demand = || (Arc::clone(&demand), capacity::alone(quotas, &demand));
+        let (_, beyond) = known.entry(Arc::as_ptr(&demand)).or_insert_with(of_demand);
+        let named = |finding: &Finding| finding.clone().with_tenant(one.tenant.name.as_str()).at(one.tenant.locate(""));
+        found.extend(beyond.iter().map(named));
+    }
+    found
 }

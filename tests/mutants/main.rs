@@ -203,3 +203,70 @@ fn links_pipes_and_stray_files_are_refused_by_name() {
     fs::write(root.join("policies/none.guard"), "# none\n").unwrap();
     assert!(!codes(errors(root).unwrap()).contains(&"TN4005"));
 }
+
+/// The files of an estate that no template is made of are checked, too.
+#[test]
+fn tests_of_rules_copies_of_schemas_quotas_and_the_documented_context_are_checked() {
+    let folder = estate(embedded::DEFAULT_BLUEPRINT);
+    let root = folder.path();
+    let found = || validated(root, None).unwrap();
+    let said = || found().iter().map(|one| format!("{} {}", one.code.0, one.message)).collect::<Vec<_>>().join("\n");
+    let write = |path: &str, text: &str| {
+        fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
+        fs::write(root.join(path), text).unwrap();
+    };
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    assert_eq!(said(), "");
+
+    // Copies of schemas: as they are, and after a default has changed.
+    let schemas = tenantry::estate::schemas(root).unwrap();
+    let fleet = tenantry::estate::load(root).0.unwrap().fleet;
+    let copied = |defaults| write("schemas/tenant.json", &schemas.tenant_schema(defaults).to_string());
+    copied(&fleet.defaults);
+    assert_eq!(said(), "");
+    copied(&serde_json::Map::new());
+    assert_eq!(said(), "TN1050 `schemas/tenant.json` is not the schema of today");
+    fs::remove_dir_all(root.join("schemas")).unwrap();
+
+    // Tests of rules: a rule that changed, a test that cannot be one.
+    let tests = read("policies/tests/transport_tests.yaml");
+    for (from, to, code) in [
+        (
+            "bucket_policy_requires_tls: PASS",
+            "bucket_policy_requires_tls: FAIL",
+            "`bucket_policy_requires_tls` answers PASS where a test expects FAIL",
+        ),
+        ("bucket_policy_requires_tls: PASS", "bucket_policy_demands_tls: PASS", "which does not exist"),
+        ("bucket_policy_requires_tls: PASS", "bucket_policy_requires_tls: YES", "an answer is PASS, FAIL or SKIP"),
+    ] {
+        write("policies/tests/transport_tests.yaml", &tests.replacen(from, to, 1));
+        let line = tests.lines().position(|line| line.contains(from)).unwrap() + 1;
+        let found = found();
+        let [one] = &found[..] else { panic!("{found:?}") };
+        assert!(one.code.0 == "TN4006" && one.message.contains(code), "{one:?}");
+        assert_eq!(one.location.as_ref().map(|at| at.line), Some(line), "{one:?}");
+    }
+    write("policies/tests/transport_tests.yaml", "- name: x\n");
+    assert!(said().contains("TN4006 a test has no `input`"), "{}", said());
+    write("policies/tests/transport_tests.yaml", &tests);
+    let rules = read("policies/transport.guard");
+    write("policies/transport.guard", &rules.replace("aws:SecureTransport", "aws:InsecureTransport"));
+    assert!(said().contains("where a test expects PASS"), "{}", said());
+    write("policies/transport.guard", &rules);
+
+    // What templates see.
+    let context = read("templates/context.yaml");
+    write("templates/context.yaml", &format!("{context}\nnothing: 1\n"));
+    assert_eq!(said(), "TN3014 no template sees `nothing`");
+    write("templates/context.yaml", "a: [\n");
+    assert!(said().starts_with("TN1002"), "{}", said());
+    write("templates/context.yaml", &context);
+
+    // A stack that no account takes without an increase.
+    let tenant = read("tenants/acme.yaml");
+    write("tenants/acme.yaml", &tenant.replace("peak_gib_per_minute: 2.0", "peak_gib_per_minute: 50"));
+    let quota = found().into_iter().find(|one| one.code.0 == "TN2106").unwrap();
+    assert!(quota.message.contains("`Instances per domain`"), "{quota:?}");
+    write("policies/quotas.yaml", "rows: []\n");
+    assert!(said().contains("TN2602"), "{}", said());
+}

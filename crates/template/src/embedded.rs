@@ -156,6 +156,16 @@ pub fn table(root: &Path, name: &str) -> io::Result<String> {
     embedded.map(str::to_owned).ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no table `{name}`")))
 }
 
+/// Whether a file of an estate's rules is one that a blueprint of this version came with, unchanged.
+pub fn is_shipped(source: &Source) -> bool {
+    let same = |file: Option<&include_dir::File<'_>>| {
+        file.is_some_and(|file| file.contents_utf8() == Some(source.text.as_str()))
+    };
+    let inside = source.path.strip_prefix("policies");
+    inside.is_ok_and(|inside| same(POLICIES.get_file(inside)))
+        || BLUEPRINTS.dirs().any(|blueprint| same(BLUEPRINTS.get_file(blueprint.path().join(&source.path))))
+}
+
 /// A table of this version: `quotas.yaml`.
 pub fn shipped_table(name: &str) -> &'static str {
     POLICIES.get_file(name).and_then(|file| file.contents_utf8()).unwrap_or_default()

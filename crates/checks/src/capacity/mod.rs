@@ -35,7 +35,7 @@ pub use snapshot::{Limit, LiveSubnet, Offer, Seen, Snapshot, Standing};
 pub use starve::{Now, SubnetVerdict};
 pub use tables::Tables;
 pub use template::Outlines;
-pub use weigh::{Asked, Level, LimitSource, Verdict, next_wall, weigh};
+pub use weigh::{Asked, Level, LimitSource, Verdict, alone, next_wall, weigh};
 
 #[cfg(test)]
 mod tests {

@@ -211,6 +211,24 @@ pub(super) fn limit(quota: &Quota, snapshot: &Snapshot) -> (u64, LimitSource) {
     }
 }
 
+/// What one stack alone needs beyond the limits of the tables, whatever else its account holds.
+pub fn alone(quotas: &[Quota], demand: &Demand) -> Vec<Finding> {
+    let verdicts = weigh(quotas, &Asked::new(demand.clone()), &Snapshot::default());
+    let beyond = verdicts.into_iter().filter(|verdict| verdict.level == Level::Red);
+    beyond
+        .map(|verdict| {
+            let code = if verdict.adjustable { "TN2106" } else { "TN2102" };
+            let (name, after, limit) = (&verdict.name, verdict.after, verdict.limit);
+            let finding =
+                Finding::new(Code(code), format!("the stack needs {after} of `{name}`, and the default is {limit}"));
+            match verdict.request {
+                Some(request) => finding.with_help(format!("`tenantry quotas --request` asks for {request}")),
+                None => finding,
+            }
+        })
+        .collect()
+}
+
 /// The smallest limit at which `after` would be green.
 fn comfortable(after: u64) -> u64 {
     after.saturating_mul(100).checked_div(AMBER_PERCENT).unwrap_or(after).saturating_add(1)

@@ -12,6 +12,7 @@
 
 mod checks;
 mod findings;
+mod fixtures;
 mod guard;
 mod kept;
 mod registry;

@@ -66,6 +66,14 @@ pub fn schemas(root: &Path) -> Option<Schemas> {
     blueprint::load(root).0.or_else(default).map(|blueprint| Schemas::of(&blueprint))
 }
 
+/// Copies of schemas in an estate that its blueprint and its fleet's defaults no longer give; see [`Schemas::stale`].
+pub fn stale_schemas(estate: &Estate) -> Vec<Finding> {
+    if !estate.root.join("schemas").is_dir() {
+        return Vec::new();
+    }
+    Schemas::of(&estate.blueprint).stale(&estate.root, &estate.fleet.defaults)
+}
+
 /// The flags, if they can be used, and their file; an estate may have none.
 fn catalogue(root: &Path, schemas: &Schemas) -> Result<Option<(Catalogue, Option<Document>)>, Vec<Finding>> {
     match root.join(FLAGS).symlink_metadata() {

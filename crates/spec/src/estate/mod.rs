@@ -31,7 +31,7 @@ pub use certificate::{Authority, CaBundle, RevocationList};
 pub use dates::dated;
 pub use files::{File, shared_authorities};
 pub use imagine::{ImagineError, Otherwise, imagine};
-pub use load::{flags_document, has_errors, load, schemas};
+pub use load::{flags_document, has_errors, load, schemas, stale_schemas};
 pub use places::Places;
 pub use tenantry_base::{Document, edit, ids};
 

@@ -1,12 +1,16 @@
 //! JSON Schemas of the estate's files, generated from the types of [`super::spec`] and a blueprint's declarations, and what
 //! breaks them.
 
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value, json};
 
 use super::spec::{Fleet, TenantSpec};
 use crate::flags::Catalogue;
+use tenantry_base::document::read_source;
 use tenantry_base::finding::{Code, Finding, Location};
 use tenantry_base::tree::{below, route_of};
 use tenantry_blueprint::Blueprint;
@@ -57,25 +61,36 @@ pub struct Schemas {
     defaults: Checked,
 }
 
-/// A schema and its validator, or why it cannot be used.
+/// A schema and its validator, which is built when a file is first checked against it.
 #[derive(Debug)]
 struct Checked {
     schema: Value,
-    validator: Result<Validator, String>,
+    /// What is checked, where that is not the schema itself.
+    open: Option<Value>,
+    formats: bool,
+    validator: OnceLock<Result<Validator, String>>,
 }
 
 impl Checked {
     /// Formats are checked where they are a blueprint's; what the tool's own types say of dates, checks of their own tell.
     fn new(schema: Value, formats: bool) -> Self {
-        let validator = jsonschema::options().should_validate_formats(formats).build(&schema);
-        Self { schema, validator: validator.map_err(|error| error.to_string()) }
+        Self { schema, open: None, formats, validator: OnceLock::new() }
+    }
+
+    /// The validator, or why the schema cannot be used.
+    fn validator(&self) -> Result<&Validator, &String> {
+        let build = || {
+            let options = jsonschema::options().should_validate_formats(self.formats);
+            options.build(self.open.as_ref().unwrap_or(&self.schema)).map_err(|error| error.to_string())
+        };
+        self.validator.get_or_init(build).as_ref()
     }
 
     /// The schema of `fleet.yaml`, whose defaults are held against [`Kind::Defaults`] apart.
     fn with_open_defaults(schema: Value) -> Self {
         let mut open = schema.clone();
         open["properties"]["defaults"] = json!({ "type": "object" });
-        Self { schema, ..Self::new(open, false) }
+        Self { open: Some(open), ..Self::new(schema, false) }
     }
 }
 
@@ -100,6 +115,31 @@ impl Schemas {
             tenant: Checked::new(tenant, true),
             flags: Checked::new(schemars::schema_for!(Catalogue).to_value(), false),
         }
+    }
+
+    /// Copies of the schemas in the folder `schemas` of the estate below `root` that are not those of today: the fleet's defaults
+    /// or the blueprint have changed since, and an editor would check against what no longer holds.
+    pub fn stale(&self, root: &Path, defaults: &Map<String, Value>) -> Vec<Finding> {
+        let current = [
+            ("fleet", self.fleet.schema.clone()),
+            ("tenant", self.tenant_schema(defaults)),
+            ("flags", self.flags.schema.clone()),
+        ];
+        let stale = current.into_iter().filter_map(|(name, schema)| {
+            let path = Path::new("schemas").join(name).with_extension("json");
+            root.join(&path).symlink_metadata().ok()?;
+            let source = match read_source(&root.join(&path), path) {
+                Ok(source) => Arc::new(source),
+                Err(finding) => return Some(finding),
+            };
+            if serde_json::from_str::<Value>(&source.text).is_ok_and(|copy| copy == schema) {
+                return None;
+            }
+            let message = format!("`{}` is not the schema of today", source.path.display());
+            let help = format!("`tenantry schema {name} > {}` writes it", source.path.display());
+            Some(Finding::new(Code("TN1050"), message).at(Location::new(source, 0..0)).with_help(help))
+        });
+        stale.collect()
     }
 
     /// The schema of a whole file.
@@ -212,7 +252,7 @@ fn extend(schema: &mut Value, place: &str, word: &str, more: &Value) {
 
 /// A file that cannot be checked is not well.
 fn held(checked: &Checked, value: &Value) -> Vec<Break> {
-    let validator = match &checked.validator {
+    let validator = match checked.validator() {
         Ok(validator) => validator,
         Err(error) => {
             let message = format!("the file cannot be checked, because its schema cannot be used: {error}");

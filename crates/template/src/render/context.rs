@@ -2,16 +2,21 @@
 //! `templates/context.yaml` shows the whole of it for one tenant of the default blueprint.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
 use super::{Functions, names, old_names};
+use tenantry_base::Document;
+use tenantry_base::finding::{Code, Finding};
 use tenantry_base::ids::{AccountId, ExternalId, Region, RoleName, ZoneId};
 use tenantry_blueprint::{Blueprint, Evaluation, Inputs, Layout, Owner, Type};
 use tenantry_spec::estate::spec::{Fleet, put};
 use tenantry_spec::estate::{Estate, Tenant};
 use tenantry_spec::flags::{self, Reads};
 
+/// The file that shows what templates see.
+const DOCUMENTED: &str = "templates/context.yaml";
 /// How many days logs are kept in the tenant's own account.
 const LOG_RETENTION_DAYS: u64 = 90;
 
@@ -347,6 +352,28 @@ impl Context {
     /// Everything that the templates see.
     pub fn seen(&self) -> Value {
         self.assemble(self.values.clone())
+    }
+
+    /// What `templates/context.yaml` of the estate below `root`, which shows all that templates see, lacks or has too much; nothing
+    /// where the estate has no such file.
+    pub fn documented(&self, root: &Path) -> Vec<Finding> {
+        let path = root.join(DOCUMENTED);
+        if path.symlink_metadata().is_err() {
+            return Vec::new();
+        }
+        let document = match Document::read(&path, DOCUMENTED.into()) {
+            Ok(document) => document,
+            Err(finding) => return vec![finding],
+        };
+        let (seen, none) = (self.seen(), Map::new());
+        let (seen, shown) = (seen.as_object().unwrap_or(&none), document.value.as_object().unwrap_or(&none));
+        let missing = seen.keys().filter(|name| !shown.contains_key(*name));
+        let missing = missing.map(|name| (name, format!("templates see `{name}`, which is not shown here")));
+        let idle = shown.keys().filter(|name| !seen.contains_key(*name));
+        let idle = idle.map(|name| (name, format!("no template sees `{name}`")));
+        let finding =
+            |(name, message): (&String, String)| Finding::new(Code("TN3014"), message).at(document.nearest(name));
+        missing.chain(idle).map(finding).collect()
     }
 
     /// Puts a digest where the renderer would put it: for [`super::Renderer::render_plainly`], which knows none.

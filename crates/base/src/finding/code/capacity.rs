@@ -40,6 +40,13 @@ pub(super) const CODES: &[Explanation] = &[
         "Add the row or the column to the estate's `policies/resources.yaml`; `quotas: {}` says that it takes of none.",
     ),
     entry(
+        "TN2106",
+        Severity::Warning,
+        "a stack alone needs more than a quota that can be raised",
+        "Whatever else an account holds, this stack cannot be created under AWS's default of the quota.",
+        "`tenantry quotas --request` asks for the increase. Where the accounts of the estate have it, say so with the quota's `default` in `policies/quotas.yaml`.",
+    ),
+    entry(
         "TN2201",
         Severity::Error,
         "a subnet would run out of addresses",

@@ -292,9 +292,9 @@ pub(super) const CODES: &[Explanation] = &[
     ),
     error(
         "TN1048",
-        "a zone is of another region",
-        "Ids of zones begin with the short code of their region; a subnet in a zone of another one cannot be created.",
-        "Name zones of the region: `aws ec2 describe-availability-zones --region REGION` lists their ids.",
+        "a zone or a prefix list is of another Region",
+        "Ids of zones begin with the short code of their Region; a subnet in a zone of another one cannot be created. A rule for a prefix list of another Region is refused.",
+        "Name those of the Region: `aws ec2 describe-availability-zones` and `aws ec2 describe-managed-prefix-lists` with `--region REGION` list their ids.",
     ),
     entry(
         "TN1049",
@@ -302,5 +302,12 @@ pub(super) const CODES: &[Explanation] = &[
         "the table of regions does not know a region or a zone",
         "What depends on the table is unknown for it: services that it lacks, and whether an account must opt in.",
         "Compare the name with AWS's list; add the region to `policies/regions.yaml` of the estate.",
+    ),
+    entry(
+        "TN1050",
+        Severity::Note,
+        "a copy of a schema is old",
+        "The schema of a tenant's file follows from the blueprint and the fleet's defaults. An editor that checks against an old copy refuses what holds, and lets pass what does not.",
+        "Write it again with `tenantry schema`.",
     ),
 ];

@@ -41,6 +41,13 @@ pub(super) const CODES: &[Explanation] = &[
         "Restore the files with `tenantry init --upgrade`, or say that there are none with a file `policies/none.guard` that holds a comment.",
     ),
     entry(
+        "TN4006",
+        Error,
+        "a test of rules fails",
+        "The tests of `policies/tests` say what rules answer to templates, in the format of `cfn-guard test`. A rule that answers otherwise lets through what it should refuse, or refuses what it should let through.",
+        "Correct the rule or the test. Tests and rules that a blueprint came with are run where one of the two was changed.",
+    ),
+    entry(
         "TN4011",
         Error,
         "CloudFormation has no such resource type",

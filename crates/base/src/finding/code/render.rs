@@ -1,6 +1,7 @@
 //! Codes of rendering: TN3xxx.
 
-use super::{Explanation, error};
+use super::{Explanation, entry, error};
+use crate::finding::Severity;
 
 pub(super) const CODES: &[Explanation] = &[
     error(
@@ -74,5 +75,12 @@ pub(super) const CODES: &[Explanation] = &[
         "a template names what does not exist",
         "In a condition Tera takes an undefined name for false, so a misspelt name would leave a part of the template out for every tenant. Names in branches that no tenant takes today would fail on the first that does.",
         "Correct the name. `templates/context.yaml` lists everything a template may use; flags stand in `policies/flags.yaml`.",
+    ),
+    entry(
+        "TN3014",
+        Severity::Note,
+        "templates/context.yaml is not what templates see",
+        "The file shows for one tenant all that a template may use. It was written for another blueprint, or before this one was changed.",
+        "Write the names that are missing into it, and take out those that no template sees.",
     ),
 ];
