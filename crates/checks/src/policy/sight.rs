@@ -44,7 +44,13 @@ impl Sight {
         let mut sight = Self::default();
         let variables = Variables::of(parse_tree);
         let plain = parse_tree["parameterized_rules"].as_array().is_none_or(Vec::is_empty);
-        (plain && sight.walk(parse_tree, &variables).is_ok()).then_some(sight)
+        (plain && sight.walk(parse_tree, &variables).is_ok()).then(|| sight.in_every_case())
+    }
+
+    /// With each key in every case, worked out once for a key: it takes far longer than a look.
+    fn in_every_case(self) -> Self {
+        let all = |keys: BTreeSet<String>| keys.iter().flat_map(|key| cases(key)).collect();
+        Self { keys: all(self.keys), open: all(self.open), ..self }
     }
 
     /// The rules can reach this leaf.
@@ -148,7 +154,7 @@ impl Sight {
             match (kind, part.get("Key").and_then(Value::as_str)) {
                 ("Key", Some(key)) if key.starts_with('%') && index == 0 => previous = None,
                 ("Key", Some(key)) if !key.starts_with('%') => {
-                    self.keys.extend(cases(key));
+                    self.keys.insert(key.to_owned());
                     previous = Some(key);
                 }
                 ("AllIndices", _) if part["AllIndices"].is_null() => {}
@@ -156,7 +162,7 @@ impl Sight {
                 ("Filter", _) if picked => {}
                 ("AllValues" | "Filter" | "MapKeyFilter", _) => match previous {
                     Some(key) => {
-                        self.open.extend(cases(key));
+                        self.open.insert(key.to_owned());
                         previous = None;
                     }
                     None => return Err(Unbounded),
