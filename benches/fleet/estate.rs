@@ -22,8 +22,17 @@ const REGIONS: [(&str, u8, &str); 3] = [
 const RINGS: [&str; 3] = ["canary", "early", "general"];
 const PEAKS: [&str; 5] = ["0.05", "0.25", "0.5", "1.0", "2.0"];
 
+/// How alike the tenants' workloads are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Workloads {
+    /// Five, as where customers buy one of five sizes.
+    Few,
+    /// Every tenant has its own.
+    Different,
+}
+
 /// Writes an estate of `count` tenants below `root`.
-pub(super) fn write(root: &Path, count: usize) -> std::io::Result<()> {
+pub(super) fn write(root: &Path, count: usize, workloads: Workloads) -> std::io::Result<()> {
     for (path, bytes) in embedded::sample(embedded::DEFAULT_BLUEPRINT) {
         let sample = path.starts_with("tenants") && path.extension().is_some_and(|extension| extension == "yaml");
         if !sample {
@@ -36,7 +45,7 @@ pub(super) fn write(root: &Path, count: usize) -> std::io::Result<()> {
     }
     put(&root.join("tenants/fleet.yaml"), fleet(count).as_bytes())?;
     for number in 0..count {
-        put(&root.join(format!("tenants/{}.yaml", name(number))), tenant(number).as_bytes())?;
+        put(&root.join(format!("tenants/{}.yaml", name(number))), tenant(number, count, workloads).as_bytes())?;
     }
     Ok(())
 }
@@ -58,7 +67,7 @@ fn account(number: usize) -> String {
 
 fn fleet(count: usize) -> String {
     let mut text = format!(
-        "apiVersion: tenantry/v1\norganisation: metanet\n\
+        "apiVersion: tenantry/v1\norganisation: metanet\naws_organization_id: o-a1b2c3d4e5\n\
          control_plane: {{ account: \"{}\", region: eu-west-1 }}\naccounts:\n",
         account(0)
     );
@@ -89,9 +98,13 @@ fn fleet(count: usize) -> String {
     text
 }
 
-fn tenant(number: usize) -> String {
+fn tenant(number: usize, count: usize, workloads: Workloads) -> String {
     let (region, zones, _) = REGIONS[number % REGIONS.len()];
-    let (ring, peak) = (RINGS[number / 3 % RINGS.len()], PEAKS[number / 7 % PEAKS.len()]);
+    let ring = RINGS[number / 3 % RINGS.len()];
+    let peak = match workloads {
+        Workloads::Few => PEAKS[number / 7 % PEAKS.len()].to_owned(),
+        Workloads::Different => format!("{:.6}", 0.05 + 1.95 * number as f64 / count as f64),
+    };
     let place = u32::try_from(number).unwrap_or(u32::MAX);
     let block = Ipv4Addr::from((10 << 24) + place * BLOCK);
     let (third, fourth) = (number / 200 % 256, number % 200);

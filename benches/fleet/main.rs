@@ -1,7 +1,7 @@
-//! Rendering and validating a fleet of 10 to 10,000 tenants, beside what one would use instead on the same templates.
+//! Rendering and validating a fleet of 10 to 100,000 tenants, of few workloads and of as many as tenants, beside what one would use instead on the same templates.
 //!
 //! `make bench-fleet` installs the peers and runs it. Each size is measured in a process of its own. The peers get as
-//! many tenants as they can bear; what they take for each tenant more is compared.
+//! many tenants as they can bear; what they take for each tenant more is compared. `--alone` leaves them out.
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_types, reason = "a bench measures and prints")]
 
 mod estate;
@@ -10,10 +10,13 @@ mod peers;
 
 use std::time::Duration;
 
+use estate::Workloads;
 use measure::Measured;
 use peers::Pace;
 
-const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
+const SIZES: [usize; 5] = [10, 100, 1_000, 10_000, 100_000];
+/// The size whose tenants are compared with the peers'.
+const COMPARED: usize = 10_000;
 /// Tenants that each peer gets.
 const MANY: usize = 60;
 const FEW: usize = 8;
@@ -21,20 +24,32 @@ const FEW: usize = 8;
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, mode, tenants] = arguments.as_slice()
-        && mode == "--fleet"
+        && let Some(workloads) = match mode.as_str() {
+            "--fleet" => Some(Workloads::Few),
+            "--different" => Some(Workloads::Different),
+            _ => None,
+        }
     {
-        let measured = measure::here(tenants.parse().unwrap());
+        let measured = measure::here(tenants.parse().unwrap(), workloads);
         println!("{}", serde_json::to_string(&measured).unwrap());
         return;
     }
     let cores = std::thread::available_parallelism().unwrap();
-    println!("Tenantry, {cores} cores, in seconds and (µs per tenant); policies are all Guard rules and checks\n");
+    println!("Tenantry, {cores} cores, in seconds and (µs per tenant); policies are all Guard rules and checks");
+    let measured = sizes(Workloads::Few, "five workloads");
+    sizes(Workloads::Different, "every tenant with a workload of its own");
+    if !arguments.iter().any(|argument| argument == "--alone") {
+        compare(&measured);
+    }
+}
+
+fn sizes(workloads: Workloads, title: &str) -> Vec<Measured> {
     println!(
-        "{:>8} {:>6} {:>8} {:>18} {:>18} {:>18} {:>18} {:>9}",
+        "\n{title}\n{:>8} {:>6} {:>8} {:>18} {:>18} {:>18} {:>18} {:>9}",
         "tenants", "forms", "MB", "load", "render", "policies", "all", "peak MiB"
     );
-    let measured: Vec<Measured> = SIZES.map(measure::apart).into();
-    for fleet in &measured {
+    let measured = SIZES.map(|size| {
+        let fleet = measure::apart(size, workloads);
         println!(
             "{:>8} {:>6} {:>8.1} {} {} {} {} {:>9.0}",
             fleet.tenants,
@@ -46,9 +61,11 @@ fn main() {
             cell(fleet.load + fleet.render + fleet.check, fleet.tenants),
             fleet.peak_mib,
         );
-    }
+        fleet
+    });
+    let measured = Vec::from(measured);
     growth(&measured);
-    compare(&measured);
+    measured
 }
 
 fn cell(time: Duration, tenants: usize) -> String {
@@ -75,7 +92,7 @@ fn growth(measured: &[Measured]) {
 }
 
 fn compare(measured: &[Measured]) {
-    let Some(largest) = measured.last() else { return };
+    let Some(largest) = measured.iter().find(|fleet| fleet.tenants == COMPARED) else { return };
     let each = |time: Duration| time / u32::try_from(largest.tenants).unwrap();
     let templates = peers::templates(MANY);
     println!("\nThe same templates, for each tenant                start     each tenant   ratio to ours   peak MiB");

@@ -11,7 +11,7 @@ use tenantry::estate::{self, Tenant};
 use tenantry::policy::{Checker, Stack};
 use tenantry::render::{RenderedTenant, Renderer, TemplateSet, render_fleet};
 
-use super::estate as made;
+use super::estate::{self as made, Workloads};
 
 pub(super) const RELEASE: &str = "v1.0.0";
 
@@ -32,17 +32,17 @@ pub(super) struct Measured {
 }
 
 /// Measures a fleet of `tenants` in a process of its own.
-pub(super) fn apart(tenants: usize) -> Measured {
-    let output =
-        Command::new(std::env::current_exe().unwrap()).arg("--fleet").arg(tenants.to_string()).output().unwrap();
+pub(super) fn apart(tenants: usize, workloads: Workloads) -> Measured {
+    let mode = if workloads == Workloads::Few { "--fleet" } else { "--different" };
+    let output = Command::new(std::env::current_exe().unwrap()).arg(mode).arg(tenants.to_string()).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Measures a fleet here.
-pub(super) fn here(tenants: usize) -> Measured {
+pub(super) fn here(tenants: usize, workloads: Workloads) -> Measured {
     let folder = tempfile::tempdir().unwrap();
-    made::write(folder.path(), tenants).unwrap();
+    made::write(folder.path(), tenants, workloads).unwrap();
     let begun = Instant::now();
     let (estate, findings) = estate::load(folder.path());
     assert!(findings.is_empty(), "{}", tenantry::report::findings::text(&findings));

@@ -32,7 +32,7 @@ impl Pace {
 /// The templates of a fleet as canonical JSON, by tenant.
 pub(super) fn templates(count: usize) -> Vec<(String, String)> {
     let folder = tempfile::tempdir().unwrap();
-    made::write(folder.path(), count).unwrap();
+    made::write(folder.path(), count, made::Workloads::Few).unwrap();
     let estate = estate::load(folder.path()).0.unwrap();
     let functions = embedded::functions(folder.path(), &estate.blueprint).unwrap();
     let all: Vec<&Tenant> = estate.tenants.values().collect();
