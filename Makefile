@@ -73,9 +73,9 @@ bench: bench-fleet bench-capacity bench-deploy bench-drift bench-pipeline
 bench-drift: $(TOOLS)/python
 	cargo bench --bench drift
 
-# Rendering and validating 10 to 10,000 tenants, beside Sceptre, the CDK, cfn-guard and cfn-lint.
+# Rendering and validating 10 to 100,000 tenants, beside Sceptre, the CDK, cfn-guard and cfn-lint.
 bench-fleet: $(TOOLS)/python $(TOOLS)/cdk
-	cargo bench --bench fleet
+	cargo bench -p tenantry-fleet-bench
 
 # No-op plans of 10 to 10,000 tenants at the rates of AWS, and beside a loop over stacks.
 bench-deploy: $(TOOLS)/python

@@ -6,7 +6,7 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::path::Path;
 
-use tenantry::embedded;
+use tenantry_template::embedded;
 
 /// Tenants of one account.
 const PER_ACCOUNT: usize = 50;

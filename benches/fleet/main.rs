@@ -1,4 +1,5 @@
-//! Rendering and validating a fleet of 10 to 100,000 tenants, of few workloads and of as many as tenants, beside what one would use instead on the same templates.
+//! Rendering and validating a fleet of 10 to 100,000 tenants, of few workloads and of as many as tenants, beside what one would
+//! use instead on the same templates.
 //!
 //! `make bench-fleet` installs the peers and runs it. Each size is measured in a process of its own. The peers get as
 //! many tenants as they can bear; what they take for each tenant more is compared. `--alone` leaves them out.

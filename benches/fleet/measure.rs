@@ -6,10 +6,11 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
-use tenantry::embedded;
-use tenantry::estate::{self, Tenant};
-use tenantry::policy::{Checker, Stack};
-use tenantry::render::{RenderedTenant, Renderer, TemplateSet, render_fleet};
+use tenantry_base::finding::Finding;
+use tenantry_checks::policy::{Checker, Stack};
+use tenantry_spec::estate::{self, Tenant};
+use tenantry_template::embedded;
+use tenantry_template::render::{RenderedTenant, Renderer, TemplateSet, render_fleet};
 
 use super::estate::{self as made, Workloads};
 
@@ -45,7 +46,7 @@ pub(super) fn here(tenants: usize, workloads: Workloads) -> Measured {
     made::write(folder.path(), tenants, workloads).unwrap();
     let begun = Instant::now();
     let (estate, findings) = estate::load(folder.path());
-    assert!(findings.is_empty(), "{}", tenantry::report::findings::text(&findings));
+    assert!(findings.is_empty(), "{}", texts(&findings));
     let estate = estate.unwrap();
     let load = begun.elapsed();
     assert_eq!(estate.tenants.len(), tenants);
@@ -63,8 +64,12 @@ pub(super) fn here(tenants: usize, workloads: Workloads) -> Measured {
     let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
     let found = checker.check(&stacks);
     let check = begun.elapsed();
-    assert!(found.is_empty(), "{}", tenantry::report::findings::text(&found));
+    assert!(found.is_empty(), "{}", texts(&found));
     Measured { tenants, forms: renderer.forms(), bytes, load, render, check, peak_mib: peak_mib() }
+}
+
+fn texts(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| format!("{} {}\n", finding.code.0, finding.message)).collect()
 }
 
 fn bodies(rendered: &[RenderedTenant<'_>]) -> usize {

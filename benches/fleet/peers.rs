@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use tenantry::embedded;
-use tenantry::estate::{self, Tenant};
-use tenantry::render::render_fleet;
+use tenantry_spec::estate::{self, Tenant};
+use tenantry_template::embedded;
+use tenantry_template::render::render_fleet;
 
 use super::estate as made;
 use super::measure;
@@ -121,7 +121,7 @@ pub(super) fn cfn_guard(templates: &[(String, String)]) -> Pace {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 /// A tool that `make bench-fleet` installs.

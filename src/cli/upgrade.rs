@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use super::init::{ORIGIN, schemas};
 use super::{Exit, Failure, Global, Output};
-use crate::report::findings;
+use crate::report::{self, findings};
 use tenantry_base::finding::Finding;
 use tenantry_base::{atomic, files};
-use tenantry_blueprint::{Blueprint, Changed};
-use tenantry_spec::estate::{self, Estate};
+use tenantry_blueprint::Blueprint;
+use tenantry_spec::estate::{self, Field};
 use tenantry_template::embedded::{self, File};
 
 /// What became of a file.
@@ -45,14 +45,6 @@ struct Answer {
     fields: Vec<Field>,
     /// What is wrong with the estate now, such as a tenant's value that is outside the new bounds.
     findings: Vec<Finding>,
-}
-
-#[derive(Debug, Serialize)]
-struct Field {
-    field: String,
-    change: String,
-    /// Tenants whose default is another one now, or whose value, or lack of one, is not allowed any more.
-    tenants: Vec<String>,
 }
 
 /// One file: as the estate was made with it, as it is, as this version has it.
@@ -114,34 +106,10 @@ pub(super) fn run(dir: &Path, global: &Global) -> Result<Exit, Failure> {
     let (upgraded, findings) = estate::load(dir);
     answer.findings = findings;
     let merged = upgraded.as_ref().map_or(&newer, |estate| &estate.blueprint);
-    answer.fields = fields(&estate, merged, upgraded.as_ref());
+    answer.fields = estate::field_changes(&estate, merged, upgraded.as_ref());
     let wrong = conflicts || estate::has_errors(&answer.findings);
     Output::new(global.output).show("tenantry/upgrade/v1", &answer, text)?;
     Ok(if wrong { Exit::Changes } else { Exit::Clean })
-}
-
-/// What the newer blueprint changes in the fields of tenants' files, and for whom.
-fn fields(before: &Estate, newer: &Blueprint, after: Option<&Estate>) -> Vec<Field> {
-    let changes = before.blueprint.field_changes(newer).into_iter();
-    let changes = changes.map(|change| {
-        let affected = before.tenants.values().filter(|tenant| {
-            let value = tenant.spec.parameter(&change.field);
-            let now = after.and_then(|estate| estate.tenants.get(&tenant.name));
-            match &change.change {
-                Changed::Word { word, before, .. } if word == "default" => match now {
-                    Some(now) => now.spec.parameter(&change.field) != value,
-                    // Its file does not fit the newer blueprint.
-                    None => before.as_ref() == value,
-                },
-                _ => !newer.allows(&change.field, value),
-            }
-        });
-        let tenants = affected.map(|tenant| tenant.name.to_string()).collect();
-        let text = change.to_string();
-        let said = text.split_once(": ").map_or(text.as_str(), |(_, said)| said).to_owned();
-        Field { field: change.field, change: said, tenants }
-    });
-    changes.collect()
 }
 
 impl Three {
@@ -225,7 +193,6 @@ fn newer(files: &[File]) -> Result<Arc<Blueprint>, Failure> {
 }
 
 /// Tenants that a line names.
-const MOST_NAMED: usize = 4;
 
 fn text(answer: &Answer) -> String {
     let mut text = format!("blueprint of {}: {} -> {}\n", answer.estate.display(), answer.from, answer.to);
@@ -243,18 +210,7 @@ fn text(answer: &Answer) -> String {
     }
     let updated = answer.files.values().filter(|fate| **fate == Fate::Updated).count();
     text.push_str(&format!("{updated} file{} updated\n", if updated == 1 { "" } else { "s" }));
-    if !answer.fields.is_empty() {
-        text.push_str("fields of tenants' files:\n");
-    }
-    for Field { field, change, tenants } in &answer.fields {
-        let count = tenants.len();
-        let s = if count == 1 { "" } else { "s" };
-        let more = if count > MOST_NAMED { format!(" and {} more", count - MOST_NAMED) } else { String::new() };
-        let named: Vec<&str> = tenants.iter().take(MOST_NAMED).map(String::as_str).collect();
-        let whose =
-            if count == 0 { String::new() } else { format!(" ({count} tenant{s}: {}{more})", named.join(", ")) };
-        text.push_str(&format!("  `{field}`: {change}{whose}\n"));
-    }
+    text.push_str(&report::fields::text(&answer.fields));
     if !answer.findings.is_empty() {
         text.push_str(&findings::text(&answer.findings));
     }

@@ -3,6 +3,7 @@
 pub mod capacity;
 pub mod cost;
 pub mod drift;
+pub mod fields;
 pub mod findings;
 pub mod flags;
 pub mod groups;

@@ -13,7 +13,7 @@ use super::{checker, estate, renderer};
 /// A blueprint that asks nothing of rules.
 fn bare() -> Blueprint {
     let text = "apiVersion: tenantry/v2\nblueprint: { name: bare, version: 1.0.0 }\ntiers:\n  green: { routes: none, share: 1/4, addresses: 1 }\n  lambda: { routes: none, share: 1/4, addresses: 1 }\n";
-    Blueprint::read("blueprint.yaml", text, &|_| None).0.unwrap()
+    Blueprint::read(&Arc::new(Source { path: "blueprint.yaml".into(), text: text.to_owned() }), &|_| None).0.unwrap()
 }
 
 /// Name, region and its zones, peak, networks of investigators, days of retention.

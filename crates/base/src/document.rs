@@ -37,9 +37,21 @@ impl Document {
     /// # Errors
     /// One finding, at the place where the text stops being YAML or exceeds a limit.
     pub fn parse(source: Arc<Source>) -> Result<Self, Finding> {
+        Self::parse_with(source, &mut |_, _| {})
+    }
+
+    /// Parses a file's text and calls `met` with the route of each map and each of its keys, in the order of the file.
+    ///
+    /// # Errors
+    /// As those of [`Self::parse`].
+    pub fn parse_with(source: Arc<Source>, met: &mut impl FnMut(&str, &str)) -> Result<Self, Finding> {
+        if source.text.len() as u64 > LARGEST_FILE {
+            let message = format!("`{}` has more than {LARGEST_FILE} bytes", source.path.display());
+            return Err(Finding::new(Code("TN1003"), message));
+        }
         let tree = tree::parse(&source.text).map_err(|error| syntax_finding(&error, &source))?;
         let mut spans = BTreeMap::new();
-        let value = tree::into_json(tree, &mut spans, &mut |_, _| {});
+        let value = tree::into_json(tree, &mut spans, met);
         match spans.values().find_map(|span| misread(&source.text, &span.value)) {
             Some((at, message)) => Err(Finding::new(Code("TN1002"), message).at(Location::new(source, at))),
             None => Ok(Self { source, value, spans }),

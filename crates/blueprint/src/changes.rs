@@ -125,3 +125,60 @@ fn words(old: &Parameter, new: &Parameter) -> Vec<Changed> {
     });
     changed.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use tenantry_base::finding::Source;
+
+    fn blueprint(required: &str, properties: &str) -> Blueprint {
+        let text = format!(
+            "apiVersion: tenantry/v2\nblueprint: {{ name: t, version: 1.0.0 }}\nparameters:\n  web:\n    type: object\n    \
+             required: [{required}]\n    properties: {{ {properties} }}\n"
+        );
+        let (blueprint, findings) = Blueprint::read(&Arc::new(Source { path: "t.yaml".into(), text: text }), &|_| None);
+        assert_eq!(findings, []);
+        blueprint.unwrap()
+    }
+
+    fn changes(before: &Blueprint, after: &Blueprint) -> Vec<String> {
+        before.field_changes(after).iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_way_in_which_a_field_changes_is_told() {
+        let before =
+            blueprint("a, c", "a: { type: integer }, b: { type: string }, c: { type: string }, d: { enum: [x] }");
+        let after = blueprint(
+            "a, b, e",
+            "a: { type: integer, maximum: 9 }, b: { type: string }, c: { type: string }, e: { type: string }, \
+             f: { type: string }, g: { type: integer, default: 3, description: text }",
+        );
+        assert_eq!(
+            changes(&before, &after),
+            [
+                "`web.a`: maximum none -> `9`",
+                "`web.b`: now required",
+                "`web.c`: no longer required",
+                "`web.d`: removed",
+                "`web.e`: added, required",
+                "`web.f`: added, optional",
+                "`web.g`: added, default `3`",
+            ]
+        );
+        assert!(changes(&after, &after).is_empty());
+    }
+
+    #[test]
+    fn what_a_tenant_may_say_is_what_the_newer_blueprint_allows() {
+        let newer = blueprint("e", "a: { type: integer, maximum: 9 }, e: { type: string }");
+        let text = |text: &str| Value::from(text);
+        let allowed = |field: &str, value: Option<Value>| newer.allows(field, value.as_ref());
+        assert!(allowed("web.a", None) && allowed("web.a", Some(Value::from(9))));
+        assert!(!allowed("web.a", Some(Value::from(10))));
+        assert!(allowed("web.e", Some(text("x"))) && !allowed("web.e", None), "a field that is newly required");
+        assert!(allowed("web.gone", None) && !allowed("web.gone", Some(text("x"))), "a field that is gone");
+    }
+}

@@ -9,12 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnetwork::Ipv4Network;
 use serde_json::{Map, Value, json};
 
+use crate::codes;
 use crate::evaluate::{Evaluation, Inputs};
-use crate::finding::{Finding, codes};
 use crate::model::{Blueprint, Decision, Section};
 use crate::parameters::Facts;
 use crate::schema::Parameter;
 use crate::types::{Field, Type};
+use tenantry_base::finding::{Finding, Severity};
 
 /// How thoroughly a blueprint is checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +72,8 @@ impl Blueprint {
         for _ in 0..options.cases {
             let tenant = self.sample(&mut numbers);
             for found in self.try_tenant(&tenant, &mut numbers) {
-                if seen.insert((found.route.clone(), found.code.clone())) {
+                let place = found.location.as_ref().map(|place| place.span.start);
+                if seen.insert((place, found.code)) {
                     findings.push(found);
                 }
             }
@@ -95,7 +97,7 @@ impl Blueprint {
                     format!("`{}` has no range, so its formulas are checked near its default only", parameter.path);
                 let route = format!("parameters.{}", parameter.path.replace('.', ".properties."));
                 let place = self.document.nearest(&route);
-                Finding::warning(codes::UNCHECKED, route, message).at(Some(place))
+                Finding::new(codes::UNCHECKED, message).at(place)
             })
             .collect()
     }
@@ -109,7 +111,7 @@ impl Blueprint {
         let evaluation = self.evaluate_as(&before, true);
         let mut findings = evaluation.findings();
         findings.extend(self.outside_the_shape(&evaluation));
-        findings.extend(evaluation.checks(&|_| None).into_iter().filter(|found| found.code.starts_with("TN")));
+        findings.extend(evaluation.checks(&|_| None).into_iter().filter(|found| found.code.0.starts_with("TN")));
         if !findings.is_empty() || tenant.contains_key("overrides") {
             return findings;
         }
@@ -137,7 +139,7 @@ impl Blueprint {
                     Value::Object(more.clone()),
                 );
                 let place = self.document.nearest(&route);
-                findings.push(Finding::error(codes::SHRINKS, route, message).at(Some(place)));
+                findings.push(Finding::new(codes::SHRINKS, message).at(place));
             }
         }
         findings
@@ -151,7 +153,7 @@ impl Blueprint {
             let route = format!("shape[{index}]");
             let place = self.document.nearest(&route);
             let message = format!("`{}` is {value}, which is none of its declared values", decision.name);
-            Some(Finding::error(codes::FINITE, route, message).at(Some(place)))
+            Some(Finding::new(codes::FINITE, message).at(place))
         };
         self.shape.iter().enumerate().filter_map(outside).collect()
     }
@@ -163,7 +165,8 @@ impl Blueprint {
             let route = format!("parameters.{parameter}");
             let place = self.document.nearest(&route);
             let message = format!("no value could be tried: {refused}");
-            Finding::error(codes::UNCHECKED, route, message).at(Some(place)).with_help("give the parameter `examples`")
+            let finding = Finding::new(codes::UNCHECKED, message).at(place).with_help("give the parameter `examples`");
+            Finding { severity: Severity::Error, ..finding }
         };
         self.refused(&Value::Object(tenant.clone())).into_iter().map(finding).collect()
     }
@@ -187,7 +190,7 @@ impl Blueprint {
         let message =
             format!("the smallest tenant does not fit a pool's block of /{}: {error}", options.smallest_block);
         let place = self.document.nearest("tiers");
-        Some(Finding::error(codes::TIER, "tiers", message).at(Some(place)))
+        Some(Finding::new(codes::TIER, message).at(place))
     }
 
     fn parameters_of<'s>(&self, sections: &'s [Section]) -> impl Iterator<Item = &'s Parameter> {

@@ -14,13 +14,14 @@ use cel::context::VariableResolver;
 use cel::{Context, ExecutionError};
 use serde_json::Value as Json;
 
+use crate::codes;
 use crate::document::{below, lookup};
-use crate::finding::{Finding, Place, codes};
 use crate::formula::{Formula, Name, Reference};
 use crate::functions;
 use crate::model::{Blueprint, Decision, Derived, Message, Part, Table};
 use crate::read::{given, optional_path};
 use crate::types::{Type, Value, json_to_cel};
+use tenantry_base::finding::{Code, Finding, Location, Severity};
 
 /// What a section that is left out has.
 static EMPTY: LazyLock<Json> = LazyLock::new(|| Json::Object(serde_json::Map::new()));
@@ -262,7 +263,7 @@ impl<'a> Evaluation<'a> {
     pub fn findings(&self) -> Vec<Finding> {
         let outcomes = self.groups.iter().flat_map(|group| group.iter());
         let mut findings: Vec<Finding> = outcomes.flat_map(|outcome| outcome.findings.iter().cloned()).collect();
-        findings.sort_by_key(|found| found.place.as_ref().map_or(0, |place| place.span.start));
+        findings.sort_by_key(|found| found.location.as_ref().map_or(0, |place| place.span.start));
         findings
     }
 
@@ -305,7 +306,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The findings of the blueprint's own checks, at the places of the tenant's file that `place` gives to routes.
-    pub fn checks(&self, place: &dyn Fn(&str) -> Option<Place>) -> Vec<Finding> {
+    pub fn checks(&self, place: &dyn Fn(&str) -> Option<Location>) -> Vec<Finding> {
         let mut findings = Vec::new();
         for check in &self.blueprint.checks {
             match self.once(&check.fails) {
@@ -313,14 +314,12 @@ impl<'a> Evaluation<'a> {
                 Some(Ok(_)) => {
                     let set = |path: &&String| self.inputs.get(path).is_some_and(|_| path.starts_with("overrides."));
                     let blamed = check.blame.iter().find(set).or(check.blame.last()).cloned().unwrap_or_default();
-                    let at = place(&blamed);
+                    let finding = Finding::new(Code::of(&check.code), self.message(&check.message));
                     findings.push(Finding {
-                        code: check.code.clone().into(),
                         severity: check.severity,
-                        message: self.message(&check.message),
-                        route: blamed,
-                        place: at,
+                        location: place(&blamed),
                         help: Some(check.help.clone()).filter(|help| !help.is_empty()),
+                        ..finding
                     });
                 }
                 Some(Err(finding)) => findings.push(*finding),
@@ -391,7 +390,7 @@ impl<'a> Evaluation<'a> {
             self.with(&derived.formula)
         );
         let place = derived.formula.place(&self.blueprint.document, derived.formula.program.expression().id);
-        findings.push(Finding::error(codes::BOUNDS, derived.formula.route.clone(), message).at(Some(place)));
+        findings.push(Finding::new(codes::BOUNDS, message).at(place));
         None
     }
 
@@ -430,8 +429,8 @@ impl<'a> Evaluation<'a> {
                 let message =
                     format!("`{}` has no value: {why}{}", formula.text.trim(), self.with_names(formula, &names));
                 let place = formula.place(&self.blueprint.document, at.id);
-                let make = if failed { Finding::error } else { Finding::warning };
-                findings.push(make(codes::EVALUATION, formula.route.clone(), message).at(Some(place)));
+                let severity = if failed { Severity::Error } else { Severity::Warning };
+                findings.push(Finding { severity, ..Finding::new(codes::EVALUATION, message).at(place) });
             }
         }
         result.ok().filter(|_| !failed).as_ref().and_then(Value::of_cel)
@@ -571,6 +570,7 @@ fn reason(error: &ExecutionError) -> String {
 mod tests {
     use super::*;
     use serde_json::json;
+    use tenantry_base::finding::Source;
 
     const TEXT: &str = "apiVersion: tenantry/v2\nblueprint: { name: t, version: 1.0.0 }\nparameters:\n  web: { type: object, \
                         properties: { a: { type: integer, default: 1 }, b: { type: integer, default: 2 } } }\nderived:\n  \
@@ -582,7 +582,8 @@ mod tests {
 
     #[test]
     fn a_value_is_evaluated_once_for_each_distinct_set_of_its_inputs() {
-        let (blueprint, findings) = Blueprint::read("t.yaml", TEXT, &|_| None);
+        let (blueprint, findings) =
+            Blueprint::read(&Arc::new(Source { path: "t.yaml".into(), text: TEXT.to_owned() }), &|_| None);
         assert_eq!(findings, []);
         let blueprint = shared(blueprint.unwrap());
         let inputs = |a: i64, b: i64| Inputs(json!({ "web": { "a": a, "b": b }, "zones": 3 }));

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use cel::Program;
 use cel::common::ast::{ComprehensionExpr, Expr, IdedExpr, LiteralValue, SelectExpr, SourceInfo, operators};
 
+use crate::codes;
 use crate::document::Document;
-use crate::finding::{Finding, codes, nearest};
 use crate::functions::{self, FUNCTIONS};
+use crate::nearest::nearest;
 use crate::types::{Field, Type};
+use tenantry_base::finding::{Code, Finding, Location};
 
 /// Steps that a formula may take at most, every loop to its end: some microseconds each hundred.
 pub const MOST_STEPS: u64 = 10_000;
@@ -89,14 +91,14 @@ impl Parsed {
     pub(crate) fn parse(document: &Document, route: &str, text: &str, offset: usize) -> Result<Self, Vec<Finding>> {
         let place = |character| {
             let whole = crate::document::text_at(&document.value, route).unwrap_or(text);
-            Some(document.place_inside(route, whole, offset + character))
+            document.place_inside(route, whole, offset + character)
         };
         if text.len() > LONGEST_FORMULA {
             let message = format!("a formula has at most {LONGEST_FORMULA} bytes, this one has {}", text.len());
-            return Err(vec![Finding::error(codes::BUDGET, route, message).at(place(0))]);
+            return Err(vec![Finding::new(codes::BUDGET, message).at(place(0))]);
         }
         let environment = functions::environment()
-            .map_err(|error| vec![Finding::error(codes::FORMULA, route, error.to_string()).at(place(0))])?;
+            .map_err(|error| vec![Finding::new(codes::FORMULA, error.to_string()).at(place(0))])?;
         environment
             .compile(text)
             .map(|program| Self { text: text.to_owned(), route: route.to_owned(), offset, program })
@@ -110,7 +112,7 @@ impl Parsed {
                     let why = why.replace("mismatched input the end", "it ends too early");
                     let why = why.trim_start_matches("Syntax error: ").trim_end_matches('.');
                     let message = format!("`{}` is not a formula: {why}", text.trim());
-                    Finding::error(codes::FORMULA, route, message).at(place(character))
+                    Finding::new(codes::FORMULA, message).at(place(character))
                 };
                 errors.errors.iter().map(finding).collect()
             })
@@ -148,12 +150,12 @@ impl Parsed {
 
 impl Formula {
     /// The place of a node of the formula.
-    pub(crate) fn place(&self, document: &Document, node: u64) -> crate::Place {
+    pub(crate) fn place(&self, document: &Document, node: u64) -> Location {
         place(document, &self.route, &self.text, self.offset, self.program.source_info(), node)
     }
 }
 
-fn place(document: &Document, route: &str, text: &str, offset: usize, source: &SourceInfo, node: u64) -> crate::Place {
+fn place(document: &Document, route: &str, text: &str, offset: usize, source: &SourceInfo, node: u64) -> Location {
     let whole = crate::document::text_at(&document.value, route).unwrap_or(text);
     let at = source.offset_for(node).map_or(0, |(start, _)| usize::try_from(start).unwrap_or(0));
     document.place_inside(route, whole, offset + at)
@@ -175,10 +177,10 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn report(&mut self, node: u64, code: &'static str, message: impl Into<String>, help: Option<String>) -> Type {
+    fn report(&mut self, node: u64, code: Code, message: impl Into<String>, help: Option<String>) -> Type {
         let Parsed { text, route, offset, program } = self.parsed;
         let at = place(self.document, route, text, *offset, program.source_info(), node);
-        let mut finding = Finding::error(code, route.clone(), message).at(Some(at));
+        let mut finding = Finding::new(code, message).at(at);
         finding.help = help;
         self.findings.push(finding);
         Type::Unknown

@@ -29,12 +29,12 @@ impl Blueprint {
 
     /// The text of the file.
     pub fn text(&self) -> &str {
-        &self.document.text
+        &self.document.source.text
     }
 
     /// The file, as findings show it.
     pub fn source(&self) -> Arc<Source> {
-        Arc::new(Source { path: self.document.file.as_ref().into(), text: self.document.text.to_string() })
+        Arc::clone(&self.document.source)
     }
 
     /// Every name of a tenant's stack.

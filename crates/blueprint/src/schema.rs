@@ -9,9 +9,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use crate::codes;
 use crate::document::{Document, below};
-use crate::finding::{Finding, codes, nearest};
+use crate::nearest::nearest;
 use crate::types::{Field, Type};
+use tenantry_base::finding::{Code, Finding};
 
 /// Words of a schema, each with the types it is for; empty for all.
 const WORDS: &[(&str, &[&str])] = &[
@@ -179,8 +181,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn report(&mut self, code: &'static str, route: &str, message: String, help: Option<String>) {
-        let mut finding = Finding::error(code, route, message).at(Some(self.document.nearest(route)));
+    fn report(&mut self, code: Code, route: &str, message: String, help: Option<String>) {
+        let mut finding = Finding::new(code, message).at(self.document.nearest(route));
         finding.help = help;
         self.findings.push(finding);
     }

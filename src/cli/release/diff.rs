@@ -4,12 +4,14 @@ use clap::Args as ClapArgs;
 use serde::Serialize;
 
 use super::super::{Exit, Failure, Global, Output};
-use crate::report::release as text;
+use crate::report::{self, release as text};
 use tenantry_ops::release::diff::{Change, TenantDiff, between, functions};
 use tenantry_ops::release::repository::Distance;
 use tenantry_ops::release::{Candidate, Manifest};
+use tenantry_spec::estate::{Field, field_changes};
 
-/// Show what stands between two releases: resources with their properties, flags, functions.
+/// Show what stands between two releases: resources with their properties, flags, functions, and the fields of tenants' files
+/// where the blueprint is another one.
 ///
 /// Exit code 0: nothing; 2: something differs.
 #[derive(Debug, ClapArgs)]
@@ -36,6 +38,8 @@ struct Answer {
     functions: Vec<Change>,
     /// Digest of templates, policies, flags and fleet, where it differs.
     files: Vec<String>,
+    /// What the blueprint of the later one changes in the fields of tenants' files.
+    fields: Vec<Field>,
     tenants: Vec<TenantDiff>,
 }
 
@@ -69,6 +73,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         distance,
         functions: functions(&before.functions, &after.functions),
         files: files.filter_map(|line| Some(line.split_once(':')?.0.to_owned())).collect(),
+        fields: field_changes(&before.estate, &after.estate.blueprint, Some(&after.estate)),
         tenants: between(&before, &after, wanted).map_err(super::of_candidate)?,
     };
     Output::new(global.output).show("tenantry/release-diff/v1", &answer, |answer| text_of(answer, args.unified))?;
@@ -88,6 +93,7 @@ fn text_of(answer: &Answer, unified: bool) -> String {
         None => format!("{} to the {}\n", answer.from, answer.to),
     };
     lines.extend(answer.files.iter().map(|file| format!("changed: {file}\n")));
+    lines.push_str(&report::fields::text(&answer.fields));
     lines.extend(answer.functions.iter().map(|function| format!("function {}\n", text::change(function))));
     lines.extend(answer.tenants.iter().map(|tenant| text::tenant_diff(tenant, unified)));
     if answer.tenants.is_empty() {

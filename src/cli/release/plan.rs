@@ -1,6 +1,6 @@
 //! `tenantry release plan`, and the plan that `roll` shows before it asks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args as ClapArgs;
 use comfy_table::{Table, presets};
@@ -17,11 +17,13 @@ use tenantry_ops::release::itinerary::{Stage, calendar, may_be_release, stages};
 use tenantry_ops::release::{Candidate, Repository};
 use tenantry_ops::survey::orphans::Orphans;
 use tenantry_spec::estate::rings::Opening;
+use tenantry_spec::estate::{Field, field_changes};
 
 /// Show what a roll would do: ring by ring, wave by wave, tenant by tenant.
 ///
 /// Each tenant with the release that it has, how many resources change, whether its window is open, and whether there
-/// is a way back. Stacks that the release does not name are listed with their cost. Changes no resource. Exit code 0: the
+/// is a way back. Fields of tenants' files that another blueprint changes and stacks that the
+/// release does not name are listed. Changes no resource. Exit code 0: the
 /// release is everywhere; 2: there is something to roll, or a stack that the release does not name; 4: a stack could not
 /// be read.
 #[derive(Debug, ClapArgs)]
@@ -48,6 +50,9 @@ pub(super) struct Itinerary {
     release: String,
     commit: String,
     stages: Vec<Wave>,
+    /// What its blueprint changes in the fields of tenants' files, by the release that tenants have. Of a release that is no tag
+    /// nothing is known.
+    fields: BTreeMap<String, Vec<Field>>,
     /// Stacks of the estate that the release does not name where they are: it leaves them as they are.
     pub(super) orphans: Orphans,
 }
@@ -131,6 +136,14 @@ impl Itinerary {
                 (None, None) => None,
             }
         };
+        let from = plan.stacks.iter().filter_map(|stack| stack.ground.release.as_deref());
+        let from: BTreeSet<&str> = from.filter(|from| *from != candidate.name && may_be_release(from)).collect();
+        let fields = from.into_iter().filter_map(|from| {
+            let before = Candidate::of_tag(repository, from).ok()?;
+            let fields = field_changes(&before.estate, &candidate.estate.blueprint, Some(&candidate.estate));
+            (!fields.is_empty()).then(|| (from.to_owned(), fields))
+        });
+        let fields = fields.collect();
         let stages = stages.iter().map(|stage| Wave {
             ring: stage.ring.name.to_string(),
             wave: stage.wave,
@@ -143,6 +156,7 @@ impl Itinerary {
             release: candidate.name.clone(),
             commit: candidate.commit.as_ref().map(ToString::to_string).unwrap_or_default(),
             stages: stages.collect(),
+            fields,
             orphans,
         }
     }
@@ -168,6 +182,9 @@ impl Itinerary {
                 table.add_row(line.cells());
             }
             lines.extend(table.lines().map(|row| format!("  {}\n", row.trim_end())));
+        }
+        for (from, fields) in &self.fields {
+            lines.push_str(&format!("\nsince {from}, {}", report::fields::text(fields)));
         }
         if !self.orphans.is_empty() {
             lines.push('\n');

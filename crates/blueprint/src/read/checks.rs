@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::Value as Json;
 
 use super::{CORE_FIELDS, Reader};
+use crate::codes;
 use crate::document::below;
-use crate::finding::{Severity, codes, nearest};
 use crate::formula::{Name as ScopeName, Parsed, Scope};
 use crate::model::{Check, Message, Part, Section};
+use crate::nearest::nearest;
 use crate::types::Type;
+use tenantry_base::finding::Severity;
 
 impl Reader<'_> {
     pub(super) fn checks(

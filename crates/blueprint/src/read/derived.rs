@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Map, Value as Json, json};
 
 use super::{FACTS, Reader, SMALLEST_SUBNET};
+use crate::codes;
 use crate::document::below;
-use crate::finding::{codes, nearest};
 use crate::formula::{Formula, Name as ScopeName, Parsed, Reference, Scope};
 use crate::model::{Derived, NetworkRules, Routing, Tier};
+use crate::nearest::nearest;
 use crate::schema;
 use crate::types::Type;
 

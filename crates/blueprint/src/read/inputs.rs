@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 
 use super::{CORE_FIELDS, FACTS, Reader};
+use crate::codes;
 use crate::document::below;
-use crate::finding::codes;
 use crate::formula::{Name as ScopeName, Scope};
 use crate::model::{Section, Table};
 use crate::schema::{self, Parameter};

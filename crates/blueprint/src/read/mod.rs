@@ -8,12 +8,15 @@ mod stack;
 
 use serde_json::{Map, Value as Json};
 
+use crate::codes;
 use crate::document::{Document, below, lookup, lookup_route};
 use crate::evaluate::Memo;
-use crate::finding::{Finding, Severity, codes, nearest};
 use crate::model::Blueprint;
+use crate::nearest::nearest;
 use crate::schema::is_name;
 use inputs::overrides_section;
+use std::sync::Arc;
+use tenantry_base::finding::{Code, Finding, Severity, Source};
 
 /// The version of the format that this crate reads.
 pub const API_VERSION: &str = "tenantry/v2";
@@ -46,19 +49,18 @@ const WORDS: &[&str] = &[
     "rules",
 ];
 impl Blueprint {
-    /// Reads a blueprint; `file` is its path as the person would type it, `longest` the most characters of the name of a
-    /// resource type, where that is known.
+    /// Reads a blueprint; `longest` is the most characters of the name of a resource type, where that is known.
     ///
     /// The blueprint is there where no finding is an error.
-    pub fn read(file: &str, text: &str, longest: &dyn Fn(&str) -> Option<usize>) -> (Option<Self>, Vec<Finding>) {
-        let document = match Document::parse(file, text) {
+    pub fn read(source: &Arc<Source>, longest: &dyn Fn(&str) -> Option<usize>) -> (Option<Self>, Vec<Finding>) {
+        let document = match Document::parse(Arc::clone(source)) {
             Ok(document) => document,
             Err(finding) => return (None, vec![finding]),
         };
         let mut reader = Reader { document: &document, findings: Vec::new() };
         let read = reader.blueprint(longest);
         let mut findings = reader.findings;
-        findings.sort_by_key(|found| found.place.as_ref().map_or(0, |place| place.span.start));
+        findings.sort_by_key(|found| found.location.as_ref().map_or(0, |place| place.span.start));
         findings.dedup();
         let refused = findings.iter().any(|found| found.severity == Severity::Error);
         (read.filter(|_| !refused), findings)
@@ -71,8 +73,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn report(&mut self, code: &'static str, route: &str, message: impl Into<String>, help: Option<String>) {
-        let mut finding = Finding::error(code, route, message).at(Some(self.document.nearest(route)));
+    fn report(&mut self, code: Code, route: &str, message: impl Into<String>, help: Option<String>) {
+        let mut finding = Finding::new(code, message).at(self.document.nearest(route));
         finding.help = help;
         self.findings.push(finding);
     }

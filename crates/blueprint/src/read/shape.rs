@@ -3,9 +3,10 @@
 use serde_json::{Value as Json, json};
 
 use super::{Reader, ZONES, optional_path};
-use crate::finding::{codes, nearest};
+use crate::codes;
 use crate::formula::{Name as ScopeName, Scope};
 use crate::model::{Decision, Derived, Section};
+use crate::nearest::nearest;
 use crate::types::Type;
 
 /// Values that one decision of the shape may have.

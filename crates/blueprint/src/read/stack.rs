@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Reader;
+use crate::codes;
 use crate::document::below;
-use crate::finding::{codes, nearest};
 use crate::model::{Artifacts, Name, Redrive, Rules, Watch};
+use crate::nearest::nearest;
 
 /// Alarms that CloudFormation takes as rollback triggers.
 /// Source: AWS CloudFormation User Guide, "Roll back your CloudFormation stack on alarm breach".

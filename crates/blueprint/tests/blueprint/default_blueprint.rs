@@ -2,12 +2,13 @@
 
 use crate::support::{default_blueprint, facts, inputs};
 use serde_json::{Map, Value, json};
-use tenantry_blueprint::{Blueprint, Evaluation, Finding, Inputs, LayoutError, Owner, Severity};
+use tenantry_base::finding::{Finding, Severity};
+use tenantry_blueprint::{Blueprint, Evaluation, Inputs, LayoutError, Owner};
 
 /// The number of shards was not checked when the workloads were recorded.
 fn errors_of(evaluation: &Evaluation<'_>) -> Vec<Finding> {
     let mut found = evaluation.checks(&|_| None);
-    found.retain(|found| found.severity == Severity::Error && found.code != "BP2003");
+    found.retain(|found| found.severity == Severity::Error && found.code.0 != "BP2003");
     found
 }
 

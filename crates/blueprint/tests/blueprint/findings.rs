@@ -1,14 +1,21 @@
 //! What is wrong with a blueprint or a tenant is found all at once, each at its line and column.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value, json};
-use tenantry_blueprint::{Blueprint, CheckOptions, Facts, Finding, Inputs, Place, Severity};
+use tenantry_base::finding::{Finding, Location, Severity, Source};
+use tenantry_blueprint::{Blueprint, CheckOptions, Facts, Inputs};
 
 /// As many tenants as find each fault.
 const FEW: CheckOptions = CheckOptions { cases: 300, seed: 1, smallest_block: 18, zones: 3 };
 const START: &str = "apiVersion: tenantry/v2\nblueprint: { name: t, version: 1.0.0 }\n";
 
 fn read(rest: &str) -> (Option<Blueprint>, Vec<Finding>) {
-    Blueprint::read("blueprint.yaml", &format!("{START}{rest}"), &|_| None)
+    read_whole(&format!("{START}{rest}"))
+}
+
+fn read_whole(text: &str) -> (Option<Blueprint>, Vec<Finding>) {
+    Blueprint::read(&Arc::new(Source { path: "blueprint.yaml".into(), text: text.to_owned() }), &|_| None)
 }
 
 fn good(rest: &str) -> Blueprint {
@@ -22,7 +29,7 @@ fn good(rest: &str) -> Blueprint {
 fn check(rest: &str, expected: &[&str]) {
     let (blueprint, findings) = read(rest);
     let shown = |found: &Finding| {
-        let Place { line, column, .. } = found.place.as_ref().expect("every finding has a place");
+        let Location { line, column, .. } = found.location.as_ref().expect("every finding has a place");
         let help = found.help.as_ref().map(|help| format!(" ({help})")).unwrap_or_default();
         format!("{}:{column} {} {}{help}", line - 2, found.code, found.message)
     };
@@ -179,7 +186,7 @@ fn evaluated(rest: &str, tenant: &Value, expected: &[&str]) {
     let blueprint = good(rest);
     let inputs = inputs(&blueprint, tenant);
     let shown = |found: &Finding| {
-        let place = found.place.as_ref().unwrap();
+        let place = found.location.as_ref().unwrap();
         format!("{}:{} {} {}", place.line - 2, place.column, found.code, found.message)
     };
     assert_eq!(blueprint.evaluate(&inputs).findings().iter().map(shown).collect::<Vec<_>>(), expected);
@@ -228,19 +235,21 @@ fn checking_a_blueprint_finds_what_only_some_tenants_meet() {
     ];
     for (formulas, code, message) in faults {
         let findings = good(&format!("{WEB}{formulas}")).check(&FEW);
-        let found = findings.iter().any(|found| found.code == code && found.message.contains(message));
+        let found = findings.iter().any(|found| found.code.0 == code && found.message.contains(message));
         assert!(found, "{formulas}: {findings:?}");
     }
     let shrinking = WEB.replace("maximum: 9, default: 1 }", "maximum: 9, default: 1, workload: true }");
     let tiers = "tiers:\n  one: { routes: none, share: 1/2, addresses: 1000 - web.count * 100 }\n";
     let findings = good(&format!("{shrinking}{tiers}")).check(&FEW);
-    assert!(findings.iter().any(|found| found.code == "TN6024"), "{findings:?}");
+    assert!(findings.iter().any(|found| found.code.0 == "TN6024"), "{findings:?}");
     let large = "tiers:\n  one: { routes: none, share: 1/2, addresses: 100000 }\n";
     let findings = good(large).check(&FEW);
-    assert!(findings.iter().any(|found| found.code == "TN6020" && found.message.contains("more than the largest VPC")));
+    assert!(
+        findings.iter().any(|found| found.code.0 == "TN6020" && found.message.contains("more than the largest VPC"))
+    );
     let open = WEB.replace("minimum: 0, maximum: 9, ", "");
     let findings = good(&format!("{open}derived:\n  a: {{ value: web.count }}\n")).check(&FEW);
-    assert!(findings.iter().any(|found| found.code == "TN6023" && found.severity == Severity::Warning));
+    assert!(findings.iter().any(|found| found.code.0 == "TN6023" && found.severity == Severity::Warning));
 }
 
 #[test]
@@ -248,9 +257,9 @@ fn what_is_not_a_blueprint_at_all_is_refused_and_never_a_panic() {
     for text in
         ["", "[]", "a", "derived: 1", "tiers: [1]\nchecks: {}\nnames: []\nshape: 3\ntables: { a: { rows: [1] } }"]
     {
-        let (blueprint, findings) = Blueprint::read("blueprint.yaml", text, &|_| None);
+        let (blueprint, findings) = read_whole(text);
         assert!(blueprint.is_none() && !findings.is_empty(), "{text}");
-        assert!(findings.iter().all(|found| found.place.is_some()), "{text}: {findings:?}");
+        assert!(findings.iter().all(|found| found.location.is_some()), "{text}: {findings:?}");
     }
 }
 
@@ -320,14 +329,14 @@ fn random_formulas_are_refused_or_evaluated() {
     for _ in 0..400 {
         let formula: String = (0..1 + next(7)).map(|_| PARTS[next(PARTS.len())]).collect::<Vec<_>>().join(" ");
         let text = format!("{START}{WEB}derived:\n  a: {{ value: {} }}\n", Value::from(formula.as_str()));
-        match Blueprint::read("blueprint.yaml", &text, &|_| None) {
+        match read_whole(&text) {
             (Some(blueprint), _) => {
                 read_well += 1;
                 let _ = blueprint.evaluate(&inputs(&blueprint, &json!({}))).findings();
             }
             (None, findings) => {
                 refused += 1;
-                assert!(findings.iter().all(|found| found.place.is_some()), "{formula}");
+                assert!(findings.iter().all(|found| found.location.is_some()), "{formula}");
             }
         }
     }

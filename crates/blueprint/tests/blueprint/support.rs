@@ -1,8 +1,9 @@
 //! Blueprints of this repository, and tenants of them.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value, json};
+use tenantry_base::finding::Source;
 use tenantry_blueprint::{Blueprint, Facts, Inputs};
 
 /// Most characters of a type's name, as the table of resource types has it.
@@ -17,9 +18,8 @@ fn longest(resource_type: &str) -> Option<usize> {
 
 pub(crate) fn read(path: &str) -> Blueprint {
     let text = std::fs::read_to_string(format!("{}/../../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
-    let (blueprint, findings) = Blueprint::read(path, &text, &longest);
-    let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();
-    assert!(findings.is_empty(), "{}", findings.join("\n"));
+    let (blueprint, findings) = Blueprint::read(&Arc::new(Source { path: path.into(), text }), &longest);
+    assert!(findings.is_empty(), "{findings:#?}");
     blueprint.unwrap()
 }
 

@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use tenantry_base::document::read_source;
 use tenantry_base::files;
-use tenantry_base::finding::{Code, Finding, Location, Severity, Source};
-use tenantry_blueprint::{self as blueprint, BUILT_IN, Blueprint};
+use tenantry_base::finding::{Finding, Source};
+use tenantry_blueprint::{BUILT_IN, Blueprint};
 
 /// Where an estate has its blueprint.
 pub const PATH: &str = "templates/blueprint.yaml";
@@ -95,29 +95,11 @@ pub(super) fn has_old_templates(root: &Path) -> bool {
 }
 
 fn read(source: &Arc<Source>, longest: &dyn Fn(&str) -> Option<usize>, is_default: bool) -> Read {
-    let (mut blueprint, findings) = Blueprint::read(&source.path.to_string_lossy(), &source.text, longest);
+    let (mut blueprint, findings) = Blueprint::read(source, longest);
     if let Some(blueprint) = &mut blueprint {
         blueprint.is_default = is_default;
     }
-    (blueprint.map(Arc::new), findings.into_iter().map(|found| in_source(found, source)).collect())
-}
-
-/// A finding of the blueprint's own file.
-pub fn in_source(found: blueprint::Finding, source: &Arc<Source>) -> Finding {
-    let place = found.place.as_ref().map(|place| Location::new(Arc::clone(source), place.span.clone()));
-    with_place(found, place)
-}
-
-/// A finding of a blueprint at a place.
-pub fn with_place(found: blueprint::Finding, place: Option<Location>) -> Finding {
-    let mut finding = Finding::new(Code::of(&found.code), found.message);
-    finding.severity = match found.severity {
-        blueprint::Severity::Warning => Severity::Warning,
-        blueprint::Severity::Error => Severity::Error,
-    };
-    finding.location = place;
-    finding.help = found.help;
-    finding
+    (blueprint.map(Arc::new), findings)
 }
 
 /// The default blueprint; a test keeps it readable.

@@ -7,7 +7,6 @@ use super::{Context, Functions, Renderer, Template, TenantStack};
 use tenantry_base::finding::{Code, Finding, Severity};
 use tenantry_base::ids::ZoneId;
 use tenantry_blueprint::{Facts, Inputs, Layout};
-use tenantry_spec::estate::blueprint::{in_source, with_place};
 use tenantry_spec::estate::spec::{EniModel, Nat};
 use tenantry_spec::estate::{Estate, Tenant};
 
@@ -79,14 +78,8 @@ pub fn prepare(
     let inputs = inputs(estate, tenant, functions);
     let derived = blueprint.evaluate(&inputs);
     // What has no value is told at its formula, what a check finds at the tenant's field.
-    let told = |found: tenantry_blueprint::Finding| match found.place {
-        Some(_) => named(in_source(found, &blueprint.source())),
-        None => {
-            let place = tenant.locate_blamed(&found.route);
-            named(with_place(found, Some(place)))
-        }
-    };
-    let findings = derived.findings().into_iter().chain(derived.checks(&|_| None)).map(told);
+    let checks = derived.checks(&|field| Some(tenant.locate_blamed(field)));
+    let findings = derived.findings().into_iter().chain(checks).map(named);
     let (errors, warnings): (Vec<Finding>, Vec<Finding>) =
         findings.partition(|finding| finding.severity == Severity::Error);
     if !errors.is_empty() {

@@ -281,9 +281,9 @@ pub(super) const CODES: &[Explanation] = &[
     entry(
         "TN4405",
         Error,
-        "a lambda subnet is shared",
-        "Functions take addresses as they scale. What stands beside them starves, as the search domain once did; what stands elsewhere cannot be starved by them.",
-        "Place functions in lambda subnets and everything else in another tier.",
+        "a resource or subnet is not in a tier that it may be in",
+        "A tier that is declared for some types is theirs alone: functions take addresses as they scale, and what stands beside them starves. A subnet of a tier that the blueprint does not declare is held against nothing.",
+        "Give the subnet a tier of `tiers` in the blueprint, and place the resource in one that is for its type or for all.",
     ),
     entry(
         "TN4406",

@@ -96,7 +96,8 @@ mod tests {
     /// A tier that leads out, one that does not, and one that is for functions only.
     fn tiers() -> Tiers {
         let only = ("functions".to_owned(), ["AWS::Lambda::Function".to_owned()].into());
-        Tiers { isolated: ["data", "functions"].map(str::to_owned).into(), only: [only].into() }
+        let all = ["data", "functions", "web"].map(str::to_owned).into();
+        Tiers { all, isolated: ["data", "functions"].map(str::to_owned).into(), only: [only].into() }
     }
 
     /// Resources and what is said about them: `id: message`.

@@ -8,6 +8,7 @@ use tenantry_blueprint::{Routing, Tier};
 /// The tiers of subnets that a blueprint declares.
 #[derive(Debug, Default)]
 pub(in crate::policy) struct Tiers {
+    pub(super) all: BTreeSet<String>,
     /// Those without a way out of the VPC.
     pub(super) isolated: BTreeSet<String>,
     /// The types of resources that alone may stand in a tier.
@@ -19,12 +20,13 @@ impl Tiers {
         let isolated = tiers.iter().filter(|tier| tier.routes == Routing::None).map(|tier| tier.name.clone());
         let only = tiers.iter().filter(|tier| !tier.only.is_empty());
         let only = only.map(|tier| (tier.name.clone(), tier.only.iter().cloned().collect()));
-        Self { isolated: isolated.collect(), only: only.collect() }
+        let all = tiers.iter().map(|tier| tier.name.clone());
+        Self { all: all.collect(), isolated: isolated.collect(), only: only.collect() }
     }
 
     /// The texts that checks compare a tier's tag with.
     pub(in crate::policy) fn names(&self) -> impl Iterator<Item = &str> {
-        self.isolated.iter().chain(self.only.keys()).map(String::as_str)
+        self.all.iter().map(String::as_str)
     }
 }
 

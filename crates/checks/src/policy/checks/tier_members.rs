@@ -1,5 +1,6 @@
 //! Who may stand in a tier of subnets: where a blueprint declares a tier for some types only, these stand in no other tier,
-//! and nothing else stands in theirs. What shares subnets with functions can starve of addresses.
+//! and nothing else stands in theirs. What shares subnets with functions can starve of addresses. A subnet of a tier that no
+//! blueprint declares would be held against nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,14 @@ pub(super) fn check(stack: &Stack<'_>) -> Vec<Fault> {
     let subnets = stack.subnet_tiers();
     let tiers: BTreeMap<&str, &BTreeSet<String>> =
         stack.tiers.only.iter().map(|(tier, kinds)| (tier.as_str(), kinds)).collect();
-    let mut faults = Vec::new();
+    let undeclared = subnets.iter().filter(|(_, tier)| !stack.tiers.all.contains(**tier));
+    let mut faults: Vec<Fault> = undeclared
+        .map(|(id, tier)| {
+            let known = stack.tiers.all.iter().cloned().collect::<Vec<_>>().join("`, `");
+            let known = if known.is_empty() { "it declares none".to_owned() } else { format!("it has `{known}`") };
+            Fault::new(id, "Properties/Tags", format!("the blueprint has no tier `{tier}`: {known}"))
+        })
+        .collect();
     for (id, resource) in stack.all() {
         let kind = resource["Type"].as_str().unwrap_or_default();
         if TAKE_NO_ADDRESS.contains(&kind) {
@@ -56,6 +64,13 @@ mod tests {
             "Functions": subnet("functions"),
             "Routes": { "Type": super::TAKE_NO_ADDRESS[1], "Properties": { "SubnetId": { "Ref": "Functions" } } },
         })
+    }
+
+    #[test]
+    fn a_subnet_stands_in_a_tier_of_the_blueprint() {
+        let mut stack = stack("Functions", "Web");
+        stack["Web"]["Properties"]["Tags"][0]["Value"] = json!("wbe");
+        check(super::check, stack, &["Web: the blueprint has no tier `wbe`: it has `data`, `functions`, `web`"]);
     }
 
     #[test]
