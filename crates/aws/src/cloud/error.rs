@@ -207,8 +207,8 @@ fn credentials_cause(error: &(dyn Error + 'static)) -> Option<Cause> {
 
 /// The role's service gave no answer in time.
 fn timed_out(error: &(dyn Error + 'static)) -> bool {
-    let calls = links(error).filter_map(|link| link.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>());
-    calls.into_iter().any(|call| matches!(call, SdkError::TimeoutError(_)))
+    let mut calls = links(error).filter_map(|link| link.downcast_ref::<SdkError<AssumeRoleError, HttpResponse>>());
+    calls.any(|call| matches!(call, SdkError::TimeoutError(_)))
 }
 
 /// Why a request got no answer.
@@ -237,12 +237,16 @@ fn kept_from(error: &ConnectorError) -> Unreached {
         .any(|error| error.kind() == io::ErrorKind::ConnectionRefused);
     let refused = refused || has("Connection refused");
     if has("tunnel error") {
-        let why = match () {
-            () if has("proxy authorization required") => "asks for a user name and a password",
-            () if has("unsuccessful") => "does not connect to it",
-            () if refused => "cannot be reached: connection refused",
-            () if has("dns error") => "cannot be reached: its host name cannot be resolved",
-            () => "cannot be used",
+        let why = if has("proxy authorization required") {
+            "asks for a user name and a password"
+        } else if has("unsuccessful") {
+            "does not connect to it"
+        } else if refused {
+            "cannot be reached: connection refused"
+        } else if has("dns error") {
+            "cannot be reached: its host name cannot be resolved"
+        } else {
+            "cannot be used"
         };
         return Unreached::Proxy(why.to_owned());
     }
