@@ -30,6 +30,10 @@ test: $(TOOLS)/python
 test-search:
 	pipeline/tests/search/run
 
+# The dashboards' proxy in front of the same node, with client certificates; builds Caddy with Go.
+test-proxy: $(TOOLS)/python
+	pipeline/tests/search/proxy
+
 # The inner loop: format, lints and tests of the crates that know neither the SDK nor a runtime.
 PURE := $(foreach crate,base blueprint spec template checks,-p tenantry-$(crate))
 check:
@@ -180,5 +184,5 @@ $(TOOLS)/ci/bin/zizmor: tests/ci/requirements.txt
 	$(TOOLS)/ci/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/ci/requirements.txt
 	touch $@
 
-.PHONY: accept advisories build chain-arm64 check demo endpoint reproducible test test-search lint bench bench-drift bench-fleet bench-capacity functions functions-lock bench-pipeline \
+.PHONY: accept advisories build chain-arm64 check demo endpoint reproducible test test-proxy test-search lint bench bench-drift bench-fleet bench-capacity functions functions-lock bench-pipeline \
     fuzz fuzz-chain faults bench-deploy

@@ -44,6 +44,16 @@ impl Function {
         self.outcomes.recv_timeout(Duration::from_secs(60)).expect("the function answers")
     }
 
+    /// Seconds that its threads were on a processor (Linux, `proc(5)`, `schedstat`).
+    pub(crate) fn cpu_seconds(&self) -> f64 {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.process.id())).unwrap();
+        let of = |path: std::path::PathBuf| {
+            let text = std::fs::read_to_string(path.join("schedstat")).unwrap_or_default();
+            text.split_whitespace().next().and_then(|first| first.parse::<f64>().ok()).unwrap_or_default()
+        };
+        threads.map(|thread| of(thread.unwrap().path())).sum::<f64>() / 1e9
+    }
+
     /// Ends it; all that it wrote.
     pub(crate) fn stop(mut self) -> String {
         self.process.kill().unwrap();

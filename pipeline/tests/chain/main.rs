@@ -7,6 +7,7 @@ mod endpoint;
 mod http;
 mod lambda;
 mod objects;
+mod rates;
 mod search;
 
 use std::collections::BTreeMap;
@@ -34,11 +35,16 @@ struct Stack {
 
 impl Stack {
     async fn start(auth: &str) -> Self {
+        Self::start_with(auth, &[]).await
+    }
+
+    /// With these variables instead of the tests' own.
+    async fn start_with(auth: &str, settings: &[(&str, &str)]) -> Self {
         let endpoint = Endpoint::start().await;
         let domain = SearchDomain::default();
         let port = domain.start();
         let (retry_url, parking_url) = (endpoint.queue("retry").await, endpoint.queue("parking").await);
-        let environment = [
+        let mut environment = vec![
             ("TENANT", "acme".to_owned()),
             ("RETRY_QUEUE_URL", retry_url.clone()),
             ("PARKING_QUEUE_URL", parking_url.clone()),
@@ -54,6 +60,10 @@ impl Stack {
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
         ];
+        for (name, value) in settings {
+            environment.retain(|(known, _)| known != name);
+            environment.push((*name, (*value).to_owned()));
+        }
         let splitter = Function::start(env!("CARGO_BIN_EXE_splitter"), &environment);
         let ingest = Function::start(env!("CARGO_BIN_EXE_ingest"), &environment);
         Self { endpoint, domain, splitter, ingest, retry_url, parking_url }
