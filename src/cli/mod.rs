@@ -15,6 +15,7 @@ mod failure;
 mod fit;
 mod flags;
 mod guard;
+mod images;
 mod init;
 mod journal;
 mod judge;
@@ -85,6 +86,7 @@ enum Command {
     Render(render::Args),
     Bootstrap(bootstrap::Args),
     Permissions(permissions::Args),
+    Images(images::Args),
     Cost(cost::Args),
     Quotas(quotas::Args),
     Capacity(capacity::Args),
@@ -135,6 +137,7 @@ impl Cli {
             Command::Render(args) => render::run(args, global),
             Command::Bootstrap(args) => bootstrap::run(args, global),
             Command::Permissions(args) => permissions::run(args, global),
+            Command::Images(args) => images::run(args, global),
             Command::Cost(args) => cost::run(args, global),
             Command::Quotas(args) => quotas::run(args, global),
             Command::Capacity(args) => capacity::run(args, global),

@@ -125,9 +125,10 @@ pub(super) fn run(_: &Args, global: &Global) -> Result<Exit, Failure> {
 
 fn text(checked: &Checked) -> String {
     let off = checked.rules_off.iter().map(|(rule, why)| format!("rule `{rule}` is off: {why}\n")).collect::<String>();
-    if checked.findings.is_empty() {
+    if checked.all.iter().all(|finding| finding.severity == Severity::Note) {
         let (count, s) = (checked.tenants, if checked.tenants == 1 { "" } else { "s" });
-        return format!("{off}{count} tenant{s}: all well\n{}", checked.against.text());
+        let notes = if checked.all.is_empty() { String::new() } else { findings::text_of(&checked.findings) };
+        return format!("{notes}{off}{count} tenant{s}: all well\n{}", checked.against.text());
     }
     let (left, all) = (checked.unchecked.len(), checked.tenants);
     let rest = format!("{left} of {all} tenants could not be held against the policies because of these errors\n");
@@ -166,6 +167,9 @@ fn check(root: &Path, verdicts: Option<(PathBuf, String)>) -> Result<Checked, Fa
     let renderer = kept(TemplateSet::parse(templates), &mut findings).map(Renderer::new);
     // Rules and locks are read where the estate itself cannot be, too.
     let blueprint = estate.as_ref().map(|estate| Arc::clone(&estate.blueprint)).or_else(estate::blueprint::built_in);
+    // What was made before blueprints names no image of theirs.
+    let named = estate.as_ref().filter(|estate| !estate.has_old_templates);
+    findings.extend(named.into_iter().flat_map(|estate| estate::blueprint::loose_images(root, &estate.blueprint)));
     let functions = blueprint.as_ref().and_then(|blueprint| {
         kept(embedded::functions(root, blueprint).map_err(|finding| vec![finding]), &mut findings)
     });

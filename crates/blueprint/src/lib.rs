@@ -33,6 +33,7 @@ mod document;
 mod evaluate;
 pub mod formula;
 mod functions;
+mod images;
 mod layout;
 mod model;
 mod names;
@@ -47,6 +48,7 @@ pub use check::CheckOptions;
 pub use evaluate::{Evaluation, Explained, Inputs};
 pub use formula::{Formula, LONGEST_FORMULA, MOST_STEPS, Reference};
 pub use functions::{FUNCTIONS, Function, MACROS};
+pub use images::Image;
 pub use layout::{Layout, LayoutError, Subnet};
 pub use model::{
     Artifacts, Blueprint, Check, Decision, Derived, Message, Name, NetworkRules, Redrive, Routing, Rules, Section,

@@ -9,6 +9,7 @@ use crate::evaluate;
 use crate::formula::{Formula, Scope};
 use crate::schema::Parameter;
 use crate::types::{Type, Value};
+use crate::Image;
 use tenantry_base::finding::Severity;
 
 /// What every tenant of a fleet gets, read and checked: see [`Blueprint::read`].
@@ -180,7 +181,7 @@ pub struct Artifacts {
     /// Functions that the lock must have.
     pub functions: Vec<String>,
     /// Images of containers by name.
-    pub images: BTreeMap<String, String>,
+    pub images: BTreeMap<String, Image>,
 }
 
 /// What deploys and releases look at, by logical ID.

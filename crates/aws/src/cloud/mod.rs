@@ -21,6 +21,7 @@ pub mod ec2_usage;
 mod error;
 pub mod functions;
 pub mod hooks;
+pub mod hosted_zones;
 mod hosts;
 pub mod iam;
 pub mod neighbours;
@@ -52,6 +53,7 @@ pub use error::{
 };
 pub use rates::Family;
 pub use reads::Question;
+pub(crate) use session::http_client;
 pub use session::{Access, Cloud, Place, Purpose, Session, Unopened, none_opened};
 
 mod xml;

@@ -187,7 +187,7 @@ pub(super) fn standard() -> ConfigLoader {
 
 /// HTTP with TLS by rustls and ring: no C library has to be built for it. Calls go through the proxy that `HTTPS_PROXY`,
 /// `HTTP_PROXY` or `ALL_PROXY` names, but for the hosts of `NO_PROXY`; the client reads none of them by itself.
-pub(super) fn http_client() -> SharedHttpClient {
+pub(crate) fn http_client() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().build_with_connector_fn(|settings, components| {
         let mut builder = Connector::builder();
         builder.set_connector_settings(settings.cloned());

@@ -63,8 +63,14 @@ impl Reader<'_> {
         let images = images
             .into_iter()
             .filter_map(|name| {
-                let image = self.required_text(&below("artifacts.images", &name))?;
-                Some((name, image))
+                let route = below("artifacts.images", &name);
+                match self.required_text(&route)?.parse() {
+                    Ok(image) => Some((name, image)),
+                    Err(why) => {
+                        self.report(codes::SHAPE, &route, why, None);
+                        None
+                    }
+                }
             })
             .collect();
         let artifacts = Artifacts {

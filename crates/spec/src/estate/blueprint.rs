@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde::Deserialize;
 
-use tenantry_base::document::read_source;
+use tenantry_base::document::{Document, read_source};
 use tenantry_base::files;
 use tenantry_base::finding::{Finding, Source};
 use tenantry_blueprint::{BUILT_IN, Blueprint};
@@ -92,6 +92,20 @@ pub fn parse(text: String) -> (Option<Arc<Blueprint>>, Vec<Finding>) {
 /// Whether an estate has templates of its own and no blueprint: they were made before there were blueprints.
 pub(super) fn has_old_templates(root: &Path) -> bool {
     root.join("templates").is_dir() && root.join(PATH).symlink_metadata().is_err()
+}
+
+/// The images of a blueprint that are named by their tags only: findings at their lines, where the estate below `root` has the
+/// file.
+pub fn loose_images(root: &Path, blueprint: &Blueprint) -> Vec<Finding> {
+    let loose = blueprint.artifacts.images.iter().filter(|(_, image)| image.digest.is_none());
+    let mut loose = loose.peekable();
+    let document = loose.peek().and_then(|_| Document::read(&root.join(PATH), PathBuf::from(PATH)).ok());
+    let finding = |(name, image): (&String, &blueprint::Image)| {
+        let mut finding = Finding::new(Code("TN4006"), format!("image `{name}` is `{image}`, without a digest"));
+        finding.location = document.as_ref().and_then(|document| document.place(&format!("artifacts.images.{name}")));
+        finding.with_help("`tenantry images --pin` writes it")
+    };
+    loose.map(finding).collect()
 }
 
 fn read(source: &Arc<Source>, longest: &dyn Fn(&str) -> Option<usize>, is_default: bool) -> Read {

@@ -132,7 +132,7 @@ impl Context {
             "zones": subnets,
             "names": names_of(estate, tenant),
             "functions": keys_of(functions),
-            "images": blueprint.artifacts.images,
+            "images": images(blueprint),
             "logs": { "retention_days": LOG_RETENTION_DAYS },
             "flags": { "content": flags::app_config(&estate.flags, &runtime).to_string() },
             "release": { "name": release, "digest": "" },
@@ -304,6 +304,11 @@ fn names_of(estate: &Estate, tenant: &Tenant) -> BTreeMap<String, String> {
     names.insert("parameter".to_owned(), format!("/tenantry/{organisation}/{}/release", tenant.name));
     names.insert("stack".to_owned(), names::stack(organisation, tenant.name.as_str()));
     names
+}
+
+/// What task definitions take for the images of a blueprint.
+fn images(blueprint: &Blueprint) -> BTreeMap<&str, String> {
+    blueprint.artifacts.images.iter().map(|(name, image)| (name.as_str(), image.reference())).collect()
 }
 
 fn keys_of(functions: &Functions) -> Value {

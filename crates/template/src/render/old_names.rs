@@ -8,9 +8,10 @@ use serde_json::{Map, Value};
 
 use tenantry_spec::estate::spec::put;
 
-/// The name of then, and today's.
+/// The name of then, and today's; what is not taken from today's blueprint, by its name of then.
 #[derive(Debug, Default, Deserialize)]
 struct Names {
+    fixed: BTreeMap<String, String>,
     values: BTreeMap<String, String>,
     shape: BTreeMap<String, String>,
 }
@@ -21,6 +22,9 @@ static NAMES: LazyLock<Names> =
 
 /// Adds the names of then.
 pub(super) fn add(shape: &mut Map<String, Value>, values: &mut Map<String, Value>) {
+    for (old, value) in &NAMES.fixed {
+        put(values, old, Value::String(value.clone()));
+    }
     for (names, map) in [(&NAMES.values, values), (&NAMES.shape, shape)] {
         for (old, new) in names {
             let mut steps = new.split('.');

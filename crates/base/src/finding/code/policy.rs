@@ -2,7 +2,7 @@
 //! 45 queues and alarms, 46 logs, 47 state, 48 transport, 49 access.
 
 use super::{Explanation, entry};
-use crate::finding::Severity::{Error, Warning};
+use crate::finding::Severity::{Error, Note, Warning};
 
 pub(super) const CODES: &[Explanation] = &[
     entry(
@@ -46,6 +46,13 @@ pub(super) const CODES: &[Explanation] = &[
         "a test of rules fails",
         "The tests of `policies/tests` say what rules answer to templates, in the format of `cfn-guard test`. A rule that answers otherwise lets through what it should refuse, or refuses what it should let through.",
         "Correct the rule or the test. Tests and rules that a blueprint came with are run where one of the two was changed.",
+    ),
+    entry(
+        "TN4007",
+        Note,
+        "an image is named by its tag only",
+        "A tag can be moved: the next task that starts may run another image than the one that was reviewed.",
+        "`tenantry images --pin` asks the registry for the digest of today and writes it into `templates/blueprint.yaml`.",
     ),
     entry(
         "TN4011",

@@ -1,0 +1,146 @@
+//! `tenantry images`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args as ClapArgs;
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+use super::opened;
+use super::{Exit, Failure, Global, Output};
+use tenantry_aws::registry;
+use tenantry_base::document::read_source;
+use tenantry_base::finding::{Severity, Source};
+use tenantry_base::{atomic, edit};
+use tenantry_blueprint::Image;
+use tenantry_spec::estate::blueprint::PATH;
+
+/// Show the images of the blueprint's containers and the digests that they are pinned to.
+///
+/// An image that is named by a tag only can change under it: the next task that starts may run another one. `--pin` asks the
+/// registries for today's digest of each tag and writes it into `templates/blueprint.yaml`, to be reviewed in git and deployed
+/// as any other change.
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// Ask the registries for the digests of tags, and write them into the blueprint.
+    #[arg(long)]
+    pin: bool,
+    /// Images by their names in the blueprint; without any, all of them.
+    #[arg(value_name = "NAME")]
+    names: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    images: BTreeMap<String, Line>,
+}
+
+#[derive(Serialize)]
+struct Line {
+    repository: String,
+    tag: Option<String>,
+    digest: Option<String>,
+    /// The digest was written, or replaced another one.
+    changed: bool,
+    /// Why the registry did not tell the digest.
+    unknown: Option<String>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let (estate, findings) = opened::load(&global.estate)?;
+    let Some(estate) = estate else {
+        let of_fleet: Vec<_> = findings.into_iter().filter(|found| found.severity == Severity::Error).collect();
+        return Err(opened::refused(&of_fleet, "the estate"));
+    };
+    let known = &estate.blueprint.artifacts.images;
+    if let Some(name) = args.names.iter().find(|name| !known.contains_key(*name)) {
+        return Err(Failure::absent("image", name, known.keys().map(String::as_str)));
+    }
+    let wanted = known.iter().filter(|(name, _)| args.names.is_empty() || args.names.contains(name));
+    let mut images: BTreeMap<String, Line> = wanted.map(|(name, image)| (name.clone(), Line::of(image))).collect();
+    if args.pin {
+        pin(&mut images, global)?;
+    }
+    let answer = Answer { images };
+    Output::new(global.output).show("tenantry/images/v1", &answer, text)?;
+    let lines = || answer.images.values();
+    Ok(match () {
+        () if lines().any(|line| line.unknown.is_some()) => Exit::Incomplete,
+        () if lines().any(|line| line.changed || line.digest.is_none()) => Exit::Changes,
+        () => Exit::Clean,
+    })
+}
+
+impl Line {
+    fn of(image: &Image) -> Self {
+        let Image { repository, tag, digest } = image.clone();
+        Self { repository, tag, digest, changed: false, unknown: None }
+    }
+}
+
+/// Asks for the digests of tags, and writes those that are not the ones of today.
+fn pin(images: &mut BTreeMap<String, Line>, global: &Global) -> Result<(), Failure> {
+    let path = global.estate.join(PATH);
+    if path.symlink_metadata().is_err() {
+        return Err(Failure::new(format!("the estate has no `{PATH}`")).with_hint(
+            "its images are those of this version of the tool; `tenantry init --upgrade` gives it a blueprint",
+        ));
+    }
+    let source = read_source(&path, PathBuf::from(PATH)).map_err(|found| opened::refused(&[found], "the blueprint"))?;
+    let mut text = source.text;
+    let asked = images.values().map(|line| async {
+        match &line.tag {
+            Some(tag) => Some(registry::digest(&line.repository, tag).await),
+            // What has a digest and no tag stays what it is.
+            None if line.digest.is_some() => None,
+            None => Some(registry::digest(&line.repository, "latest").await),
+        }
+    });
+    let told = super::wait(futures::future::join_all(asked))?;
+    for ((name, line), told) in images.iter_mut().zip(told) {
+        match told {
+            None => {}
+            Some(Err(error)) => line.unknown = Some(error.to_string()),
+            Some(Ok(digest)) => {
+                line.changed = line.digest.as_ref() != Some(&digest);
+                line.digest = Some(digest);
+                let image =
+                    Image { repository: line.repository.clone(), tag: line.tag.clone(), digest: line.digest.clone() };
+                let route = format!("artifacts.images.{name}");
+                let source = Arc::new(Source { path: PathBuf::from(PATH), text });
+                text = edit::set(&source, &route, &image.to_string().into())?;
+            }
+        }
+    }
+    if images.values().any(|line| line.changed) {
+        atomic::replace(&path, text.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn text(answer: &Answer) -> String {
+    if answer.images.is_empty() {
+        return "the blueprint names no images\n".to_owned();
+    }
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(["NAME", "IMAGE", "DIGEST"]);
+    for (name, line) in &answer.images {
+        let image = Image { repository: line.repository.clone(), tag: line.tag.clone(), digest: None };
+        let digest = match (&line.unknown, &line.digest) {
+            (Some(why), _) => format!("? {why}"),
+            (None, None) => "none".to_owned(),
+            (None, Some(digest)) => format!("{digest}{}", if line.changed { " (written)" } else { "" }),
+        };
+        table.add_row([name.clone(), image.to_string(), digest]);
+    }
+    let loose = answer.images.values().filter(|line| line.digest.is_none()).count();
+    let help = match loose {
+        0 => String::new(),
+        1 => "\n1 image has no digest: `tenantry images --pin` asks its registry\n".to_owned(),
+        loose => format!("\n{loose} images have no digest: `tenantry images --pin` asks their registries\n"),
+    };
+    format!("{table}\n{help}")
+}
