@@ -182,16 +182,29 @@ fn without_stamps(document: Value) -> Value {
     }
 }
 
-/// The version that is in force.
+/// The version that is in force; that of the stack where another one has the same document, as after a push that was taken back.
 async fn deployed(session: &Session, expected: &Expected) -> Telling {
     let Some(ids) = ids(expected) else { return Err("its application is not known".to_owned()) };
-    match appconfig::deployments(session, &ids).await {
-        Err(error) if appconfig::is_absent(&error) => Ok(None),
-        answer => told(answer).map(|deployments| {
-            let version = deployments.into_iter().find(Deployment::is_in_force).map(|deployment| deployment.version);
-            version.map(|version| [("ConfigurationVersion".to_owned(), json!(version))].into_iter().collect())
-        }),
+    let deployments = match appconfig::deployments(session, &ids).await {
+        Err(error) if appconfig::is_absent(&error) => return Ok(None),
+        answer => told(answer)?,
+    };
+    let Some(deployment) = deployments.into_iter().find(Deployment::is_in_force) else { return Ok(None) };
+    let mut version = json!(deployment.version);
+    let wanted = expected.properties.get("ConfigurationVersion").filter(|wanted| !is_unknown(wanted));
+    if let Some(wanted) = wanted.filter(|wanted| paths::shown(wanted) != deployment.version) {
+        let number = paths::shown(wanted);
+        let (ours, theirs) = futures::join!(
+            appconfig::document(session, &ids, &number),
+            appconfig::document(session, &ids, &deployment.version)
+        );
+        if let (Ok(ours), Ok(theirs)) = (ours, theirs)
+            && without_stamps(ours) == without_stamps(theirs)
+        {
+            version = wanted.clone();
+        }
     }
+    Ok(Some([("ConfigurationVersion".to_owned(), version)].into_iter().collect()))
 }
 
 /// What nobody else could tell is asked of Cloud Control.
