@@ -54,7 +54,7 @@ accept: $(TOOLS)/python $(TOOLS)/bin/cargo-insta
 # A local AWS endpoint that runs until it is interrupted; prints what to export.
 ENDPOINT_PORT ?= 4566
 endpoint: $(TOOLS)/python
-	@echo "export AWS_ENDPOINT_URL=http://127.0.0.1:$(ENDPOINT_PORT) AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=eu-west-1"
+	@echo "export AWS_ENDPOINT_URL=http://127.0.0.1:$(ENDPOINT_PORT) AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=eu-west-1 TENANTRY_RESOLVER=127.0.0.1:$(ENDPOINT_PORT)"
 	@PYTHONPATH=tests/endpoint .venv/bin/python -m tenantry_endpoint --port $(ENDPOINT_PORT) --port-file target/endpoint-port \
 	    --quotas policies/quotas.yaml --grant-seconds 2
 

@@ -70,6 +70,7 @@ fn child(role: &str, endpoint: &str) -> Vec<f64> {
         .env(ROLE, role)
         .env("TENANTRY_RATE_FACTOR", factor)
         .env("AWS_ENDPOINT_URL", endpoint)
+        .env("TENANTRY_RESOLVER", process::resolver(endpoint))
         .env("AWS_ACCESS_KEY_ID", "bench")
         .env("AWS_SECRET_ACCESS_KEY", "bench")
         .env("AWS_REGION", "eu-west-1")

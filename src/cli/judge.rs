@@ -43,7 +43,7 @@ impl Judge {
     /// Judges a plan that was made without looking at AWS: by the tables.
     pub(super) fn offline(&self, plan: Plan, desired: &[Desired], policies: &[Finding]) -> Plan {
         let assessments = survey::offline(&self.tables, &survey::wanted(&self.tables, &busy(&plan, desired)));
-        self.judged(plan, desired, policies, &assessments, &Live::new())
+        self.judged(plan, desired, policies, &findings(&assessments), &Live::new())
     }
 
     /// Judges a plan by what stands in its accounts and regions.
@@ -56,23 +56,20 @@ impl Judge {
         concurrency: usize,
     ) -> Plan {
         let busy = busy(&plan, desired);
-        let (assessments, live) = if busy.is_empty() {
-            (Vec::new(), Live::new())
-        } else {
-            let wanted = survey::wanted(&self.tables, &busy);
-            futures::join!(survey::live(cloud, &self.tables, &wanted), money::live(cloud, &plan, &busy, concurrency))
-        };
-        self.judged(plan, desired, policies, &assessments, &live)
+        if busy.is_empty() {
+            return self.judged(plan, desired, policies, &[], &Live::new());
+        }
+        let wanted = survey::wanted(&self.tables, &busy);
+        let (assessments, zones, live) = futures::join!(
+            survey::live(cloud, &self.tables, &wanted),
+            survey::zones::delegations(cloud, &plan, &busy),
+            money::live(cloud, &plan, &busy, concurrency)
+        );
+        let seen = [findings(&assessments), zones].concat();
+        self.judged(plan, desired, policies, &seen, &live)
     }
 
-    fn judged(
-        &self,
-        plan: Plan,
-        desired: &[Desired],
-        policies: &[Finding],
-        assessments: &[Assessment],
-        live: &Live,
-    ) -> Plan {
+    fn judged(&self, plan: Plan, desired: &[Desired], policies: &[Finding], seen: &[Finding], live: &Live) -> Plan {
         let (money, bills) = money::money(&plan, desired, live, &self.prices);
         let working: BTreeSet<&str> = plan.work().map(|stack| stack.tenant.as_str()).collect();
         // What is wrong with a stack that stays as it is stops nobody.
@@ -80,7 +77,6 @@ impl Judge {
             Some(tenant) => working.contains(tenant.as_str()),
             None => !working.is_empty(),
         };
-        let capacity: Vec<Finding> = assessments.iter().flat_map(Assessment::findings).collect();
         let unpriced = bills.iter().flat_map(|(tenant, bill)| {
             bill.findings().into_iter().map(move |finding| finding.with_tenant(tenant.as_str()))
         });
@@ -92,15 +88,19 @@ impl Judge {
             .filter(|(_, change)| change.action == "Import")
             .map(|(tenant, change)| (tenant, change.logical_id.as_str()))
             .collect();
-        let capacity = capacity.into_iter().filter(|finding| {
+        let seen = seen.iter().filter(|finding| {
             let tenant = finding.tenant.as_deref().unwrap_or_default();
             let resource = finding.resource.as_deref().unwrap_or_default();
             finding.code.0 != "TN2402" || !imported.contains(&(tenant, resource))
         });
-        let capacity: Vec<Finding> = capacity.collect();
-        let verdicts = gate::verdicts(policies.iter().filter(concerns).chain(&capacity).chain(&unpriced));
+        let verdicts = gate::verdicts(policies.iter().filter(concerns).chain(seen).chain(&unpriced));
         Plan { judgement: Some(Judgement { verdicts, money }), ..plan }
     }
+}
+
+/// What assessments found.
+fn findings(assessments: &[Assessment]) -> Vec<Finding> {
+    assessments.iter().flat_map(Assessment::findings).collect()
 }
 
 /// The stacks that a plan changes, as they should be.

@@ -51,6 +51,7 @@ impl World {
             false => command.env("AWS_ENDPOINT_URL", &self.endpoint.url),
         };
         command
+            .env("TENANTRY_RESOLVER", crate::process::resolver(&self.endpoint.url))
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", "eu-west-1")

@@ -22,6 +22,7 @@ impl Endpoint {
     fn environment(&self, command: &mut Command) {
         command
             .env("AWS_ENDPOINT_URL", &self.url)
+            .env("TENANTRY_RESOLVER", crate::process::resolver(&self.url))
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", "eu-west-1")

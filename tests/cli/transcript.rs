@@ -52,6 +52,7 @@ impl Room {
         let mut room = Self::with_functions();
         room.environment.extend([
             ("AWS_ENDPOINT_URL", url.to_owned()),
+            ("TENANTRY_RESOLVER", crate::process::resolver(url).to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
             ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
             ("AWS_REGION", "eu-west-1".to_owned()),

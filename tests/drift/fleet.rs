@@ -104,6 +104,7 @@ impl Fleet {
         let mut command = Command::new(program);
         command
             .env("AWS_ENDPOINT_URL", &self.endpoint.url)
+            .env("TENANTRY_RESOLVER", crate::process::resolver(&self.endpoint.url))
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", REGION)

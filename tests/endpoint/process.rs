@@ -35,6 +35,11 @@ impl Endpoint {
     }
 }
 
+/// The resolver of an endpoint: it answers DNS at the port where it answers HTTP.
+pub(crate) fn resolver(url: &str) -> &str {
+    url.trim_start_matches("http://")
+}
+
 impl Drop for Endpoint {
     fn drop(&mut self) {
         ask(&serde_json::json!({ "stop": self.process }));

@@ -106,6 +106,10 @@ impl World {
     }
 
     fn run(&self, arguments: &[&str]) -> Said {
+        self.run_with_resolver(arguments, crate::process::resolver(&self.endpoint.url))
+    }
+
+    fn run_with_resolver(&self, arguments: &[&str], resolver: &str) -> Said {
         let output = Command::new(env!("CARGO_BIN_EXE_tenantry"))
             .args(arguments)
             .current_dir(self.estate.path())
@@ -113,6 +117,7 @@ impl World {
             .env("HOME", self.estate.path())
             .env("TENANTRY_FUNCTIONS", "zips")
             .env("AWS_ENDPOINT_URL", &self.endpoint.url)
+            .env("TENANTRY_RESOLVER", resolver)
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", "eu-west-1")
@@ -210,6 +215,41 @@ fn red_stops_a_deploy_until_every_code_is_accepted_with_a_reason() {
     world.write("plan.json", &plan.to_string());
     let said = world.run(&["deploy", "--plan", "plan.json", "--yes"]);
     assert!(said.code == 3 && said.err.contains("nobody has judged the plan"), "{} {}", said.code, said.err);
+}
+
+#[test]
+fn a_certificate_in_a_zone_that_dns_does_not_find_stops_a_deploy() {
+    let world = World::new();
+    let said = world.run(&["bootstrap", "--yes"]);
+    assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
+    let certificate = "  Certificate:\n    Type: AWS::CertificateManager::Certificate\n    Properties:\n      \
+        DomainName: \"{{ dns.host }}\"\n      ValidationMethod: DNS\n      DomainValidationOptions:\n        \
+        - { DomainName: \"{{ dns.host }}\", HostedZoneId: \"{{ dns.hosted_zone_id }}\" }\n";
+    world.write("templates/tenant.yaml.tera", &TENANT.replace("  Key:\n", &format!("{certificate}  Key:\n")));
+    let zone = |more: Value| {
+        let mut document = json!({ "account": ACCOUNT, "id": "Z0111111111EXAMPLE" });
+        document.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        world.endpoint.control("/_tenantry/zones", &document);
+    };
+    let not = "hosted zone `one.example.com` (Z0111111111EXAMPLE) is not delegated: DNS answers";
+    for (more, sentence) in [
+        (json!({ "name": "one.example.com", "servers": [] }), format!("{not} no name servers")),
+        (json!({ "name": "one.example.com", "servers": ["ns.former.example"] }), format!("{not} ns.former.example")),
+        (json!({}), format!("account {ACCOUNT} has no hosted zone `Z0111111111EXAMPLE`")),
+    ] {
+        zone(more);
+        let said = world.run(&["plan", "acme"]);
+        assert!(said.out.contains("TN2405") && said.out.contains(&sentence), "{}\n{}", said.out, said.err);
+    }
+    let refused = world.run(&["deploy", "acme", "--yes"]);
+    assert!(refused.code == 3 && refused.err.contains("--accept TN2405="), "{} {}", refused.code, refused.err);
+
+    zone(json!({ "name": "one.example.com" }));
+    assert!(!world.red().iter().any(|code| code == "TN2405"), "{:?}", world.red());
+    // Nothing answers there: the delegation is unknown, and the plan incomplete.
+    let said = world.run_with_resolver(&["plan", "acme"], "127.0.0.1:1");
+    let sentence = "the delegation of hosted zone `one.example.com` is unknown: cannot ask the resolver 127.0.0.1:1";
+    assert!(said.code == 4 && said.out.contains(sentence), "{}: {}\n{}", said.code, said.out, said.err);
 }
 
 #[test]

@@ -142,6 +142,7 @@ defaults:
         let mut command = self.command(arguments);
         command
             .env("AWS_ENDPOINT_URL", endpoint())
+            .env("TENANTRY_RESOLVER", crate::process::resolver(endpoint()))
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", "eu-west-1")

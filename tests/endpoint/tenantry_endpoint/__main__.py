@@ -1,4 +1,6 @@
-"""Start the endpoint: `python -m tenantry_endpoint --port 0 --port-file FILE [--quotas FILE] [--parent-pid N]`."""
+"""Start the endpoint: `python -m tenantry_endpoint --port 0 --port-file FILE [--quotas FILE] [--parent-pid N]`.
+
+The port is that of HTTP over TCP, and of DNS over UDP."""
 
 from __future__ import annotations
 
@@ -61,7 +63,7 @@ def main(given: list[str] | None = None) -> None:
     from . import identity
     from .application import application
     from .cloudformation import revert
-    from .services import quotas
+    from .services import hosted_zones, quotas
 
     class Quiet(MotoRequestHandler):
         """HTTP/1.1 (connections are kept) and no access log."""
@@ -77,7 +79,17 @@ def main(given: list[str] | None = None) -> None:
     quotas.enforce(options.enforce_quotas)
     identity.enforce(options.enforce_iam)
     quotas.grant_after(options.grant_seconds)
-    server = make_server(options.host, options.port, application(), threaded=True, request_handler=Quiet)
+    server = None
+    while server is None:
+        server = make_server(options.host, options.port, application(), threaded=True, request_handler=Quiet)
+        try:
+            hosted_zones.serve(options.host, server.server_port)
+        except OSError:
+            # Another program has the port for UDP; of those that the system picks there are more.
+            if options.port:
+                raise
+            server.server_close()
+            server = None
     server.daemon_threads = True
     if options.parent_pid:
         threading.Thread(target=watch_parent, args=(options.parent_pid,), daemon=True).start()

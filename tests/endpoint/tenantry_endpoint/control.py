@@ -1,5 +1,5 @@
 """The endpoint's own control paths: `/_tenantry/health`, `/_tenantry/reset`, `/_tenantry/faults`,
-`/_tenantry/quotas`, `/_tenantry/offers`, `/_tenantry/assume` and `/_tenantry/poll`."""
+`/_tenantry/quotas`, `/_tenantry/offers`, `/_tenantry/zones`, `/_tenantry/assume` and `/_tenantry/poll`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import faults, state
 from .errors import AwsError
 from .identity import Role, tag_session
 from .internal import call_moto
-from .services import offers, queues, quotas
+from .services import hosted_zones, offers, queues, quotas
 
 
 def _json(status: int, value: Any) -> tuple[int, dict[str, str], bytes]:
@@ -18,11 +18,13 @@ def _json(status: int, value: Any) -> tuple[int, dict[str, str], bytes]:
 
 
 def _set(path: str, environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-    """Set what holds in an account and region: the value of a quota, the zones without a type of machine."""
+    """Set what holds in an account: the value of a quota, the zones without a type of machine, a hosted zone."""
     try:
         document = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
         if path == "/_tenantry/quotas":
             quotas.apply(document["account"], document["region"], document["code"], float(document["value"]))
+        elif path == "/_tenantry/zones":
+            hosted_zones.say(document)
         else:
             offers.take_away(document)
     except (ValueError, TypeError, KeyError) as error:
@@ -66,7 +68,7 @@ def respond(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         faults.clear()
         state.reset()
         return _json(200, {"status": "reset"})
-    if path in ("/_tenantry/quotas", "/_tenantry/offers") and method == "POST":
+    if path in ("/_tenantry/quotas", "/_tenantry/offers", "/_tenantry/zones") and method == "POST":
         return _set(path, environ)
     if path == "/_tenantry/assume" and method == "POST":
         return _assume(environ)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import urllib.error
 import urllib.request
 from typing import Any, Callable
@@ -55,6 +56,43 @@ def test_tokens_make_creation_idempotent(client: Client) -> None:
     settled(cloud, "s")
     with pytest.raises(ClientError, match="already exists"):
         cloud.create_stack(StackName="s", TemplateBody=body, ClientRequestToken="two")
+
+
+def name_servers(endpoint: str, zone: str) -> list[str]:
+    """What DNS at the endpoint's port answers for the name servers of a zone."""
+    host, port = endpoint.removeprefix("http://").split(":")
+    question = b"".join(bytes([len(label)]) + label.encode() for label in zone.split(".")) + b"\0\0\2\0\1"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(10)
+        asking.sendto(b"\0\7\1\0\0\1\0\0\0\0\0\0" + question, (host, int(port)))
+        answer = asking.recv(4096)
+    assert answer[:2] == b"\0\7" and answer[3] & 15 == (0 if answer[7] else 3)
+    at, found = 12 + len(question), []
+    for _ in range(answer[7]):
+        labels, at = [], at + 12
+        while answer[at]:
+            labels.append(answer[at + 1:at + 1 + answer[at]].decode())
+            at += 1 + answer[at]
+        found, at = [*found, ".".join(labels)], at + 1
+    return found
+
+
+def test_dns_finds_a_zone_by_its_own_servers_unless_it_is_told_otherwise(endpoint: str, client: Client) -> None:
+    def say(**document: Any) -> None:
+        body = json.dumps({"account": "123456789012", "id": "Z1EXAMPLE"} | document).encode()
+        urllib.request.urlopen(urllib.request.Request(f"{endpoint}/_tenantry/zones", data=body, method="POST"))
+
+    route53 = client("route53")
+    say(name="one.example.com")
+    own = route53.get_hosted_zone(Id="Z1EXAMPLE")["DelegationSet"]["NameServers"]
+    assert len(own) == 4 and name_servers(endpoint, "one.example.com") == own
+    assert name_servers(endpoint, "two.example.com") == []
+    say(name="one.example.com", servers=["ns.former.example"])
+    assert route53.get_hosted_zone(Id="Z1EXAMPLE")["DelegationSet"]["NameServers"] == own
+    assert name_servers(endpoint, "one.example.com") == ["ns.former.example"]
+    say()
+    with pytest.raises(ClientError, match="NoSuchHostedZone"):
+        route53.get_hosted_zone(Id="Z1EXAMPLE")
 
 
 def test_cloud_control_reads_the_live_value(client: Client) -> None:

@@ -139,6 +139,7 @@ pub const CALLS: &[Call] = &[
     read("rolesanywhere:ListCrls"),
     read("rolesanywhere:ListProfiles"),
     read("rolesanywhere:ListTrustAnchors"),
+    read("route53:GetHostedZone"),
     read("route53:ListHostedZonesByVPC"),
     read("route53:ListResourceRecordSets"),
     read("route53resolver:ListResolverRuleAssociations"),

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use tenantry_base::finding::{Finding, Severity, codes, explain};
 
 /// Codes that say that something could not be checked.
-const UNKNOWN: [&str; 9] = ["TN2104", "TN2105", "TN2203", "TN2306", "TN2404", "TN2502", "TN2503", "TN2504", "TN4003"];
+const UNKNOWN: [&str; 10] =
+    ["TN2104", "TN2105", "TN2203", "TN2306", "TN2404", "TN2406", "TN2502", "TN2503", "TN2504", "TN4003"];
 
 /// How a verdict stands. Ordered by how much it asks for attention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -11,6 +11,7 @@ pub mod orphans;
 mod stacks;
 mod subnets;
 mod usage;
+pub mod zones;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -151,6 +151,22 @@ pub(super) const CODES: &[Explanation] = &[
         "Plan with credentials that may call cloudformation:GetResource (Cloud Control).",
     ),
     error(
+        "TN2405",
+        "a certificate is validated in a zone that DNS does not find",
+        "ACM looks for the validation record from the internet. In a zone that is missing, private or not delegated it never \
+         finds it, and the stack waits for its certificate until CloudFormation gives up after hours.",
+        "Delegate the zone: its name servers belong into the parent zone, or to the registrar. Then wait until resolvers have \
+         forgotten the former answer.",
+    ),
+    entry(
+        "TN2406",
+        Severity::Warning,
+        "the delegation of a hosted zone is unknown",
+        "Route 53 or DNS gave no answer, so a certificate may wait in vain for its validation.",
+        "Plan with credentials that may call route53:GetHostedZone, where a resolver of public DNS can be asked; \
+         `TENANTRY_RESOLVER=ADDRESS` names another one than the machine's.",
+    ),
+    error(
         "TN2501",
         "the table of prices has a fault",
         "A price that is wrong or stands under a misspelt name would make every bill wrong without anybody noticing.",

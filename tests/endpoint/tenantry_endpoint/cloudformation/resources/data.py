@@ -307,7 +307,11 @@ class RecordSet(Kind):
                    ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": record}]})
 
     def create(self, place: Place, properties: Properties) -> Made:
-        self._change(place, "CREATE", properties)
+        # moto refuses a record that was there once and was deleted, while the zone has others.
+        if self.read(place, Made(properties["Name"]), properties) is not None:
+            raise AwsError("InvalidChangeBatch", f"Tried to create resource record set [name='{properties['Name']}', "
+                                                 f"type='{properties['Type']}'] but it already exists")
+        self._change(place, "UPSERT", properties)
         return Made(properties["Name"])
 
     def update(self, place: Place, made: Made, old: Properties, new: Properties) -> Made:
