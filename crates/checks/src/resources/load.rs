@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 use super::formula::{Formula, Path, Pattern};
 use super::{
     Addresses, Amount, BILLED_BY, BilledItem, Billing, Concern, Drift, Instances, LinkedRole, Model, Naming, Over,
-    Owner, ResourceType, Scope, Table, Taken,
+    Owner, ResourceType, Scope, Table, Tagged, Taken,
 };
 use tenantry_base::Document;
 use tenantry_base::finding::{Code, Finding, Source, nearest};
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "stateful",
     "retain",
     "name",
@@ -26,6 +26,7 @@ const COLUMNS: [&str; 12] = [
     "drift",
     "instances",
     "search_gib",
+    "tags",
 ];
 const HANDLERS: [&str; 5] = ["create", "read", "update", "delete", "list"];
 const NAME_KEYS: [&str; 5] = ["property", "scope", "within", "max", "shared"];
@@ -135,6 +136,10 @@ impl<'d> Reader<'d> {
             Some(_) => self.formula(map, route, "search_gib"),
             None => base.and_then(|row| row.search_gib.clone()),
         };
+        let tags = match map.get("tags") {
+            Some(value) => self.tags(value, &format!("{route}.tags")),
+            None => base.and_then(|row| row.tags.clone()),
+        };
         let (stateful, retain) = (stateful?, retain?);
         Some(ResourceType {
             stateful,
@@ -149,6 +154,7 @@ impl<'d> Reader<'d> {
             drift,
             instances,
             search_gib,
+            tags,
         })
     }
 
@@ -231,6 +237,28 @@ impl<'d> Reader<'d> {
                 return None;
             }
         })
+    }
+
+    fn tags(&mut self, value: &Value, route: &str) -> Option<Tagged> {
+        let text = value.as_str().unwrap_or_default();
+        if text == "none" {
+            return Some(Tagged::Nothing);
+        }
+        let part = |text: &str, more: &str| {
+            text.chars().all(|one| one.is_ascii_alphanumeric() || one == '-' || more.contains(one))
+        };
+        match text.split_once(':') {
+            Some((service, start)) if !service.is_empty() && part(service, "") && part(start, ":/") => {
+                Some(Tagged::As { service: service.to_owned(), start: start.to_owned() })
+            }
+            _ => {
+                self.fault(
+                    route,
+                    "`tags` must be `none`, or service and start of the ARN's resource: `kms:key/`".to_owned(),
+                );
+                None
+            }
+        }
     }
 
     fn linked_role(&mut self, value: &'d Value, route: &str) -> Option<LinkedRole> {
@@ -508,6 +536,9 @@ mod tests {
             ("billing: { by: nat-gatway }", "nothing is calculated by `nat-gatway`, did you mean `nat-gateway`?"),
             ("billing: {}", "`billing` must be `free` or say how"),
             ("billing: { items: [{ item: x-month, count: 1, per: year }] }", "`per` must be hour or month"),
+            ("tags: \"kms:key/\"", "well"),
+            ("tags: \"s3:\"", "well"),
+            ("tags: key", "`tags` must be `none`, or service and start of the ARN's resource: `kms:key/`"),
             ("drift: { concern: money }", "`concern` must be one of permissions, monitoring, routing"),
         ] {
             assert_eq!(row(columns), expected, "{columns}");

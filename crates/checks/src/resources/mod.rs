@@ -48,6 +48,17 @@ pub struct ResourceType {
     pub instances: Option<Instances>,
     /// Storage of a search domain's nodes, in GiB.
     pub search_gib: Option<formula::Formula>,
+    /// What tools that search by tags see of it; None where the table does not say.
+    pub tags: Option<Tagged>,
+}
+
+/// What the Resource Groups Tagging API, and tools over it, list of a type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tagged {
+    /// Nothing: it takes no tags, or is not listed by them.
+    Nothing,
+    /// ARNs of this service whose resource part starts so: `kms` and `key/`.
+    As { service: String, start: String },
 }
 
 /// Addresses that a resource takes in subnets.
@@ -303,6 +314,23 @@ impl Table {
     /// Whether the service of a type has a service-linked role, which exists where [`Self::linked_services`] are given theirs.
     pub fn has_linked_role(&self, kind: &str) -> bool {
         self.rows.iter().any(|(other, row)| row.linked_role.is_some() && family(other) == family(kind))
+    }
+
+    /// The type behind service and resource part of an ARN, by the longest start; None where several types have the same.
+    pub fn of_arn(&self, service: &str, resource: &str) -> Option<&str> {
+        let starts = self.rows.iter().filter_map(|(kind, row)| match &row.tags {
+            Some(Tagged::As { service: own, start }) if own == service && resource.starts_with(start) => {
+                Some((start.len(), kind.as_str()))
+            }
+            _ => None,
+        });
+        let mut found: Vec<(usize, &str)> = starts.collect();
+        found.sort_unstable_by(|a, b| b.cmp(a));
+        match found[..] {
+            [(longest, _), (next, _), ..] if longest == next => None,
+            [(_, kind), ..] => Some(kind),
+            [] => None,
+        }
     }
 
     /// Every row, by type name.

@@ -16,6 +16,7 @@ use super::{Action, Desired, Ground, change};
 use tenantry_aws::cloud::change_sets::{ChangeSetKind, DeploymentMode, Import};
 use tenantry_aws::cloud::tagging::{self, Bearer};
 use tenantry_aws::cloud::{CallError, Session, cloudcontrol, ec2, is_access_denied, network, not_implemented, sqs};
+use tenantry_checks::resources::{self, Tagged};
 use tenantry_template::render::references::references;
 
 /// What an import leaves of a resource: an import needs the type, the policies and the required properties.
@@ -118,14 +119,14 @@ fn is_ours(tags: &BTreeMap<String, String>, desired: &Desired) -> bool {
     !matches!(ownership::of_tags(tags, &desired.tags), Ownership::Other(_))
 }
 
-/// How the types that have a name of their own, or one resource in a stack, are found among what has the tenant's tags:
-/// start of the ARN's resource, the property that names it, the identifier of the import.
-const BY_ARN: [(&str, &str, &str, Option<&str>, &str); 5] = [
-    ("AWS::KMS::Key", "kms", "key/", None, "KeyId"),
-    ("AWS::Logs::LogGroup", "logs", "log-group:", Some("LogGroupName"), "LogGroupName"),
-    ("AWS::OpenSearchService::Domain", "es", "domain/", Some("DomainName"), "DomainName"),
-    ("AWS::S3::Bucket", "s3", "", Some("BucketName"), "BucketName"),
-    ("AWS::SQS::Queue", "sqs", "", Some("QueueName"), "QueueName"),
+/// The identifier by which CloudFormation imports the types that are found among what has the tenant's tags.
+/// Source: the CloudFormation registry's schemas, `primaryIdentifier`.
+const IDENTIFIERS: [(&str, &str); 5] = [
+    ("AWS::KMS::Key", "KeyId"),
+    ("AWS::Logs::LogGroup", "LogGroupName"),
+    ("AWS::OpenSearchService::Domain", "DomainName"),
+    ("AWS::S3::Bucket", "BucketName"),
+    ("AWS::SQS::Queue", "QueueName"),
 ];
 
 type Found = (String, String, BTreeMap<&'static str, String>);
@@ -138,13 +139,15 @@ fn named(kept: &[(&str, &str, &Value)], bearers: &[Bearer], desired: &Desired) -
         .collect();
     let mut found = Vec::new();
     for (logical_id, resource_type, properties) in kept {
-        let Some((_, service, start, property, identifier)) = BY_ARN.iter().find(|row| row.0 == *resource_type) else {
-            continue;
-        };
-        let ids = ours.iter().filter(|arn| arn.len() == 6 && arn[2] == *service).filter_map(|arn| {
-            let id = arn[5].strip_prefix(start)?;
+        let Some((_, identifier)) = IDENTIFIERS.iter().find(|row| row.0 == *resource_type) else { continue };
+        let row = resources::table().get(resource_type).map(|(_, row)| row);
+        let Some(Tagged::As { service, start }) = row.and_then(|row| row.tags.as_ref()) else { continue };
+        let ids = ours.iter().filter(|arn| arn.len() == 6 && arn[2] == service).filter_map(|arn| {
+            let id = arn[5].strip_prefix(start.as_str())?;
             Some(id.strip_suffix(":*").unwrap_or(id))
         });
+        // What has no name of its own is the one resource of its type in a stack.
+        let property = row.and_then(|row| row.name.as_ref()).map(|name| name.property.as_str());
         let name = property.map(|property| properties[property].as_str().unwrap_or_default());
         let candidates: Vec<&str> = ids.filter(|id| name.is_none_or(|name| name == *id)).collect();
         // More than one key: which of them the data is encrypted with is not known here.

@@ -231,7 +231,8 @@ fn elsewhere(case: &Case<'_>, found: &mut Found) {
         let known = ids.into_iter().any(|id| ours.contains(id));
         // EC2 tells about its own, and a stack does not contain itself.
         if !known && !matches!(service, "ec2" | "cloudformation") && !is_automatic_backup(service, resource) {
-            report(found, service, arn, Severity::Low, Some(json!({ "Tags": tags })));
+            let kind = tenantry_checks::resources::table().of_arn(service, resource).unwrap_or(service);
+            report(found, kind, arn, Severity::Low, Some(json!({ "Tags": tags })));
         }
     }
 }

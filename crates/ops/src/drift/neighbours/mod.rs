@@ -253,6 +253,8 @@ fn is_empty(value: &Value) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tenantry_checks::resources::Tagged;
+
     use super::*;
 
     #[test]
@@ -296,7 +298,8 @@ mod tests {
         kinds.sort_unstable();
         kinds.dedup();
         let mut out =
-            "| type | its properties | looked for beside it | not looked for |\n|---|---|---|---|\n".to_owned();
+            "| type | its properties | found by its tags | looked for beside it | not looked for |\n|---|---|---|---|---|\n"
+                .to_owned();
         for kind in kinds {
             let handlers = &registry["types"][kind]["handlers"];
             let mut found: Vec<&str> =
@@ -307,7 +310,13 @@ mod tests {
                 None => "**all of it: unchecked**".to_owned(),
             };
             let compared = if kind == STACK { "the release" } else { compared(kind, handlers["read"].is_array()) };
-            out.push_str(&format!("| {kind} | {compared} | {} | {missing} |\n", found.join(", ")));
+            let tagged = match tenantry_checks::resources::table().get(kind).and_then(|(_, row)| row.tags.as_ref()) {
+                _ if kind == STACK => "yes",
+                Some(Tagged::As { .. }) => "yes",
+                Some(Tagged::Nothing) => "no",
+                None => "unknown",
+            };
+            out.push_str(&format!("| {kind} | {compared} | {tagged} | {} | {missing} |\n", found.join(", ")));
         }
         out
     }
