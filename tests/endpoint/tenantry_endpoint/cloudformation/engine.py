@@ -6,6 +6,8 @@ import threading
 import time
 from typing import Any
 
+from moto.ec2.models import ec2_backends
+
 from .. import faults
 from ..clock import AFTERWARDS, SLOW, advance, pause
 from ..errors import AwsError
@@ -14,7 +16,7 @@ from . import limits, linked_roles, names, permissions, secrets, triggers
 from .model import Resource, Stack, Target
 from .plan import look_up, properties_of, recreation, resolver
 from .resources import KINDS
-from .resources.kind import HalfMade, Kind, Made
+from .resources.kind import HalfMade, Kind, Made, Place
 from .template import order, references
 
 
@@ -181,6 +183,14 @@ def _is_kept(stack: Stack, resource: Resource, policy: str, undone: bool) -> boo
     return word == "Retain" or word == "RetainExceptOnCreate" and not undone
 
 
+def _forget_tags(place: Place, resource: Resource) -> None:
+    """moto keeps the tags of EC2 resources that are gone, and goes on listing them."""
+    if resource.type.startswith("AWS::EC2::"):
+        tags = ec2_backends[place.account][place.region].tags
+        for known in (resource.made.id, resource.made.attributes.get("AllocationId")):
+            tags.pop(known, None)
+
+
 def _delete(stack: Stack, resource: Resource, policy: str = "DeletionPolicy", undone: bool = False) -> None:
     kept = _is_kept(stack, resource, policy, undone)
     if kept or not resource.made.id:
@@ -196,6 +206,7 @@ def _delete(stack: Stack, resource: Resource, policy: str = "DeletionPolicy", un
         for patience in reversed(range(HOLD_STEPS)):
             try:
                 kind_of(resource.type).delete(place, resource.made, resource.properties)
+                _forget_tags(place, resource)
                 break
             except AwsError as error:
                 if error.code != "DependencyViolation" or not patience:
