@@ -137,12 +137,13 @@ const WRITES: [&str; 14] = [
 ];
 
 /// Those that change nothing in an account, or only what belongs to no estate: increases of an account's quotas.
-const OTHERS: [&str; 28] = [
+const OTHERS: [&str; 29] = [
     "capacity",
     "completions",
     "cost",
     "drift",
     "explain",
+    "images",
     "flags lint",
     "flags list",
     "flags preview",
