@@ -69,5 +69,5 @@ async fn images_are_pinned_to_the_digests_that_their_tags_have_today() {
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert_eq!(fs::read_to_string(&file).unwrap(), after);
     let output = tenantry(&estate, &["validate"]);
-    assert!(!String::from_utf8_lossy(&output.stdout).contains("TN4006"), "{output:?}");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("TN4007"), "{output:?}");
 }

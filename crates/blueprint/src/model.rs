@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
+use crate::Image;
 use crate::document::Document;
 use crate::evaluate;
 use crate::formula::{Formula, Scope};
 use crate::schema::Parameter;
 use crate::types::{Type, Value};
-use crate::Image;
 use tenantry_base::finding::Severity;
 
 /// What every tenant of a fleet gets, read and checked: see [`Blueprint::read`].
