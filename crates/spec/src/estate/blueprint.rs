@@ -8,8 +8,8 @@ use serde::Deserialize;
 
 use tenantry_base::document::{Document, read_source};
 use tenantry_base::files;
-use tenantry_base::finding::{Finding, Source};
-use tenantry_blueprint::{BUILT_IN, Blueprint};
+use tenantry_base::finding::{Code, Finding, Source};
+use tenantry_blueprint::{BUILT_IN, Blueprint, Image};
 
 /// Where an estate has its blueprint.
 pub const PATH: &str = "templates/blueprint.yaml";
@@ -100,7 +100,7 @@ pub fn loose_images(root: &Path, blueprint: &Blueprint) -> Vec<Finding> {
     let loose = blueprint.artifacts.images.iter().filter(|(_, image)| image.digest.is_none());
     let mut loose = loose.peekable();
     let document = loose.peek().and_then(|_| Document::read(&root.join(PATH), PathBuf::from(PATH)).ok());
-    let finding = |(name, image): (&String, &blueprint::Image)| {
+    let finding = |(name, image): (&String, &Image)| {
         let mut finding = Finding::new(Code("TN4007"), format!("image `{name}` is `{image}`, without a digest"));
         finding.location = document.as_ref().and_then(|document| document.place(&format!("artifacts.images.{name}")));
         finding.with_help("`tenantry images --pin` writes it")
