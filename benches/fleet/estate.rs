@@ -85,7 +85,9 @@ fn fleet(count: usize) -> String {
     }
     text.push_str("pools:\n");
     for pool in 0..=u32::try_from(count).unwrap_or(u32::MAX).div_ceil(BLOCKS_PER_POOL) {
-        let _ = writeln!(text, "  - {{ name: pool-{pool}, cidr: {}.0.0.0/8, tenant_prefix: 19 }}", 10 + pool);
+        // Nobody has so many private addresses.
+        let public = if pool == 0 { "" } else { ", public: true" };
+        let _ = writeln!(text, "  - {{ name: pool-{pool}, cidr: {}.0.0.0/8, tenant_prefix: 19{public} }}", 10 + pool);
     }
     text.push_str("rings:\n");
     for ring in RINGS {
