@@ -34,7 +34,7 @@ mod small;
 use fleet::Fleet;
 use tenantry::cloud::Cloud;
 use tenantry::deploy::prepare::{Alarms, Pace};
-use tenantry::drift::Verdict;
+use tenantry::drift::DriftStatus;
 use tenantry::drift::check::{Options, check};
 
 /// Accounts of which the simulation answers. They share no rate and are asked at the same time: each takes as long as all
@@ -67,7 +67,7 @@ async fn whole_fleet(tenants: usize) {
     let options = Options { pace, concurrency: 8, lookups: 0 };
     let drifts = check(&Cloud::configure().await.unwrap(), &fleet, &options, &|_| {}).await;
     let seconds = began.elapsed().as_secs_f64();
-    let bad = drifts.iter().find(|drift| drift.verdict != Verdict::InSync);
+    let bad = drifts.iter().find(|drift| drift.verdict != DriftStatus::InSync);
     assert!(bad.is_none(), "{bad:#?}");
     let status = std::fs::read_to_string("/proc/self/status").expect("its status");
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0").trim();

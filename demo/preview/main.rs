@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tenantry_base::finding::{Finding, Severity};
-use tenantry_checks::capacity::{Ground, Outlines, Site, Snapshot, Stack, Tables, check};
+use tenantry_checks::capacity::{AccountRegion, Outlines, Site, Snapshot, Stack, Tables, check};
 use tenantry_checks::policy::{self, Checker};
 use tenantry_checks::{cost, resources};
 use tenantry_spec::estate::{self, Estate, Tenant};
@@ -79,12 +79,12 @@ fn plan(root: &Path, estate: &Estate, findings: &mut Vec<Finding>) -> Result<Str
 }
 
 /// The stacks by account and Region. Nobody has looked at AWS: what is there already is unknown.
-fn sites(rendered: &[RenderedTenant<'_>]) -> BTreeMap<Ground, Site> {
+fn sites(rendered: &[RenderedTenant<'_>]) -> BTreeMap<AccountRegion, Site> {
     let outlines = Outlines::default();
-    let mut sites: BTreeMap<Ground, Site> = BTreeMap::new();
+    let mut sites: BTreeMap<AccountRegion, Site> = BTreeMap::new();
     for one in rendered {
         let spec = &one.tenant.spec;
-        let ground = Ground { account: spec.account.clone(), region: spec.region.clone() };
+        let ground = AccountRegion { account: spec.account.clone(), region: spec.region.clone() };
         let name = one.tenant.name.to_string();
         let needs = outlines.needs(&one.template).into();
         let site = sites.entry(ground).or_default();

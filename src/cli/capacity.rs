@@ -9,7 +9,7 @@ use super::opened::Release;
 use super::{Exit, Failure, Format, Global, Output, Selection};
 use crate::report::{capacity as report, findings, sarif};
 use tenantry_base::finding::Finding;
-use tenantry_checks::capacity::{Assessment, Demand, Ground, Growth, Runway, Site, runway};
+use tenantry_checks::capacity::{AccountRegion, Assessment, Demand, Growth, Runway, Site, runway};
 use tenantry_spec::estate;
 
 /// Show whether the chosen tenants fit: addresses of each subnet by owner, now, at the peak, with a zone lost and in a
@@ -82,7 +82,7 @@ fn runways(fit: &Fit) -> Vec<Runway> {
     let mut all = Demand::default();
     let stacks = fit.sites.values().flat_map(|site| &site.stacks);
     let number = stacks.map(|stack| all.add(&stack.needs.demand)).count() as u64;
-    let of = |(ground, site): (&Ground, &Site)| {
+    let of = |(ground, site): (&AccountRegion, &Site)| {
         let blocks = estate::room(fleet, &taken, &ground.region);
         runway(&fit.tables, ground, site, (&all, number), blocks)
     };

@@ -19,7 +19,7 @@ use tenantry_base::ids::{AccountId, Region, TenantName};
 use tenantry_checks::cost::{self, Prices, Total};
 use tenantry_ops::deploy::apply::{Options, Tolerance};
 use tenantry_ops::deploy::contents::Contents;
-use tenantry_ops::deploy::destroy::{DestroyError, Farewell, Lost, Retained, look, plan, remains};
+use tenantry_ops::deploy::destroy::{DeletionPlan, DestroyError, Lost, Retained, look, plan, remains};
 use tenantry_ops::deploy::events::Outcome;
 use tenantry_ops::deploy::journal::Planned;
 use tenantry_ops::deploy::lock::LockError;
@@ -116,7 +116,7 @@ struct Stays {
 }
 
 impl Stays {
-    fn of(farewell: &Farewell, region: &str, prices: &Prices) -> Self {
+    fn of(farewell: &DeletionPlan, region: &str, prices: &Prices) -> Self {
         let kept = farewell.retained.iter().map(|kept| kept.logical_id.as_str());
         let standing = cost::bill_of_the_rest(&farewell.template, kept, region, prices).total();
         let whole = cost::bill(&farewell.template, region, prices);
@@ -209,13 +209,13 @@ async fn delete(
     args: &Args,
     opened: &Opened,
     (plan, desired): &(Plan, Desired),
-    farewell: &Farewell,
+    farewell: &DeletionPlan,
 ) -> Result<Gone, Failure> {
     let (name, tenant, place) = (guard::run_name(), args.tenant.to_string(), desired.place.clone());
     let claim = guard::claim(&name, format!("destroy of {tenant}"));
-    let patience = Duration::from_secs(args.lock.wait_for_lock);
+    let wait = Duration::from_secs(args.lock.wait_for_lock);
     let accounts = [place.account.clone()].into();
-    let mut locks = match Locks::take(cloud, &opened.estate.fleet, &accounts, &claim, patience).await {
+    let mut locks = match Locks::take(cloud, &opened.estate.fleet, &accounts, &claim, wait).await {
         // Without a control plane of its own the estate deploys nothing in the account: there is nothing to lock against.
         Err(error @ (LocksError::Lock(LockError::NoControlPlane { .. }) | LocksError::NotOurs(_))) => {
             anstream::eprintln!("not locked: {error}");
@@ -311,7 +311,7 @@ fn mark(args: &Args, estate: &Estate, target: &Target<'_>) -> Result<bool, Failu
 
 /// Writes the blocks that stay taken into `fleet.yaml`, also those of a tenant whose file still says so: it may leave git
 /// before what stays is deleted.
-fn retire(estate: &Estate, tenant: &str, place: &Place, farewell: &Farewell) -> Result<Vec<Ipv4Network>, Failure> {
+fn retire(estate: &Estate, tenant: &str, place: &Place, farewell: &DeletionPlan) -> Result<Vec<Ipv4Network>, Failure> {
     let fleet = &estate.fleet;
     let known: Vec<Ipv4Network> = fleet.retired.values().map(|retired| retired.cidr).collect();
     let blocks: Vec<Ipv4Network> = farewell.blocks().into_iter().filter(|block| !known.contains(block)).collect();
@@ -352,7 +352,7 @@ fn give_back(estate: &Estate, tenant: &Tenant) -> Result<(), Failure> {
 }
 
 /// Says what is lost and what stays, and asks for the tenant's name.
-fn confirm(args: &Args, farewell: &Farewell, stays: &Stays) -> Result<(), Failure> {
+fn confirm(args: &Args, farewell: &DeletionPlan, stays: &Stays) -> Result<(), Failure> {
     anstream::eprintln!("stack {}: {} resources are deleted", farewell.stack, farewell.deleted);
     for lost in &farewell.lost {
         let id = lost.physical_id.as_deref().unwrap_or("-");

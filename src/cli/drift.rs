@@ -24,7 +24,7 @@ use tenantry_ops::deploy::journal::Record;
 use tenantry_ops::drift::accepted::{self, Accepted};
 use tenantry_ops::drift::check::{Options, check};
 use tenantry_ops::drift::record::Record as LastChecks;
-use tenantry_ops::drift::{StackDrift, Verdict};
+use tenantry_ops::drift::{DriftStatus, StackDrift};
 use tenantry_ops::survey::orphans::Orphans;
 use tenantry_spec::estate::spec::Fleet;
 use tenantry_spec::estate::{Tenant, has_errors};
@@ -160,14 +160,14 @@ pub(super) async fn note(fleet: &Fleet, estate: &Path, drifts: &[StackDrift]) {
 
 /// Writes down what was found. A journal that cannot be written spoils no check.
 fn journal(estate: &Path, release: &str, drifts: &[StackDrift]) {
-    let named = |verdict: Verdict| drifts.iter().filter(move |drift| drift.verdict == verdict);
+    let named = |verdict: DriftStatus| drifts.iter().filter(move |drift| drift.verdict == verdict);
     let tenants = |verdict| named(verdict).map(|drift| drift.tenant.clone()).collect();
     let intent = Intent { command: "drift", release, plan: "-", stacks: Vec::new() };
     let written = Log::open(estate, &guard::run_name(), intent, &[]).map_err(Failure::from).and_then(|log| {
         log.write(Record::Checked {
-            in_sync: named(Verdict::InSync).count(),
-            drifted: tenants(Verdict::Drifted),
-            incomplete: tenants(Verdict::Incomplete),
+            in_sync: named(DriftStatus::InSync).count(),
+            drifted: tenants(DriftStatus::Drifted),
+            incomplete: tenants(DriftStatus::Incomplete),
         });
         log.finish()
     });
@@ -204,9 +204,9 @@ fn unnamed(orphans: Option<&Orphans>) -> String {
 
 pub(super) fn exit(drifts: &[StackDrift]) -> Exit {
     let one = |drift: &StackDrift| match drift.verdict {
-        Verdict::InSync => Exit::Clean,
-        Verdict::Drifted => Exit::Changes,
-        Verdict::Incomplete => Exit::Incomplete,
+        DriftStatus::InSync => Exit::Clean,
+        DriftStatus::Drifted => Exit::Changes,
+        DriftStatus::Incomplete => Exit::Incomplete,
     };
     drifts.iter().map(one).max().unwrap_or(Exit::Clean)
 }

@@ -8,9 +8,9 @@ use rayon::prelude::*;
 use super::opened::{self, Opened, Release};
 use super::{Exit, Failure, Global, Selection};
 use tenantry_aws::cloud::{Access, Cloud, Place};
-use tenantry_checks::capacity::{Assessment, Ground, Level, Outlines, Site, Tables, check};
+use tenantry_checks::capacity::{AccountRegion, Assessment, Level, Outlines, Site, Tables, check};
 use tenantry_ops::survey::{self, Wanted};
-use tenantry_spec::estate::{Otherwise, Tenant, imagine};
+use tenantry_spec::estate::{Tenant, WhatIf, imagine};
 
 /// What is looked at, and what is imagined.
 #[derive(Debug, Clone, Args)]
@@ -22,14 +22,14 @@ pub(super) struct Look {
     /// As if a value of the chosen tenants were another (`web.requests_per_second=4`), or as if there were more
     /// tenants (`tenants+=50:like=acme@eu-west-1`).
     #[arg(long, value_name = "KEY=VALUE")]
-    pub(super) what_if: Vec<Otherwise>,
+    pub(super) what_if: Vec<WhatIf>,
 }
 
 /// A fleet held against its places.
 pub(super) struct Fit {
     pub(super) opened: Opened,
     pub(super) tables: Tables,
-    pub(super) sites: BTreeMap<Ground, Site>,
+    pub(super) sites: BTreeMap<AccountRegion, Site>,
     pub(super) assessments: Vec<Assessment>,
     /// How each place is entered.
     pub(super) places: BTreeMap<Place, Access>,

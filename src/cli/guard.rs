@@ -45,8 +45,8 @@ pub(super) async fn take(
     claim: &Claim,
     wait_seconds: u64,
 ) -> Result<Locks, Failure> {
-    let patience = Duration::from_secs(wait_seconds);
-    Locks::take(cloud, fleet, &locks::accounts(stacks), claim, patience).await.map_err(failure)
+    let wait = Duration::from_secs(wait_seconds);
+    Locks::take(cloud, fleet, &locks::accounts(stacks), claim, wait).await.map_err(failure)
 }
 
 /// Gives locks back, and says which stay until they expire. A lock that another run took is an error.

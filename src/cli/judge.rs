@@ -12,7 +12,7 @@ use tenantry_checks::capacity::{Assessment, Tables};
 use tenantry_checks::cost::Prices;
 use tenantry_checks::policy::{Checker, Stack};
 use tenantry_ops::deploy::money::{self, Live};
-use tenantry_ops::deploy::plan::Judgement;
+use tenantry_ops::deploy::plan::PlanReview;
 use tenantry_ops::deploy::{Desired, Plan, gate};
 use tenantry_ops::survey;
 use tenantry_template::embedded;
@@ -94,7 +94,7 @@ impl Judge {
             finding.code.0 != "TN2402" || !imported.contains(&(tenant, resource))
         });
         let verdicts = gate::verdicts(policies.iter().filter(concerns).chain(seen).chain(&unpriced));
-        Plan { judgement: Some(Judgement { verdicts, money }), ..plan }
+        Plan { judgement: Some(PlanReview { verdicts, money }), ..plan }
     }
 }
 

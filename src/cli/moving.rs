@@ -14,7 +14,7 @@ use tenantry_base::atomic;
 use tenantry_base::finding::Source;
 use tenantry_base::ids::{AccountId, Region, TenantName};
 use tenantry_checks::resources;
-use tenantry_ops::deploy::{Ground, stacks};
+use tenantry_ops::deploy::{Baseline, stacks};
 use tenantry_spec::estate::spec::{MovedFrom, Retired};
 use tenantry_spec::estate::{self, Estate, Tenant, allocate, edit};
 use tenantry_template::render::{Context, names};
@@ -177,7 +177,7 @@ fn finish(estate: &Estate, tenant: &Tenant) -> Result<Answer, Failure> {
         let live = cloudformation::stack(&session, &stack).await?;
         Ok::<_, Failure>((live, ec2::vpc_cidrs(&session).await?))
     })??;
-    if let Some(status) = Ground::of(live.as_ref()).status {
+    if let Some(status) = Baseline::of(live.as_ref()).status {
         let (name, account, region) = (&tenant.name, &old.account, &old.region);
         return Err(Failure::new(format!("stack `{stack}` is still in {account} in {region}: {status}"))
             .with_exit(Exit::Refused)

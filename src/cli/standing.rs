@@ -51,14 +51,14 @@ impl Standing {
     /// The verdict at `now`; a check that is older than `most_age` seconds no longer counts.
     pub(super) fn of(line: &Line, checked: Option<&Check>, now: i64, most_age: i64) -> Self {
         match &line.verdict {
-            status::Verdict::Unknown { why } => return Self::Unknown { why: why.clone() },
-            status::Verdict::NotOurs { why } => return Self::NotOurs { why: why.clone() },
-            status::Verdict::Missing => return Self::NotDeployed,
-            status::Verdict::Offboarded => return Self::Offboarded,
-            status::Verdict::InProgress => return Self::InProgress,
-            status::Verdict::Failed => return Self::Failed,
-            status::Verdict::Differs => return Self::Outdated,
-            status::Verdict::InSync => {}
+            status::SyncStatus::Unknown { why } => return Self::Unknown { why: why.clone() },
+            status::SyncStatus::NotOurs { why } => return Self::NotOurs { why: why.clone() },
+            status::SyncStatus::Missing => return Self::NotDeployed,
+            status::SyncStatus::Offboarded => return Self::Offboarded,
+            status::SyncStatus::InProgress => return Self::InProgress,
+            status::SyncStatus::Failed => return Self::Failed,
+            status::SyncStatus::Differs => return Self::Outdated,
+            status::SyncStatus::InSync => {}
         }
         let drift = drift(line, checked, now, most_age);
         match (drift, line.alarms) {
@@ -114,12 +114,12 @@ fn drift(line: &Line, checked: Option<&Check>, now: i64, most_age: i64) -> Drift
         return Drift::Unknown("drift was not checked since the last update".to_owned());
     }
     match check.verdict {
-        drift::Verdict::Drifted => Drift::Drifted(Some(check.open)),
-        drift::Verdict::Incomplete => Drift::Unknown("the last drift check was incomplete".to_owned()),
-        drift::Verdict::InSync if now.saturating_sub(check.at) > most_age => {
+        drift::DriftStatus::Drifted => Drift::Drifted(Some(check.open)),
+        drift::DriftStatus::Incomplete => Drift::Unknown("the last drift check was incomplete".to_owned()),
+        drift::DriftStatus::InSync if now.saturating_sub(check.at) > most_age => {
             Drift::Unknown(format!("the last drift check is {} old", age(now.saturating_sub(check.at))))
         }
-        drift::Verdict::InSync => Drift::InSync,
+        drift::DriftStatus::InSync => Drift::InSync,
     }
 }
 
@@ -138,7 +138,12 @@ mod tests {
     use super::*;
     use tenantry_ops::deploy::status::{Alarms, Detected};
 
-    fn line(verdict: status::Verdict, updated: i64, detected: Option<(i64, &str)>, alarms: Option<[usize; 2]>) -> Line {
+    fn line(
+        verdict: status::SyncStatus,
+        updated: i64,
+        detected: Option<(i64, &str)>,
+        alarms: Option<[usize; 2]>,
+    ) -> Line {
         Line {
             tenant: "acme".to_owned(),
             ring: None,
@@ -154,16 +159,16 @@ mod tests {
         }
     }
 
-    fn said(line: &Line, check: Option<(i64, drift::Verdict, usize)>) -> String {
+    fn said(line: &Line, check: Option<(i64, drift::DriftStatus, usize)>) -> String {
         let check = check.map(|(at, verdict, open)| Check { at, verdict, open, worst: None });
         Standing::of(line, check.as_ref(), 1_000_000, 100_000).text()
     }
 
     #[test]
     fn only_what_was_checked_since_its_update_and_lately_and_is_quiet_is_in_sync() {
-        use drift::Verdict::{Drifted, InSync, Incomplete};
+        use drift::DriftStatus::{Drifted, InSync, Incomplete};
         let quiet = Some([0, 0]);
-        let same = || status::Verdict::InSync;
+        let same = || status::SyncStatus::InSync;
         for (line, check, expected) in [
             (line(same(), 900_000, None, quiet), Some((950_000, InSync, 0)), "in sync"),
             (line(same(), 900_000, None, quiet), None, "unknown: drift was never checked"),
@@ -192,9 +197,9 @@ mod tests {
                 "unknown: 3 of 12 alarms have insufficient data",
             ),
             (line(same(), 1, None, None), Some((999_999, InSync, 0)), "unknown: its alarms cannot be read"),
-            (line(status::Verdict::Missing, 1, None, quiet), None, "not deployed"),
+            (line(status::SyncStatus::Missing, 1, None, quiet), None, "not deployed"),
             (
-                line(status::Verdict::Differs, 1, None, quiet),
+                line(status::SyncStatus::Differs, 1, None, quiet),
                 Some((999_999, InSync, 0)),
                 "outdated: git has another template or release",
             ),

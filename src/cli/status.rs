@@ -189,9 +189,9 @@ fn table(rows: &[Row], now: i64) -> String {
 fn drift(row: &Row, now: i64) -> String {
     let own = row.checked.as_ref().map(|check| {
         let how = match check.verdict {
-            drift::Verdict::InSync => "in sync".to_owned(),
-            drift::Verdict::Drifted => format!("{} differ", check.open),
-            drift::Verdict::Incomplete => "incomplete".to_owned(),
+            drift::DriftStatus::InSync => "in sync".to_owned(),
+            drift::DriftStatus::Drifted => format!("{} differ", check.open),
+            drift::DriftStatus::Incomplete => "incomplete".to_owned(),
         };
         (check.at, how)
     });
@@ -208,10 +208,10 @@ fn drift(row: &Row, now: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tenantry_ops::deploy::status::{Detected, Verdict};
+    use tenantry_ops::deploy::status::{Detected, SyncStatus};
 
     fn row(own: Option<(i64, usize)>, detected: Option<i64>) -> Row {
-        let verdict = |open| if open > 0 { drift::Verdict::Drifted } else { drift::Verdict::InSync };
+        let verdict = |open| if open > 0 { drift::DriftStatus::Drifted } else { drift::DriftStatus::InSync };
         let place = serde_json::from_str(r#"{"account":"111122223333","region":"eu-west-1"}"#).unwrap();
         Row {
             line: Line {
@@ -225,7 +225,7 @@ mod tests {
                 express: false,
                 drift: detected.map(|at| Detected { at, status: "IN_SYNC".to_owned() }),
                 alarms: None,
-                verdict: Verdict::InSync,
+                verdict: SyncStatus::InSync,
             },
             checked: own.map(|(at, open)| Check { at, verdict: verdict(open), open, worst: None }),
             fullest_subnet: None,

@@ -13,7 +13,7 @@ use crate::report::{junit, sarif};
 use tenantry_base::finding::{Code, Finding, Severity};
 use tenantry_checks::capacity::{self, Demand, Outlines, Quota, Tables};
 use tenantry_checks::cost;
-use tenantry_checks::policy::{Checker, Kept, Stack};
+use tenantry_checks::policy::{Checker, Stack, VerdictCache};
 use tenantry_checks::schemas;
 use tenantry_spec::estate::{self, Estate, Tenant};
 use tenantry_spec::flags::{self, lint};
@@ -188,7 +188,7 @@ fn check(root: &Path, verdicts: Option<(PathBuf, String)>) -> Result<Checked, Fa
     let quotas = tables.iter().flat_map(|tables| &tables.quotas);
     let checker = checker.map(|checker| checker.with_limits(quotas));
     let checker = checker.map(|checker| match verdicts {
-        Some((path, stamp)) => checker.with_kept(Kept::open(&path, &stamp)),
+        Some((path, stamp)) => checker.with_kept(VerdictCache::open(&path, &stamp)),
         None => checker,
     });
     let files = checker.iter().flat_map(Checker::rule_files);

@@ -6,7 +6,7 @@ use comfy_table::{Table, presets};
 
 use tenantry_aws::cloud::Place;
 use tenantry_aws::cloud::servicequotas::IncreaseRequest;
-use tenantry_checks::capacity::{Assessment, Level, LimitSource, Runway, Seen, SubnetVerdict, Verdict, Within};
+use tenantry_checks::capacity::{Assessment, Level, LimitSource, QuotaUsage, Runway, Seen, SubnetVerdict, Within};
 use tenantry_ops::survey::increases::{Outcome, Wish};
 
 /// The subnets of so few stacks are always shown.
@@ -16,8 +16,8 @@ const FAR: u64 = 50;
 
 /// The quotas of one account and region, worst first.
 pub fn quotas(assessment: &Assessment, full: bool) -> String {
-    let shown = |verdict: &&Verdict| full || verdict.percent >= FAR || !matches!(verdict.level, Level::Green);
-    let (near, left): (Vec<&Verdict>, Vec<&Verdict>) = assessment.quotas.iter().partition(shown);
+    let shown = |verdict: &&QuotaUsage| full || verdict.percent >= FAR || !matches!(verdict.level, Level::Green);
+    let (near, left): (Vec<&QuotaUsage>, Vec<&QuotaUsage>) = assessment.quotas.iter().partition(shown);
     let mut text = format!("{} ({})\n", assessment.ground(), stacks(assessment.stacks));
     if !assessment.deploying.is_empty() {
         let _ = writeln!(text, "  being deployed, and counted: {}", assessment.deploying.join(", "));
@@ -40,7 +40,7 @@ pub fn quotas(assessment: &Assessment, full: bool) -> String {
     text + &wall(assessment).unwrap_or_default()
 }
 
-fn quota(verdict: &Verdict) -> [String; 8] {
+fn quota(verdict: &QuotaUsage) -> [String; 8] {
     let name = match (&verdict.within, &verdict.holder) {
         (_, Some(holder)) => format!("{}, {} of {}", verdict.name, holder.resource, holder.tenant),
         (Within::Zone(zone), _) => format!("{}, {zone}", verdict.name),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::values::differences;
-use tenantry_ops::drift::{Difference, Kind, Severity, StackDrift, Verdict};
+use tenantry_ops::drift::{Difference, DriftStatus, Kind, Severity, StackDrift};
 
 /// Longest value that is shown in full.
 const MOST_CHARACTERS: usize = 160;
@@ -24,17 +24,17 @@ pub fn summary(drifts: &[StackDrift]) -> String {
     let unchecked: usize = drifts.iter().map(|drift| drift.unchecked.len()).sum();
     format!(
         "{} in sync, {} drifted, {} incomplete; {checked} resources checked, {unchecked} unchecked",
-        count(Verdict::InSync),
-        count(Verdict::Drifted),
-        count(Verdict::Incomplete),
+        count(DriftStatus::InSync),
+        count(DriftStatus::Drifted),
+        count(DriftStatus::Incomplete),
     )
 }
 
-fn said(verdict: Verdict) -> &'static str {
+fn said(verdict: DriftStatus) -> &'static str {
     match verdict {
-        Verdict::InSync => "in sync",
-        Verdict::Drifted => "drifted",
-        Verdict::Incomplete => "incomplete",
+        DriftStatus::InSync => "in sync",
+        DriftStatus::Drifted => "drifted",
+        DriftStatus::Incomplete => "incomplete",
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::cost::{change, usd};
 use tenantry_checks::cost::{Load, Total};
-use tenantry_ops::deploy::gate::{Level, Verdict};
+use tenantry_ops::deploy::gate::{Level, PlanFinding};
 use tenantry_ops::deploy::money::{Before, Money, StackMoney};
-use tenantry_ops::deploy::plan::Judgement;
+use tenantry_ops::deploy::plan::PlanReview;
 
 /// Verdicts of one code that are shown; the rest is counted.
 const MOST_OF_A_CODE: usize = 5;
@@ -12,7 +12,7 @@ const MOST_OF_A_CODE: usize = 5;
 const MOST_STACKS: usize = 10;
 
 /// Verdicts, the worst first, then the money.
-pub(super) fn text(judgement: &Judgement) -> String {
+pub(super) fn text(judgement: &PlanReview) -> String {
     let mut out = String::new();
     for (verdict, more) in shown(&judgement.verdicts) {
         let help = verdict.help.as_ref().map(|help| format!("\n    help: {help}")).unwrap_or_default();
@@ -29,7 +29,7 @@ pub(super) fn text(judgement: &Judgement) -> String {
 }
 
 /// The same as parts of a page.
-pub(super) fn markdown(judgement: &Judgement) -> String {
+pub(super) fn markdown(judgement: &PlanReview) -> String {
     let mut out = String::new();
     if !judgement.verdicts.is_empty() {
         out.push_str("### Verdicts\n\n| | code | what |\n|---|---|---|\n");
@@ -51,10 +51,10 @@ pub(super) fn markdown(judgement: &Judgement) -> String {
 }
 
 /// The first verdicts of each code; the last of them with how many more there are.
-fn shown(verdicts: &[Verdict]) -> Vec<(&Verdict, usize)> {
-    let mut shown: Vec<(&Verdict, usize)> = Vec::new();
+fn shown(verdicts: &[PlanFinding]) -> Vec<(&PlanFinding, usize)> {
+    let mut shown: Vec<(&PlanFinding, usize)> = Vec::new();
     for verdict in verdicts {
-        let same = |(other, _): &&(&Verdict, usize)| other.code == verdict.code && other.level == verdict.level;
+        let same = |(other, _): &&(&PlanFinding, usize)| other.code == verdict.code && other.level == verdict.level;
         if shown.iter().filter(same).count() < MOST_OF_A_CODE {
             shown.push((verdict, 0));
         } else if let Some((_, more)) = shown.iter_mut().rev().find(|(other, _)| other.code == verdict.code) {
@@ -82,11 +82,11 @@ fn word(level: Level) -> &'static str {
     }
 }
 
-fn sentence(verdict: &Verdict) -> String {
+fn sentence(verdict: &PlanFinding) -> String {
     format!("{}: {}", verdict.code, named(verdict))
 }
 
-fn named(verdict: &Verdict) -> String {
+fn named(verdict: &PlanFinding) -> String {
     let about: Vec<&str> = [&verdict.tenant, &verdict.place].into_iter().flatten().map(String::as_str).collect();
     let about = if about.is_empty() { String::new() } else { format!(" ({})", about.join(", ")) };
     format!("{}{about}", verdict.message)
@@ -163,7 +163,7 @@ fn around(load: Load) -> String {
 mod tests {
     use super::*;
 
-    fn verdict(code: &str, level: Level, message: &str) -> Verdict {
+    fn verdict(code: &str, level: Level, message: &str) -> PlanFinding {
         serde_json::from_value(serde_json::json!({ "code": code, "level": level, "message": message })).unwrap()
     }
 
@@ -175,14 +175,14 @@ mod tests {
 
     #[test]
     fn verdicts_are_counted_by_code_and_money_is_told_with_its_difference() {
-        let mut verdicts: Vec<Verdict> =
+        let mut verdicts: Vec<PlanFinding> =
             (0..8).map(|n| verdict("TN2101", Level::Red, &format!("quota {n} is full"))).collect();
-        verdicts.push(Verdict { help: Some("look".to_owned()), ..verdict("TN2104", Level::Unknown, "not seen") });
+        verdicts.push(PlanFinding { help: Some("look".to_owned()), ..verdict("TN2104", Level::Unknown, "not seen") });
         let known = Before::Known { total: Total { usd: Load::flat(400.0), missing: Vec::new() } };
         let unknown = Before::Unknown { why: "denied".to_owned() };
         let stacks = vec![stack("acme", Before::Nothing, 1000.0), stack("bolt", known, 300.0)];
         let money = Money { prices_of: "2026-11-24".to_owned(), stacks };
-        insta::assert_snapshot!(text(&Judgement { verdicts, money: money.clone() }), @r"
+        insta::assert_snapshot!(text(&PlanReview { verdicts, money: money.clone() }), @r"
         x TN2101: quota 0 is full
         x TN2101: quota 1 is full
         x TN2101: quota 2 is full
@@ -197,7 +197,7 @@ mod tests {
         money in all: +900.00 USD a month, idle +250.00, peak +2,200.00; prices of 2026-11-24
         ");
         let stacks = vec![stack("acme", unknown, 1000.0)];
-        let judgement = Judgement { verdicts: Vec::new(), money: Money { stacks, ..money } };
+        let judgement = PlanReview { verdicts: Vec::new(), money: Money { stacks, ..money } };
         insta::assert_snapshot!(text(&judgement), @r"
         money: acme (111122223333 in eu-west-1): unknown -> 1,000.00 USD a month (what it costs now: denied)
         money in all: unknown; afterwards 1,000.00 USD a month; prices of 2026-11-24

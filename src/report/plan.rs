@@ -150,7 +150,7 @@ pub fn outcome(outcome: &Outcome) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use tenantry_ops::deploy::{Ground, StackPlan, Unseen, Warning};
+    use tenantry_ops::deploy::{Baseline, StackPlan, Unseen, Warning};
 
     #[test]
     fn a_plan_names_dangers_what_blocks_and_what_was_not_seen() {
@@ -167,7 +167,7 @@ pub(super) mod tests {
             place: serde_json::from_str(r#"{"account":"111122223333","region":"eu-west-1"}"#).unwrap(),
             stack: "org-acme".to_owned(),
             digest: "d".to_owned(),
-            ground: Ground::default(),
+            ground: Baseline::default(),
             action: serde_json::from_value(action).unwrap(),
             claim: None,
             warnings: Vec::new(),
@@ -214,7 +214,7 @@ pub(super) mod tests {
                 place: serde_json::from_str(r#"{"account":"111122223333","region":"eu-west-1"}"#).unwrap(),
                 stack: format!("org-{number}"),
                 digest: "d".to_owned(),
-                ground: Ground::default(),
+                ground: Baseline::default(),
                 action: serde_json::from_value(action).unwrap(),
                 claim: None,
                 warnings: vec![Warning {

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use tenantry::cloud::change_sets::ChangeSetKind;
 use tenantry::cloud::{Access, Cloud, Place};
 use tenantry::deploy::apply::{Options, Outcomes, Refused, Tolerance, apply};
-use tenantry::deploy::destroy::{self, Farewell, look};
+use tenantry::deploy::destroy::{self, DeletionPlan, look};
 use tenantry::deploy::events::{Event, Outcome};
 use tenantry::deploy::prepare::{Alarms, Pace, plan};
 use tenantry::deploy::stacks::control_planes;
-use tenantry::deploy::status::{Verdict, status};
+use tenantry::deploy::status::{SyncStatus, status};
 use tenantry::deploy::{Action, Desired, Plan};
 use tenantry::estate::spec::Fleet;
 use tenantry::finding::Source;
@@ -91,7 +91,7 @@ pub(crate) fn all_done(outcomes: &Outcomes, count: usize) {
 pub(super) async fn deploy_then_nothing(cloud: Cloud) {
     let fleet: Vec<Desired> =
         ["acme", "bolt", "cube"].map(|name| desired(name, &format!("org-{name}-landing"), "d1", "v1")).into();
-    assert!(status(&cloud, &fleet).await.iter().all(|line| line.verdict == Verdict::Missing));
+    assert!(status(&cloud, &fleet).await.iter().all(|line| line.verdict == SyncStatus::Missing));
     let first = planned(&cloud, &fleet).await;
     assert_eq!(first.unseen, []);
     for stack in &first.stacks {
@@ -101,14 +101,14 @@ pub(super) async fn deploy_then_nothing(cloud: Cloud) {
     assert_eq!(planned(&cloud, &fleet).await, first, "the change sets of the first plan are found again");
     all_done(&applied(&cloud, &first, &fleet, &[]).await.unwrap(), 3);
     assert!(planned(&cloud, &fleet).await.is_empty());
-    assert!(status(&cloud, &fleet).await.iter().all(|line| line.verdict == Verdict::InSync));
+    assert!(status(&cloud, &fleet).await.iter().all(|line| line.verdict == SyncStatus::InSync));
 }
 
 pub(super) async fn release_only(cloud: Cloud) {
     let before = [desired("acme", "org-acme-landing", "d1", "v1")];
     all_done(&applied(&cloud, &planned(&cloud, &before).await, &before, &[]).await.unwrap(), 1);
     let after = [desired("acme", "org-acme-landing", "d1", "v2")];
-    assert_eq!(status(&cloud, &after).await[0].verdict, Verdict::Differs);
+    assert_eq!(status(&cloud, &after).await[0].verdict, SyncStatus::Differs);
     let plan = planned(&cloud, &after).await;
     let changes = plan.stacks[0].action.changes();
     assert_eq!(changes.len(), 1, "{changes:#?}");
@@ -146,7 +146,7 @@ pub(super) async fn failure_and_recovery(cloud: Cloud) {
     assert!(matches!(plan.stacks[0].action, Action::Clear { .. }), "{plan:#?}");
     let cleared = applied(&cloud, &plan, &corrected, &[]).await.unwrap();
     assert!(cleared.values().all(|outcome| *outcome == Outcome::Cleared), "{cleared:#?}");
-    assert_eq!(status(&cloud, &corrected).await[0].verdict, Verdict::Missing, "nothing unplanned was made");
+    assert_eq!(status(&cloud, &corrected).await[0].verdict, SyncStatus::Missing, "nothing unplanned was made");
     let creation = planned(&cloud, &corrected).await;
     assert!(matches!(creation.stacks[0].action, Action::Apply { makes: ChangeSetKind::Create, .. }), "{creation:#?}");
     all_done(&applied(&cloud, &creation, &corrected, &[]).await.unwrap(), 1);
@@ -171,7 +171,7 @@ pub(super) async fn unseen(cloud: Cloud) {
     assert_eq!((plan.unseen.len(), plan.stacks.len()), (1, 1));
     assert!(plan.unseen[0].why.contains("123456789012"), "{:?}", plan.unseen);
     let lines = status(&cloud, &fleet).await;
-    assert!(matches!(lines[0].verdict, Verdict::Unknown { .. }));
+    assert!(matches!(lines[0].verdict, SyncStatus::Unknown { .. }));
 }
 
 /// Starts a plan and drops the run at its first event, as a kill does.
@@ -206,7 +206,7 @@ pub(super) async fn somebody_else(cloud: Cloud) {
 }
 
 /// Deletes a stack as `destroy` does.
-async fn destroyed(cloud: &Cloud, farewell: &Farewell, of: &Desired) {
+async fn destroyed(cloud: &Cloud, farewell: &DeletionPlan, of: &Desired) {
     let (tenant, place) = ((of.tenant.as_str(), &of.tags), (&of.place, &of.access));
     let (plan, gone) = destroy::plan(farewell, tenant, place, &[]).unwrap();
     let goes: Vec<&str> = farewell.changes.iter().map(|change| change.logical_id.as_str()).collect();
@@ -232,7 +232,7 @@ pub(super) async fn destroy_retains(cloud: Cloud) {
     assert_eq!(farewell.retained[0].physical_id.as_deref(), Some("org-kept"));
     destroyed(&cloud, &farewell, &fleet[0]).await;
     assert_eq!(look(&session, "org-acme", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap(), None);
-    assert_eq!(status(&cloud, &fleet).await[0].verdict, Verdict::Missing);
+    assert_eq!(status(&cloud, &fleet).await[0].verdict, SyncStatus::Missing);
     // The bucket is still there and has the tenant's tags: the next stack takes it.
     let plan = planned(&cloud, &fleet).await;
     assert!(matches!(plan.stacks[0].action, Action::Apply { makes: ChangeSetKind::Import, .. }), "{plan:#?}");
@@ -282,7 +282,7 @@ pub(super) async fn retained_is_imported(cloud: Cloud) {
     all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
     let after = look(&session, "org-acme", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
     // Of a queue the endpoint tells the port sometimes.
-    let ids = |farewell: &Farewell| -> BTreeMap<String, Option<String>> {
+    let ids = |farewell: &DeletionPlan| -> BTreeMap<String, Option<String>> {
         let same = farewell.retained.iter().filter(|kept| kept.logical_id != "Queue");
         same.map(|kept| (kept.logical_id.clone(), kept.physical_id.clone())).collect()
     };

@@ -248,7 +248,7 @@ async fn go(
             allow_replace: how.consent.allow_replace.clone(),
         },
         claim: guard::claim(&ask_id, format!("roll of {}", candidate.name)),
-        patience: how.pace.wait().deadline,
+        wait: how.pace.wait().deadline,
         watch: how.pace.wait().poll.saturating_mul(LOOKS).max(Duration::from_millis(200)),
         defer: how.defer,
         accepted,

@@ -13,18 +13,18 @@ use super::offer;
 use super::snapshot::{Snapshot, Standing};
 use super::starve::{self, SubnetVerdict};
 use super::tables::Tables;
-use super::weigh::{Asked, Holder, Level, Singled, Verdict, next_wall, sort, weigh, weigh_singles};
+use super::weigh::{Asked, Holder, Level, QuotaUsage, Singled, next_wall, sort, weigh, weigh_singles};
 use tenantry_base::finding::{Code, Finding, Severity};
 use tenantry_base::ids::{AccountId, Region};
 
 /// Where stacks stand.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub struct Ground {
+pub struct AccountRegion {
     pub account: AccountId,
     pub region: Region,
 }
 
-impl fmt::Display for Ground {
+impl fmt::Display for AccountRegion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.account, self.region)
     }
@@ -57,9 +57,9 @@ pub struct Assessment {
     /// Stacks of the plan.
     pub stacks: usize,
     /// Worst first.
-    pub quotas: Vec<Verdict>,
+    pub quotas: Vec<QuotaUsage>,
     /// The quota that stops first when every tenant of the estate stands here.
-    pub next_wall: Option<Verdict>,
+    pub next_wall: Option<QuotaUsage>,
     /// Worst first.
     pub subnets: Vec<SubnetVerdict>,
     /// Names of stacks with a deployment under way.
@@ -77,7 +77,7 @@ pub struct Assessment {
 }
 
 /// Holds what stacks need against what is known. One assessment for each place, and one for each account.
-pub fn check(tables: &Tables, sites: &BTreeMap<Ground, Site>) -> Vec<Assessment> {
+pub fn check(tables: &Tables, sites: &BTreeMap<AccountRegion, Site>) -> Vec<Assessment> {
     let mut accounts: BTreeMap<&AccountId, (Asked, Asked, &Snapshot, usize)> = BTreeMap::new();
     let mut found = Vec::new();
     for (ground, site) in sites {
@@ -125,7 +125,7 @@ pub fn check(tables: &Tables, sites: &BTreeMap<Ground, Site>) -> Vec<Assessment>
 }
 
 /// What the plan takes of a place's quotas, and what the largest of its resources hold of those of single resources.
-fn weighed(tables: &Tables, plan: &Asked, site: &Site) -> Vec<Verdict> {
+fn weighed(tables: &Tables, plan: &Asked, site: &Site) -> Vec<QuotaUsage> {
     let mut largest: Singled<'_> = BTreeMap::new();
     for stack in site.stacks.iter().filter(|stack| stack.planned) {
         for (quota, (amount, resource)) in stack.needs.largest.iter() {
@@ -274,8 +274,8 @@ mod tests {
         Stack { tenant: name.to_owned(), name: name.to_owned(), needs: needs.into(), planned }
     }
 
-    fn ground(region: &str) -> Ground {
-        Ground { account: "111122223333".parse().unwrap(), region: region.parse().unwrap() }
+    fn ground(region: &str) -> AccountRegion {
+        AccountRegion { account: "111122223333".parse().unwrap(), region: region.parse().unwrap() }
     }
 
     fn seen(vpcs: u64, roles: u64, stacks: &[(&str, Standing)]) -> Snapshot {

@@ -22,7 +22,7 @@ mod template;
 mod weigh;
 
 pub use crate::resources::Owner;
-pub use check::{Assessment, Ground, Site, Stack, check};
+pub use check::{AccountRegion, Assessment, Site, Stack, check};
 pub use demand::{Demand, Within, count};
 pub use growth::{Growth, NoGrowth};
 pub use needs::{Fullest, Instance, Name, Needs, fullest, needs};
@@ -35,7 +35,7 @@ pub use snapshot::{Limit, LiveSubnet, Offer, Seen, Snapshot, Standing};
 pub use starve::{Now, SubnetVerdict};
 pub use tables::Tables;
 pub use template::Outlines;
-pub use weigh::{Asked, Level, LimitSource, Verdict, alone, next_wall, weigh};
+pub use weigh::{Asked, Level, LimitSource, QuotaUsage, alone, next_wall, weigh};
 
 #[cfg(test)]
 mod tests {
@@ -71,7 +71,7 @@ mod tests {
         json!({ "Resources": resources })
     }
 
-    fn find<'v>(verdicts: &'v [Verdict], quota: &str) -> &'v Verdict {
+    fn find<'v>(verdicts: &'v [QuotaUsage], quota: &str) -> &'v QuotaUsage {
         verdicts.iter().find(|verdict| verdict.quota == quota).unwrap()
     }
 

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::check::{Ground, Site, Stack};
+use super::check::{AccountRegion, Site, Stack};
 use super::regions::{RegionRow, Regions};
 use super::snapshot::Seen;
 use tenantry_base::finding::{Code, Finding};
@@ -12,7 +12,7 @@ use tenantry_base::finding::{Code, Finding};
 const USUAL_ZONES: usize = 3;
 
 /// What a region lacks for the planned stacks, or whether it has it that nobody could say.
-pub(super) fn check(ground: &Ground, site: &Site, table: &Regions) -> Vec<Finding> {
+pub(super) fn check(ground: &AccountRegion, site: &Site, table: &Regions) -> Vec<Finding> {
     let stacks: Vec<&Stack> = site.stacks.iter().filter(|stack| stack.planned).collect();
     if stacks.is_empty() {
         return Vec::new();
@@ -43,7 +43,7 @@ fn sourced(finding: Finding, site: &Site, source: &str) -> Finding {
     if live { finding } else { Finding { message: format!("{} (says {source})", finding.message), ..finding } }
 }
 
-fn enabled(ground: &Ground, site: &Site, row: Option<&RegionRow>, unknown: &mut Vec<String>) -> Option<Finding> {
+fn enabled(ground: &AccountRegion, site: &Site, row: Option<&RegionRow>, unknown: &mut Vec<String>) -> Option<Finding> {
     match (&site.snapshot.offer.enabled, row) {
         (Seen::Known(true), _) => None,
         (Seen::Known(false), _) => {
@@ -59,7 +59,7 @@ fn enabled(ground: &Ground, site: &Site, row: Option<&RegionRow>, unknown: &mut 
 }
 
 fn zones(
-    ground: &Ground,
+    ground: &AccountRegion,
     site: &Site,
     row: Option<&RegionRow>,
     stacks: &[&Stack],
@@ -91,7 +91,7 @@ fn zones(
 }
 
 fn types(
-    ground: &Ground,
+    ground: &AccountRegion,
     site: &Site,
     row: Option<&RegionRow>,
     stacks: &[&Stack],
@@ -118,7 +118,7 @@ fn types(
         .collect()
 }
 
-fn instances(ground: &Ground, site: &Site, stacks: &[&Stack], unknown: &mut Vec<String>) -> Vec<Finding> {
+fn instances(ground: &AccountRegion, site: &Site, stacks: &[&Stack], unknown: &mut Vec<String>) -> Vec<Finding> {
     let mut needed: BTreeMap<(&str, &str), BTreeSet<&str>> = BTreeMap::new();
     for stack in stacks {
         for instance in stack.needs.instances.iter() {
@@ -191,7 +191,7 @@ mod tests {
     }
 
     fn codes(region: &str, zone: &str, offer: Offer) -> Vec<&'static str> {
-        let ground = Ground { account: "111122223333".parse().unwrap(), region: region.parse().unwrap() };
+        let ground = AccountRegion { account: "111122223333".parse().unwrap(), region: region.parse().unwrap() };
         let site = Site { stacks: vec![stack(zone)], snapshot: Snapshot { offer, ..Snapshot::default() } };
         check(&ground, &site, &Regions::parse(TABLE).unwrap()).iter().map(|finding| finding.code.0).collect()
     }

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::check::{Ground, Site, asked};
+use super::check::{AccountRegion, Site, asked};
 use super::demand::{Demand, Within};
 use super::tables::Tables;
-use super::weigh::{Asked, Verdict, weigh};
+use super::weigh::{Asked, QuotaUsage, weigh};
 use tenantry_base::ids::{AccountId, Region};
 
 /// How far a place reaches.
@@ -26,7 +26,13 @@ pub struct Runway {
 /// The runway of a place whose stacks are the tenants that git places there. `average` are the needs of all tenants of
 /// the fleet, for a place that has none; `blocks` is how many more blocks of addresses the pools have for its region.
 /// Quotas of the account are weighed with this region alone.
-pub fn runway(tables: &Tables, ground: &Ground, site: &Site, (average, of): (&Demand, u64), blocks: u64) -> Runway {
+pub fn runway(
+    tables: &Tables,
+    ground: &AccountRegion,
+    site: &Site,
+    (average, of): (&Demand, u64),
+    blocks: u64,
+) -> Runway {
     let (_, fleet) = asked(site);
     let tenants = site.stacks.len() as u64;
     let (whole, of) = if tenants == 0 { (average, of) } else { (&fleet.whole, tenants) };
@@ -63,13 +69,13 @@ fn with_rows(demand: &Demand, other: &Demand) -> Demand {
     rows
 }
 
-fn amount(demand: &Demand, verdict: &Verdict) -> u64 {
+fn amount(demand: &Demand, verdict: &QuotaUsage) -> u64 {
     let places = demand.amounts.get(verdict.quota.as_str());
     places.and_then(|places| places.get(&verdict.within)).copied().unwrap_or(0)
 }
 
-fn binding(verdict: &Verdict) -> String {
-    let Verdict { name, after, limit, .. } = verdict;
+fn binding(verdict: &QuotaUsage) -> String {
+    let QuotaUsage { name, after, limit, .. } = verdict;
     match &verdict.within {
         Within::Zone(zone) => format!("{name} in {zone} ({after} of {limit})"),
         _ => format!("{name} ({after} of {limit})"),
@@ -97,7 +103,7 @@ mod tests {
         snapshot.limits.insert(id.clone(), Seen::Known(Limit { value: limit, applied: true }));
         snapshot.usage.insert(id, Seen::Known([(Within::Region, used)].into_iter().collect()));
         let site = Site { stacks: vec![stack], snapshot };
-        let ground = Ground { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() };
+        let ground = AccountRegion { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() };
         let found = runway(&Tables { quotas, regions }, &ground, &site, (&Demand::default(), 0), blocks);
         (found.more, found.binds)
     }

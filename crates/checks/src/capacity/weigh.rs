@@ -37,7 +37,7 @@ pub enum LimitSource {
 
 /// One quota after the plan.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Verdict {
+pub struct QuotaUsage {
     pub quota: String,
     pub service: String,
     pub code: Option<String>,
@@ -103,8 +103,8 @@ impl Asked {
 ///
 /// Where the use is known, what is yet to be made comes on top of it; where it is not, what the stacks hold in the end is
 /// a lower bound, and the verdict cannot be green.
-pub fn weigh(quotas: &[Quota], asked: &Asked, snapshot: &Snapshot) -> Vec<Verdict> {
-    let mut verdicts: Vec<Verdict> = quotas
+pub fn weigh(quotas: &[Quota], asked: &Asked, snapshot: &Snapshot) -> Vec<QuotaUsage> {
+    let mut verdicts: Vec<QuotaUsage> = quotas
         .iter()
         .filter(|quota| !quota.is_single())
         .flat_map(|quota| {
@@ -134,11 +134,11 @@ pub fn weigh(quotas: &[Quota], asked: &Asked, snapshot: &Snapshot) -> Vec<Verdic
 
 /// Weighs what the largest resource of a place's stacks holds of each quota of single resources that an account may have
 /// raised: it holds nothing beside, so that what is used now does not count.
-pub(super) fn weigh_singles(quotas: &[Quota], largest: &Singled<'_>, snapshot: &Snapshot) -> Vec<Verdict> {
+pub(super) fn weigh_singles(quotas: &[Quota], largest: &Singled<'_>, snapshot: &Snapshot) -> Vec<QuotaUsage> {
     let single = |quota: &Quota| {
         let (amount, holder) = largest.get(quota.id.as_str())?;
         let weighed = verdict(quota, Within::Stack, Seen::Known(0), *amount, snapshot);
-        Some(Verdict { holder: Some(holder.clone()), ..weighed })
+        Some(QuotaUsage { holder: Some(holder.clone()), ..weighed })
     };
     quotas.iter().filter(|quota| quota.is_single() && quota.adjustable).filter_map(single).collect()
 }
@@ -147,7 +147,7 @@ pub(super) fn weigh_singles(quotas: &[Quota], largest: &Singled<'_>, snapshot: &
 pub(super) type Singled<'a> = BTreeMap<&'a str, (u64, Holder)>;
 
 /// The worst first, then the fullest.
-pub(super) fn sort(verdicts: &mut [Verdict]) {
+pub(super) fn sort(verdicts: &mut [QuotaUsage]) {
     verdicts.sort_by(|a, b| {
         (b.level, b.percent).cmp(&(a.level, a.percent)).then_with(|| (&a.quota, &a.within).cmp(&(&b.quota, &b.within)))
     });
@@ -158,7 +158,7 @@ pub(super) fn percent_of(amount: u64, limit: u64) -> u64 {
     amount.saturating_mul(100).checked_div(limit).unwrap_or(if amount == 0 { 0 } else { u64::MAX })
 }
 
-fn verdict(quota: &Quota, within: Within, used: Seen<u64>, after: u64, snapshot: &Snapshot) -> Verdict {
+fn verdict(quota: &Quota, within: Within, used: Seen<u64>, after: u64, snapshot: &Snapshot) -> QuotaUsage {
     let (whole, limit_source) = limit(quota, snapshot);
     let limit = whole.saturating_sub(quota.keep);
     let percent = percent_of(after, limit);
@@ -170,7 +170,7 @@ fn verdict(quota: &Quota, within: Within, used: Seen<u64>, after: u64, snapshot:
         Seen::Known(_) if percent >= AMBER_PERCENT => Level::Amber,
         Seen::Known(_) => Level::Green,
     };
-    Verdict {
+    QuotaUsage {
         quota: quota.id.clone(),
         service: quota.service.clone(),
         code: quota.code.clone(),
@@ -235,11 +235,11 @@ fn comfortable(after: u64) -> u64 {
 }
 
 /// The quota that stops the fleet next: the fullest one.
-pub fn next_wall(verdicts: &[Verdict]) -> Option<&Verdict> {
+pub fn next_wall(verdicts: &[QuotaUsage]) -> Option<&QuotaUsage> {
     verdicts.iter().max_by_key(|verdict| verdict.percent)
 }
 
-impl Verdict {
+impl QuotaUsage {
     /// What to tell about the quota; None where it is green. `ground` names the account and region.
     pub fn finding(&self, ground: &str) -> Option<Finding> {
         let code = match self.level {

@@ -17,7 +17,7 @@ use cfn_guard::{CommandBuilder, ParseTreeBuilder, ValidateInput};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::sight::Sight;
+use super::footprint::Footprint;
 use super::types;
 use tenantry_base::finding::{Location, Source};
 
@@ -26,7 +26,7 @@ use tenantry_base::finding::{Location, Source};
 pub(super) struct RuleFile {
     pub(super) source: Arc<Source>,
     pub(super) rules: Vec<Rule>,
-    pub(super) sight: Option<Sight>,
+    pub(super) footprint: Option<Footprint>,
     /// The types of the resources that the rules look at; none if they may look at all.
     types: Option<BTreeSet<String>>,
 }
@@ -83,7 +83,7 @@ impl RuleFile {
             .filter_map(|rule| rule["rule_name"].as_str())
             .map(|name| Rule { name: name.to_owned(), location: place_of(name, &source) })
             .collect();
-        Ok(Self { rules, sight: Sight::of(&tree), types: types::looked_at(&tree), source })
+        Ok(Self { rules, footprint: Footprint::of(&tree), types: types::looked_at(&tree), source })
     }
 
     /// What the rules look at of a template, in JSON.

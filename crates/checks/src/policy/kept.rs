@@ -19,7 +19,7 @@ const MOST: usize = 2_048;
 
 /// Verdicts by digest.
 #[derive(Debug)]
-pub struct Kept {
+pub struct VerdictCache {
     path: PathBuf,
     stamp: String,
     known: BTreeMap<String, Verdict>,
@@ -39,7 +39,7 @@ struct File<V> {
     verdicts: V,
 }
 
-impl Kept {
+impl VerdictCache {
     /// The verdicts of a file, if a build with the same stamp wrote it; else none. An unreadable file is as good as none.
     pub fn open(path: &Path, stamp: &str) -> Self {
         let read = files::read(path).ok().and_then(|bytes| serde_json::from_slice::<File<_>>(&bytes).ok());
@@ -88,7 +88,7 @@ mod tests {
     use super::super::guard::Status;
     use super::*;
 
-    fn ask(kept: &Kept, rules: &str, seen: &str, status: Status) -> (Status, bool) {
+    fn ask(kept: &VerdictCache, rules: &str, seen: &str, status: Status) -> (Status, bool) {
         let mut was_made = false;
         let verdict = kept.verdict(rules, seen, || {
             was_made = true;
@@ -101,10 +101,10 @@ mod tests {
     fn a_verdict_is_known_again_for_the_same_rules_template_and_build_only() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("below/verdicts.json");
-        let first = Kept::open(&path, "build 1");
+        let first = VerdictCache::open(&path, "build 1");
         assert_eq!(ask(&first, "rules", "seen", Status::Fail), (Status::Fail, true));
         first.save();
-        let same = Kept::open(&path, "build 1");
+        let same = VerdictCache::open(&path, "build 1");
         assert_eq!(ask(&same, "rules", "seen", Status::Pass), (Status::Fail, false));
         assert_eq!(ask(&same, "rules", "seen!", Status::Pass), (Status::Pass, true));
         assert_eq!(
@@ -113,10 +113,10 @@ mod tests {
             "the two texts do not run together"
         );
         same.save();
-        assert_eq!(Kept::open(&path, "build 1").known.len(), 3);
-        let other = Kept::open(&path, "build 2");
+        assert_eq!(VerdictCache::open(&path, "build 1").known.len(), 3);
+        let other = VerdictCache::open(&path, "build 2");
         assert_eq!(ask(&other, "rules", "seen", Status::Pass), (Status::Pass, true));
         std::fs::write(&path, "{").unwrap();
-        assert_eq!(Kept::open(&path, "build 1").known.len(), 0);
+        assert_eq!(VerdictCache::open(&path, "build 1").known.len(), 0);
     }
 }

@@ -4,8 +4,8 @@
 //! field that caused it, else at the template's line. It does not know how templates are made, nor AWS.
 //!
 //! Guard takes about 2 ms per rule and template, so ten thousand tenants would take many minutes. Templates of one
-//! form differ in leaves only, and a rule learns little about a leaf; [`sight`] says what, and why equal sights mean
-//! equal verdicts. A [`Checker`] therefore evaluates a file of rules once per form and distinct sight of its leaves, and keeps
+//! form differ in leaves only, and a rule learns little about a leaf; [`footprint`] says what, and why equal footprints mean
+//! equal verdicts. A [`Checker`] therefore evaluates a file of rules once per form and distinct footprint of its leaves, and keeps
 //! the verdict; files of rules that see too much for that are evaluated for every template. Checks in Rust that join
 //! resources see a form with placeholders once for all its templates, unless a value of a template is one of the few
 //! texts that they compare with. What is kept is bounded; what does not fit is evaluated again.
@@ -13,10 +13,10 @@
 mod checks;
 mod findings;
 mod fixtures;
+mod footprint;
 mod guard;
 mod kept;
 mod registry;
-mod sight;
 mod types;
 mod verdicts;
 
@@ -42,7 +42,7 @@ use verdicts::FormVerdicts;
 
 pub use checks::{Fault, entries as checks};
 pub use guard::{Breach, GuardError, Status, Verdict};
-pub use kept::Kept;
+pub use kept::VerdictCache;
 pub use registry::{Entry, RULES};
 
 /// Forms whose verdicts are kept. A fleet has a few dozen.
@@ -96,7 +96,7 @@ pub struct Checker {
     /// Parameters whose blocks may reach the stacks' doors.
     ingress: Vec<String>,
     /// Verdicts of earlier runs.
-    kept: Option<Kept>,
+    kept: Option<VerdictCache>,
 }
 
 impl Checker {
@@ -108,13 +108,13 @@ impl Checker {
 
     /// Also takes verdicts that earlier runs kept, for [`Self::keep`] to add to.
     #[must_use]
-    pub fn with_kept(self, kept: Kept) -> Self {
+    pub fn with_kept(self, kept: VerdictCache) -> Self {
         Self { kept: Some(kept), ..self }
     }
 
     /// Keeps the verdicts of this run for the next.
     pub fn keep(&self) {
-        self.kept.iter().for_each(Kept::save);
+        self.kept.iter().for_each(VerdictCache::save);
     }
 
     /// Reads the rules of `policies/*.guard`, for stacks of a blueprint.
@@ -201,7 +201,7 @@ impl Checker {
 
     /// Paths of the files whose verdicts cannot be shared between templates: each evaluation costs milliseconds.
     pub fn unshared(&self) -> impl Iterator<Item = &std::path::Path> {
-        self.files.iter().filter(|file| file.sight.is_none()).map(|file| file.source.path.as_path())
+        self.files.iter().filter(|file| file.footprint.is_none()).map(|file| file.source.path.as_path())
     }
 
     /// Holds every rule and check against each stack, and the names of all against each other, in parallel.

@@ -12,7 +12,7 @@ use super::checks::queue_visibility::{self, Feed, TIMEOUT, VISIBILITY};
 use super::checks::shared_names::{self, Named};
 use super::checks::{Fault, JOINS, Stack, Tiers};
 use super::guard::{GuardError, RuleFile, Verdict};
-use super::kept::Kept;
+use super::kept::VerdictCache;
 use super::registry::Entry;
 use crate::schemas;
 use tenantry_template::render::{Form, Template};
@@ -64,8 +64,8 @@ struct FileVerdicts {
 
 impl FormVerdicts {
     pub(super) fn of(form: Arc<Form>, files: &[RuleFile]) -> Self {
-        let in_reach = |file: &RuleFile| match &file.sight {
-            Some(sight) => (0..form.leaves.len()).filter(|index| sight.reaches(&form.leaves[*index])).collect(),
+        let in_reach = |file: &RuleFile| match &file.footprint {
+            Some(footprint) => (0..form.leaves.len()).filter(|index| footprint.reaches(&form.leaves[*index])).collect(),
             None => Vec::new(),
         };
         let files = files.iter().map(|file| FileVerdicts { leaves: in_reach(file), kept: RwLock::default() }).collect();
@@ -101,7 +101,7 @@ impl FormVerdicts {
         index: usize,
         file: &RuleFile,
         template: &Template,
-        kept_before: Option<&Kept>,
+        kept_before: Option<&VerdictCache>,
     ) -> Result<Arc<Verdict>, GuardError> {
         let evaluate = || {
             let seen = file.seen(&template.tree());
@@ -110,12 +110,12 @@ impl FormVerdicts {
                 None => file.evaluate(&seen),
             }
         };
-        let (Some(sight), Some(known)) = (&file.sight, self.files.get(index)) else {
+        let (Some(footprint), Some(known)) = (&file.footprint, self.files.get(index)) else {
             return evaluate().map(Arc::new);
         };
         let mut seen = Vec::with_capacity(known.leaves.len() * 16);
         for leaf in &known.leaves {
-            sight.look(&self.form.leaves[*leaf].fill(&template.values), &mut seen);
+            footprint.look(&self.form.leaves[*leaf].fill(&template.values), &mut seen);
         }
         if let Some(verdict) = known.kept.read().unwrap_or_else(PoisonError::into_inner).get(seen.as_slice()) {
             return Ok(Arc::clone(verdict));

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::desired::TENANT_TAG;
 use super::ownership::{self, Ownership};
 use super::prepare::{self, Making, Pace, PrepareError};
-use super::{Action, Desired, Ground, change};
+use super::{Action, Baseline, Desired, change};
 use tenantry_aws::cloud::change_sets::{ChangeSetKind, DeploymentMode, Import};
 use tenantry_aws::cloud::tagging::{self, Bearer};
 use tenantry_aws::cloud::{CallError, Session, cloudcontrol, ec2, is_access_denied, network, not_implemented, sqs};
@@ -29,7 +29,7 @@ const KEPT: [&str; 4] = ["DeletionPolicy", "Properties", "Type", "UpdateReplaceP
 pub(super) async fn action(
     session: &Session,
     desired: &Desired,
-    ground: &Ground,
+    ground: &Baseline,
     pace: Pace,
 ) -> Result<Option<Action>, PrepareError> {
     let call = |source| PrepareError::Call { stack: desired.stack.clone(), source };

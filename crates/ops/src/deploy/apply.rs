@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use super::events::{Event, Outcome, What};
 use super::flight::{Flight, Step};
 use super::pace::Pace;
-use super::patience::enter;
+use super::retry::enter;
 use super::{ByStack, Desired, Plan, StackPlan, stale};
 use tenantry_aws::cloud::{CallError, Cloud, Place, cloudformation, is_expired, may_pass};
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
-use super::Ground;
+use super::Baseline;
 use tenantry_aws::cloud::{Access, Place, Purpose};
 use tenantry_base::digest::sha256;
 
@@ -102,7 +102,7 @@ impl Desired {
 
     /// Name of the change set from `ground` to this: the same for the same two, so that a run that was killed finds it.
     /// `triggers` are the alarms that guard it.
-    pub fn change_set_name(&self, ground: &Ground, triggers: &str) -> String {
+    pub fn change_set_name(&self, ground: &Baseline, triggers: &str) -> String {
         let updated = ground.updated.map(|seconds| seconds.to_string()).unwrap_or_default();
         let tags: String = self.tags.iter().map(|(key, value)| format!("{key}={value};")).collect();
         format!("{}-{}", self.change_set_prefix(), hash(&[&updated, &tags, triggers], 8))

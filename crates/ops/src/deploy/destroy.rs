@@ -10,20 +10,20 @@ use serde_json::Value;
 use super::contents::{Contents, contents};
 use super::desired::TENANT_TAG;
 use super::ownership::{self, Ownership, OwnershipError};
-use super::{Action, Desired, Ground, Left, Plan, State, change, prepare};
+use super::{Action, Baseline, Desired, Left, Plan, State, change, prepare};
 use tenantry_aws::cloud::change_sets::ResourceChange;
 use tenantry_aws::cloud::cloudformation::{self, Resource, Stack};
 use tenantry_aws::cloud::{Access, CallError, Place, Session, tagging};
 
 /// What a deletion will leave behind, from the stack's own template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Farewell {
+pub struct DeletionPlan {
     pub stack_id: String,
     pub stack: String,
     pub status: String,
     /// The stack as a plan remembers it.
     #[serde(skip)]
-    pub ground: Ground,
+    pub ground: Baseline,
     /// Resources that stay, with their physical ids.
     pub retained: Vec<Retained>,
     /// How many resources are deleted.
@@ -93,11 +93,11 @@ pub async fn look(
     stack: &str,
     identity: &BTreeMap<String, String>,
     now: SystemTime,
-) -> Result<Option<Farewell>, DestroyError> {
+) -> Result<Option<DeletionPlan>, DestroyError> {
     let call = |source| DestroyError::Call { stack: stack.to_owned(), what: "looked at", source };
     let Some(live) = ownership::owned(session, stack, identity).await? else { return Ok(None) };
     if live.status == "REVIEW_IN_PROGRESS" {
-        return Ok(Some(Farewell::empty(live)));
+        return Ok(Some(DeletionPlan::empty(live)));
     }
     let body = cloudformation::template(session, &live.id).await.map_err(call)?;
     let resources = cloudformation::resources(session, &live.id).await.map_err(call)?;
@@ -120,8 +120,8 @@ pub async fn look(
         resource_type: resource.resource_type,
         physical_id: resource.physical_id,
     });
-    Ok(Some(Farewell {
-        ground: Ground::of(Some(&live)),
+    Ok(Some(DeletionPlan {
+        ground: Baseline::of(Some(&live)),
         stack_id: live.id,
         stack: live.name,
         status: live.status,
@@ -151,11 +151,11 @@ pub async fn remains(session: &Session, identity: &BTreeMap<String, String>) -> 
     Ok(arns)
 }
 
-impl Farewell {
+impl DeletionPlan {
     /// A stack without resources.
     fn empty(live: Stack) -> Self {
         Self {
-            ground: Ground::of(Some(&live)),
+            ground: Baseline::of(Some(&live)),
             stack_id: live.id,
             stack: live.name,
             status: live.status,
@@ -204,7 +204,7 @@ pub(super) fn kept_ids(template: &Value) -> BTreeSet<String> {
 /// # Errors
 /// Another operation is in progress, or CloudFormation retains none of these resources now.
 pub fn plan(
-    farewell: &Farewell,
+    farewell: &DeletionPlan,
     (tenant, identity): (&str, &BTreeMap<String, String>),
     (place, access): (&Place, &Access),
     retain: &[String],
@@ -237,7 +237,7 @@ pub fn plan(
 }
 
 /// Whether CloudFormation would take these resources as retained.
-fn check_retained(farewell: &Farewell, retain: &[String]) -> Result<(), DestroyError> {
+fn check_retained(farewell: &DeletionPlan, retain: &[String]) -> Result<(), DestroyError> {
     let stack = || farewell.stack.clone();
     if !retain.is_empty() && farewell.status != "DELETE_FAILED" {
         return Err(DestroyError::NotFailed { stack: stack(), status: farewell.status.clone() });
@@ -256,11 +256,11 @@ mod tests {
     #[test]
     fn resources_are_left_behind_only_after_a_deletion_that_failed() {
         let check = |status: &str, retain: &[&str]| {
-            let farewell = Farewell {
+            let farewell = DeletionPlan {
                 stack_id: "id".to_owned(),
                 stack: "org-acme".to_owned(),
                 status: status.to_owned(),
-                ground: Ground::default(),
+                ground: Baseline::default(),
                 retained: Vec::new(),
                 deleted: 1,
                 changes: vec![change::removed("Group".to_owned(), "AWS::EC2::SecurityGroup".to_owned(), None)],

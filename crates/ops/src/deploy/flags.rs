@@ -12,8 +12,8 @@ use futures::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::patience::patiently;
 use super::prepare::Pace;
+use super::retry::with_retries;
 use super::stacks;
 use tenantry_aws::cloud::appconfig::{self, Deployment, Ids};
 use tenantry_aws::cloud::cloudformation::{self, Resource, stack_does_not_exist};
@@ -208,7 +208,7 @@ pub async fn push(
     };
     if !guards.is_empty() {
         let unguarded = |source| PushError::Unguarded { stack: stack.to_owned(), source };
-        patiently(pace.poll, may_pass, async || appconfig::set_monitors(session, ids, &guards).await)
+        with_retries(pace.poll, may_pass, async || appconfig::set_monitors(session, ids, &guards).await)
             .await
             .map_err(unguarded)?;
     }

@@ -4,7 +4,7 @@ use super::apply::Run;
 use super::desired::hash;
 use super::events::{Outcome, What};
 use super::plan::Recovery;
-use super::{Action, Desired, Ground, Left, StackPlan, State, UploadContent, change, failure, stale};
+use super::{Action, Baseline, Desired, Left, StackPlan, State, UploadContent, change, failure, stale};
 use tenantry_aws::cloud::change_sets::{self, ChangeSetKind, ExpressUpdate, TemplateSource};
 use tenantry_aws::cloud::cloudformation::{self, Protection, Skip, Stack};
 use tenantry_aws::cloud::stack_events::{self, Event};
@@ -73,7 +73,7 @@ impl<'a> Flight<'a> {
         }
         if self.phase == Phase::Waiting
             && stack.action != Action::Follow
-            && let Some(why) = stale::moved(stack, &Ground::of(live))
+            && let Some(why) = stale::moved(stack, &Baseline::of(live))
         {
             return Ok(Step::Landed(Outcome::Stale { why }));
         }

@@ -29,7 +29,7 @@ pub enum Level {
 
 /// A finding about a plan, in a form that is saved with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verdict {
+pub struct PlanFinding {
     pub code: String,
     pub level: Level,
     pub message: String,
@@ -44,7 +44,7 @@ pub struct Verdict {
     pub help: Option<String>,
 }
 
-impl From<&Finding> for Verdict {
+impl From<&Finding> for PlanFinding {
     fn from(finding: &Finding) -> Self {
         let level = match finding.severity {
             _ if UNKNOWN.contains(&finding.code.0) => Level::Unknown,
@@ -66,8 +66,8 @@ impl From<&Finding> for Verdict {
 }
 
 /// Verdicts from findings, the worst first.
-pub fn verdicts<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Vec<Verdict> {
-    let mut verdicts: Vec<Verdict> = findings.into_iter().map(Verdict::from).collect();
+pub fn verdicts<'f>(findings: impl IntoIterator<Item = &'f Finding>) -> Vec<PlanFinding> {
+    let mut verdicts: Vec<PlanFinding> = findings.into_iter().map(PlanFinding::from).collect();
     verdicts.sort_by(|a, b| {
         b.level.cmp(&a.level).then_with(|| (&a.code, &a.tenant, &a.message).cmp(&(&b.code, &b.tenant, &b.message)))
     });
@@ -117,25 +117,25 @@ pub struct Accepted {
     pub code: String,
     pub reason: String,
     /// The red verdicts that it lets through.
-    pub verdicts: Vec<Verdict>,
+    pub verdicts: Vec<PlanFinding>,
 }
 
 /// What comes of verdicts and acceptances.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Decision {
     /// Red, and accepted by nobody.
-    pub refused: Vec<Verdict>,
+    pub refused: Vec<PlanFinding>,
     pub accepted: Vec<Accepted>,
     /// Codes that were accepted though nothing red has them.
     pub idle: Vec<String>,
 }
 
 /// Holds acceptances against verdicts.
-pub fn decide(verdicts: &[Verdict], acceptances: &[Acceptance]) -> Decision {
+pub fn decide(verdicts: &[PlanFinding], acceptances: &[Acceptance]) -> Decision {
     let mut decision = Decision::default();
     let red = || verdicts.iter().filter(|verdict| verdict.level == Level::Red);
     for acceptance in acceptances {
-        let own: Vec<Verdict> = red().filter(|verdict| verdict.code == acceptance.code).cloned().collect();
+        let own: Vec<PlanFinding> = red().filter(|verdict| verdict.code == acceptance.code).cloned().collect();
         if own.is_empty() {
             decision.idle.push(acceptance.code.clone());
         } else {
@@ -143,7 +143,7 @@ pub fn decide(verdicts: &[Verdict], acceptances: &[Acceptance]) -> Decision {
             decision.accepted.push(Accepted { code, reason, verdicts: own });
         }
     }
-    let accepted = |verdict: &&Verdict| acceptances.iter().any(|acceptance| acceptance.code == verdict.code);
+    let accepted = |verdict: &&PlanFinding| acceptances.iter().any(|acceptance| acceptance.code == verdict.code);
     decision.refused = red().filter(|verdict| !accepted(verdict)).cloned().collect();
     decision
 }
@@ -191,8 +191,8 @@ mod tests {
 
     #[test]
     fn a_verdict_survives_being_saved() {
-        let verdict = Verdict::from(&Finding::new(Code("TN4101"), "open").with_tenant("acme").with_resource("Key"));
+        let verdict = PlanFinding::from(&Finding::new(Code("TN4101"), "open").with_tenant("acme").with_resource("Key"));
         let text = serde_json::to_string(&verdict).unwrap();
-        assert_eq!(serde_json::from_str::<Verdict>(&text).unwrap(), verdict);
+        assert_eq!(serde_json::from_str::<PlanFinding>(&text).unwrap(), verdict);
     }
 }

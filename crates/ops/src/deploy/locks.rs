@@ -85,7 +85,7 @@ pub struct Released {
 }
 
 impl Locks {
-    /// Takes the lock of each account, in the order of their numbers; waits for those that are held for `patience` in
+    /// Takes the lock of each account, in the order of their numbers; waits for those that are held for `wait` in
     /// all. None is kept when one cannot be had.
     ///
     /// # Errors
@@ -95,9 +95,9 @@ impl Locks {
         fleet: &Fleet,
         accounts: &BTreeSet<AccountId>,
         claim: &Claim,
-        patience: Duration,
+        wait: Duration,
     ) -> Result<Self, LocksError> {
-        let deadline = tokio::time::Instant::now() + patience;
+        let deadline = tokio::time::Instant::now() + wait;
         let mut locks = Self::default();
         for account in accounts {
             match one(cloud, fleet, account, claim, deadline).await {

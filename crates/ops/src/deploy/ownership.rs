@@ -9,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::desired::{ESTATE_ID_TAG, ESTATE_TAG, TENANT_TAG};
-use super::patience::{PAUSE, patiently};
-use super::{Desired, Ground};
+use super::retry::{PAUSE, with_retries};
+use super::{Baseline, Desired};
 use tenantry_aws::cloud::cloudformation::{self, Stack};
 use tenantry_aws::cloud::{CallError, Session, may_pass};
 use tenantry_template::render::names;
@@ -92,7 +92,7 @@ pub async fn owned(
     stack: &str,
     identity: &BTreeMap<String, String>,
 ) -> Result<Option<Stack>, OwnershipError> {
-    let live = patiently(PAUSE, may_pass, async || cloudformation::stack(session, stack).await).await;
+    let live = with_retries(PAUSE, may_pass, async || cloudformation::stack(session, stack).await).await;
     let live = live.map_err(|source| OwnershipError::Call { stack: stack.to_owned(), source })?;
     match live.as_ref().and_then(|live| not_ours(live, identity)) {
         Some(why) => Err(OwnershipError::NotOurs { stack: stack.to_owned(), why }),
@@ -140,7 +140,7 @@ pub(super) fn decide(desired: &Desired, live: &BTreeMap<String, Stack>, adopt: &
 
 /// A stack that was deleted has no owner, and neither has a shell that a change set without tags left.
 pub fn has_owner(stack: &Stack) -> bool {
-    Ground::of(Some(stack)).status.is_some() || stack.tags.contains_key(ESTATE_TAG)
+    Baseline::of(Some(stack)).status.is_some() || stack.tags.contains_key(ESTATE_TAG)
 }
 
 /// A tenant's stack uses the buckets, roles and destinations of the control plane beside it: they must be this estate's.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::patience::{PAUSE, patiently};
+use super::retry::{PAUSE, with_retries};
 use tenantry_aws::cloud::{Access, CallError, Place, Session, may_pass, s3};
 use tenantry_base::ids::{AccountId, Region};
 
@@ -99,7 +99,7 @@ fn written(places: &Places) -> Result<String, serde_json::Error> {
 /// As [`read`], and a record that others change all the time. Failures that may pass are tried again first.
 pub async fn add(session: &Session, bucket: &str, new: &Places) -> Result<(), PlacesError> {
     let passes = |error: &PlacesError| matches!(error, PlacesError::Call { source, .. } if may_pass(source));
-    patiently(PAUSE, passes, async || add_once(session, bucket, new).await).await
+    with_retries(PAUSE, passes, async || add_once(session, bucket, new).await).await
 }
 
 async fn add_once(session: &Session, bucket: &str, new: &Places) -> Result<(), PlacesError> {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::change;
 use super::desired::hash;
-use super::gate::{Level, Verdict};
+use super::gate::{Level, PlanFinding};
 use super::money::Money;
 use super::ownership::Claim;
 use tenantry_aws::cloud::Place;
@@ -28,14 +28,14 @@ pub struct Plan {
     pub unseen: Vec<Unseen>,
     /// What was found about it; a plan that nobody judged cannot be deployed.
     #[serde(default)]
-    pub judgement: Option<Judgement>,
+    pub judgement: Option<PlanReview>,
 }
 
 /// What was found about a plan: whether it fits, keeps the rules, and what it costs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Judgement {
+pub struct PlanReview {
     /// The worst first.
-    pub verdicts: Vec<Verdict>,
+    pub verdicts: Vec<PlanFinding>,
     pub money: Money,
 }
 
@@ -48,7 +48,7 @@ pub struct StackPlan {
     pub stack: String,
     /// Digest that the stack will have.
     pub digest: String,
-    pub ground: Ground,
+    pub ground: Baseline,
     pub action: Action,
     /// How the stack becomes this estate's, where it is not yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -110,7 +110,7 @@ impl Warning {
 
 /// What a stack was when the plan was made.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ground {
+pub struct Baseline {
     pub status: Option<String>,
     pub digest: Option<String>,
     pub release: Option<String>,
@@ -210,7 +210,7 @@ pub struct Unseen {
     pub hint: Option<String>,
 }
 
-impl Ground {
+impl Baseline {
     /// The ground under a stack; an empty shell for a change set is no ground.
     pub fn of(stack: Option<&Stack>) -> Self {
         match stack {

@@ -10,8 +10,8 @@ use futures::{StreamExt, stream};
 use super::desired::hash;
 use super::ownership::{self, Claim, Decision};
 pub use super::pace::{Alarms, Pace};
-use super::patience::{enter, patiently};
-use super::plan::{Action, Ground, Left, Plan, StackPlan, Unseen, Warning};
+use super::plan::{Action, Baseline, Left, Plan, StackPlan, Unseen, Warning};
+use super::retry::{enter, with_retries};
 use super::{Desired, State, adopt, change, destroy, guards, rescue, state, superseded, teardown};
 use tenantry_aws::cloud::change_sets::{
     self, ChangeSet, ChangeSetKind, ChangeSetRequest, DeploymentMode, Import, RollbackTriggers, TemplateSource,
@@ -52,7 +52,7 @@ pub fn offline(release: &str, desired: &[Desired]) -> Result<Plan, PrepareError>
         let changes = all_new(desired)?;
         Ok(planned(
             desired,
-            Ground::default(),
+            Baseline::default(),
             Action::Apply { change_set: None, makes: ChangeSetKind::Create, changes },
         ))
     });
@@ -89,10 +89,11 @@ pub async fn plan_adopting(
                             Decision::Go => None,
                             Decision::Claim(claim) => Some(claim),
                             Decision::Blocked { why, remedy } => {
-                                return Ok(planned(desired, Ground::of(live), Action::Blocked { why, remedy }));
+                                return Ok(planned(desired, Baseline::of(live), Action::Blocked { why, remedy }));
                             }
                         };
-                        let plan = patiently(pace.poll, passes, async || one(session, desired, live, pace).await).await;
+                        let plan =
+                            with_retries(pace.poll, passes, async || one(session, desired, live, pace).await).await;
                         let plan = plan.map(|plan| claimed(plan, claim));
                         plan.map_err(|error| unseen(desired, &error))
                     }
@@ -145,7 +146,7 @@ fn claimed(plan: StackPlan, claim: Option<Claim>) -> StackPlan {
     }
 }
 
-pub(super) fn planned(desired: &Desired, ground: Ground, action: Action) -> StackPlan {
+pub(super) fn planned(desired: &Desired, ground: Baseline, action: Action) -> StackPlan {
     StackPlan {
         tenant: desired.tenant.clone(),
         ring: desired.ring.clone(),
@@ -180,7 +181,7 @@ pub(super) async fn one(
     live: Option<&Stack>,
     pace: Pace,
 ) -> Result<StackPlan, PrepareError> {
-    let ground = Ground::of(live);
+    let ground = Baseline::of(live);
     let status = live.map_or("", |stack| stack.status.as_str());
     let mut warnings = Vec::new();
     let action = match State::of(ground.status.as_deref()) {
@@ -283,7 +284,7 @@ fn is_there(resource: &Resource) -> bool {
     !matches!(resource.status.as_str(), "DELETE_COMPLETE" | "DELETE_SKIPPED")
 }
 
-fn is_as_desired(desired: &Desired, ground: &Ground, live: Option<&Stack>) -> bool {
+fn is_as_desired(desired: &Desired, ground: &Baseline, live: Option<&Stack>) -> bool {
     ground.digest.as_ref() == Some(&desired.digest)
         && ground.release.as_ref() == Some(&desired.release)
         && live.is_some_and(|stack| stack.tags == desired.tags)
@@ -329,7 +330,7 @@ async fn started_by_us(session: &Session, desired: &Desired, live: Option<&Stack
 async fn change_set_action(
     session: &Session,
     desired: &Desired,
-    ground: &Ground,
+    ground: &Baseline,
     makes: ChangeSetKind,
     pace: Pace,
     warnings: &mut Vec<Warning>,
@@ -372,7 +373,7 @@ async fn change_set_action(
 async fn change_set(
     session: &Session,
     desired: &Desired,
-    ground: &Ground,
+    ground: &Baseline,
     kind: ChangeSetKind,
     triggers: Option<RollbackTriggers>,
     pace: Pace,

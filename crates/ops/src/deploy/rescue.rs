@@ -5,9 +5,9 @@
 //! retained, trying an update again) is the same action here.
 
 use super::ownership::{self, Decision};
-use super::patience::{enter, patiently};
-use super::plan::{Action, Ground, Left, Plan, Recovery, StackPlan, Unseen, Warning};
+use super::plan::{Action, Baseline, Left, Plan, Recovery, StackPlan, Unseen, Warning};
 use super::prepare::{self, Making, Pace, PrepareError};
+use super::retry::{enter, with_retries};
 use super::state::{self, Way};
 use super::{Desired, State};
 use std::collections::BTreeSet;
@@ -48,10 +48,10 @@ pub async fn plan(cloud: &Cloud, release: &str, desired: &Desired, choice: &Choi
             .map_err(|error| prepare::unseen(desired, &error))?;
         let stack = live.get(&desired.stack);
         if let Decision::Blocked { why, remedy } = ownership::decide(desired, &live, &BTreeSet::new()) {
-            return Ok(prepare::planned(desired, Ground::of(stack), Action::Blocked { why, remedy }));
+            return Ok(prepare::planned(desired, Baseline::of(stack), Action::Blocked { why, remedy }));
         }
         let look = async || one(&session, desired, stack, choice, pace).await;
-        patiently(pace.poll, prepare::passes, look).await.map_err(|error| prepare::unseen(desired, &error))
+        with_retries(pace.poll, prepare::passes, look).await.map_err(|error| prepare::unseen(desired, &error))
     };
     let looked: Result<StackPlan, Unseen> = looked.await;
     let (stacks, unseen) = match looked {
@@ -68,7 +68,7 @@ async fn one(
     choice: &Choice,
     pace: Pace,
 ) -> Result<StackPlan, PrepareError> {
-    let ground = Ground::of(live);
+    let ground = Baseline::of(live);
     let Some(stack) = live else { return prepare::one(session, desired, None, pace).await };
     let Some(row) = state::of_name(&stack.status) else {
         return Ok(prepare::planned(desired, ground, prepare::stuck(desired, &stack.status)));
@@ -167,7 +167,7 @@ pub(super) fn expressed(live: Option<&Stack>) -> Option<Warning> {
 async fn express(
     session: &Session,
     desired: &Desired,
-    ground: &Ground,
+    ground: &Baseline,
     pace: Pace,
 ) -> Result<Option<Action>, PrepareError> {
     let makes = ChangeSetKind::Update;

@@ -9,7 +9,7 @@
 use serde_json::Value;
 
 use super::desired::hash;
-use super::plan::{Action, Ground, StackPlan};
+use super::plan::{Action, Baseline, StackPlan};
 use super::prepare::{self, Pace, PrepareError};
 use super::{Desired, State};
 use tenantry_aws::cloud::change_sets::{ChangeSet, ChangeSetKind, DeploymentMode};
@@ -49,7 +49,7 @@ pub async fn restoring(
     differences: &str,
     pace: Pace,
 ) -> Result<Restoring, PrepareError> {
-    let ground = Ground::of(live);
+    let ground = Baseline::of(live);
     let state = State::of(ground.status.as_deref());
     if !matches!(state, State::Settled | State::RolledBack) {
         let reason = format!("the stack is {}", ground.status.as_deref().unwrap_or("not there"));
@@ -107,7 +107,7 @@ pub async fn restoring_others(
     edits: &[Edit],
     pace: Pace,
 ) -> Result<Option<(StackPlan, Desired)>, PrepareError> {
-    let ground = Ground::of(live);
+    let ground = Baseline::of(live);
     let adapted = adapted(desired, edits)?;
     let name = format!("{}-others-{}", desired.change_set_prefix(), hash(&[&adapted.body, &updated(&ground)], 12));
     let set = prepare::change_set_named(session, &adapted, &name, making(DeploymentMode::RevertDrift), pace).await?;
@@ -151,7 +151,7 @@ fn making(mode: DeploymentMode) -> prepare::Making {
     prepare::Making { kind: ChangeSetKind::Update, triggers: None, mode, express: false, imports: Vec::new() }
 }
 
-fn updated(ground: &Ground) -> String {
+fn updated(ground: &Baseline) -> String {
     ground.updated.map(|seconds| seconds.to_string()).unwrap_or_default()
 }
 

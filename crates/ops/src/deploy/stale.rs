@@ -1,6 +1,6 @@
 //! Whether the ground of a plan has moved.
 
-use super::{ByStack, Desired, Ground, Plan, StackPlan};
+use super::{Baseline, ByStack, Desired, Plan, StackPlan};
 
 /// Why a plan no longer holds, a sentence each; empty when it does. Looks at git only: see [`moved`] for AWS.
 pub fn against_estate(plan: &Plan, desired: &[Desired]) -> Vec<String> {
@@ -26,7 +26,7 @@ pub fn against_estate(plan: &Plan, desired: &[Desired]) -> Vec<String> {
 }
 
 /// What moved under one stack since the plan was made.
-pub fn moved(stack: &StackPlan, now: &Ground) -> Option<String> {
+pub fn moved(stack: &StackPlan, now: &Baseline) -> Option<String> {
     let was = &stack.ground;
     let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
     let (what, before, after) = if was.id.is_some() && was.id != now.id {

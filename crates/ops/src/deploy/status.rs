@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::ownership::{Ownership, has_owner, of_tags};
-use super::{Desired, Ground, State, guards};
+use super::{Baseline, Desired, State, guards};
 use tenantry_aws::cloud::alarms::{self, Alarm};
 use tenantry_aws::cloud::cloudformation;
 use tenantry_aws::cloud::{CallError, Cloud, Place};
@@ -30,7 +30,7 @@ pub struct Line {
     pub drift: Option<Detected>,
     /// Nothing where nobody tells.
     pub alarms: Option<Alarms>,
-    pub verdict: Verdict,
+    pub verdict: SyncStatus,
 }
 
 /// What CloudFormation's last drift detection found.
@@ -55,7 +55,7 @@ pub struct Alarms {
 /// The stack's template and release beside git: nothing of what was changed behind CloudFormation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum Verdict {
+pub enum SyncStatus {
     InSync,
     /// Settled, with another digest or release.
     Differs,
@@ -96,13 +96,13 @@ pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
                     let stack = live.get(&desired.stack);
                     let alarms = alarms.as_ref().map(|alarms| of_stack(alarms, desired));
                     let drift = stack.and_then(|s| Some(Detected { at: s.drift_checked?, status: s.drift.clone()? }));
-                    let line = line(desired, &Ground::of(stack));
+                    let line = line(desired, &Baseline::of(stack));
                     match stack.filter(|stack| has_owner(stack)).map(|stack| of_tags(&stack.tags, &desired.tags)) {
-                        Some(Ownership::Other(why)) => Line { verdict: Verdict::NotOurs { why }, ..line },
+                        Some(Ownership::Other(why)) => Line { verdict: SyncStatus::NotOurs { why }, ..line },
                         _ => Line { alarms, drift, express: stack.is_some_and(|stack| stack.express), ..line },
                     }
                 }
-                Err(error) => with(desired, &Ground::default(), Verdict::Unknown { why: error.to_string() }),
+                Err(error) => with(desired, &Baseline::default(), SyncStatus::Unknown { why: error.to_string() }),
             })
             .collect::<Vec<_>>()
     });
@@ -135,21 +135,21 @@ fn of_stack(alarms: &BTreeMap<String, Alarm>, desired: &Desired) -> Alarms {
     found
 }
 
-fn line(desired: &Desired, ground: &Ground) -> Line {
+fn line(desired: &Desired, ground: &Baseline) -> Line {
     let same = ground.digest.as_ref() == Some(&desired.digest) && ground.release.as_ref() == Some(&desired.release);
     let verdict = match State::of(ground.status.as_deref()) {
-        State::Absent if desired.offboarded => Verdict::Offboarded,
-        State::Absent => Verdict::Missing,
-        State::InProgress => Verdict::InProgress,
-        State::FailedCreation | State::Stuck => Verdict::Failed,
-        State::Settled | State::RolledBack if same => Verdict::InSync,
-        State::RolledBack => Verdict::Failed,
-        State::Settled => Verdict::Differs,
+        State::Absent if desired.offboarded => SyncStatus::Offboarded,
+        State::Absent => SyncStatus::Missing,
+        State::InProgress => SyncStatus::InProgress,
+        State::FailedCreation | State::Stuck => SyncStatus::Failed,
+        State::Settled | State::RolledBack if same => SyncStatus::InSync,
+        State::RolledBack => SyncStatus::Failed,
+        State::Settled => SyncStatus::Differs,
     };
     with(desired, ground, verdict)
 }
 
-fn with(desired: &Desired, ground: &Ground, verdict: Verdict) -> Line {
+fn with(desired: &Desired, ground: &Baseline, verdict: SyncStatus) -> Line {
     Line {
         tenant: desired.tenant.clone(),
         ring: desired.ring.clone(),

@@ -79,7 +79,7 @@ fn bears_one_name_twice<'t>(change: &ResourceChange, template: &'t Value) -> Opt
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::deploy::{Action, Ground};
+    use crate::deploy::{Action, Baseline};
     use serde_json::json;
     use tenantry_aws::cloud::Place;
     use tenantry_aws::cloud::change_sets::{ChangeSetKind, PropertyChange};
@@ -108,7 +108,7 @@ mod tests {
             place: Place { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() },
             stack: "metanet-acme".to_owned(),
             digest: String::new(),
-            ground: Ground::default(),
+            ground: Baseline::default(),
             action: Action::Apply { change_set: None, makes: ChangeSetKind::Update, changes: vec![change] },
             claim: None,
             warnings: Vec::new(),

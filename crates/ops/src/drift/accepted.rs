@@ -198,7 +198,7 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drift::{Kind, Severity, Source as Seen, Verdict, severity};
+    use crate::drift::{DriftStatus, Kind, Severity, Source as Seen, severity};
 
     const TODAY: Date = jiff::civil::date(2026, 11, 24);
 
@@ -228,7 +228,7 @@ mod tests {
             tenant: "acme".to_owned(),
             place: serde_json::from_str(r#"{"account":"111122223333","region":"eu-west-1"}"#).unwrap(),
             stack: "org-acme".to_owned(),
-            verdict: Verdict::Drifted,
+            verdict: DriftStatus::Drifted,
             differences: vec![difference],
             checked: 1,
             unchecked: Vec::new(),
@@ -251,32 +251,44 @@ mod tests {
             accepted: None,
         };
         for (text, verdict, code) in [
-            (entry("Database", "/unchecked/AWS::RDS::DBInstance", "2026-11-24"), Verdict::InSync, None),
-            (entry("'*'", "/unchecked/AWS::RDS::*", "2026-12-01"), Verdict::InSync, None),
-            (entry("Database", "/unchecked/AWS::RDS::DBInstance", "2026-11-23"), Verdict::Incomplete, Some("TN5531")),
-            (entry("Database", "/unchecked/AWS::RDS::DBCluster", "2026-12-01"), Verdict::Incomplete, Some("TN5532")),
-            (entry("Other", "/unchecked/AWS::RDS::DBInstance", "2026-12-01"), Verdict::Incomplete, Some("TN5532")),
+            (entry("Database", "/unchecked/AWS::RDS::DBInstance", "2026-11-24"), DriftStatus::InSync, None),
+            (entry("'*'", "/unchecked/AWS::RDS::*", "2026-12-01"), DriftStatus::InSync, None),
+            (
+                entry("Database", "/unchecked/AWS::RDS::DBInstance", "2026-11-23"),
+                DriftStatus::Incomplete,
+                Some("TN5531"),
+            ),
+            (
+                entry("Database", "/unchecked/AWS::RDS::DBCluster", "2026-12-01"),
+                DriftStatus::Incomplete,
+                Some("TN5532"),
+            ),
+            (entry("Other", "/unchecked/AWS::RDS::DBInstance", "2026-12-01"), DriftStatus::Incomplete, Some("TN5532")),
             // Whoever accepts every difference of a resource has not said that it may stay unchecked.
-            (entry("Database", "/Tags/*", "2026-12-01"), Verdict::Incomplete, Some("TN5532")),
-            (entry("Database", "''", "2026-12-01").replace("  path: ''\n", ""), Verdict::Incomplete, Some("TN5532")),
+            (entry("Database", "/Tags/*", "2026-12-01"), DriftStatus::Incomplete, Some("TN5532")),
+            (
+                entry("Database", "''", "2026-12-01").replace("  path: ''\n", ""),
+                DriftStatus::Incomplete,
+                Some("TN5532"),
+            ),
         ] {
             let (accepted, findings) = read(&text);
             assert_eq!(findings, [], "{text}");
             let mut drifts = [StackDrift { differences: Vec::new(), unchecked: vec![unchecked.clone()], ..drift() }];
             let codes: Vec<&str> = accepted.apply(&mut drifts, TODAY).iter().map(|finding| finding.code.0).collect();
             assert_eq!((drifts[0].verdict, codes.first().copied()), (verdict, code), "{text}");
-            assert_eq!(drifts[0].unchecked[0].accepted.is_some(), verdict == Verdict::InSync, "{text}");
+            assert_eq!(drifts[0].unchecked[0].accepted.is_some(), verdict == DriftStatus::InSync, "{text}");
         }
     }
 
     #[test]
     fn what_is_accepted_no_longer_counts_until_it_expires() {
         for (text, verdict, code) in [
-            (entry("RedSubnet*", "/Tags/*", "2026-11-24"), Verdict::InSync, None),
-            (entry("subnet-1", "/Tags/Owner", "2026-12-01"), Verdict::InSync, None),
-            (entry("RedSubnet*", "/Tags/*", "2026-11-23"), Verdict::Drifted, Some("TN5531")),
-            (entry("RedSubnet*", "/Cidr*", "2026-12-01"), Verdict::Drifted, Some("TN5532")),
-            (entry("Green*", "'*'", "2026-12-01"), Verdict::Drifted, Some("TN5532")),
+            (entry("RedSubnet*", "/Tags/*", "2026-11-24"), DriftStatus::InSync, None),
+            (entry("subnet-1", "/Tags/Owner", "2026-12-01"), DriftStatus::InSync, None),
+            (entry("RedSubnet*", "/Tags/*", "2026-11-23"), DriftStatus::Drifted, Some("TN5531")),
+            (entry("RedSubnet*", "/Cidr*", "2026-12-01"), DriftStatus::Drifted, Some("TN5532")),
+            (entry("Green*", "'*'", "2026-12-01"), DriftStatus::Drifted, Some("TN5532")),
         ] {
             let (accepted, findings) = read(&text);
             assert_eq!(findings, [], "{text}");

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::expected::{self, Expected};
 use super::live::{Shared, StackView, Told};
 use super::severity::{self, Severity};
-use super::{Difference, Kind, Source, SourceReport, StackDrift, Unchecked, Verdict};
+use super::{Difference, DriftStatus, Kind, Source, SourceReport, StackDrift, Unchecked};
 use super::{neighbours, network, release, services, unmanaged};
 use crate::deploy::{Desired, State};
 use tenantry_base::finding::Code;
@@ -80,7 +80,7 @@ fn resolve_with(
     allocations: &BTreeMap<String, String>,
 ) -> BTreeMap<String, Expected> {
     let stack = shared.stacks.as_ref().ok().and_then(|stacks| stacks.get(&desired.stack));
-    let ground = expected::Ground {
+    let ground = expected::StackContext {
         place: &desired.place,
         stack: &desired.stack,
         stack_id: stack.map_or("", |stack| stack.id.as_str()),
@@ -350,7 +350,7 @@ impl Found {
             tenant: desired.tenant.clone(),
             place: desired.place.clone(),
             stack: desired.stack.clone(),
-            verdict: Verdict::Incomplete,
+            verdict: DriftStatus::Incomplete,
             differences: self.differences,
             checked,
             unchecked,

@@ -23,7 +23,7 @@ pub(super) struct Expected {
 
 /// What stands around a template.
 #[derive(Debug)]
-pub(super) struct Ground<'a> {
+pub(super) struct StackContext<'a> {
     pub place: &'a Place,
     pub stack: &'a str,
     pub stack_id: &'a str,
@@ -35,7 +35,7 @@ pub(super) struct Ground<'a> {
 }
 
 /// The resources of a template, by logical id.
-pub(super) fn resolve(template: &Value, ground: &Ground<'_>) -> BTreeMap<String, Expected> {
+pub(super) fn resolve(template: &Value, ground: &StackContext<'_>) -> BTreeMap<String, Expected> {
     let resources = template.get("Resources").and_then(Value::as_object);
     let live: BTreeMap<&str, &Resource> =
         ground.resources.iter().map(|resource| (resource.logical_id.as_str(), resource)).collect();
@@ -54,7 +54,7 @@ pub(super) fn resolve(template: &Value, ground: &Ground<'_>) -> BTreeMap<String,
 }
 
 struct Resolver<'a> {
-    ground: &'a Ground<'a>,
+    ground: &'a StackContext<'a>,
     live: BTreeMap<&'a str, &'a Resource>,
     template: Option<&'a Map<String, Value>>,
 }
@@ -262,7 +262,7 @@ mod tests {
             of("Balancer", "AWS::ElasticLoadBalancingV2::LoadBalancer", "arn:lb"),
         ];
         let allocations = [("192.0.2.1".to_owned(), "eipalloc-1".to_owned())].into();
-        let ground = Ground {
+        let ground = StackContext {
             place: &place,
             stack: "org-acme",
             stack_id: "arn:stack",

@@ -133,7 +133,7 @@ pub struct SourceReport {
 /// How one stack stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum DriftStatus {
     InSync,
     Drifted,
     /// Something could not be checked, so that nobody can say that it is in sync.
@@ -146,7 +146,7 @@ pub struct StackDrift {
     pub tenant: String,
     pub place: Place,
     pub stack: String,
-    pub verdict: Verdict,
+    pub verdict: DriftStatus,
     /// Worst first.
     pub differences: Vec<Difference>,
     /// Resources of the template that at least one source could check.
@@ -173,9 +173,9 @@ impl StackDrift {
             && self.sources.iter().all(|source| source.unseen.is_empty());
         let drifted = self.open().next().is_some();
         self.verdict = match (seen, drifted) {
-            (false, _) => Verdict::Incomplete,
-            (true, true) => Verdict::Drifted,
-            (true, false) => Verdict::InSync,
+            (false, _) => DriftStatus::Incomplete,
+            (true, true) => DriftStatus::Drifted,
+            (true, false) => DriftStatus::InSync,
         };
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Severity, StackDrift, Verdict};
+use super::{DriftStatus, Severity, StackDrift};
 use tenantry_aws::cloud::Place;
 use tenantry_base::{atomic, files};
 
@@ -28,7 +28,7 @@ pub struct Record {
 pub struct Check {
     /// Seconds since 1970.
     pub at: i64,
-    pub verdict: Verdict,
+    pub verdict: DriftStatus,
     /// Differences that nobody accepted.
     pub open: usize,
     pub worst: Option<Severity>,
@@ -115,7 +115,7 @@ mod tests {
             tenant: "acme".to_owned(),
             place: place.clone(),
             stack: "org-acme".to_owned(),
-            verdict: Verdict::InSync,
+            verdict: DriftStatus::InSync,
             differences: Vec::new(),
             checked: 1,
             unchecked: Vec::new(),
@@ -126,7 +126,7 @@ mod tests {
         let mut record = Record::load(estate.path());
         record.note(&[drift], 7);
         record.save(estate.path()).unwrap();
-        let check = Check { at: 7, verdict: Verdict::InSync, open: 0, worst: None };
+        let check = Check { at: 7, verdict: DriftStatus::InSync, open: 0, worst: None };
         assert_eq!(Record::load(estate.path()).of(&place, "org-acme"), Some(&check));
         std::fs::write(path(estate.path()), "{").unwrap();
         assert_eq!(Record::load(estate.path()), Record::default());

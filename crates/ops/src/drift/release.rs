@@ -9,7 +9,7 @@ use super::live::StackView;
 use super::severity::{self, Severity};
 use super::{Kind, Source};
 use crate::deploy::ownership::{self, Ownership};
-use crate::deploy::{Desired, Ground, State};
+use crate::deploy::{Baseline, Desired, State};
 use tenantry_aws::cloud::cloudformation::{Resource, Stack};
 use tenantry_template::render;
 use tenantry_template::render::canonical;
@@ -31,7 +31,7 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
     let desired = case.desired;
     let Some(stacks) = found.told(Source::Release, &case.shared.stacks) else { return Stands::No };
     let stack = stacks.get(&desired.stack);
-    let ground = Ground::of(stack);
+    let ground = Baseline::of(stack);
     let status = ground.status.clone().unwrap_or_else(|| "no stack".to_owned());
     let Some(stack) = stack else {
         if desired.offboarded {
@@ -140,7 +140,7 @@ fn identity(desired: &Desired, stack: &Stack, found: &mut Found) {
 }
 
 /// The template: of the same release held against git, of another against the digest that it was recorded with.
-fn live_template(case: &Case<'_>, found: &mut Found, ground: &Ground, same_release: bool) {
+fn live_template(case: &Case<'_>, found: &mut Found, ground: &Baseline, same_release: bool) {
     let desired = case.desired;
     let Some(text) = found.told(Source::Release, &case.view.template) else { return };
     let edited = (severity::TEMPLATE, Severity::High);

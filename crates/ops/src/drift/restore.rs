@@ -438,7 +438,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::drift::{Severity, Verdict};
+    use crate::drift::{DriftStatus, Severity};
 
     fn difference(source: Source, kind: Kind, path: &str, actual: Option<Value>) -> Difference {
         Difference {
@@ -464,7 +464,7 @@ mod tests {
             tenant: "acme".to_owned(),
             place: serde_json::from_str(r#"{"account":"111122223333","region":"eu-west-1"}"#).unwrap(),
             stack: "org-acme".to_owned(),
-            verdict: Verdict::Drifted,
+            verdict: DriftStatus::Drifted,
             differences,
             checked: 1,
             unchecked: Vec::new(),

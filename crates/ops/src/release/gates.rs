@@ -13,7 +13,7 @@ use jiff::civil::Date;
 use serde::Serialize;
 
 use crate::deploy::prepare::Pace;
-use crate::deploy::{Desired, Ground, State};
+use crate::deploy::{Baseline, Desired, State};
 use crate::drift::accepted::Accepted;
 use crate::drift::{Severity, StackDrift, check};
 use tenantry_aws::cloud::cloudformation::{self, Stack};
@@ -27,12 +27,12 @@ pub struct Look {
     pub tenant: String,
     /// `alarms`, or the name of a command.
     pub gate: String,
-    pub verdict: Verdict,
+    pub verdict: GateStatus,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
-pub enum Verdict {
+pub enum GateStatus {
     Green,
     Red { why: String },
     Unread { why: String },
@@ -42,9 +42,9 @@ impl std::fmt::Display for Look {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (tenant, gate) = (&self.tenant, &self.gate);
         match &self.verdict {
-            Verdict::Green => write!(f, "gate `{gate}` of {tenant} is green"),
-            Verdict::Red { why } => write!(f, "gate `{gate}` of {tenant} is red: {why}"),
-            Verdict::Unread { why } => write!(f, "gate `{gate}` of {tenant} cannot be read: {why}"),
+            GateStatus::Green => write!(f, "gate `{gate}` of {tenant} is green"),
+            GateStatus::Red { why } => write!(f, "gate `{gate}` of {tenant} is red: {why}"),
+            GateStatus::Unread { why } => write!(f, "gate `{gate}` of {tenant} cannot be read: {why}"),
         }
     }
 }
@@ -104,7 +104,7 @@ pub async fn look(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
             Err(error) => {
                 let why = error.to_string();
                 let unread =
-                    tenants.iter().flat_map(|desired| all(watched, desired, &Verdict::Unread { why: why.clone() }));
+                    tenants.iter().flat_map(|desired| all(watched, desired, &GateStatus::Unread { why: why.clone() }));
                 looks.extend(unread);
             }
             Ok((session, live)) => {
@@ -123,7 +123,7 @@ pub async fn look(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
 }
 
 /// The same verdict for every gate of a tenant but drift, which is looked for by itself.
-fn all(watched: &Watched<'_>, desired: &Desired, verdict: &Verdict) -> Vec<Look> {
+fn all(watched: &Watched<'_>, desired: &Desired, verdict: &GateStatus) -> Vec<Look> {
     let quick = watched.ring.gates.iter().filter(|gate| **gate != Gate::Drift);
     let gates = quick.map(|gate| gate.name().to_owned());
     let commands = watched.ring.commands.iter().filter(|_| watched.is_over()).map(|command| command.name.clone());
@@ -139,12 +139,12 @@ async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, liv
     for gate in &watched.ring.gates {
         let verdict = match gate {
             Gate::StackState if watched.when == When::Before => continue,
-            Gate::StackState => Ok(stack_state(desired, &Ground::of(live))),
+            Gate::StackState => Ok(stack_state(desired, &Baseline::of(live))),
             Gate::Drift => continue,
             Gate::Alarms => alarms(session, desired).await,
             Gate::QueueDepth => queue_depth(session, watched.queues, desired).await,
         };
-        let verdict = verdict.unwrap_or_else(|error| Verdict::Unread { why: error.to_string() });
+        let verdict = verdict.unwrap_or_else(|error| GateStatus::Unread { why: error.to_string() });
         looks.push(Look { tenant: desired.tenant.clone(), gate: gate.name().to_owned(), verdict });
     }
     for command in watched.ring.commands.iter().filter(|_| watched.is_over()) {
@@ -155,17 +155,17 @@ async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, liv
 }
 
 /// The stack has the release, and CloudFormation is at rest.
-fn stack_state(desired: &Desired, ground: &Ground) -> Verdict {
+fn stack_state(desired: &Desired, ground: &Baseline) -> GateStatus {
     let status = ground.status.as_deref();
     let shown = status.unwrap_or("no stack");
     match State::of(status) {
-        State::Settled if ground.release.as_ref() == Some(&desired.release) => Verdict::Green,
-        State::InProgress => Verdict::Unread { why: format!("the stack is {shown}") },
+        State::Settled if ground.release.as_ref() == Some(&desired.release) => GateStatus::Green,
+        State::InProgress => GateStatus::Unread { why: format!("the stack is {shown}") },
         // A stack that fails goes back to what it was with another status: this was deployed by hand.
-        State::Settled => Verdict::Unread {
+        State::Settled => GateStatus::Unread {
             why: format!("release `{}` was deployed by hand", ground.release.as_deref().unwrap_or("none")),
         },
-        _ => Verdict::Red {
+        _ => GateStatus::Red {
             why: format!("the stack is {shown} with release `{}`", ground.release.as_deref().unwrap_or("none")),
         },
     }
@@ -186,7 +186,7 @@ async fn drift(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
     drifts.iter().map(look).collect()
 }
 
-fn drifted(drift: &StackDrift) -> Verdict {
+fn drifted(drift: &StackDrift) -> GateStatus {
     let mut open = drift.open().filter(|difference| difference.severity > Severity::Low);
     if let Some(worst) = open.next() {
         let resource = worst.resource.as_deref().or(worst.physical_id.as_deref()).unwrap_or("the stack");
@@ -194,33 +194,33 @@ fn drifted(drift: &StackDrift) -> Verdict {
             0 => String::new(),
             others => format!(" and {others} more"),
         };
-        return Verdict::Red { why: format!("`{resource}` differs at `{}`{others}", worst.path) };
+        return GateStatus::Red { why: format!("`{resource}` differs at `{}`{others}", worst.path) };
     }
     let unseen = drift.sources.iter().flat_map(|source| &source.unseen).next().cloned();
     let unchecked = drift.unchecked.first().map(|unchecked| format!("`{}`: {}", unchecked.resource, unchecked.why));
-    unseen.or(unchecked).map_or(Verdict::Green, |why| Verdict::Unread { why })
+    unseen.or(unchecked).map_or(GateStatus::Green, |why| GateStatus::Unread { why })
 }
 
 /// No alarm of the stack is in ALARM, and each has a state.
-async fn alarms(session: &Session, desired: &Desired) -> Result<Verdict, CallError> {
+async fn alarms(session: &Session, desired: &Desired) -> Result<GateStatus, CallError> {
     const KINDS: [&str; 2] = ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"];
     let resources = cloudformation::resources(session, &desired.stack).await?;
     let own = resources.into_iter().filter(|resource| KINDS.contains(&resource.resource_type.as_str()));
     let names: Vec<String> = own.filter_map(|resource| resource.physical_id).collect();
     if names.is_empty() {
-        return Ok(Verdict::Unread { why: "the stack has no alarm".to_owned() });
+        return Ok(GateStatus::Unread { why: "the stack has no alarm".to_owned() });
     }
     let alarms = cloudwatch::alarms(session, &names).await?;
     if let Some(red) = alarms.iter().find(|alarm| alarm.state == AlarmState::Alarm) {
         let since = red.since.and_then(|since| jiff::Timestamp::from_second(since).ok());
         let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
-        return Ok(Verdict::Red { why: format!("`{}` is in ALARM{since}: {}", red.name, red.reason) });
+        return Ok(GateStatus::Red { why: format!("`{}` is in ALARM{since}: {}", red.name, red.reason) });
     }
     if let Some(gone) = names.iter().find(|name| alarms.iter().all(|alarm| alarm.name != **name)) {
-        return Ok(Verdict::Unread { why: format!("alarm `{gone}` does not exist") });
+        return Ok(GateStatus::Unread { why: format!("alarm `{gone}` does not exist") });
     }
     let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
-    Ok(silent.map_or(Verdict::Green, |alarm| Verdict::Unread {
+    Ok(silent.map_or(GateStatus::Green, |alarm| GateStatus::Unread {
         why: format!("`{}` has insufficient data: {}", alarm.name, alarm.reason),
     }))
 }
@@ -230,29 +230,29 @@ async fn queue_depth(
     session: &Session,
     queues: &BTreeMap<String, String>,
     desired: &Desired,
-) -> Result<Verdict, CallError> {
+) -> Result<GateStatus, CallError> {
     if queues.is_empty() {
-        return Ok(Verdict::Green);
+        return Ok(GateStatus::Green);
     }
     let resources = cloudformation::resources(session, &desired.stack).await?;
     for (name, id) in queues {
         let found = resources.iter().find(|resource| resource.logical_id == *id);
         let Some(url) = found.and_then(|resource| resource.physical_id.as_deref()) else {
-            return Ok(Verdict::Unread { why: format!("the stack has no queue `{id}`") });
+            return Ok(GateStatus::Unread { why: format!("the stack has no queue `{id}`") });
         };
         match sqs::depth(session, url).await? {
             0 => {}
-            1 => return Ok(Verdict::Red { why: format!("a message waits in the queue `{name}`") }),
-            depth => return Ok(Verdict::Red { why: format!("{depth} messages wait in the queue `{name}`") }),
+            1 => return Ok(GateStatus::Red { why: format!("a message waits in the queue `{name}`") }),
+            depth => return Ok(GateStatus::Red { why: format!("{depth} messages wait in the queue `{name}`") }),
         }
     }
-    Ok(Verdict::Green)
+    Ok(GateStatus::Green)
 }
 
 /// What a command of the ring says about a tenant.
-async fn command(command: &GateCommand, watched: &Watched<'_>, desired: &Desired) -> Verdict {
+async fn command(command: &GateCommand, watched: &Watched<'_>, desired: &Desired) -> GateStatus {
     let Some((program, arguments)) = command.run.split_first() else {
-        return Verdict::Unread { why: "it names no program".to_owned() };
+        return GateStatus::Unread { why: "it names no program".to_owned() };
     };
     let timeout = duration(&command.timeout).and_then(|timeout| Duration::try_from(timeout).ok());
     let timeout = timeout.unwrap_or(Duration::from_secs(60));
@@ -268,16 +268,16 @@ async fn command(command: &GateCommand, watched: &Watched<'_>, desired: &Desired
         .kill_on_drop(true)
         .output();
     let output = match tokio::time::timeout(timeout, child).await {
-        Err(_) => return Verdict::Unread { why: format!("no answer in {}", command.timeout) },
-        Ok(Err(error)) => return Verdict::Unread { why: format!("`{program}` cannot be run: {error}") },
+        Err(_) => return GateStatus::Unread { why: format!("no answer in {}", command.timeout) },
+        Ok(Err(error)) => return GateStatus::Unread { why: format!("`{program}` cannot be run: {error}") },
         Ok(Ok(output)) => output,
     };
     let said = String::from_utf8_lossy(if output.stderr.is_empty() { &output.stdout } else { &output.stderr });
     let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing").trim().to_owned();
     match output.status.code() {
-        Some(0) => Verdict::Green,
-        Some(1) => Verdict::Red { why: said },
-        _ => Verdict::Unread { why: format!("{}: {said}", output.status) },
+        Some(0) => GateStatus::Green,
+        Some(1) => GateStatus::Red { why: said },
+        _ => GateStatus::Unread { why: format!("{}: {said}", output.status) },
     }
 }
 
@@ -307,16 +307,16 @@ mod tests {
 
     #[test]
     fn only_a_stack_at_rest_with_the_release_is_green() {
-        let ground = |status: &str, release: &str| Ground {
+        let ground = |status: &str, release: &str| Baseline {
             status: Some(status.to_owned()),
             release: Some(release.to_owned()),
-            ..Ground::default()
+            ..Baseline::default()
         };
-        assert_eq!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v2")), Verdict::Green);
-        assert!(matches!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v1")), Verdict::Unread { .. }));
-        assert!(matches!(stack_state(&desired(), &ground("UPDATE_ROLLBACK_COMPLETE", "v2")), Verdict::Red { .. }));
-        assert!(matches!(stack_state(&desired(), &ground("UPDATE_IN_PROGRESS", "v2")), Verdict::Unread { .. }));
-        assert!(matches!(stack_state(&desired(), &Ground::default()), Verdict::Red { .. }));
+        assert_eq!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v2")), GateStatus::Green);
+        assert!(matches!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v1")), GateStatus::Unread { .. }));
+        assert!(matches!(stack_state(&desired(), &ground("UPDATE_ROLLBACK_COMPLETE", "v2")), GateStatus::Red { .. }));
+        assert!(matches!(stack_state(&desired(), &ground("UPDATE_IN_PROGRESS", "v2")), GateStatus::Unread { .. }));
+        assert!(matches!(stack_state(&desired(), &Baseline::default()), GateStatus::Red { .. }));
     }
 
     #[tokio::test]
@@ -344,11 +344,11 @@ mod tests {
         let verdict = async |gate: GateCommand| command(&gate, &watched, &desired).await;
         assert_eq!(
             verdict(sh("test $TENANTRY_TENANT/$TENANTRY_RELEASE/$TENANTRY_RING = acme/v2/canary", "9s")).await,
-            Verdict::Green
+            GateStatus::Green
         );
-        assert_eq!(verdict(sh("echo broken >&2; exit 1", "9s")).await, Verdict::Red { why: "broken".to_owned() });
-        assert!(matches!(verdict(sh("exit 7", "9s")).await, Verdict::Unread { .. }));
-        assert!(matches!(verdict(run(&["/no/such/program"], "9s")).await, Verdict::Unread { .. }));
-        assert!(matches!(verdict(sh("sleep 60", "0s")).await, Verdict::Unread { why } if why == "no answer in 0s"));
+        assert_eq!(verdict(sh("echo broken >&2; exit 1", "9s")).await, GateStatus::Red { why: "broken".to_owned() });
+        assert!(matches!(verdict(sh("exit 7", "9s")).await, GateStatus::Unread { .. }));
+        assert!(matches!(verdict(run(&["/no/such/program"], "9s")).await, GateStatus::Unread { .. }));
+        assert!(matches!(verdict(sh("sleep 60", "0s")).await, GateStatus::Unread { why } if why == "no answer in 0s"));
     }
 }

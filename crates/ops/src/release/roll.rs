@@ -12,7 +12,7 @@ use tokio::sync::watch;
 
 use super::back::{self, Means, Target};
 use super::candidate::Candidate;
-use super::gates::{self, Look, Verdict, Watched, When};
+use super::gates::{self, GateStatus, Look, Watched, When};
 use super::itinerary::Stage;
 use super::record::{Ask, CameFrom, Halt, HaltCause, Record, Refusal, Runner, Step};
 use super::store::StoreError;
@@ -38,7 +38,7 @@ pub struct Roll<'a> {
     pub options: Options,
     /// What is written into the locks of accounts, and how long they are waited for.
     pub claim: Claim,
-    pub patience: Duration,
+    pub wait: Duration,
     /// Between two looks at gates and at the record.
     pub watch: Duration,
     /// Leave tenants whose window is closed for a later run, instead of waiting.
@@ -204,7 +204,7 @@ impl Roll<'_> {
     pub(super) async fn locked<T>(&self, desired: &[Desired], work: impl Future<Output = T>) -> Result<T, LocksError> {
         let fleet = &self.candidate.estate.fleet;
         let accounts = locks::accounts(desired);
-        let locks = Locks::take(self.means.cloud, fleet, &accounts, &self.claim, self.patience).await?;
+        let locks = Locks::take(self.means.cloud, fleet, &accounts, &self.claim, self.wait).await?;
         locks.during(work).await
     }
 
@@ -221,7 +221,7 @@ impl Roll<'_> {
             let over = (self.now)() >= end;
             let watched = self.watched(stage, mine, if over { When::Over } else { When::Baking });
             let looks = self.while_alive(gates::look(self.means.cloud, &watched)).await?;
-            for look in looks.iter().filter(|look| look.verdict != Verdict::Green) {
+            for look in looks.iter().filter(|look| look.verdict != GateStatus::Green) {
                 if told.insert(look.to_string()) {
                     (self.events)(Happened::Look(look.clone()));
                 }
@@ -233,7 +233,7 @@ impl Roll<'_> {
             if !red.is_empty() {
                 return Err(Break::Halt { cause: HaltCause::Gate, why: red.join("; ") });
             }
-            let unread = looks.iter().find(|look| matches!(look.verdict, Verdict::Unread { .. }));
+            let unread = looks.iter().find(|look| matches!(look.verdict, GateStatus::Unread { .. }));
             match unread {
                 None if over => return Ok(()),
                 Some(look) if late >= PATIENCE => return Err(self.held(stage, look.to_string()).await?),
@@ -388,5 +388,5 @@ impl Roll<'_> {
 }
 
 pub(super) fn is_red(look: &Look) -> bool {
-    matches!(look.verdict, Verdict::Red { .. })
+    matches!(look.verdict, GateStatus::Red { .. })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::deploy::{Desired, Ground, ownership, stacks};
+use crate::deploy::{Baseline, Desired, ownership, stacks};
 use tenantry_aws::cloud::{CallError, Cloud, Place, cloudformation};
 use tenantry_spec::estate::Estate;
 use tenantry_template::render::names;
@@ -51,11 +51,11 @@ pub async fn running(cloud: &Cloud, estate: &Estate) -> Vec<Running> {
                 Desired::identity(&estate.fleet.organisation, &estate.fleet.identity(), tenant.name.as_str());
             let (ground, unread, not_ours) = match places.get(&place) {
                 Some(Ok(live)) => match live.get(&stack).and_then(|stack| ownership::not_ours(stack, &identity)) {
-                    Some(why) => (Ground::default(), None, Some(why)),
-                    None => (Ground::of(live.get(&stack)), None, None),
+                    Some(why) => (Baseline::default(), None, Some(why)),
+                    None => (Baseline::of(live.get(&stack)), None, None),
                 },
-                Some(Err(why)) => (Ground::default(), Some(why.clone()), None),
-                None => (Ground::default(), Some("its account was not looked at".to_owned()), None),
+                Some(Err(why)) => (Baseline::default(), Some(why.clone()), None),
+                None => (Baseline::default(), Some("its account was not looked at".to_owned()), None),
             };
             all.push(Running {
                 tenant: tenant.name.to_string(),

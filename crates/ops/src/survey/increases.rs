@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use tenantry_aws::cloud::servicequotas::{self, IncreaseRequest};
 use tenantry_aws::cloud::{Access, CallError, Cloud, Place, with_causes};
-use tenantry_checks::capacity::{Assessment, Verdict};
+use tenantry_checks::capacity::{Assessment, QuotaUsage};
 
 /// What became of one wish for a higher limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,7 +54,7 @@ pub fn place(assessment: &Assessment, any: &BTreeMap<Place, Access>) -> Option<(
 pub async fn file(cloud: &Cloud, assessments: &[Assessment], places: &BTreeMap<Place, Access>) -> Vec<Wish> {
     let mut wishes = Vec::new();
     for assessment in assessments {
-        let due: Vec<&Verdict> = assessment.quotas.iter().filter(|verdict| verdict.request.is_some()).collect();
+        let due: Vec<&QuotaUsage> = assessment.quotas.iter().filter(|verdict| verdict.request.is_some()).collect();
         let Some((place, access)) = place(assessment, places).filter(|_| !due.is_empty()) else { continue };
         let open = open(cloud, &place, &access).await;
         let mut asked: BTreeMap<&str, Outcome> = BTreeMap::new();
@@ -84,7 +84,7 @@ async fn wish(
     cloud: &Cloud,
     place: &Place,
     access: &Access,
-    verdict: &Verdict,
+    verdict: &QuotaUsage,
     desired: u64,
     open: &Result<Vec<IncreaseRequest>, CallError>,
 ) -> Outcome {

@@ -22,7 +22,8 @@ use rayon::prelude::*;
 use crate::deploy::{Desired, stacks as stacks_of};
 use tenantry_aws::cloud::{Access, CallError, Cloud, Place, Session, offers, with_causes};
 use tenantry_checks::capacity::{
-    self, Assessment, Ground, Largest, Needs, Outlines, Quota, Seen, Singles, Site, Snapshot, Stack, Tables, check,
+    self, AccountRegion, Assessment, Largest, Needs, Outlines, Quota, Seen, Singles, Site, Snapshot, Stack, Tables,
+    check,
 };
 use tenantry_spec::estate::spec::Fleet;
 use tenantry_template::render::{self, RenderedTenant};
@@ -94,8 +95,8 @@ pub fn adjustable(tables: &Tables) -> Singles {
 }
 
 /// The places of stacks, without looking at AWS: everything there is unknown.
-pub fn unseen(wanted: &[Wanted], why: &str) -> BTreeMap<Ground, Site> {
-    let blank = |_: &Ground| Snapshot::unknown(why);
+pub fn unseen(wanted: &[Wanted], why: &str) -> BTreeMap<AccountRegion, Site> {
+    let blank = |_: &AccountRegion| Snapshot::unknown(why);
     sites(wanted, blank)
 }
 
@@ -110,7 +111,7 @@ pub async fn live(cloud: &Cloud, tables: &Tables, wanted: &[Wanted]) -> Vec<Asse
 }
 
 /// The places of stacks with what stands there now.
-pub async fn look(cloud: &Cloud, tables: &Tables, wanted: &[Wanted]) -> BTreeMap<Ground, Site> {
+pub async fn look(cloud: &Cloud, tables: &Tables, wanted: &[Wanted]) -> BTreeMap<AccountRegion, Site> {
     let mut places: BTreeMap<&Place, Vec<&Wanted>> = BTreeMap::new();
     wanted.iter().for_each(|one| places.entry(&one.place).or_default().push(one));
     let looks = places.into_iter().map(|(place, wanted)| async move {
@@ -118,16 +119,16 @@ pub async fn look(cloud: &Cloud, tables: &Tables, wanted: &[Wanted]) -> BTreeMap
         let access = wanted.first().map(|one| one.access.clone()).unwrap_or_default();
         (ground, place_snapshot(cloud, tables, place, &access, &wanted).await)
     });
-    let mut seen: BTreeMap<Ground, Snapshot> = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
+    let mut seen: BTreeMap<AccountRegion, Snapshot> = stream::iter(looks).buffer_unordered(AT_ONCE).collect().await;
     sites(wanted, |ground| seen.remove(ground).unwrap_or_default())
 }
 
-fn ground(place: &Place) -> Ground {
-    Ground { account: place.account.clone(), region: place.region.clone() }
+fn ground(place: &Place) -> AccountRegion {
+    AccountRegion { account: place.account.clone(), region: place.region.clone() }
 }
 
-fn sites(wanted: &[Wanted], mut snapshot: impl FnMut(&Ground) -> Snapshot) -> BTreeMap<Ground, Site> {
-    let mut sites: BTreeMap<Ground, Site> = BTreeMap::new();
+fn sites(wanted: &[Wanted], mut snapshot: impl FnMut(&AccountRegion) -> Snapshot) -> BTreeMap<AccountRegion, Site> {
+    let mut sites: BTreeMap<AccountRegion, Site> = BTreeMap::new();
     for one in wanted {
         let ground = ground(&one.place);
         let site =

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::deploy::ownership::{self, CONTROL_PLANE_TAG};
 use crate::deploy::places::Places;
-use crate::deploy::{Desired, Ground, OWN_CHANGE_SETS, TENANT_TAG, stacks};
+use crate::deploy::{Baseline, Desired, OWN_CHANGE_SETS, TENANT_TAG, stacks};
 use tenantry_aws::cloud::cloudformation::{self, Stack};
 use tenantry_aws::cloud::{Access, CallError, Cloud, Place, Session, change_sets};
 use tenantry_checks::cost::{Prices, Total, bill};
@@ -205,7 +205,7 @@ async fn tenant_of(
 }
 
 async fn monthly(session: &Session, stack: &Stack, prices: &Prices) -> Monthly {
-    if Ground::of(Some(stack)).status.is_none() {
+    if Baseline::of(Some(stack)).status.is_none() {
         return Monthly::Known { total: Total::default() };
     }
     let body = match cloudformation::template(session, &stack.id).await {

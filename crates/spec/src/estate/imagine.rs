@@ -18,7 +18,7 @@ const MOST: u32 = 10_000;
 
 /// One thing that is otherwise.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Otherwise {
+pub enum WhatIf {
     /// A value of the chosen tenants' specs, by its route.
     Set { route: String, value: Value },
     /// So many more tenants like one that exists, in its region or another.
@@ -50,7 +50,7 @@ pub enum ImagineError {
     },
 }
 
-impl FromStr for Otherwise {
+impl FromStr for WhatIf {
     type Err = ImagineError;
 
     fn from_str(text: &str) -> Result<Self, ImagineError> {
@@ -81,7 +81,7 @@ impl FromStr for Otherwise {
     }
 }
 
-impl fmt::Display for Otherwise {
+impl fmt::Display for WhatIf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Set { route, value } => write!(f, "{route}={value}"),
@@ -97,19 +97,19 @@ impl fmt::Display for Otherwise {
 /// A route that no spec has, a value that its schema refuses, a tenant or region that does not exist, no addresses left.
 pub fn imagine(
     estate: &Estate,
-    otherwise: &[Otherwise],
+    otherwise: &[WhatIf],
     chosen: impl Fn(&Tenant) -> bool,
 ) -> Result<Estate, ImagineError> {
     let mut imagined = estate.clone();
     let schemas = Schemas::of(&estate.blueprint);
     for one in otherwise {
         match one {
-            Otherwise::Set { route, value } => {
+            WhatIf::Set { route, value } => {
                 for tenant in imagined.tenants.values_mut().filter(|tenant| chosen(tenant)) {
                     tenant.spec = set(&schemas, tenant, route, value)?;
                 }
             }
-            Otherwise::More { number, like, region } => more(&mut imagined, *number, like, region.as_ref())?,
+            WhatIf::More { number, like, region } => more(&mut imagined, *number, like, region.as_ref())?,
         }
     }
     Ok(imagined)
@@ -183,7 +183,7 @@ mod tests {
     }
 
     fn with(texts: &[&str]) -> Result<Estate, ImagineError> {
-        let otherwise: Result<Vec<Otherwise>, _> = texts.iter().map(|text| text.parse()).collect();
+        let otherwise: Result<Vec<WhatIf>, _> = texts.iter().map(|text| text.parse()).collect();
         imagine(&estate(), &otherwise?, |_| true)
     }
 

@@ -32,7 +32,7 @@ pub use certificate::{Authority, CaBundle, RevocationList};
 pub use dates::dated;
 pub use fields::{Field, field_changes};
 pub use files::{File, shared_authorities};
-pub use imagine::{ImagineError, Otherwise, imagine};
+pub use imagine::{ImagineError, WhatIf, imagine};
 pub use load::{flags_document, has_errors, load, schemas, stale_schemas};
 pub use places::Places;
 pub use tenantry_base::{Document, edit, ids};

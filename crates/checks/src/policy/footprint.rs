@@ -1,6 +1,6 @@
 //! What a file of Guard rules can see of a template, so that a verdict serves every template that looks the same to it.
 //!
-//! Templates of one form differ in their leaves only. A rule learns about a leaf in two steps, and the [`Sight`] of its
+//! Templates of one form differ in their leaves only. A rule learns about a leaf in two steps, and the [`Footprint`] of its
 //! file, made from Guard's own parse tree, bounds both:
 //!
 //! 1. *Reaching it.* A query goes down through a map by a key that stands in the rules (or one of the cases in which
@@ -10,9 +10,9 @@
 //!    expressions and numbers that stand in the rules, and for its type and emptiness. Two values that answer all of
 //!    these tests alike cannot be told apart.
 //!
-//! [`Sight::look`] gives the answers for all leaves in reach; equal answers on equal forms mean equal verdicts. Rules
+//! [`Footprint::look`] gives the answers for all leaves in reach; equal answers on equal forms mean equal verdicts. Rules
 //! that compare values with each other, call functions, order texts or compare with maps see more than that: for their
-//! file there is no sight, and it is evaluated for every template. tests/policies/ holds this against plain evaluation.
+//! file there is no footprint, and it is evaluated for every template. tests/policies/ holds this against plain evaluation.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,7 @@ const MOST_EXACT: u64 = 1 << 53;
 
 /// The keys, texts, expressions and numbers of a file of rules.
 #[derive(Debug, Default)]
-pub(super) struct Sight {
+pub(super) struct Footprint {
     keys: BTreeSet<String>,
     /// Keys of maps through which the rules go by any key.
     open: BTreeSet<String>,
@@ -35,16 +35,16 @@ pub(super) struct Sight {
     numbers: Vec<Number>,
 }
 
-/// The rules see more than a [`Sight`] can describe.
+/// The rules see more than a [`Footprint`] can describe.
 struct Unbounded;
 
-impl Sight {
-    /// The sight of a file, from its parse tree in JSON; none if the rules see more than tests can tell.
+impl Footprint {
+    /// The footprint of a file, from its parse tree in JSON; none if the rules see more than tests can tell.
     pub(super) fn of(parse_tree: &Value) -> Option<Self> {
-        let mut sight = Self::default();
+        let mut footprint = Self::default();
         let variables = Variables::of(parse_tree);
         let plain = parse_tree["parameterized_rules"].as_array().is_none_or(Vec::is_empty);
-        (plain && sight.walk(parse_tree, &variables).is_ok()).then(|| sight.in_every_case())
+        (plain && footprint.walk(parse_tree, &variables).is_ok()).then(|| footprint.in_every_case())
     }
 
     /// With each key in every case, worked out once for a key: it takes far longer than a look.

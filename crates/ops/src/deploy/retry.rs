@@ -11,7 +11,7 @@ const TIMES: u32 = 6;
 pub(super) const PAUSE: Duration = Duration::from_millis(200);
 
 /// Asks until there is an answer or a failure that does not pass; each pause is twice the one before.
-pub(super) async fn patiently<T, E>(
+pub(super) async fn with_retries<T, E>(
     pause: Duration,
     passes: impl Fn(&E) -> bool,
     mut ask: impl AsyncFnMut() -> Result<T, E>,
@@ -36,8 +36,8 @@ pub(super) async fn enter(
     pause: Duration,
 ) -> Result<(std::sync::Arc<Session>, std::collections::BTreeMap<String, Stack>), CallError> {
     let passes = |error: &CallError| may_pass(error) && !error.cause.is_unreachable() && !is_expired(error);
-    let session = patiently(pause, passes, async || cloud.session(place, access).await).await?;
-    let live = patiently(pause, may_pass, async || cloudformation::stacks(&session).await).await?;
+    let session = with_retries(pause, passes, async || cloud.session(place, access).await).await?;
+    let live = with_retries(pause, may_pass, async || cloudformation::stacks(&session).await).await?;
     Ok((session, live))
 }
 
@@ -47,7 +47,7 @@ mod tests {
 
     async fn asked(answers: &[Result<u8, bool>]) -> (Result<u8, bool>, usize) {
         let mut count = 0;
-        let answer = patiently(
+        let answer = with_retries(
             Duration::ZERO,
             |passes| *passes,
             async || {
