@@ -192,8 +192,6 @@ fn newer(files: &[File]) -> Result<Arc<Blueprint>, Failure> {
     blueprint.ok_or_else(|| super::opened::refused(&findings, "the blueprint"))
 }
 
-/// Tenants that a line names.
-
 fn text(answer: &Answer) -> String {
     let mut text = format!("blueprint of {}: {} -> {}\n", answer.estate.display(), answer.from, answer.to);
     let named = [

@@ -209,7 +209,11 @@ fn links_pipes_and_stray_files_are_refused_by_name() {
 fn tests_of_rules_copies_of_schemas_quotas_and_the_documented_context_are_checked() {
     let folder = estate(embedded::DEFAULT_BLUEPRINT);
     let root = folder.path();
-    let found = || validated(root, None).unwrap();
+    let before = validated(root, None).unwrap();
+    let found = || -> Vec<Finding> {
+        let found = validated(root, None).unwrap();
+        found.into_iter().filter(|one| !before.contains(one)).collect()
+    };
     let said = || found().iter().map(|one| format!("{} {}", one.code.0, one.message)).collect::<Vec<_>>().join("\n");
     let write = |path: &str, text: &str| {
         fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();

@@ -138,7 +138,7 @@ mod tests {
             "apiVersion: tenantry/v2\nblueprint: {{ name: t, version: 1.0.0 }}\nparameters:\n  web:\n    type: object\n    \
              required: [{required}]\n    properties: {{ {properties} }}\n"
         );
-        let (blueprint, findings) = Blueprint::read(&Arc::new(Source { path: "t.yaml".into(), text: text }), &|_| None);
+        let (blueprint, findings) = Blueprint::read(&Arc::new(Source { path: "t.yaml".into(), text }), &|_| None);
         assert_eq!(findings, []);
         blueprint.unwrap()
     }
