@@ -360,5 +360,5 @@ fn without_a_control_plane_nothing_is_rolled() {
     estate.release("v1");
     let run = estate.roll(&["roll", "v1"]);
     assert_eq!(run.code, 1, "{run:#?}");
-    estate.online(&["release", "status"]).expect(4, &["cannot be read"]);
+    estate.online(&["release", "status"]).expect(1, &["no account could be entered"]);
 }

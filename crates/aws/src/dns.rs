@@ -1,7 +1,7 @@
 //! The name servers of a zone as DNS has them: one question to a resolver, over UDP, and over TCP where the answer is cut.
 //!
 //! AWS has no call for it: the delegation of a zone is a record of its parent zone, wherever that is.
-//! Sources: RFC 1035, section 4 (messages, and how long they may be); `resolv.conf(5)`.
+//! Source: `resolv.conf(5)`.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -9,23 +9,18 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use simple_dns::rdata::RData;
+use simple_dns::{CLASS, Name, Packet, PacketFlag, Question, RCODE, TYPE, header_buffer};
 use tenantry_base::files;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
 
 /// How long one resolver has for one answer.
-const PATIENCE: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(3);
 /// How often each resolver is asked: datagrams get lost.
 const ATTEMPTS: usize = 2;
 /// The most resolvers that are asked. Source: `resolv.conf(5)`, MAXNS.
 const MOST_RESOLVERS: usize = 3;
-/// The longest name. Source: RFC 1035, section 2.3.4.
-const LONGEST_NAME: usize = 253;
-/// The most pointers that a compressed name is followed through: a hostile answer may point in a circle.
-const MOST_POINTERS: usize = 32;
-const NS: u16 = 2;
-const INTERNET: u16 = 1;
-const HEADER: usize = 12;
 
 /// Why the name servers of a zone are unknown.
 #[derive(Debug, thiserror::Error)]
@@ -87,18 +82,18 @@ async fn ask(resolver: SocketAddr, question: &[u8]) -> Result<BTreeSet<String>, 
     let unreachable = |source| DnsError::Unreachable { resolver, source };
     let answer = timely(over_udp(resolver, question)).await.map_err(unreachable)?;
     let answer = match read(&answer, question) {
-        Some(Told::Cut) => timely(over_tcp(resolver, question)).await.map_err(unreachable)?,
+        Some(Answer::Truncated) => timely(over_tcp(resolver, question)).await.map_err(unreachable)?,
         _ => answer,
     };
     match read(&answer, question) {
-        Some(Told::Servers(servers)) => Ok(servers),
-        Some(Told::Refused(code)) => Err(DnsError::Refused { resolver, code }),
-        Some(Told::Cut) | None => Err(DnsError::Answer { resolver }),
+        Some(Answer::Servers(servers)) => Ok(servers),
+        Some(Answer::Refused(code)) => Err(DnsError::Refused { resolver, code }),
+        Some(Answer::Truncated) | None => Err(DnsError::Answer { resolver }),
     }
 }
 
 async fn timely<T>(asking: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    tokio::time::timeout(PATIENCE, asking).await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)))
+    tokio::time::timeout(TIMEOUT, asking).await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut)))
 }
 
 async fn over_udp(resolver: SocketAddr, question: &[u8]) -> io::Result<Vec<u8>> {
@@ -128,124 +123,66 @@ async fn over_tcp(resolver: SocketAddr, question: &[u8]) -> io::Result<Vec<u8>> 
 /// The message that asks for the name servers of a zone. None: it is not a domain name.
 fn question(zone: &str) -> Option<Vec<u8>> {
     let zone = zone.trim_end_matches('.');
-    if zone.is_empty() || zone.len() > LONGEST_NAME {
-        return None;
-    }
+    let name = Name::new(zone).ok().filter(|_| !zone.split('.').any(str::is_empty))?;
     // The identifier that tells an answer from one to another question; the socket's port differs each time.
-    let id = u16::try_from(std::process::id() % 65_536).unwrap_or_default();
-    let mut message = Vec::new();
-    // One question; the resolver is asked to find the answer (recursion desired).
-    [id, 0x0100, 1, 0, 0, 0].iter().for_each(|field| message.extend(field.to_be_bytes()));
-    for label in zone.split('.') {
-        let length = u8::try_from(label.len()).ok().filter(|length| (1..64).contains(length))?;
-        message.push(length);
-        message.extend(label.bytes());
-    }
-    message.push(0);
-    [NS, INTERNET].iter().for_each(|field| message.extend(field.to_be_bytes()));
-    Some(message)
+    let mut packet = Packet::new_query(u16::try_from(std::process::id() % 65_536).unwrap_or_default());
+    packet.set_flags(PacketFlag::RECURSION_DESIRED);
+    packet.questions.push(Question::new(name, TYPE::NS.into(), CLASS::IN.into(), false));
+    packet.build_bytes_vec().ok()
 }
 
-/// What an answer tells.
+/// The content of an answer.
 #[derive(Debug, PartialEq, Eq)]
-enum Told {
+enum Answer {
     Servers(BTreeSet<String>),
     /// It is longer than a datagram holds.
-    Cut,
+    Truncated,
     Refused(&'static str),
 }
 
 /// Reads the answer to a question. None: it is not one.
-fn read(answer: &[u8], question: &[u8]) -> Option<Told> {
-    let flags = number(answer, 2)?;
-    if answer.get(..2) != question.get(..2) || flags & 0x8000 == 0 {
+fn read(answer: &[u8], question: &[u8]) -> Option<Answer> {
+    let is_answer = header_buffer::has_flags(answer, PacketFlag::RESPONSE).ok()?;
+    if !is_answer || header_buffer::id(answer).ok()? != header_buffer::id(question).ok()? {
         return None;
     }
-    if flags & 0x0200 != 0 {
-        return Some(Told::Cut);
+    // Where it is truncated, the last record may be half of one.
+    if header_buffer::has_flags(answer, PacketFlag::TRUNCATION).ok()? {
+        return Some(Answer::Truncated);
     }
-    match flags & 0x000f {
-        // The name does not exist (3), so no zone of it does.
-        0 | 3 => {}
-        1 => return Some(Told::Refused("FORMERR")),
-        2 => return Some(Told::Refused("SERVFAIL")),
-        4 => return Some(Told::Refused("NOTIMP")),
-        5 => return Some(Told::Refused("REFUSED")),
-        _ => return Some(Told::Refused("an error of DNS")),
+    let packet = Packet::parse(answer).ok()?;
+    match packet.rcode() {
+        // A name that does not exist has no zone.
+        RCODE::NoError | RCODE::NameError => {}
+        RCODE::FormatError => return Some(Answer::Refused("FORMERR")),
+        RCODE::ServerFailure => return Some(Answer::Refused("SERVFAIL")),
+        RCODE::NotImplemented => return Some(Answer::Refused("NOTIMP")),
+        RCODE::Refused => return Some(Answer::Refused("REFUSED")),
+        _ => return Some(Answer::Refused("an error of DNS")),
     }
-    let (questions, answers) = (number(answer, 4)?, number(answer, 6)?);
-    let mut at = HEADER;
-    for _ in 0..questions {
-        at = name(answer, at)?.1 + 4;
-    }
-    let mut servers = BTreeSet::new();
-    for _ in 0..answers {
-        let data = name(answer, at)?.1 + 10;
-        let (kind, class) = (number(answer, data - 10)?, number(answer, data - 8)?);
-        if (kind, class) == (NS, INTERNET) {
-            servers.insert(name(answer, data)?.0.to_ascii_lowercase());
-        }
-        at = data + usize::from(number(answer, data - 2)?);
-    }
-    Some(Told::Servers(servers))
-}
-
-fn number(message: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_be_bytes([*message.get(at)?, *message.get(at + 1)?]))
-}
-
-/// The name that begins somewhere in a message, and where what follows it begins.
-fn name(message: &[u8], mut at: usize) -> Option<(String, usize)> {
-    let (mut labels, mut after, mut pointers) = (Vec::new(), None, 0);
-    loop {
-        let length = usize::from(*message.get(at)?);
-        if length & 0xc0 == 0xc0 {
-            after = after.or(Some(at + 2));
-            pointers += 1;
-            if pointers > MOST_POINTERS {
-                return None;
-            }
-            at = usize::from(number(message, at)? & 0x3fff);
-            continue;
-        }
-        if length == 0 {
-            return Some((labels.join("."), after.unwrap_or(at + 1)));
-        }
-        labels.push(String::from_utf8_lossy(message.get(at + 1..at + 1 + length)?).into_owned());
-        at += 1 + length;
-    }
+    let servers = packet.answers.iter().filter_map(|record| match &record.rdata {
+        RData::NS(server) if record.class == CLASS::IN => Some(server.0.to_string().to_ascii_lowercase()),
+        _ => None,
+    });
+    Some(Answer::Servers(servers.collect()))
 }
 
 #[cfg(test)]
 mod tests {
+    use simple_dns::{ResourceRecord, rdata};
+
     use super::*;
 
-    /// An answer of name servers to a question: the first name in full, others that point to its end.
+    /// An answer of name servers to a question, names compressed.
     fn answer(question: &[u8], flags: u16, servers: &[&str]) -> Vec<u8> {
-        let mut message = question.to_vec();
-        message[2..4].copy_from_slice(&flags.to_be_bytes());
-        message[6..8].copy_from_slice(&u16::try_from(servers.len()).unwrap().to_be_bytes());
-        let mut parent = None;
+        let mut packet = Packet::parse(question).unwrap();
+        let zone = packet.questions[0].qname.clone();
         for server in servers {
-            // The zone is named by a pointer to the question.
-            [0xc00c, NS, INTERNET, 0, 300].iter().for_each(|field| message.extend(field.to_be_bytes()));
-            let (host, rest) = server.split_once('.').unwrap();
-            let data = message.len() + 2;
-            let mut name = vec![u8::try_from(host.len()).unwrap()];
-            name.extend(host.bytes());
-            if let Some(parent) = parent {
-                name.extend(u16::to_be_bytes(0xc000 | parent));
-            } else {
-                parent = Some(u16::try_from(data + name.len()).unwrap());
-                for label in rest.split('.') {
-                    name.push(u8::try_from(label.len()).unwrap());
-                    name.extend(label.bytes());
-                }
-                name.push(0);
-            }
-            message.extend(u16::try_from(name.len()).unwrap().to_be_bytes());
-            message.extend(name);
+            let server = RData::NS(rdata::NS(Name::new(server).unwrap()));
+            packet.answers.push(ResourceRecord::new(zone.clone(), CLASS::IN, 300, server));
         }
+        let mut message = packet.build_bytes_vec_compressed().unwrap();
+        message[2..4].copy_from_slice(&flags.to_be_bytes());
         message
     }
 
@@ -257,12 +194,12 @@ mod tests {
         };
         let two = ["ns-1.AWSDNS.example", "ns-2.awsdns.example"];
         let known = BTreeSet::from(two.map(str::to_ascii_lowercase));
-        check(0x8180, &two, Some(Told::Servers(known)));
-        check(0x8180, &[], Some(Told::Servers(BTreeSet::new())));
-        check(0x8183, &[], Some(Told::Servers(BTreeSet::new())));
-        check(0x8182, &[], Some(Told::Refused("SERVFAIL")));
-        check(0x8185, &[], Some(Told::Refused("REFUSED")));
-        check(0x8380, &[], Some(Told::Cut));
+        check(0x8180, &two, Some(Answer::Servers(known)));
+        check(0x8180, &[], Some(Answer::Servers(BTreeSet::new())));
+        check(0x8183, &[], Some(Answer::Servers(BTreeSet::new())));
+        check(0x8182, &[], Some(Answer::Refused("SERVFAIL")));
+        check(0x8185, &[], Some(Answer::Refused("REFUSED")));
+        check(0x8380, &[], Some(Answer::Truncated));
         // A question is not an answer, nor is the answer to another one.
         check(0x0100, &[], None);
         let mut other = answer(&asked, 0x8180, &[]);
