@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::opened::Opened;
 use super::{Exit, Failure, Global, Output};
 use tenantry_base::finding::{Explanation, codes, explain};
+use tenantry_template::render::inputs;
 
 /// Explain a finding's code, or every number that was derived for a tenant.
 ///
@@ -81,8 +82,8 @@ fn numbers(output: Output, global: &Global, name: &str, sizing: bool, layout: bo
         return Err(Failure::new(format!("`{name}` is neither a code nor a tenant"))
             .with_hint("`tenantry explain codes` lists every code"));
     };
-    let rendered = opened.render(&[tenant], "unreleased")?;
-    let Some(rendered) = rendered.first() else { return Ok(()) };
+    // What is wrong with the tenant is said before any number.
+    opened.render(&[tenant], "unreleased")?;
     let blueprint = &opened.estate.blueprint;
     let tiers = || blueprint.tiers.iter().map(|tier| &blueprint.derived[tier.addresses]);
     let is_of_tier = |name: &str| tiers().any(|tier| tier.name == name);
@@ -93,7 +94,8 @@ fn numbers(output: Output, global: &Global, name: &str, sizing: bool, layout: bo
         (false, true) => is_of_tier(&number.name) || is_part(&number.name),
         _ => true,
     };
-    let evaluation = blueprint.evaluate(&rendered.inputs);
+    let inputs = inputs(&opened.estate, tenant, &opened.functions);
+    let evaluation = blueprint.evaluate(&inputs);
     let numbers = evaluation.explain().into_iter().map(|number| Number {
         name: number.name,
         value: number.value,

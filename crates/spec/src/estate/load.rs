@@ -311,7 +311,7 @@ impl Reading<'_> {
         if let Value::Object(merged) = &mut merged {
             merged.entry("apiVersion").or_insert_with(|| json!(self.fleet.api_version));
         }
-        let places = Places::new(Arc::new(own), Arc::clone(self.document));
+        let places = Places::new(Arc::clone(&source), Arc::clone(self.document));
         let place = |found: &Break| match found.code.0 {
             // What is missing is missing from the tenant's file, whatever the defaults say around it.
             "TN1006" => places.locate_own(&found.route),

@@ -14,8 +14,6 @@ use tenantry_spec::estate::{Estate, Tenant};
 #[derive(Debug, Clone)]
 pub struct RenderedTenant<'e> {
     pub tenant: &'e Tenant,
-    /// What the blueprint's formulas saw.
-    pub inputs: Inputs,
     pub layout: Layout,
     pub template: Template,
     /// What the blueprint warns of, and names in the templates that nothing defines.
@@ -44,18 +42,17 @@ pub fn render_tenant<'e>(
     release: &str,
     tenant: &'e Tenant,
 ) -> Result<RenderedTenant<'e>, Vec<Finding>> {
-    let Prepared { context, inputs, layout, mut warnings } = prepare(estate, functions, release, tenant)?;
+    let Prepared { context, layout, mut warnings } = prepare(estate, functions, release, tenant)?;
     let named = |finding: Finding| finding.with_tenant(tenant.name.as_str());
     let template = renderer.render(&context).map_err(|findings| findings.into_iter().map(named).collect::<Vec<_>>())?;
     warnings.extend(template.form.undefined.iter().cloned().map(named));
-    Ok(RenderedTenant { tenant, inputs, layout, template, warnings })
+    Ok(RenderedTenant { tenant, layout, template, warnings })
 }
 
 /// What a tenant's template is rendered from.
 #[derive(Debug)]
 pub struct Prepared {
     pub context: Context,
-    pub inputs: Inputs,
     pub layout: Layout,
     /// What the blueprint warns of.
     pub warnings: Vec<Finding>,
@@ -91,7 +88,7 @@ pub fn prepare(
     let stack =
         TenantStack { estate, tenant, inputs: &inputs, derived: &derived, layout: &layout, zones, functions, release };
     let context = Context::tenant(stack);
-    Ok(Prepared { context, inputs, layout, warnings })
+    Ok(Prepared { context, layout, warnings })
 }
 
 /// The zones that a tenant's stack stands in: as many of its Region's as it asks for.
@@ -102,7 +99,7 @@ fn zones<'e>(estate: &'e Estate, tenant: &Tenant) -> &'e [ZoneId] {
 }
 
 /// What the blueprint's formulas see of a tenant.
-fn inputs(estate: &Estate, tenant: &Tenant, functions: &Functions) -> Inputs {
+pub fn inputs(estate: &Estate, tenant: &Tenant, functions: &Functions) -> Inputs {
     let (spec, blueprint) = (&tenant.spec, &estate.blueprint);
     let none = Map::new();
     let given = estate.fleet.regions.get(&spec.region).map_or(&none, |region| &region.facts);

@@ -28,7 +28,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 pub use context::{Context, TenantStack};
-pub use fleet::{Prepared, RenderedTenant, prepare, render_fleet, render_tenant};
+pub use fleet::{Prepared, RenderedTenant, inputs, prepare, render_fleet, render_tenant};
 pub use form::Form;
 pub use functions::{Artifact, Functions};
 pub use template_set::TemplateSet;
