@@ -41,6 +41,10 @@ pub(super) struct Args {
     /// Compare the roles of the control plane's template with what is needed, by type and handler.
     #[arg(long)]
     check: bool,
+
+    /// With `--check`, print the counts for each resource type and handler too.
+    #[arg(long, requires = "check")]
+    full: bool,
 }
 
 #[derive(Serialize)]
@@ -70,7 +74,10 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     if args.check {
         let roles = subjects.map(|(subject, own)| check(&registry, subject, &own, &needs(subject))).collect();
         let comparison = Comparison { roles };
-        output.show("tenantry/permissions-check/v1", &comparison, |one| report::text(&one.roles))?;
+        output.show("tenantry/permissions-check/v1", &comparison, |one| {
+            let by_type = if args.full { report::by_type(&one.roles) } else { String::new() };
+            report::text(&one.roles) + &by_type
+        })?;
         let exit = |role: &Checked| match role {
             role if !role.unknown.is_empty() => Exit::Incomplete,
             role if !role.lacking.is_empty() => Exit::Changes,

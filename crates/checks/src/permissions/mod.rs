@@ -128,6 +128,12 @@ impl fmt::Display for Cause {
     }
 }
 
+impl Serialize for Cause {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 /// What one of the control plane's policies must allow, and for whom.
 #[derive(Debug, Clone, Default)]
 pub struct Needs {
@@ -245,6 +251,15 @@ pub struct Checked {
     pub wide: Vec<Wide>,
     /// What could not be checked.
     pub unknown: BTreeSet<String>,
+    /// The counts by who needs the permissions: a type's handler, the tool itself, a role of a stack.
+    pub causes: BTreeMap<Cause, Count>,
+}
+
+/// How many permissions somebody needs, and how many of them are allowed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Count {
+    pub needed: usize,
+    pub granted: usize,
 }
 
 /// Holds statements against what is needed.
@@ -258,10 +273,17 @@ pub fn check(registry: &Registry, subject: Subject, own: &[Value], needs: &Needs
         superfluous: Vec::new(),
         wide: Vec::new(),
         unknown: needs.unknown.clone(),
+        causes: BTreeMap::new(),
     };
     for (permission, causes) in &needs.permissions {
+        let granted = own.iter().any(|statement| grants(registry, subject, statement, permission));
         checked.needed += causes.len();
-        if own.iter().any(|statement| grants(registry, subject, statement, permission)) {
+        for cause in causes {
+            let count = checked.causes.entry(cause.clone()).or_default();
+            count.needed += 1;
+            count.granted += usize::from(granted);
+        }
+        if granted {
             checked.granted += causes.len();
         } else {
             checked.lacking.push((permission.clone(), causes.iter().map(ToString::to_string).collect()));

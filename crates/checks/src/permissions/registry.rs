@@ -28,6 +28,8 @@ pub enum Handler {
 }
 
 impl Handler {
+    pub const ALL: [Self; 5] = [Self::Create, Self::Read, Self::Update, Self::Delete, Self::List];
+
     /// Its key in a schema's `handlers`.
     pub fn name(self) -> &'static str {
         match self {
