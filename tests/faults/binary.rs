@@ -135,8 +135,15 @@ pub(super) fn each<'x>(xml: &'x str, tag: &str) -> Vec<&'x str> {
     xml.split(&open).skip(1).filter_map(|rest| rest.split(&close).next()).collect()
 }
 
-/// Name and status of each stack that exists, sorted.
+/// The tenants' stacks that exist, with their status.
 pub(super) fn stacks(endpoint: &str) -> Vec<(String, String)> {
+    let mut found = every_stack(endpoint);
+    found.retain(|(name, _)| !name.ends_with("-control-plane"));
+    found
+}
+
+/// The stacks that exist, with their status.
+pub(super) fn every_stack(endpoint: &str) -> Vec<(String, String)> {
     let xml = cloudformation(endpoint, "ListStacks", &[]);
     let names = each(&xml, "StackName").into_iter().map(str::to_owned);
     let mut found: Vec<_> = names.zip(each(&xml, "StackStatus").into_iter().map(str::to_owned)).collect();

@@ -1,4 +1,5 @@
-//! A small estate on disk: real control plane, tenants of two parameters, an alarm and a release record.
+//! A small estate on disk: real control plane, tenants of two parameters, an alarm and a release record, all with
+//! names that the shipped roles may handle.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,13 +18,13 @@ Resources:
   First:
     Type: AWS::SSM::Parameter
     Properties:
-      Name: "/{{ names.prefix }}/first"
+      Name: "/tenantry/{{ fleet.organisation }}/{{ tenant.name }}/first"
       Type: String
       Value: "1"
   Second:
     Type: AWS::SSM::Parameter
     Properties:
-      Name: "/{{ names.prefix }}/second"
+      Name: "/tenantry/{{ fleet.organisation }}/{{ tenant.name }}/second"
       Type: String
       Value: "@SETTING@"
   Depth:
@@ -102,6 +103,13 @@ impl Estate {
         self.write("templates/tenant.yaml.tera", &text);
     }
 
+    /// Lets commands assume a role in the account.
+    pub(super) fn assume(&self, role: &str) {
+        let mut fleet = fleet();
+        fleet["accounts"][ACCOUNT]["role"] = role.into();
+        self.write("tenants/fleet.yaml", &fleet.to_string());
+    }
+
     pub(super) fn write(&self, path: &str, text: &str) {
         fs::write(self.root().join(path), text).unwrap();
     }
@@ -113,7 +121,7 @@ pub(super) fn big() -> String {
         let value = "x".repeat(4_000);
         format!(
             "  Big{number}:\n    Type: AWS::SSM::Parameter\n    Properties:\n      \
-             Name: \"/{{{{ names.prefix }}}}/big-{number}\"\n      Type: String\n      Value: {value}\n"
+             Name: \"/tenantry/{{{{ fleet.organisation }}}}/{{{{ tenant.name }}}}/big-{number}\"\n      Type: String\n      Value: {value}\n"
         )
     };
     (0..14).map(parameter).collect()

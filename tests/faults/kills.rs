@@ -6,7 +6,7 @@ use std::thread::yield_now;
 use super::binary::{Ran, begun, open_change_sets, run, stacks, start, tenantry};
 use super::estate::Estate;
 use super::proxy::{Fault, Proxy, Weather, mixed};
-use super::{bare_account, number};
+use super::{bare_account, bootstrapped, number};
 use crate::process::Endpoint;
 
 const TENANTS: usize = 20;
@@ -50,14 +50,14 @@ fn converges(endpoint: &Endpoint, estate: &Estate, status: &str, begin: &str, ti
 #[test]
 fn a_deploy_that_is_killed_anywhere_is_finished_by_the_next() {
     let (kills, seed) = (number("FAULT_KILLS", 4), number("FAULT_SEED", 1));
-    let (endpoint, estate) = (Endpoint::start(2, &[]), Estate::new(TENANTS));
+    let (endpoint, estate) = (Endpoint::start(2, &["--enforce-iam"]), Estate::new(TENANTS));
     let proxy = Proxy::start(&endpoint.url);
     let (mut calls, mut updates, mut killed) = (2 + 12 * TENANTS, 0, 0);
     for round in 0..kills {
         // Every fourth round creates, the others update.
         let creates = round % 4 == 0;
         if creates {
-            bare_account(&endpoint);
+            bootstrapped(&endpoint, &estate);
             updates = 0;
         } else {
             updates += 1;
@@ -89,8 +89,8 @@ fn locked(proxy: &Proxy, child: &mut Child) {
 
 #[test]
 fn of_two_deploys_at_once_one_is_refused_with_owner_and_age_and_nothing_is_interleaved() {
-    let (endpoint, estate) = (Endpoint::start(60, &[]), Estate::new(6));
-    bare_account(&endpoint);
+    let (endpoint, estate) = (Endpoint::start(60, &["--enforce-iam"]), Estate::new(6));
+    bootstrapped(&endpoint, &estate);
     let proxy = Proxy::start(&endpoint.url);
     // A term that no busy machine outlasts.
     let deploy = |url: &str| {

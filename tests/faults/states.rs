@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use tenantry::deploy::State;
 use tenantry::deploy::state::{STATUSES, Status};
 
-use super::binary::{Ran, ask, control, run, stacks};
+use super::binary::{Ran, ask, control, every_stack, run, stacks};
 use super::estate::{ACCOUNT, Estate, ORGANISATION};
-use super::{bare_account, number};
+use super::{bare_account, bootstrapped, number};
 use crate::process::Endpoint;
 
 /// Two queues that every deletion retains, and a topic without a name of its own, which a deletion may fail at.
@@ -81,9 +81,8 @@ struct World {
 impl World {
     /// One tenant in each case, brought there by other hands; `t00` is as git says.
     fn new(cases: &[(&'static str, &'static str)]) -> Self {
-        let endpoint = Endpoint::start(1, &[]);
-        bare_account(&endpoint);
-        let estate = Estate::new(cases.len() + 1);
+        let (endpoint, estate) = (Endpoint::start(1, &["--enforce-iam"]), Estate::new(cases.len() + 1));
+        bootstrapped(&endpoint, &estate);
         estate.template(30, KEPT);
         let git = |arguments: &[&str]| {
             let identity = ["-c", "user.name=ann", "-c", "user.email=ann@example.com", "-c", "commit.gpgsign=false"];
@@ -410,7 +409,7 @@ fn commands_of_the_tool_lead_the_control_plane_out_of_every_status() {
             }
         }
         assert_eq!(rescues > 0, row(&case).state == State::Stuck, "{}", case.name());
-        let end = stacks(&endpoint.url);
+        let end = every_stack(&endpoint.url);
         assert!(
             matches!(end[0].1.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "UPDATE_ROLLBACK_COMPLETE"),
             "{end:?}"
@@ -514,9 +513,8 @@ const ACCEPTED: [&str; 4] = ["--accept", "TN4501=a test", "--accept", "TN4807=a 
 
 #[test]
 fn an_offboarded_tenant_is_planned_by_name_only_and_what_is_left_of_it_is_named() {
-    let endpoint = Endpoint::start(1, &[]);
-    bare_account(&endpoint);
-    let estate = Estate::new(2);
+    let (endpoint, estate) = (Endpoint::start(1, &["--enforce-iam"]), Estate::new(2));
+    bootstrapped(&endpoint, &estate);
     estate.template(30, KEPT);
     let tenantry = |arguments: &[&str]| run(&estate, &endpoint.url, arguments);
     tenantry(&[&["deploy", "--all", "--yes"], &ACCEPTED[..]].concat()).must(0);
@@ -606,9 +604,8 @@ fn an_offboarded_tenant_is_planned_by_name_only_and_what_is_left_of_it_is_named(
 
 #[test]
 fn an_alias_a_hook_and_a_check_that_was_skipped_are_told() {
-    let endpoint = Endpoint::start(1, &[]);
-    bare_account(&endpoint);
-    let estate = Estate::new(2);
+    let (endpoint, estate) = (Endpoint::start(1, &["--enforce-iam"]), Estate::new(2));
+    bootstrapped(&endpoint, &estate);
     let tenantry = |arguments: &[&str]| run(&estate, &endpoint.url, arguments);
     tenantry(&["deploy", "t00", "--yes"]).must(0);
     let alias = |action: &str| {

@@ -3,7 +3,7 @@
 use super::binary::{Ran, begun, open_change_sets, run, stacks, tenantry};
 use super::estate::{Estate, big};
 use super::proxy::{EVERY, Fault, Proxy, Weather};
-use super::{bare_account, number};
+use super::{bootstrapped, number};
 use crate::process::Endpoint;
 
 const DEPLOY: [&str; 7] = ["deploy", "--all", "--yes", "--concurrency", "16", "--wait-for-lock", "60"];
@@ -27,8 +27,8 @@ fn all_once(endpoint: &str, tenants: usize, status: &str, begin: &str) {
 #[test]
 fn with_a_third_of_all_calls_failing_every_stack_is_created_and_updated_exactly_once() {
     let tenants = number("FAULT_TENANTS", 12) as usize;
-    let (endpoint, estate) = (Endpoint::start(5, &[]), Estate::new(tenants));
-    bare_account(&endpoint);
+    let (endpoint, estate) = (Endpoint::start(5, &["--enforce-iam"]), Estate::new(tenants));
+    bootstrapped(&endpoint, &estate);
     let proxy = Proxy::start(&endpoint.url);
     let weather =
         Weather { seed: number("FAULT_SEED", 1), share: 300, faults: EVERY.to_vec(), spared: 4, operation: "" };
@@ -49,8 +49,8 @@ fn with_a_third_of_all_calls_failing_every_stack_is_created_and_updated_exactly_
 
 #[test]
 fn a_throttled_status_poll_never_fails_a_deploy_that_succeeded() {
-    let (endpoint, estate) = (Endpoint::start(5, &[]), Estate::new(3));
-    bare_account(&endpoint);
+    let (endpoint, estate) = (Endpoint::start(5, &["--enforce-iam"]), Estate::new(3));
+    bootstrapped(&endpoint, &estate);
     let proxy = Proxy::start(&endpoint.url);
     // Nearly every poll after the first looks fails, the SDK's own retries included.
     let faults = vec![Fault::Throttled];
@@ -61,10 +61,10 @@ fn a_throttled_status_poll_never_fails_a_deploy_that_succeeded() {
 
 #[test]
 fn what_tenants_share_is_uploaded_once_and_one_poll_serves_all_stacks() {
-    let (endpoint, estate) = (Endpoint::start(5, &[]), Estate::new(8));
-    bare_account(&endpoint);
+    let (endpoint, estate) = (Endpoint::start(5, &["--enforce-iam"]), Estate::new(8));
+    bootstrapped(&endpoint, &estate);
     let trusting = "  Trusted:\n    Type: AWS::SSM::Parameter\n    Properties:\n      \
-                    Name: \"/{{ names.prefix }}/trusted\"\n      Type: String\n      \
+                    Name: \"/tenantry/{{ fleet.organisation }}/{{ tenant.name }}/trusted\"\n      Type: String\n      \
                     Value: \"{{ dashboards.client_ca.key }}\"\n";
     estate.template(30, &(big() + trusting));
     let proxy = Proxy::start(&endpoint.url);
