@@ -1,17 +1,30 @@
 //! Plans and deploys against an endpoint on loopback.
 //!
-//! Each test has an endpoint of its own and hands its address to the scenario.
+//! All share one account that was bootstrapped: what they do, they do in the roles of its control plane, with tenants of their
+//! own.
 
 mod flags;
 pub(crate) mod scenarios;
 
+use std::sync::LazyLock;
+
 use tenantry::cloud::Cloud;
 
+use crate::faults::{Estate, bootstrapped};
 use crate::process::Endpoint;
 
+static ENDPOINT: LazyLock<Endpoint> = LazyLock::new(|| {
+    // It waits for answers, which no thread of a runtime may.
+    let started = std::thread::spawn(|| {
+        let endpoint = Endpoint::start(20, &["--enforce-iam"]);
+        bootstrapped(&endpoint, &Estate::new(1).with_shipped_template());
+        endpoint
+    });
+    started.join().expect("the account is bootstrapped")
+});
+
 async fn check(scenario: impl AsyncFnOnce(Cloud)) {
-    let endpoint = Endpoint::start(20, &[]);
-    scenario(Cloud::at(&endpoint.url, "test", "test").await).await;
+    scenario(Cloud::at(&ENDPOINT.url, "test", "test").await).await;
 }
 
 #[tokio::test]

@@ -18,6 +18,8 @@ use tenantry::estate::spec::Fleet;
 use tenantry::finding::Source;
 use tenantry::render::{Renderer, TemplateSet};
 
+use crate::faults::ESTATE_ID;
+
 pub(super) const PACE: Pace =
     Pace { poll: Duration::from_millis(50), deadline: Duration::from_secs(60), alarms: Alarms::Ignored };
 
@@ -29,7 +31,7 @@ fn options(allow: &[&str]) -> Options {
 /// A small stack with a bucket, a queue and the release record.
 fn desired(tenant: &str, bucket: &str, digest: &str, release: &str) -> Desired {
     let record = json!({ "Type": "AWS::SSM::Parameter", "Properties": {
-        "Name": format!("/org/{tenant}/release"), "Type": "String", "Value": format!("{release} {digest}"),
+        "Name": format!("/tenantry/metanet/{tenant}/release"), "Type": "String", "Value": format!("{release} {digest}"),
     } });
     with_resources(
         tenant,
@@ -37,7 +39,7 @@ fn desired(tenant: &str, bucket: &str, digest: &str, release: &str) -> Desired {
         release,
         json!({
             "LandingBucket": { "Type": "AWS::S3::Bucket", "Properties": { "BucketName": bucket } },
-            "Topic": { "Type": "AWS::SNS::Topic", "Properties": { "TopicName": format!("org-{tenant}") } },
+            "Topic": { "Type": "AWS::SNS::Topic", "Properties": { "TopicName": format!("metanet-{tenant}") } },
             "ReleaseRecord": record,
         }),
     )
@@ -53,12 +55,12 @@ pub(crate) fn with_resources(tenant: &str, digest: &str, release: &str, resource
         tenant: tenant.to_owned(),
         ring: None,
         place: Place { account: "123456789012".parse().unwrap(), region: "eu-west-1".parse().unwrap() },
-        access: Access::default(),
-        stack: format!("org-{tenant}"),
+        access: Access { role: Some("metanet-tenantry".to_owned()), external_id: None },
+        stack: format!("metanet-{tenant}"),
         body: body.to_string(),
         digest: digest.to_owned(),
         release: release.to_owned(),
-        tags: Desired::identity("org", "test-estate", tenant),
+        tags: Desired::identity("metanet", ESTATE_ID, tenant),
         artifacts: None,
         uploads: Vec::new(),
         offboarded: false,
@@ -90,7 +92,7 @@ pub(crate) fn all_done(outcomes: &Outcomes, count: usize) {
 
 pub(super) async fn deploy_then_nothing(cloud: Cloud) {
     let fleet: Vec<Desired> =
-        ["acme", "bolt", "cube"].map(|name| desired(name, &format!("org-{name}-landing"), "d1", "v1")).into();
+        ["acme", "bolt", "cube"].map(|name| desired(name, &format!("metanet-{name}-landing"), "d1", "v1")).into();
     assert!(status(&cloud, &fleet).await.iter().all(|line| line.verdict == SyncStatus::Missing));
     let first = planned(&cloud, &fleet).await;
     assert_eq!(first.unseen, []);
@@ -105,9 +107,9 @@ pub(super) async fn deploy_then_nothing(cloud: Cloud) {
 }
 
 pub(super) async fn release_only(cloud: Cloud) {
-    let before = [desired("acme", "org-acme-landing", "d1", "v1")];
+    let before = [desired("released", "metanet-released-landing", "d1", "v1")];
     all_done(&applied(&cloud, &planned(&cloud, &before).await, &before, &[]).await.unwrap(), 1);
-    let after = [desired("acme", "org-acme-landing", "d1", "v2")];
+    let after = [desired("released", "metanet-released-landing", "d1", "v2")];
     assert_eq!(status(&cloud, &after).await[0].verdict, SyncStatus::Differs);
     let plan = planned(&cloud, &after).await;
     let changes = plan.stacks[0].action.changes();
@@ -118,19 +120,19 @@ pub(super) async fn release_only(cloud: Cloud) {
 }
 
 pub(super) async fn state_is_kept(cloud: Cloud) {
-    let before = [desired("acme", "org-acme-landing", "d1", "v1")];
+    let before = [desired("stateful", "metanet-stateful-landing", "d1", "v1")];
     all_done(&applied(&cloud, &planned(&cloud, &before).await, &before, &[]).await.unwrap(), 1);
-    let after = [desired("acme", "org-acme-other", "d2", "v1")];
+    let after = [desired("stateful", "metanet-stateful-other", "d2", "v1")];
     let plan = planned(&cloud, &after).await;
     let refused = applied(&cloud, &plan, &after, &[]).await.unwrap_err();
-    assert!(matches!(&refused, Refused::State(named) if named == &["`LandingBucket` of `acme`"]), "{refused}");
+    assert!(matches!(&refused, Refused::State(named) if named == &["`LandingBucket` of `stateful`"]), "{refused}");
     all_done(&applied(&cloud, &plan, &after, &["LandingBucket"]).await.unwrap(), 1);
     assert!(planned(&cloud, &after).await.is_empty());
 }
 
 pub(super) async fn failure_and_recovery(cloud: Cloud) {
-    let first = [desired("acme", "org-taken", "d1", "v1")];
-    let second = [desired("bolt", "org-taken", "d1", "v1")];
+    let first = [desired("takes", "metanet-takes-landing", "d1", "v1")];
+    let second = [desired("taker", "metanet-takes-landing", "d1", "v1")];
     // Validation sees no name in use while the plan is made.
     let plan = planned(&cloud, &second).await;
     all_done(&applied(&cloud, &planned(&cloud, &first).await, &first, &[]).await.unwrap(), 1);
@@ -140,7 +142,7 @@ pub(super) async fn failure_and_recovery(cloud: Cloud) {
     };
     assert_eq!((ended.as_str(), resource.as_deref()), ("ROLLBACK_COMPLETE", Some("LandingBucket")));
     assert!(remedy.is_some(), "{outcomes:#?}");
-    let corrected = [desired("bolt", "org-free", "d1", "v1")];
+    let corrected = [desired("taker", "metanet-taker-landing", "d1", "v1")];
     let plan = planned(&cloud, &corrected).await;
     // A plan shows everything that is done under it: what is left is deleted, and the creation is the next plan's.
     assert!(matches!(plan.stacks[0].action, Action::Clear { .. }), "{plan:#?}");
@@ -154,9 +156,9 @@ pub(super) async fn failure_and_recovery(cloud: Cloud) {
 }
 
 pub(super) async fn stale(cloud: Cloud) {
-    let old = [desired("acme", "org-acme-landing", "d1", "v1")];
+    let old = [desired("stale", "metanet-stale-landing", "d1", "v1")];
     let plan = planned(&cloud, &old).await;
-    let newer = [desired("acme", "org-acme-landing", "d2", "v1")];
+    let newer = [desired("stale", "metanet-stale-landing", "d2", "v1")];
     assert!(matches!(applied(&cloud, &plan, &newer, &[]).await, Err(Refused::Stale(_))));
     all_done(&applied(&cloud, &plan, &old, &[]).await.unwrap(), 1);
     let again = applied(&cloud, &plan, &old, &[]).await.unwrap();
@@ -164,9 +166,10 @@ pub(super) async fn stale(cloud: Cloud) {
 }
 
 pub(super) async fn unseen(cloud: Cloud) {
-    let mut elsewhere = desired("acme", "org-acme-landing", "d1", "v1");
+    let mut elsewhere = desired("absent", "metanet-absent-landing", "d1", "v1");
     elsewhere.place.account = "999900001111".parse().unwrap();
-    let fleet = [elsewhere, desired("bolt", "org-bolt-landing", "d1", "v1")];
+    elsewhere.access = Access::default();
+    let fleet = [elsewhere, desired("present", "metanet-present-landing", "d1", "v1")];
     let plan = planned(&cloud, &fleet).await;
     assert_eq!((plan.unseen.len(), plan.stacks.len()), (1, 1));
     assert!(plan.unseen[0].why.contains("123456789012"), "{:?}", plan.unseen);
@@ -187,7 +190,7 @@ async fn killed_after_start(cloud: &Cloud, plan: &Plan, desired: &[Desired]) {
 }
 
 pub(super) async fn killed(cloud: Cloud) {
-    let fleet = [desired("acme", "org-acme-landing", "d1", "v1")];
+    let fleet = [desired("killed", "metanet-killed-landing", "d1", "v1")];
     killed_after_start(&cloud, &planned(&cloud, &fleet).await, &fleet).await;
     let next = planned(&cloud, &fleet).await;
     assert_eq!(next.stacks[0].action, Action::Follow, "{next:#?}");
@@ -196,9 +199,9 @@ pub(super) async fn killed(cloud: Cloud) {
 }
 
 pub(super) async fn somebody_else(cloud: Cloud) {
-    let theirs = [desired("acme", "org-acme-landing", "d1", "v1")];
+    let theirs = [desired("others", "metanet-others-landing", "d1", "v1")];
     killed_after_start(&cloud, &planned(&cloud, &theirs).await, &theirs).await;
-    let ours = [desired("acme", "org-acme-landing", "d2", "v2")];
+    let ours = [desired("others", "metanet-others-landing", "d2", "v2")];
     let plan = planned(&cloud, &ours).await;
     assert!(matches!(plan.stacks[0].action, Action::Blocked { .. }), "{plan:#?}");
     assert!(!plan.is_empty());
@@ -215,48 +218,49 @@ async fn destroyed(cloud: &Cloud, farewell: &DeletionPlan, of: &Desired) {
 
 pub(super) async fn destroy_retains(cloud: Cloud) {
     let fleet = [with_resources(
-        "acme",
+        "parted",
         "d1",
         "v1",
         json!({
             "LandingBucket": {
-                "Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": { "BucketName": "org-kept" },
+                "Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": { "BucketName": "metanet-parted-kept" },
             },
-            "Topic": { "Type": "AWS::SNS::Topic", "Properties": { "TopicName": "org-acme" } },
+            "Topic": { "Type": "AWS::SNS::Topic", "Properties": { "TopicName": "metanet-parted" } },
         }),
     )];
     all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
     let session = cloud.session(&fleet[0].place, &fleet[0].access).await.unwrap();
-    let farewell = look(&session, "org-acme", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
+    let farewell =
+        look(&session, "metanet-parted", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
     assert_eq!((farewell.retained.len(), farewell.deleted), (1, 1));
-    assert_eq!(farewell.retained[0].physical_id.as_deref(), Some("org-kept"));
+    assert_eq!(farewell.retained[0].physical_id.as_deref(), Some("metanet-parted-kept"));
     destroyed(&cloud, &farewell, &fleet[0]).await;
-    assert_eq!(look(&session, "org-acme", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap(), None);
+    assert_eq!(look(&session, "metanet-parted", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap(), None);
     assert_eq!(status(&cloud, &fleet).await[0].verdict, SyncStatus::Missing);
     // The bucket is still there and has the tenant's tags: the next stack takes it.
     let plan = planned(&cloud, &fleet).await;
     assert!(matches!(plan.stacks[0].action, Action::Apply { makes: ChangeSetKind::Import, .. }), "{plan:#?}");
     // One that is not the tenant's is refused by CloudFormation's validation, and the plan says why.
-    let other = [desired("bolt", "org-kept", "d1", "v1")];
+    let other = [desired("second", "metanet-parted-kept", "d1", "v1")];
     let plan = planned(&cloud, &other).await;
-    assert!(plan.unseen[0].why.contains("'org-kept' already exists"), "{plan:#?}");
+    assert!(plan.unseen[0].why.contains("'metanet-parted-kept' already exists"), "{plan:#?}");
 }
 
 pub(super) async fn retained_is_imported(cloud: Cloud) {
     let kept =
         |kind: &str, properties: Value| json!({ "Type": kind, "DeletionPolicy": "Retain", "Properties": properties });
     let (vpc, group) = (json!({ "Ref": "Vpc" }), json!([{ "Ref": "Group" }]));
-    let search = json!({ "DomainName": "org-acme", "VPCOptions": { "SubnetIds": [{ "Ref": "Subnet" }], "SecurityGroupIds": group } });
+    let search = json!({ "DomainName": "metanet-returned", "VPCOptions": { "SubnetIds": [{ "Ref": "Subnet" }], "SecurityGroupIds": group } });
     let notified = json!({ "TopicConfigurations": [{ "Event": "s3:ObjectCreated:*", "Topic": { "Ref": "Topic" } }] });
     let fleet = [with_resources(
-        "acme",
+        "returned",
         "d1",
         "v1",
         json!({
-            "Bucket": kept("AWS::S3::Bucket", json!({ "BucketName": "org-kept", "NotificationConfiguration": notified })),
+            "Bucket": kept("AWS::S3::Bucket", json!({ "BucketName": "metanet-returned-kept", "NotificationConfiguration": notified })),
             "Group": kept("AWS::EC2::SecurityGroup", json!({ "GroupDescription": "search", "VpcId": vpc })),
             "Key": kept("AWS::KMS::Key", json!({ "Description": "data" })),
-            "Queue": kept("AWS::SQS::Queue", json!({ "QueueName": "org-parking", "KmsMasterKeyId": { "Ref": "Key" } })),
+            "Queue": kept("AWS::SQS::Queue", json!({ "QueueName": "metanet-returned-parking", "KmsMasterKeyId": { "Ref": "Key" } })),
             "Search": kept("AWS::OpenSearchService::Domain", search),
             "Subnet": kept("AWS::EC2::Subnet", json!({ "VpcId": vpc, "CidrBlock": "10.0.0.0/24" })),
             "Vpc": kept("AWS::EC2::VPC", json!({ "CidrBlock": "10.0.0.0/16" })),
@@ -265,7 +269,8 @@ pub(super) async fn retained_is_imported(cloud: Cloud) {
     )];
     all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
     let session = cloud.session(&fleet[0].place, &fleet[0].access).await.unwrap();
-    let before = look(&session, "org-acme", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
+    let before =
+        look(&session, "metanet-returned", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
     assert_eq!(before.retained.len(), 7);
     destroyed(&cloud, &before, &fleet[0]).await;
 
@@ -280,7 +285,8 @@ pub(super) async fn retained_is_imported(cloud: Cloud) {
     assert!(imported.values().all(|outcome| *outcome == Outcome::Imported), "{imported:#?}");
     // The rest is another plan's, which shows it.
     all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
-    let after = look(&session, "org-acme", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
+    let after =
+        look(&session, "metanet-returned", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
     // Of a queue the endpoint tells the port sometimes.
     let ids = |farewell: &DeletionPlan| -> BTreeMap<String, Option<String>> {
         let same = farewell.retained.iter().filter(|kept| kept.logical_id != "Queue");
@@ -309,7 +315,7 @@ pub(crate) fn renderer() -> Renderer {
 pub(super) async fn control_planes_planned(cloud: Cloud) {
     let fleet: Fleet = serde_json::from_value(json!({
         "apiVersion": "tenantry/v1",
-        "organisation": "metanet",
+        "organisation": "second",
         "control_plane": { "account": "123456789012", "region": "eu-west-1" },
         "accounts": { "123456789012": {
             "name": "one", "role": "metanet-deploy", "external_id": "metanet",

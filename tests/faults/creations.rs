@@ -11,12 +11,11 @@ use tenantry::deploy::events::Outcome;
 use tenantry::deploy::{Action, Desired};
 use tenantry::render::{Artifact, Functions, prepare};
 
-use super::{control, number};
+use super::{Estate, bootstrapped, control, number};
 use crate::emulator::scenarios::{all_done, applied, planned, renderer, with_resources};
 use crate::process::Endpoint;
 
 const BUCKET: &str = "metanet-artifacts-123456789012-eu-west-1";
-const ACCESS_LOGS: &str = "metanet-access-logs-123456789012-eu-west-1";
 
 /// The resources of the sample tenant acme, in the account that the endpoint gives to credentials it does not know.
 fn resources() -> Map<String, Value> {
@@ -112,29 +111,9 @@ fn stacks(all: &Map<String, Value>, failing: Vec<String>, parts: impl Fn(&str) -
     failing.into_iter().enumerate().map(one).collect()
 }
 
-/// What a control plane would have: the artifacts that the template names, and the destinations of logs.
-async fn control_plane(cloud: &Cloud) {
-    let base = [with_resources(
-        "base",
-        "d1",
-        "v1",
-        json!({
-            "Artifacts": { "Type": "AWS::S3::Bucket", "Properties": { "BucketName": BUCKET } },
-            "AccessLogs": { "Type": "AWS::S3::Bucket", "Properties": {
-                "BucketName": ACCESS_LOGS, "BucketEncryption": { "ServerSideEncryptionConfiguration": [
-                    { "ServerSideEncryptionByDefault": { "SSEAlgorithm": "AES256" } } ] } } },
-            "AccessLogsPolicy": { "Type": "AWS::S3::BucketPolicy", "Properties": {
-                "Bucket": { "Ref": "AccessLogs" }, "PolicyDocument": { "Version": "2012-10-17", "Statement": [
-                    { "Effect": "Allow", "Principal": { "Service": "logdelivery.elasticloadbalancing.amazonaws.com" },
-                      "Action": "s3:PutObject", "Resource": format!("arn:aws:s3:::{ACCESS_LOGS}/*") } ] } } },
-            "Destination": { "Type": "AWS::Logs::Destination", "Properties": {
-                "DestinationName": "metanet-central-logs", "DestinationPolicy": "{}",
-                "RoleArn": "arn:aws:iam::123456789012:role/logs",
-                "TargetArn": "arn:aws:firehose:eu-west-1:123456789012:deliverystream/metanet-central-logs" } },
-        }),
-    )];
-    all_done(&applied(cloud, &planned(cloud, &base).await, &base, &[]).await.unwrap(), 1);
-    let session = cloud.session(&base[0].place, &base[0].access).await.unwrap();
+/// Puts the artifacts that the templates name into the account, as a deploy does.
+async fn upload(cloud: &Cloud, of: &Desired) {
+    let session = cloud.session(&of.place, &of.access).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("empty.zip");
     std::fs::write(&file, empty_zip()).unwrap();
@@ -156,10 +135,11 @@ fn failed_at(outcomes: &Outcomes, tenant: &str) -> Option<String> {
 
 /// Creates all, each failing once, then again.
 fn check(failing: &[Failing]) {
-    let endpoint = Endpoint::start(1, &[]);
+    let endpoint = Endpoint::start(1, &["--enforce-iam"]);
+    bootstrapped(&endpoint, &Estate::new(1).with_shipped_template());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let cloud = runtime.block_on(Cloud::at(&endpoint.url, "test", "test"));
-    runtime.block_on(control_plane(&cloud));
+    runtime.block_on(upload(&cloud, &failing[0].0));
     let rule = |(desired, logical): &Failing| json!({ "kind": "resource", "stack": desired.stack, "logical": logical, "times": 1 });
     let rules: Value = failing.iter().map(rule).collect();
     control(&endpoint.url, "/_tenantry/faults", &rules.to_string());
@@ -170,7 +150,8 @@ fn check(failing: &[Failing]) {
         let outcomes = runtime.block_on(applied(&cloud, &plan, &fleet, &[])).unwrap();
         (plan, outcomes)
     };
-    let (_, outcomes) = apply();
+    let (plan, outcomes) = apply();
+    assert_eq!(outcomes.len(), failing.len(), "{:#?}", plan.stacks.first().map(|stack| &stack.action));
     for (desired, logical) in failing {
         let failed = failed_at(&outcomes, &desired.tenant);
         assert_eq!(failed.as_deref(), Some(logical.as_str()), "{:#?}", outcomes.values().collect::<Vec<_>>());

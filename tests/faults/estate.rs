@@ -11,6 +11,7 @@ use crate::artifacts;
 /// The account that the endpoint gives to credentials it does not know.
 pub(super) const ACCOUNT: &str = "123456789012";
 pub(super) const ORGANISATION: &str = "metanet";
+pub(crate) const ESTATE_ID: &str = "test-estate";
 
 const TENANT: &str = r#"AWSTemplateFormatVersion: "2010-09-09"
 Description: "Tenant {{ tenant.name }} of {{ fleet.organisation }}"
@@ -46,14 +47,14 @@ Outputs:
     Value: "{{ release.digest }}"
 "#;
 
-pub(super) struct Estate {
+pub(crate) struct Estate {
     folder: tempfile::TempDir,
     pub zips: PathBuf,
 }
 
 impl Estate {
     /// An estate with so many tenants, `t00` and following.
-    pub(super) fn new(tenants: usize) -> Self {
+    pub(crate) fn new(tenants: usize) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
         let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -103,6 +104,15 @@ impl Estate {
         self.write("templates/tenant.yaml.tera", &text);
     }
 
+    /// Takes the tenants' template that is shipped in place of the small one.
+    pub(crate) fn with_shipped_template(self) -> Self {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+        copy_all(&repository.join("templates/tenant"), &self.root().join("templates/tenant"));
+        let template = "templates/tenant.yaml.tera";
+        fs::copy(repository.join(template), self.root().join(template)).unwrap();
+        self
+    }
+
     /// Lets commands assume a role in the account.
     pub(super) fn assume(&self, role: &str) {
         let mut fleet = fleet();
@@ -131,6 +141,7 @@ fn fleet() -> Value {
     json!({
         "apiVersion": "tenantry/v1",
         "organisation": ORGANISATION,
+        "estate_id": ESTATE_ID,
         "control_plane": { "account": ACCOUNT, "region": "eu-west-1" },
         "accounts": { ACCOUNT: {
             "name": "one", "dns": { "zone": "one.example.com", "hosted_zone_id": "Z0111111111EXAMPLE" },

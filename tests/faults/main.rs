@@ -15,7 +15,7 @@ mod storms;
 
 use crate::process::Endpoint;
 use binary::{ask_s3, control, run};
-use estate::Estate;
+pub(crate) use estate::{ESTATE_ID, Estate};
 
 /// A number from the environment, for runs longer than those of every day.
 fn number(name: &str, usual: u64) -> u64 {
@@ -24,7 +24,7 @@ fn number(name: &str, usual: u64) -> u64 {
 
 /// An account that has what `bootstrap` makes, and nothing else: what follows runs under the roles of the control plane, if
 /// the endpoint enforces IAM.
-fn bootstrapped(endpoint: &Endpoint, estate: &Estate) {
+pub(crate) fn bootstrapped(endpoint: &Endpoint, estate: &Estate) {
     control(&endpoint.url, "/_tenantry/reset", "");
     estate.assume("metanet-tenantry");
     run(estate, &endpoint.url, &["bootstrap", "--yes"]).must(0);
