@@ -10,6 +10,7 @@ use super::pace::Pace;
 use super::run::{self, Adoption, Execution, Site};
 use super::{Exit, Failure, Global, Output, orphans};
 use crate::report;
+use crate::report::screen::Screen;
 use tenantry_aws::cloud::{Access, CallError, Cloud, Place, cloudformation, iam};
 use tenantry_base::finding::Finding;
 use tenantry_base::ids::Region;
@@ -135,7 +136,7 @@ async fn step(
         let plan: Plan = prepare::plan_adopting(cloud, &args.release, desired, wait, concurrency, &adopt).await;
         let plan = judge.live(cloud, plan, desired, policies, concurrency).await;
         if !output.is_json() {
-            output.text(&report::plan::text(&plan))?;
+            output.text(&Screen::current().wrapped(&report::plan::text(&plan, args.execution.full)))?;
         }
         let (exit, _) = run::execute(cloud, site, &plan, desired, &args.execution, &args.pace, output).await?;
         Ok::<_, Failure>((exit, plan.needs_another()))

@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::fit::{self, Fit, Look};
 use super::opened::Release;
 use super::{Exit, Failure, Format, Global, Output, Selection};
+use crate::report::screen::Screen;
 use crate::report::{capacity as report, findings, sarif};
 use tenantry_base::finding::Finding;
 use tenantry_checks::capacity::{AccountRegion, Assessment, Demand, Growth, Runway, Site, runway};
@@ -15,7 +16,7 @@ use tenantry_spec::estate;
 /// Show whether the chosen tenants fit: addresses of each subnet by owner, now, at the peak, with a zone lost and in a
 /// deployment; zones, services and types of machines of their regions; and the quota that stops the fleet next.
 ///
-/// Exit code 0: all green; 2: something is red or amber; 4: something could not be seen.
+/// Exit code 0: all is ok; 2: a limit is near or passed; 4: something could not be seen.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -30,7 +31,7 @@ pub(super) struct Args {
     /// Show for each account and region how many more average tenants fit, and what stops them first.
     #[arg(long)]
     runway: bool,
-    /// Show every subnet, also those far from being used up.
+    /// Show every subnet, also those far from being used up, with what takes of it in each case.
     #[arg(long)]
     full: bool,
 }
@@ -65,12 +66,12 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         output.text(&sarif::text(&answer.findings)?)?;
         return Ok(exit);
     }
-    output.show("tenantry/capacity/v1", &answer, |answer| {
-        let places = answer.places.iter().map(|place| report::subnets(place, args.full));
+    output.show("tenantry/capacity/v2", &answer, |answer| {
+        let places = answer.places.iter().map(|place| report::subnets(place, args.full, Screen::current()));
         let mut text: String = places.collect();
         text += &answer.places.iter().filter_map(report::wall).collect::<String>();
         text += &report::runways(&answer.runway);
-        text + &findings::text(&answer.findings)
+        Screen::current().wrapped(&text) + &findings::text(&answer.findings)
     })?;
     Ok(exit)
 }

@@ -5,6 +5,7 @@ use clap::Args as ClapArgs;
 use super::opened::{self, Opened};
 use super::{Exit, Failure, Global, Output, Selection, selection};
 use crate::report::cost::{Costs, text};
+use crate::report::screen::Screen;
 use tenantry_checks::cost::bill;
 use tenantry_spec::estate::Tenant;
 
@@ -13,6 +14,7 @@ const SCHEMA: &str = "tenantry/cost/v1";
 /// Show what tenants cost in a month: idle, at the mean rate and at the peak.
 ///
 /// One tenant is shown line by line, each with its formula, its inputs and the price; of several each has one line. The
+/// dearest come first, each with its share. The
 /// cost of functions that wait is told apart. Needs no credentials and no network. Exit code 4: something has no price.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -44,6 +46,6 @@ fn show(opened: &Opened, tenants: &[&Tenant], output: Output, global: &Global) -
         (one.tenant.name.to_string(), spec.account.to_string(), bill)
     });
     let costs = Costs::of(&prices.date, bills.collect());
-    output.show(SCHEMA, &costs, text)?;
+    output.show(SCHEMA, &costs, |costs| Screen::current().wrapped(&text(costs, Screen::current())))?;
     Ok(if costs.total.missing.is_empty() { Exit::Clean } else { Exit::Incomplete })
 }

@@ -7,9 +7,12 @@ use clap::Args as ClapArgs;
 use super::judge::Judge;
 use super::opened::{Opened, Release};
 use super::pace::Pace;
+use super::progress::Spinner;
 use super::run::{self, Adoption, Execution, Site};
 use super::{Exit, Failure, Global, Output, Selection};
 use crate::report;
+use crate::report::groups::counted;
+use crate::report::screen::Screen;
 use tenantry_aws::cloud::Cloud;
 use tenantry_ops::deploy::journal::{self, Record};
 use tenantry_ops::deploy::{Plan, prepare};
@@ -19,8 +22,8 @@ use tenantry_spec::estate::spec::Fleet;
 /// Deploy tenants: show the plan, ask, execute exactly its change sets and follow them to their end.
 ///
 /// A run that was stopped or killed is simply run again (or `--resume`d). One deploy at a time holds the lock of an
-/// account. With `--plan` a saved plan is executed; it is refused when git or a stack has moved since. What is red in a
-/// plan stops it, unless each code is accepted with a reason. What a failed creation left is deleted first; the creation
+/// account. With `--plan` a saved plan is executed; it is refused when git or a stack has moved since. A blocking finding
+/// of a plan stops it, unless its code is accepted with a reason. What a failed creation left is deleted first; the creation
 /// is planned, shown and asked for after that.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -44,6 +47,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     args.execution.overrides.acceptances()?;
+    let spinner = Spinner::start("reading the estate");
     let saved = args.plan.as_deref().map(read).transpose()?;
     let left = if args.resume { Some(left(&global.estate)?) } else { None };
     let opened = match (&saved, &left) {
@@ -76,19 +80,23 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     };
     let (desired, policies) = opened.held_as_named(&tenants, &release, &judge, &named)?;
     args.adoption.check(&desired)?;
+    drop(spinner);
     opened.warn_of_zips(&release);
     super::wait(async {
         let cloud = Cloud::configure().await?;
         let made = async || {
             let (wait, concurrency) = (args.pace.wait(), args.pace.concurrency());
             let adopt = args.adoption.stacks();
+            let stacks = counted(desired.len(), "stack");
+            let spinner = Spinner::start(&format!("comparing {stacks} with AWS, making change sets"));
             let plan = prepare::plan_adopting(&cloud, &release.release, &desired, wait, concurrency, &adopt).await;
+            spinner.next(format!("checking quotas, zones and cost of {stacks}"));
             judge.live(&cloud, plan, &desired, &policies, concurrency).await
         };
         let site = Site { root: &global.estate, fleet: &opened.estate.fleet, command: "deploy" };
         let execute = async |plan: &Plan| {
             if !output.is_json() {
-                output.text(&report::plan::text(plan))?;
+                output.text(&Screen::current().wrapped(&report::plan::text(plan, args.execution.full)))?;
             }
             run::execute(&cloud, site, plan, &desired, &args.execution, &args.pace, output).await.map(|(exit, _)| exit)
         };

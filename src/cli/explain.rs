@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::opened::Opened;
 use super::{Exit, Failure, Global, Output};
+use crate::report::screen::Screen;
 use tenantry_base::finding::{Explanation, codes, explain};
 use tenantry_template::render::inputs;
 
@@ -114,7 +115,9 @@ fn numbers(output: Output, global: &Global, name: &str, sizing: bool, layout: bo
 fn table(numbers: &[Number]) -> String {
     let mut table = Table::new();
     table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_width(140).set_header(["number", "value", "formula", "inputs", "why", "source"]);
+    table
+        .set_width(Screen::current().width.unwrap_or(140))
+        .set_header(["number", "value", "formula", "inputs", "why", "source"]);
     for number in numbers {
         let inputs: Vec<String> = number.inputs.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         let pinned = if number.overridden { " (pinned)" } else { "" };

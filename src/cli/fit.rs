@@ -36,7 +36,7 @@ pub(super) struct Fit {
 }
 
 /// Renders every tenant of the places that the selection names (all without one), counts, and looks. The selected ones
-/// are the plan; the others only count for the next wall.
+/// are the plan; the others only count for the limiting quota.
 pub(super) fn fit(global: &Global, selection: &Selection, release: &Release, look: &Look) -> Result<Fit, Failure> {
     let mut opened = Opened::selected(global, selection)?;
     let tables = opened::tables(&global.estate)?;
@@ -87,15 +87,15 @@ fn chosen(opened: &Opened, selection: &Selection) -> Result<BTreeSet<String>, Fa
     Ok(tenants.into_iter().map(|tenant| tenant.name.to_string()).collect())
 }
 
-/// What assessments say to the shell: red and amber are findings; what nobody could look at makes the answer incomplete.
+/// What assessments say to the shell: errors and warnings are findings; what nobody could look at makes the answer incomplete.
 pub(super) fn exit(assessments: &[Assessment]) -> Exit {
     assessments.iter().flat_map(Assessment::levels).map(of_level).max().unwrap_or(Exit::Clean)
 }
 
 fn of_level(level: Level) -> Exit {
     match level {
-        Level::Green => Exit::Clean,
-        Level::Amber | Level::Red => Exit::Changes,
+        Level::Ok => Exit::Clean,
+        Level::Warning | Level::Error => Exit::Changes,
         Level::Unknown => Exit::Incomplete,
     }
 }

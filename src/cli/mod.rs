@@ -75,6 +75,9 @@ pub struct Global {
     /// Form of the answer. `sarif` and `junit` are for findings.
     #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
+    /// Whether text has colours. `auto`: on a terminal, unless `NO_COLOR` is set; or where `CLICOLOR_FORCE` is.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: clap::ColorChoice,
 }
 
 #[derive(Debug, Subcommand)]
@@ -123,6 +126,11 @@ impl Cli {
     /// Runs the chosen command.
     pub fn run(self) -> Result<Exit, Failure> {
         let global = &self.global;
+        anstream::ColorChoice::write_global(match global.color {
+            clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
+            clap::ColorChoice::Always => anstream::ColorChoice::Always,
+            clap::ColorChoice::Never => anstream::ColorChoice::Never,
+        });
         let formats = self.command.formats();
         if !formats.contains(&global.output) {
             let known: Vec<String> = formats.iter().map(|format| format!("`{format}`")).collect();

@@ -8,9 +8,12 @@ use serde::Serialize;
 use super::judge::Judge;
 use super::opened::{Opened, Release};
 use super::pace::Pace;
+use super::progress::Spinner;
 use super::run::Adoption;
 use super::{Exit, Failure, Format, Global, Output, Selection, orphans};
 use crate::report;
+use crate::report::groups::counted;
+use crate::report::screen::Screen;
 use tenantry_aws::cloud::Cloud;
 use tenantry_base::atomic;
 use tenantry_ops::deploy::plan::SCHEMA;
@@ -39,6 +42,9 @@ pub(super) struct Args {
     /// Save the plan for `tenantry deploy --plan FILE`.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// List every resource of a new stack.
+    #[arg(long)]
+    full: bool,
     /// Write a summary for pull requests into this file.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
@@ -54,7 +60,9 @@ struct Answer<'a> {
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let spinner = Spinner::start("reading the estate");
     let opened = Opened::selected(global, &args.selection)?;
+    spinner.next("rendering and checking");
     let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
     let (desired, policies) =
         opened.held_as_named(&args.selection.select(&opened.estate)?, &args.release, &judge, &args.selection.names)?;
@@ -64,17 +72,22 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let plan = if args.offline {
         judge.offline(prepare::offline(release, &desired)?, &desired, &policies)
     } else {
-        opened.warn_of_zips(&args.release);
+        spinner.aside(|| opened.warn_of_zips(&args.release));
+        let stacks = counted(desired.len(), "stack");
         super::wait(async {
             let cloud = Cloud::configure().await?.reading();
             if args.selection.is_whole_fleet() {
+                spinner.next("looking for stacks that git does not name");
                 unnamed = Some(orphans::scan(&cloud, &opened.estate, &judge.prices).await);
             }
             let (wait, concurrency, adopt) = (args.pace.wait(), args.pace.concurrency(), args.adoption.stacks());
+            spinner.next(format!("comparing {stacks} with AWS, making change sets"));
             let plan = prepare::plan_adopting(&cloud, release, &desired, wait, concurrency, &adopt).await;
+            spinner.next(format!("checking quotas, zones and cost of {stacks}"));
             Ok::<_, Failure>(judge.live(&cloud, plan, &desired, &policies, concurrency).await)
         })??
     };
+    drop(spinner);
     if let Some(path) = &args.out {
         atomic::replace(path, &serde_json::to_vec_pretty(&plan)?)?;
     }
@@ -90,7 +103,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             let answer = Answer { plan: &plan, orphans: unnamed.as_ref().filter(|orphans| !orphans.is_empty()) };
             Output::new(format).show(SCHEMA, &answer, |answer| {
                 let orphans = answer.orphans.map(report::orphans::text).unwrap_or_default();
-                format!("{orphans}{}", report::plan::text(answer.plan))
+                Screen::current().wrapped(&format!("{orphans}{}", report::plan::text(answer.plan, args.full)))
             })?;
         }
     }

@@ -10,6 +10,7 @@ use super::opened::Release;
 use super::pace::Poll;
 use super::{Exit, Failure, Global, Output, Selection};
 use crate::report::capacity as report;
+use crate::report::screen::Screen;
 use tenantry_aws::cloud::servicequotas::IncreaseRequest;
 use tenantry_aws::cloud::{Cloud, Place};
 use tenantry_checks::capacity::Assessment;
@@ -18,7 +19,7 @@ use tenantry_ops::survey::increases::{self, Outcome, Wish};
 /// Show what each account and region has used of its quotas, and would after a plan of the chosen tenants.
 ///
 /// Counts what the templates take, adds what is used and what deployments under way are yet to make, and holds it
-/// against the limits that AWS tells, with the source of each. Exit code 0: all green; 2: something is red or amber;
+/// against the limits that AWS tells, with the source of each. Exit code 0: all is ok; 2: a limit is near or passed;
 /// 4: something could not be seen.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -67,15 +68,15 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         requests: &wishes,
         watched: watched.as_ref(),
     };
-    Output::new(global.output).show("tenantry/quotas/v1", &answer, |answer| {
-        let tables = answer.places.iter().map(|place| report::quotas(place, args.full));
+    Output::new(global.output).show("tenantry/quotas/v2", &answer, |answer| {
+        let tables = answer.places.iter().map(|place| report::quotas(place, args.full, Screen::current()));
         let mut text: String = tables.collect::<Vec<_>>().join("\n");
         text += &report::wishes(answer.requests);
         if let Some(watched) = answer.watched {
             text +=
                 &watched.requests.iter().map(|(place, request)| report::request(place, request)).collect::<String>();
         }
-        text
+        Screen::current().wrapped(&text)
     })?;
     let failed = wishes.iter().any(|wish| matches!(wish.outcome, Outcome::Failed { .. }));
     let asked = if failed { Exit::Error } else { Exit::Clean };

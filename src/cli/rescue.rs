@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let policies = if plan.stacks.iter().any(deploys) { policies } else { Vec::new() };
         let plan = judge.live(&cloud, plan, &desired, &policies, concurrency).await;
         if !output.is_json() {
-            output.text(&format!("{}{}", report::plan::text(&plan), idle(&plan)))?;
+            output.text(&format!("{}{}", report::plan::text(&plan, args.execution.full), idle(&plan)))?;
         }
         let site = Site { root: &global.estate, fleet: &opened.estate.fleet, command: "rescue" };
         let (exit, _) = run::execute(&cloud, site, &plan, &desired, &args.execution, &args.pace, output).await?;

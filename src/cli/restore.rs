@@ -129,7 +129,7 @@ impl Restore<'_> {
 
     fn show(&self, found: &Restoration) -> Result<(), Failure> {
         let stacks = found.direct.iter().chain(found.first_step.iter().map(|(plan, _)| plan)).cloned().collect();
-        let mut text = report::plan::text(&Restoration::plan(self.release, stacks));
+        let mut text = report::plan::text(&Restoration::plan(self.release, stacks), true);
         for (desired, call) in &found.calls {
             text.push_str(&format!("direct call for {}: {}\n", desired.tenant, call.shown()));
         }

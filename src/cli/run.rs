@@ -40,7 +40,7 @@ pub(super) struct Consent {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Execution")]
 pub(super) struct Overrides {
-    /// Let through what is red with this code, and say why: `TN2101="the increase is granted"`. Kept in the journal.
+    /// Let blocking findings of this code through, and say why: `TN2101="the increase is granted"`. Kept in the journal.
     #[arg(long, value_name = "CODE=REASON")]
     accept: Vec<String>,
 }
@@ -75,6 +75,9 @@ pub(super) struct Execution {
     pub(super) limit: Limit,
     #[command(flatten)]
     pub(super) lock: LockWait,
+    /// List every resource of a new stack.
+    #[arg(long)]
+    pub(super) full: bool,
     /// Write a summary for pull requests into this file.
     #[arg(long, value_name = "FILE")]
     pub(super) markdown: Option<PathBuf>,
@@ -182,14 +185,14 @@ pub(super) async fn execute(
     Ok((exit(&outcomes).max(blocked).max(rest), outcomes))
 }
 
-/// The gate: red verdicts that nobody accepted stop the run before it starts.
+/// The gate: blocking findings that nobody accepted stop the run before it starts.
 pub(super) fn pass(plan: &Plan, acceptances: &[Acceptance]) -> Result<Vec<Accepted>, Failure> {
     let Some(judgement) = &plan.judgement else {
         return Err(Failure::new("nobody has judged the plan").with_exit(Exit::Refused).with_hint("make it again"));
     };
     let decision = gate::decide(&judgement.verdicts, acceptances);
     for code in &decision.idle {
-        anstream::eprintln!("nothing red has the code {code}: accepting it changes nothing");
+        anstream::eprintln!("no blocking finding has the code {code}: accepting it changes nothing");
     }
     for accepted in &decision.accepted {
         anstream::eprintln!("accepted {}: {} ({} times)", accepted.code, accepted.reason, accepted.verdicts.len());
@@ -201,7 +204,7 @@ pub(super) fn pass(plan: &Plan, acceptances: &[Acceptance]) -> Result<Vec<Accept
     decision.refused.iter().for_each(|verdict| *counts.entry(verdict.code.as_str()).or_default() += 1);
     let codes: Vec<String> = counts.iter().map(|(code, count)| format!("{code} ({count})")).collect();
     let hint: Vec<String> = counts.keys().map(|code| format!("--accept {code}=\"REASON\"")).collect();
-    Err(Failure::new(format!("red, and accepted by nobody: {}", codes.join(", ")))
+    Err(Failure::new(format!("blocking findings: {}", codes.join(", ")))
         .with_exit(Exit::Refused)
         .with_hint(format!("correct what is wrong, or accept it: {}", hint.join(" "))))
 }
@@ -271,7 +274,7 @@ pub(super) async fn under_locks(
     log: Log,
 ) -> Result<Outcomes, Failure> {
     let (stop, stopped) = watch::channel(false);
-    let progress = Progress::new(plan.work().count());
+    let progress = Progress::new(plan);
     let seen = |event: Event| {
         progress.draw(&event);
         if !log.note(&event) {

@@ -1,10 +1,12 @@
 //! One verdict on a stack from everything that is known of it: git, template, drift, alarms, and how old each is.
 //!
-//! Pure. What is unknown or was never checked is never in sync.
+//! Pure. What is unknown or was never checked is never current.
 
 use serde::Serialize;
 
 use super::Exit;
+use crate::report::groups::counted;
+use crate::report::screen::Tone;
 use tenantry_ops::deploy::status::{self, Line};
 use tenantry_ops::drift;
 use tenantry_ops::drift::record::Check;
@@ -14,7 +16,7 @@ use tenantry_ops::drift::record::Check;
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub(super) enum Standing {
     /// As git says, checked since its last update and not too long ago, and no alarm is in ALARM.
-    InSync,
+    Current,
     /// Its template or its release is not that of git.
     Outdated,
     /// Changed behind CloudFormation; so many differences are not accepted, as far as they are counted.
@@ -57,8 +59,8 @@ impl Standing {
             status::SyncStatus::Offboarded => return Self::Offboarded,
             status::SyncStatus::InProgress => return Self::InProgress,
             status::SyncStatus::Failed => return Self::Failed,
-            status::SyncStatus::Differs => return Self::Outdated,
-            status::SyncStatus::InSync => {}
+            status::SyncStatus::Outdated => return Self::Outdated,
+            status::SyncStatus::Current => {}
         }
         let drift = drift(line, checked, now, most_age);
         match (drift, line.alarms) {
@@ -70,31 +72,68 @@ impl Standing {
                 let (insufficient, all) = (alarms.insufficient, alarms.all);
                 Self::Unknown { why: format!("{insufficient} of {all} alarms have insufficient data") }
             }
-            (Drift::InSync, Some(_)) => Self::InSync,
+            (Drift::InSync, Some(_)) => Self::Current,
         }
     }
 
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::InSync | Self::Offboarded => Exit::Clean,
+            Self::Current | Self::Offboarded => Exit::Clean,
             Self::Unknown { .. } => Exit::Incomplete,
             _ => Exit::Changes,
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    /// The verdict in a word or two.
+    pub(super) fn state(&self) -> &'static str {
         match self {
-            Self::InSync => "in sync".to_owned(),
-            Self::Outdated => "outdated: git has another template or release".to_owned(),
-            Self::Drifted { differences: Some(count) } => format!("drifted: {count} differ"),
-            Self::Drifted { differences: None } => "drifted".to_owned(),
-            Self::Alarm { firing } => format!("{firing} in ALARM"),
-            Self::NotDeployed => "not deployed".to_owned(),
-            Self::Offboarded => "offboarded".to_owned(),
-            Self::InProgress => "in progress".to_owned(),
-            Self::Failed => "failed".to_owned(),
-            Self::NotOurs { why } => format!("not owned by this estate: {why}"),
-            Self::Unknown { why } => format!("unknown: {why}"),
+            Self::Current => "current",
+            Self::Outdated => "outdated",
+            Self::Drifted { .. } => "drifted",
+            Self::Alarm { .. } => "in ALARM",
+            Self::NotDeployed => "not deployed",
+            Self::Offboarded => "offboarded",
+            Self::InProgress => "in progress",
+            Self::Failed => "failed",
+            Self::NotOurs { .. } => "not owned",
+            Self::Unknown { .. } => "unknown",
+        }
+    }
+
+    /// What is behind it; nothing where the state says all.
+    pub(super) fn why(&self) -> String {
+        match self {
+            Self::Outdated => "git has another template or release".to_owned(),
+            Self::Drifted { differences: Some(count) } => counted(*count, "difference"),
+            Self::Alarm { firing } => counted(*firing, "alarm"),
+            Self::NotOurs { why } | Self::Unknown { why } => why.clone(),
+            _ => String::new(),
+        }
+    }
+
+    /// The worst has the lowest number.
+    pub(super) fn order(&self) -> u8 {
+        match self {
+            Self::Failed => 0,
+            Self::NotOurs { .. } => 1,
+            Self::Alarm { .. } => 2,
+            Self::Drifted { .. } => 3,
+            Self::Unknown { .. } => 4,
+            Self::Outdated => 5,
+            Self::InProgress => 6,
+            Self::NotDeployed => 7,
+            Self::Current => 8,
+            Self::Offboarded => 9,
+        }
+    }
+
+    pub(super) fn tone(&self) -> Tone {
+        match self {
+            Self::Failed | Self::NotOurs { .. } | Self::Alarm { .. } | Self::Drifted { .. } => Tone::Bad,
+            Self::Unknown { .. } => Tone::Unknown,
+            Self::Outdated | Self::InProgress | Self::NotDeployed => Tone::Warning,
+            Self::Current => Tone::Good,
+            Self::Offboarded => Tone::Quiet,
         }
     }
 }
@@ -161,16 +200,17 @@ mod tests {
 
     fn said(line: &Line, check: Option<(i64, drift::DriftStatus, usize)>) -> String {
         let check = check.map(|(at, verdict, open)| Check { at, verdict, open, worst: None });
-        Standing::of(line, check.as_ref(), 1_000_000, 100_000).text()
+        let standing = Standing::of(line, check.as_ref(), 1_000_000, 100_000);
+        format!("{}: {}", standing.state(), standing.why())
     }
 
     #[test]
-    fn only_what_was_checked_since_its_update_and_lately_and_is_quiet_is_in_sync() {
+    fn only_what_was_checked_since_its_update_and_lately_and_is_quiet_is_current() {
         use drift::DriftStatus::{Drifted, InSync, Incomplete};
         let quiet = Some([0, 0]);
-        let same = || status::SyncStatus::InSync;
+        let same = || status::SyncStatus::Current;
         for (line, check, expected) in [
-            (line(same(), 900_000, None, quiet), Some((950_000, InSync, 0)), "in sync"),
+            (line(same(), 900_000, None, quiet), Some((950_000, InSync, 0)), "current: "),
             (line(same(), 900_000, None, quiet), None, "unknown: drift was never checked"),
             (
                 line(same(), 960_000, None, quiet),
@@ -183,23 +223,23 @@ mod tests {
                 Some((999_999, Incomplete, 0)),
                 "unknown: the last drift check was incomplete",
             ),
-            (line(same(), 1, None, quiet), Some((999_999, Drifted, 2)), "drifted: 2 differ"),
+            (line(same(), 1, None, quiet), Some((999_999, Drifted, 2)), "drifted: 2 differences"),
             // What was found stays found, however long ago.
-            (line(same(), 1, None, quiet), Some((2, Drifted, 2)), "drifted: 2 differ"),
+            (line(same(), 1, None, quiet), Some((2, Drifted, 2)), "drifted: 2 differences"),
             (line(same(), 1, Some((999_000, "IN_SYNC")), quiet), None, "unknown: drift was never checked"),
-            (line(same(), 1, Some((999_000, "DRIFTED")), quiet), None, "drifted"),
-            (line(same(), 1, Some((999_999, "DRIFTED")), quiet), Some((999_900, InSync, 0)), "in sync"),
-            (line(same(), 999_950, Some((999_000, "DRIFTED")), quiet), Some((999_990, InSync, 0)), "in sync"),
-            (line(same(), 1, None, Some([1, 3])), Some((999_999, InSync, 0)), "1 in ALARM"),
+            (line(same(), 1, Some((999_000, "DRIFTED")), quiet), None, "drifted: "),
+            (line(same(), 1, Some((999_999, "DRIFTED")), quiet), Some((999_900, InSync, 0)), "current: "),
+            (line(same(), 999_950, Some((999_000, "DRIFTED")), quiet), Some((999_990, InSync, 0)), "current: "),
+            (line(same(), 1, None, Some([1, 3])), Some((999_999, InSync, 0)), "in ALARM: 1 alarm"),
             (
                 line(same(), 1, None, Some([0, 3])),
                 Some((999_999, InSync, 0)),
                 "unknown: 3 of 12 alarms have insufficient data",
             ),
             (line(same(), 1, None, None), Some((999_999, InSync, 0)), "unknown: its alarms cannot be read"),
-            (line(status::SyncStatus::Missing, 1, None, quiet), None, "not deployed"),
+            (line(status::SyncStatus::Missing, 1, None, quiet), None, "not deployed: "),
             (
-                line(status::SyncStatus::Differs, 1, None, quiet),
+                line(status::SyncStatus::Outdated, 1, None, quiet),
                 Some((999_999, InSync, 0)),
                 "outdated: git has another template or release",
             ),

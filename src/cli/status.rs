@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 
 use clap::Args as ClapArgs;
-use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::opened::{self, Opened, Release};
+use super::progress::Spinner;
 use super::standing::{SAME_CHECK_SECONDS, Standing, age};
 use super::{Exit, Failure, Global, Output, Selection, checks, orphans};
 use crate::report;
+use crate::report::groups::counted;
+use crate::report::screen::{Column, Screen, Tone, left, paint, right, toned};
 use tenantry_aws::cloud::{Cloud, Place};
 use tenantry_checks::capacity::{self, Fullest};
 use tenantry_ops::deploy::Desired;
@@ -23,12 +25,13 @@ use tenantry_ops::survey::orphans::Orphans;
 use tenantry_spec::estate::{Estate, Tenant};
 use tenantry_spec::flags;
 
-/// Show the fleet on one screen: each tenant's stack beside git, its last drift check, its alarms, its fullest subnet,
-/// the flags that are on for it, and one verdict from all of them; then the stacks of this estate that git does not name.
+/// Show the fleet on one screen: how many tenants are well, then a line for each with one verdict from its stack beside
+/// git, its last drift check and its alarms, the worst first; then the stacks of this estate that git does not name.
 ///
-/// A stack that was last changed in EXPRESS mode says so: CloudFormation waited for no resource of it. A stack is in sync when its template is that of git, drift was checked since its last update and not too long ago, and
-/// no alarm is in ALARM. Exit code 0: every stack is in sync; 2: one is not, or git does not name it; 4: something is
-/// unknown or was never checked.
+/// Of more than 30 tenants, those that are well are counted only. A stack that was last changed in EXPRESS mode says so:
+/// CloudFormation waited for no resource of it. A stack is current when its template is that of git, drift was checked since
+/// its last update and not too long ago, and no alarm is in ALARM. Exit code 0: every stack is current; 2: one is not, or
+/// git does not name it; 4: something is unknown or was never checked.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     #[command(flatten)]
@@ -41,6 +44,9 @@ pub(super) struct Args {
     /// Also compare each tenant's flags with what AppConfig has in force: a flag that was pushed differs.
     #[arg(long)]
     flags: bool,
+    /// Show all that is known of each tenant, and every tenant of a large fleet.
+    #[arg(long)]
+    full: bool,
 }
 
 #[derive(Serialize)]
@@ -73,7 +79,9 @@ struct Row {
 const LOOKS: usize = 16;
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let spinner = Spinner::start("reading the estate");
     let opened = Opened::without_broken(global, &args.selection.names)?;
+    spinner.next("rendering");
     let tenants: Vec<&Tenant> = if args.selection.is_empty() {
         opened.estate.tenants.values().collect()
     } else {
@@ -83,6 +91,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let prices = opened::prices(&global.estate)?;
     let (lines, flags, orphans, shared) = super::wait(async {
         let cloud = Cloud::configure().await?.reading();
+        spinner.next(format!("asking AWS about {}", counted(desired.len(), "stack")));
         let lines = status(&cloud, &desired).await;
         let flags =
             if args.flags { Some(delivery::survey(&cloud, &opened.estate, &tenants, LOOKS).await) } else { None };
@@ -92,6 +101,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         };
         Ok::<_, Failure>((lines, flags, orphans, checks::shared(&cloud, &opened.estate.fleet).await))
     })??;
+    drop(spinner);
     let record = Record::load(&global.estate).merged(shared.unwrap_or_default());
     let (now, most_age) = (Timestamp::now().as_second(), i64::from(args.max_check_age) * 3_600);
     let stacks: BTreeMap<_, &str> = desired.iter().map(|d| ((&d.tenant, &d.place), d.stack.as_str())).collect();
@@ -112,7 +122,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let orphans = answer.orphans.iter().map(orphans::exit);
     let worst = verdicts.chain(flags).chain(orphans).max().unwrap_or(Exit::Clean);
     let worst = worst.max(opened.incomplete(args.selection.is_whole_fleet()));
-    Output::new(global.output).show("tenantry/status/v1", &answer, |answer| text(answer, now))?;
+    Output::new(global.output)
+        .show("tenantry/status/v2", &answer, |answer| text(answer, now, args.full, Screen::current()))?;
     Ok(worst)
 }
 
@@ -131,62 +142,143 @@ fn flags_on(estate: &Estate, tenant: &Tenant) -> Vec<String> {
     values.iter().filter(|entry| on(*entry)).map(|(key, _)| key.clone()).collect()
 }
 
-/// The table, each tenant whose flags are not as git says, and the stacks that git does not name.
-fn text(answer: &Answer, now: i64) -> String {
+/// The verdict of the fleet, the tenants, each tenant whose flags are not as git says, and the stacks that git does not
+/// name.
+fn text(answer: &Answer, now: i64, full: bool, screen: Screen) -> String {
     let flags = answer.flags.iter().flatten().filter(|(_, delivery)| super::flags::show::exit(delivery) != Exit::Clean);
     let lines = flags.flat_map(|(tenant, delivery)| {
         let text = report::flags::delivery(delivery);
         text.lines().map(|line| format!("{tenant}: {line}\n")).collect::<Vec<_>>()
     });
     let orphans = answer.orphans.as_ref().map(report::orphans::text).unwrap_or_default();
-    format!("{}{}{orphans}", table(&answer.stacks, now), lines.collect::<String>())
+    let mut rows: Vec<&Row> = answer.stacks.iter().collect();
+    rows.sort_by_key(|row| (row.standing.order(), &row.line.tenant, &row.line.place));
+    let tenants = if full { details(&rows, now) } else { overview(&rows, now, screen) };
+    format!("{}{tenants}{}{orphans}", verdict(answer, &rows), lines.collect::<String>())
+}
+
+/// `60 tenants: 2 drifted, 1 unknown, 57 current`; the worst first.
+fn verdict(answer: &Answer, rows: &[&Row]) -> String {
+    let mut groups: Vec<(&Standing, usize)> = Vec::new();
+    for row in rows {
+        match groups.last_mut().filter(|(standing, _)| standing.order() == row.standing.order()) {
+            Some((_, count)) => *count += 1,
+            None => groups.push((&row.standing, 1)),
+        }
+    }
+    let unnamed = answer.orphans.as_ref().map_or(0, |orphans| orphans.stacks.len());
+    let unnamed = match unnamed {
+        0 => String::new(),
+        count => format!("; {} that git does not name", counted(count, "stack")),
+    };
+    let groups =
+        groups.into_iter().map(|(standing, count)| paint(&format!("{count} {}", standing.state()), standing.tone()));
+    let groups: Vec<String> = groups.collect();
+    let tenants = counted(rows.len(), "tenant");
+    if groups.is_empty() {
+        format!("{tenants}{unnamed}\n")
+    } else {
+        format!("{tenants}: {}{unnamed}\n", groups.join(", "))
+    }
+}
+
+/// Tenants that have a line each; of more, those that are current are counted only.
+const MOST_LINES: usize = 30;
+
+const COLUMNS: [Column; 8] = [
+    left("STATE"),
+    left("TENANT"),
+    left("RING").hidden(2),
+    left("RELEASE").hidden(1),
+    left("REGION").hidden(5),
+    right("CHECKED").hidden(3),
+    right("SUBNET").hidden(4),
+    left("WHY").cut(),
+];
+
+fn overview(rows: &[&Row], now: i64, screen: Screen) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let is_quiet = |row: &&&Row| row.standing.exit() == Exit::Clean;
+    let (quiet, loud): (Vec<&&Row>, Vec<&&Row>) = rows.iter().partition(is_quiet);
+    let shown: Vec<&&Row> =
+        if rows.len() <= MOST_LINES { rows.iter().collect() } else { loud.iter().take(MOST_LINES).copied().collect() };
+    let left_out = rows.len() - shown.len();
+    let cells = shown.into_iter().map(|row| {
+        let (line, dash) = (&row.line, || "-".to_owned());
+        let express = if line.express { " EXPRESS" } else { "" };
+        vec![
+            toned(row.standing.state(), row.standing.tone()),
+            line.tenant.clone(),
+            line.ring.clone().unwrap_or_else(dash),
+            line.release.as_ref().map_or_else(dash, |release| format!("{release}{express}")),
+            line.place.region.to_string(),
+            latest(row).map_or_else(|| "never".to_owned(), |(at, _)| age(now.saturating_sub(at))),
+            row.fullest_subnet.as_ref().map_or_else(dash, |subnet| format!("{} %", subnet.percent)),
+            row.standing.why(),
+        ]
+    });
+    let table = screen.table(0, &COLUMNS, cells);
+    let rest = match (left_out, loud.len().saturating_sub(MOST_LINES)) {
+        (0, _) => String::new(),
+        (_, 0) => format!("and {} that are well", counted(quiet.len(), "tenant")),
+        (all, more) => format!("and {} more, {more} of them not well", counted(all, "tenant")),
+    };
+    let legend = "SUBNET: the fullest, at the worst moment. `--full` shows all of each tenant";
+    let rest = if rest.is_empty() { legend.to_owned() } else { format!("{rest}. {legend}") };
+    format!("{table}{}\n", paint(&rest, Tone::Quiet))
 }
 
 /// Digits of a digest that tell two apart.
 const DIGITS: usize = 10;
 
-fn table(rows: &[Row], now: i64) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header([
-        "TENANT",
-        "RING",
-        "ACCOUNT",
-        "REGION",
-        "STACK",
-        "RELEASE",
-        "DIGEST",
-        "DRIFT",
-        "ALARMS",
-        "ADDRESSES",
-        "FLAGS",
-        "VERDICT",
-    ]);
-    for row in rows {
-        let (line, dash) = (&row.line, || "-".to_owned());
+/// All that is known of each tenant, in a paragraph.
+fn details(rows: &[&Row], now: i64) -> String {
+    let one = |row: &&Row| {
+        let line = &row.line;
+        let why = row.standing.why();
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        let mut text = format!(
+            "{} {}{why}\n",
+            paint(&line.tenant, Tone::Strong),
+            paint(row.standing.state(), row.standing.tone())
+        );
         let express = if line.express { " (EXPRESS)" } else { "" };
-        table.add_row([
-            line.tenant.clone(),
-            line.ring.clone().unwrap_or_else(dash),
-            line.place.account.to_string(),
-            line.place.region.to_string(),
-            line.status.as_ref().map_or_else(dash, |status| format!("{status}{express}")),
-            line.release.clone().unwrap_or_else(dash),
-            line.digest.as_ref().map_or_else(dash, |digest| digest.chars().take(DIGITS).collect()),
-            drift(row, now),
-            line.alarms.map_or_else(|| "?".to_owned(), |alarms| format!("{} of {} firing", alarms.firing, alarms.all)),
-            row.fullest_subnet
-                .as_ref()
-                .map_or_else(dash, |subnet| format!("{}% {}", subnet.percent, subnet.logical_id)),
-            if row.flags.is_empty() { dash() } else { row.flags.join(",") },
-            row.standing.text(),
-        ]);
-    }
-    let rows: String = table.lines().map(|row| format!("{}\n", row.trim_end())).collect();
-    rows
+        let ring = line.ring.as_ref().map(|ring| format!(", ring {ring}")).unwrap_or_default();
+        let updated =
+            line.updated.map(|at| format!(", updated {} ago", age(now.saturating_sub(at)))).unwrap_or_default();
+        let status = line.status.as_deref().unwrap_or("no stack");
+        let digest = line.digest.as_ref().map_or("-", |digest| digest.get(..DIGITS).unwrap_or(digest));
+        let alarms = line.alarms.map_or_else(
+            || "unknown".to_owned(),
+            |alarms| format!("{} of {} in ALARM, {} without data", alarms.firing, alarms.all, alarms.insufficient),
+        );
+        let subnet = row.fullest_subnet.as_ref();
+        let subnet =
+            subnet.map_or_else(|| "-".to_owned(), |subnet| format!("{} % of {}", subnet.percent, subnet.logical_id));
+        let flags = if row.flags.is_empty() { "-".to_owned() } else { row.flags.join(", ") };
+        for (name, value) in [
+            ("place", format!("{} in {}{ring}", line.place.account, line.place.region)),
+            ("stack", format!("{status}{express}{updated}")),
+            (
+                "release",
+                line.release.as_ref().map_or_else(|| "-".to_owned(), |name| format!("{name}, digest {digest}")),
+            ),
+            ("drift", drift(row, now)),
+            ("alarms", alarms),
+            ("fullest subnet", subnet),
+            ("flags", flags),
+        ] {
+            text.push_str(&format!("  {name:<15}{value}\n"));
+        }
+        text
+    };
+    rows.iter().map(one).collect()
 }
 
-/// How the stack stood when it was last held against what is there, by whoever looked last.
-fn drift(row: &Row, now: i64) -> String {
+/// How the stack stood when it was last held against what is there, by whoever looked last, and when that was.
+fn latest(row: &Row) -> Option<(i64, String)> {
     let own = row.checked.as_ref().map(|check| {
         let how = match check.verdict {
             drift::DriftStatus::InSync => "in sync".to_owned(),
@@ -197,12 +289,16 @@ fn drift(row: &Row, now: i64) -> String {
     });
     let detected = row.line.drift.as_ref().map(|found| (found.at, found.status.to_lowercase().replace('_', " ")));
     // Our own check makes CloudFormation look too, and tells more.
-    let latest = match (own, detected) {
+    match (own, detected) {
         (Some(own), Some(detected)) if detected.0 > own.0 + SAME_CHECK_SECONDS => Some(detected),
         (Some(own), _) => Some(own),
         (None, detected) => detected,
-    };
-    latest.map_or_else(|| "never checked".to_owned(), |(at, how)| format!("{how}, {} ago", age(now.saturating_sub(at))))
+    }
+}
+
+fn drift(row: &Row, now: i64) -> String {
+    latest(row)
+        .map_or_else(|| "never checked".to_owned(), |(at, how)| format!("{how}, {} ago", age(now.saturating_sub(at))))
 }
 
 #[cfg(test)]
@@ -225,12 +321,12 @@ mod tests {
                 express: false,
                 drift: detected.map(|at| Detected { at, status: "IN_SYNC".to_owned() }),
                 alarms: None,
-                verdict: SyncStatus::InSync,
+                verdict: SyncStatus::Current,
             },
             checked: own.map(|(at, open)| Check { at, verdict: verdict(open), open, worst: None }),
             fullest_subnet: None,
             flags: Vec::new(),
-            standing: Standing::InSync,
+            standing: Standing::Current,
         }
     }
 

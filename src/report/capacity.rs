@@ -1,35 +1,41 @@
 //! Quotas, subnets and runways as text.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use comfy_table::{Table, presets};
-
+use super::groups::counted;
+use super::screen::{Column, Screen, Tone, bar, left, paint, right, toned};
 use tenantry_aws::cloud::Place;
 use tenantry_aws::cloud::servicequotas::IncreaseRequest;
 use tenantry_checks::capacity::{Assessment, Level, LimitSource, QuotaUsage, Runway, Seen, SubnetVerdict, Within};
 use tenantry_ops::survey::increases::{Outcome, Wish};
 
-/// The subnets of so few stacks are always shown.
-const FEW: usize = 2;
 /// A quota below this share of its limit is left out of the short form, in percent.
 const FAR: u64 = 50;
 
+const QUOTAS: [Column; 9] = [
+    left("STATE"),
+    left("QUOTA").broken(),
+    right("USED").hidden(1),
+    right("AFTER"),
+    right("LIMIT"),
+    left("").hidden(3),
+    right("%"),
+    left("HARD?").hidden(2),
+    left("LIMIT FROM").hidden(4),
+];
+
 /// The quotas of one account and region, worst first.
-pub fn quotas(assessment: &Assessment, full: bool) -> String {
-    let shown = |verdict: &&QuotaUsage| full || verdict.percent >= FAR || !matches!(verdict.level, Level::Green);
+pub fn quotas(assessment: &Assessment, full: bool, screen: Screen) -> String {
+    let shown = |verdict: &&QuotaUsage| full || verdict.percent >= FAR || !matches!(verdict.level, Level::Ok);
     let (near, left): (Vec<&QuotaUsage>, Vec<&QuotaUsage>) = assessment.quotas.iter().partition(shown);
-    let mut text = format!("{} ({})\n", assessment.ground(), stacks(assessment.stacks));
+    let mut text = heading(assessment);
     if !assessment.deploying.is_empty() {
         let _ = writeln!(text, "  being deployed, and counted: {}", assessment.deploying.join(", "));
     }
-    if !near.is_empty() {
-        text += &rows(
-            near.iter().map(|verdict| quota(verdict)),
-            &["STATE", "QUOTA", "USED", "AFTER", "LIMIT", "%", "HARD?", "LIMIT FROM"],
-        );
-    }
+    text += &screen.table(2, &QUOTAS, near.iter().map(|verdict| quota(verdict)));
     if !left.is_empty() {
-        let _ = writeln!(text, "  and {} more below {FAR} %, all green (`--full` shows them)", left.len());
+        let _ = writeln!(text, "  and {} more below {FAR} %, all ok (`--full` shows them)", left.len());
     }
     let mut reasons: Vec<&str> = near.iter().filter_map(|verdict| verdict.used.why()).collect();
     reasons.sort_unstable();
@@ -40,15 +46,15 @@ pub fn quotas(assessment: &Assessment, full: bool) -> String {
     text + &wall(assessment).unwrap_or_default()
 }
 
-fn quota(verdict: &QuotaUsage) -> [String; 8] {
+fn quota(verdict: &QuotaUsage) -> Vec<String> {
     let name = match (&verdict.within, &verdict.holder) {
         (_, Some(holder)) => format!("{}, {} of {}", verdict.name, holder.resource, holder.tenant),
         (Within::Zone(zone), _) => format!("{}, {zone}", verdict.name),
         (Within::Stack, _) => format!("{}, one stack", verdict.name),
         (Within::Account | Within::Region, _) => verdict.name.clone(),
     };
-    [
-        level(verdict.level).to_owned(),
+    vec![
+        level(verdict.level),
         name,
         verdict.used.known().map_or_else(|| "?".to_owned(), ToString::to_string),
         match verdict.used {
@@ -56,6 +62,7 @@ fn quota(verdict: &QuotaUsage) -> [String; 8] {
             Seen::Unknown(_) => format!("≥{}", verdict.after),
         },
         verdict.limit.to_string(),
+        bar(verdict.percent),
         verdict.percent.to_string(),
         if verdict.adjustable { "soft" } else { "hard" }.to_owned(),
         match &verdict.limit_source {
@@ -76,7 +83,7 @@ pub fn wall(assessment: &Assessment) -> Option<String> {
         (false, _) => "; it cannot be raised".to_owned(),
     };
     Some(format!(
-        "next wall in {}: {}, {at_least}{} of {} when every tenant of the estate stands here{way}\n",
+        "limiting quota of {}: {}, {at_least}{} of {} when every tenant of the estate stands here{way}\n",
         assessment.ground(),
         wall.name,
         wall.after,
@@ -84,36 +91,79 @@ pub fn wall(assessment: &Assessment) -> Option<String> {
     ))
 }
 
-/// The subnets of the chosen tenants in one place, worst first.
-pub fn subnets(assessment: &Assessment, full: bool) -> String {
+const SUBNETS: [Column; 7] = [
+    left("STATE"),
+    left("TENANT"),
+    left("SUBNET").hidden(2),
+    left("").hidden(3),
+    right("%"),
+    left("WORST MOMENT").hidden(1),
+    left("USED UP").hidden(4),
+];
+
+const ALL_OF_SUBNETS: [Column; 13] = [
+    left("STATE"),
+    left("TENANT"),
+    left("SUBNET"),
+    right("USABLE"),
+    left("NOW").hidden(5),
+    right("REST").hidden(7),
+    right("PEAK").hidden(4),
+    right("ZONE LOST").hidden(3),
+    right("DEPLOY").hidden(2),
+    right("WORST"),
+    right("%"),
+    left("USED UP").hidden(8),
+    left("AT WORST").broken(),
+];
+
+/// The subnets of the chosen tenants in one place, worst first: in full with who takes how much of them and when; else those
+/// that are half used up or not ok, and the fullest of each tenant.
+pub fn subnets(assessment: &Assessment, full: bool, screen: Screen) -> String {
     if assessment.subnets.is_empty() {
         return String::new();
     }
-    let full = full || assessment.stacks <= FEW;
-    let shown = |verdict: &&SubnetVerdict| full || verdict.percent >= FAR || !matches!(verdict.level, Level::Green);
-    let (near, left): (Vec<&SubnetVerdict>, Vec<&SubnetVerdict>) = assessment.subnets.iter().partition(shown);
-    let mut text = format!("{} ({})\n  {}\n", assessment.ground(), stacks(assessment.stacks), takes(assessment));
-    const HEADER: [&str; 12] = [
-        "STATE",
-        "TENANT",
-        "SUBNET",
-        "USABLE",
-        "NOW",
-        "REST",
-        "PEAK",
-        "ZONE LOST",
-        "DEPLOY",
-        "WORST",
-        "USED UP",
-        "AT WORST",
-    ];
-    if !near.is_empty() {
-        text += &rows(near.iter().map(|verdict| subnet(verdict)), &HEADER);
+    let mut text = format!("{}  {}\n", heading(assessment), takes(assessment));
+    if full {
+        return text + &screen.table(2, &ALL_OF_SUBNETS, assessment.subnets.iter().map(subnet));
     }
-    if !left.is_empty() {
-        let fullest = left.iter().map(|verdict| verdict.percent).max().unwrap_or(0);
-        let _ =
-            writeln!(text, "  and {} more, all green, the fullest at {fullest} % (`--full` shows them)", left.len());
+    let mut tenants: BTreeSet<&str> = BTreeSet::new();
+    let mut shown: Vec<&SubnetVerdict> = Vec::new();
+    let mut left: Vec<&SubnetVerdict> = Vec::new();
+    // They come with the worst first, but the fullest may be one that is ok.
+    let mut subnets: Vec<&SubnetVerdict> = assessment.subnets.iter().collect();
+    subnets.sort_by_key(|subnet| std::cmp::Reverse((subnet.level, subnet.percent)));
+    for subnet in subnets {
+        let is_first = tenants.insert(&subnet.tenant);
+        let near = subnet.percent >= FAR || matches!(subnet.level, Level::Warning | Level::Error);
+        if near || is_first { shown.push(subnet) } else { left.push(subnet) }
+    }
+    let cells = shown.into_iter().map(|subnet| {
+        let worst = [
+            ("at the peak", subnet.total.at_peak),
+            ("with a zone lost", subnet.total.zone_lost),
+            ("in a deployment", subnet.total.deploying),
+        ];
+        let moment = worst.into_iter().find(|(_, addresses)| *addresses >= subnet.needed);
+        let moment = moment.map_or(String::new(), |(moment, _)| format!(" {moment}"));
+        vec![
+            level(subnet.level),
+            subnet.tenant.clone(),
+            subnet.logical_id.clone(),
+            bar(subnet.percent),
+            subnet.percent.to_string(),
+            format!("{} of {}{moment}", subnet.needed, subnet.usable),
+            subnet.runs_out.map_or_else(String::new, |day| day.to_string()),
+        ]
+    });
+    text += &screen.table(2, &SUBNETS, cells);
+    if let Some(fullest) = left.iter().map(|verdict| verdict.percent).max() {
+        let unknown = left.iter().filter(|verdict| verdict.level == Level::Unknown).count();
+        let state = match unknown {
+            0 => "all ok".to_owned(),
+            unknown => format!("{unknown} of them unknown"),
+        };
+        let _ = writeln!(text, "  and {} more, {state}, the fullest at {fullest} % (`--full` shows them)", left.len());
     }
     text
 }
@@ -126,7 +176,7 @@ fn takes(assessment: &Assessment) -> String {
     format!("deploying takes at least {calls} API calls{most}; search storage {} GiB", assessment.search_gib)
 }
 
-fn subnet(verdict: &SubnetVerdict) -> [String; 12] {
+fn subnet(verdict: &SubnetVerdict) -> Vec<String> {
     let now = match &verdict.now {
         Seen::Known(now) => {
             let owners: Vec<String> = now.owners.iter().map(|(owner, number)| format!("{owner} {number}")).collect();
@@ -139,8 +189,8 @@ fn subnet(verdict: &SubnetVerdict) -> [String; 12] {
         model if model == addresses.at_worst => format!("{owner} {}", addresses.at_worst),
         model => format!("{owner} {} (by the model of 2019: {model})", addresses.at_worst),
     });
-    [
-        level(verdict.level).to_owned(),
+    vec![
+        level(verdict.level),
         verdict.tenant.clone(),
         verdict.logical_id.clone(),
         verdict.usable.to_string(),
@@ -150,7 +200,8 @@ fn subnet(verdict: &SubnetVerdict) -> [String; 12] {
         total.zone_lost.to_string(),
         total.deploying.to_string(),
         verdict.needed.to_string(),
-        verdict.runs_out.map_or_else(|| "-".to_owned(), |day| day.to_string()),
+        verdict.percent.to_string(),
+        verdict.runs_out.map_or_else(String::new, |day| day.to_string()),
         owners.collect::<Vec<_>>().join(", "),
     ]
 }
@@ -191,24 +242,18 @@ pub fn request(place: &Place, request: &IncreaseRequest) -> String {
     format!("{} {}: {name} to {desired}: {status}{case} ({id})\n", place.account, place.region)
 }
 
-fn rows<const N: usize>(cells: impl Iterator<Item = [String; N]>, header: &[&str; N]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_header(header.map(str::to_owned));
-    for row in cells {
-        table.add_row(row);
-    }
-    table.lines().map(|row| format!(" {}\n", row.trim_end())).collect()
+/// The account and region, and how many stacks it has.
+fn heading(assessment: &Assessment) -> String {
+    let title = format!("{} ({})", assessment.ground(), counted(assessment.stacks, "stack"));
+    format!("{}\n", paint(&title, Tone::Strong))
 }
 
-fn stacks(number: usize) -> String {
-    format!("{number} stack{}", if number == 1 { "" } else { "s" })
-}
-
-fn level(level: Level) -> &'static str {
+/// The words of severities, as findings have them.
+fn level(level: Level) -> String {
     match level {
-        Level::Green => "green",
-        Level::Amber => "amber",
-        Level::Unknown => "unknown",
-        Level::Red => "RED",
+        Level::Ok => toned("ok", Tone::Good),
+        Level::Warning => toned("warning", Tone::Warning),
+        Level::Unknown => toned("unknown", Tone::Unknown),
+        Level::Error => toned("error", Tone::Bad),
     }
 }

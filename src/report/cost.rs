@@ -1,7 +1,8 @@
 //! Bills as text.
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
+
+use super::screen::{Column, Screen, Tone, left, paint, right};
 
 use tenantry_checks::cost::{Bill, Kind, Line, Load, NOT_COUNTED, Total};
 
@@ -40,11 +41,11 @@ impl Costs {
     }
 }
 
-/// One tenant line by line, or several with a line each.
-pub fn text(costs: &Costs) -> String {
+/// One tenant line by line, or several with a line each; the dearest first.
+pub fn text(costs: &Costs, screen: Screen) -> String {
     match &costs.tenants[..] {
-        [one] => lines(one) + &notes(costs),
-        _ => overview(costs) + &notes(costs),
+        [one] => lines(one, screen) + &notes(costs),
+        _ => overview(costs, screen) + &notes(costs),
     }
 }
 
@@ -63,18 +64,6 @@ pub fn change(amount: f64) -> String {
     if text.starts_with('-') { text } else { format!("+{text}") }
 }
 
-fn table(headings: &[&str], numbers: std::ops::Range<usize>) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(headings.to_vec());
-    for column in numbers {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    table
-}
-
 fn money(load: Option<Load>) -> [String; 3] {
     match load {
         Some(load) => [usd(load.low), usd(load.expected), usd(load.peak)],
@@ -87,25 +76,52 @@ fn total(total: &Total) -> [String; 3] {
     money(Some(total.usd)).map(|text| format!("{bound}{text}"))
 }
 
-fn lines(cost: &TenantCost) -> String {
-    let mut table = table(&["service", "what", "idle", "expected", "peak", "price", "quantity"], 2..6);
-    for line in &cost.bill.lines {
+const LINES: [Column; 8] = [
+    left("SERVICE"),
+    left("WHAT").broken(),
+    right("SHARE"),
+    right("IDLE").hidden(2),
+    right("EXPECTED"),
+    right("PEAK").hidden(1),
+    left("PRICE").hidden(5),
+    left("QUANTITY").hidden(4).broken(),
+];
+
+fn lines(cost: &TenantCost, screen: Screen) -> String {
+    // What is unknown may be the dearest.
+    let size = |line: &&Line| line.usd.map_or(f64::INFINITY, |usd| usd.expected);
+    let mut sorted: Vec<&Line> = cost.bill.lines.iter().collect();
+    sorted.sort_by(|a, b| size(b).total_cmp(&size(a)));
+    let cells = sorted.into_iter().map(|line| {
         let [low, expected, peak] = money(line.usd);
         let price = match &line.price {
             Some(price) if price.source.date.is_none() => format!("~{} per {}", price.usd, line.unit),
             Some(price) => format!("{} per {}", price.usd, line.unit),
             None => "unknown".to_owned(),
         };
-        let what = line.what.clone();
-        table.add_row([line.service.clone(), what, low, expected, peak, price, worked(line)]);
-    }
-    let of = |what: &str, [low, expected, peak]: [String; 3]| {
-        let empty = String::new;
-        [empty(), what.to_owned(), low, expected, peak, empty(), empty()]
+        let share = line.usd.map_or_else(|| "?".to_owned(), |usd| share(usd.expected, cost.total.usd.expected));
+        vec![line.service.clone(), line.what.clone(), share, low, expected, peak, price, worked(line)]
+    });
+    let of = |what: &str, share: String, [low, expected, peak]: [String; 3]| {
+        vec![String::new(), what.to_owned(), share, low, expected, peak, String::new(), String::new()]
     };
-    table.add_row(of("of it for functions that wait", total(&cost.waiting)));
-    table.add_row(of("total", total(&cost.total)));
-    format!("{} ({} in {}), USD a month\n{}\n", cost.tenant, cost.account, cost.bill.region, trimmed(&table))
+    let (waiting, all) = (cost.waiting.usd.expected, cost.total.usd.expected);
+    let sums = [
+        of("total", share(all, all), total(&cost.total)),
+        of("of it for functions that wait", share(waiting, all), total(&cost.waiting)),
+    ];
+    let table = screen.table(0, &LINES, cells.chain(sums));
+    let title = format!("{} ({} in {}), USD a month", cost.tenant, cost.account, cost.bill.region);
+    format!("{}\n{table}", paint(&title, Tone::Strong))
+}
+
+/// A part of a sum in percent.
+fn share(part: f64, all: f64) -> String {
+    match 100.0 * part / all {
+        percent if !percent.is_finite() => "-".to_owned(),
+        percent if percent > 0.0 && percent < 0.5 => "<1 %".to_owned(),
+        percent => format!("{percent:.0} %"),
+    }
 }
 
 /// A line's formula with its inputs in the place of their names: `21900 executions × 2.625 seconds`.
@@ -123,33 +139,44 @@ fn worked(line: &Line) -> String {
     })
 }
 
-fn overview(costs: &Costs) -> String {
-    let headings = ["tenant", "region", "idle", "expected", "peak", "functions that wait", "dearest"];
-    let mut table = table(&headings, 2..6);
-    for cost in &costs.tenants {
+const TENANTS: [Column; 8] = [
+    left("TENANT"),
+    left("REGION").hidden(3),
+    right("SHARE"),
+    right("IDLE").hidden(2),
+    right("EXPECTED"),
+    right("PEAK").hidden(1),
+    right("WAITING").hidden(4),
+    left("DEAREST").cut(),
+];
+
+fn overview(costs: &Costs, screen: Screen) -> String {
+    let all = costs.total.usd.expected;
+    let mut sorted: Vec<&TenantCost> = costs.tenants.iter().collect();
+    sorted.sort_by(|a, b| b.total.usd.expected.total_cmp(&a.total.usd.expected));
+    let cells = sorted.into_iter().map(|cost| {
         let [low, expected, peak] = total(&cost.total);
         let [_, waiting, _] = total(&cost.waiting);
         let known = cost.bill.lines.iter().filter_map(|line| line.usd.map(|usd| (usd.expected, line)));
         let dearest = known.max_by(|(a, _), (b, _)| a.total_cmp(b));
         let dearest =
-            dearest.map_or(String::new(), |(amount, line)| format!("{}: {} {}", line.service, line.what, usd(amount)));
-        table.add_row([cost.tenant.clone(), cost.bill.region.clone(), low, expected, peak, waiting, dearest]);
-    }
+            dearest.map_or(String::new(), |(amount, line)| format!("{} {}: {}", usd(amount), line.service, line.what));
+        let share = share(cost.total.usd.expected, all);
+        vec![cost.tenant.clone(), cost.bill.region.clone(), share, low, expected, peak, waiting, dearest]
+    });
     let [low, expected, peak] = total(&costs.total);
     let mut waiting = Total::default();
     costs.tenants.iter().for_each(|cost| waiting.add(&cost.waiting));
     let [_, waits, _] = total(&waiting);
-    table.add_row(["all".to_owned(), String::new(), low, expected, peak, waits, String::new()]);
-    format!("USD a month\n{}\n", trimmed(&table))
-}
-
-/// A table without the white space at the ends of its lines.
-fn trimmed(table: &Table) -> String {
-    table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    let sum = vec!["all".to_owned(), String::new(), share(all, all), low, expected, peak, waits, String::new()];
+    let table = screen.table(0, &TENANTS, cells.chain([sum]));
+    format!("{}\n{table}", paint("USD a month", Tone::Strong))
 }
 
 fn notes(costs: &Costs) -> String {
-    let mut notes = String::from("idle: nothing arrives; expected: the mean rate; peak: the peak rate all month\n");
+    let mut notes = String::from(
+        "idle: nothing arrives; expected: the mean rate; peak: the peak rate all month; waiting: what functions that wait cost\n",
+    );
     let estimated: usize = costs.tenants.iter().map(|cost| cost.bill.estimated()).sum();
     let marked =
         if estimated > 0 { format!(", {estimated} lines rest on unconfirmed prices (~)") } else { String::new() };
@@ -163,6 +190,12 @@ fn notes(costs: &Costs) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shares_are_whole_percents_and_never_nothing_for_something() {
+        let shares = [(50.0, 100.0), (0.1, 100.0), (0.0, 100.0), (0.0, 0.0)].map(|(part, all)| share(part, all));
+        assert_eq!(shares, ["50 %", "<1 %", "0 %", "-"]);
+    }
 
     #[test]
     fn dollars_have_commas_signs_and_two_digits() {

@@ -1,6 +1,7 @@
 //! What was found about a plan, as text and for pull requests.
 
 use super::cost::{change, usd};
+use super::screen::{Tone, paint};
 use tenantry_checks::cost::{Load, Total};
 use tenantry_ops::deploy::gate::{Level, PlanFinding};
 use tenantry_ops::deploy::money::{Before, Money, StackMoney};
@@ -16,13 +17,14 @@ pub(super) fn text(judgement: &PlanReview) -> String {
     let mut out = String::new();
     for (verdict, more) in shown(&judgement.verdicts) {
         let help = verdict.help.as_ref().map(|help| format!("\n    help: {help}")).unwrap_or_default();
-        out.push_str(&format!("{} {}{help}\n", sign(verdict.level), sentence(verdict)));
+        let (sign, tone) = sign(verdict.level);
+        out.push_str(&format!("{} {}{help}\n", paint(sign, tone), sentence(verdict)));
         if more > 0 {
             out.push_str(&format!("    and {more} more of {}\n", verdict.code));
         }
     }
-    if judgement.verdicts.iter().any(|verdict| verdict.level == Level::Red) {
-        out.push_str("red (x): a deploy refuses it unless each code is accepted with a reason\n");
+    if judgement.verdicts.iter().any(|verdict| verdict.level == Level::Error) {
+        out.push_str("x blocks a deploy, unless each code is accepted with a reason\n");
     }
     out.push_str(&money_lines(&judgement.money).iter().map(|line| format!("{line}\n")).collect::<String>());
     out
@@ -64,21 +66,21 @@ fn shown(verdicts: &[PlanFinding]) -> Vec<(&PlanFinding, usize)> {
     shown
 }
 
-fn sign(level: Level) -> char {
+fn sign(level: Level) -> (&'static str, Tone) {
     match level {
-        Level::Red => 'x',
-        Level::Unknown => '?',
-        Level::Amber => '!',
-        Level::Note => 'i',
+        Level::Error => ("x", Tone::Bad),
+        Level::Unknown => ("?", Tone::Unknown),
+        Level::Warning => ("!", Tone::Warning),
+        Level::Info => ("i", Tone::Quiet),
     }
 }
 
 fn word(level: Level) -> &'static str {
     match level {
-        Level::Red => "**red**",
+        Level::Error => "**error**",
         Level::Unknown => "unknown",
-        Level::Amber => "amber",
-        Level::Note => "note",
+        Level::Warning => "warning",
+        Level::Info => "info",
     }
 }
 
@@ -167,6 +169,10 @@ mod tests {
         serde_json::from_value(serde_json::json!({ "code": code, "level": level, "message": message })).unwrap()
     }
 
+    fn plain(review: &PlanReview) -> String {
+        anstream::adapter::strip_str(&text(review)).to_string()
+    }
+
     fn stack(tenant: &str, before: Before, expected: f64) -> StackMoney {
         let place = serde_json::from_str(r#"{"account":"111122223333","region":"eu-west-1"}"#).unwrap();
         let usd = Load { low: expected / 2.0, expected, peak: expected * 2.0 };
@@ -176,13 +182,13 @@ mod tests {
     #[test]
     fn verdicts_are_counted_by_code_and_money_is_told_with_its_difference() {
         let mut verdicts: Vec<PlanFinding> =
-            (0..8).map(|n| verdict("TN2101", Level::Red, &format!("quota {n} is full"))).collect();
+            (0..8).map(|n| verdict("TN2101", Level::Error, &format!("quota {n} is full"))).collect();
         verdicts.push(PlanFinding { help: Some("look".to_owned()), ..verdict("TN2104", Level::Unknown, "not seen") });
         let known = Before::Known { total: Total { usd: Load::flat(400.0), missing: Vec::new() } };
         let unknown = Before::Unknown { why: "denied".to_owned() };
         let stacks = vec![stack("acme", Before::Nothing, 1000.0), stack("bolt", known, 300.0)];
         let money = Money { prices_of: "2026-11-24".to_owned(), stacks };
-        insta::assert_snapshot!(text(&PlanReview { verdicts, money: money.clone() }), @r"
+        insta::assert_snapshot!(plain(&PlanReview { verdicts, money: money.clone() }), @r"
         x TN2101: quota 0 is full
         x TN2101: quota 1 is full
         x TN2101: quota 2 is full
@@ -191,14 +197,14 @@ mod tests {
             and 3 more of TN2101
         ? TN2104: not seen
             help: look
-        red (x): a deploy refuses it unless each code is accepted with a reason
+        x blocks a deploy, unless each code is accepted with a reason
         money: acme (111122223333 in eu-west-1): new, +1,000.00 USD a month, idle +500.00, peak +2,000.00
         money: bolt (111122223333 in eu-west-1): 400.00 -> 300.00 USD a month (-100.00, idle -250.00, peak +200.00)
         money in all: +900.00 USD a month, idle +250.00, peak +2,200.00; prices of 2026-11-24
         ");
         let stacks = vec![stack("acme", unknown, 1000.0)];
         let judgement = PlanReview { verdicts: Vec::new(), money: Money { stacks, ..money } };
-        insta::assert_snapshot!(text(&judgement), @r"
+        insta::assert_snapshot!(plain(&judgement), @r"
         money: acme (111122223333 in eu-west-1): unknown -> 1,000.00 USD a month (what it costs now: denied)
         money in all: unknown; afterwards 1,000.00 USD a month; prices of 2026-11-24
         ");

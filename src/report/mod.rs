@@ -15,4 +15,5 @@ pub mod permissions;
 pub mod plan;
 pub mod release;
 pub mod sarif;
+pub mod screen;
 mod values;

@@ -2,27 +2,36 @@
 
 use std::fmt::Write;
 
-use super::groups::{self, Group};
+use super::groups::{self, Group, Sign};
 use super::judgement;
+use super::screen::{Tone, paint};
+use tenantry_aws::cloud::change_sets::ChangeSetKind;
 use tenantry_ops::deploy::events::{Event, Outcome, What};
 use tenantry_ops::deploy::{Action, Left, Plan, Recovery};
 
 /// What is said of a change that delivers flags and does nothing else.
 pub const FLAGS_ONLY: &str = "flags only: nothing but AppConfig and the release record is touched";
 
-/// The whole plan: a paragraph for all stacks that change alike, then what was not seen, then the counts.
-pub fn text(plan: &Plan) -> String {
+/// Resources of a new stack that are listed without being asked for.
+const MOST_LISTED: usize = 12;
+
+/// The whole plan: a paragraph for all stacks that change alike, then what was not seen, then what the signs mean and the
+/// counts. The resources of a new stack are listed with `full` only.
+pub fn text(plan: &Plan, full: bool) -> String {
     let mut out = String::new();
-    for group in groups::of(plan.stacks.iter()) {
-        group_text(&mut out, &group);
+    let groups = groups::of(plan.stacks.iter());
+    for group in &groups {
+        group_text(&mut out, group, full);
     }
     for stack in plan.stacks.iter().filter(|stack| stack.action == Action::Nothing) {
         for warning in &stack.warnings {
-            line(&mut out, format_args!("warning: {}: {}: {}", stack.tenant, warning.check, warning.reason));
+            let said = paint("warning", Tone::Warning);
+            line(&mut out, format_args!("{said}: {}: {}: {}", stack.tenant, warning.check, warning.reason));
         }
     }
     for (unseen, tenants) in groups::unseen(plan) {
-        line(&mut out, format_args!("? {}: not seen: {}", groups::named(&tenants), unseen.why));
+        let sign = paint("?", Tone::Unknown);
+        line(&mut out, format_args!("{sign} {}: not seen: {}", groups::named(&tenants), unseen.why));
         if let Some(hint) = &unseen.hint {
             line(&mut out, format_args!("  help: {hint}"));
         }
@@ -30,7 +39,19 @@ pub fn text(plan: &Plan) -> String {
     if let Some(judgement) = &plan.judgement {
         out.push_str(&judgement::text(judgement));
     }
-    line(&mut out, format_args!("{}", counts(plan)));
+    let mut signs: Vec<Sign> = Vec::new();
+    for group in &groups {
+        signs.extend(group.action().iter().flat_map(|action| action.changes()).map(Sign::of));
+    }
+    let legend: Vec<String> = Sign::ALL
+        .into_iter()
+        .filter(|sign| signs.contains(sign))
+        .map(|sign| format!("{} {}", paint(sign.text(), sign.tone()), sign.word()))
+        .collect();
+    if !legend.is_empty() {
+        line(&mut out, format_args!("{}", legend.join(", ")));
+    }
+    line(&mut out, format_args!("{}", paint(&counts(plan), Tone::Strong)));
     out
 }
 
@@ -46,15 +67,17 @@ fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = writeln!(out, "{text}");
 }
 
-fn group_text(out: &mut String, group: &Group<'_>) {
-    let (title, Some(action)) = (group.title(), group.action()) else { return };
+fn group_text(out: &mut String, group: &Group<'_>, full: bool) {
+    let (title, Some(action)) = (paint(&group.title(), Tone::Strong), group.action()) else { return };
     match action {
         Action::Nothing => {}
         Action::Apply { .. } => line(out, format_args!("{title}")),
         Action::Clear { what, retain, .. } => line(out, format_args!("{title}: {}", clearing(*what, retain))),
         Action::Recover { by } => line(out, format_args!("{title}: {}", recovery(by))),
         Action::Follow => line(out, format_args!("{title}: follow what an earlier run began")),
-        Action::Blocked { why, remedy } => line(out, format_args!("! {title}: {why}\n  help: {remedy}")),
+        Action::Blocked { why, remedy } => {
+            line(out, format_args!("{} {title}: {why}\n  help: {remedy}", paint("!", Tone::Bad)));
+        }
     }
     if groups::flags_only(action) {
         line(out, format_args!("  {FLAGS_ONLY}"));
@@ -63,16 +86,30 @@ fn group_text(out: &mut String, group: &Group<'_>) {
         line(out, format_args!("  {claim}"));
     }
     for warning in group.warnings() {
-        line(out, format_args!("  warning: {warning}"));
+        line(out, format_args!("  {}: {warning}", paint("warning", Tone::Warning)));
     }
-    for (index, change) in action.changes().iter().enumerate() {
-        line(out, format_args!("  {}", group.resource(change)));
+    let changes = action.changes();
+    if !full && is_new(action) && changes.len() > MOST_LISTED {
+        let sign = Sign::Create;
+        line(out, format_args!("{} {}", paint(&format!("{:>3}", sign.text()), sign.tone()), groups::summary(changes)));
+        line(out, format_args!("    {}", paint("`--full` lists them", Tone::Quiet)));
+        return;
+    }
+    for index in groups::order(group, changes) {
+        let change = &changes[index];
+        let sign = Sign::of(change);
+        line(out, format_args!("{} {}", paint(&format!("{:>3}", sign.text()), sign.tone()), group.named(change)));
         for (number, property) in change.properties.iter().enumerate() {
             for difference in group.differences(index, number) {
                 line(out, format_args!("      {difference}{}", groups::cause(property)));
             }
         }
     }
+}
+
+/// Whether an action makes a stack in which nothing is yet.
+fn is_new(action: &Action) -> bool {
+    matches!(action, Action::Apply { makes: ChangeSetKind::Create, .. })
 }
 
 /// What is deleted with a stack, and what follows.
@@ -152,6 +189,10 @@ pub(super) mod tests {
     use super::*;
     use tenantry_ops::deploy::{Baseline, StackPlan, Unseen, Warning};
 
+    fn plain(plan: &Plan) -> String {
+        anstream::adapter::strip_str(&text(plan, false)).to_string()
+    }
+
     #[test]
     fn a_plan_names_dangers_what_blocks_and_what_was_not_seen() {
         let bucket = serde_json::json!({
@@ -180,11 +221,12 @@ pub(super) mod tests {
             unseen: vec![Unseen { tenant: "bolt".to_owned(), why: "denied".to_owned(), hint: None }],
             judgement: None,
         };
-        insta::assert_snapshot!(text(&plan), @"
+        insta::assert_snapshot!(plain(&plan), @"
         acme (111122223333 in eu-west-1)
           ~ LandingBucket AWS::S3::Bucket (perhaps replaced) (holds state: needs --allow-replace)
               /Properties/BucketName: a -> b
         ? bolt: not seen: denied
+        ~ update
         1 to deploy, 0 with nothing to do, 0 blocked, 1 not seen
         ");
     }
@@ -236,23 +278,58 @@ pub(super) mod tests {
 
     #[test]
     fn five_hundred_tenants_with_the_same_change_read_as_one() {
-        insta::assert_snapshot!(text(&fleet(500)), @"
+        insta::assert_snapshot!(plain(&fleet(500)), @"
         500 tenants: tenant-000, tenant-001, tenant-002, tenant-003 and 496 more (1 account, 1 region)
           warning: quota: VPCs: 5 of 5 (500 of 500 tenants)
-          ~ ReleaseRecord AWS::SSM::Parameter
-              /Properties/Value: 500 different values
           ~ Splitter AWS::Lambda::Function
               /Properties/Role: old -> new-0 (250 tenants)
               /Properties/Role: old -> new-1 (250 tenants)
+          ~ ReleaseRecord AWS::SSM::Parameter
+              /Properties/Value: 500 different values
+        ~ update
         500 to deploy, 0 with nothing to do, 0 blocked, 0 not seen
         ");
+    }
+
+    #[test]
+    fn a_new_stack_is_counted_by_group_and_listed_when_asked_for_with_what_may_go_first() {
+        let mut plan = fleet(1);
+        let change = |id: String, kind: &str, action: &str, replacement: Option<&str>| {
+            serde_json::json!({ "action": action, "logical_id": id, "resource_type": kind, "physical_id": null,
+                "replacement": replacement, "policy_action": null, "properties": [] })
+        };
+        let kinds = ["AWS::Lambda::Function", "AWS::S3::Bucket", "AWS::EC2::Subnet", "AWS::EC2::Route"];
+        let adds: Vec<_> = (0..16).map(|n| change(format!("R{n:02}"), kinds[n % 4], "Add", None)).collect();
+        let action = serde_json::json!({ "kind": "apply", "change_set": "id", "makes": "create", "changes": adds });
+        plan.stacks[0].action = serde_json::from_value(action).unwrap();
+        let short = plain(&plan);
+        assert!(short.contains("\n  + 16 resources: network 8, storage 4, functions 4\n"), "{short}");
+        assert!(short.contains("\n+ create\n") && !short.contains("R03"), "{short}");
+        let listed = |plan: &Plan| {
+            let text = anstream::adapter::strip_str(&text(plan, true)).to_string();
+            let ids = text
+                .lines()
+                .filter_map(|line| line.split_once(" R"))
+                .map(|(sign, id)| format!("{} R{}", sign.trim(), id.split(' ').next().unwrap_or_default()));
+            ids.collect::<Vec<String>>()
+        };
+        assert_eq!(listed(&plan)[..5], ["+ R02", "+ R06", "+ R10", "+ R14", "+ R01"]);
+        let changes = [
+            change("R1".to_owned(), "AWS::Lambda::Function", "Modify", Some("False")),
+            change("R2".to_owned(), "AWS::EC2::Route", "Modify", Some("True")),
+            change("R3".to_owned(), "AWS::EC2::Subnet", "Modify", Some("False")),
+            change("R4".to_owned(), "AWS::Lambda::Function", "Remove", None),
+        ];
+        let action = serde_json::json!({ "kind": "apply", "change_set": "id", "makes": "update", "changes": changes });
+        plan.stacks[0].action = serde_json::from_value(action).unwrap();
+        assert_eq!(listed(&plan), ["-/+ R2", "- R4", "~ R3", "~ R1"]);
     }
 
     #[test]
     fn a_tenant_that_changes_otherwise_stands_alone() {
         let mut plan = fleet(3);
         plan.stacks[1].action = Action::Follow;
-        let text = text(&plan);
+        let text = plain(&plan);
         assert!(text.contains("2 tenants: tenant-000, tenant-002 (1 account, 1 region)"), "{text}");
         assert!(text.contains("tenant-001 (111122223333 in eu-west-1): follow"), "{text}");
     }

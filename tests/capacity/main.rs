@@ -39,13 +39,13 @@ fn a_quota_of_vpcs_is_reached_when_it_was_foretold() {
         (vpcs["used"]["known"].as_u64(), vpcs["after"].as_u64(), vpcs["limit"].as_u64()),
         (Some(4), Some(5), Some(5))
     );
-    assert_eq!((vpcs["level"].as_str(), vpcs["limit_source"].as_str()), (Some("amber"), Some("applied")));
+    assert_eq!((vpcs["level"].as_str(), vpcs["limit_source"].as_str()), (Some("warning"), Some("applied")));
     assert_eq!(code, FINDINGS, "{answer:#}");
     ENDPOINT.done(estate.account, make);
     let (code, answer) = ENDPOINT.json(&estate, &["quotas", "acme"]);
     let vpcs = row(&answer, "vpc-vpcs");
     assert_eq!((vpcs["used"]["known"].as_u64(), vpcs["after"].as_u64()), (Some(5), Some(6)));
-    assert_eq!((vpcs["level"].as_str(), vpcs["request"].as_u64(), code), (Some("red"), Some(8), FINDINGS));
+    assert_eq!((vpcs["level"].as_str(), vpcs["request"].as_u64(), code), (Some("error"), Some(8), FINDINGS));
     assert_eq!(answer["places"][0]["next_wall"]["quota"], "vpc-vpcs");
     // And so it is: one more is refused.
     let refused = ENDPOINT.python(estate.account, make);
@@ -92,7 +92,7 @@ fn a_subnet_starves_when_it_was_foretold() {
     let (code, answer) = ENDPOINT.json(&estate, &["capacity", "acme"]);
     let before = green(&answer);
     let (usable, needed) = (before["usable"].as_u64().unwrap(), before["needed"].as_u64().unwrap());
-    assert_eq!((before["level"].as_str(), before["now"]["known"]["used"].as_u64()), (Some("green"), Some(0)));
+    assert_eq!((before["level"].as_str(), before["now"]["known"]["used"].as_u64()), (Some("ok"), Some(0)));
     assert_eq!(code, CLEAN, "{answer:#}");
     // Somebody else takes addresses: as many as leave one too few for the search domain's blue/green change.
     let taken = usable - needed + 1;
@@ -109,7 +109,7 @@ fn a_subnet_starves_when_it_was_foretold() {
     let after = green(&answer);
     assert_eq!(after["now"]["known"]["used"].as_u64(), Some(taken), "{after:#}");
     assert_eq!(after["now"]["known"]["owners"]["unknown"].as_u64(), Some(taken));
-    assert_eq!((after["needed"].as_u64(), after["level"].as_str()), (Some(usable + 1), Some("red")));
+    assert_eq!((after["needed"].as_u64(), after["level"].as_str()), (Some(usable + 1), Some("error")));
     assert_eq!((codes(&answer), code), (vec!["TN2201"], FINDINGS));
     // And so it is: the subnet gives exactly what is left, and not one address more.
     ENDPOINT.done(estate.account, &take(usable - taken));

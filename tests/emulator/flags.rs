@@ -87,7 +87,7 @@ pub(super) async fn pushed_and_brought_together(cloud: Cloud) {
     assert!(matches!(plan.stacks[0].action, Action::Apply { .. }), "{plan:#?}");
     let changes = plan.stacks[0].action.changes();
     assert!(delivers_flags_only(changes.iter().map(|c| (c.logical_id.as_str(), c.resource_type.as_str()))));
-    assert!(tenantry::report::plan::text(&plan).contains("flags only"), "the plan says so");
+    assert!(tenantry::report::plan::text(&plan, false).contains("flags only"), "the plan says so");
     all_done(&applied(&cloud, &plan, &after, &[]).await.unwrap(), 1);
     let together = in_force(&session, "metanet-flagged").await.unwrap().unwrap();
     assert_eq!(together.deployment.number, 3);

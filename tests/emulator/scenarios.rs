@@ -103,14 +103,14 @@ pub(super) async fn deploy_then_nothing(cloud: Cloud) {
     assert_eq!(planned(&cloud, &fleet).await, first, "the change sets of the first plan are found again");
     all_done(&applied(&cloud, &first, &fleet, &[]).await.unwrap(), 3);
     assert!(planned(&cloud, &fleet).await.is_empty());
-    assert!(status(&cloud, &fleet).await.iter().all(|line| line.verdict == SyncStatus::InSync));
+    assert!(status(&cloud, &fleet).await.iter().all(|line| line.verdict == SyncStatus::Current));
 }
 
 pub(super) async fn release_only(cloud: Cloud) {
     let before = [desired("released", "metanet-released-landing", "d1", "v1")];
     all_done(&applied(&cloud, &planned(&cloud, &before).await, &before, &[]).await.unwrap(), 1);
     let after = [desired("released", "metanet-released-landing", "d1", "v2")];
-    assert_eq!(status(&cloud, &after).await[0].verdict, SyncStatus::Differs);
+    assert_eq!(status(&cloud, &after).await[0].verdict, SyncStatus::Outdated);
     let plan = planned(&cloud, &after).await;
     let changes = plan.stacks[0].action.changes();
     assert_eq!(changes.len(), 1, "{changes:#?}");

@@ -1,4 +1,4 @@
-//! The gate, through the binary and against an endpoint on loopback: what is red stops a deploy before anything is
+//! The gate, through the binary and against an endpoint on loopback: a blocking finding stops a deploy before anything is
 //! started, unless its code is accepted with a reason; then it goes, and the journal keeps who let it.
 
 mod ownership;
@@ -144,11 +144,11 @@ impl World {
         serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {}\n{}", said.out, said.err))
     }
 
-    fn red(&self) -> Vec<String> {
+    fn blocking(&self) -> Vec<String> {
         let plan = self.json(&["plan", "acme"]);
         let verdicts = plan["judgement"]["verdicts"].as_array().unwrap().clone();
-        let red = verdicts.iter().filter(|verdict| verdict["level"] == "red");
-        let mut codes: Vec<String> = red.map(|verdict| verdict["code"].as_str().unwrap().to_owned()).collect();
+        let errors = verdicts.iter().filter(|verdict| verdict["level"] == "error");
+        let mut codes: Vec<String> = errors.map(|verdict| verdict["code"].as_str().unwrap().to_owned()).collect();
         codes.dedup();
         codes
     }
@@ -170,21 +170,21 @@ fn red_stops_a_deploy_until_every_code_is_accepted_with_a_reason() {
     let said = world.run(&["bootstrap", "--yes"]);
     assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
 
-    let red = world.red();
-    assert!(red.iter().any(|code| code.starts_with("TN4")), "{red:?}");
+    let blocking = world.blocking();
+    assert!(blocking.iter().any(|code| code.starts_with("TN4")), "{blocking:?}");
     let refused = world.run(&["deploy", "acme", "--yes"]);
     assert_eq!(refused.code, 3, "{}\n{}", refused.out, refused.err);
-    for code in &red {
+    for code in &blocking {
         assert!(refused.err.contains(&format!("--accept {code}=")), "{code}: {}", refused.err);
     }
     assert!(world.verdict_of_status().contains("not deployed"), "{}", world.verdict_of_status());
     assert!(!world.journal().contains("\"command\":\"deploy\""), "a run that was refused has begun");
 
     for (text, code, sentence) in [
-        (format!("{}=", red[0]), 1, "needs a reason"),
+        (format!("{}=", blocking[0]), 1, "needs a reason"),
         ("TN9999=why".to_owned(), 1, "there is no code `TN9999`"),
         ("because".to_owned(), 1, "is not of the form CODE=REASON"),
-        ("TN2103=soon".to_owned(), 3, "nothing red has the code TN2103"),
+        ("TN2103=soon".to_owned(), 3, "no blocking finding has the code TN2103"),
     ] {
         let said = world.run(&["deploy", "acme", "--yes", "--accept", &text]);
         assert!(said.code == code && said.err.contains(sentence), "{text}: {} {}", said.code, said.err);
@@ -193,13 +193,13 @@ fn red_stops_a_deploy_until_every_code_is_accepted_with_a_reason() {
 
     let plan = world.run(&["plan", "acme", "--out", "plan.json"]);
     assert!(plan.out.contains("money: acme") && plan.out.contains("+1.00 USD a month"), "{}", plan.out);
-    let accepted: Vec<String> = red.iter().map(|code| format!("{code}=a test says so")).collect();
+    let accepted: Vec<String> = blocking.iter().map(|code| format!("{code}=a test says so")).collect();
     let mut arguments = vec!["deploy", "--plan", "plan.json", "--yes"];
     accepted.iter().for_each(|text| arguments.extend(["--accept", text.as_str()]));
     let said = world.run(&arguments);
     assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
     let journal = world.journal();
-    for code in &red {
+    for code in &blocking {
         assert!(journal.contains(&format!("\"code\":\"{code}\",\"reason\":\"a test says so\"")), "{journal}");
     }
     assert!(!world.verdict_of_status().contains("not deployed"), "{}", world.verdict_of_status());
@@ -245,7 +245,7 @@ fn a_certificate_in_a_zone_that_dns_does_not_find_stops_a_deploy() {
     assert!(refused.code == 3 && refused.err.contains("--accept TN2405="), "{} {}", refused.code, refused.err);
 
     zone(json!({ "name": "one.example.com" }));
-    assert!(!world.red().iter().any(|code| code == "TN2405"), "{:?}", world.red());
+    assert!(!world.blocking().iter().any(|code| code == "TN2405"), "{:?}", world.blocking());
     // Nothing answers there: the delegation is unknown, and the plan incomplete.
     let said = world.run_with_resolver(&["plan", "acme"], "127.0.0.1:1");
     let sentence = "the delegation of hosted zone `one.example.com` is unknown: cannot ask the resolver 127.0.0.1:1";
@@ -265,7 +265,7 @@ fn what_cloudformation_says_about_quotas_stands_beside_our_own_verdict() {
     let theirs =
         "warning: SERVICE_QUOTA: Address0: AWS::EC2::EIP: 0 in use and 6 more exceed the quota L-0263D0A3 of 5";
     assert!(said.out.contains(theirs), "{}\n{}", said.out, said.err);
-    assert!(world.red().iter().any(|code| code == "TN2103" || code == "TN2101"), "{:?}", world.red());
+    assert!(world.blocking().iter().any(|code| code == "TN2103" || code == "TN2101"), "{:?}", world.blocking());
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl World {
     fn bootstrapped() -> (Self, Vec<String>) {
         let world = Self::new();
         world.run(&["bootstrap", "--yes"]).expect(0, &[]);
-        let accepted = world.red().iter().map(|code| format!("{code}=a test says so")).collect();
+        let accepted = world.blocking().iter().map(|code| format!("{code}=a test says so")).collect();
         (world, accepted)
     }
 }
@@ -305,7 +305,7 @@ fn destroy_says_what_is_in_what_it_deletes_as_far_as_cloudwatch_tells() {
     let (world, mut accepted) = World::bootstrapped();
     let resources = "Resources:\n  Data:\n    Type: AWS::S3::Bucket\n    Properties:\n      BucketName: \"{{ names.prefix }}-data\"\n";
     world.edit("templates/tenant.yaml.tera", "Resources:\n", resources);
-    accepted.extend(world.red().iter().map(|code| format!("{code}=a test says so")));
+    accepted.extend(world.blocking().iter().map(|code| format!("{code}=a test says so")));
     accepted.sort();
     accepted.dedup();
     world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
@@ -325,23 +325,23 @@ fn destroy_says_what_is_in_what_it_deletes_as_far_as_cloudwatch_tells() {
 }
 
 #[test]
-fn status_is_what_is_known_and_nothing_unknown_is_in_sync() {
+fn status_is_what_is_known_and_nothing_unknown_is_current() {
     let (world, accepted) = World::bootstrapped();
     world.run(&["status", "acme"]).expect(2, &["not deployed"]);
     world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
-    world.run(&["status", "acme"]).expect(4, &["unknown: drift was never checked"]);
+    world.run(&["status", "acme"]).expect(4, &["unknown", "drift was never checked"]);
     world.run(&["drift", "acme"]).expect(0, &[]);
-    world.run(&["status", "acme"]).expect(0, &["in sync"]);
+    world.run(&["status", "acme"]).expect(0, &["current"]);
     assert!(world.journal().contains("\"command\":\"drift\""), "{}", world.journal());
     world.python(
         "key = [r['PhysicalResourceId'] for r in cfn.describe_stack_resources(StackName='metanet-acme')['StackResources'] \
          if r['LogicalResourceId'] == 'Key']\nkms.disable_key_rotation(KeyId=key[0])",
     );
     world.run(&["drift", "acme"]).expect(2, &[]);
-    world.run(&["status", "acme"]).expect(2, &["drifted: 1 differ"]);
+    world.run(&["status", "acme"]).expect(2, &["drifted", "1 difference"]);
     // Another clone knows it from the control plane.
     fs::remove_dir_all(world.estate.path().join(".tenantry")).unwrap();
-    world.run(&["status", "acme"]).expect(2, &["drifted: 1 differ"]);
+    world.run(&["status", "acme"]).expect(2, &["drifted", "1 difference"]);
     world.edit("templates/tenant.yaml.tera", "-queue\"\n", "-queue\"\n      DelaySeconds: 7\n");
     world.run(&["status", "acme"]).expect(2, &["outdated"]);
     world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);

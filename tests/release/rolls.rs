@@ -48,7 +48,7 @@ fn a_red_gate_in_the_second_ring_takes_its_wave_back_and_leaves_the_others() {
     estate.edit("templates/tenant.yaml.tera", "VisibilityTimeout: 100", "VisibilityTimeout: 200");
     estate.release("v2");
     estate.alarm("cube", "ALARM");
-    // What is red before a wave stops it before it is deployed.
+    // A gate that fails before a wave stops it before it is deployed.
     let refused = estate.roll(&["roll", "v2"]);
     refused.expect(
         3,
@@ -159,20 +159,20 @@ fn a_gate_that_cannot_be_read_holds_the_wave_and_undoes_nothing() {
     estate.roll(&["roll", "v1"]).expect(0, &[]);
     estate.release("v2");
     says("7");
-    estate.roll(&["roll", "v2"]).expect(4, &["release v2: held", "gate `smoke` of bolt cannot be read"]);
+    estate.roll(&["roll", "v2"]).expect(4, &["release v2: held", "gate `smoke` of bolt is unknown"]);
     assert_eq!(estate.releases(), fleet(["v2", "v2", "v2", "v1"]));
     says("0");
     estate.roll(&["roll", "v2"]).expect(0, &["release v2: done"]);
     estate.release("v3");
     says("1");
-    estate.roll(&["roll", "v3"]).expect(3, &["gate `smoke` of bolt is red", "bolt went back to v2"]);
+    estate.roll(&["roll", "v3"]).expect(3, &["gate `smoke` of bolt failed", "bolt went back to v2"]);
     assert_eq!(estate.releases(), fleet(["v3", "v2", "v2", "v2"]));
     says("0");
     estate.alarm("dora", "INSUFFICIENT_DATA");
-    estate.roll(&["resume"]).expect(4, &["gate `alarms` of dora cannot be read"]);
+    estate.roll(&["resume"]).expect(4, &["gate `alarms` of dora is unknown"]);
     estate.alarm("dora", "OK");
     estate.park("dora");
-    estate.roll(&["roll", "v3"]).expect(3, &["gate `queue-depth` of dora is red"]);
+    estate.roll(&["roll", "v3"]).expect(3, &["gate `queue-depth` of dora failed"]);
 }
 
 #[test]
@@ -314,7 +314,7 @@ fn a_stack_that_somebody_changed_by_hand_turns_the_drift_gate_red_unless_that_is
     );
     estate.release("v2");
     let halted = estate.roll(&["roll", "v2"]);
-    halted.expect(3, &["gate `drift` of dora is red: `IngestRetryQueue` differs at `/VisibilityTimeout`"]);
+    halted.expect(3, &["gate `drift` of dora failed: `IngestRetryQueue` differs at `/VisibilityTimeout`"]);
     halted.expect(3, &["dora went back to v1"]);
     assert_eq!(estate.releases(), fleet(["v2", "v2", "v2", "v1"]));
     let until = jiff::Timestamp::now().saturating_add(jiff::SignedDuration::from_hours(720)).unwrap();
@@ -333,7 +333,9 @@ fn a_stack_that_somebody_changed_by_hand_turns_the_drift_gate_red_unless_that_is
 fn what_cannot_be_rolled_is_refused_before_anything_changes() {
     let estate = ready("refused", &format!("{}  - {{ name: spare, bake: 1h }}\n", rings("")));
     estate.roll(&["roll", "v1"]).expect(3, &["no tenant is in ring `spare`"]);
-    estate.online(&["release", "roll", "v1", "--allow-empty-rings", "--yes"]).expect(3, &["red", "TN4501"]);
+    estate
+        .online(&["release", "roll", "v1", "--allow-empty-rings", "--yes"])
+        .expect(3, &["blocking findings", "TN4501"]);
     estate.roll(&["roll", "v0"]).expect(1, &["there is no tag `v0`"]);
     estate.roll(&["roll", "v1", "--allow-empty-rings"]).expect(0, &[]);
     // The tag moves after it was rolled.

@@ -179,7 +179,7 @@ fn text(answer: &Answer) -> String {
         out.extend(resources.iter().map(resource_text));
     }
     match &answer.plan {
-        Some(plan) => out.push_str(&plan_text(plan)),
+        Some(plan) => out.push_str(&plan_text(plan, false)),
         None if answer.changed.is_empty() => {}
         None => out.push_str("next: `tenantry plan` and `tenantry deploy` these tenants\n"),
     }

@@ -119,7 +119,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let plans = plan(&cloud, &ways, &options, None).await;
         if !output.is_json() {
             for (plan, _) in &plans.plans {
-                output.text(&format!("back to {}:\n{}", plan.release, report::plan::text(plan)))?;
+                output.text(&format!("back to {}:\n{}", plan.release, report::plan::text(plan, true)))?;
             }
             output.text(&text(&answer))?;
         }

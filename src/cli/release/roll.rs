@@ -35,10 +35,10 @@ use tenantry_ops::release::{Candidate, Manifest, Repository};
 
 /// Roll a release: ring by ring, wave by wave, watched by its gates.
 ///
-/// A run that was stopped or killed is simply run again. When a gate turns red or a stack fails, the roll halts, the
-/// wave goes back to the release it came from, and later waves keep theirs. A wave whose alarms or queues are red before
+/// A run that was stopped or killed is simply run again. When a gate fails or a stack fails, the roll halts, the
+/// wave goes back to the release it came from, and later waves keep theirs. A wave whose alarms or queues fail their gates before
 /// it is not deployed, and a tenant that was deployed by hand meanwhile is not touched until the roll is resumed. Exit
-/// code 0: the release is everywhere; 3: a gate was red and the wave went back or was not deployed, or the roll was
+/// code 0: the release is everywhere; 3: a gate failed and the wave went back or was not deployed, or the roll was
 /// refused; 4: paused, waiting for a window, or held for a person.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
@@ -78,7 +78,7 @@ struct How {
     /// Roll although windows or freezes are closed; the reason is kept.
     #[arg(long, value_name = "REASON")]
     override_windows: Option<String>,
-    /// Deploy waves although gates are red before, as for a release that mends them; the reason is kept. They count again
+    /// Deploy waves although gates fail before, as for a release that mends them; the reason is kept. They count again
     /// when the wave's bake time is over.
     #[arg(long, value_name = "REASON")]
     override_gates: Option<String>,
@@ -275,7 +275,7 @@ async fn go(
     report(&candidate.name, &ending, output)
 }
 
-/// Refuses a release that is red, as a deploy does: that does not fit, breaks a rule, or costs too much.
+/// Refuses a release with blocking findings, as a deploy does: that does not fit, breaks a rule, or costs too much.
 async fn judged(
     cloud: &Cloud,
     candidate: &Candidate,
@@ -360,14 +360,14 @@ mod tests {
         let halted = |cause, stuck: &[&str]| Ending::Halted {
             cause,
             title: "ring early, wave 1 of 1".to_owned(),
-            why: "red".to_owned(),
+            why: "failed".to_owned(),
             stuck: stuck.iter().map(|tenant| ((*tenant).to_owned(), "gone".to_owned())).collect(),
             kept: [("dora".to_owned(), "it is new".to_owned())].into(),
         };
         for (ending, exit) in [
             (Ending::Done { changed: true }, Exit::Clean),
             (Ending::Held { why: "denied".to_owned() }, Exit::Incomplete),
-            (Ending::Refused { title: "ring early".to_owned(), why: "red".to_owned() }, Exit::Refused),
+            (Ending::Refused { title: "ring early".to_owned(), why: "failed".to_owned() }, Exit::Refused),
             (halted(HaltCause::Gate, &[]), Exit::Refused),
             (halted(HaltCause::Gate, &["bolt"]), Exit::Error),
             (halted(HaltCause::Deploy, &[]), Exit::Error),

@@ -37,7 +37,7 @@ pub struct Stack {
     /// Name of the stack.
     pub name: String,
     pub needs: Arc<Needs>,
-    /// It is part of the plan; the others only count for the next wall.
+    /// It is part of the plan; the others only count for the limiting quota.
     pub planned: bool,
 }
 
@@ -192,7 +192,7 @@ impl Assessment {
         }
     }
 
-    /// Everything that is not green, worst first.
+    /// Everything that is not ok, worst first.
     pub fn findings(&self) -> Vec<Finding> {
         let ground = self.ground();
         let mut found: Vec<Finding> = self.quotas.iter().filter_map(|verdict| verdict.finding(&ground)).collect();
@@ -227,9 +227,9 @@ impl Assessment {
         let subnets = self.subnets.iter().map(|verdict| verdict.level);
         let others = self.offer.iter().chain(&self.names).map(|finding| match (finding.code.0, finding.severity) {
             ("TN2306" | "TN2404", _) => Level::Unknown,
-            (_, Severity::Error) => Level::Red,
-            (_, Severity::Warning) => Level::Amber,
-            (_, Severity::Note) => Level::Green,
+            (_, Severity::Error) => Level::Error,
+            (_, Severity::Warning) => Level::Warning,
+            (_, Severity::Note) => Level::Ok,
         });
         let uncounted = self.uncounted.iter().map(|_| Level::Unknown);
         quotas.chain(subnets).chain(others).chain(uncounted)

@@ -99,7 +99,7 @@ mod tests {
         let verdicts = weigh(&quotas, &Asked::new(demand.clone()), &Snapshot::default());
         let wall = next_wall(&verdicts).unwrap();
         assert_eq!((wall.quota.as_str(), wall.after, wall.limit), ("ec2-elastic-ips", 6, 5));
-        assert_eq!((wall.level, wall.request), (Level::Red, Some(8)));
+        assert_eq!((wall.level, wall.request), (Level::Error, Some(8)));
         assert_eq!(find(&verdicts, "vpc-nat-gateways").after, 2);
         let finding = wall.finding("111122223333 eu-west-1").unwrap();
         assert_eq!(finding.code.0, "TN2101");
@@ -117,7 +117,7 @@ mod tests {
         let demand = count(&stack(3, "Lambda", 500));
         let mut snapshot = Snapshot::default();
         let place = |used| Seen::Known([(Within::Region, used)].into_iter().collect());
-        for (used, level) in [(0, Level::Green), (3, Level::Amber), (4, Level::Amber), (5, Level::Red)] {
+        for (used, level) in [(0, Level::Ok), (3, Level::Warning), (4, Level::Warning), (5, Level::Error)] {
             snapshot.usage.insert("vpc-vpcs".to_owned(), place(used));
             assert_eq!(
                 find(&weigh(&quotas, &Asked::new(demand.clone()), &snapshot), "vpc-vpcs").level,
@@ -128,7 +128,7 @@ mod tests {
         let limit = Seen::Known(Limit { value: 100, applied: true });
         snapshot.limits.insert("vpc-vpcs".to_owned(), limit);
         let verdicts = weigh(&quotas, &Asked::new(demand.clone()), &snapshot);
-        assert_eq!((find(&verdicts, "vpc-vpcs").level, find(&verdicts, "vpc-vpcs").limit), (Level::Green, 100));
+        assert_eq!((find(&verdicts, "vpc-vpcs").level, find(&verdicts, "vpc-vpcs").limit), (Level::Ok, 100));
         assert_eq!(find(&verdicts, "lambda-concurrency").limit, 900);
     }
 
@@ -138,7 +138,7 @@ mod tests {
         let mut demand = Demand::default();
         demand.amounts.insert("cloudformation-resources", [(Within::Stack, 501)].into_iter().collect());
         let verdicts = weigh(&quotas, &Asked::new(demand.clone()), &Snapshot::default());
-        assert_eq!((verdicts[0].level, verdicts[0].request), (Level::Red, None));
+        assert_eq!((verdicts[0].level, verdicts[0].request), (Level::Error, None));
         assert_eq!(verdicts[0].finding("here").unwrap().code.0, "TN2102");
     }
 
@@ -160,12 +160,15 @@ mod tests {
         };
         let shared = starve::subnets(&site("Green"));
         assert!(
-            shared.iter().filter(|verdict| verdict.level == Level::Red).all(|verdict| verdict.needed > verdict.usable)
+            shared
+                .iter()
+                .filter(|verdict| verdict.level == Level::Error)
+                .all(|verdict| verdict.needed > verdict.usable)
         );
         let codes: Vec<&str> = starve::findings(&shared).iter().map(|finding| finding.code.0).collect();
         assert_eq!(codes, ["TN2204"; 3]);
         let apart = starve::subnets(&site("Lambda"));
-        assert!(apart.iter().all(|verdict| verdict.level == Level::Green), "{apart:#?}");
+        assert!(apart.iter().all(|verdict| verdict.level == Level::Ok), "{apart:#?}");
     }
 
     #[test]

@@ -11,12 +11,12 @@ use super::check::{Site, Stack};
 use super::growth::Growth;
 use super::owners::{Addresses, SubnetDemand};
 use super::snapshot::{LiveSubnet, Seen};
-use super::weigh::{AMBER_PERCENT, Level, percent_of};
+use super::weigh::{Level, WARNING_PERCENT, percent_of};
 use crate::resources::Owner;
 use tenantry_base::finding::{Code, Finding};
 
-/// A subnet that growth uses up within so many days is amber: a subnet cannot be enlarged, tenants must be moved.
-const AMBER_DAYS: i32 = 90;
+/// A subnet that growth uses up within so many days is a warning: a subnet cannot be enlarged, tenants must be moved.
+const WARNING_DAYS: i32 = 90;
 
 /// How one subnet stands.
 #[derive(Debug, Clone, Serialize)]
@@ -100,11 +100,11 @@ fn verdict(stack: &Stack, id: &str, demand: &SubnetDemand, now: Seen<Now>) -> Su
     let needed = needed(demand, &now, 1.0);
     let percent = percent_of(needed, demand.usable);
     let level = match &now {
-        _ if needed > demand.usable => Level::Red,
+        _ if needed > demand.usable => Level::Error,
         _ if !demand.uncounted.is_empty() => Level::Unknown,
         Seen::Unknown(_) => Level::Unknown,
-        Seen::Known(_) if percent >= AMBER_PERCENT => Level::Amber,
-        Seen::Known(_) => Level::Green,
+        Seen::Known(_) if percent >= WARNING_PERCENT => Level::Warning,
+        Seen::Known(_) => Level::Ok,
     };
     SubnetVerdict {
         tenant: stack.tenant.clone(),
@@ -148,13 +148,13 @@ fn needed(demand: &SubnetDemand, now: &Seen<Now>, growth: f64) -> u64 {
 }
 
 impl SubnetVerdict {
-    /// Finds the day on which growth has used the subnet up, and is amber when that is near.
+    /// Finds the day on which growth has used the subnet up, and warns when that is near.
     pub fn grow(&mut self, growth: Growth, today: Date) {
         let starves = |factor: f64| needed(&self.demand, &self.now, factor) > self.usable;
         let Some(days) = growth.days_until(starves) else { return };
         self.runs_out = today.checked_add(jiff::Span::new().days(days)).ok();
-        if days <= AMBER_DAYS && self.level == Level::Green {
-            self.level = Level::Amber;
+        if days <= WARNING_DAYS && self.level == Level::Ok {
+            self.level = Level::Warning;
         }
     }
 }
@@ -167,11 +167,11 @@ pub(super) fn findings(verdicts: &[SubnetVerdict]) -> Vec<Finding> {
 fn finding(verdict: &SubnetVerdict) -> Option<Finding> {
     let SubnetVerdict { logical_id, cidr, needed, usable, .. } = verdict;
     let code = match verdict.level {
-        Level::Green => return None,
-        Level::Amber => "TN2202",
+        Level::Ok => return None,
+        Level::Warning => "TN2202",
         Level::Unknown => "TN2203",
-        Level::Red if verdict.shared_with_functions => "TN2204",
-        Level::Red => "TN2201",
+        Level::Error if verdict.shared_with_functions => "TN2204",
+        Level::Error => "TN2201",
     };
     let parts: Vec<String> = verdict.owners.iter().map(|(owner, addresses)| part(*owner, addresses, verdict)).collect();
     let why = verdict.now.why().map(|why| format!("; what stands there now is unknown: {why}")).unwrap_or_default();

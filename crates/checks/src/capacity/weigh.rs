@@ -9,18 +9,20 @@ use super::quotas::Quota;
 use super::snapshot::{Limit, Seen, Snapshot};
 use tenantry_base::finding::{Code, Finding};
 
-/// From this share of a limit on a verdict is amber, in percent.
-pub(super) const AMBER_PERCENT: u64 = 80;
+/// From this share of a limit on a verdict is a warning, in percent.
+pub(super) const WARNING_PERCENT: u64 = 80;
 
 /// How something stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
-    Green,
-    Amber,
+    Ok,
+    /// Near a limit.
+    Warning,
     /// The demand fits, but what is used beside it is not known.
     Unknown,
-    Red,
+    /// Past a limit.
+    Error,
 }
 
 /// Where a limit comes from.
@@ -165,10 +167,10 @@ fn verdict(quota: &Quota, within: Within, used: Seen<u64>, after: u64, snapshot:
     // What is over its limit already, and no more so by the plan, stops no plan.
     let adds = used.known().is_none_or(|used| after > *used);
     let level = match used {
-        _ if after > limit && adds => Level::Red,
+        _ if after > limit && adds => Level::Error,
         Seen::Unknown(_) => Level::Unknown,
-        Seen::Known(_) if percent >= AMBER_PERCENT => Level::Amber,
-        Seen::Known(_) => Level::Green,
+        Seen::Known(_) if percent >= WARNING_PERCENT => Level::Warning,
+        Seen::Known(_) => Level::Ok,
     };
     QuotaUsage {
         quota: quota.id.clone(),
@@ -183,7 +185,8 @@ fn verdict(quota: &Quota, within: Within, used: Seen<u64>, after: u64, snapshot:
         adjustable: quota.adjustable,
         limit_source,
         level,
-        request: (quota.adjustable && percent >= AMBER_PERCENT).then(|| comfortable(after).saturating_add(quota.keep)),
+        request: (quota.adjustable && percent >= WARNING_PERCENT)
+            .then(|| comfortable(after).saturating_add(quota.keep)),
         holder: None,
     }
 }
@@ -214,7 +217,7 @@ pub(super) fn limit(quota: &Quota, snapshot: &Snapshot) -> (u64, LimitSource) {
 /// What one stack alone needs beyond the limits of the tables, whatever else its account holds.
 pub fn alone(quotas: &[Quota], demand: &Demand) -> Vec<Finding> {
     let verdicts = weigh(quotas, &Asked::new(demand.clone()), &Snapshot::default());
-    let beyond = verdicts.into_iter().filter(|verdict| verdict.level == Level::Red);
+    let beyond = verdicts.into_iter().filter(|verdict| verdict.level == Level::Error);
     beyond
         .map(|verdict| {
             let code = if verdict.adjustable { "TN2106" } else { "TN2102" };
@@ -231,7 +234,7 @@ pub fn alone(quotas: &[Quota], demand: &Demand) -> Vec<Finding> {
 
 /// The smallest limit at which `after` would be green.
 fn comfortable(after: u64) -> u64 {
-    after.saturating_mul(100).checked_div(AMBER_PERCENT).unwrap_or(after).saturating_add(1)
+    after.saturating_mul(100).checked_div(WARNING_PERCENT).unwrap_or(after).saturating_add(1)
 }
 
 /// The quota that stops the fleet next: the fullest one.
@@ -240,14 +243,14 @@ pub fn next_wall(verdicts: &[QuotaUsage]) -> Option<&QuotaUsage> {
 }
 
 impl QuotaUsage {
-    /// What to tell about the quota; None where it is green. `ground` names the account and region.
+    /// What to tell about the quota; None where it is ok. `ground` names the account and region.
     pub fn finding(&self, ground: &str) -> Option<Finding> {
         let code = match self.level {
-            Level::Green => return None,
-            Level::Amber => "TN2103",
+            Level::Ok => return None,
+            Level::Warning => "TN2103",
             Level::Unknown => "TN2104",
-            Level::Red if self.adjustable => "TN2101",
-            Level::Red => "TN2102",
+            Level::Error if self.adjustable => "TN2101",
+            Level::Error => "TN2102",
         };
         let place = match &self.within {
             Within::Zone(zone) => format!(", zone {zone}"),

@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 
 use super::formula::{Formula, Path, Pattern};
 use super::{
-    Addresses, Amount, BILLED_BY, BilledItem, Billing, Concern, Drift, Instances, LinkedRole, Model, Naming, Over,
-    Owner, ResourceType, Scope, Table, Tagged, Taken,
+    Addresses, Amount, BILLED_BY, BilledItem, Billing, Concern, Drift, Group, Instances, LinkedRole, Model, Naming,
+    Over, Owner, ResourceType, Scope, Table, Tagged, Taken,
 };
 use tenantry_base::Document;
 use tenantry_base::finding::{Code, Finding, Source, nearest};
@@ -55,11 +55,16 @@ impl<'d> Reader<'d> {
 
     fn table(&mut self, base: &Table) -> Table {
         let mut table = base.clone();
-        let Some(root) = self.map(&self.document.value, "", &["date", "types"]) else { return table };
+        let Some(root) = self.map(&self.document.value, "", &["date", "groups", "types"]) else { return table };
         let dated =
             root.get("date").and_then(Value::as_str).is_some_and(|date| date.parse::<jiff::civil::Date>().is_ok());
         if !dated {
             self.fault("date", "`date` must be the date of the facts, such as \"2026-11-29\"".to_owned());
+        }
+        if let Some(groups) = root.get("groups") {
+            // An estate's groups come first.
+            let own = self.groups(groups);
+            table.groups.splice(0..0, own);
         }
         let Some(types) = root.get("types").and_then(Value::as_object) else {
             self.fault("types", "`types` must be a map of resource types".to_owned());
@@ -78,6 +83,29 @@ impl<'d> Reader<'d> {
             }
         }
         table
+    }
+
+    fn groups(&mut self, value: &'d Value) -> Vec<Group> {
+        let Some(rows) = value.as_array() else {
+            self.fault("groups", "`groups` must be a list of groups of types".to_owned());
+            return Vec::new();
+        };
+        let mut groups = Vec::new();
+        for (index, value) in rows.iter().enumerate() {
+            let route = format!("groups[{index}]");
+            let Some(row) = self.map(value, &route, &["name", "types"]) else { continue };
+            let name = row.get("name").and_then(Value::as_str).filter(|name| !name.is_empty());
+            let starts = row.get("types").and_then(Value::as_array).and_then(|types| {
+                types.iter().map(|start| start.as_str().map(str::to_owned)).collect::<Option<Vec<String>>>()
+            });
+            match (name, starts) {
+                (Some(name), Some(starts)) if !starts.is_empty() => {
+                    groups.push(Group { name: name.to_owned(), starts })
+                }
+                _ => self.fault(&route, "a group is a `name` and the starts of the names of its `types`".to_owned()),
+            }
+        }
+        groups
     }
 
     fn row(&mut self, value: &'d Value, route: &str, base: Option<&ResourceType>) -> Option<ResourceType> {

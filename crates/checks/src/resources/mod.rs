@@ -292,12 +292,36 @@ pub enum Scope {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Table {
     rows: BTreeMap<String, ResourceType>,
+    groups: Vec<Group>,
+}
+
+/// Types that reports name together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    pub name: String,
+    /// Starts of the types' names, in whole parts: `AWS::EC2`, `AWS::EC2::Instance`.
+    starts: Vec<String>,
 }
 
 impl Table {
     /// A type's name and row; None for a type without one.
     pub fn get(&self, kind: &str) -> Option<(&str, &ResourceType)> {
         self.rows.get_key_value(kind).map(|(kind, row)| (kind.as_str(), row))
+    }
+
+    /// The group in which reports name a type, and its place in their order: by the longest start that fits, else the type's
+    /// service in lower case, behind all others.
+    pub fn group(&self, kind: &str) -> (usize, String) {
+        let fits = |start: &str| kind.strip_prefix(start).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"));
+        let of = |(index, group): (usize, &Group)| {
+            let longest = group.starts.iter().filter(|start| fits(start)).map(String::len).max()?;
+            // Of two starts of the same length the first counts.
+            Some((longest, std::cmp::Reverse(index), group.name.clone()))
+        };
+        match self.groups.iter().enumerate().filter_map(of).max() {
+            Some((_, std::cmp::Reverse(index), name)) => (index, name),
+            None => (self.groups.len(), kind.split("::").nth(1).unwrap_or(kind).to_lowercase()),
+        }
     }
 
     /// Whether losing a resource of this type loses state. True for a type without a row.
@@ -409,6 +433,24 @@ mod tests {
         }
         for kind in ["AWS::IAM::Role", "AWS::Lambda::Function", "AWS::SSM::Parameter", "AWS::EC2::Route"] {
             assert!(!table().is_stateful(kind), "{kind}");
+        }
+    }
+
+    #[test]
+    fn every_shipped_type_of_aws_has_a_group_and_the_longest_start_counts() {
+        let without = |(kind, _): &(&str, &ResourceType)| {
+            kind.starts_with("AWS::") && table().group(kind).0 == table().groups.len()
+        };
+        let without: Vec<&str> = table().iter().filter(without).map(|(kind, _)| kind).collect();
+        assert!(without.is_empty(), "{without:?}");
+        for (kind, group) in [
+            ("AWS::EC2::Subnet", "network"),
+            ("AWS::EC2::Instance", "instances"),
+            ("AWS::EC2::Volume", "storage"),
+            ("AWS::Transfer::Server", "transfer"),
+            ("Custom::Thing", "thing"),
+        ] {
+            assert_eq!(table().group(kind).1, group, "{kind}");
         }
     }
 

@@ -1,8 +1,8 @@
 //! The gate between a plan and its execution: what was found about the plan, and who accepted what of it.
 //!
 //! In: findings on capacity, policies and money, and the acceptances that a person gave. Out: what is refused, what is
-//! accepted, and which acceptances nothing asked for. Pure; a red verdict that nobody accepted stops a deploy, an
-//! unknown one never counts as passed.
+//! accepted, and which acceptances nothing asked for. Pure; an error that nobody accepted stops a deploy, what is
+//! unknown never counts as passed.
 
 use std::str::FromStr;
 
@@ -14,17 +14,21 @@ use tenantry_base::finding::{Finding, Severity, codes, explain};
 const UNKNOWN: [&str; 10] =
     ["TN2104", "TN2105", "TN2203", "TN2306", "TN2404", "TN2406", "TN2502", "TN2503", "TN2504", "TN4003"];
 
-/// How a verdict stands. Ordered by how much it asks for attention.
+/// The severity of a finding about a plan, ordered by how much it asks for attention. Plans and journals of before used
+/// the words that are its aliases.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// Good to know.
-    Note,
-    Amber,
+    #[serde(alias = "note")]
+    Info,
+    #[serde(alias = "amber")]
+    Warning,
     /// Could not be checked.
     Unknown,
     /// Stops a deploy unless it is accepted.
-    Red,
+    #[serde(alias = "red")]
+    Error,
 }
 
 /// A finding about a plan, in a form that is saved with it.
@@ -48,9 +52,9 @@ impl From<&Finding> for PlanFinding {
     fn from(finding: &Finding) -> Self {
         let level = match finding.severity {
             _ if UNKNOWN.contains(&finding.code.0) => Level::Unknown,
-            Severity::Error => Level::Red,
-            Severity::Warning => Level::Amber,
-            Severity::Note => Level::Note,
+            Severity::Error => Level::Error,
+            Severity::Warning => Level::Warning,
+            Severity::Note => Level::Info,
         };
         let place = finding.location.as_ref();
         Self {
@@ -116,26 +120,26 @@ impl FromStr for Acceptance {
 pub struct Accepted {
     pub code: String,
     pub reason: String,
-    /// The red verdicts that it lets through.
+    /// The errors that it lets through.
     pub verdicts: Vec<PlanFinding>,
 }
 
 /// What comes of verdicts and acceptances.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Decision {
-    /// Red, and accepted by nobody.
+    /// Errors that nobody accepted.
     pub refused: Vec<PlanFinding>,
     pub accepted: Vec<Accepted>,
-    /// Codes that were accepted though nothing red has them.
+    /// Codes that were accepted though no error has them.
     pub idle: Vec<String>,
 }
 
 /// Holds acceptances against verdicts.
 pub fn decide(verdicts: &[PlanFinding], acceptances: &[Acceptance]) -> Decision {
     let mut decision = Decision::default();
-    let red = || verdicts.iter().filter(|verdict| verdict.level == Level::Red);
+    let errors = || verdicts.iter().filter(|verdict| verdict.level == Level::Error);
     for acceptance in acceptances {
-        let own: Vec<PlanFinding> = red().filter(|verdict| verdict.code == acceptance.code).cloned().collect();
+        let own: Vec<PlanFinding> = errors().filter(|verdict| verdict.code == acceptance.code).cloned().collect();
         if own.is_empty() {
             decision.idle.push(acceptance.code.clone());
         } else {
@@ -144,7 +148,7 @@ pub fn decide(verdicts: &[PlanFinding], acceptances: &[Acceptance]) -> Decision 
         }
     }
     let accepted = |verdict: &&PlanFinding| acceptances.iter().any(|acceptance| acceptance.code == verdict.code);
-    decision.refused = red().filter(|verdict| !accepted(verdict)).cloned().collect();
+    decision.refused = errors().filter(|verdict| !accepted(verdict)).cloned().collect();
     decision
 }
 
@@ -162,7 +166,7 @@ mod tests {
         let found = ["TN2101", "TN2101", "TN2102", "TN2103", "TN2104"].map(|code| Finding::new(Code(code), "full"));
         let verdicts = verdicts(&found);
         let levels: Vec<Level> = verdicts.iter().map(|verdict| verdict.level).collect();
-        assert_eq!(levels, [Level::Red, Level::Red, Level::Red, Level::Unknown, Level::Amber]);
+        assert_eq!(levels, [Level::Error, Level::Error, Level::Error, Level::Unknown, Level::Warning]);
         assert_eq!(decide(&verdicts, &[]).refused.len(), 3);
         let decision = decide(&verdicts, &[accept("tn2101=granted by phone"), accept("TN2103=soon")]);
         assert_eq!(decision.refused.iter().map(|verdict| verdict.code.as_str()).collect::<Vec<_>>(), ["TN2102"]);

@@ -44,7 +44,7 @@ pub enum Record {
         plan: String,
         stacks: Vec<Planned>,
     },
-    /// Who began the run let these red verdicts through.
+    /// Who began the run let these errors through.
     Accepted {
         accepted: Accepted,
     },

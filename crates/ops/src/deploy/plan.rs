@@ -13,7 +13,7 @@ use tenantry_aws::cloud::cloudformation::Stack;
 use tenantry_aws::cloud::hooks::Objection;
 
 /// Name and version of the stored format.
-pub const SCHEMA: &str = "tenantry/plan/v2";
+pub const SCHEMA: &str = "tenantry/plan/v3";
 
 /// What a deploy will do, stack by stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -56,9 +56,9 @@ pub struct Alarms {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum SyncStatus {
-    InSync,
+    Current,
     /// Settled, with another digest or release.
-    Differs,
+    Outdated,
     Missing,
     /// There is no stack, because the tenant was offboarded.
     Offboarded,
@@ -142,9 +142,9 @@ fn line(desired: &Desired, ground: &Baseline) -> Line {
         State::Absent => SyncStatus::Missing,
         State::InProgress => SyncStatus::InProgress,
         State::FailedCreation | State::Stuck => SyncStatus::Failed,
-        State::Settled | State::RolledBack if same => SyncStatus::InSync,
+        State::Settled | State::RolledBack if same => SyncStatus::Current,
         State::RolledBack => SyncStatus::Failed,
-        State::Settled => SyncStatus::Differs,
+        State::Settled => SyncStatus::Outdated,
     };
     with(desired, ground, verdict)
 }

@@ -33,18 +33,23 @@ pub struct Look {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum GateStatus {
-    Green,
-    Red { why: String },
-    Unread { why: String },
+    Passed,
+    Failed {
+        why: String,
+    },
+    /// It could not be read.
+    Unknown {
+        why: String,
+    },
 }
 
 impl std::fmt::Display for Look {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (tenant, gate) = (&self.tenant, &self.gate);
         match &self.verdict {
-            GateStatus::Green => write!(f, "gate `{gate}` of {tenant} is green"),
-            GateStatus::Red { why } => write!(f, "gate `{gate}` of {tenant} is red: {why}"),
-            GateStatus::Unread { why } => write!(f, "gate `{gate}` of {tenant} cannot be read: {why}"),
+            GateStatus::Passed => write!(f, "gate `{gate}` of {tenant} passed"),
+            GateStatus::Failed { why } => write!(f, "gate `{gate}` of {tenant} failed: {why}"),
+            GateStatus::Unknown { why } => write!(f, "gate `{gate}` of {tenant} is unknown: {why}"),
         }
     }
 }
@@ -104,7 +109,7 @@ pub async fn look(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
             Err(error) => {
                 let why = error.to_string();
                 let unread =
-                    tenants.iter().flat_map(|desired| all(watched, desired, &GateStatus::Unread { why: why.clone() }));
+                    tenants.iter().flat_map(|desired| all(watched, desired, &GateStatus::Unknown { why: why.clone() }));
                 looks.extend(unread);
             }
             Ok((session, live)) => {
@@ -144,7 +149,7 @@ async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, liv
             Gate::Alarms => alarms(session, desired).await,
             Gate::QueueDepth => queue_depth(session, watched.queues, desired).await,
         };
-        let verdict = verdict.unwrap_or_else(|error| GateStatus::Unread { why: error.to_string() });
+        let verdict = verdict.unwrap_or_else(|error| GateStatus::Unknown { why: error.to_string() });
         looks.push(Look { tenant: desired.tenant.clone(), gate: gate.name().to_owned(), verdict });
     }
     for command in watched.ring.commands.iter().filter(|_| watched.is_over()) {
@@ -159,19 +164,19 @@ fn stack_state(desired: &Desired, ground: &Baseline) -> GateStatus {
     let status = ground.status.as_deref();
     let shown = status.unwrap_or("no stack");
     match State::of(status) {
-        State::Settled if ground.release.as_ref() == Some(&desired.release) => GateStatus::Green,
-        State::InProgress => GateStatus::Unread { why: format!("the stack is {shown}") },
+        State::Settled if ground.release.as_ref() == Some(&desired.release) => GateStatus::Passed,
+        State::InProgress => GateStatus::Unknown { why: format!("the stack is {shown}") },
         // A stack that fails goes back to what it was with another status: this was deployed by hand.
-        State::Settled => GateStatus::Unread {
+        State::Settled => GateStatus::Unknown {
             why: format!("release `{}` was deployed by hand", ground.release.as_deref().unwrap_or("none")),
         },
-        _ => GateStatus::Red {
+        _ => GateStatus::Failed {
             why: format!("the stack is {shown} with release `{}`", ground.release.as_deref().unwrap_or("none")),
         },
     }
 }
 
-/// Every stack is as the release says, whichever source tells: a difference that nobody accepted is red, what could not
+/// Every stack is as the release says, whichever source tells: a difference that nobody accepted fails, what could not
 /// be checked is not green. A changed tag, or one that outlives its resource, undoes no wave.
 async fn drift(cloud: &Cloud, watched: &Watched<'_>) -> Vec<Look> {
     let desired: Vec<Desired> = watched.tenants.iter().map(|desired| (*desired).clone()).collect();
@@ -194,11 +199,11 @@ fn drifted(drift: &StackDrift) -> GateStatus {
             0 => String::new(),
             others => format!(" and {others} more"),
         };
-        return GateStatus::Red { why: format!("`{resource}` differs at `{}`{others}", worst.path) };
+        return GateStatus::Failed { why: format!("`{resource}` differs at `{}`{others}", worst.path) };
     }
     let unseen = drift.sources.iter().flat_map(|source| &source.unseen).next().cloned();
     let unchecked = drift.unchecked.first().map(|unchecked| format!("`{}`: {}", unchecked.resource, unchecked.why));
-    unseen.or(unchecked).map_or(GateStatus::Green, |why| GateStatus::Unread { why })
+    unseen.or(unchecked).map_or(GateStatus::Passed, |why| GateStatus::Unknown { why })
 }
 
 /// No alarm of the stack is in ALARM, and each has a state.
@@ -208,19 +213,19 @@ async fn alarms(session: &Session, desired: &Desired) -> Result<GateStatus, Call
     let own = resources.into_iter().filter(|resource| KINDS.contains(&resource.resource_type.as_str()));
     let names: Vec<String> = own.filter_map(|resource| resource.physical_id).collect();
     if names.is_empty() {
-        return Ok(GateStatus::Unread { why: "the stack has no alarm".to_owned() });
+        return Ok(GateStatus::Unknown { why: "the stack has no alarm".to_owned() });
     }
     let alarms = cloudwatch::alarms(session, &names).await?;
-    if let Some(red) = alarms.iter().find(|alarm| alarm.state == AlarmState::Alarm) {
-        let since = red.since.and_then(|since| jiff::Timestamp::from_second(since).ok());
+    if let Some(firing) = alarms.iter().find(|alarm| alarm.state == AlarmState::Alarm) {
+        let since = firing.since.and_then(|since| jiff::Timestamp::from_second(since).ok());
         let since = since.map(|since| format!(" since {since}")).unwrap_or_default();
-        return Ok(GateStatus::Red { why: format!("`{}` is in ALARM{since}: {}", red.name, red.reason) });
+        return Ok(GateStatus::Failed { why: format!("`{}` is in ALARM{since}: {}", firing.name, firing.reason) });
     }
     if let Some(gone) = names.iter().find(|name| alarms.iter().all(|alarm| alarm.name != **name)) {
-        return Ok(GateStatus::Unread { why: format!("alarm `{gone}` does not exist") });
+        return Ok(GateStatus::Unknown { why: format!("alarm `{gone}` does not exist") });
     }
     let silent = alarms.iter().find(|alarm| alarm.state == AlarmState::InsufficientData);
-    Ok(silent.map_or(GateStatus::Green, |alarm| GateStatus::Unread {
+    Ok(silent.map_or(GateStatus::Passed, |alarm| GateStatus::Unknown {
         why: format!("`{}` has insufficient data: {}", alarm.name, alarm.reason),
     }))
 }
@@ -232,27 +237,27 @@ async fn queue_depth(
     desired: &Desired,
 ) -> Result<GateStatus, CallError> {
     if queues.is_empty() {
-        return Ok(GateStatus::Green);
+        return Ok(GateStatus::Passed);
     }
     let resources = cloudformation::resources(session, &desired.stack).await?;
     for (name, id) in queues {
         let found = resources.iter().find(|resource| resource.logical_id == *id);
         let Some(url) = found.and_then(|resource| resource.physical_id.as_deref()) else {
-            return Ok(GateStatus::Unread { why: format!("the stack has no queue `{id}`") });
+            return Ok(GateStatus::Unknown { why: format!("the stack has no queue `{id}`") });
         };
         match sqs::depth(session, url).await? {
             0 => {}
-            1 => return Ok(GateStatus::Red { why: format!("a message waits in the queue `{name}`") }),
-            depth => return Ok(GateStatus::Red { why: format!("{depth} messages wait in the queue `{name}`") }),
+            1 => return Ok(GateStatus::Failed { why: format!("a message waits in the queue `{name}`") }),
+            depth => return Ok(GateStatus::Failed { why: format!("{depth} messages wait in the queue `{name}`") }),
         }
     }
-    Ok(GateStatus::Green)
+    Ok(GateStatus::Passed)
 }
 
 /// What a command of the ring says about a tenant.
 async fn command(command: &GateCommand, watched: &Watched<'_>, desired: &Desired) -> GateStatus {
     let Some((program, arguments)) = command.run.split_first() else {
-        return GateStatus::Unread { why: "it names no program".to_owned() };
+        return GateStatus::Unknown { why: "it names no program".to_owned() };
     };
     let timeout = duration(&command.timeout).and_then(|timeout| Duration::try_from(timeout).ok());
     let timeout = timeout.unwrap_or(Duration::from_secs(60));
@@ -268,16 +273,16 @@ async fn command(command: &GateCommand, watched: &Watched<'_>, desired: &Desired
         .kill_on_drop(true)
         .output();
     let output = match tokio::time::timeout(timeout, child).await {
-        Err(_) => return GateStatus::Unread { why: format!("no answer in {}", command.timeout) },
-        Ok(Err(error)) => return GateStatus::Unread { why: format!("`{program}` cannot be run: {error}") },
+        Err(_) => return GateStatus::Unknown { why: format!("no answer in {}", command.timeout) },
+        Ok(Err(error)) => return GateStatus::Unknown { why: format!("`{program}` cannot be run: {error}") },
         Ok(Ok(output)) => output,
     };
     let said = String::from_utf8_lossy(if output.stderr.is_empty() { &output.stdout } else { &output.stderr });
     let said = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing").trim().to_owned();
     match output.status.code() {
-        Some(0) => GateStatus::Green,
-        Some(1) => GateStatus::Red { why: said },
-        _ => GateStatus::Unread { why: format!("{}: {said}", output.status) },
+        Some(0) => GateStatus::Passed,
+        Some(1) => GateStatus::Failed { why: said },
+        _ => GateStatus::Unknown { why: format!("{}: {said}", output.status) },
     }
 }
 
@@ -312,11 +317,14 @@ mod tests {
             release: Some(release.to_owned()),
             ..Baseline::default()
         };
-        assert_eq!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v2")), GateStatus::Green);
-        assert!(matches!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v1")), GateStatus::Unread { .. }));
-        assert!(matches!(stack_state(&desired(), &ground("UPDATE_ROLLBACK_COMPLETE", "v2")), GateStatus::Red { .. }));
-        assert!(matches!(stack_state(&desired(), &ground("UPDATE_IN_PROGRESS", "v2")), GateStatus::Unread { .. }));
-        assert!(matches!(stack_state(&desired(), &Baseline::default()), GateStatus::Red { .. }));
+        assert_eq!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v2")), GateStatus::Passed);
+        assert!(matches!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v1")), GateStatus::Unknown { .. }));
+        assert!(matches!(
+            stack_state(&desired(), &ground("UPDATE_ROLLBACK_COMPLETE", "v2")),
+            GateStatus::Failed { .. }
+        ));
+        assert!(matches!(stack_state(&desired(), &ground("UPDATE_IN_PROGRESS", "v2")), GateStatus::Unknown { .. }));
+        assert!(matches!(stack_state(&desired(), &Baseline::default()), GateStatus::Failed { .. }));
     }
 
     #[tokio::test]
@@ -344,11 +352,11 @@ mod tests {
         let verdict = async |gate: GateCommand| command(&gate, &watched, &desired).await;
         assert_eq!(
             verdict(sh("test $TENANTRY_TENANT/$TENANTRY_RELEASE/$TENANTRY_RING = acme/v2/canary", "9s")).await,
-            GateStatus::Green
+            GateStatus::Passed
         );
-        assert_eq!(verdict(sh("echo broken >&2; exit 1", "9s")).await, GateStatus::Red { why: "broken".to_owned() });
-        assert!(matches!(verdict(sh("exit 7", "9s")).await, GateStatus::Unread { .. }));
-        assert!(matches!(verdict(run(&["/no/such/program"], "9s")).await, GateStatus::Unread { .. }));
-        assert!(matches!(verdict(sh("sleep 60", "0s")).await, GateStatus::Unread { why } if why == "no answer in 0s"));
+        assert_eq!(verdict(sh("echo broken >&2; exit 1", "9s")).await, GateStatus::Failed { why: "broken".to_owned() });
+        assert!(matches!(verdict(sh("exit 7", "9s")).await, GateStatus::Unknown { .. }));
+        assert!(matches!(verdict(run(&["/no/such/program"], "9s")).await, GateStatus::Unknown { .. }));
+        assert!(matches!(verdict(sh("sleep 60", "0s")).await, GateStatus::Unknown { why } if why == "no answer in 0s"));
     }
 }

@@ -64,7 +64,7 @@ pub struct Halt {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HaltCause {
-    /// A gate was red.
+    /// A gate failed.
     Gate,
     /// A stack could not be deployed.
     Deploy,
@@ -149,12 +149,12 @@ pub enum Step {
         stage: String,
         why: String,
     },
-    /// A gate was red before the wave was deployed.
+    /// A gate failed before the wave was deployed.
     Refused {
         stage: String,
         why: String,
     },
-    /// Gates that are red before a wave do not stop it.
+    /// Gates that fail before a wave do not stop it.
     GatesOverridden {
         why: String,
     },
@@ -449,7 +449,7 @@ mod tests {
         let halt = |stage| Halt {
             stage,
             title: "ring early, wave 1 of 1".to_owned(),
-            why: "red".to_owned(),
+            why: "failed".to_owned(),
             cause: HaltCause::Gate,
             at: at(5),
         };

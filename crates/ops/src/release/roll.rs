@@ -47,7 +47,7 @@ pub struct Roll<'a> {
     pub accepted: Accepted,
     /// Why windows and freezes do not hold this time.
     pub override_windows: Option<String>,
-    /// Why gates that are red before a wave do not stop it; they count at the end of its bake time only.
+    /// Why gates that fail before a wave do not stop it; they count at the end of its bake time only.
     pub override_gates: Option<String>,
     /// The store's clock.
     pub now: &'a (dyn Fn() -> Timestamp + Sync),
@@ -60,7 +60,7 @@ pub struct Roll<'a> {
 pub enum Happened {
     Step(Step),
     Stack(Event),
-    /// A gate that is not green, when it is first seen so.
+    /// A gate that did not pass, when it is first seen so.
     Look(Look),
 }
 
@@ -85,7 +85,7 @@ pub enum Ending {
     Held {
         why: String,
     },
-    /// A gate was red before the wave was deployed.
+    /// A gate failed before the wave was deployed.
     Refused {
         title: String,
         why: String,
@@ -213,7 +213,7 @@ impl Roll<'_> {
         Ok(Break::Ended(Ending::Held { why }))
     }
 
-    /// Watches a wave until `end`. Red ends it at once; at the end everything must be green.
+    /// Watches a wave until `end`. A failed gate ends it at once; at the end all must pass.
     async fn bake(&self, stage: &Stage<'_>, mine: &[&Desired], end: Timestamp) -> Staged<()> {
         let mut told: BTreeSet<String> = BTreeSet::new();
         let mut late = 0;
@@ -221,19 +221,19 @@ impl Roll<'_> {
             let over = (self.now)() >= end;
             let watched = self.watched(stage, mine, if over { When::Over } else { When::Baking });
             let looks = self.while_alive(gates::look(self.means.cloud, &watched)).await?;
-            for look in looks.iter().filter(|look| look.verdict != GateStatus::Green) {
+            for look in looks.iter().filter(|look| look.verdict != GateStatus::Passed) {
                 if told.insert(look.to_string()) {
                     (self.events)(Happened::Look(look.clone()));
                 }
             }
-            // What was red before the wave needs its time to turn green.
+            // What failed before the wave needs its time to pass.
             let counts = over || self.override_gates.is_none();
-            let red = looks.iter().filter(|look| counts && is_red(look));
-            let red: Vec<String> = red.map(ToString::to_string).collect();
-            if !red.is_empty() {
-                return Err(Break::Halt { cause: HaltCause::Gate, why: red.join("; ") });
+            let failed = looks.iter().filter(|look| counts && has_failed(look));
+            let failed: Vec<String> = failed.map(ToString::to_string).collect();
+            if !failed.is_empty() {
+                return Err(Break::Halt { cause: HaltCause::Gate, why: failed.join("; ") });
             }
-            let unread = looks.iter().find(|look| matches!(look.verdict, GateStatus::Unread { .. }));
+            let unread = looks.iter().find(|look| matches!(look.verdict, GateStatus::Unknown { .. }));
             match unread {
                 None if over => return Ok(()),
                 Some(look) if late >= PATIENCE => return Err(self.held(stage, look.to_string()).await?),
@@ -387,6 +387,6 @@ impl Roll<'_> {
     }
 }
 
-pub(super) fn is_red(look: &Look) -> bool {
-    matches!(look.verdict, GateStatus::Red { .. })
+pub(super) fn has_failed(look: &Look) -> bool {
+    matches!(look.verdict, GateStatus::Failed { .. })
 }

@@ -8,7 +8,7 @@ use super::back;
 use super::gates::{self, When};
 use super::itinerary::{Stage, calendar};
 use super::record::{CameFrom, HaltCause, Record, Step};
-use super::roll::{Break, Ending, Happened, PATIENCE, Roll, Staged, is_red};
+use super::roll::{Break, Ending, Happened, PATIENCE, Roll, Staged, has_failed};
 use super::store::StoreError;
 use crate::deploy::events::Outcome;
 use crate::deploy::{Action, Desired, Plan, StackPlan, State, apply, prepare};
@@ -154,7 +154,7 @@ impl Roll<'_> {
         failed.map_or(Ok(()), |why| Err(Break::Halt { cause: HaltCause::Deploy, why }))
     }
 
-    /// A gate that is red before the wave is deployed says nothing about the release, but a wave that begins red cannot be
+    /// A gate that fails before the wave is deployed says nothing about the release, but a wave that begins so cannot be
     /// watched.
     async fn gates_before(&self, stage: &Stage<'_>, plan: &Plan) -> Staged<()> {
         let exists = |stack: &&StackPlan| stack.ground.status.is_some() && matches!(stack.action, Action::Apply { .. });
@@ -162,11 +162,11 @@ impl Roll<'_> {
         let tenants: Vec<&Desired> = tenants.filter_map(|stack| self.desired.get(&stack.tenant)).collect();
         let watched = self.watched(stage, &tenants, When::Before);
         let looks = self.while_alive(gates::look(self.means.cloud, &watched)).await?;
-        let red: Vec<String> = looks.iter().filter(|look| is_red(look)).map(ToString::to_string).collect();
-        if red.is_empty() || self.override_gates.is_some() {
+        let failed: Vec<String> = looks.iter().filter(|look| has_failed(look)).map(ToString::to_string).collect();
+        if failed.is_empty() || self.override_gates.is_some() {
             return Ok(());
         }
-        let (title, why) = (stage.title(), red.join("; "));
+        let (title, why) = (stage.title(), failed.join("; "));
         self.step(Step::Refused { stage: title.clone(), why: why.clone() }).await?;
         Err(Break::Ended(Ending::Refused { title, why }))
     }

@@ -43,7 +43,7 @@ pub struct Wanted {
     pub access: Access,
     pub digest: String,
     pub needs: Arc<Needs>,
-    /// It is part of the plan; others only count for the next wall.
+    /// It is part of the plan; others only count for the limiting quota.
     pub planned: bool,
 }
 
