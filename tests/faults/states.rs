@@ -542,7 +542,7 @@ fn an_offboarded_tenant_is_planned_by_name_only_and_what_is_left_of_it_is_named(
     assert!(!stacks(&endpoint.url).iter().any(|(name, _)| name == "metanet-t01"));
 
     let plan = tenantry(&["plan", "t01"]).must(2);
-    assert!(plan.out.contains("+ Kept AWS::SQS::Queue (imported: it exists)"), "{}", plan.out);
+    assert!(plan.out.contains("<= Kept AWS::SQS::Queue (imported: it exists)"), "{}", plan.out);
     let back = tenantry(&[&["deploy", "t01", "--yes"], &ACCEPTED[..]].concat()).must(0);
     back.said(&["t01 is no longer offboarded in tenants/fleet.yaml"]);
     assert!(!fleet().contains("offboarded"), "{}", fleet());

@@ -78,7 +78,7 @@ fn a_stack_of_a_tenants_name_that_is_not_ours_is_left_alone_until_each_loss_is_n
     let why = "stack `metanet-globex` is not owned by this estate: it has no tag `tenantry:estate`";
     world.run(&["plan", "globex"]).expect(2, &[why, "--adopt metanet-globex", "1 blocked"]);
     world.with(&["deploy", "globex", "--yes"], &accepted).expect(3, &[why]);
-    world.run(&["status", "globex"]).expect(2, &["not owned by this estate"]);
+    world.run(&["status", "globex"]).expect(2, &["not owned", "it has no tag `tenantry:estate`"]);
     world.run(&["drift", "globex"]).expect(4, &["TN5505"]);
     world.run(&["destroy", "globex", "--confirm", "globex"]).expect(3, &[why]);
     untouched();
