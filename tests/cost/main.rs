@@ -178,9 +178,9 @@ fn what_stays_of_a_stack_costs_what_stands_and_nothing_for_work() {
     let tree = rendering.tree(&rendering.tenant("initech"));
     let rest = bill_of_the_rest(&tree, ["Search", "Key", "LandingBucket", "Vpc"], "eu-west-1", &prices());
     let whats: Vec<&str> = rest.lines.iter().map(|line| line.what.as_str()).collect();
-    assert_eq!(whats, ["t3.small.search nodes", "storage", "keys"]);
-    // 6 nodes and 6 volumes of 57 GiB, by hand, and a key.
-    let by_hand = 6.0 * 730.0 * 0.0395 + 6.0 * 57.0 * 0.1342 + 1.0;
+    assert_eq!(whats, ["m6g.large.search nodes", "r6g.large.search nodes", "storage", "keys"]);
+    // 3 masters, 6 nodes and 6 volumes of 344 GiB, by hand, and a key.
+    let by_hand = 3.0 * 730.0 * 0.1430 + 6.0 * 730.0 * 0.1869 + 6.0 * 344.0 * 0.1342 + 1.0;
     assert!(near(rest.total().usd, Load::flat(by_hand), 0.001), "{:?}", rest.total());
 }
 

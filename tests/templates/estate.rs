@@ -102,7 +102,7 @@ pub(crate) fn revoking(name: &str) -> Tenant {
 pub(crate) fn tenants() -> Vec<Tenant> {
     vec![
         tenant("acme", "eu-west-1", 3, |_| {}),
-        tenant("two-zones", "us-west-1", 2, |spec| spec.set_parameter("ingest.peak_gib_per_minute", 0.05)),
+        tenant("two-zones", "us-west-1", 2, |spec| spec.set_parameter("ingest.peak_gib_per_minute", 0.01)),
         tenant("four-zones", "us-east-1", 4, |spec| spec.network.nat = tenantry::estate::spec::Nat::Single),
         tenant("sealed", "us-gov-west-1", 3, |spec| spec.set_parameter("ingest.allow_from", json!([]))),
         tenant("flagged", "eu-west-1", 2, |spec| {

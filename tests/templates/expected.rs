@@ -51,7 +51,7 @@ fn the_templates_give_what_is_expected() {
         ),
         (
             "no-dedicated-masters",
-            acme(&renderer, "eu-west-1", 3, |spec| spec.set_parameter("ingest.peak_gib_per_minute", 0.05)),
+            acme(&renderer, "eu-west-1", 3, |spec| spec.set_parameter("ingest.peak_gib_per_minute", 0.01)),
         ),
         ("no-extended-retry", acme(&renderer, "eu-west-1", 3, flag("extended-retry", false))),
         ("search-slow-logs", acme(&renderer, "eu-west-1", 3, flag("search-slow-logs", true))),

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cel::Program;
-use cel::common::ast::{ComprehensionExpr, Expr, IdedExpr, LiteralValue, SelectExpr, SourceInfo, operators};
+use cel::common::ast::{
+    ComprehensionExpr, EntryExpr, Expr, IdedEntryExpr, IdedExpr, LiteralValue, SelectExpr, SourceInfo, operators,
+};
 
 use crate::codes;
 use crate::document::Document;
@@ -223,11 +225,34 @@ impl Checker<'_> {
                     (self.call(node, &call.func_name, target.is_some(), &kinds), steps)
                 }
             },
-            Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => {
-                (self.report(node.id, codes::TYPE, "maps and messages are not values of a formula", None), 0)
+            Expr::Map(row) => self.row(node, &row.entries),
+            Expr::Struct(_) | Expr::Unspecified => {
+                (self.report(node.id, codes::TYPE, "messages are not values of a formula", None), 0)
             }
         };
         (kind, steps.saturating_add(1))
+    }
+
+    /// A row that a formula writes: `{"type": node.type, "gib": 2.0 * node.gib}`.
+    fn row(&mut self, node: &IdedExpr, entries: &[IdedEntryExpr]) -> Inferred {
+        let mut fields = Vec::new();
+        let mut steps = 0;
+        for entry in entries {
+            let EntryExpr::MapEntry(field) = &entry.expr else { continue };
+            let (kind, more) = self.infer(&field.value);
+            steps += more;
+            match &field.key.expr {
+                Expr::Literal(LiteralValue::String(name)) if !fields.iter().any(|(known, _)| known == name.inner()) => {
+                    fields.push((name.inner().to_owned(), kind));
+                }
+                Expr::Literal(LiteralValue::String(name)) => {
+                    let message = format!("the row has `{}` twice", name.inner());
+                    self.report(node.id, codes::NAME, message, None);
+                }
+                _ => drop(self.report(node.id, codes::TYPE, "a row's fields have names: `{\"name\": …}`", None)),
+            }
+        }
+        (Type::row(fields), steps)
     }
 
     fn literal(&mut self, node: &IdedExpr, literal: &LiteralValue) -> Type {
@@ -506,6 +531,10 @@ fn free(node: &IdedExpr, bound: &mut Vec<String>, names: &mut BTreeSet<String>) 
         Expr::Ident(name) if !bound.contains(name) => drop(names.insert(name.clone())),
         Expr::Select(select) => free(&select.operand, bound, names),
         Expr::List(list) => list.elements.iter().for_each(|element| free(element, bound, names)),
+        Expr::Map(row) => row.entries.iter().for_each(|entry| match &entry.expr {
+            EntryExpr::MapEntry(field) => free(&field.value, bound, names),
+            EntryExpr::StructField(_) => {}
+        }),
         Expr::Call(call) => {
             call.target.iter().map(AsRef::as_ref).chain(&call.args).for_each(|part| free(part, bound, names));
         }
