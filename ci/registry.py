@@ -28,8 +28,8 @@ MORE_ACTIONS = {
     "es:eshttpdelete", "es:eshttpget", "es:eshttphead", "es:eshttppatch", "es:eshttppost", "es:eshttpput",
     "kms:decrypt", "kms:encrypt", "kms:generatedatakey", "lambda:getfunctionconcurrency", "lambda:invokefunction",
     "logs:createlogstream", "logs:describelogstreams", "logs:putlogevents", "s3:abortmultipartupload", "s3:deleteobject",
-    "s3:getobject", "s3:getobjectversion", "s3:listbucket", "s3:putobject", "sns:publish",
-    "cloudwatch:enablealarmactions",
+    "s3:deleteobjectversion", "s3:getobject", "s3:getobjectversion", "s3:listbucket", "s3:listbucketversions", "s3:putobject",
+    "sns:publish", "cloudwatch:enablealarmactions",
     # What drift looks for beside the resources (policies/neighbours.yaml).
     "ec2:describeclientvpnendpoints", "ec2:describeinstanceconnectendpoints", "ec2:describetrafficmirrorsessions",
     "es:describeinboundconnections", "es:describeoutboundconnections", "es:listvpcendpointaccess", "kms:listgrants",

@@ -31,6 +31,7 @@ mod permissions;
 mod plan;
 mod progress;
 mod quotas;
+mod rejects;
 mod release;
 mod render;
 mod replay;
@@ -105,6 +106,7 @@ enum Command {
     Rescue(rescue::Args),
     Destroy(destroy::Args),
     Replay(replay::Replay),
+    Rejects(rejects::Rejects),
     Schema(schema::Args),
     Completions(completions::Args),
 }
@@ -161,6 +163,7 @@ impl Cli {
             Command::Rescue(args) => rescue::run(args, global),
             Command::Destroy(args) => destroy::run(args, global),
             Command::Replay(replay) => replay.run(global),
+            Command::Rejects(rejects) => rejects.run(global),
             Command::Schema(args) => schema::run(args, global),
             Command::Completions(args) => completions::run(args, global),
         }?;

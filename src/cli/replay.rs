@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{BufRead as _, IsTerminal as _, stdin};
+use std::sync::Arc;
 
 use clap::Args;
 use serde::Serialize;
@@ -63,9 +64,8 @@ struct Answer<'a> {
 /// Seconds for which messages are hidden while they are shown and moved.
 const HIDDEN_SECONDS: i32 = 600;
 
-/// A dead-letter queue and where its messages may go back to, by addresses, as far as the stack has them.
+/// Where the messages of a dead-letter queue may go back to, by addresses, as far as the stack has them.
 struct Queues {
-    dead_letters: Option<String>,
     targets: Vec<String>,
     /// By the beginning of an object's key.
     by_key: Vec<(String, String)>,
@@ -78,11 +78,7 @@ impl Queues {
             found.physical_id.clone()
         };
         let by_key = redrive.by_key.iter().filter_map(|(prefix, id)| Some((prefix.clone(), url(id)?)));
-        Self {
-            dead_letters: url(&redrive.queue),
-            targets: redrive.targets.iter().filter_map(url).collect(),
-            by_key: by_key.collect(),
-        }
+        Self { targets: redrive.targets.iter().filter_map(url).collect(), by_key: by_key.collect() }
     }
 
     /// The target of this name or address, if it is the tenant's own.
@@ -100,12 +96,10 @@ impl Replay {
     /// Shows what is parked, asks, and puts it back.
     pub(super) fn run(&self, global: &Global) -> Result<Exit, Failure> {
         let (estate, _) = estate::load(&global.estate);
-        let estate = estate.ok_or_else(|| unusable("the estate cannot be read"))?;
-        let tenant = estate.tenants.get(&self.tenant);
-        let tenant = tenant.ok_or_else(|| unusable(&format!("there is no usable tenant `{}`", self.tenant)))?;
+        let (estate, tenant) = tenant_of(estate.as_ref(), &self.tenant)?;
         let since = self.since.as_deref().map(|text| moment(text, jiff::Timestamp::now())).transpose()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(self.replay(&estate, tenant, since, Output::new(global.output)))
+        runtime.block_on(self.replay(estate, tenant, since, Output::new(global.output)))
     }
 
     async fn replay(
@@ -115,32 +109,20 @@ impl Replay {
         since: Option<jiff::Timestamp>,
         output: Output,
     ) -> Result<Exit, Failure> {
-        let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
-        let access = stacks::access(&estate.fleet, &place.account);
-        let session = Cloud::configure().await?.session(&place, &access).await.map_err(of_call)?;
-        let (organisation, name) = (&estate.fleet.organisation, tenant.name.as_str());
-        let (stack, redrive) = (names::stack(organisation, name), self.redrive(&estate.blueprint)?);
-        let identity = Desired::identity(organisation, &estate.fleet.identity(), name);
-        let live = ownership::owned(&session, &stack, &identity).await.map_err(Failure::ownership)?;
-        let resources = match live {
-            Some(live) => cloudformation::resources(&session, &live.id).await.map_err(of_call)?,
-            None => Vec::new(),
-        };
-        let queues = Queues::of(&resources, redrive);
-        let dead_letters = queues.dead_letters.clone().ok_or_else(|| {
-            let (account, region, queue) = (&place.account, &place.region, &redrive.queue);
-            Failure::new(format!("stack `{stack}` in account {account} in {region} has no queue `{queue}`"))
-                .with_hint(format!("`tenantry deploy {name}` creates it"))
-        })?;
-        let held = sqs::receive(&session, &dead_letters, self.limit, HIDDEN_SECONDS).await.map_err(of_call)?;
+        let redrive = self.redrive(&estate.blueprint)?;
+        let live = Live::of(estate, tenant).await?;
+        let dead_letters = live.need("queue", &redrive.queue)?;
+        let (session, queues) = (&live.session, Queues::of(&live.resources, redrive));
+        let held = sqs::receive(session, &dead_letters, self.limit, HIDDEN_SECONDS).await.map_err(of_call)?;
         let (rows, others): (Vec<Row>, Vec<Row>) =
             held.into_iter().map(|held| row(held, &queues)).partition(|row| is_since(row, since));
-        let go_on = !rows.is_empty() && self.agreed(&rows)?;
-        let (moved, failed) = if go_on { put_back(&session, &dead_letters, &rows).await } else { (Vec::new(), None) };
+        let question = || format!("{}\nput these back into their retry queues? [y/N] ", table(&rows));
+        let go_on = !rows.is_empty() && agreed(self.yes, &question())?;
+        let (moved, failed) = if go_on { put_back(session, &dead_letters, &rows).await } else { (Vec::new(), None) };
         let is_moved = |row: &&Row| moved.contains(&row.held.id);
         for row in others.iter().chain(rows.iter().filter(|row| !is_moved(row))) {
             // Where this fails the message shows itself again after `HIDDEN_SECONDS`.
-            let _hidden_for_longer = sqs::release(&session, &dead_letters, &row.held).await;
+            let _hidden_for_longer = sqs::release(session, &dead_letters, &row.held).await;
         }
         let answer = Answer { tenant: tenant.name.as_str(), messages: &rows, replayed: moved.len() };
         output.show("tenantry/replay/v1", &answer, text)?;
@@ -163,16 +145,63 @@ impl Replay {
                 .ok_or_else(|| Failure::new(format!("the blueprint has no queue `{name}`; it has `{}`", known()))),
         }
     }
+}
 
-    /// Shows the messages and asks, unless the answer was given beforehand.
-    fn agreed(&self, rows: &[Row]) -> Result<bool, Failure> {
-        if self.yes || !stdin().is_terminal() {
-            return Ok(self.yes);
-        }
-        anstream::eprint!("{}\nput these back into their retry queues? [y/N] ", table(rows));
-        let mut line = String::new();
-        stdin().lock().read_line(&mut line)?;
-        Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+/// The estate and one of its tenants.
+pub(super) fn tenant_of<'e>(
+    estate: Option<&'e Estate>,
+    name: &TenantName,
+) -> Result<(&'e Estate, &'e Tenant), Failure> {
+    let estate = estate.ok_or_else(|| unusable("the estate cannot be read"))?;
+    let tenant = estate.tenants.get(name);
+    Ok((estate, tenant.ok_or_else(|| unusable(&format!("there is no usable tenant `{name}`")))?))
+}
+
+/// Asks on a terminal, unless the answer was given beforehand; without a terminal the answer is no.
+pub(super) fn agreed(yes: bool, question: &str) -> Result<bool, Failure> {
+    if yes || !stdin().is_terminal() {
+        return Ok(yes);
+    }
+    anstream::eprint!("{question}");
+    let mut line = String::new();
+    stdin().lock().read_line(&mut line)?;
+    Ok(matches!(line.trim(), "y" | "Y" | "yes"))
+}
+
+/// A tenant's stack as it is deployed.
+pub(super) struct Live {
+    pub(super) session: Arc<Session>,
+    stack: String,
+    tenant: String,
+    pub(super) resources: Vec<Resource>,
+}
+
+impl Live {
+    /// Reads the stack, if it is the estate's own.
+    pub(super) async fn of(estate: &Estate, tenant: &Tenant) -> Result<Self, Failure> {
+        let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
+        let access = stacks::access(&estate.fleet, &place.account);
+        let session = Cloud::configure().await?.session(&place, &access).await.map_err(of_call)?;
+        let (organisation, name) = (&estate.fleet.organisation, tenant.name.as_str());
+        let stack = names::stack(organisation, name);
+        let identity = Desired::identity(organisation, &estate.fleet.identity(), name);
+        let live = ownership::owned(&session, &stack, &identity).await.map_err(Failure::ownership)?;
+        let resources = match live {
+            Some(live) => cloudformation::resources(&session, &live.id).await.map_err(of_call)?,
+            None => Vec::new(),
+        };
+        Ok(Self { session, stack, tenant: name.to_owned(), resources })
+    }
+
+    /// The physical ID of a resource that the blueprint names.
+    pub(super) fn need(&self, what: &str, id: &str) -> Result<String, Failure> {
+        let found = self.resources.iter().find(|resource| resource.logical_id == id);
+        found.and_then(|resource| resource.physical_id.clone()).ok_or_else(|| {
+            let Place { account, region } = &self.session.place;
+            let stack = &self.stack;
+            Failure::new(format!("stack `{stack}` in account {account} in {region} has no {what} `{id}`"))
+                .with_hint(format!("`tenantry deploy {}` creates it", self.tenant))
+        })
     }
 }
 
@@ -247,7 +276,7 @@ fn is_since(row: &Row, since: Option<jiff::Timestamp>) -> bool {
     }
 }
 
-fn moment(text: &str, now: jiff::Timestamp) -> Result<jiff::Timestamp, Failure> {
+pub(super) fn moment(text: &str, now: jiff::Timestamp) -> Result<jiff::Timestamp, Failure> {
     let unreadable = || {
         Failure::new(format!("`{text}` is no moment"))
             .with_hint("write a moment such as `2026-11-24T09:00:00Z`, or how long ago: `90m`, `2h`, `3d`")
@@ -294,7 +323,7 @@ fn unusable(what: &str) -> Failure {
     Failure::new(what.to_owned()).with_hint("`tenantry validate` says what is wrong")
 }
 
-fn of_call(error: CallError) -> Failure {
+pub(super) fn of_call(error: CallError) -> Failure {
     let hint = error.hint();
     let failure = Failure::new(error);
     match hint {
@@ -310,7 +339,6 @@ mod tests {
     fn queues() -> Queues {
         let url = |name: &str| format!("https://sqs/1/{name}");
         Queues {
-            dead_letters: Some(url("p")),
             targets: vec![url("s"), url("i")],
             by_key: vec![("in/".to_owned(), url("s")), ("parts/".to_owned(), url("i"))],
         }

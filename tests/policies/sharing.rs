@@ -33,7 +33,7 @@ fn tenants_at_random_get_the_verdicts_of_plain_evaluation() {
         prop::sample::select(vec![("eu-west-1", 3), ("us-west-1", 2)]),
         0.1_f64..20.0,
         prop::collection::vec((any::<u32>(), 0_u8..=32), 0..3),
-        1_u16..400,
+        1_u16..60,
     );
     let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig { cases: 12, ..ProptestConfig::default() });
     let property = |(name, (region, zones), peak, networks, days): Drawn| {

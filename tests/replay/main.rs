@@ -11,11 +11,16 @@ use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 use stack::{Stack, bucket_event, records};
+use tenantry_pipeline::records::dataset::Naming;
 
-/// Runs `tenantry replay acme` as a person would, against the endpoint.
 fn replay(stack: &Stack, arguments: &[&str]) -> Output {
+    command("replay", stack, arguments)
+}
+
+/// Runs a command of tenant acme as a person would, against the endpoint, under the shipped roles.
+fn command(name: &str, stack: &Stack, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_tenantry"))
-        .args(["replay", "acme", "--estate"])
+        .args([name, "acme", "--estate"])
         .arg(stack.estate.path())
         .args(arguments)
         .env_clear()
@@ -108,6 +113,57 @@ async fn since_leaves_the_older_ones_parked_and_each_goes_back_to_its_own_functi
     let answer: Value = serde_json::from_str(&check(&output, 2)).unwrap();
     assert_eq!(rows(&answer).count(), 1, "{answer:#}");
     assert_eq!(stack.depth(&stack.parking_queue).await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rejected_records_are_shown_by_reason_and_put_back_after_the_fix() {
+    let stack = Stack::start().await;
+    let rejects = |arguments: &[&str]| command("rejects", &stack, arguments);
+    assert_eq!(check(&rejects(&[]), 0), "no record of acme is rejected\n");
+
+    // Records of a kind that nothing names, among good ones: half of the part. And an object that is gone by then.
+    let unnamed = |range| String::from_utf8(records(range)).unwrap().replace("\"_path\":\"conn\",", "").into_bytes();
+    let mixed = [records(0..20), unnamed(20..35), b"no json\n".to_vec()].concat();
+    for (key, body) in [("in/probe 1/2026-11-28", mixed), ("in/probe 1/2026-11-27", unnamed(100..105))] {
+        stack.put(key, body).await;
+        stack.split(key).await.unwrap();
+    }
+    for part in stack.keys("parts/").await {
+        stack.ingest(&bucket_event(&part)).await.unwrap();
+    }
+    stack.delete("in/probe 1/2026-11-27").await;
+    let files = stack.keys("rejects/").await;
+    assert!(files.len() >= 3, "{files:?}");
+
+    let shown = check(&rejects(&[]), 2);
+    assert!(shown.starts_with("       20  no-dataset\n           neither the record"), "{shown}");
+    assert!(shown.contains("        1  not-an-object\n"), "{shown}");
+    assert!(shown.contains("in/probe 1/2026-11-28  15 no-dataset, 1 not-an-object\n"), "{shown}");
+    assert!(shown.contains("in/probe 1/2026-11-27  5 no-dataset; the object is gone"), "{shown}");
+    let end = "21 rejected records of acme in 2 objects, 0 put back; `--replay` puts them back\n";
+    assert!(shown.ends_with(end), "{shown}");
+    assert_eq!(check(&rejects(&["--replay"]), 2), shown, "without a terminal nobody can say yes");
+    assert_eq!(stack.keys("rejects/").await, files);
+    let answer: Value = serde_json::from_str(&check(&rejects(&["--output", "json", "--limit", "1"]), 2)).unwrap();
+    assert!(answer["unread"].as_u64().is_some_and(|unread| unread > 0), "{answer:#}");
+    assert_eq!(check(&rejects(&["--since", "2100-01-01T00:00:00Z"]), 0), "no record of acme is rejected\n");
+
+    // The fix, and the replay: what was indexed before is there once, what is still wrong is rejected again.
+    stack.naming.lock().unwrap().patterns = Naming::parse_patterns("probe*=conn").unwrap();
+    let shown = check(&rejects(&["--replay", "--yes"]), 4);
+    assert!(shown.contains("15 no-dataset, 1 not-an-object; put back\n"), "{shown}");
+    assert!(shown.ends_with("21 rejected records of acme in 2 objects, 16 put back\n"), "{shown}");
+    // The part of which nothing could be used was parked as well, by ingest.
+    assert_eq!(stack.depths().await, (1, 0, 1));
+    assert!(stack.keys("rejects/").await.iter().all(|key| key.contains("2026-11-27")));
+    stack.feed_splitter().await;
+    for part in stack.keys("parts/probe 1/2026-11-28").await {
+        stack.ingest(&bucket_event(&part)).await.unwrap();
+    }
+    let wanted: std::collections::BTreeMap<String, usize> = (0..35).map(|n| (format!("C{n}"), 1)).collect();
+    assert_eq!(stack.domain.counts(), wanted);
+    let shown = check(&rejects(&[]), 2);
+    assert!(shown.contains("in/probe 1/2026-11-28  1 not-an-object\n"), "{shown}");
 }
 
 fn rows(answer: &Value) -> impl Iterator<Item = &Value> {

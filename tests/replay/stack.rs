@@ -15,6 +15,7 @@ use tenantry_pipeline::invoke::{Invocation, InvocationFailed, Work, invoke};
 use tenantry_pipeline::journal::{Journal, Level};
 use tenantry_pipeline::metrics::Metrics;
 use tenantry_pipeline::pace::{Pace, milliseconds_since_1970, seconds_since_1970};
+use tenantry_pipeline::records::dataset::Naming;
 use tenantry_pipeline::records::standardise::Standard;
 use tenantry_pipeline::retry::Schedule;
 use tenantry_pipeline::split::cutter::Limits;
@@ -27,7 +28,7 @@ use crate::release::small;
 
 /// The account of the endpoint's own credentials.
 const ACCOUNT: &str = "123456789012";
-const BUCKET: &str = "landing";
+const BUCKET: &str = "metanet-acme-landing";
 
 pub(crate) struct Stack {
     pub(crate) endpoint: Endpoint,
@@ -37,6 +38,8 @@ pub(crate) struct Stack {
     pub(crate) splitter_queue: String,
     pub(crate) ingest_queue: String,
     pub(crate) parking_queue: String,
+    /// Which keys name a dataset: what a person mends.
+    pub(crate) naming: std::sync::Mutex<Naming>,
     s3: aws_sdk_s3::Client,
     sqs: aws_sdk_sqs::Client,
 }
@@ -47,9 +50,6 @@ impl Stack {
         let configuration = configuration(&endpoint.url);
         let s3 = aws_sdk_s3::config::Builder::from(&configuration).force_path_style(true).build();
         let (s3, sqs) = (aws_sdk_s3::Client::from_conf(s3), aws_sdk_sqs::Client::new(&configuration));
-        let place = aws_sdk_s3::types::CreateBucketConfiguration::builder();
-        let place = place.location_constraint(aws_sdk_s3::types::BucketLocationConstraint::EuWest1).build();
-        s3.create_bucket().bucket(BUCKET).create_bucket_configuration(place).send().await.unwrap();
         let (estate, domain) = (estate(), Domain::default());
         bootstrap(&endpoint.url, estate.path());
         let names = [
@@ -65,7 +65,8 @@ impl Stack {
             urls.push(queue.queue_url().unwrap().to_owned());
         }
         let [splitter_queue, ingest_queue, parking_queue] = urls.try_into().unwrap();
-        Self { endpoint, estate, domain, splitter_queue, ingest_queue, parking_queue, s3, sqs }
+        let naming = std::sync::Mutex::default();
+        Self { endpoint, estate, domain, splitter_queue, ingest_queue, parking_queue, naming, s3, sqs }
     }
 
     pub(crate) async fn put(&self, key: &str, body: Vec<u8>) {
@@ -78,6 +79,10 @@ impl Stack {
     }
 
     pub(crate) async fn split(&self, key: &str) -> Result<Value, InvocationFailed> {
+        self.split_event(&bucket_event(key)).await
+    }
+
+    async fn split_event(&self, event: &Value) -> Result<Value, InvocationFailed> {
         let settings = SplitSettings {
             framing: Framing::Newline,
             limits: Limits { part_bytes: 1 << 20, part_messages: None, message_bytes: 1 << 10 },
@@ -86,11 +91,12 @@ impl Stack {
             aside_prefix: "aside/".to_owned(),
         };
         let work = Splitter { objects: S3::new(self.s3.clone()), settings };
-        self.invoke("splitter", &self.splitter_queue, &work, &bucket_event(key)).await
+        self.invoke("splitter", &self.splitter_queue, &work, event).await
     }
 
     pub(crate) async fn ingest(&self, event: &Value) -> Result<Value, InvocationFailed> {
-        let standard = Standard::new("acme");
+        let mut standard = Standard::new("acme");
+        standard.naming = self.naming.lock().unwrap().clone();
         let settings = IngestSettings {
             framing: Framing::Newline,
             standard,
@@ -147,6 +153,19 @@ impl Stack {
         request.message_body(bucket_event(key).to_string()).send().await.unwrap();
     }
 
+    /// Receives once and invokes the splitter with the message's body, as an event source mapping does.
+    pub(crate) async fn feed_splitter(&self) {
+        let message = self.receive(&self.splitter_queue).await;
+        let event: Value = serde_json::from_str(message.body().unwrap()).unwrap();
+        self.split_event(&event).await.unwrap();
+        let receipt = message.receipt_handle().unwrap();
+        self.sqs.delete_message().queue_url(&self.splitter_queue).receipt_handle(receipt).send().await.unwrap();
+    }
+
+    pub(crate) async fn delete(&self, key: &str) {
+        self.s3.delete_object().bucket(BUCKET).key(key).send().await.unwrap();
+    }
+
     /// Receives once and invokes ingest, as an event source mapping does: how often the message was received, and
     /// whether it stays. Waits until there is one.
     pub(crate) async fn feed(&self, queue: &str) -> (u32, bool) {
@@ -199,10 +218,13 @@ impl Stack {
     }
 }
 
-/// Deploys the tenant's stack, with the estate's tags and nothing but its queues.
+/// Deploys the tenant's stack, with the estate's tags and nothing but its queues and its bucket.
 async fn deploy(cloudformation: &aws_sdk_cloudformation::Client, queues: &[(&str, String)], estate: &std::path::Path) {
     let queue = |name: &String| json!({ "Type": "AWS::SQS::Queue", "Properties": { "QueueName": name } });
     let resources = queues.iter().map(|(id, name)| ((*id).to_owned(), queue(name)));
+    let bucket = json!({ "Type": "AWS::S3::Bucket",
+        "Properties": { "BucketName": BUCKET, "VersioningConfiguration": { "Status": "Enabled" } } });
+    let resources = resources.chain([("LandingBucket".to_owned(), bucket)]);
     let body = json!({ "Resources": resources.collect::<serde_json::Map<_, _>>() }).to_string();
     let fleet = tenantry::estate::load(estate).0.unwrap().fleet;
     let tags = tenantry::deploy::Desired::identity(&fleet.organisation, &fleet.identity(), "acme");

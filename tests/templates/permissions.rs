@@ -28,7 +28,7 @@ const PREFIXES: [(&str, &str); 4] =
 const WAYS: [&str; 4] = ["Question::form(", "Question::get(", "Question::json(", "Question::send("];
 
 /// Operations whose action has another name. Source: Service Authorization Reference.
-const NAMES: [(&str, &str); 10] = [
+const NAMES: [(&str, &str); 11] = [
     ("s3:GetBucketCors", "s3:GetBucketCORS"),
     ("s3:GetBucketNotificationConfiguration", "s3:GetBucketNotification"),
     ("s3:GetBucketReplication", "s3:GetReplicationConfiguration"),
@@ -38,17 +38,20 @@ const NAMES: [(&str, &str); 10] = [
     ("s3:HeadBucket", "s3:ListBucket"),
     ("s3:HeadObject", "s3:GetObject"),
     ("s3:ListBuckets", "s3:ListAllMyBuckets"),
+    ("s3:ListObjectVersions", "s3:ListBucketVersions"),
     ("s3:ListObjectsV2", "s3:ListBucket"),
 ];
 
 /// Actions that are needed beside the operations: what services do in the caller's name.
-const BESIDE: [&str; 7] = [
+const BESIDE: [&str; 9] = [
     "cloudformation:BatchDescribeTypeConfigurations",
     "cloudformation:DetectStackResourceDrift",
     "cloudformation:TagResource",
     "iam:PassRole",
     "kms:Decrypt",
     "kms:GenerateDataKey",
+    "s3:DeleteObjectVersion",
+    "s3:GetObjectVersion",
     "s3:ListBucket",
 ];
 

@@ -51,8 +51,8 @@ pub use functions::{FUNCTIONS, Function, MACROS};
 pub use images::Image;
 pub use layout::{Layout, LayoutError, Subnet};
 pub use model::{
-    Artifacts, Blueprint, Check, Decision, Derived, Message, Name, NetworkRules, Redrive, Routing, Rules, Section,
-    Table, Tier, Watch,
+    Artifacts, Blueprint, Check, Decision, Derived, Message, Name, NetworkRules, Redrive, Rejects, Routing, Rules,
+    Section, Table, Tier, Watch,
 };
 pub use names::{Owner, fit};
 pub use parameters::{Facts, Parameters};

@@ -37,6 +37,8 @@ pub struct Blueprint {
     pub watch: Watch,
     /// Queues whose messages can be redriven, by name: the dead-letter queue, and where its messages go.
     pub redrive: BTreeMap<String, Redrive>,
+    /// Where the records are that functions could not use.
+    pub rejects: Option<Rejects>,
     pub rules: Rules,
     /// Derived values and prefix lengths that a tenant may pin.
     pub overrides: Section,
@@ -208,6 +210,20 @@ pub struct Rules {
     pub off: BTreeMap<String, String>,
     /// Codes of the findings of the estate's own rules.
     pub codes: BTreeMap<String, String>,
+}
+
+/// Where rejected records are, and how they are processed again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejects {
+    /// Logical id of the bucket.
+    pub bucket: String,
+    /// Beginning of the keys of files of rejects. Behind it stands the key of the object that the records came from, without
+    /// its own beginning, and a name.
+    pub prefix: String,
+    /// Beginning of the keys of the objects that records come from.
+    pub source: String,
+    /// Logical id of the queue that takes an event of the bucket about such an object.
+    pub queue: String,
 }
 
 /// How messages leave a dead-letter queue.

@@ -174,7 +174,14 @@ impl fmt::Display for Value {
             // Thousandths are enough to read.
             Self::Double(number) => write!(f, "{}", (number * 1000.0).round() / 1000.0),
             Self::Text(text) => f.write_str(text),
-            Self::List(_) | Self::Row(_) => write!(f, "{}", self.to_json()),
+            Self::List(items) => {
+                let items: Vec<String> = items.iter().map(Self::to_string).collect();
+                write!(f, "[{}]", items.join(", "))
+            }
+            Self::Row(fields) => {
+                let fields: Vec<String> = fields.iter().map(|(name, value)| format!("{name} {value}")).collect();
+                write!(f, "{{{}}}", fields.join(", "))
+            }
         }
     }
 }

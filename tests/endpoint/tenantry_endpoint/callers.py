@@ -31,6 +31,7 @@ ACTIONS = {
     "s3:HeadBucket": "s3:ListBucket",
     "s3:HeadObject": "s3:GetObject",
     "s3:ListBuckets": "s3:ListAllMyBuckets",
+    "s3:ListObjectVersions": "s3:ListBucketVersions",
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:ListObjects": "s3:ListBucket",
     "s3:CreateMultipartUpload": "s3:PutObject",
@@ -44,6 +45,9 @@ ACTIONS = {
     "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
     "lambda:Invoke": "lambda:InvokeFunction",
 }
+
+#: Actions of calls about one version of an object ("GetObject", "DeleteObject", Amazon S3 API Reference).
+OF_A_VERSION = {"s3:GetObject": "s3:GetObjectVersion", "s3:DeleteObject": "s3:DeleteObjectVersion"}
 
 #: What no policy can refuse ("GetCallerIdentity": no permissions are required).
 FREE = {"sts:GetCallerIdentity"}
@@ -151,6 +155,8 @@ def need(call: Call) -> None:
         _assumed(call)
     role = caller(call.account, call.region, call.caller.access_key)
     action = action_of(call.service, call.operation)
+    if call.get("VersionId"):
+        action = OF_A_VERSION.get(action, action)
     if role is None or action in FREE:
         return
     context: dict[str, Any] = {"aws:RequestedRegion": call.region, "aws:PrincipalAccount": role.account} | role.tags

@@ -215,6 +215,11 @@ def test_a_caller_may_do_what_its_role_may(client: Make) -> None:
     assert client("s3", found).get_object(Bucket="org-artifacts", Key="a")["Body"].read() == b"x"
     with pytest.raises(ClientError, match="AccessDenied"):
         client("s3", found).put_object(Bucket="org-artifacts", Key="b", Body=b"x")
+    for operation, action in [("get_object", "GetObjectVersion"), ("delete_object", "DeleteObjectVersion")]:
+        with pytest.raises(ClientError, match=f"s3:{action} on resource: arn:aws:s3:::org-artifacts/a"):
+            getattr(client("s3", found), operation)(Bucket="org-artifacts", Key="a", VersionId="null")
+    with pytest.raises(ClientError, match="s3:ListBucketVersions on resource: arn:aws:s3:::org-artifacts"):
+        client("s3", found).list_object_versions(Bucket="org-artifacts")
     with pytest.raises(ClientError, match="sns:GetTopicAttributes|sns:GetDataProtection"):
         client("cloudcontrol", found).get_resource(TypeName="AWS::SNS::Topic", Identifier=f"arn:aws:sns:{REGION}:{ACCOUNT}:org-pages")
 

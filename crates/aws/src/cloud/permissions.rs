@@ -144,6 +144,8 @@ pub const CALLS: &[Call] = &[
     read("route53:ListResourceRecordSets"),
     read("route53resolver:ListResolverRuleAssociations"),
     change("s3:DeleteObject"),
+    // Rejected records are versions of objects.
+    change("s3:DeleteObjectVersion"),
     read("s3:GetBucketAcl"),
     read("s3:GetBucketCORS"),
     read("s3:GetBucketLogging"),
@@ -153,11 +155,13 @@ pub const CALLS: &[Call] = &[
     read("s3:GetEncryptionConfiguration"),
     read("s3:GetInventoryConfiguration"),
     read("s3:GetObject"),
+    change("s3:GetObjectVersion"),
     read("s3:GetReplicationConfiguration"),
     read("s3:ListAccessPoints"),
     read("s3:ListAllMyBuckets"),
     // Without it, an object that is not there is denied instead of missing.
     read("s3:ListBucket"),
+    change("s3:ListBucketVersions"),
     // A plan stores large templates.
     read("s3:PutObject"),
     read("servicequotas:ListAWSDefaultServiceQuotas"),

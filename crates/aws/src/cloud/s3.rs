@@ -139,6 +139,69 @@ pub async fn delete_if(session: &Session, bucket: &str, key: &str, etag: &str) -
     }
 }
 
+/// The newest version of an object.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Version {
+    pub key: String,
+    /// `null` in a bucket that never had versions.
+    pub id: String,
+    /// When it was written: seconds since 1970.
+    pub modified: i64,
+}
+
+/// The newest versions of all objects whose keys begin so; none of an object that was deleted.
+pub async fn versions(session: &Session, bucket: &str, prefix: &str) -> Result<Vec<Version>, CallError> {
+    const OPERATION: &str = "ListObjectVersions";
+    let subject = format!("s3://{bucket}/{prefix}");
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        session.turn(Family::S3).await;
+        let request = session.s3.list_object_versions().bucket(bucket).prefix(prefix);
+        let (key, version) = after.take().unzip();
+        let answer = request.set_key_marker(key).set_version_id_marker(version).send().await;
+        let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, &subject, error))?;
+        let need = |value, field| session.need(value, OPERATION, &subject, field);
+        for version in answer.versions.unwrap_or_default().into_iter().filter(|one| one.is_latest == Some(true)) {
+            let modified = version.last_modified.map(|at| at.secs());
+            found.push(Version {
+                key: need(version.key, "Key")?,
+                id: need(version.version_id, "VersionId")?,
+                modified: session.need(modified, OPERATION, &subject, "LastModified")?,
+            });
+        }
+        if answer.is_truncated != Some(true) {
+            return Ok(found);
+        }
+        let key = need(answer.next_key_marker, "NextKeyMarker")?;
+        after = Some((key, need(answer.next_version_id_marker, "NextVersionIdMarker")?));
+    }
+}
+
+/// What a version of an object holds; None if there is no such version any more.
+pub async fn read_version(session: &Session, bucket: &str, version: &Version) -> Result<Option<Vec<u8>>, CallError> {
+    const OPERATION: &str = "GetObject";
+    let subject = format!("s3://{bucket}/{}", version.key);
+    session.turn(Family::S3).await;
+    let answer = session.s3.get_object().bucket(bucket).key(&version.key).version_id(&version.id).send().await;
+    let answer = match answer.map_err(|error| CallError::of(&session.place, OPERATION, &subject, error)) {
+        Ok(answer) => answer,
+        Err(error) if matches!(error.code(), Some("NoSuchKey" | "NoSuchVersion")) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let unreadable =
+        |_| CallError::because(&session.place, OPERATION, &subject, Cause::Unreadable { http_status: 200 });
+    Ok(Some(answer.body.collect().await.map_err(unreadable)?.into_bytes().into()))
+}
+
+/// Deletes this version of an object, and no other.
+pub async fn delete_version(session: &Session, bucket: &str, version: &Version) -> Result<(), CallError> {
+    let subject = format!("s3://{bucket}/{}", version.key);
+    session.turn(Family::S3).await;
+    let answer = session.s3.delete_object().bucket(bucket).key(&version.key).version_id(&version.id).send().await;
+    answer.map_err(|error| CallError::of(&session.place, "DeleteObject", &subject, error))?;
+    Ok(())
+}
+
 /// Address of an object, as CloudFormation reads templates from it.
 /// Source: Amazon S3 User Guide, "Virtual hosting of general purpose buckets".
 pub fn template_url(session: &Session, bucket: &str, key: &str) -> String {

@@ -95,12 +95,18 @@ fn of_sdk(session: &Session, url: &str, message: Message) -> Result<Held, CallEr
 
 /// Moves a message to another queue. Sent first, then deleted: what is interrupted in between is there twice, never lost.
 pub async fn move_to(session: &Session, from: &str, held: &Held, to: &str) -> Result<(), CallError> {
-    session.turn(Family::Sqs).await;
-    let sent = session.sqs.send_message().queue_url(to).message_body(&held.body).send().await;
-    sent.map_err(|error| CallError::of(&session.place, "SendMessage", to, error))?;
+    send(session, to, &held.body).await?;
     session.turn(Family::Sqs).await;
     let deleted = session.sqs.delete_message().queue_url(from).receipt_handle(&held.receipt).send().await;
     deleted.map_err(|error| CallError::of(&session.place, "DeleteMessage", from, error))?;
+    Ok(())
+}
+
+/// Sends a message.
+pub async fn send(session: &Session, url: &str, body: &str) -> Result<(), CallError> {
+    session.turn(Family::Sqs).await;
+    let sent = session.sqs.send_message().queue_url(url).message_body(body).send().await;
+    sent.map_err(|error| CallError::of(&session.place, "SendMessage", url, error))?;
     Ok(())
 }
 

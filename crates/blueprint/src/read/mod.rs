@@ -46,6 +46,7 @@ const WORDS: &[&str] = &[
     "artifacts",
     "watch",
     "redrive",
+    "rejects",
     "rules",
 ];
 impl Blueprint {
@@ -102,6 +103,7 @@ impl Reader<'_> {
         let artifacts = self.artifacts();
         let watch = self.watch();
         let redrive = self.redrive();
+        let rejects = self.rejects();
         let rules = self.rules();
         let memo = Memo::new(&derived, &tables);
         Some(Blueprint {
@@ -120,6 +122,7 @@ impl Reader<'_> {
             artifacts,
             watch,
             redrive,
+            rejects,
             rules,
             overrides,
             scope,

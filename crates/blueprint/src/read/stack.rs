@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Reader;
 use crate::codes;
 use crate::document::below;
-use crate::model::{Artifacts, Name, Redrive, Rules, Watch};
+use crate::model::{Artifacts, Name, Redrive, Rejects, Rules, Watch};
 use crate::nearest::nearest;
 
 /// Alarms that CloudFormation takes as rollback triggers.
@@ -134,6 +134,16 @@ impl Reader<'_> {
             }
         }
         found
+    }
+
+    pub(super) fn rejects(&mut self) -> Option<Rejects> {
+        if !self.has("rejects") {
+            return None;
+        }
+        self.map("rejects", &["bucket", "prefix", "source", "queue"])?;
+        let [bucket, prefix, source, queue] =
+            ["bucket", "prefix", "source", "queue"].map(|word| self.required_text(&below("rejects", word)));
+        Some(Rejects { bucket: bucket?, prefix: prefix?, source: source?, queue: queue? })
     }
 
     pub(super) fn rules(&mut self) -> Rules {

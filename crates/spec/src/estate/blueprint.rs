@@ -15,6 +15,8 @@ use tenantry_blueprint::{BUILT_IN, Blueprint, Image};
 pub const PATH: &str = "templates/blueprint.yaml";
 const RESOURCES_PATH: &str = "policies/resources.yaml";
 const RESOURCES: &str = include_str!("../../../../policies/resources.yaml");
+/// The blueprint of estates that have templates of their own from before there were blueprints.
+const OLD: &str = include_str!("../../../../compat/v1/blueprint.yaml");
 
 /// How long the names of a type's resources may be: the part of the table of resource types that blueprints need.
 #[derive(Debug, Default, Deserialize)]
@@ -51,22 +53,24 @@ static SHIPPED: LazyLock<Table> = LazyLock::new(|| Table::parse(RESOURCES));
 /// What reading gives.
 type Read = (Option<Arc<Blueprint>>, Vec<Finding>);
 
-fn default_blueprint(is_default: bool) -> Read {
-    let source = Arc::new(Source { path: PathBuf::from(PATH), text: BUILT_IN.to_owned() });
+fn read_built_in(text: &str, is_default: bool) -> Read {
+    let source = Arc::new(Source { path: PathBuf::from(PATH), text: text.to_owned() });
     read(&source, &|kind| SHIPPED.longest(kind), is_default)
 }
 
 /// The default blueprint of estates that have none, read once; a test keeps it free of findings.
-static DEFAULT: LazyLock<Read> = LazyLock::new(|| default_blueprint(true));
+static DEFAULT: LazyLock<Read> = LazyLock::new(|| read_built_in(BUILT_IN, true));
+/// That of estates with templates from before there were blueprints.
+static OF_OLD_TEMPLATES: LazyLock<Read> = LazyLock::new(|| read_built_in(OLD, true));
 /// The same as a file of an estate.
-static UNCHANGED: LazyLock<Read> = LazyLock::new(|| default_blueprint(false));
+static UNCHANGED: LazyLock<Read> = LazyLock::new(|| read_built_in(BUILT_IN, false));
 
 /// The blueprint of the estate below `root`, and everything that is wrong with it. The blueprint is there where no finding
 /// is an error.
 pub(super) fn load(root: &Path) -> Read {
     let path = root.join(PATH);
     if path.symlink_metadata().is_err() {
-        return DEFAULT.clone();
+        return if has_old_templates(root) { OF_OLD_TEMPLATES.clone() } else { DEFAULT.clone() };
     }
     let source = match read_source(&path, PathBuf::from(PATH)) {
         Ok(source) => Arc::new(source),
@@ -129,5 +133,7 @@ mod tests {
     fn the_default_blueprint_has_no_findings() {
         assert_eq!(DEFAULT.1, []);
         assert!(DEFAULT.0.is_some());
+        assert_eq!(OF_OLD_TEMPLATES.1, []);
+        assert!(OF_OLD_TEMPLATES.0.is_some());
     }
 }
