@@ -119,7 +119,7 @@ fn two_estates_of_one_organisation_leave_each_others_stacks_and_control_planes_a
 }
 
 /// Commands that change something in an account, with arguments under which they would.
-const WRITES: [&str; 14] = [
+const WRITES: [&str; 15] = [
     "bootstrap --yes",
     "deploy acme --yes",
     "deploy acme --yes --release v1",
@@ -131,6 +131,7 @@ const WRITES: [&str; 14] = [
     "release resume --yes",
     "release roll v1 --yes",
     "release rollback v1 --yes",
+    "rejects acme --replay --yes",
     "replay acme --yes",
     "rescue acme --yes",
     "unlock 123456789012 --yes",
