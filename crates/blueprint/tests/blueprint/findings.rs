@@ -101,6 +101,19 @@ fn names_types_and_circles_of_formulas_are_checked_before_anything_is_evaluated(
 }
 
 #[test]
+fn a_row_that_a_formula_writes_has_named_fields_with_types() {
+    let derived = |row: &str| format!("derived:\n  a: {{ value: '{row}' }}\n  b: {{ value: a.n + 1 }}\n");
+    check(&derived(r#"{"n": 2, "name": "x"}"#), &[]);
+    check(&derived(r#"{"n": 2, "n": 3}"#), &["2:16 TN6004 the row has `n` twice"]);
+    check(&derived(r#"{"n": 2, 3: 3}"#), &["2:16 TN6012 a row's fields have names: `{\"name\": …}`"]);
+    check(
+        &derived(r#"{"n": 2.0}"#),
+        &["3:19 TN6012 `+` does not take double and int (convert with `double()` or `ceil()`, or write `2.0` for `2`)"],
+    );
+    check(&derived(r#"{"m": 2}"#), &["3:15 TN6011 `a.n` is unknown (known here: m)"]);
+}
+
+#[test]
 fn a_formula_that_would_take_too_many_steps_is_refused() {
     let rows = (0..40).map(|row| format!("{{ n: {row} }}")).collect::<Vec<_>>().join(", ");
     let tables = format!("tables:\n  t: {{ source: s, date: 2026-11-29, rows: [{rows}] }}\n");
