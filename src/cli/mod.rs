@@ -1,6 +1,7 @@
 //! The command line: one file per subcommand, each of which parses its arguments, calls the stages, prints and gives
 //! an exit code. Nothing outside this folder, `report` and `main.rs` writes to the terminal.
 
+pub(crate) mod alarms;
 mod bootstrap;
 mod capacity;
 mod checks;
@@ -98,6 +99,7 @@ enum Command {
     Deploy(deploy::Args),
     Release(release::Args),
     Status(status::Args),
+    Alarms(alarms::Args),
     Journal(journal::Args),
     Unlock(unlock::Args),
     Flags(flags::Args),
@@ -117,7 +119,7 @@ impl Command {
         match self {
             Self::Validate(_) => &[Format::Text, Format::Json, Format::Sarif, Format::Junit],
             Self::Capacity(_) => &[Format::Text, Format::Json, Format::Sarif],
-            Self::Plan(_) | Self::Drift(_) => &[Format::Text, Format::Json, Format::Markdown],
+            Self::Plan(_) | Self::Drift(_) | Self::Alarms(_) => &[Format::Text, Format::Json, Format::Markdown],
             Self::Completions(_) => &[Format::Text],
             _ => &[Format::Text, Format::Json],
         }
@@ -155,6 +157,7 @@ impl Cli {
             Command::Deploy(args) => deploy::run(args, global),
             Command::Release(args) => release::run(args, global),
             Command::Status(args) => status::run(args, global),
+            Command::Alarms(args) => alarms::run(args, global),
             Command::Journal(args) => journal::run(args, global),
             Command::Unlock(args) => unlock::run(args, global),
             Command::Flags(args) => flags::run(args, global),

@@ -13,6 +13,7 @@ use crate::report::{junit, sarif};
 use tenantry_base::finding::{Code, Finding, Severity};
 use tenantry_checks::capacity::{self, Demand, Outlines, Quota, Tables};
 use tenantry_checks::cost;
+use tenantry_checks::handbook::{self, Handbook};
 use tenantry_checks::policy::{Checker, Stack, VerdictCache};
 use tenantry_checks::schemas;
 use tenantry_spec::estate::{self, Estate, Tenant};
@@ -164,6 +165,7 @@ fn check(root: &Path, verdicts: Option<(PathBuf, String)>) -> Result<Checked, Fa
     let sound = estate.as_ref().map(|estate| sound(estate, &findings)).unwrap_or_default();
     findings.extend(estate.iter().flat_map(|estate| estate::dated(estate, jiff::Timestamp::now())));
     findings.extend(estate.iter().flat_map(estate::shared_authorities));
+    let sources = templates.clone();
     let renderer = kept(TemplateSet::parse(templates), &mut findings).map(Renderer::new);
     // Rules and locks are read where the estate itself cannot be, too.
     let blueprint = estate.as_ref().map(|estate| Arc::clone(&estate.blueprint)).or_else(estate::blueprint::built_in);
@@ -198,11 +200,19 @@ fn check(root: &Path, verdicts: Option<(PathBuf, String)>) -> Result<Checked, Fa
     let mut held = BTreeSet::new();
     if let (Some(estate), Some(renderer), Some(functions)) = (&estate, renderer, functions) {
         let quotas = tables.as_ref().map(|tables| tables.quotas.as_slice()).unwrap_or_default();
-        held = hold(estate, &sound, &renderer, &functions, (checker.as_ref(), quotas), &mut findings);
-        findings.extend(sound.first().into_iter().flat_map(|first| {
-            let prepared = prepare(estate, &functions, "unreleased", first).ok();
-            prepared.map(|prepared| prepared.context.documented(root)).unwrap_or_default()
-        }));
+        let first = sound.first().and_then(|first| prepare(estate, &functions, "unreleased", first).ok());
+        let context = first.map(|prepared| prepared.context);
+        let rendered = rendered(estate, &sound, &renderer, &functions, &mut findings);
+        findings.extend(context.iter().flat_map(|context| context.documented(root)));
+        // What was made before blueprints is kept by nobody.
+        if !estate.has_old_templates
+            && let Some(handbook) = kept(Handbook::load(root), &mut findings)
+        {
+            // The context is the first tenant's.
+            let context = context.as_ref().filter(|_| rendered.len() == sound.len());
+            findings.extend(handbook::check(handbook.as_ref(), &sources, &rendered, context));
+        }
+        held = hold(&rendered, checker.as_ref(), quotas, &mut findings);
     }
     findings.extend(checker.iter().flat_map(|checker| checker.run_tests(root)));
     findings.extend(estate.iter().flat_map(estate::stale_schemas));
@@ -250,21 +260,30 @@ fn sound<'e>(estate: &'e Estate, findings: &[Finding]) -> Vec<&'e Tenant> {
     estate.tenants.values().filter(|tenant| !broken.contains(tenant.name.as_str())).collect()
 }
 
-/// Renders tenants and holds them against the policies; gives the names of those for which that was done.
-fn hold(
-    estate: &Estate,
-    tenants: &[&Tenant],
+/// Renders tenants, as far as nothing is wrong with them.
+fn rendered<'e>(
+    estate: &'e Estate,
+    tenants: &[&'e Tenant],
     renderer: &Renderer,
     functions: &Functions,
-    (checker, quotas): (Option<&Checker>, &[Quota]),
     findings: &mut Vec<Finding>,
-) -> BTreeSet<String> {
+) -> Vec<RenderedTenant<'e>> {
     let mut rendered = Vec::new();
     for result in render_fleet(renderer, estate, functions, "unreleased", tenants) {
         rendered.extend(kept(result, findings));
     }
     findings.extend(rendered.iter().flat_map(|one| one.warnings.iter().cloned()));
-    findings.extend(alone(quotas, &rendered));
+    rendered
+}
+
+/// Holds rendered tenants against the policies; gives the names of those for which that was done.
+fn hold(
+    rendered: &[RenderedTenant<'_>],
+    checker: Option<&Checker>,
+    quotas: &[Quota],
+    findings: &mut Vec<Finding>,
+) -> BTreeSet<String> {
+    findings.extend(alone(quotas, rendered));
     let Some(checker) = checker else { return BTreeSet::new() };
     let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
     findings.extend(checker.check(&stacks));

@@ -1,5 +1,6 @@
 //! What people and their CI read: findings, plans and events.
 
+pub(crate) mod alarms;
 pub mod capacity;
 pub mod cost;
 pub mod drift;

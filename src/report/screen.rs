@@ -202,37 +202,39 @@ impl Screen {
     }
 }
 
+/// Characters before the text behind a label.
+const LABEL: usize = 14;
+
 impl Screen {
     /// Text whose lines are broken between words where they are too long; what follows is indented by four more.
     pub fn wrapped(self, text: &str) -> String {
-        let Some(width) = self.width.map(usize::from) else { return text.to_owned() };
-        text.lines().map(|line| wrapped(line, width)).collect()
+        text.lines().map(|line| self.broken(line, line.len() - line.trim_start().len() + 4)).collect()
     }
-}
 
-fn wrapped(line: &str, width: usize) -> String {
-    let length = |text: &str| anstream::adapter::strip_str(text).to_string().chars().count();
-    if length(line) <= width {
-        return format!("{line}\n");
+    /// A label and the text behind it, whose lines stand below each other.
+    pub fn labelled(self, label: &str, text: &str) -> String {
+        self.broken(&format!("  {label:<width$}{text}", width = LABEL - 2), LABEL)
     }
-    let indent = line.len() - line.trim_start().len();
-    let (mut out, mut column) = (String::new(), 0);
-    for (index, word) in line.trim_start().split(' ').enumerate() {
-        let letters = length(word);
-        if index == 0 {
-            out.push_str(&" ".repeat(indent));
-            column = indent;
-        } else if column + 1 + letters > width && column > indent + 4 {
-            out.push_str(&format!("\n{}", " ".repeat(indent + 4)));
-            column = indent + 4;
-        } else {
-            out.push(' ');
-            column += 1;
+
+    /// A line, broken between words where it is too long; what follows is indented by so much.
+    fn broken(self, line: &str, indent: usize) -> String {
+        let length = |text: &str| anstream::adapter::strip_str(text).to_string().chars().count();
+        let Some(width) = self.width.map(usize::from).filter(|width| length(line) > *width) else {
+            return format!("{line}\n");
+        };
+        let (mut out, mut column) = (String::new(), 0);
+        for word in line.split_inclusive(' ') {
+            let letters = length(word.trim_end());
+            if column + letters > width && column > indent {
+                out.truncate(out.trim_end().len());
+                out.push_str(&format!("\n{}", " ".repeat(indent)));
+                column = indent;
+            }
+            out.push_str(word);
+            column += length(word);
         }
-        out.push_str(word);
-        column += letters;
+        out + "\n"
     }
-    out + "\n"
 }
 
 /// Which columns are left out, so that the rest fits.
@@ -331,6 +333,8 @@ mod tests {
         let plain = anstream::adapter::strip_str(&wrapped).to_string();
         assert_eq!(plain, "  warning one two\n      three four\n      five six\nshort\n");
         assert_eq!(Screen::default().wrapped(&text), text);
+        let labelled = Screen { width: Some(26) }.labelled("means", "one two three four");
+        assert_eq!(labelled, "  means       one two\n              three four\n");
     }
 
     #[test]

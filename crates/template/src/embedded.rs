@@ -58,6 +58,23 @@ pub fn rules(root: &Path) -> io::Result<Vec<Arc<Source>>> {
     sources(root, "policies", &POLICIES, ".guard")
 }
 
+/// The handbook of an estate's templates, else that of this version where the estate has no templates of its own.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn handbook(root: &Path) -> io::Result<Option<Arc<Source>>> {
+    let path = Path::new("templates").join(HANDBOOK);
+    if !root.join("templates").is_dir() {
+        let text = TEMPLATES.get_file(HANDBOOK).and_then(|file| file.contents_utf8());
+        return Ok(text.map(|text| Arc::new(Source { path, text: text.to_owned() })));
+    }
+    match own_file(root, &path) {
+        Ok(source) => Ok(Some(Arc::new(source))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// Files in the folders of templates and rules that nothing reads, by their path, with the reason.
 ///
 /// # Errors
@@ -94,8 +111,7 @@ fn unread_below(
         }
         let ending = if kind == "templates" { ".tera" } else { ".guard" };
         let is_table = shown.parent() == Some(Path::new("policies")) && TABLES.contains(&name.as_str());
-        let is_blueprint =
-            shown == Path::new("templates/blueprint.yaml") || shown == Path::new("templates/context.yaml");
+        let is_blueprint = shown.parent() == Some(Path::new("templates")) && BESIDE.contains(&name.as_str());
         if !(name.ends_with(ending) || is_table || is_blueprint) {
             let why = format!("{} end in `{ending}`", if kind == "templates" { "templates" } else { "rules" });
             found.insert(shown.display().to_string(), why);
@@ -104,6 +120,10 @@ fn unread_below(
     Ok(())
 }
 
+/// What to do when an alarm fires.
+const HANDBOOK: &str = "handbook.yaml";
+/// What stands beside the templates.
+const BESIDE: [&str; 3] = ["blueprint.yaml", "context.yaml", HANDBOOK];
 /// The tables of the folder of rules.
 const TABLES: [&str; 7] =
     ["flags.yaml", "neighbours.yaml", "prices.yaml", "quotas.yaml", "regions.yaml", "registry.json", "resources.yaml"];

@@ -153,6 +153,15 @@ impl Context {
         }
     }
 
+    /// What templates see under a path, such as `names.prefix`, as they print it. None for a path without a text or number.
+    pub fn value(&self, path: &str) -> Option<String> {
+        match path.split('.').try_fold(&self.values, |value, key| value.get(key))? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+
     /// The host name of a tenant. While it moves, the old stack has the tenant's own, and the new one a name with its
     /// place: the two may share a hosted zone.
     pub fn host(fleet: &Fleet, tenant: &Tenant) -> String {

@@ -97,6 +97,20 @@ pub(super) const CODES: &[Explanation] = &[
         "Look the type up in the CloudFormation console of the Region; if it is there, switch the rule `schema_region` off with this reason.",
     ),
     entry(
+        "TN4017",
+        Warning,
+        "an alarm has no entry in the handbook",
+        "Whoever is called by the alarm at night finds out what it means, and what helps, while the tenant waits.",
+        "Add an entry to `templates/handbook.yaml` under the alarm's logical ID: what it means, what to look at first, what mitigates, and when to escalate. `tenantry init --upgrade` brings those of the blueprint.",
+    ),
+    entry(
+        "TN4018",
+        Warning,
+        "an entry of the handbook cannot be used",
+        "An entry that belongs to no alarm, lacks a part, or names what has no value, leads whoever follows it astray.",
+        "Correct the entry in `templates/handbook.yaml`; what templates see is shown by `templates/context.yaml`.",
+    ),
+    entry(
         "TN4101",
         Error,
         "a bucket is not encrypted with the tenant's key",

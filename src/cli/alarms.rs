@@ -1,0 +1,192 @@
+//! `tenantry alarms`.
+
+use std::collections::BTreeMap;
+
+use clap::Args as ClapArgs;
+use globset::Glob;
+use serde::Serialize;
+
+use super::opened::{self, Opened, Release};
+use super::progress::Spinner;
+use super::{Exit, Failure, Format, Global, Output, selection};
+use crate::report::alarms as report;
+use crate::report::screen::Screen;
+use tenantry_aws::cloud::cloudwatch::{self, AlarmState};
+use tenantry_aws::cloud::{Cloud, Place, cloudformation, with_causes};
+use tenantry_checks::handbook::{self, Described, Handbook};
+use tenantry_ops::deploy::Desired;
+use tenantry_template::render::{inputs, prepare};
+
+/// Show every alarm of a tenant's stack: its state, its reason, its condition and threshold with the formula, and the
+/// handbook's entry filled in for the tenant: what it means, what to look at first, what mitigates, and when to escalate.
+///
+/// What is in ALARM comes first. Without an account, states are unknown and everything else is shown. Entries stand in
+/// `templates/handbook.yaml`. Exit code 0: no alarm is in ALARM; 2: one is; 4: a state is unknown (not with `--offline`).
+#[derive(Debug, ClapArgs)]
+pub(super) struct Args {
+    /// The tenant.
+    #[arg(value_name = "TENANT")]
+    tenant: String,
+    /// Only these alarms, by name, logical ID or glob (`*-parking-*`).
+    #[arg(value_name = "ALARM")]
+    alarms: Vec<String>,
+    /// Without credentials and network: no state is asked for.
+    #[arg(long)]
+    offline: bool,
+    #[command(flatten)]
+    release: Release,
+}
+
+/// The state of an alarm, as CloudWatch has it.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct State {
+    /// `ALARM`, `OK`, `INSUFFICIENT_DATA`.
+    pub(crate) state: &'static str,
+    /// Seconds since 1970.
+    pub(crate) since: Option<i64>,
+    pub(crate) reason: String,
+    #[serde(skip)]
+    name: String,
+}
+
+/// The derived value that is a threshold.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct Formula {
+    pub(crate) name: String,
+    pub(crate) unit: String,
+    pub(crate) formula: String,
+    pub(crate) inputs: Vec<(String, String)>,
+    pub(crate) why: String,
+    pub(crate) source: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    #[serde(flatten)]
+    pub(crate) described: Described,
+    /// None where it is unknown.
+    pub(crate) state: Option<State>,
+    pub(crate) formula: Option<Formula>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Answer {
+    pub(crate) tenant: String,
+    pub(crate) place: Place,
+    /// Why states are unknown.
+    pub(crate) unknown: Option<String>,
+    pub(crate) alarms: Vec<Row>,
+}
+
+pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let spinner = Spinner::start("reading the estate");
+    let opened = Opened::without_broken(global, std::slice::from_ref(&args.tenant))?;
+    let tenant = selection::tenant(&opened.estate, &args.tenant)?;
+    let handbook = Handbook::load(&global.estate).map_err(|found| opened::refused(&found, "the handbook"))?;
+    let desired = opened.desired(&[tenant], &args.release)?.pop();
+    let desired = desired.ok_or_else(|| Failure::new(format!("tenant `{}` was not rendered", args.tenant)))?;
+    let prepared = prepare(&opened.estate, &opened.functions, &args.release.release, tenant);
+    let context = prepared.map_err(|found| opened::refused(&found, "the tenant"))?.context;
+    let mut all = handbook::described(handbook.as_ref(), &serde_json::from_str(&desired.body)?, &context);
+    select(&mut all, &args.alarms)?;
+    spinner.next("asking AWS for states");
+    let (mut states, unknown) = match args.offline {
+        true => (BTreeMap::new(), Some("AWS was not asked (--offline)".to_owned())),
+        false => match super::wait(states(&desired))? {
+            Ok(states) => (states, None),
+            Err(why) => (BTreeMap::new(), Some(why)),
+        },
+    };
+    drop(spinner);
+    let blueprint = &opened.estate.blueprint;
+    let inputs = inputs(&opened.estate, tenant, &opened.functions);
+    let mut formulas: BTreeMap<String, Formula> = BTreeMap::new();
+    for number in blueprint.evaluate(&inputs).explain() {
+        let (name, unit) = (number.name.clone(), number.unit);
+        let (formula, inputs, why, source) = (number.formula, number.inputs, number.why, number.source);
+        formulas.insert(number.name, Formula { name, unit, formula, inputs, why, source });
+    }
+    let mut rows: Vec<Row> = Vec::new();
+    for mut described in all {
+        let state = states.remove(&described.alarm.logical_id);
+        // The name that CloudFormation gave.
+        if let (None, Some(state)) = (&described.alarm.name, &state) {
+            described.alarm.name = Some(state.name.clone());
+        }
+        let formula = described.derived.as_ref().and_then(|name| formulas.get(name)).cloned();
+        rows.push(Row { described, state, formula });
+    }
+    rows.sort_by_key(|row| (report::order(row), row.described.alarm.logical_id.clone()));
+    let answer = Answer { tenant: args.tenant.clone(), place: desired.place, unknown, alarms: rows };
+    let output = Output::new(global.output);
+    match global.output {
+        Format::Markdown => output.text(&report::markdown(&answer))?,
+        _ => output.show("tenantry/alarms/v1", &answer, |answer| report::text(answer, Screen::current()))?,
+    }
+    Ok(exit(&answer, args.offline))
+}
+
+/// Keeps the alarms that were asked for; each name must be one's.
+fn select(all: &mut Vec<Described>, wanted: &[String]) -> Result<(), Failure> {
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let names = |one: &Described| [Some(one.alarm.logical_id.clone()), one.alarm.name.clone()];
+    let mut kept = vec![false; all.len()];
+    for text in wanted {
+        let glob = Glob::new(text)?.compile_matcher();
+        let mut found = false;
+        for (index, one) in all.iter().enumerate() {
+            if names(one).iter().flatten().any(|name| glob.is_match(name)) {
+                (kept[index], found) = (true, true);
+            }
+        }
+        if !found {
+            let known: Vec<String> = all.iter().flat_map(|one| names(one).into_iter().flatten()).collect();
+            return Err(Failure::absent("alarm", text, known.iter().map(String::as_str)));
+        }
+    }
+    let mut kept = kept.into_iter();
+    all.retain(|_| kept.next().unwrap_or(false));
+    Ok(())
+}
+
+/// The states of a stack's alarms by logical ID; the reason why nothing is known.
+async fn states(desired: &Desired) -> Result<BTreeMap<String, State>, String> {
+    let cloud = Cloud::configure().await.map_err(|error| with_causes(&error))?.reading();
+    let asked = async {
+        let session = cloud.session(&desired.place, &desired.access).await?;
+        let resources = cloudformation::resources(&session, &desired.stack).await?;
+        let is_alarm = |kind: &str| kind == "AWS::CloudWatch::Alarm" || kind == "AWS::CloudWatch::CompositeAlarm";
+        let own = resources.into_iter().filter(|resource| is_alarm(&resource.resource_type));
+        let ids: BTreeMap<String, String> = own.filter_map(|one| Some((one.physical_id?, one.logical_id))).collect();
+        let names: Vec<String> = ids.keys().cloned().collect();
+        let alarms = cloudwatch::alarms(&session, &names).await?;
+        Ok::<_, tenantry_aws::cloud::CallError>((ids, alarms))
+    };
+    let (ids, alarms) = asked.await.map_err(|error| with_causes(&error))?;
+    let of = |alarm: cloudwatch::Alarm| {
+        let state = match alarm.state {
+            AlarmState::Ok => "OK",
+            AlarmState::Alarm => "ALARM",
+            AlarmState::InsufficientData => "INSUFFICIENT_DATA",
+        };
+        // An ARN is the physical ID of some.
+        let is_it = |id: &&String| **id == alarm.name || id.ends_with(&format!(":{}", alarm.name));
+        let id = ids.keys().find(is_it).and_then(|id| ids.get(id))?.clone();
+        Some((id, State { state, since: alarm.since, reason: alarm.reason, name: alarm.name }))
+    };
+    Ok(alarms.into_iter().filter_map(of).collect())
+}
+
+fn exit(answer: &Answer, offline: bool) -> Exit {
+    let one = |row: &Row| match row.state.as_ref().map(|state| state.state) {
+        Some("ALARM") => Exit::Changes,
+        Some("OK") => Exit::Clean,
+        None if offline => Exit::Clean,
+        _ => Exit::Incomplete,
+    };
+    let worst = answer.alarms.iter().map(one).max().unwrap_or(Exit::Clean);
+    // What is in ALARM is told, whatever else is unknown.
+    if answer.alarms.iter().any(|row| report::is_firing(row)) { Exit::Changes } else { worst }
+}
