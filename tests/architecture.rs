@@ -252,11 +252,12 @@ fn every_option_of_a_command_is_read_by_it() {
 
 /// Files that may name resource types, with how many and why; what a type is to a check stands in
 /// `policies/resources.yaml`. Rules and APIs of single services need their types; a list of types needs a column.
-const NAMED_TYPES: [(&str, usize, &str); 35] = [
+const NAMED_TYPES: [(&str, usize, &str); 36] = [
     ("capacity/template.rs", 1, "what addresses are counted in"),
     ("cli/moving.rs", 7, "how the data of each service is moved"),
     ("cloud/change_sets.rs", 1, "CloudFormation's rollback triggers are alarms"),
     ("cloud/neighbours.rs", 4, "one EC2 call for each"),
+    ("handbook.rs", 2, "alarms are metric or composite ones"),
     ("deploy/adopt.rs", 8, "how each service's resources are recognised"),
     ("deploy/contents.rs", 12, "how each service tells what a resource holds"),
     ("deploy/destroy.rs", 1, "what purging a VPC means"),

@@ -27,7 +27,7 @@ pub(super) struct Args {
     /// The tenant.
     #[arg(value_name = "TENANT")]
     tenant: String,
-    /// Only these alarms, by name, logical ID or glob (`*-parking-*`).
+    /// Only these alarms, by name, logical ID or glob (`*-depth`).
     #[arg(value_name = "ALARM")]
     alarms: Vec<String>,
     /// Without credentials and network: no state is asked for.
@@ -157,8 +157,7 @@ async fn states(desired: &Desired) -> Result<BTreeMap<String, State>, String> {
     let asked = async {
         let session = cloud.session(&desired.place, &desired.access).await?;
         let resources = cloudformation::resources(&session, &desired.stack).await?;
-        let is_alarm = |kind: &str| kind == "AWS::CloudWatch::Alarm" || kind == "AWS::CloudWatch::CompositeAlarm";
-        let own = resources.into_iter().filter(|resource| is_alarm(&resource.resource_type));
+        let own = resources.into_iter().filter(|resource| handbook::is_alarm(&resource.resource_type));
         let ids: BTreeMap<String, String> = own.filter_map(|one| Some((one.physical_id?, one.logical_id))).collect();
         let names: Vec<String> = ids.keys().cloned().collect();
         let alarms = cloudwatch::alarms(&session, &names).await?;

@@ -271,11 +271,18 @@ impl Handbook {
     }
 }
 
-/// The alarms of a template.
+/// Whether a type of resources is an alarm.
+pub fn is_alarm(kind: &str) -> bool {
+    [METRIC, COMPOSITE].contains(&kind)
+}
+
+/// The alarms of a template, in the order of their logical IDs.
 pub fn alarms(tree: &Value) -> Vec<Alarm> {
     let Some(resources) = tree["Resources"].as_object() else { return Vec::new() };
-    let alarms = resources.iter().filter(|(_, one)| [METRIC, COMPOSITE].iter().any(|kind| one["Type"] == *kind));
-    alarms.map(|(id, one)| alarm(id, &one["Properties"], resources)).collect()
+    let alarms = resources.iter().filter(|(_, one)| one["Type"].as_str().is_some_and(is_alarm));
+    let mut alarms: Vec<Alarm> = alarms.map(|(id, one)| alarm(id, &one["Properties"], resources)).collect();
+    alarms.sort_by(|a, b| a.logical_id.cmp(&b.logical_id));
+    alarms
 }
 
 fn alarm(id: &str, properties: &Value, resources: &serde_json::Map<String, Value>) -> Alarm {
@@ -455,7 +462,7 @@ mod tests {
         assert_eq!(idle[0].location.as_ref().map(|at| at.line), Some(2));
         let faults = parse("A: 1\nB: { means: a, look: x, mitigate: [], escalate: b, loook: [] }\n").unwrap_err();
         assert_eq!(faults.len(), 3, "{faults:#?}");
-        assert!(faults[1].starts_with("2:54 unknown field `loook`, did you mean `look`?"), "{faults:#?}");
+        assert!(faults[1].starts_with("2:52 unknown field `loook`, did you mean `look`?"), "{faults:#?}");
     }
 
     #[test]
