@@ -120,6 +120,17 @@ fn tried(root: &Path, plain: &Option<Vec<String>>, mutant: &Mutant) -> Option<St
     wrong.map(|wrong| format!("{} {}:{}: {wrong}", mutant.kind, mutant.path.display(), mutant.line))
 }
 
+/// Kinds that a whole run found judged wrongly, and that no sample shows: a condition that is true without the name in it, and a
+/// comment in rules for which the estate has tests.
+fn was_wrong(mutant: &Mutant) -> bool {
+    let line = mutant.text.as_deref().and_then(|text| text.lines().nth(mutant.line - 1)).unwrap_or_default();
+    match mutant.kind {
+        "a name in a condition" => line.contains(" or "),
+        "a comment" => mutant.path.ends_with("access.guard"),
+        _ => false,
+    }
+}
+
 #[test]
 fn every_mistake_is_refused_at_its_place_and_nothing_else_is() {
     let blueprints = embedded::blueprints();
@@ -130,7 +141,8 @@ fn every_mistake_is_refused_at_its_place_and_nothing_else_is() {
         .collect();
     assert!(all.len() >= 2_000, "only {} mutants", all.len());
     let step = all.len().div_ceil(most).max(1);
-    let chosen: Vec<&(&str, Mutant)> = all.iter().step_by(step).collect();
+    let chosen = all.iter().enumerate().filter(|(number, (_, mutant))| number % step == 0 || was_wrong(mutant));
+    let chosen: Vec<&(&str, Mutant)> = chosen.map(|(_, mutant)| mutant).collect();
     // A folder for each thread, as the mutants of a chunk change it one after the other.
     let chunk = chosen.len().div_ceil(2 * rayon::current_num_threads()).max(1);
     let wrong: Vec<String> = chosen

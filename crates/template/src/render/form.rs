@@ -68,8 +68,12 @@ impl Form {
         findings.extend(malformed(&tree, &origins, &start));
         findings.extend(keys_with_values(&tree, &origins));
         let faults = references::check(&tree).into_iter();
-        let faults = faults.filter(|fault| !matches!(fault, Fault::NoTarget { to, .. } if is_stray(to)));
-        findings.extend(faults.map(|fault| fault_finding(fault, &origins)));
+        let mut faults = faults.filter(|fault| !matches!(fault, Fault::NoTarget { to, .. } if is_stray(to))).peekable();
+        match faults.peek() {
+            // A condition on an undefined name leaves resources out, and what refers to them is not at fault.
+            Some(_) if !undefined.is_empty() => findings.extend(undefined.iter().cloned()),
+            _ => findings.extend(faults.map(|fault| fault_finding(fault, &origins))),
+        }
         findings.extend(strays.into_iter().map(|(_, finding)| finding));
         findings.extend(limits(&tree, context.template).map(|finding| somewhere(finding, &start)));
         let mut leaves = Vec::new();
