@@ -3,12 +3,17 @@
 use serde_json::{Map, Value};
 use xmlparser::{ElementEnd, Token, Tokenizer};
 
+/// How deep elements may be nested, as deep as `serde_json` reads values. No answer of AWS comes near it.
+const DEPTH: usize = 128;
+
 /// The content of the root element. An element with children is an object, one with text a string; elements of one name
-/// are a list, and a list's `member` or `item` elements stand for the list itself. None for what is not XML.
-pub(super) fn value(text: &str) -> Option<Value> {
+/// are a list, and a list's `member` or `item` elements stand for the list itself. None for what is not XML, or nested
+/// deeper than 128 elements.
+pub fn value(text: &str) -> Option<Value> {
     let mut open: Vec<Element> = vec![Element::default()];
     for token in Tokenizer::from(text) {
         match token.ok()? {
+            Token::ElementStart { .. } if open.len() > DEPTH => return None,
             Token::ElementStart { local, .. } => {
                 open.push(Element { name: local.as_str().to_owned(), ..Element::default() });
             }
@@ -96,6 +101,9 @@ mod tests {
         assert_eq!(value(text), Some(wanted));
         assert_eq!(value("<R></R>"), Some(json!("")));
         assert_eq!(value("no xml <"), None);
+        let nested = |depth: usize| "<a>".repeat(depth) + &"</a>".repeat(depth);
+        assert!(value(&nested(DEPTH)).is_some() && value(&nested(DEPTH + 1)).is_none());
+        assert_eq!(value(&nested(1_000_000)), None, "and no stack overflows");
         assert_eq!(
             value(r#"<R><G xsi:type="Group"><URI>u</URI></G></R>"#),
             Some(json!({ "G": { "type": "Group", "URI": "u" } }))

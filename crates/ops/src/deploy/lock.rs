@@ -47,12 +47,12 @@ pub struct Held {
 impl Held {
     /// Seconds until it may be taken over, if nobody renews it.
     pub fn expires_in(&self, now: i64) -> i64 {
-        self.renewed + i64::from(self.claim.term_seconds) - now
+        self.renewed.saturating_add(i64::from(self.claim.term_seconds)).saturating_sub(now)
     }
 
     /// `ann@ci-7 since 90 s (deploy of plan 12ab), renewed 4 s ago`.
     pub fn said(&self, now: i64) -> String {
-        let (age, renewed) = (now - self.since, now - self.renewed);
+        let (age, renewed) = (now.saturating_sub(self.since), now.saturating_sub(self.renewed));
         let over = if self.expires_in(now) > 0 { "" } else { ", expired: the next run takes it over" };
         format!("{} since {age} s ({}), renewed {renewed} s ago{over}", self.claim.owner, self.claim.purpose)
     }
