@@ -240,6 +240,13 @@ fn a_web_application_lives_from_init_to_destroy_under_the_shipped_roles() {
     let quotas = world.json(2, &["quotas", "--all"]);
     assert_eq!((used(&quotas, "elasticache-nodes"), used(&quotas, "rds-instances")), (Some(2), Some(2)));
 
+    // A switch that was pushed and pushed back leaves another version of the same flags: no drift.
+    let push = |value: &str| world.ends(0, &["flags", "push", "acme", "read-only", value, "--reason", "a mistake"]);
+    push("on");
+    let drifted = world.ends(2, &["drift", "acme", "--release", "v1", "--lookups", "0"]);
+    assert!(drifted.contains("ConfigurationVersion"), "{drifted}");
+    push("off");
+    world.ends(0, &["drift", "acme", "--release", "v1", "--lookups", "0"]);
     // A switch that cannot wait; then the release that says so in git, with another that changes the template.
     world.ends(0, &["flags", "push", "acme", "read-only", "on", "--reason", "the database is moved"]);
     let shown = world.ends(2, &["flags", "show", "acme", "--live"]);
