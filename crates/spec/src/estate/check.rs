@@ -91,8 +91,8 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
             say("TN1032", &format!("accounts.{account}.dns.hosted_zone_id"), message);
         }
     }
-    for (route, message) in releases(fleet) {
-        say(if message.starts_with("ring ") { "TN1016" } else { "TN1030" }, &route, message);
+    for (code, route, message) in releases(fleet) {
+        say(code, &route, message);
     }
     for (route, message) in twice(fleet) {
         say("TN1022", &route, message);
@@ -105,8 +105,8 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
 /// Source: IAM User Guide, "IAM and AWS STS quotas".
 const MOST_LISTED_ACCOUNTS: usize = 46;
 
-/// What is wrong with waves, windows and freezes: the route and a sentence for each.
-fn releases(fleet: &Fleet) -> Vec<(String, String)> {
+/// What is wrong with waves, windows and freezes: the code, the route and a sentence for each.
+fn releases(fleet: &Fleet) -> Vec<(&'static str, String, String)> {
     let mut found = Vec::new();
     let mut lengths = Vec::new();
     for (index, ring) in fleet.rings.iter().enumerate() {
@@ -115,7 +115,11 @@ fn releases(fleet: &Fleet) -> Vec<(String, String)> {
             let route = format!("rings[{index}].commands[{at}]");
             lengths.push((format!("{route}.timeout"), &command.timeout, 1));
             if command.run.first().is_some_and(|program| program.trim().is_empty()) {
-                found.push((format!("{route}.run[0]"), format!("command `{}` names no program", command.name)));
+                found.push((
+                    "TN1030",
+                    format!("{route}.run[0]"),
+                    format!("command `{}` names no program", command.name),
+                ));
             }
         }
         for (at, pair) in ring.waves.windows(2).enumerate() {
@@ -126,18 +130,22 @@ fn releases(fleet: &Fleet) -> Vec<(String, String)> {
             };
             if shrinks {
                 let route = format!("rings[{index}].waves[{}]", at + 1);
-                found.push((route, "a wave reaches no more of the ring than the one before it".to_owned()));
+                found.push(("TN1030", route, "a wave reaches no more of the ring than the one before it".to_owned()));
             }
         }
         if ring.window.as_ref().and_then(Window::hours).is_some_and(|(from, to)| from == to) {
-            found.push((format!("rings[{index}].window"), "the window opens and closes at the same time".to_owned()));
+            found.push((
+                "TN1030",
+                format!("rings[{index}].window"),
+                "the window opens and closes at the same time".to_owned(),
+            ));
         }
     }
     for (route, text, least) in lengths {
         match duration(text).map(|length| length.as_secs()) {
-            Some(seconds) if seconds < least => found.push((route, format!("`{text}` is no time at all"))),
+            Some(seconds) if seconds < least => found.push(("TN1030", route, format!("`{text}` is no time at all"))),
             Some(seconds) if seconds <= LONGEST => {}
-            _ => found.push((route, format!("`{text}` is longer than {} days", LONGEST / 86_400))),
+            _ => found.push(("TN1030", route, format!("`{text}` is longer than {} days", LONGEST / 86_400))),
         }
     }
     for (index, freeze) in fleet.freezes.iter().enumerate() {
@@ -145,13 +153,13 @@ fn releases(fleet: &Fleet) -> Vec<(String, String)> {
         for (at, name) in freeze.rings.iter().enumerate() {
             if fleet.rings.iter().all(|ring| ring.name != *name) {
                 let known = fleet.rings.iter().map(|ring| &ring.name);
-                found.push((format!("{route}.rings[{at}]"), unknown("ring", name, known)));
+                found.push(("TN1016", format!("{route}.rings[{at}]"), unknown("ring", name, known)));
             }
         }
         match freeze.days() {
-            None => found.push((route, format!("freeze `{}` has a day that no calendar has", freeze.name))),
+            None => found.push(("TN1030", route, format!("freeze `{}` has a day that no calendar has", freeze.name))),
             Some((from, to)) if to < from => {
-                found.push((route, format!("freeze `{}` ends before it begins", freeze.name)));
+                found.push(("TN1030", route, format!("freeze `{}` ends before it begins", freeze.name)));
             }
             Some(_) => {}
         }
