@@ -116,10 +116,10 @@ struct Stays {
 }
 
 impl Stays {
-    fn of(farewell: &DeletionPlan, region: &str, prices: &Prices) -> Self {
-        let kept = farewell.retained.iter().map(|kept| kept.logical_id.as_str());
-        let standing = cost::bill_of_the_rest(&farewell.template, kept, region, prices).total();
-        let whole = cost::bill(&farewell.template, region, prices);
+    fn of(deletion: &DeletionPlan, region: &str, prices: &Prices) -> Self {
+        let kept = deletion.retained.iter().map(|kept| kept.logical_id.as_str());
+        let standing = cost::bill_of_the_rest(&deletion.template, kept, region, prices).total();
+        let whole = cost::bill(&deletion.template, region, prices);
         let stored = whole.lines.iter().filter(|line| line.item == "s3-gib-month");
         let objects = stored.filter_map(|line| line.usd).map(|usd| usd.expected).sum();
         Self { prices_of: prices.date.clone(), standing, objects }
@@ -172,15 +172,15 @@ async fn offboard(args: &Args, opened: &Opened, prices: &Prices) -> Result<Answe
         offboarded: false,
         spec_removed: false,
     };
-    if let Some(farewell) = found {
-        let stays = Stays::of(&farewell, target.place.region.as_str(), prices);
-        confirm(args, &farewell, &stays)?;
+    if let Some(deletion) = found {
+        let stays = Stays::of(&deletion, target.place.region.as_str(), prices);
+        confirm(args, &deletion, &stays)?;
         let tenant = (args.tenant.as_str(), &identity);
-        let plan = plan(&farewell, tenant, (&target.place, &target.access), &args.retain)?;
-        answer.retired = retire(estate, args.tenant.as_str(), &target.place, &farewell)?;
+        let plan = plan(&deletion, tenant, (&target.place, &target.access), &args.retain)?;
+        answer.retired = retire(estate, args.tenant.as_str(), &target.place, &deletion)?;
         answer.offboarded = mark(args, estate, &target)?;
-        answer.gone = delete(&cloud, args, opened, &plan, &farewell).await?;
-        (answer.lost, answer.retained, answer.stays) = (farewell.lost, farewell.retained, Some(stays));
+        answer.gone = delete(&cloud, args, opened, &plan, &deletion).await?;
+        (answer.lost, answer.retained, answer.stays) = (deletion.lost, deletion.retained, Some(stays));
     } else {
         if args.confirm.as_deref() == Some(args.tenant.as_str()) {
             answer.offboarded = mark(args, estate, &target)?;
@@ -209,7 +209,7 @@ async fn delete(
     args: &Args,
     opened: &Opened,
     (plan, desired): &(Plan, Desired),
-    farewell: &DeletionPlan,
+    deletion: &DeletionPlan,
 ) -> Result<Gone, Failure> {
     let (name, tenant, place) = (guard::run_name(), args.tenant.to_string(), desired.place.clone());
     let claim = guard::claim(&name, format!("destroy of {tenant}"));
@@ -231,7 +231,7 @@ async fn delete(
         tolerance: Tolerance::Failures(1),
         pace: args.pace.unwatched(),
         // What was not allowed to be lost has ended the command.
-        allow_replace: farewell.changes.iter().map(|change| change.logical_id.clone()).collect(),
+        allow_replace: deletion.changes.iter().map(|change| change.logical_id.clone()).collect(),
     };
     let ended = match Log::open(&opened.estate.root, &name, intent, &[]) {
         Ok(log) => run::under_locks(cloud, plan, std::slice::from_ref(desired), &options, &mut locks, log).await,
@@ -311,10 +311,10 @@ fn mark(args: &Args, estate: &Estate, target: &Target<'_>) -> Result<bool, Failu
 
 /// Writes the blocks that stay taken into `fleet.yaml`, also those of a tenant whose file still says so: it may leave git
 /// before what stays is deleted.
-fn retire(estate: &Estate, tenant: &str, place: &Place, farewell: &DeletionPlan) -> Result<Vec<Ipv4Network>, Failure> {
+fn retire(estate: &Estate, tenant: &str, place: &Place, deletion: &DeletionPlan) -> Result<Vec<Ipv4Network>, Failure> {
     let fleet = &estate.fleet;
     let known: Vec<Ipv4Network> = fleet.retired.values().map(|retired| retired.cidr).collect();
-    let blocks: Vec<Ipv4Network> = farewell.blocks().into_iter().filter(|block| !known.contains(block)).collect();
+    let blocks: Vec<Ipv4Network> = deletion.blocks().into_iter().filter(|block| !known.contains(block)).collect();
     let mut source = Arc::clone(estate.fleet_source());
     for (index, cidr) in blocks.iter().enumerate() {
         let free = |key: &String| !fleet.retired.contains_key(key);
@@ -352,9 +352,9 @@ fn give_back(estate: &Estate, tenant: &Tenant) -> Result<(), Failure> {
 }
 
 /// Says what is lost and what stays, and asks for the tenant's name.
-fn confirm(args: &Args, farewell: &DeletionPlan, stays: &Stays) -> Result<(), Failure> {
-    anstream::eprintln!("stack {}: {} resources are deleted", farewell.stack, farewell.deleted);
-    for lost in &farewell.lost {
+fn confirm(args: &Args, deletion: &DeletionPlan, stays: &Stays) -> Result<(), Failure> {
+    anstream::eprintln!("stack {}: {} resources are deleted", deletion.stack, deletion.deleted);
+    for lost in &deletion.lost {
         let id = lost.physical_id.as_deref().unwrap_or("-");
         let contents = match &lost.contents {
             Contents::Empty => "empty".to_owned(),
@@ -364,15 +364,15 @@ fn confirm(args: &Args, farewell: &DeletionPlan, stays: &Stays) -> Result<(), Fa
         };
         anstream::eprintln!("  - {} {} {id}: {contents}", lost.logical_id, lost.resource_type);
     }
-    anstream::eprintln!("{} resources stay", farewell.retained.len());
-    for kept in &farewell.retained {
+    anstream::eprintln!("{} resources stay", deletion.retained.len());
+    for kept in &deletion.retained {
         let id = kept.physical_id.as_deref().unwrap_or("-");
         anstream::eprintln!("  {} {} {id}", kept.logical_id, kept.resource_type);
     }
-    if !farewell.retained.is_empty() {
+    if !deletion.retained.is_empty() {
         anstream::eprintln!("{}", stays.sentence());
     }
-    let refused = farewell.refused(&args.allow_delete);
+    let refused = deletion.refused(&args.allow_delete);
     if !refused.is_empty() {
         let named: Vec<&str> = refused.iter().map(|lost| lost.logical_id.as_str()).collect();
         let hint: Vec<String> = named.iter().map(|id| format!("--allow-delete {id}")).collect();

@@ -209,10 +209,10 @@ pub(super) async fn somebody_else(cloud: Cloud) {
 }
 
 /// Deletes a stack as `destroy` does.
-async fn destroyed(cloud: &Cloud, farewell: &DeletionPlan, of: &Desired) {
+async fn destroyed(cloud: &Cloud, deletion: &DeletionPlan, of: &Desired) {
     let (tenant, place) = ((of.tenant.as_str(), &of.tags), (&of.place, &of.access));
-    let (plan, gone) = destroy::plan(farewell, tenant, place, &[]).unwrap();
-    let goes: Vec<&str> = farewell.changes.iter().map(|change| change.logical_id.as_str()).collect();
+    let (plan, gone) = destroy::plan(deletion, tenant, place, &[]).unwrap();
+    let goes: Vec<&str> = deletion.changes.iter().map(|change| change.logical_id.as_str()).collect();
     all_done(&applied(cloud, &plan, &[gone], &goes).await.unwrap(), 1);
 }
 
@@ -230,11 +230,11 @@ pub(super) async fn destroy_retains(cloud: Cloud) {
     )];
     all_done(&applied(&cloud, &planned(&cloud, &fleet).await, &fleet, &[]).await.unwrap(), 1);
     let session = cloud.session(&fleet[0].place, &fleet[0].access).await.unwrap();
-    let farewell =
+    let deletion =
         look(&session, "metanet-parted", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
-    assert_eq!((farewell.retained.len(), farewell.deleted), (1, 1));
-    assert_eq!(farewell.retained[0].physical_id.as_deref(), Some("metanet-parted-kept"));
-    destroyed(&cloud, &farewell, &fleet[0]).await;
+    assert_eq!((deletion.retained.len(), deletion.deleted), (1, 1));
+    assert_eq!(deletion.retained[0].physical_id.as_deref(), Some("metanet-parted-kept"));
+    destroyed(&cloud, &deletion, &fleet[0]).await;
     assert_eq!(look(&session, "metanet-parted", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap(), None);
     assert_eq!(status(&cloud, &fleet).await[0].verdict, SyncStatus::Missing);
     // The bucket is still there and has the tenant's tags: the next stack takes it.
@@ -288,8 +288,8 @@ pub(super) async fn retained_is_imported(cloud: Cloud) {
     let after =
         look(&session, "metanet-returned", &fleet[0].tags, std::time::SystemTime::now()).await.unwrap().unwrap();
     // Of a queue the endpoint tells the port sometimes.
-    let ids = |farewell: &DeletionPlan| -> BTreeMap<String, Option<String>> {
-        let same = farewell.retained.iter().filter(|kept| kept.logical_id != "Queue");
+    let ids = |deletion: &DeletionPlan| -> BTreeMap<String, Option<String>> {
+        let same = deletion.retained.iter().filter(|kept| kept.logical_id != "Queue");
         same.map(|kept| (kept.logical_id.clone(), kept.physical_id.clone())).collect()
     };
     assert_eq!((ids(&after), after.retained.len(), after.deleted), (ids(&before), 7, before.deleted));

@@ -20,7 +20,7 @@ use url::Url;
 use crate::cloud::{http_client, with_causes};
 
 /// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 /// Manifests of one platform and indexes of several, of OCI and of Docker: registries answer in what is asked for, and a digest
 /// is that of what all clients get.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
@@ -154,7 +154,7 @@ async fn get(url: &Url, token: Option<&str>) -> Result<Answer, RegistryError> {
         .no_auth()
         .no_retry()
         .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-        .timeout_config(TimeoutConfig::builder().connect_timeout(PATIENCE).operation_timeout(PATIENCE).build())
+        .timeout_config(TimeoutConfig::builder().connect_timeout(TIMEOUT).operation_timeout(TIMEOUT).build())
         .serializer(move |(uri, headers): (String, Vec<(&'static str, String)>)| {
             let mut request = HttpRequest::new(SdkBody::empty());
             request.set_method("GET")?;

@@ -204,14 +204,14 @@ pub(super) fn kept_ids(template: &Value) -> BTreeSet<String> {
 /// # Errors
 /// Another operation is in progress, or CloudFormation retains none of these resources now.
 pub fn plan(
-    farewell: &DeletionPlan,
+    deletion: &DeletionPlan,
     (tenant, identity): (&str, &BTreeMap<String, String>),
     (place, access): (&Place, &Access),
     retain: &[String],
 ) -> Result<(Plan, Desired), DestroyError> {
-    check_retained(farewell, retain)?;
-    if State::of(Some(&farewell.status)) == State::InProgress && farewell.status != "DELETE_IN_PROGRESS" {
-        return Err(DestroyError::Busy { stack: farewell.stack.clone(), status: farewell.status.clone() });
+    check_retained(deletion, retain)?;
+    if State::of(Some(&deletion.status)) == State::InProgress && deletion.status != "DELETE_IN_PROGRESS" {
+        return Err(DestroyError::Busy { stack: deletion.stack.clone(), status: deletion.status.clone() });
     }
     let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
     let desired = Desired {
@@ -219,30 +219,30 @@ pub fn plan(
         ring: None,
         place: place.clone(),
         access: access.clone(),
-        stack: farewell.stack.clone(),
+        stack: deletion.stack.clone(),
         body: String::new(),
-        digest: or_none(&farewell.ground.digest),
-        release: or_none(&farewell.ground.release),
+        digest: or_none(&deletion.ground.digest),
+        release: or_none(&deletion.ground.release),
         tags: identity.clone(),
         artifacts: None,
         uploads: Vec::new(),
         offboarded: false,
         control_plane: 0,
     };
-    let changes = farewell.changes.iter().filter(|change| !retain.contains(&change.logical_id)).cloned().collect();
+    let changes = deletion.changes.iter().filter(|change| !retain.contains(&change.logical_id)).cloned().collect();
     let action = Action::Clear { what: Left::Offboarding, changes, retain: retain.to_vec() };
-    let stack = prepare::planned(&desired, farewell.ground.clone(), action);
+    let stack = prepare::planned(&desired, deletion.ground.clone(), action);
     let plan = prepare::assemble(&desired.release, std::slice::from_ref(&desired), false, vec![stack], Vec::new());
     Ok((plan, desired))
 }
 
 /// Whether CloudFormation would take these resources as retained.
-fn check_retained(farewell: &DeletionPlan, retain: &[String]) -> Result<(), DestroyError> {
-    let stack = || farewell.stack.clone();
-    if !retain.is_empty() && farewell.status != "DELETE_FAILED" {
-        return Err(DestroyError::NotFailed { stack: stack(), status: farewell.status.clone() });
+fn check_retained(deletion: &DeletionPlan, retain: &[String]) -> Result<(), DestroyError> {
+    let stack = || deletion.stack.clone();
+    if !retain.is_empty() && deletion.status != "DELETE_FAILED" {
+        return Err(DestroyError::NotFailed { stack: stack(), status: deletion.status.clone() });
     }
-    let goes = |logical_id: &String| farewell.changes.iter().any(|change| change.logical_id == *logical_id);
+    let goes = |logical_id: &String| deletion.changes.iter().any(|change| change.logical_id == *logical_id);
     match retain.iter().find(|logical_id| !goes(logical_id)) {
         Some(logical_id) => Err(DestroyError::Unknown { stack: stack(), logical_id: logical_id.clone() }),
         None => Ok(()),
@@ -256,7 +256,7 @@ mod tests {
     #[test]
     fn resources_are_left_behind_only_after_a_deletion_that_failed() {
         let check = |status: &str, retain: &[&str]| {
-            let farewell = DeletionPlan {
+            let deletion = DeletionPlan {
                 stack_id: "id".to_owned(),
                 stack: "org-acme".to_owned(),
                 status: status.to_owned(),
@@ -268,7 +268,7 @@ mod tests {
                 template: Value::Null,
             };
             let retain: Vec<String> = retain.iter().map(|id| (*id).to_owned()).collect();
-            check_retained(&farewell, &retain).map_err(|error| error.to_string())
+            check_retained(&deletion, &retain).map_err(|error| error.to_string())
         };
         assert_eq!(check("UPDATE_COMPLETE", &[]), Ok(()));
         assert_eq!(check("DELETE_FAILED", &["Group"]), Ok(()));

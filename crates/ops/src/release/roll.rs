@@ -24,7 +24,7 @@ use crate::deploy::locks::{self, Locks, LocksError};
 use crate::drift::accepted::Accepted;
 
 /// Times that gates which cannot be read are looked at again once the bake time is over.
-pub(super) const PATIENCE: u32 = 5;
+pub(super) const MAX_INCONCLUSIVE: u32 = 5;
 
 /// A roll that one runner makes.
 #[expect(missing_debug_implementations, reason = "it holds a function that draws events")]
@@ -236,7 +236,7 @@ impl Roll<'_> {
             let unread = looks.iter().find(|look| matches!(look.verdict, GateStatus::Unknown { .. }));
             match unread {
                 None if over => return Ok(()),
-                Some(look) if late >= PATIENCE => return Err(self.held(stage, look.to_string()).await?),
+                Some(look) if late >= MAX_INCONCLUSIVE => return Err(self.held(stage, look.to_string()).await?),
                 Some(_) if over => late += 1,
                 _ => {}
             }

@@ -8,7 +8,7 @@ use super::back;
 use super::gates::{self, When};
 use super::itinerary::{Stage, calendar};
 use super::record::{CameFrom, HaltCause, Record, Step};
-use super::roll::{Break, Ending, Happened, PATIENCE, Roll, Staged, has_failed};
+use super::roll::{Break, Ending, Happened, MAX_INCONCLUSIVE, Roll, Staged, has_failed};
 use super::store::StoreError;
 use crate::deploy::events::Outcome;
 use crate::deploy::{Action, Desired, Plan, StackPlan, State, apply, prepare};
@@ -50,7 +50,7 @@ impl Roll<'_> {
             let plan = self.plan(mine).await?;
             if let Some(first) = plan.unseen.first() {
                 unseen += 1;
-                if unseen > PATIENCE {
+                if unseen > MAX_INCONCLUSIVE {
                     return Err(self.held(stage, format!("{}: {}", first.tenant, first.why)).await?);
                 }
                 self.rest(self.watch).await?;
