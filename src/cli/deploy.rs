@@ -15,7 +15,7 @@ use crate::report::groups::counted;
 use crate::report::screen::Screen;
 use tenantry_aws::cloud::Cloud;
 use tenantry_ops::deploy::journal::{self, Record};
-use tenantry_ops::deploy::{Plan, prepare};
+use tenantry_ops::deploy::{Plan, plan, prepare};
 use tenantry_spec::estate::Tenant;
 use tenantry_spec::estate::spec::Fleet;
 
@@ -144,8 +144,17 @@ fn left(root: &Path) -> Result<(String, Vec<String>), Failure> {
 fn read(path: &Path) -> Result<Plan, Failure> {
     let shown = path.display();
     let text = tenantry_base::files::read_to_string(path)?;
-    let plan: Plan = serde_json::from_str(&text)
-        .map_err(|error| Failure::new(format!("`{shown}` is no plan of this version: {error}")))?;
+    let no_plan = |why: &dyn std::fmt::Display| Failure::new(format!("`{shown}` is no plan: {why}"));
+    let stored: serde_json::Value = serde_json::from_str(&text).map_err(|error| no_plan(&error))?;
+    match stored["schema"].as_str() {
+        Some(plan::SCHEMA) => {}
+        Some(other) => {
+            return Err(no_plan(&format!("it is `{other}`, and this version of tenantry deploys `{}`", plan::SCHEMA))
+                .with_hint("make it again with `tenantry plan --out`"));
+        }
+        None => return Err(no_plan(&"it names no schema")),
+    }
+    let plan: Plan = serde_json::from_value(stored).map_err(|error| no_plan(&error))?;
     if plan.offline {
         return Err(Failure::new(format!("`{shown}` was made offline and cannot be deployed"))
             .with_exit(Exit::Refused)

@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
 use super::opened;
 use super::{Exit, Failure, Global, Output};
+use crate::report::screen::{Column, Screen, left};
 use tenantry_aws::registry;
 use tenantry_base::document::read_source;
 use tenantry_base::finding::{Severity, Source};
@@ -124,23 +124,22 @@ fn text(answer: &Answer) -> String {
     if answer.images.is_empty() {
         return "the blueprint names no images\n".to_owned();
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(["NAME", "IMAGE", "DIGEST"]);
-    for (name, line) in &answer.images {
+    const COLUMNS: [Column; 3] = [left("NAME"), left("IMAGE"), left("DIGEST").broken()];
+    let rows = answer.images.iter().map(|(name, line)| {
         let image = Image { repository: line.repository.clone(), tag: line.tag.clone(), digest: None };
         let digest = match (&line.unknown, &line.digest) {
             (Some(why), _) => format!("? {why}"),
             (None, None) => "none".to_owned(),
             (None, Some(digest)) => format!("{digest}{}", if line.changed { " (written)" } else { "" }),
         };
-        table.add_row([name.clone(), image.to_string(), digest]);
-    }
+        vec![name.clone(), image.to_string(), digest]
+    });
+    let table = Screen::current().table(0, &COLUMNS, rows);
     let loose = answer.images.values().filter(|line| line.digest.is_none()).count();
     let help = match loose {
         0 => String::new(),
         1 => "\n1 image has no digest: `tenantry images --pin` asks its registry\n".to_owned(),
         loose => format!("\n{loose} images have no digest: `tenantry images --pin` asks their registries\n"),
     };
-    format!("{table}\n{help}")
+    table + &help
 }

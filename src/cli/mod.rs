@@ -3,6 +3,7 @@
 
 pub(crate) mod alarms;
 mod bootstrap;
+mod calls;
 mod capacity;
 mod checks;
 mod completions;
@@ -20,6 +21,7 @@ mod images;
 mod init;
 mod journal;
 mod judge;
+mod list;
 mod log;
 mod moving;
 mod new;
@@ -27,6 +29,7 @@ mod offboarded;
 mod opened;
 mod orphans;
 mod output;
+mod outputs;
 mod pace;
 mod permissions;
 mod plan;
@@ -47,7 +50,7 @@ mod unlock;
 mod upgrade;
 mod validate;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
@@ -56,6 +59,9 @@ pub use failure::Failure;
 pub use output::{Format, Output};
 pub use selection::Selection;
 pub use validate::validated;
+
+/// What makes a directory an estate.
+const FLEET: &str = "tenants/fleet.yaml";
 
 /// One isolated AWS stack per customer, the same for everybody.
 #[derive(Debug, Parser)]
@@ -71,7 +77,7 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Directory of the estate: it holds `tenants/fleet.yaml`.
+    /// Directory of the estate: it holds `tenants/fleet.yaml`. Without it, the working directory or the nearest one above it.
     #[arg(long, short = 'C', global = true, value_name = "DIR", default_value = ".", env = "TENANTRY_ESTATE")]
     pub estate: PathBuf,
     /// Form of the answer. `sarif` and `junit` are for findings.
@@ -80,12 +86,32 @@ pub struct Global {
     /// Whether text has colours. `auto`: on a terminal, unless `NO_COLOR` is set; or where `CLICOLOR_FORCE` is.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: clap::ColorChoice,
+    /// Print every call to AWS to standard error: time, account, Region, operation, status and how long it took.
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// Append every call to AWS to this file, as JSON lines.
+    #[arg(long, global = true, value_name = "FILE", env = "TENANTRY_LOG")]
+    pub log: Option<PathBuf>,
+}
+
+impl Global {
+    /// Takes the nearest directory above that is an estate, where none was named and the working directory is none.
+    fn look_up(&mut self) {
+        if self.estate != Path::new(".") || self.estate.join(FLEET).exists() {
+            return;
+        }
+        let Ok(here) = std::env::current_dir() else { return };
+        if let Some(up) = here.ancestors().position(|above| above.join(FLEET).is_file()) {
+            self.estate = std::iter::repeat_n("..", up).collect();
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
     New(new::Args),
+    List(list::Args),
     Validate(validate::Args),
     Explain(explain::Args),
     Render(render::Args),
@@ -100,6 +126,7 @@ enum Command {
     Release(release::Args),
     Status(status::Args),
     Alarms(alarms::Args),
+    Output(outputs::Args),
     Journal(journal::Args),
     Unlock(unlock::Args),
     Flags(flags::Args),
@@ -128,7 +155,10 @@ impl Command {
 
 impl Cli {
     /// Runs the chosen command.
-    pub fn run(self) -> Result<Exit, Failure> {
+    pub fn run(mut self) -> Result<Exit, Failure> {
+        if !matches!(self.command, Command::Init(_)) {
+            self.global.look_up();
+        }
         let global = &self.global;
         anstream::ColorChoice::write_global(match global.color {
             clap::ColorChoice::Auto => anstream::ColorChoice::Auto,
@@ -141,9 +171,11 @@ impl Cli {
             return Err(Failure::new(format!("this command has no answer as `{}`", global.output))
                 .with_hint(format!("it gives {}", known.join(" or "))));
         }
+        calls::watch(global)?;
         let exit = match &self.command {
             Command::Init(args) => init::run(args, global),
             Command::New(args) => new::run(args, global),
+            Command::List(args) => list::run(args, global),
             Command::Validate(args) => validate::run(args, global),
             Command::Explain(args) => explain::run(args, global),
             Command::Render(args) => render::run(args, global),
@@ -158,6 +190,7 @@ impl Cli {
             Command::Release(args) => release::run(args, global),
             Command::Status(args) => status::run(args, global),
             Command::Alarms(args) => alarms::run(args, global),
+            Command::Output(args) => outputs::run(args, global),
             Command::Journal(args) => journal::run(args, global),
             Command::Unlock(args) => unlock::run(args, global),
             Command::Flags(args) => flags::run(args, global),

@@ -75,8 +75,7 @@ impl Output {
 
     /// Writes `value`, a map, as pretty JSON under the name of its schema (`tenantry/plan/v1`).
     pub fn json<T: Serialize>(self, schema: &str, value: &T) -> Result<(), Failure> {
-        let mut text = serde_json::to_string_pretty(&Envelope { schema, value })?;
-        text.push('\n');
+        let text = document(schema, value)?;
         ANSWERED.store(true, Ordering::Relaxed);
         quiet_on_closed_pipe(io::stdout().lock().write_all(text.as_bytes()))
     }
@@ -88,6 +87,11 @@ impl Output {
             _ => self.text(&text(value)),
         }
     }
+}
+
+/// A value, a map, as pretty JSON under the name of its schema.
+pub(super) fn document<T: Serialize>(schema: &str, value: &T) -> Result<String, serde_json::Error> {
+    Ok(serde_json::to_string_pretty(&Envelope { schema, value })? + "\n")
 }
 
 fn quiet_on_closed_pipe(result: io::Result<()>) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use super::opened::{self, Opened};
 use super::{Exit, Failure, Global, Output};
 use crate::report::permissions as report;
+use crate::report::screen::Screen;
 use tenantry_aws::cloud::permissions::CALLS;
 use tenantry_checks::permissions::{
     self, Checked, Handler, Names, Needs, ROLE_POLICIES, Registry, Resource, Subject, check, generate,
@@ -75,8 +76,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let roles = subjects.map(|(subject, own)| check(&registry, subject, &own, &needs(subject))).collect();
         let comparison = Comparison { roles };
         output.show("tenantry/permissions-check/v1", &comparison, |one| {
-            let by_type = if args.full { report::by_type(&one.roles) } else { String::new() };
-            report::text(&one.roles) + &by_type
+            let screen = Screen::current();
+            let by_type = if args.full { report::by_type(&one.roles, screen) } else { String::new() };
+            report::text(&one.roles, screen) + &by_type
         })?;
         let exit = |role: &Checked| match role {
             role if !role.unknown.is_empty() => Exit::Incomplete,

@@ -10,12 +10,11 @@ use super::opened::{Opened, Release};
 use super::pace::Pace;
 use super::progress::Spinner;
 use super::run::Adoption;
-use super::{Exit, Failure, Format, Global, Output, Selection, orphans};
+use super::{Exit, Failure, Format, Global, Output, Selection, orphans, output};
 use crate::report;
 use crate::report::groups::counted;
 use crate::report::screen::Screen;
 use tenantry_aws::cloud::Cloud;
-use tenantry_base::atomic;
 use tenantry_ops::deploy::plan::SCHEMA;
 use tenantry_ops::deploy::{Plan, prepare};
 use tenantry_ops::survey::orphans::Orphans;
@@ -89,7 +88,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     };
     drop(spinner);
     if let Some(path) = &args.out {
-        atomic::replace(path, &serde_json::to_vec_pretty(&plan)?)?;
+        super::write_file(path, &output::document(SCHEMA, &plan)?)?;
     }
     if let Some(path) = &args.markdown {
         super::write_file(path, &report::markdown::plan(&plan))?;

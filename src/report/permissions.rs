@@ -3,19 +3,26 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
-
+use super::screen::{Column, Screen, left, right};
 use tenantry_checks::permissions::{Cause, Checked, Count, Handler};
 
 /// The counts of each role, then what each lacks and what it has too much.
-pub fn text(roles: &[Checked]) -> String {
-    let mut table = table(1, &["ROLE", "PERMISSIONS", "NEEDED", "GRANTED", "LACKING", "SUPERFLUOUS", "WIDER"]);
-    for role in roles {
+pub fn text(roles: &[Checked], screen: Screen) -> String {
+    const COLUMNS: [Column; 7] = [
+        left("ROLE"),
+        right("PERMISSIONS"),
+        right("NEEDED"),
+        right("GRANTED"),
+        right("LACKING"),
+        right("SUPERFLUOUS"),
+        right("WIDER"),
+    ];
+    let rows = roles.iter().map(|role| {
         let counts =
             [role.permissions, role.needed, role.granted, role.lacking.len(), role.superfluous.len(), role.wide.len()];
-        table.add_row([vec![role.subject.to_owned()], counts.map(|count| count.to_string()).to_vec()].concat());
-    }
-    let mut text = lines(&table);
+        [vec![role.subject.to_owned()], counts.map(|count| count.to_string()).to_vec()].concat()
+    });
+    let mut text = screen.table(0, &COLUMNS, rows);
     for role in roles {
         let mut by_cause: BTreeMap<&str, Vec<String>> = BTreeMap::new();
         for (permission, causes) in &role.lacking {
@@ -43,11 +50,18 @@ pub fn text(roles: &[Checked]) -> String {
 
 /// For each role and resource type, how many of the permissions that its handlers need are granted. What no handler needs is
 /// counted as the role's own.
-pub fn by_type(roles: &[Checked]) -> String {
-    let handlers = Handler::ALL.map(|handler| handler.name().to_uppercase());
-    let header: Vec<&str> =
-        ["ROLE", "NEEDED BY"].into_iter().chain(handlers.iter().map(String::as_str)).chain(["ITSELF"]).collect();
-    let mut table = table(2, &header);
+pub fn by_type(roles: &[Checked], screen: Screen) -> String {
+    const COLUMNS: [Column; 8] = [
+        left("ROLE"),
+        left("NEEDED BY"),
+        right("CREATE"),
+        right("READ"),
+        right("UPDATE"),
+        right("DELETE"),
+        right("LIST"),
+        right("ITSELF"),
+    ];
+    let mut rows = Vec::new();
     for role in roles {
         for of in role.causes.keys().map(|cause| &cause.of).collect::<BTreeSet<_>>() {
             let cell = |handler| match role.causes.get(&Cause { of: of.clone(), handler }) {
@@ -56,25 +70,10 @@ pub fn by_type(roles: &[Checked]) -> String {
                 None => String::new(),
             };
             let counts = Handler::ALL.into_iter().map(Some).chain([None]).map(cell);
-            table.add_row([role.subject.to_owned(), of.clone()].into_iter().chain(counts));
+            rows.push([role.subject.to_owned(), of.clone()].into_iter().chain(counts).collect());
         }
     }
-    format!("\n{}", lines(&table))
-}
-
-/// A table whose first columns are texts and whose others are numbers.
-fn table(texts: usize, header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(header);
-    for column in table.column_iter_mut().skip(texts) {
-        column.set_cell_alignment(CellAlignment::Right);
-    }
-    table
-}
-
-fn lines(table: &Table) -> String {
-    table.lines().map(|line| format!("{}\n", line.trim())).collect()
+    format!("\n{}", screen.table(0, &COLUMNS, rows))
 }
 
 /// What nothing is known of.

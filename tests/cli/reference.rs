@@ -26,7 +26,7 @@ fn the_reference_says_what_the_options_say() {
     command.build();
     hide(&mut command, &[]);
     for inner in command.get_subcommands_mut() {
-        hide(inner, &["estate", "output", "color"]);
+        hide(inner, &["estate", "output", "color", "verbose", "log"]);
     }
     let mut text = INTRODUCTION.to_owned();
     write(&mut command, "tenantry", &mut text);

@@ -13,6 +13,7 @@ use clap::{Args as ClapArgs, Subcommand};
 
 use super::opened::Opened;
 use super::{Exit, Failure, Global, Output};
+use crate::report::screen::{Screen, left};
 use tenantry_spec::flags::Flag;
 
 /// Soft releases: what each flag is for whom and why, and changing it.
@@ -64,9 +65,6 @@ fn shown(value: &serde_json::Value) -> String {
 }
 
 /// Rows below a heading, without lines.
-fn table<const N: usize>(heading: [&str; N], rows: impl Iterator<Item = [String; N]>) -> String {
-    let mut table = comfy_table::Table::new();
-    table.load_style(comfy_table::presets::NOTHING).set_header(heading);
-    table.add_rows(rows);
-    table.lines().map(|row| format!("{}\n", row.trim_end())).collect()
+fn table<const N: usize>(heading: [&'static str; N], rows: impl Iterator<Item = [String; N]>) -> String {
+    Screen::current().table(0, &heading.map(|heading| left(heading).broken()), rows.map(Vec::from))
 }

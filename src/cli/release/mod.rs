@@ -74,7 +74,7 @@ fn repository(global: &Global) -> Result<Repository, Failure> {
     Repository::open(&global.estate).map_err(of_git)
 }
 
-fn of_git(error: RepositoryError) -> Failure {
+pub(super) fn of_git(error: RepositoryError) -> Failure {
     let hint = error.hint();
     let failure = Failure::new(error);
     match hint {
@@ -84,7 +84,7 @@ fn of_git(error: RepositoryError) -> Failure {
 }
 
 /// A release that cannot be opened; findings are printed.
-fn of_candidate(error: CandidateError) -> Failure {
+pub(super) fn of_candidate(error: CandidateError) -> Failure {
     match error {
         CandidateError::Repository(error) => of_git(error),
         CandidateError::Findings { release, found } => opened::refused(&found, &format!("release `{release}`")),

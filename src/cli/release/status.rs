@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use clap::Args as ClapArgs;
-use comfy_table::{Table, presets};
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::super::{Exit, Failure, Global, Output, opened, orphans};
+use crate::report::screen::{Column, Screen, left};
 use crate::report::{self, release as text};
 use tenantry_aws::cloud::Cloud;
 use tenantry_ops::release::Repository;
@@ -109,14 +109,20 @@ fn shares(repository: Option<&Repository>, tenants: &[Running], roll: Option<&Re
 }
 
 fn text_of(answer: &Answer, steps: usize, now: Timestamp) -> String {
-    let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_header(["TENANT", "RING", "ACCOUNT", "REGION", "RELEASE", "FOR", "STACK", "ROLL"]);
-    for tenant in &answer.tenants {
+    const COLUMNS: [Column; 8] = [
+        left("TENANT"),
+        left("RING").hidden(1),
+        left("ACCOUNT").hidden(2),
+        left("REGION").hidden(3),
+        left("RELEASE"),
+        left("FOR"),
+        left("STACK"),
+        left("ROLL").broken(),
+    ];
+    let rows = answer.tenants.iter().map(|tenant| {
         let dash = || "-".to_owned();
         let since = tenant.since.map(|since| text::ago(now.as_second() - since));
-        table.add_row([
+        vec![
             tenant.tenant.clone(),
             tenant.ring.clone(),
             tenant.place.account.to_string(),
@@ -125,9 +131,9 @@ fn text_of(answer: &Answer, steps: usize, now: Timestamp) -> String {
             since.unwrap_or_else(dash),
             stack(tenant),
             part(answer.roll.as_ref(), tenant),
-        ]);
-    }
-    let mut lines: String = table.lines().map(|row| format!("{}\n", row.trim_end())).collect();
+        ]
+    });
+    let mut lines = Screen::current().table(0, &COLUMNS, rows);
     lines.push('\n');
     for share in &answer.releases {
         let target = answer.roll.as_ref().map_or("", |roll| roll.release.as_str());

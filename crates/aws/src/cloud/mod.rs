@@ -8,6 +8,7 @@ pub mod account_settings;
 pub mod alarms;
 pub mod appconfig;
 pub mod attributes;
+pub mod calls;
 pub mod change_sets;
 mod clock;
 pub mod cloudcontrol;
@@ -56,7 +57,7 @@ pub use reads::Question;
 pub(crate) use session::http_client;
 pub use session::{Access, Cloud, Place, Purpose, Session, Unopened, none_opened};
 
-mod xml;
+pub mod xml;
 
 #[cfg(test)]
 mod wire;

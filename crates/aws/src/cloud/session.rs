@@ -23,7 +23,7 @@ use tokio::sync::{Mutex, OnceCell};
 use super::clock::{ReadDate, StoreClock};
 use super::rates::{Buckets, Family};
 use super::request::Reader;
-use super::{CallError, Cause, ConfigureError, configure, sts};
+use super::{CallError, Cause, ConfigureError, calls, configure, sts};
 use tenantry_base::ids::{AccountId, Region};
 
 /// Behind the deploy role's name, the name of the role that only reads.
@@ -206,6 +206,11 @@ fn rate_factor() -> u32 {
 impl Session {
     async fn open(base: &SdkConfig, place: &Place, access: &Access) -> Self {
         let mut builder = base.to_builder().region(SdkRegion::new(place.region.to_string()));
+        if let Some(client) = base.http_client() {
+            builder = builder.http_client(calls::observed(client, place));
+        }
+        let base = &builder.build();
+        let mut builder = base.to_builder();
         if let Some(role) = &access.role {
             let arn = format!("arn:{}:iam::{}:role/{role}", place.region.partition(), place.account);
             let mut provider = AssumeRoleProvider::builder(arn)

@@ -45,7 +45,11 @@ pub enum CandidateError {
 impl Candidate {
     /// Opens the release of a tag.
     pub fn of_tag(repository: &Repository, name: &str) -> Result<Self, CandidateError> {
-        let commit = repository.tag(name)?;
+        Self::of_commit(repository, repository.tag(name)?, name)
+    }
+
+    /// Opens the estate of a commit as if it were a release of that name.
+    pub fn of_commit(repository: &Repository, commit: Commit, name: &str) -> Result<Self, CandidateError> {
         let folder = repository.materialise(&commit)?;
         Self::of_folder(name, folder.path().to_owned(), Some(commit), Some(folder))
     }

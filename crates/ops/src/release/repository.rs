@@ -46,6 +46,8 @@ pub enum RepositoryError {
     NoWorkTree(PathBuf),
     #[error("there is no tag `{tag}`")]
     NoTag { tag: String, similar: Option<String> },
+    #[error("there is no tag or branch `{0}`")]
+    NoReference(String),
     #[error(transparent)]
     Name(#[from] InvalidRelease),
     #[error("commit {commit} has no folder `{folder}`: the estate is not in it")]
@@ -130,6 +132,14 @@ impl Repository {
         };
         let commit = reference.peel_to_commit().map_err(while_doing(doing()))?;
         Ok(Commit(commit.id))
+    }
+
+    /// The commit that a tag, a branch or `HEAD` names.
+    pub fn commit(&self, reference: &str) -> Result<Commit> {
+        let doing = || format!("reading `{reference}`");
+        let found = self.git.try_find_reference(reference).map_err(while_doing(doing()))?;
+        let mut found = found.ok_or_else(|| RepositoryError::NoReference(reference.to_owned()))?;
+        Ok(Commit(found.peel_to_commit().map_err(while_doing(doing()))?.id))
     }
 
     fn similar(&self, tag: &str) -> Option<String> {
