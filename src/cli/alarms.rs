@@ -187,5 +187,5 @@ fn exit(answer: &Answer, offline: bool) -> Exit {
     };
     let worst = answer.alarms.iter().map(one).max().unwrap_or(Exit::Clean);
     // What is in ALARM is told, whatever else is unknown.
-    if answer.alarms.iter().any(|row| report::is_firing(row)) { Exit::Changes } else { worst }
+    if answer.alarms.iter().any(report::is_firing) { Exit::Changes } else { worst }
 }
