@@ -53,13 +53,15 @@ pub(super) fn blocks(text: &str) -> Vec<(usize, Kind, &str)> {
                 continue;
             }
         };
+        // The `%` of `{%}` opens and does not close.
+        let rest = &rest[2..];
         let Some(length) = rest.find(end) else { break };
         if let Some(kind) = kind {
-            found.push((start, kind, &rest[2..length]));
+            found.push((start, kind, &rest[..length]));
         }
-        at = start + length + 2;
+        at = start + 2 + length + 2;
         // What is between `raw` and `endraw` is text.
-        let is_raw = kind == Some(Kind::Statement) && rest[2..length].trim_matches(['-', ' ', '\n', '\t']) == "raw";
+        let is_raw = kind == Some(Kind::Statement) && rest[..length].trim_matches(['-', ' ', '\n', '\t']) == "raw";
         if is_raw {
             at = text[at..].find("endraw").map_or(text.len(), |more| at + more);
         }
@@ -166,6 +168,10 @@ mod tests {
             "{# if tenant.name #}{% include \"tenant/network.yaml.tera\" %}",
             "{{ tenant.name }}{{ shape.zones | length + 1 }}",
             "{% if shape.flags[\"extended-retry\"] %}x{% endif %}",
+            // No statement that Tera reads, but no end of one either.
+            "{%}}",
+            "{#}",
+            "{{}",
         ] {
             assert_eq!(offenders(text), Vec::<String>::new(), "{text}");
         }
