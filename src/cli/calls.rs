@@ -1,22 +1,15 @@
 //! `--verbose` and `--log`: every call to AWS, on standard error and in a file.
 
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
 use super::{Failure, Global};
 use tenantry_aws::cloud::calls::{Call, observe};
+use tenantry_base::files;
 
 /// Watches the calls of this process, if the command line asks for it.
 pub(super) fn watch(global: &Global) -> Result<(), Failure> {
-    let file = match &global.log {
-        None => None,
-        Some(path) => {
-            let opened = OpenOptions::new().create(true).append(true).open(path);
-            let failed = |error| Failure::new(format!("`{}` cannot be written: {error}", path.display()));
-            Some(Mutex::new(opened.map_err(failed)?))
-        }
-    };
+    let file = global.log.as_deref().map(files::append).transpose()?.map(Mutex::new);
     let verbose = global.verbose;
     if verbose || file.is_some() {
         observe(move |call: &Call| {

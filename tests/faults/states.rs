@@ -458,7 +458,7 @@ fn a_rescue_forces_a_rollback_and_ends_what_has_failed_in_express_mode() {
     let plan = world.run(&["plan", "t02"]).must(0);
     assert!(plan.out.contains("warning: t02: EXPRESS mode: "), "{}", plan.out);
     let table = world.run(&["status", "t02"]);
-    assert!(table.out.contains("UPDATE_COMPLETE (EXPRESS)"), "{}", table.out);
+    assert!(table.out.contains("v1 EXPRESS"), "{}", table.out);
     world.estate.template(40, KEPT);
     world.run(&["deploy", "t02", "--yes"]).must(0);
     assert_eq!(status()["express"], Value::Null);

@@ -138,7 +138,8 @@ const WRITES: [&str; 15] = [
 ];
 
 /// Those that change nothing in an account, or only what belongs to no estate: increases of an account's quotas.
-const OTHERS: [&str; 29] = [
+const OTHERS: [&str; 32] = [
+    "alarms",
     "capacity",
     "completions",
     "cost",
@@ -156,8 +157,10 @@ const OTHERS: [&str; 29] = [
     "flags why",
     "init",
     "journal",
+    "list",
     "move",
     "new",
+    "output",
     "permissions",
     "quotas",
     "release cut",

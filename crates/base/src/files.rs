@@ -95,6 +95,14 @@ pub fn append_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().append(true).create_new(true).open(path).map_err(named("made", path))
 }
 
+/// A file to append to, made where there is none.
+///
+/// # Errors
+/// It cannot be opened for writing or made.
+pub fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path).map_err(named("written", path))
+}
+
 /// Waits until the names in a folder are on disk.
 ///
 /// # Errors
