@@ -9,7 +9,7 @@ use flate2::read::MultiGzDecoder;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::replay::{Live, agreed, moment, of_call, tenant_of};
+use super::replay::{Live, agreed, of_call, since, tenant_of};
 use super::{Exit, Failure, Global, Output};
 use tenantry_aws::cloud::s3::{self, Version};
 use tenantry_aws::cloud::{CallError, sqs};
@@ -90,9 +90,8 @@ impl Rejects {
     pub(super) fn run(&self, global: &Global) -> Result<Exit, Failure> {
         let (estate, _) = estate::load(&global.estate);
         let (estate, tenant) = tenant_of(estate.as_ref(), &self.tenant)?;
-        let since = self.since.as_deref().map(|text| moment(text, jiff::Timestamp::now())).transpose()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(self.rejects(estate, tenant, since, Output::new(global.output)))
+        let since = since(self.since.as_deref())?;
+        super::wait(self.rejects(estate, tenant, since, Output::new(global.output)))?
     }
 
     async fn rejects(

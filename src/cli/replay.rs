@@ -97,9 +97,8 @@ impl Replay {
     pub(super) fn run(&self, global: &Global) -> Result<Exit, Failure> {
         let (estate, _) = estate::load(&global.estate);
         let (estate, tenant) = tenant_of(estate.as_ref(), &self.tenant)?;
-        let since = self.since.as_deref().map(|text| moment(text, jiff::Timestamp::now())).transpose()?;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        runtime.block_on(self.replay(estate, tenant, since, Output::new(global.output)))
+        let since = since(self.since.as_deref())?;
+        super::wait(self.replay(estate, tenant, since, Output::new(global.output)))?
     }
 
     async fn replay(
@@ -155,6 +154,11 @@ pub(super) fn tenant_of<'e>(
     let estate = estate.ok_or_else(|| unusable("the estate cannot be read"))?;
     let tenant = estate.tenants.get(name);
     Ok((estate, tenant.ok_or_else(|| unusable(&format!("there is no usable tenant `{name}`")))?))
+}
+
+/// The moment from which on something counts, as it is said on the command line.
+pub(super) fn since(said: Option<&str>) -> Result<Option<jiff::Timestamp>, Failure> {
+    said.map(|text| moment(text, jiff::Timestamp::now())).transpose()
 }
 
 /// Asks on a terminal, unless the answer was given beforehand; without a terminal the answer is no.
@@ -276,7 +280,7 @@ fn is_since(row: &Row, since: Option<jiff::Timestamp>) -> bool {
     }
 }
 
-pub(super) fn moment(text: &str, now: jiff::Timestamp) -> Result<jiff::Timestamp, Failure> {
+fn moment(text: &str, now: jiff::Timestamp) -> Result<jiff::Timestamp, Failure> {
     let unreadable = || {
         Failure::new(format!("`{text}` is no moment"))
             .with_hint("write a moment such as `2026-11-24T09:00:00Z`, or how long ago: `90m`, `2h`, `3d`")
