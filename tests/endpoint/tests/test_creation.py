@@ -81,6 +81,7 @@ def test_a_resource_that_is_half_made_is_deleted_with_the_rest(client: Client) -
 NAMED = {
     "AWS::CloudWatch::Alarm": {"AlarmName": "n", "MetricName": "m", "Namespace": "N", "Statistic": "Sum", "Period": 60,
                                "EvaluationPeriods": 1, "Threshold": 1, "ComparisonOperator": "GreaterThanThreshold"},
+    "AWS::CloudWatch::CompositeAlarm": {"AlarmName": "n", "AlarmRule": "FALSE"},
     "AWS::CloudWatch::Dashboard": {"DashboardName": "n", "DashboardBody": '{"widgets": []}'},
     "AWS::ECS::Cluster": {"ClusterName": "n"},
     "AWS::IAM::Role": {"RoleName": "n", "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": []}},

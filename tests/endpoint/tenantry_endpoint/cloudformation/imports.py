@@ -141,10 +141,11 @@ def existing(stack: Stack, target: Target, changes: list[Answer]) -> dict[str, I
         known = schema(kind, stack.region)
         if row["Action"] != "Add" or known is None or definition.get("DeletionPolicy") not in RETAINED:
             continue
-        name = (definition.get("Properties") or {}).get(names.NAMED[kind][0]) if kind in names.NAMED else None
-        if not isinstance(name, str) or known.identifier != [names.NAMED[kind][0]]:
+        member = names.property_of(kind)
+        name = (definition.get("Properties") or {}).get(member) if member else None
+        if member is None or not isinstance(name, str) or known.identifier != [member]:
             continue
-        if names.in_use(stack.place(logical), kind, {names.NAMED[kind][0]: name}) is not None:
+        if names.in_use([(stack.place(logical), kind, {member: name})]) != [None]:
             found[logical] = Imported(kind, _adopted(stack, logical, kind, name))
     return found
 

@@ -17,8 +17,6 @@ from .template import UNKNOWN
 
 #: type → (property, operation that finds one by its name, member that takes the name or its ARN, what is found).
 NAMED: dict[str, tuple[str, str, str, str]] = {
-    "AWS::CloudWatch::Alarm": ("AlarmName", "cloudwatch.DescribeAlarms", "AlarmNames", "MetricAlarms"),
-    "AWS::CloudWatch::CompositeAlarm": ("AlarmName", "cloudwatch.DescribeAlarms", "AlarmNames", "CompositeAlarms"),
     "AWS::CloudWatch::Dashboard": ("DashboardName", "cloudwatch.GetDashboard", "DashboardName", "DashboardName"),
     "AWS::DynamoDB::Table": ("TableName", "dynamodb.DescribeTable", "TableName", "Table"),
     "AWS::ECS::Cluster": ("ClusterName", "ecs.DescribeClusters", "clusters", "clusters[?status=='ACTIVE']"),
@@ -51,17 +49,49 @@ NAMED: dict[str, tuple[str, str, str, str]] = {
     "AWS::SSM::Parameter": ("Name", "ssm.GetParameter", "Name", "Parameter"),
 }
 
+#: type → what DescribeAlarms calls it.
+ALARMS = {"AWS::CloudWatch::Alarm": "MetricAlarm", "AWS::CloudWatch::CompositeAlarm": "CompositeAlarm"}
+#: "AlarmNames: Array Members: Maximum number of 100 items", DescribeAlarms, Amazon CloudWatch API Reference.
+ALARMS_AT_ONCE = 100
 
-def in_use(place: Place, kind: str, properties: Properties) -> str | None:
-    """The name that the properties give and that something else of this type has; None when it is free, generated or
-    not known yet."""
-    name = properties.get(NAMED[kind][0]) if kind in NAMED else None
-    return name if isinstance(name, str) and UNKNOWN not in name and _exists(place, kind, name) else None
+
+def in_use(wanted: list[tuple[Place, str, Properties]]) -> list[str | None]:
+    """The name that each of some resources' properties give and that something else of its type has; None when it is
+    free, generated or not known yet. Alarms, most of what has a name, are asked for together."""
+    named = [(place, kind, _name(kind, properties)) for place, kind, properties in wanted]
+    alarms: dict[str, list[str]] = {}
+    for _, kind, name in named:
+        if kind in ALARMS and name is not None:
+            alarms.setdefault(kind, []).append(name)
+    taken = {kind: _alarms(wanted[0][0], kind, names) for kind, names in alarms.items()}
+    return [name if name is not None and (name in taken[kind] if kind in taken else _exists(place, kind, name)) else None
+            for place, kind, name in named]
+
+
+def property_of(kind: str) -> str | None:
+    """The property that names a resource of a type."""
+    return "AlarmName" if kind in ALARMS else NAMED[kind][0] if kind in NAMED else None
+
+
+def _name(kind: str, properties: Properties) -> str | None:
+    member = property_of(kind)
+    name = properties.get(member) if member else None
+    return name if isinstance(name, str) and UNKNOWN not in name else None
+
+
+def _alarms(place: Place, kind: str, names: list[str]) -> set[str]:
+    """Those of the names that alarms of a type have."""
+    found: set[str] = set()
+    for start in range(0, len(names), ALARMS_AT_ONCE):
+        asked = names[start : start + ALARMS_AT_ONCE]
+        answer = place.call("cloudwatch", "DescribeAlarms", AlarmTypes=[ALARMS[kind]], AlarmNames=asked)
+        found.update(alarm["AlarmName"] for alarm in answer.get(f"{ALARMS[kind]}s", []))
+    return found
 
 
 def need_free(place: Place, kind: str, properties: Properties) -> None:
     """Refuse the creation of a second resource of the same name, as the handlers do."""
-    name = in_use(place, kind, properties)
+    [name] = in_use([(place, kind, properties)])
     if name is not None:
         raise AwsError("AlreadyExists", f"Resource of type '{kind}' with identifier '{name}' already exists.")
 

@@ -33,15 +33,11 @@ NAME_IN_USE = ("The following hook(s)/validation failed: [AWS::EarlyValidation::
 
 def names_in_use(stack: Stack, changes: list[Answer]) -> dict[str, tuple[str, str]]:
     """Type and name of each resource that a change set adds under a name that is in use, by logical id."""
-    found = {}
-    for change in (item["ResourceChange"] for item in changes):
-        if change["Action"] == "Add":
-            properties = json.loads(change.get("AfterContext", "{}")).get("Properties") or {}
-            kind = change["ResourceType"]
-            name = names.in_use(stack.place(change["LogicalResourceId"]), kind, properties)
-            if name is not None:
-                found[change["LogicalResourceId"]] = (kind, name)
-    return found
+    added = [item["ResourceChange"] for item in changes if item["ResourceChange"]["Action"] == "Add"]
+    wanted = [(stack.place(change["LogicalResourceId"]), change["ResourceType"],
+               json.loads(change.get("AfterContext", "{}")).get("Properties") or {}) for change in added]
+    taken = zip(added, names.in_use(wanted))
+    return {change["LogicalResourceId"]: (change["ResourceType"], name) for change, name in taken if name is not None}
 
 
 def refused(stack: Stack) -> str | None:
