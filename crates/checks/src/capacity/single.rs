@@ -138,7 +138,7 @@ impl Singles {
             let quota = &self.quotas[spot.quota];
             let own = match &spot.varies {
                 Varies::Nothing => 0,
-                Varies::Lengths(slots) => slots.iter().map(|slot| length(&template.values[*slot])).sum(),
+                Varies::Lengths(slots) => slots.iter().map(|slot| template.values.get(*slot).length() as u64).sum(),
                 Varies::Leaves(unit, leaves) => {
                     leaves.iter().map(|leaf| of_text(*unit, &leaf.fill(&template.values))).sum()
                 }
@@ -326,10 +326,6 @@ fn of_text(unit: As, value: &Value) -> u64 {
         (As::Value, value) => value.as_u64().unwrap_or(0),
         _ => 0,
     }
-}
-
-fn length(value: &Value) -> u64 {
-    value.as_str().map_or_else(|| value.to_string().len(), str::len) as u64
 }
 
 fn is_function(value: &Value) -> bool {

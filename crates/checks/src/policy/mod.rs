@@ -27,6 +27,7 @@ use ipnetwork::Ipv4Network;
 use rayon::prelude::*;
 
 use crate::capacity::{Quota, Singles};
+use crate::resources::Scope;
 use checks::Tiers;
 use checks::resource_limit;
 use checks::shared_names::{self, Use};
@@ -280,24 +281,33 @@ impl Checker {
         forms.values().map(|form| form.kept()).sum()
     }
 
+    /// Global names are compared over the fleet, all others account by account: of a large fleet, that is most of the memory.
     fn check_names(&self, stacks: &[Stack<'_>]) -> Vec<Finding> {
-        let known: Vec<Arc<FormVerdicts>> = stacks.iter().map(|stack| self.form(&stack.template.form)).collect();
-        let uses: Vec<Use<'_>> = stacks
-            .iter()
-            .zip(&known)
-            .enumerate()
-            .flat_map(|(owner, (stack, known))| {
-                known.names(stack.template).map(move |(named, name)| Use {
-                    owner,
-                    account: stack.owner.account(),
-                    region: stack.owner.region(),
-                    named,
-                    name,
-                })
-            })
-            .collect();
-        let clashes = shared_names::clashes(&uses);
-        clashes.into_iter().map(|(first, second)| findings::clash(stacks, first, second)).collect()
+        let mut accounts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+        for (owner, stack) in stacks.iter().enumerate() {
+            accounts.entry(stack.owner.account()).or_default().push(owner);
+        }
+        let all: Vec<usize> = (0..stacks.len()).collect();
+        let within = |owners: &[usize], is_global: bool| self.clashes(stacks, owners, is_global);
+        let mut found = within(&all, true);
+        found.par_extend(accounts.par_iter().flat_map_iter(|(_, owners)| within(owners, false)));
+        found.sort_by_key(|(owner, _)| *owner);
+        found.into_iter().map(|(_, finding)| finding).collect()
+    }
+
+    /// Names that two of some stacks have, each with the second of the two.
+    fn clashes(&self, stacks: &[Stack<'_>], owners: &[usize], is_global: bool) -> Vec<(usize, Finding)> {
+        let known: Vec<Arc<FormVerdicts>> =
+            owners.iter().map(|owner| self.form(&stacks[*owner].template.form)).collect();
+        let uses = owners.iter().zip(&known).flat_map(|(owner, known)| {
+            let stack = &stacks[*owner];
+            let names = known.names(stack.template, move |scope| matches!(scope, Scope::Global) == is_global);
+            let (account, region) = (stack.owner.account(), stack.owner.region());
+            names.map(move |(named, name)| Use { owner: *owner, account, region, named, name })
+        });
+        let uses: Vec<Use<'_>> = uses.collect();
+        let clashes = shared_names::clashes(&uses).into_iter();
+        clashes.map(|(first, second)| (second.owner, findings::clash(stacks, first, second))).collect()
     }
 
     fn form(&self, form: &Arc<Form>) -> Arc<FormVerdicts> {

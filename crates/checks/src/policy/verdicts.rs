@@ -14,6 +14,7 @@ use super::checks::{Fault, JOINS, Stack, Tiers};
 use super::guard::{GuardError, RuleFile, Verdict};
 use super::kept::VerdictCache;
 use super::registry::Entry;
+use crate::resources::Scope;
 use crate::schemas;
 use tenantry_template::render::{Form, Template};
 
@@ -166,9 +167,13 @@ impl FormVerdicts {
         self.feeds.iter().filter_map(check).collect()
     }
 
-    /// The names in a template. A name that CloudFormation puts together is taken as it is written.
-    pub(super) fn names<'s>(&'s self, template: &'s Template) -> impl Iterator<Item = (&'s Named, String)> {
-        self.names.iter().map(move |(named, place)| {
+    /// The names of some scopes in a template. A name that CloudFormation puts together is taken as it is written.
+    pub(super) fn names<'s>(
+        &'s self,
+        template: &'s Template,
+        is_asked: impl Fn(&Scope) -> bool + 's,
+    ) -> impl Iterator<Item = (&'s Named, String)> {
+        self.names.iter().filter(move |(named, _)| is_asked(named.scope)).map(move |(named, place)| {
             let name = match self.value(place, template) {
                 Value::String(text) => text,
                 other => other.to_string(),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use ring::signature::{
     ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA384_ASN1, ECDSA_P384_SHA256_ASN1, ECDSA_P384_SHA384_ASN1, ED25519,
@@ -31,7 +32,7 @@ pub struct CaBundle {
     /// SHA-256 of `pem`, in lower case hex.
     pub sha256: String,
     /// The authorities, in the order of their certificates.
-    pub authorities: Vec<Authority>,
+    pub authorities: Arc<[Authority]>,
 }
 
 impl CaBundle {
@@ -191,7 +192,7 @@ fn parse_bundle(pem: &str, most: Option<usize>) -> Result<CaBundle, String> {
     if let Some(most) = most.filter(|most| authorities.len() > *most) {
         return Err(format!("holds {} certificates, and there may be {most}", authorities.len()));
     }
-    Ok(CaBundle { pem: pem.to_owned(), sha256: sha256(pem), authorities })
+    Ok(CaBundle { pem: pem.to_owned(), sha256: sha256(pem), authorities: authorities.into() })
 }
 
 /// Fewest bits of an RSA key.

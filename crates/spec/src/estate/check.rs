@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::Arc;
 
 use ipnetwork::Ipv4Network;
 use rayon::prelude::*;
@@ -261,7 +262,7 @@ pub(super) struct Said {
     sources: Vec<(String, Ipv4Network)>,
     pub(super) flags: Values,
     /// The authorities of each parameter that names some, as far as their files can be read.
-    pub(super) authorities: BTreeMap<String, Vec<Authority>>,
+    pub(super) authorities: BTreeMap<String, Arc<[Authority]>>,
 }
 
 impl Said {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -50,10 +51,10 @@ impl File {
         }
     }
 
-    pub(super) fn authorities(&self) -> &[Authority] {
+    pub(super) fn authorities(&self) -> Option<&Arc<[Authority]>> {
         match self {
-            Self::Authority(bundle) => &bundle.authorities,
-            Self::Revocations(_) | Self::Any { .. } => &[],
+            Self::Authority(bundle) => Some(&bundle.authorities),
+            Self::Revocations(_) | Self::Any { .. } => None,
         }
     }
 }
@@ -95,8 +96,9 @@ impl Folder<'_> {
                 File::Authority(certificate::bundle(path, shown, most)?)
             }
             FileFormat::Revocations { authority } => {
-                let Some(authority) = authority.and_then(|path| read.get(path)) else { return Ok(None) };
-                File::Revocations(certificate::revocation_list(path, shown, authority.authorities())?)
+                let authority = authority.and_then(|path| read.get(path)).and_then(File::authorities);
+                let Some(authorities) = authority else { return Ok(None) };
+                File::Revocations(certificate::revocation_list(path, shown, authorities)?)
             }
             FileFormat::Any => {
                 let text = read_source(path, shown).map_err(|finding| finding.message)?.text;
@@ -129,7 +131,7 @@ fn shared(estate: &Estate, path: &str) -> Vec<Finding> {
     let mut seen: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     let mut groups: Vec<(&Authority, Vec<&Tenant>)> = Vec::new();
     for tenant in estate.tenants.values() {
-        for authority in tenant.files.get(path).map(File::authorities).unwrap_or_default() {
+        for authority in tenant.files.get(path).and_then(File::authorities).into_iter().flat_map(|all| all.iter()) {
             // Authorities are related by a key or by a name, so only those that share one are compared.
             let near = authority.marks().into_iter().filter_map(|mark| seen.get(mark)).flatten().copied();
             let group = near.filter(|group| groups[*group].0.is_related_to(authority)).min();
@@ -178,7 +180,7 @@ fn related(path: &str, other_path: &str, tenants: &[Said]) -> Vec<Finding> {
     // Authorities are related by a key or by a name, so only those that share one are compared.
     let mut marked: BTreeMap<&str, Vec<(&Said, &Authority)>> = BTreeMap::new();
     for tenant in tenants {
-        for authority in tenant.authorities.get(other_path).into_iter().flatten() {
+        for authority in tenant.authorities.get(other_path).into_iter().flat_map(|all| all.iter()) {
             for mark in authority.marks() {
                 marked.entry(mark).or_default().push((tenant, authority));
             }
@@ -186,7 +188,7 @@ fn related(path: &str, other_path: &str, tenants: &[Said]) -> Vec<Finding> {
     }
     let mut findings = Vec::new();
     for tenant in tenants {
-        for authority in tenant.authorities.get(path).into_iter().flatten() {
+        for authority in tenant.authorities.get(path).into_iter().flat_map(|all| all.iter()) {
             let near = authority.marks().into_iter().filter_map(|mark| marked.get(mark)).flatten();
             let of = |(other, _): &&(&Said, &Authority)| (other.name != tenant.name, other.name.clone());
             let found = near.filter(|(_, other)| other.is_related_to(authority)).min_by_key(of).copied();

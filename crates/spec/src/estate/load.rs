@@ -326,7 +326,7 @@ impl Reading<'_> {
         let mut said = Said::of(name.clone(), &merged, places.clone(), self.blueprint);
         let usable = faults.is_empty();
         findings.extend(faults.into_iter().map(|(route, fault)| said.finding("TN1020", &route, fault)));
-        let authorities = files.iter().map(|(path, file)| (path.clone(), file.authorities().to_vec()));
+        let authorities = files.iter().filter_map(|(path, file)| Some((path.clone(), Arc::clone(file.authorities()?))));
         said.authorities = authorities.collect();
         let tenant = spec.filter(|_| usable).map(|mut spec| {
             spec.parameters = self.blueprint.parameters(&merged).into_sections();

@@ -5,14 +5,14 @@
 
 use serde_json::{Number, Value};
 
-use super::Piece;
 use super::placeholder;
+use super::{Piece, Scalar};
 
 /// Canonical JSON of a tree.
 pub fn to_string(tree: &Value) -> String {
     let mut out = Segments::default();
     out.value(tree, &|_| false);
-    out.write(&[])
+    out.write(|_| Scalar::Text(""))
 }
 
 /// Canonical JSON with gaps.
@@ -39,23 +39,23 @@ impl Segments {
         out
     }
 
-    /// Fills the gaps.
-    pub(super) fn write(&self, values: &[Value]) -> String {
+    /// Fills the gaps with the slots' values.
+    pub(super) fn write<'v>(&self, value: impl Fn(usize) -> Scalar<'v>) -> String {
         let mut out = String::with_capacity(self.segments.iter().map(Segment::length).sum());
-        self.visit(values, |text| out.push_str(text));
+        self.visit(value, |text| out.push_str(text));
         out
     }
 
     /// Fills the gaps and hands the text over piece by piece.
-    pub(super) fn visit(&self, values: &[Value], mut take: impl FnMut(&str)) {
+    pub(super) fn visit<'v>(&self, value: impl Fn(usize) -> Scalar<'v>, mut take: impl FnMut(&str)) {
         for segment in &self.segments {
             match segment {
                 Segment::Literal(text) => take(text),
-                Segment::Number(slot) => take(&values[*slot].to_string()),
-                Segment::Text(slot) => match &values[*slot] {
-                    Value::String(text) if is_plain(text) => take(text),
-                    Value::String(text) => take(inside_quotes(&quoted(text))),
-                    other => take(&other.to_string()),
+                Segment::Number(slot) => take(&value(*slot).to_string()),
+                Segment::Text(slot) => match value(*slot) {
+                    Scalar::Text(text) if is_plain(text) => take(text),
+                    Scalar::Text(text) => take(inside_quotes(&quoted(text))),
+                    number @ Scalar::Number(_) => take(&number.to_string()),
                 },
             }
         }

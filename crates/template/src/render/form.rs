@@ -1,6 +1,6 @@
 //! Making a form: a template rendered with placeholders, parsed, resolved and checked once for all tenants of a shape.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 use serde_yaml::Value as Yaml;
@@ -38,6 +38,8 @@ pub struct Form {
     pub(super) digested: Segments,
     /// The slot of the digest itself, if the template records it.
     pub(super) digest_slot: Option<usize>,
+    /// Slots that stand somewhere in the tree.
+    used: BTreeSet<usize>,
 }
 
 impl Form {
@@ -89,7 +91,16 @@ impl Form {
         let provenance = provenance(&leaves, &paths, origins, &context.routes);
         let body = Segments::of(&tree, &|_| false);
         let digest_slot = paths.iter().position(|path| path == "release.digest");
-        Ok(Self { tree, leaves, provenance, undefined, body, digested, digest_slot })
+        let used = leaves.iter().flat_map(|leaf| &leaf.pieces).filter_map(|piece| match piece {
+            Piece::Slot(slot) => Some(*slot),
+            Piece::Literal(_) => None,
+        });
+        let used = used.collect();
+        Ok(Self { tree, leaves, provenance, undefined, body, digested, digest_slot, used })
+    }
+
+    pub(super) fn is_used(&self, slot: usize) -> bool {
+        self.used.contains(&slot)
     }
 }
 

@@ -20,6 +20,7 @@ pub mod references;
 pub mod tags;
 mod template_set;
 mod undefined;
+mod values;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -34,6 +35,7 @@ pub use functions::{Artifact, Functions};
 pub use template_set::TemplateSet;
 use tenantry_base::digest::hex;
 use tenantry_base::finding::{Code, Finding, Location};
+pub use values::{Scalar, Values};
 
 /// Largest template that CloudFormation reads from a bucket, in bytes.
 /// Source: AWS CloudFormation User Guide, "Understand CloudFormation quotas".
@@ -66,12 +68,13 @@ impl Renderer {
         let form = self.form(context, &flat.structure)?;
         let mut values = flat.values;
         let mut hash = Sha256::new();
-        form.digested.visit(&values, |text| hash.update(text));
+        form.digested.visit(|slot| values[slot], |text| hash.update(text));
         let digest = hex(hash.finalize());
         if let Some(slot) = form.digest_slot {
-            values[slot] = Value::String(digest.clone());
+            values[slot] = Scalar::Text(&digest);
         }
-        let template = Template { form, values: values.into(), digest };
+        let values = Values::pack(&values, |slot| form.is_used(slot));
+        let template = Template { form, values: Arc::new(values), digest };
         let bytes = template.length();
         if bytes > MOST_BYTES {
             let message = format!("the template has {bytes} bytes, CloudFormation takes {MOST_BYTES}");
@@ -114,8 +117,7 @@ pub fn digest_of(tree: &Value) -> String {
 #[derive(Debug, Clone)]
 pub struct Template {
     pub form: Arc<Form>,
-    /// The value of each slot of the form: strings and whole numbers.
-    pub values: Arc<[Value]>,
+    pub values: Arc<Values>,
     /// SHA-256, lower case hex, of the canonical JSON without the release record and its outputs.
     pub digest: String,
 }
@@ -138,23 +140,15 @@ pub enum Piece {
 
 impl Leaf {
     /// The leaf's value when the slots hold `values`.
-    pub fn fill(&self, values: &[Value]) -> Value {
+    pub fn fill(&self, values: &Values) -> Value {
         if let [Piece::Slot(slot)] = self.pieces[..] {
-            return values[slot].clone();
+            return values.get(slot).value();
         }
         let text = self.pieces.iter().map(|piece| match piece {
             Piece::Literal(text) => text.clone(),
-            Piece::Slot(slot) => plain(&values[*slot]),
+            Piece::Slot(slot) => values.get(*slot).to_string(),
         });
         Value::String(text.collect())
-    }
-}
-
-/// A scalar as Tera prints it.
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
     }
 }
 
@@ -172,7 +166,7 @@ impl Template {
 
     /// Canonical JSON (keys sorted, no white space), as it is sent to CloudFormation.
     pub fn body(&self) -> String {
-        self.form.body.write(&self.values)
+        self.form.body.write(|slot| self.values.get(slot))
     }
 
     /// The version of the control plane that the stack needs; 0 for a template that does not say.
@@ -183,7 +177,7 @@ impl Template {
     /// Length of the body, in bytes.
     pub fn length(&self) -> usize {
         let mut bytes = 0;
-        self.form.body.visit(&self.values, |text| bytes += text.len());
+        self.form.body.visit(|slot| self.values.get(slot), |text| bytes += text.len());
         bytes
     }
 }

@@ -5,7 +5,7 @@
 
 use serde_json::{Number, Value};
 
-use super::Piece;
+use super::{Piece, Scalar};
 
 /// First character of plane 15, which Unicode keeps for private use.
 const FIRST: u32 = 0xF_0000;
@@ -27,20 +27,20 @@ pub(super) enum Unsuitable {
 }
 
 /// The values of a context in walking order, and a key that is equal for contexts of equal structure.
-pub(super) struct Flat {
-    pub(super) values: Vec<Value>,
+pub(super) struct Flat<'c> {
+    pub(super) values: Vec<Scalar<'c>>,
     pub(super) structure: String,
 }
 
 /// Flattens a context's values.
-pub(super) fn flatten(values: &Value) -> Result<Flat, Unsuitable> {
+pub(super) fn flatten(values: &Value) -> Result<Flat<'_>, Unsuitable> {
     let mut flat = Flat { values: Vec::new(), structure: String::new() };
     flat.walk(values, "")?;
     Ok(flat)
 }
 
-impl Flat {
-    fn walk(&mut self, node: &Value, name: &str) -> Result<(), Unsuitable> {
+impl<'c> Flat<'c> {
+    fn walk(&mut self, node: &'c Value, name: &str) -> Result<(), Unsuitable> {
         match node {
             Value::Object(map) => {
                 self.structure.push('{');
@@ -58,16 +58,16 @@ impl Flat {
                 }
                 self.structure.push(']');
             }
-            Value::String(_) => self.leaf(node, 's'),
-            Value::Number(number) if number.is_u64() => self.leaf(node, 'n'),
-            _ => return Err(Unsuitable::Type(name.to_owned())),
+            scalar => {
+                let value = Scalar::of(scalar).ok_or_else(|| Unsuitable::Type(name.to_owned()))?;
+                self.structure.push(match value {
+                    Scalar::Text(_) => 's',
+                    Scalar::Number(_) => 'n',
+                });
+                self.values.push(value);
+            }
         }
         Ok(())
-    }
-
-    fn leaf(&mut self, value: &Value, kind: char) {
-        self.values.push(value.clone());
-        self.structure.push(kind);
     }
 }
 
