@@ -29,7 +29,8 @@ MORE_ACTIONS = {
     "kms:decrypt", "kms:encrypt", "kms:generatedatakey", "lambda:getfunctionconcurrency", "lambda:invokefunction",
     "logs:createlogstream", "logs:describelogstreams", "logs:putlogevents", "s3:abortmultipartupload", "s3:deleteobject",
     "s3:deleteobjectversion", "s3:getobject", "s3:getobjectversion", "s3:listbucket", "s3:listbucketversions", "s3:putobject",
-    "sns:publish", "cloudwatch:enablealarmactions",
+    "sns:publish", "cloudwatch:enablealarmactions", "cloudwatch:describealarmhistory", "events:invokeapidestination",
+    "events:putevents",
     # What drift looks for beside the resources (policies/neighbours.yaml).
     "ec2:describeclientvpnendpoints", "ec2:describeinstanceconnectendpoints", "ec2:describetrafficmirrorsessions",
     "es:describeinboundconnections", "es:describeoutboundconnections", "es:listvpcendpointaccess", "kms:listgrants",

@@ -19,6 +19,8 @@ mod emulator;
 mod faults;
 #[path = "gate/main.rs"]
 mod gate;
+#[path = "paging/main.rs"]
+mod paging;
 #[path = "endpoint/process.rs"]
 mod process;
 #[path = "release/main.rs"]

@@ -14,8 +14,9 @@ use crate::report::screen::Screen;
 use tenantry_aws::cloud::cloudwatch::{self, AlarmState};
 use tenantry_aws::cloud::{Cloud, Place, cloudformation, with_causes};
 use tenantry_checks::handbook::{self, Described, Handbook};
-use tenantry_ops::deploy::Desired;
-use tenantry_template::render::{inputs, prepare};
+use tenantry_ops::deploy::{Desired, stacks};
+use tenantry_spec::estate::spec::ControlPlane;
+use tenantry_template::render::{Context, inputs, prepare};
 
 /// Show every alarm of a tenant's stack: its state, its reason, its condition and threshold with the formula, and the
 /// handbook's entry filled in for the tenant: what it means, what to look at first, what mitigates, and when to escalate.
@@ -25,11 +26,14 @@ use tenantry_template::render::{inputs, prepare};
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// The tenant.
-    #[arg(value_name = "TENANT")]
-    tenant: String,
+    #[arg(value_name = "TENANT", required_unless_present = "control_plane")]
+    tenant: Option<String>,
     /// Only these alarms, by name, logical ID or glob (`*-depth`).
     #[arg(value_name = "ALARM")]
     alarms: Vec<String>,
+    /// Show those of the control plane in its account and Region instead of a tenant's.
+    #[arg(long)]
+    control_plane: bool,
     /// Without credentials and network: no state is asked for.
     #[arg(long)]
     offline: bool,
@@ -80,15 +84,17 @@ pub(crate) struct Answer {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let spinner = Spinner::start("reading the estate");
-    let opened = Opened::without_broken(global, std::slice::from_ref(&args.tenant))?;
-    let tenant = selection::tenant(&opened.estate, &args.tenant)?;
+    // After `--control-plane` the first name is that of an alarm.
+    let named = args.tenant.iter().filter(|_| args.control_plane).chain(&args.alarms).cloned();
+    let (name, alarms) = (args.tenant.clone().filter(|_| !args.control_plane), named.collect::<Vec<String>>());
+    let opened = Opened::without_broken(global, name.as_slice())?;
     let handbook = Handbook::load(&global.estate).map_err(|found| opened::refused(&found, "the handbook"))?;
-    let desired = opened.desired(&[tenant], &args.release)?.pop();
-    let desired = desired.ok_or_else(|| Failure::new(format!("tenant `{}` was not rendered", args.tenant)))?;
-    let prepared = prepare(&opened.estate, &opened.functions, &args.release.release, tenant);
-    let context = prepared.map_err(|found| opened::refused(&found, "the tenant"))?.context;
+    let (desired, context) = match &name {
+        Some(name) => of_tenant(&opened, name, args)?,
+        None => of_control_plane(&opened, args)?,
+    };
     let mut all = handbook::described(handbook.as_ref(), &serde_json::from_str(&desired.body)?, &context);
-    select(&mut all, &args.alarms)?;
+    select(&mut all, &alarms)?;
     spinner.next("asking AWS for states");
     let (mut states, unknown) = match args.offline {
         true => (BTreeMap::new(), Some("AWS was not asked (--offline)".to_owned())),
@@ -98,14 +104,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         },
     };
     drop(spinner);
-    let blueprint = &opened.estate.blueprint;
-    let inputs = inputs(&opened.estate, tenant, &opened.functions);
-    let mut formulas: BTreeMap<String, Formula> = BTreeMap::new();
-    for number in blueprint.evaluate(&inputs).explain() {
-        let (name, unit) = (number.name.clone(), number.unit);
-        let (formula, inputs, why, source) = (number.formula, number.inputs, number.why, number.source);
-        formulas.insert(number.name, Formula { name, unit, formula, inputs, why, source });
-    }
+    let formulas = name.map_or_else(|| Ok(BTreeMap::new()), |name| formulas(&opened, &name))?;
     let mut rows: Vec<Row> = Vec::new();
     for mut described in all {
         let state = states.remove(&described.alarm.logical_id);
@@ -117,13 +116,48 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         rows.push(Row { described, state, formula });
     }
     rows.sort_by_key(|row| (report::order(row), row.described.alarm.logical_id.clone()));
-    let answer = Answer { tenant: args.tenant.clone(), place: desired.place, unknown, alarms: rows };
+    let answer = Answer { tenant: desired.tenant, place: desired.place, unknown, alarms: rows };
     let output = Output::new(global.output);
     match global.output {
         Format::Markdown => output.text(&report::markdown(&answer))?,
         _ => output.show("tenantry/alarms/v1", &answer, |answer| report::text(answer, Screen::current()))?,
     }
     Ok(exit(&answer, args.offline))
+}
+
+fn of_tenant(opened: &Opened, name: &str, args: &Args) -> Result<(Desired, Context), Failure> {
+    let tenant = selection::tenant(&opened.estate, name)?;
+    let desired = opened.desired(&[tenant], &args.release)?.pop();
+    let desired = desired.ok_or_else(|| Failure::new(format!("tenant `{name}` was not rendered")))?;
+    let prepared = prepare(&opened.estate, &opened.functions, &args.release.release, tenant);
+    Ok((desired, prepared.map_err(|found| opened::refused(&found, "the tenant"))?.context))
+}
+
+/// The control plane in its own account and Region.
+fn of_control_plane(opened: &Opened, args: &Args) -> Result<(Desired, Context), Failure> {
+    let (fleet, name) = (&opened.estate.fleet, &args.release.release);
+    let ControlPlane { account, region } = &fleet.control_plane;
+    let context = Context::control_plane(fleet, account, region, None, name);
+    let all = stacks::control_planes(&opened.renderer, fleet, &BTreeMap::new(), name)
+        .map_err(|found| opened::refused(&found, "the control plane's template"))?;
+    let own = all.into_iter().find(|one| one.place.account == *account && one.place.region == *region);
+    let own = own.ok_or_else(|| {
+        Failure::new(format!("the fleet has no account {account} or Region {region}, where its control plane is"))
+    })?;
+    Ok((Desired { access: stacks::access(fleet, account), ..own }, context))
+}
+
+/// The derived values of a tenant by name.
+fn formulas(opened: &Opened, name: &str) -> Result<BTreeMap<String, Formula>, Failure> {
+    let tenant = selection::tenant(&opened.estate, name)?;
+    let inputs = inputs(&opened.estate, tenant, &opened.functions);
+    let mut formulas: BTreeMap<String, Formula> = BTreeMap::new();
+    for number in opened.estate.blueprint.evaluate(&inputs).explain() {
+        let (name, unit) = (number.name.clone(), number.unit);
+        let (formula, inputs, why, source) = (number.formula, number.inputs, number.why, number.source);
+        formulas.insert(number.name, Formula { name, unit, formula, inputs, why, source });
+    }
+    Ok(formulas)
 }
 
 /// Keeps the alarms that were asked for; each name must be one's.

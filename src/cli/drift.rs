@@ -100,7 +100,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let mut drifts = check(cloud, &desired, &options, &|_| {}).await;
         let findings = accepted.apply(&mut drifts, today);
         note(&opened.estate.fleet, &global.estate, &drifts).await;
-        journal(&global.estate, &args.release.release, &drifts);
+        journal(&global.estate, "drift", &args.release.release, &drifts);
         show(args, global, &drifts, &findings, orphans)?;
         Ok::<_, Failure>(drifts)
     };
@@ -159,10 +159,10 @@ pub(super) async fn note(fleet: &Fleet, estate: &Path, drifts: &[StackDrift]) {
 }
 
 /// Writes down what was found. A journal that cannot be written spoils no check.
-fn journal(estate: &Path, release: &str, drifts: &[StackDrift]) {
+pub(super) fn journal(estate: &Path, command: &str, release: &str, drifts: &[StackDrift]) {
     let named = |verdict: DriftStatus| drifts.iter().filter(move |drift| drift.verdict == verdict);
     let tenants = |verdict| named(verdict).map(|drift| drift.tenant.clone()).collect();
-    let intent = Intent { command: "drift", release, plan: "-", stacks: Vec::new() };
+    let intent = Intent { command, release, plan: "-", stacks: Vec::new() };
     let written = Log::open(estate, &guard::run_name(), intent, &[]).map_err(Failure::from).and_then(|log| {
         log.write(Record::Checked {
             in_sync: named(DriftStatus::InSync).count(),

@@ -38,7 +38,17 @@ pub(super) struct Fit {
 /// Renders every tenant of the places that the selection names (all without one), counts, and looks. The selected ones
 /// are the plan; the others only count for the limiting quota.
 pub(super) fn fit(global: &Global, selection: &Selection, release: &Release, look: &Look) -> Result<Fit, Failure> {
-    let mut opened = Opened::selected(global, selection)?;
+    of(global, Opened::selected(global, selection)?, selection, release, look)
+}
+
+/// The same for an estate that is open.
+pub(super) fn of(
+    global: &Global,
+    mut opened: Opened,
+    selection: &Selection,
+    release: &Release,
+    look: &Look,
+) -> Result<Fit, Failure> {
     let tables = opened::tables(&global.estate)?;
     let before = chosen(&opened, selection)?;
     let existing: BTreeSet<String> = opened.estate.tenants.keys().map(ToString::to_string).collect();

@@ -18,6 +18,7 @@ mod fit;
 mod flags;
 mod guard;
 mod images;
+mod incident;
 mod init;
 mod journal;
 mod judge;
@@ -44,11 +45,12 @@ mod restore;
 mod run;
 mod schema;
 mod selection;
-mod standing;
+pub(crate) mod standing;
 mod status;
 mod unlock;
 mod upgrade;
 mod validate;
+pub(crate) mod watch;
 
 use std::path::{Path, PathBuf};
 
@@ -126,6 +128,8 @@ enum Command {
     Release(release::Args),
     Status(status::Args),
     Alarms(alarms::Args),
+    Watch(watch::Args),
+    Incident(incident::Args),
     Output(outputs::Args),
     Journal(journal::Args),
     Unlock(unlock::Args),
@@ -146,7 +150,9 @@ impl Command {
         match self {
             Self::Validate(_) => &[Format::Text, Format::Json, Format::Sarif, Format::Junit],
             Self::Capacity(_) => &[Format::Text, Format::Json, Format::Sarif],
-            Self::Plan(_) | Self::Drift(_) | Self::Alarms(_) => &[Format::Text, Format::Json, Format::Markdown],
+            Self::Plan(_) | Self::Drift(_) | Self::Alarms(_) | Self::Watch(_) => {
+                &[Format::Text, Format::Json, Format::Markdown]
+            }
             Self::Completions(_) => &[Format::Text],
             _ => &[Format::Text, Format::Json],
         }
@@ -190,6 +196,8 @@ impl Cli {
             Command::Release(args) => release::run(args, global),
             Command::Status(args) => status::run(args, global),
             Command::Alarms(args) => alarms::run(args, global),
+            Command::Watch(args) => watch::run(args, global),
+            Command::Incident(args) => incident::run(args, global),
             Command::Output(args) => outputs::run(args, global),
             Command::Journal(args) => journal::run(args, global),
             Command::Unlock(args) => unlock::run(args, global),

@@ -127,7 +127,7 @@ fn needs(registry: &Registry, subject: Subject, tenants: &[Value], control_plane
         Subject::Boundary => needs.bound(all(tenants)),
         Subject::Read | Subject::Deploy => {
             needs.handle(tables, all(tenants).chain(all(control_planes)), &READING);
-            let calls = CALLS.iter().filter(|call| call.reads || subject == Subject::Deploy);
+            let calls = CALLS.iter().filter(|call| if subject == Subject::Read { call.reads } else { call.deploys });
             needs.call(calls.map(|call| call.action));
         }
     }

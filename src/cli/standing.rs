@@ -5,8 +5,9 @@
 use serde::Serialize;
 
 use super::Exit;
-use crate::report::groups::counted;
+use crate::report::groups::counted as number;
 use crate::report::screen::Tone;
+use crate::report::screen::paint;
 use tenantry_ops::deploy::status::{self, Line};
 use tenantry_ops::drift;
 use tenantry_ops::drift::record::Check;
@@ -14,7 +15,7 @@ use tenantry_ops::drift::record::Check;
 /// How a stack is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
-pub(super) enum Standing {
+pub(crate) enum Standing {
     /// As git says, checked since its last update and not too long ago, and no alarm is in ALARM.
     Current,
     /// Its template or its release is not that of git.
@@ -47,11 +48,11 @@ enum Drift {
 }
 
 /// Within it, CloudFormation's detection was part of our own check.
-pub(super) const SAME_CHECK_SECONDS: i64 = 600;
+pub(crate) const SAME_CHECK_SECONDS: i64 = 600;
 
 impl Standing {
     /// The verdict at `now`; a check that is older than `most_age` seconds no longer counts.
-    pub(super) fn of(line: &Line, checked: Option<&Check>, now: i64, most_age: i64) -> Self {
+    pub(crate) fn of(line: &Line, checked: Option<&Check>, now: i64, most_age: i64) -> Self {
         match &line.verdict {
             status::SyncStatus::Unknown { why } => return Self::Unknown { why: why.clone() },
             status::SyncStatus::NotOurs { why } => return Self::NotOurs { why: why.clone() },
@@ -76,7 +77,7 @@ impl Standing {
         }
     }
 
-    pub(super) fn exit(&self) -> Exit {
+    pub(crate) fn exit(&self) -> Exit {
         match self {
             Self::Current | Self::Offboarded => Exit::Clean,
             Self::Unknown { .. } => Exit::Incomplete,
@@ -85,7 +86,7 @@ impl Standing {
     }
 
     /// The verdict in a word or two.
-    pub(super) fn state(&self) -> &'static str {
+    pub(crate) fn state(&self) -> &'static str {
         match self {
             Self::Current => "current",
             Self::Outdated => "outdated",
@@ -101,18 +102,18 @@ impl Standing {
     }
 
     /// What is behind it; nothing where the state says all.
-    pub(super) fn why(&self) -> String {
+    pub(crate) fn why(&self) -> String {
         match self {
             Self::Outdated => "git has another template or release".to_owned(),
-            Self::Drifted { differences: Some(count) } => counted(*count, "difference"),
-            Self::Alarm { firing } => counted(*firing, "alarm"),
+            Self::Drifted { differences: Some(count) } => number(*count, "difference"),
+            Self::Alarm { firing } => number(*firing, "alarm"),
             Self::NotOurs { why } | Self::Unknown { why } => why.clone(),
             _ => String::new(),
         }
     }
 
     /// The worst has the lowest number.
-    pub(super) fn order(&self) -> u8 {
+    pub(crate) fn order(&self) -> u8 {
         match self {
             Self::Failed => 0,
             Self::NotOurs { .. } => 1,
@@ -127,7 +128,7 @@ impl Standing {
         }
     }
 
-    pub(super) fn tone(&self) -> Tone {
+    pub(crate) fn tone(&self) -> Tone {
         match self {
             Self::Failed | Self::NotOurs { .. } | Self::Alarm { .. } | Self::Drifted { .. } => Tone::Bad,
             Self::Unknown { .. } => Tone::Unknown,
@@ -136,6 +137,19 @@ impl Standing {
             Self::Offboarded => Tone::Quiet,
         }
     }
+}
+
+/// `60 tenants: 2 drifted, 58 current`; the worst first.
+pub(crate) fn counted<'s>(standings: impl Iterator<Item = &'s Standing>) -> String {
+    let mut all: Vec<&Standing> = standings.collect();
+    all.sort_by_key(|standing| standing.order());
+    let groups = all.chunk_by(|a, b| a.order() == b.order());
+    let groups = groups.map(|group| (group.len(), group.first()));
+    let groups =
+        groups.filter_map(|(count, one)| one.map(|one| paint(&format!("{count} {}", one.state()), one.tone())));
+    let groups: Vec<String> = groups.collect();
+    let tenants = number(all.len(), "tenant");
+    if groups.is_empty() { tenants } else { format!("{tenants}: {}", groups.join(", ")) }
 }
 
 fn drift(line: &Line, checked: Option<&Check>, now: i64, most_age: i64) -> Drift {
@@ -163,7 +177,7 @@ fn drift(line: &Line, checked: Option<&Check>, now: i64, most_age: i64) -> Drift
 }
 
 /// `42 s`, `17 min`, `5 h`, `3 d`.
-pub(super) fn age(seconds: i64) -> String {
+pub(crate) fn age(seconds: i64) -> String {
     match seconds.max(0) {
         seconds @ 0..60 => format!("{seconds} s"),
         seconds @ 60..3_600 => format!("{} min", seconds / 60),

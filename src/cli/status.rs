@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::opened::{self, Opened, Release};
 use super::progress::Spinner;
-use super::standing::{SAME_CHECK_SECONDS, Standing, age};
+use super::standing::{self, SAME_CHECK_SECONDS, Standing, age};
 use super::{Exit, Failure, Global, Output, Selection, checks, orphans};
 use crate::report;
 use crate::report::groups::counted;
@@ -159,27 +159,12 @@ fn text(answer: &Answer, now: i64, full: bool, screen: Screen) -> String {
 
 /// `60 tenants: 2 drifted, 1 unknown, 57 current`; the worst first.
 fn verdict(answer: &Answer, rows: &[&Row]) -> String {
-    let mut groups: Vec<(&Standing, usize)> = Vec::new();
-    for row in rows {
-        match groups.last_mut().filter(|(standing, _)| standing.order() == row.standing.order()) {
-            Some((_, count)) => *count += 1,
-            None => groups.push((&row.standing, 1)),
-        }
-    }
     let unnamed = answer.orphans.as_ref().map_or(0, |orphans| orphans.stacks.len());
     let unnamed = match unnamed {
         0 => String::new(),
         count => format!("; {} that git does not name", counted(count, "stack")),
     };
-    let groups =
-        groups.into_iter().map(|(standing, count)| paint(&format!("{count} {}", standing.state()), standing.tone()));
-    let groups: Vec<String> = groups.collect();
-    let tenants = counted(rows.len(), "tenant");
-    if groups.is_empty() {
-        format!("{tenants}{unnamed}\n")
-    } else {
-        format!("{tenants}: {}{unnamed}\n", groups.join(", "))
-    }
+    format!("{}{unnamed}\n", standing::counted(rows.iter().map(|row| &row.standing)))
 }
 
 /// Tenants that have a line each; of more, those that are current are counted only.

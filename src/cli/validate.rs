@@ -16,10 +16,12 @@ use tenantry_checks::cost;
 use tenantry_checks::handbook::{self, Handbook};
 use tenantry_checks::policy::{Checker, Stack, VerdictCache};
 use tenantry_checks::schemas;
+use tenantry_ops::release::name::UNRELEASED;
+use tenantry_spec::estate::spec::ControlPlane;
 use tenantry_spec::estate::{self, Estate, Tenant};
 use tenantry_spec::flags::{self, lint};
 use tenantry_template::embedded;
-use tenantry_template::render::{Functions, RenderedTenant, Renderer, TemplateSet, prepare, render_fleet};
+use tenantry_template::render::{Context, Functions, RenderedTenant, Renderer, TemplateSet, prepare, render_fleet};
 
 /// Check the estate, render every tenant and check the templates against the rules and AWS's resource schemas.
 ///
@@ -211,6 +213,7 @@ fn check(root: &Path, verdicts: Option<(PathBuf, String)>) -> Result<Checked, Fa
             // The context is the first tenant's.
             let context = context.as_ref().filter(|_| rendered.len() == sound.len());
             findings.extend(handbook::check(handbook.as_ref(), &sources, &rendered, context));
+            findings.extend(handbook.iter().flat_map(|handbook| of_control_plane(handbook, estate, &renderer)));
         }
         held = hold(&rendered, checker.as_ref(), quotas, &mut findings);
     }
@@ -225,6 +228,19 @@ fn check(root: &Path, verdicts: Option<(PathBuf, String)>) -> Result<Checked, Fa
     let unchecked = cases.iter().filter(|(_, held)| !**held).map(|(name, _)| name.clone()).collect();
     let groups = findings::grouped(&findings);
     Ok(Checked { tenants: cases.len(), unchecked, findings: groups, rules_off, against, cases, all: findings })
+}
+
+/// What is wrong in the handbook's entries for the control plane's alarms, in its own account and Region. An estate with a handbook
+/// of its own need not describe alarms that are not its own; a template that cannot be rendered is what `bootstrap` names.
+fn of_control_plane(handbook: &Handbook, estate: &Estate, renderer: &Renderer) -> Vec<Finding> {
+    let fleet = &estate.fleet;
+    let ControlPlane { account, region } = &fleet.control_plane;
+    let context = Context::control_plane(fleet, account, region, None, UNRELEASED);
+    let template = renderer.render(&context);
+    let mut found =
+        template.map(|template| handbook::check_control_plane(handbook, &template, &context)).unwrap_or_default();
+    found.retain(|finding| finding.code.0 != "TN4017");
+    found
 }
 
 /// Where verdicts are kept, in the user's folder for such files, and what this build of the tool is known by. None where the

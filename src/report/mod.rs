@@ -18,3 +18,4 @@ pub mod release;
 pub mod sarif;
 pub mod screen;
 mod values;
+pub(crate) mod watch;

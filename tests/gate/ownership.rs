@@ -138,7 +138,7 @@ const WRITES: [&str; 15] = [
 ];
 
 /// Those that change nothing in an account, or only what belongs to no estate: increases of an account's quotas.
-const OTHERS: [&str; 32] = [
+const OTHERS: [&str; 35] = [
     "alarms",
     "capacity",
     "completions",
@@ -146,6 +146,8 @@ const OTHERS: [&str; 32] = [
     "drift",
     "explain",
     "images",
+    "incident close",
+    "incident new",
     "flags lint",
     "flags list",
     "flags preview",
@@ -171,6 +173,7 @@ const OTHERS: [&str; 32] = [
     "render",
     "schema",
     "status",
+    "watch",
 ];
 
 /// Every subcommand that has none of its own.

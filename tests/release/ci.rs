@@ -52,6 +52,8 @@ fn the_scripts_check_plan_roll_and_look_for_drift() {
     );
     script(&estate, &["ci/drift.sh"]).expect(2, &["/MessageRetentionPeriod"]);
     assert!(estate.read("reports/drift.md").contains("/MessageRetentionPeriod"));
+    script(&estate, &["ci/watch.sh"]).expect(2, &["1 drifted", "tenants/fleet.yaml has no `paging`"]);
+    assert!(estate.read("reports/watch.md").contains("### Tenants"));
 }
 
 #[test]
@@ -64,7 +66,7 @@ fn init_writes_the_scripts_and_where_it_is_asked_the_workflows() {
     let one = |path: &str| folder.path().join("one").join(path).exists();
     assert!(one("ci/release.sh") && !one(".github"));
     init(&["init", "two", "--ci", "github"]).expect(0, &[]);
-    for workflow in ["pull-request", "release", "drift"] {
+    for workflow in ["pull-request", "release", "drift", "watch"] {
         let path = folder.path().join(format!("two/.github/workflows/tenantry-{workflow}.yml"));
         let text = std::fs::read_to_string(path).unwrap();
         let uses = text.lines().filter_map(|line| line.split_once("uses: "));

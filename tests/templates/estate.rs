@@ -15,6 +15,14 @@ pub(crate) fn source() -> Arc<Source> {
 }
 
 /// An estate of one account and the regions of three partitions.
+/// The same, with a paging service.
+pub(crate) fn paging() -> Estate {
+    let mut paging = estate();
+    let given = json!({ "fallback_email": "ops@example.com", "low_urgency": ["*-rejects"] });
+    paging.fleet.paging = Some(serde_json::from_value(given).unwrap());
+    paging
+}
+
 pub(crate) fn estate() -> Estate {
     let region = |prefix: &str, zones: &[u8], extension: Value| {
         let zones: Vec<String> = zones.iter().map(|n| format!("{prefix}-az{n}")).collect();

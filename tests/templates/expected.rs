@@ -68,6 +68,9 @@ fn the_templates_give_what_is_expected() {
     expected.push(("control-plane-of-an-organization.diff".to_owned(), own));
     let spoke = difference(&central, &control_plane(&renderer, "444455556666"));
     expected.push(("control-plane-of-another-account.diff".to_owned(), spoke));
+    let context = Context::control_plane(&estate::paging().fleet, &account, &region, Some(SINK), "v1.0.0");
+    let paging = difference(&central, &text(&render(&renderer, &context)));
+    expected.push(("control-plane-with-paging.diff".to_owned(), paging));
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/templates/expected");
     let mut wrong = String::new();
     for (name, text) in &expected {

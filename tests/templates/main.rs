@@ -59,17 +59,14 @@ fn all(renderer: &Renderer, release: &str) -> Vec<(String, String, Template, Con
             (tenant.name.to_string(), tenant.spec.region.to_string(), template, context)
         })
         .collect();
-    for (account, region) in
-        [("111122223333", "eu-west-1"), ("111122223333", "us-east-1"), ("444455556666", "eu-west-1")]
-    {
-        let context = Context::control_plane(
-            &estate.fleet,
-            &account.parse().unwrap(),
-            &region.parse().unwrap(),
-            Some(SINK),
-            release,
-        );
-        all.push((format!("control-{account}"), region.to_owned(), render(renderer, &context), context));
+    for (what, fleet) in [("control", estate.fleet), ("paging", estate::paging().fleet)] {
+        for (account, region) in
+            [("111122223333", "eu-west-1"), ("111122223333", "us-east-1"), ("444455556666", "eu-west-1")]
+        {
+            let (id, place) = (account.parse().unwrap(), region.parse().unwrap());
+            let context = Context::control_plane(&fleet, &id, &place, Some(SINK), release);
+            all.push((format!("{what}-{account}"), region.to_owned(), render(renderer, &context), context));
+        }
     }
     all
 }
@@ -196,7 +193,7 @@ fn every_type_of_a_tenant_is_in_the_table_of_quotas_and_its_subnets_hold_what_st
         let tree = template.tree();
         let demand = tenantry::capacity::count(&tree);
         assert_eq!(demand.unknown_types, BTreeSet::new(), "{name}");
-        if name.starts_with("control-") {
+        if name.starts_with("control-") || name.starts_with("paging-") {
             continue;
         }
         let outline = tenantry::capacity::Outlines::default().tree(&template);

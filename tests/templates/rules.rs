@@ -138,3 +138,16 @@ fn the_stacks_role_is_denied_the_control_planes_own_roles_and_boundary() {
     }
     assert!(resources.contains(r#"{"Ref":"Boundary"}"#), "{resources}");
 }
+
+#[test]
+fn every_alarm_of_the_control_plane_has_an_entry_in_the_shipped_handbooks() {
+    let (account, region) = ("111122223333".parse().unwrap(), "eu-west-1".parse().unwrap());
+    let context = Context::control_plane(&estate::paging().fleet, &account, &region, None, "v1.0.0");
+    let template = render(&renderer(), &context);
+    for folder in ["", "blueprints/web-app"] {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+        let handbook = tenantry::handbook::Handbook::load(&root).unwrap().unwrap();
+        let found = tenantry::handbook::check_control_plane(&handbook, &template, &context);
+        assert_eq!(found.iter().map(|one| one.message.clone()).collect::<Vec<_>>(), Vec::<String>::new(), "{folder}");
+    }
+}

@@ -4,23 +4,13 @@
 //! manifests"; Docker Registry documentation, "Token authentication specification".
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::time::Duration;
 
-use aws_smithy_async::rt::sleep::{SharedAsyncSleep, TokioSleep};
-use aws_smithy_runtime::client::orchestrator::operation::Operation;
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::timeout::TimeoutConfig;
 use serde_json::Value;
 use tenantry_base::digest::sha256;
 use url::Url;
 
-use crate::cloud::{http_client, with_causes};
+use crate::http::{self, Answer};
 
-/// How long one request may take.
-const TIMEOUT: Duration = Duration::from_secs(20);
 /// Manifests of one platform and indexes of several, of OCI and of Docker: registries answer in what is asked for, and a digest
 /// is that of what all clients get.
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json, \
@@ -122,62 +112,12 @@ async fn token(at: &Url) -> Result<String, RegistryError> {
     token.map(str::to_owned).ok_or(RegistryError::Answer { host, what: "it has no token" })
 }
 
-/// What a server answers.
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    challenge: Option<String>,
-    body: Vec<u8>,
-}
-
-/// No status is an error here: what it means, the caller knows.
-#[derive(Debug)]
-struct Never;
-
-impl fmt::Display for Never {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no answer")
-    }
-}
-
-impl std::error::Error for Never {}
-
+/// Asks a registry, with a token where there is one.
 async fn get(url: &Url, token: Option<&str>) -> Result<Answer, RegistryError> {
     let mut headers = vec![("accept", MANIFESTS.to_owned())];
     headers.extend(token.map(|token| ("authorization", format!("Bearer {token}"))));
-    let uri = url[url::Position::BeforePath..].to_owned();
-    let operation = Operation::builder()
-        .service_name("registry")
-        .operation_name("GetManifest")
-        .http_client(http_client())
-        .endpoint_url(&url[..url::Position::BeforePath])
-        .no_auth()
-        .no_retry()
-        .sleep_impl(SharedAsyncSleep::new(TokioSleep::new()))
-        .timeout_config(TimeoutConfig::builder().connect_timeout(TIMEOUT).operation_timeout(TIMEOUT).build())
-        .serializer(move |(uri, headers): (String, Vec<(&'static str, String)>)| {
-            let mut request = HttpRequest::new(SdkBody::empty());
-            request.set_method("GET")?;
-            request.set_uri(uri)?;
-            for (name, value) in headers {
-                request.headers_mut().try_insert(name, value)?;
-            }
-            Ok(request)
-        })
-        .deserializer(answer)
-        .build();
-    operation.invoke((uri, headers)).await.map_err(|error: SdkError<Never, HttpResponse>| RegistryError::Unreachable {
-        host: url.authority().to_owned(),
-        why: with_causes(&error),
-    })
-}
-
-fn answer(response: &HttpResponse) -> Result<Answer, OrchestratorError<Never>> {
-    Ok(Answer {
-        status: response.status().as_u16(),
-        challenge: response.headers().get("www-authenticate").map(str::to_owned),
-        body: response.body().bytes().unwrap_or_default().to_vec(),
-    })
+    let unreachable = |why| RegistryError::Unreachable { host: url.authority().to_owned(), why };
+    http::get(url, headers).await.map_err(unreachable)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use crate::resources;
 use tenantry_base::Document;
 use tenantry_base::finding::{Code, Finding, Source, nearest};
 use tenantry_template::embedded;
-use tenantry_template::render::{Context, RenderedTenant};
+use tenantry_template::render::{Context, RenderedTenant, Template};
 
 /// Path of the handbook in an estate and in the binary.
 pub const PATH: &str = "templates/handbook.yaml";
@@ -176,7 +176,7 @@ pub fn check(
     let mut findings = Vec::new();
     let mut forms = BTreeSet::new();
     let mut seen: BTreeSet<String> = BTreeSet::new();
-    let mut without: Vec<(String, Finding)> = Vec::new();
+    let mut without: Vec<Finding> = Vec::new();
     for (index, one) in rendered.iter().enumerate() {
         let is_new = forms.insert(Arc::as_ptr(&one.template.form));
         if !is_new && index > 0 {
@@ -185,12 +185,7 @@ pub fn check(
         let alarms = alarms(&one.template.tree());
         for alarm in &alarms {
             if seen.insert(alarm.logical_id.clone()) && handbook.and_then(|book| book.of(&alarm.logical_id)).is_none() {
-                let finding =
-                    Finding::new(Code("TN4017"), format!("alarm `{}` has no entry in {PATH}", alarm.logical_id))
-                        .with_help("say what it means, what to look at first, what mitigates, and when to escalate");
-                let origin = one.template.form.provenance.resources.get(&alarm.logical_id);
-                let place = origin.map(|origin| origin.location.clone());
-                without.push((alarm.logical_id.clone(), place.into_iter().fold(finding, Finding::at)));
+                without.push(no_entry(alarm, &one.template));
             }
         }
         if let (0, Some(handbook), Some(context)) = (index, handbook, context) {
@@ -206,12 +201,28 @@ pub fn check(
             let help = "write it, or take that of the blueprint with `tenantry init --upgrade`";
             findings.push(Finding::new(Code("TN4017"), message).with_help(help));
         }
-        _ => findings.extend(without.into_iter().map(|(_, finding)| finding)),
+        _ => findings.extend(without),
     }
     if let Some(handbook) = handbook.filter(|_| !rendered.is_empty()) {
         findings.extend(handbook.idle(&seen, templates));
     }
     findings
+}
+
+/// What is wrong between a handbook and the alarms of a control plane.
+pub fn check_control_plane(handbook: &Handbook, template: &Template, context: &Context) -> Vec<Finding> {
+    let alarms = alarms(&template.tree());
+    let without = alarms.iter().filter(|alarm| handbook.of(&alarm.logical_id).is_none());
+    let mut findings: Vec<Finding> = without.map(|alarm| no_entry(alarm, template)).collect();
+    findings.extend(handbook.faults(&alarms, context));
+    findings
+}
+
+fn no_entry(alarm: &Alarm, template: &Template) -> Finding {
+    let finding = Finding::new(Code("TN4017"), format!("alarm `{}` has no entry in {PATH}", alarm.logical_id))
+        .with_help("say what it means, what to look at first, what mitigates, and when to escalate");
+    let origin = template.form.provenance.resources.get(&alarm.logical_id);
+    origin.map(|origin| origin.location.clone()).into_iter().fold(finding, Finding::at)
 }
 
 impl Handbook {

@@ -23,7 +23,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 
 from . import control, faults, identity, operations, rpc, wire
 from .errors import AwsError
-from .services import trail
+from .services import pager, trail
 
 log = logging.getLogger("tenantry_endpoint")
 
@@ -41,6 +41,8 @@ class Application:
         path = environ.get("PATH_INFO", "")
         if path.startswith("/_tenantry/"):
             status, headers, body = control.respond(environ)
+        elif path.startswith("/_pagerduty/"):
+            status, headers, body = pager.respond(environ)
         else:
             began = time.monotonic()
             seen = trail.recognised(environ)

@@ -58,6 +58,8 @@ FILLED = {
     "RoleNameWithPath": ("RoleName", "RoleArn"), "ApplicationId": ("ApplicationId", "Application"),
     "EnvironmentId": ("EnvironmentId", "Environment"), "ConfigurationProfileId": ("ConfigurationProfileId",),
     "DeploymentStrategyId": ("DeploymentStrategyId",), "KeyId": ("KeyId",), "DomainName": ("DomainName",),
+    "RuleName": ("Rule", "Name"), "EventBusName": ("EventBusName", "Name"), "ConnectionName": ("Name",),
+    "ApiDestinationName": ("Name",), "SecretId": ("SecretId",),
     "TopicName": ("TopicArn",), "AlarmName": ("AlarmName",), "UUID": ("UUID",), "LogGroupName": ("logGroupName",),
 }
 
@@ -91,6 +93,11 @@ def resources(call: Call, action: str) -> list[str]:
     parameters: dict[str, Any] = dict(call.parameters)
     if call.get("QueueUrl"):
         parameters["QueueName"] = str(call.get("QueueUrl")).rsplit("/", 1)[-1]
+    if call.service == "secretsmanager" and call.get("SecretId") and not str(call.get("SecretId")).startswith("arn:"):
+        # The ARN of a secret ends in six characters of Secrets Manager's own ("What's in a Secrets Manager secret?").
+        parameters["SecretId"] = f"{call.get('SecretId')}-000000"
+    if action == "events:PutEvents":
+        parameters["EventBusName"] = str(call.parameters["Entries"][0].get("EventBusName") or "default")
     if call.get("AlarmNames"):
         parameters["AlarmName"] = call.parameters["AlarmNames"][0]
     known = {"Partition": call.partition, "Region": call.region, "Account": call.account}
@@ -162,6 +169,10 @@ def need(call: Call) -> None:
     context: dict[str, Any] = {"aws:RequestedRegion": call.region, "aws:PrincipalAccount": role.account} | role.tags
     if action.startswith("ec2:") and not call.operation.startswith("Describe"):
         context |= _tags(call)
+    if action == "cloudwatch:PutMetricData":
+        context["cloudwatch:namespace"] = call.get("Namespace")
+    if action == "events:PutEvents":
+        context["events:source"] = call.parameters["Entries"][0].get("Source")
     role.need(action, resources(call, action), context, "tenantry")
     if call.service == "cloudformation" and call.get("RoleARN"):
         role.need("iam:PassRole", [call.parameters["RoleARN"]], {"iam:PassedToService": "cloudformation.amazonaws.com"},

@@ -1,5 +1,5 @@
 """The endpoint's own control paths: `/_tenantry/health`, `/_tenantry/reset`, `/_tenantry/faults`,
-`/_tenantry/quotas`, `/_tenantry/offers`, `/_tenantry/zones`, `/_tenantry/assume` and `/_tenantry/poll`."""
+`/_tenantry/quotas`, `/_tenantry/offers`, `/_tenantry/zones`, `/_tenantry/pager`, `/_tenantry/assume` and `/_tenantry/poll`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import faults, state
 from .errors import AwsError
 from .identity import Role, tag_session
 from .internal import call_moto
-from .services import hosted_zones, offers, queues, quotas
+from .services import hosted_zones, offers, pager, queues, quotas
 
 
 def _json(status: int, value: Any) -> tuple[int, dict[str, str], bytes]:
@@ -18,13 +18,16 @@ def _json(status: int, value: Any) -> tuple[int, dict[str, str], bytes]:
 
 
 def _set(path: str, environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
-    """Set what holds in an account: the value of a quota, the zones without a type of machine, a hosted zone."""
+    """Set what holds in an account: the value of a quota, the zones without a type of machine, a hosted zone,
+    the paging service."""
     try:
         document = json.loads(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)))
         if path == "/_tenantry/quotas":
             quotas.apply(document["account"], document["region"], document["code"], float(document["value"]))
         elif path == "/_tenantry/zones":
             hosted_zones.say(document)
+        elif path == "/_tenantry/pager":
+            return _json(200, pager.say(document))
         else:
             offers.take_away(document)
     except (ValueError, TypeError, KeyError) as error:
@@ -68,7 +71,7 @@ def respond(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         faults.clear()
         state.reset()
         return _json(200, {"status": "reset"})
-    if path in ("/_tenantry/quotas", "/_tenantry/offers", "/_tenantry/zones") and method == "POST":
+    if path in ("/_tenantry/quotas", "/_tenantry/offers", "/_tenantry/zones", "/_tenantry/pager") and method == "POST":
         return _set(path, environ)
     if path == "/_tenantry/assume" and method == "POST":
         return _assume(environ)

@@ -8,7 +8,7 @@ use super::Place;
 /// Services by the names that signatures have for them, and the SDK's names, by which a configuration gives one of them
 /// an endpoint of its own (`AWS_ENDPOINT_URL_LAMBDA`). Source: AWS SDKs and Tools Reference Guide, "Service-specific
 /// endpoints".
-pub(super) const SDK_NAMES: [(&str, &str); 26] = [
+pub(super) const SDK_NAMES: [(&str, &str); 28] = [
     ("appconfig", "AppConfig"),
     ("application-autoscaling", "Application Auto Scaling"),
     ("cloudcontrolapi", "CloudControl"),
@@ -19,6 +19,7 @@ pub(super) const SDK_NAMES: [(&str, &str); 26] = [
     ("elasticache", "ElastiCache"),
     ("elasticloadbalancing", "Elastic Load Balancing v2"),
     ("es", "OpenSearch"),
+    ("events", "EventBridge"),
     ("iam", "IAM"),
     ("kms", "KMS"),
     ("lambda", "Lambda"),
@@ -30,6 +31,7 @@ pub(super) const SDK_NAMES: [(&str, &str); 26] = [
     ("route53resolver", "Route53Resolver"),
     ("s3", "S3"),
     ("s3-control", "S3 Control"),
+    ("secretsmanager", "Secrets Manager"),
     ("servicequotas", "Service Quotas"),
     ("sns", "SNS"),
     ("sqs", "SQS"),

@@ -5,16 +5,23 @@
 #[derive(Debug, Clone, Copy)]
 pub struct Call {
     pub action: &'static str,
-    /// Reading commands call it too; the others are for the deploy role only.
+    /// Reading commands call it, under the reading role.
     pub reads: bool,
+    /// Commands that change something call it, under the deploy role.
+    pub deploys: bool,
 }
 
 const fn read(action: &'static str) -> Call {
-    Call { action, reads: true }
+    Call { action, reads: true, deploys: true }
 }
 
 const fn change(action: &'static str) -> Call {
-    Call { action, reads: false }
+    Call { action, reads: false, deploys: true }
+}
+
+/// What `tenantry watch` alone calls, and `tenantry incident`, which both work under the reading role.
+const fn watch(action: &'static str) -> Call {
+    Call { action, reads: true, deploys: false }
 }
 
 /// Every action that the adapters need. Source of names: Service Authorization Reference.
@@ -64,9 +71,11 @@ pub const CALLS: &[Call] = &[
     change("cloudformation:UpdateStack"),
     change("cloudformation:UpdateTerminationProtection"),
     read("cloudtrail:LookupEvents"),
+    watch("cloudwatch:DescribeAlarmHistory"),
     read("cloudwatch:DescribeAlarms"),
     change("cloudwatch:EnableAlarmActions"),
     read("cloudwatch:GetMetricData"),
+    watch("cloudwatch:PutMetricData"),
     change("ec2:CreateTags"),
     change("ec2:DeleteNetworkAclEntry"),
     change("ec2:DeleteRoute"),
@@ -109,6 +118,12 @@ pub const CALLS: &[Call] = &[
     read("es:ListDomainNames"),
     read("es:ListInstanceTypeDetails"),
     read("es:ListVpcEndpointAccess"),
+    watch("events:DescribeApiDestination"),
+    watch("events:DescribeConnection"),
+    watch("events:DescribeEventBus"),
+    watch("events:DescribeRule"),
+    watch("events:ListTargetsByRule"),
+    watch("events:PutEvents"),
     // The first request for a higher quota makes the service's own role; bootstrap's calls run under another role.
     change("iam:CreateServiceLinkedRole"),
     change("iam:DetachRolePolicy"),
@@ -164,6 +179,7 @@ pub const CALLS: &[Call] = &[
     change("s3:ListBucketVersions"),
     // A plan stores large templates.
     read("s3:PutObject"),
+    watch("secretsmanager:GetSecretValue"),
     read("servicequotas:ListAWSDefaultServiceQuotas"),
     read("servicequotas:ListRequestedServiceQuotaChangeHistory"),
     read("servicequotas:ListServiceQuotas"),

@@ -176,6 +176,8 @@ impl Needs {
                 let cause = Cause { of: kind.to_owned(), handler: Some(*handler) };
                 for action in actions {
                     match action.as_str() {
+                        // Some schemas list it for handlers that read, which give no role to anything.
+                        "iam:PassRole" if matches!(handler, Handler::Read | Handler::List) => {}
                         "iam:PassRole" => drop(passes.insert(cause.clone())),
                         "iam:CreateServiceLinkedRole" if table.has_linked_role(kind) => {}
                         action => self.add(action.into(), cause.clone()),

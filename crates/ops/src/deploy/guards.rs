@@ -164,7 +164,13 @@ mod tests {
             "Environment": { "Type": "AWS::AppConfig::Environment", "Properties": { "Monitors": [
                 { "AlarmArn": { "Fn::GetAtt": ["Parking", "Arn"] } } ] } } } });
         assert_eq!(monitors(&body.to_string()), ["acme-parking"]);
-        let alarm = |state| Alarm { name: "acme-parking".to_owned(), state, reason: String::new(), since: None };
+        let alarm = |state| Alarm {
+            name: "acme-parking".to_owned(),
+            state,
+            reason: String::new(),
+            since: None,
+            actions: Vec::new(),
+        };
         assert_eq!(taken_back_by(&[alarm(AlarmState::Ok)]), [""; 0]);
         assert!(
             taken_back_by(&[alarm(AlarmState::Alarm)])[0]

@@ -49,6 +49,10 @@ pub struct Fleet {
     pub aws_organization_id: Option<String>,
     /// Where the control plane's central parts live (log destination, observability sink, page topic).
     pub control_plane: ControlPlane,
+    /// How alarms page the on-call engineer. Without it `tenantry watch` warns that nothing pages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Paging")]
+    pub paging: Option<Paging>,
     /// AWS accounts by their 12-digit id.
     #[schemars(extend("minProperties" = 1))]
     pub accounts: BTreeMap<AccountId, Account>,
@@ -111,6 +115,60 @@ impl Fleet {
 pub struct ControlPlane {
     pub account: AccountId,
     pub region: Region,
+}
+
+/// A paging service with PagerDuty's APIs. Escalation and deadlines are the service's; `tenantry watch` checks that its
+/// pages arrive and are acknowledged. Its keys are two secrets of Secrets Manager in the control plane's account and Region:
+/// `ORGANISATION/pages/routing-key` is the routing key of an Events API v2 integration, and `ORGANISATION/pages/api-token` a
+/// read-only token of the REST API.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Paging {
+    /// Where alarms of the paging path itself go: they must not depend on the path that they watch.
+    #[schemars(regex(pattern = r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$"))]
+    pub fallback_email: String,
+    /// Alarms that wait for working hours, by name with `*` for any characters (`*-rejects`): they page with severity
+    /// `warning`, all others with `critical`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "alarm_patterns_schema")]
+    pub low_urgency: Vec<String>,
+    /// Minutes in which a page must be acknowledged.
+    #[serde(default = "default_acknowledge_minutes")]
+    #[schemars(range(min = 1, max = 1440))]
+    pub acknowledge_minutes: u32,
+    /// Where the Events API v2 listens.
+    #[serde(default = "default_events_url")]
+    #[schemars(with = "PageUrl")]
+    pub events_url: String,
+    /// Where the REST API listens; HTTP without TLS on this machine only.
+    #[serde(default = "default_api_url")]
+    #[schemars(regex(
+        pattern = r"^(https://[A-Za-z0-9.-]+\.[A-Za-z]{2,}|http://127\.0\.0\.1)(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~-]+)*$"
+    ))]
+    pub api_url: String,
+}
+
+fn default_acknowledge_minutes() -> u32 {
+    15
+}
+
+/// Source: PagerDuty Developer Documentation, "Events API v2 Overview".
+fn default_events_url() -> String {
+    "https://events.pagerduty.com/v2/enqueue".to_owned()
+}
+
+/// Source: PagerDuty Developer Documentation, "REST API v2 Overview".
+fn default_api_url() -> String {
+    "https://api.pagerduty.com".to_owned()
+}
+
+/// A wildcard of EventBridge takes no `**`. Source: Amazon EventBridge User Guide, "Comparison operators".
+fn alarm_patterns_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "items": { "type": "string", "pattern": r"^(?!.*\*\*)[A-Za-z0-9._*-]{1,255}$" },
+        "maxItems": 50,
+    })
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

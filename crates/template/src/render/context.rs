@@ -190,10 +190,13 @@ impl Context {
         let role = own.and_then(|account| account.role.as_ref()).map(RoleName::as_str);
         let external_id = own.and_then(|account| account.external_id.as_ref()).map(ExternalId::as_str);
         let home = fleet.home_region(account).is_none_or(|home| home == region);
+        let paging = fleet.paging.as_ref();
         Self {
             template: "control-plane.yaml.tera",
             shape: json!({
                 "central": central,
+                "paging": paging.is_some(),
+                "pager": paging.is_some() && central && *region == fleet.control_plane.region,
                 "linked": !central && sink.is_some(),
                 "home": home,
                 "deploy_role": home && role.is_some(),
@@ -207,6 +210,11 @@ impl Context {
                 "accounts": accounts,
                 "aws_organization_id": fleet.aws_organization_id.as_deref().unwrap_or(""),
                 "sink": sink.unwrap_or(""),
+                "paging": {
+                    "events_url": paging.map_or("", |paging| &paging.events_url),
+                    "fallback_email": paging.map_or("", |paging| &paging.fallback_email),
+                },
+                "low_urgency": low_urgency(fleet),
                 "deploy_role": { "name": role.unwrap_or(""), "external_id": external_id.unwrap_or("") },
                 "logs": { "retention_days": LOG_RETENTION_DAYS },
                 "release": { "name": release, "digest": "" },
@@ -216,6 +224,12 @@ impl Context {
             has_flags: true,
         }
     }
+}
+
+/// Patterns of the alarms that wait for working hours; the canary wakes nobody.
+fn low_urgency(fleet: &Fleet) -> Vec<String> {
+    let own = fleet.paging.iter().flat_map(|paging| paging.low_urgency.iter().cloned());
+    [names::canary(&fleet.organisation, "*")].into_iter().chain(own).collect()
 }
 
 /// What the control plane gives to stacks in an account and region. Log groups reach only destinations of their own

@@ -36,6 +36,23 @@ pub fn access_logs_bucket(organisation: &str, account: &AccountId, region: &Regi
     fit(&format!("{organisation}-access-logs-{account}-{region}"), LONGEST_BUCKET)
 }
 
+/// What pages go through in the control plane's account and Region: bus, connection and API destination. Rules and the
+/// dead-letter queue have it as prefix.
+pub fn pages(organisation: &str) -> String {
+    format!("{organisation}-pages")
+}
+
+/// The secret with the read-only token of the paging service's REST API.
+pub fn pages_token(organisation: &str) -> String {
+    format!("{organisation}/pages/api-token")
+}
+
+/// The alarm that exists only as `tenantry watch`'s own event.
+/// `run` tells one from another; no tenant's alarm has a slash in its name.
+pub fn canary(organisation: &str, run: &str) -> String {
+    format!("{organisation}-canary/{run}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

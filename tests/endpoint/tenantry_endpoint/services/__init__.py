@@ -7,6 +7,6 @@ def register() -> None:
     """Register every operation answered here."""
     from ..cloudformation import change_sets, contents, drift, stacks, templates, validation  # noqa: F401
     from . import account, alarms, caches, cloudcontrol, compute, databases, deployments, enforcement  # noqa: F401
-    from . import functions, hosted_zones, interfaces, layers, pages, queues  # noqa: F401
+    from . import events, functions, hosted_zones, interfaces, layers, pages, queues  # noqa: F401
     from . import neighbours  # noqa: F401
     from . import offers, policies, quotas, recorded, subscriptions, tables, tagged, trail, usage  # noqa: F401

@@ -83,7 +83,43 @@ class Rule(Kind):
             raise
 
 
+class EventBus(Simple):
+    """AWS::Events::EventBus: its policy is a call of its own, which replaces the one before."""
+
+    def create(self, place: Place, properties: Properties) -> Made:
+        made = super().create(place, {key: value for key, value in properties.items() if key != "Policy"})
+        made.attributes |= {"Arn": made.attributes["_answer"]["EventBusArn"], "Name": made.id}
+        self._allow(place, made, properties)
+        return made
+
+    def _allow(self, place: Place, made: Made, properties: Properties) -> None:
+        policy = properties.get("Policy")
+        if policy:
+            place.call("events", "PutPermission", EventBusName=made.id,
+                       Policy=policy if isinstance(policy, str) else json.dumps(policy))
+
+    def update(self, place: Place, made: Made, old: Properties, new: Properties) -> Made:
+        if old.get("Policy"):
+            place.call("events", "RemovePermission", EventBusName=made.id, RemoveAllPermissions=True)
+        self._allow(place, made, new)
+        if old.get("Tags") != new.get("Tags"):
+            retag(place, made, "events", old, new)
+        return made
+
+
+def _destination_made(place: Place, made: Made, properties: Properties) -> None:
+    answer = made.attributes["_answer"]
+    made.attributes["Arn"] = answer.get("ApiDestinationArn") or answer.get("ConnectionArn")
+
+
 KINDS: dict[str, Kind] = {
+    "AWS::Events::EventBus": EventBus("events", "CreateEventBus", "$Name", "DeleteEventBus Name", "",
+                                      "DescribeEventBus Name", name="Name"),
+    "AWS::Events::Connection": Simple("events", "CreateConnection", "$Name", "DeleteConnection Name", "UpdateConnection Name",
+                                      "DescribeConnection Name", name="Name", after=_destination_made),
+    "AWS::Events::ApiDestination": Simple("events", "CreateApiDestination", "$Name", "DeleteApiDestination Name",
+                                          "UpdateApiDestination Name", "DescribeApiDestination Name", name="Name",
+                                          after=_destination_made),
     "AWS::Scheduler::Schedule": Schedule(
         "scheduler", "CreateSchedule", "$Name", "DeleteSchedule Name GroupName=$GroupName", "UpdateSchedule Name",
         "GetSchedule Name GroupName=$GroupName", name="Name"),
