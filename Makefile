@@ -34,6 +34,11 @@ test-search:
 test-proxy: $(TOOLS)/python
 	pipeline/tests/search/proxy
 
+# The report's pages in a headless Chromium, judged by axe-core. Wants Node.js 20 with npm, and Chromium (`CHROMIUM` says where).
+test-report: $(TOOLS)/report
+	cargo build --locked --bins
+	tests/report/run
+
 # The inner loop: format, lints and tests of the crates that know neither the SDK nor a runtime.
 PURE := $(foreach crate,base blueprint spec template checks,-p tenantry-$(crate))
 check:
@@ -170,6 +175,12 @@ $(TOOLS)/cdk: $(wildcard benches/peers/*)
 	cd $@ && PATH=$(abspath $(TOOLS)/peers/bin):$$PATH npm ci --silent --no-audit --no-fund
 	touch $@
 
+# What drives the browser, as pinned.
+$(TOOLS)/report: $(wildcard tests/report/*.json tests/report/*.mjs)
+	mkdir -p $@ && cp tests/report/*.mjs tests/report/*.json $@
+	cd $@ && npm ci --silent --no-audit --no-fund --ignore-scripts
+	touch $@
+
 # Python with the local endpoint and the judges of the templates, as pinned.
 $(TOOLS)/python: tests/endpoint/requirements.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
@@ -189,5 +200,5 @@ $(TOOLS)/ci/bin/zizmor: tests/ci/requirements.txt
 	$(TOOLS)/ci/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/ci/requirements.txt
 	touch $@
 
-.PHONY: accept advisories build chain-arm64 check demo endpoint reproducible test test-proxy test-search lint bench bench-drift bench-fleet bench-capacity functions functions-lock bench-pipeline \
+.PHONY: accept advisories build chain-arm64 check demo endpoint reproducible test test-proxy test-report test-search lint bench bench-drift bench-fleet bench-capacity functions functions-lock bench-pipeline \
     fuzz fuzz-chain faults bench-deploy

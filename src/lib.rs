@@ -18,7 +18,7 @@ pub mod report;
 pub use tenantry_aws::cloud;
 pub use tenantry_base::{atomic, digest, finding};
 pub use tenantry_blueprint as blueprint;
-pub use tenantry_checks::{capacity, cost, handbook, permissions, policy, resources};
+pub use tenantry_checks::{capacity, cost, flow, handbook, permissions, policy, resources};
 pub use tenantry_ops::{deploy, drift, release, survey};
 pub use tenantry_spec::{estate, flags};
 pub use tenantry_template::{embedded, render};

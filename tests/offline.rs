@@ -12,5 +12,7 @@ mod estate;
 mod mutants;
 #[path = "policies/main.rs"]
 mod policies;
+#[path = "report/main.rs"]
+mod report;
 #[path = "templates/main.rs"]
 mod templates;

@@ -7,9 +7,11 @@ use clap::Args as ClapArgs;
 use super::judge::Judge;
 use super::opened::{self, Opened};
 use super::pace::Pace;
+use super::progress::Spinner;
 use super::run::{self, Adoption, Execution, Site};
 use super::{Exit, Failure, Global, Output, orphans};
 use crate::report;
+use crate::report::groups::counted;
 use crate::report::screen::Screen;
 use tenantry_aws::cloud::{Access, CallError, Cloud, Place, cloudformation, iam};
 use tenantry_base::finding::Finding;
@@ -133,8 +135,10 @@ async fn step(
     let once = async || {
         let concurrency = args.pace.concurrency();
         let (wait, adopt) = (args.pace.wait(), args.adoption.stacks());
+        let spinner = Spinner::start(&format!("planning {} of the control plane", counted(desired.len(), "stack")));
         let plan: Plan = prepare::plan_adopting(cloud, &args.release, desired, wait, concurrency, &adopt).await;
         let plan = judge.live(cloud, plan, desired, policies, concurrency).await;
+        drop(spinner);
         if !output.is_json() {
             output.text(&Screen::current().wrapped(&report::plan::text(&plan, args.execution.full)))?;
         }

@@ -77,7 +77,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 }
 
 /// The runway of every place.
-fn runways(fit: &Fit) -> Vec<Runway> {
+pub(super) fn runways(fit: &Fit) -> Vec<Runway> {
     let fleet = &fit.opened.estate.fleet;
     let taken: Vec<Ipv4Network> = fit.opened.estate.tenants.values().map(|tenant| tenant.spec.network.cidr).collect();
     let mut all = Demand::default();

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
@@ -13,10 +14,12 @@ use super::log::{Intent, Log};
 use super::opened::{self, Opened, Release, refused};
 use super::output::Format;
 use super::pace::Pace;
+use super::progress::Spinner;
 use super::restore::Restore;
 use super::run::{Execution, Site};
 use super::{Exit, Failure, Global, Output, Selection, checks, orphans};
 use crate::report;
+use crate::report::groups::counted;
 use tenantry_aws::cloud::Cloud;
 use tenantry_base::files;
 use tenantry_base::finding::{Finding, Source};
@@ -75,6 +78,7 @@ fn only_with_fix(arg: clap::Arg) -> clap::Arg {
 const ACCEPTED: &str = "policies/drift-accepted.yaml";
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
+    let spinner = Spinner::start("reading the estate");
     let opened = Opened::without_broken(global, &args.selection.names)?;
     let today = super::today();
     let accepted = accepted(&global.estate, today)?;
@@ -96,8 +100,16 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         return Err(Failure::new("`--fix` answers as text only"));
     }
     let prices = opened::prices(&global.estate)?;
+    drop(spinner);
     let look = async |cloud: &Cloud, orphans: Option<&Orphans>| {
-        let mut drifts = check(cloud, &desired, &options, &|_| {}).await;
+        let spinner = Spinner::start(&format!("checking {}", counted(desired.len(), "stack")));
+        let checked = AtomicUsize::new(0);
+        let done = |_: &StackDrift| {
+            let count = checked.fetch_add(1, Ordering::Relaxed) + 1;
+            spinner.next(format!("checked {count} of {}", counted(desired.len(), "stack")));
+        };
+        let mut drifts = check(cloud, &desired, &options, &done).await;
+        drop(spinner);
         let findings = accepted.apply(&mut drifts, today);
         note(&opened.estate.fleet, &global.estate, &drifts).await;
         journal(&global.estate, "drift", &args.release.release, &drifts);

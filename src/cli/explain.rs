@@ -1,25 +1,30 @@
 //! `tenantry explain`.
 
 use clap::Args as ClapArgs;
-use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::opened::Opened;
-use super::{Exit, Failure, Global, Output};
-use crate::report::screen::Screen;
+use super::fit::{self, Look};
+use super::opened::{Opened, Release};
+use super::{Exit, Failure, Global, Output, Selection, selection};
+use crate::report::drawing;
+use crate::report::screen::{Screen, Tone, paint};
 use tenantry_base::finding::{Explanation, codes, explain};
+use tenantry_ops::release::name::UNRELEASED;
 use tenantry_template::render::inputs;
 
 /// Explain a finding's code, or every number that was derived for a tenant.
 ///
 /// `tenantry explain TN1011` says why a code matters and what to do; `tenantry explain acme` shows each derived number
-/// of tenant acme with its formula, its inputs and its source; `tenantry explain network acme` only its network, and
-/// `tenantry explain cost acme` its bill.
+/// of tenant acme with its formula, its inputs and its source; `tenantry explain network acme` only its network, with
+/// `--draw` as a drawing, and `tenantry explain cost acme` its bill.
 #[derive(Debug, ClapArgs)]
 pub(super) struct Args {
     /// A code, a tenant, or `sizing`, `network` or `cost` and a tenant; `codes` lists every code.
     #[arg(value_name = "WHAT", required = true, num_args = 1..=2)]
     what: Vec<String>,
+    /// Draw a tenant's network (`network TENANT`): subnets by zone and tier, with how full they get.
+    #[arg(long)]
+    draw: bool,
 }
 
 #[derive(Serialize)]
@@ -54,6 +59,12 @@ struct Number {
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let output = Output::new(global.output);
     let what: Vec<&str> = args.what.iter().map(String::as_str).collect();
+    if args.draw {
+        let ["network", tenant] = what[..] else {
+            return Err(Failure::new("`--draw` draws a network").with_hint("`tenantry explain network TENANT --draw`"));
+        };
+        return draw(output, global, tenant);
+    }
     match what[..] {
         ["codes"] => output.show("tenantry/codes/v1", &Codes { codes: codes().collect() }, |answer| {
             answer.codes.iter().map(|entry| format!("{} {}\n", entry.code, entry.title)).collect()
@@ -69,6 +80,19 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             let hint = "a code such as TN1011, a tenant, `sizing TENANT`, `network TENANT`, `cost TENANT`, or `codes`";
             return Err(Failure::new("nothing of that kind can be explained").with_hint(hint));
         }
+    }
+    Ok(Exit::Clean)
+}
+
+/// What the subnets need, without asking AWS what is in them now.
+fn draw(output: Output, global: &Global, name: &str) -> Result<Exit, Failure> {
+    let selection = Selection { names: vec![name.to_owned()], ..Selection::default() };
+    let fit = fit::fit(global, &selection, &Release::unreleased(), &Look::offline())?;
+    let tenant = selection::tenant(&fit.opened.estate, name)?;
+    let rendered = fit.opened.render(&[tenant], UNRELEASED)?;
+    for one in &rendered {
+        let network = super::report::network(&fit, one);
+        output.show("tenantry/network/v1", &network, |network| drawing::network(name, network, Screen::current()))?;
     }
     Ok(Exit::Clean)
 }
@@ -109,26 +133,30 @@ fn numbers(output: Output, global: &Global, name: &str, sizing: bool, layout: bo
         overridden: number.pinned,
     });
     let numbers: Vec<Number> = numbers.filter(wanted).collect();
-    output.show("tenantry/numbers/v1", &Numbers { tenant: name.to_owned(), numbers }, |answer| table(&answer.numbers))
+    output.show("tenantry/numbers/v1", &Numbers { tenant: name.to_owned(), numbers }, |answer| {
+        paragraphs(&answer.numbers, Screen::current())
+    })
 }
 
-fn table(numbers: &[Number]) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    table
-        .set_width(Screen::current().width.unwrap_or(140))
-        .set_header(["number", "value", "formula", "inputs", "why", "source"]);
+/// A paragraph for each number: its value, then what it is made of.
+fn paragraphs(numbers: &[Number], screen: Screen) -> String {
+    let mut out = String::new();
     for number in numbers {
-        let inputs: Vec<String> = number.inputs.iter().map(|(name, value)| format!("{name} = {value}")).collect();
         let pinned = if number.overridden { " (pinned)" } else { "" };
-        table.add_row([
-            number.name.clone(),
-            format!("{} {}{pinned}", number.value, number.unit),
-            number.formula.clone(),
-            inputs.join(", "),
-            number.why.clone(),
-            number.source.clone(),
-        ]);
+        let unit = if number.unit.is_empty() { String::new() } else { format!(" {}", number.unit) };
+        out.push_str(&format!("{} = {}{unit}{pinned}\n", paint(&number.name, Tone::Strong), number.value));
+        let inputs: Vec<String> = number.inputs.iter().map(|(name, value)| format!("{name} = {value}")).collect();
+        let fields = [
+            ("formula", &number.formula),
+            ("inputs", &inputs.join(", ")),
+            ("why", &number.why),
+            ("source", &number.source),
+        ];
+        for (name, text) in fields.into_iter().filter(|(_, text)| !text.is_empty()) {
+            // A formula of several lines is one.
+            let text: Vec<&str> = text.split_whitespace().collect();
+            out.push_str(&screen.labelled(name, &text.join(" ")));
+        }
     }
-    format!("{table}\n")
+    out
 }

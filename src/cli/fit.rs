@@ -6,7 +6,9 @@ use clap::Args;
 use rayon::prelude::*;
 
 use super::opened::{self, Opened, Release};
+use super::progress::Spinner;
 use super::{Exit, Failure, Global, Selection};
+use crate::report::groups::counted;
 use tenantry_aws::cloud::{Access, Cloud, Place};
 use tenantry_checks::capacity::{AccountRegion, Assessment, Level, Outlines, Site, Tables, check};
 use tenantry_ops::survey::{self, Wanted};
@@ -23,6 +25,12 @@ pub(super) struct Look {
     /// tenants (`tenants+=50:like=acme@eu-west-1`).
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) what_if: Vec<WhatIf>,
+}
+
+impl Look {
+    pub(super) fn offline() -> Self {
+        Self { offline: true, what_if: Vec::new() }
+    }
 }
 
 /// A fleet held against its places.
@@ -49,6 +57,7 @@ pub(super) fn of(
     release: &Release,
     look: &Look,
 ) -> Result<Fit, Failure> {
+    let spinner = Spinner::start("reading the estate");
     let tables = opened::tables(&global.estate)?;
     let before = chosen(&opened, selection)?;
     let existing: BTreeSet<String> = opened.estate.tenants.keys().map(ToString::to_string).collect();
@@ -63,6 +72,7 @@ pub(super) fn of(
     let tenants: Vec<&Tenant> = opened.estate.tenants.values().filter(counts).collect();
     let places: BTreeSet<Place> = tenants.iter().filter(|tenant| planned(tenant)).map(|tenant| place(tenant)).collect();
     let tenants: Vec<&Tenant> = tenants.into_iter().filter(|tenant| places.contains(&place(tenant))).collect();
+    spinner.next(format!("rendering {}", counted(tenants.len(), "tenant")));
     let rendered = opened.render(&tenants, &release.release)?;
     let (outlines, singles) = (Outlines::default(), survey::adjustable(&tables));
     let wanted: Vec<Wanted> = rendered
@@ -74,6 +84,7 @@ pub(super) fn of(
         })
         .collect();
     drop(rendered);
+    spinner.next(format!("asking AWS about {}", counted(places.len(), "place")));
     let sites = if look.offline {
         survey::unseen(&wanted, survey::OFFLINE)
     } else {

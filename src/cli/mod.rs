@@ -40,6 +40,7 @@ mod rejects;
 mod release;
 mod render;
 mod replay;
+mod report;
 mod rescue;
 mod restore;
 mod run;
@@ -130,6 +131,7 @@ enum Command {
     Alarms(alarms::Args),
     Watch(watch::Args),
     Incident(incident::Args),
+    Report(report::Args),
     Output(outputs::Args),
     Journal(journal::Args),
     Unlock(unlock::Args),
@@ -198,6 +200,7 @@ impl Cli {
             Command::Alarms(args) => alarms::run(args, global),
             Command::Watch(args) => watch::run(args, global),
             Command::Incident(args) => incident::run(args, global),
+            Command::Report(args) => report::run(args, global),
             Command::Output(args) => outputs::run(args, global),
             Command::Journal(args) => journal::run(args, global),
             Command::Unlock(args) => unlock::run(args, global),

@@ -32,6 +32,13 @@ pub(super) struct Release {
     pub(super) functions: PathBuf,
 }
 
+impl Release {
+    /// What is rendered for the eye only: under no name, and without zips.
+    pub(super) fn unreleased() -> Self {
+        Self { release: tenantry_ops::release::name::UNRELEASED.to_owned(), functions: PathBuf::new() }
+    }
+}
+
 /// An estate without errors, and its templates.
 #[derive(Debug)]
 pub(super) struct Opened {

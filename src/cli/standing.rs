@@ -207,6 +207,7 @@ mod tests {
             updated: Some(updated),
             express: false,
             drift: detected.map(|(at, status)| Detected { at, status: status.to_owned() }),
+            alarm_states: std::collections::BTreeMap::new(),
             alarms: alarms.map(|[firing, insufficient]| Alarms { firing, insufficient, all: 12 }),
             verdict,
         }

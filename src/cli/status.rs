@@ -306,6 +306,7 @@ mod tests {
                 express: false,
                 drift: detected.map(|at| Detected { at, status: "IN_SYNC".to_owned() }),
                 alarms: None,
+                alarm_states: BTreeMap::new(),
                 verdict: SyncStatus::Current,
             },
             checked: own.map(|(at, open)| Check { at, verdict: verdict(open), open, worst: None }),

@@ -3,6 +3,7 @@
 pub(crate) mod alarms;
 pub mod capacity;
 pub mod cost;
+pub mod drawing;
 pub mod drift;
 pub mod fields;
 pub mod findings;
@@ -17,5 +18,6 @@ pub mod plan;
 pub mod release;
 pub mod sarif;
 pub mod screen;
+pub mod site;
 mod values;
 pub(crate) mod watch;

@@ -61,19 +61,24 @@ fn named(place: &Place) -> String {
     format!("{} in {}", place.account, place.region)
 }
 
+/// Why something, such as `git`, does not name a stack where it is.
+pub fn reason(orphan: &Orphan, by: &str) -> String {
+    let tenant = &orphan.tenant;
+    match &orphan.reason {
+        Reason::NotInGit => format!("{by} has no tenant `{tenant}`"),
+        Reason::Elsewhere { place } => format!("{by} places `{tenant}` in {} in {}", place.account, place.region),
+        Reason::Moving { place } => format!("`{tenant}` moves to {} in {}", place.account, place.region),
+        Reason::PlaceNotInFleet => "the fleet no longer has this account and region".to_owned(),
+    }
+}
+
 fn one(orphan: &Orphan, names: Names<'_>) -> String {
     let Orphan { tenant, place, stack, status, .. } = orphan;
     let place = named(place);
     let release = orphan.release.as_ref().map(|release| format!(", release {release}")).unwrap_or_default();
     let by = names.text();
-    let (kind, why) = match &orphan.reason {
-        Reason::NotInGit => ("orphaned", format!("{by} has no tenant `{tenant}`")),
-        Reason::Elsewhere { place } => {
-            ("orphaned", format!("{by} places `{tenant}` in {} in {}", place.account, place.region))
-        }
-        Reason::Moving { place } => ("moving", format!("`{tenant}` moves to {} in {}", place.account, place.region)),
-        Reason::PlaceNotInFleet => ("orphaned", "the fleet no longer has this account and region".to_owned()),
-    };
+    let kind = if matches!(orphan.reason, Reason::Moving { .. }) { "moving" } else { "orphaned" };
+    let why = reason(orphan, &by);
     let empty = if status == "REVIEW_IN_PROGRESS" { ", an empty stack that a plan left" } else { "" };
     let (kind, help) = match names {
         Names::Git => {

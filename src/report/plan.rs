@@ -155,7 +155,7 @@ pub fn event(event: &Event) -> String {
 /// What happened, without the tenant.
 pub fn what(what: &What) -> String {
     match what {
-        What::Uploaded { key } => format!("uploaded {key}"),
+        What::Uploaded { name, key } => format!("uploaded {name} ({key})"),
         What::Started => "started".to_owned(),
         What::Status { status } => status.clone(),
         What::Resource { logical_id, status, reason: Some(reason) } => format!("{logical_id} {status}: {reason}"),

@@ -281,12 +281,18 @@ fn fit(table: &mut Table, columns: &[Column], natural: &[u16], hidden: &[bool], 
 }
 
 /// Characters of a bar.
-const CELLS: u64 = 10;
+const CELLS: usize = 10;
 
 /// A bar of ten characters for a share in percent: full from 100 on, and never empty where there is something.
 pub fn bar(percent: u64) -> String {
-    let filled = ((percent.min(100) * CELLS + 50) / 100).max(u64::from(percent > 0));
-    (0..CELLS).map(|cell| if cell < filled { '█' } else { '░' }).collect()
+    bar_of(percent, CELLS)
+}
+
+/// The same with so many characters.
+pub fn bar_of(percent: u64, cells: usize) -> String {
+    let cells = cells as u64;
+    let filled = ((percent.min(100) * cells + 50) / 100).max(u64::from(percent > 0));
+    (0..cells).map(|cell| if cell < filled { '█' } else { '░' }).collect()
 }
 
 #[cfg(test)]

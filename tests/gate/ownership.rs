@@ -138,7 +138,7 @@ const WRITES: [&str; 15] = [
 ];
 
 /// Those that change nothing in an account, or only what belongs to no estate: increases of an account's quotas.
-const OTHERS: [&str; 35] = [
+const OTHERS: [&str; 36] = [
     "alarms",
     "capacity",
     "completions",
@@ -171,6 +171,7 @@ const OTHERS: [&str; 35] = [
     "release status",
     "release verify",
     "render",
+    "report",
     "schema",
     "status",
     "watch",

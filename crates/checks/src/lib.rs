@@ -3,6 +3,7 @@
 
 pub mod capacity;
 pub mod cost;
+pub mod flow;
 pub mod handbook;
 pub mod permissions;
 pub mod policy;

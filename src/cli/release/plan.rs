@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args as ClapArgs;
-use comfy_table::{Table, presets};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
 use super::super::pace::Pace;
 use super::super::{Exit, Failure, Global, Output, opened, orphans};
 use super::Zips;
+use crate::report::screen::{Column, Screen, left};
 use crate::report::{self, release as text};
 use tenantry_aws::cloud::Cloud;
 use tenantry_ops::deploy::{Action, Desired, Plan, StackPlan, prepare};
@@ -109,6 +109,9 @@ pub(super) async fn look(
     prepare::plan(cloud, &candidate.name, &desired, pace.wait(), pace.concurrency()).await
 }
 
+const COLUMNS: [Column; 5] =
+    [left("TENANT"), left("HAS"), left("ACTION"), left("DETAIL").broken(), left("NOTES").broken()];
+
 impl Itinerary {
     pub(super) fn of(
         repository: &Repository,
@@ -176,12 +179,7 @@ impl Itinerary {
                 "\nring {}, wave {} of {}: bakes {bake:#}, then {gates}\n",
                 stage.ring, stage.wave, stage.waves
             ));
-            let mut table = Table::new();
-            table.load_style(presets::NOTHING);
-            for line in &stage.tenants {
-                table.add_row(line.cells());
-            }
-            lines.extend(table.lines().map(|row| format!("  {}\n", row.trim_end())));
+            lines.push_str(&Screen::current().table(2, &COLUMNS, stage.tenants.iter().map(Line::cells)));
         }
         for (from, fields) in &self.fields {
             lines.push_str(&format!("\nsince {from}, {}", report::fields::text(fields)));
@@ -220,7 +218,7 @@ impl Line {
         Self { tenant: stack.tenant.clone(), from, action, detail, opening, way_back }
     }
 
-    fn cells(&self) -> [String; 5] {
+    fn cells(&self) -> Vec<String> {
         let opening = match &self.opening {
             Opening::Open => String::new(),
             Opening::At { at, why } => format!("not before {} ({why})", text::moment(*at)),
@@ -232,6 +230,6 @@ impl Line {
         };
         let from = self.from.clone().unwrap_or_else(|| "-".to_owned());
         let notes: Vec<String> = [opening, back].into_iter().filter(|note| !note.is_empty()).collect();
-        [self.tenant.clone(), from, self.action.to_owned(), self.detail.clone(), notes.join("; ")]
+        vec![self.tenant.clone(), from, self.action.to_owned(), self.detail.clone(), notes.join("; ")]
     }
 }

@@ -7,13 +7,13 @@ use serde_json::{Map, Value};
 
 use super::formula::{Formula, Path, Pattern};
 use super::{
-    Addresses, Amount, BILLED_BY, BilledItem, Billing, Concern, Drift, Group, Instances, LinkedRole, Model, Naming,
-    Over, Owner, ResourceType, Scope, Table, Tagged, Taken,
+    Addresses, Amount, BILLED_BY, BilledItem, Billing, Concern, Drift, Flow, Group, Instances, LinkedRole, Model,
+    Naming, Over, Owner, ResourceType, Scope, Table, Tagged, Taken,
 };
 use tenantry_base::Document;
 use tenantry_base::finding::{Code, Finding, Source, nearest};
 
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 14] = [
     "stateful",
     "retain",
     "name",
@@ -27,6 +27,7 @@ const COLUMNS: [&str; 13] = [
     "instances",
     "search_gib",
     "tags",
+    "flow",
 ];
 const HANDLERS: [&str; 5] = ["create", "read", "update", "delete", "list"];
 const NAME_KEYS: [&str; 5] = ["property", "scope", "within", "max", "shared"];
@@ -168,6 +169,10 @@ impl<'d> Reader<'d> {
             Some(value) => self.tags(value, &format!("{route}.tags")),
             None => base.and_then(|row| row.tags.clone()),
         };
+        let flow = match map.get("flow") {
+            Some(value) => self.flow(value, &format!("{route}.flow")),
+            None => base.and_then(|row| row.flow.clone()),
+        };
         let (stateful, retain) = (stateful?, retain?);
         Some(ResourceType {
             stateful,
@@ -183,7 +188,14 @@ impl<'d> Reader<'d> {
             instances,
             search_gib,
             tags,
+            flow,
         })
+    }
+
+    fn flow(&mut self, value: &'d Value, route: &str) -> Option<Flow> {
+        let map = self.map(value, route, &["from", "to", "failed"])?;
+        let mut paths = |key: &str| if map.contains_key(key) { self.paths(map, route, key) } else { Vec::new() };
+        Some(Flow { from: paths("from"), to: paths("to"), failed: paths("failed") })
     }
 
     fn addresses(&mut self, value: &'d Value, route: &str) -> Option<Addresses> {

@@ -50,6 +50,24 @@ pub struct ResourceType {
     pub search_gib: Option<formula::Formula>,
     /// What tools that search by tags see of it; None where the table does not say.
     pub tags: Option<Tagged>,
+    /// How messages, objects and requests pass through it; None for what nothing passes through.
+    pub flow: Option<Flow>,
+}
+
+/// The properties that say where messages, objects and requests come from and go to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flow {
+    pub from: Vec<formula::Path>,
+    pub to: Vec<formula::Path>,
+    /// Where those go that could not be processed.
+    pub failed: Vec<formula::Path>,
+}
+
+impl Flow {
+    /// Whether a resource only connects two others, such as an event source mapping.
+    pub fn is_connection(&self) -> bool {
+        !self.from.is_empty() && !(self.to.is_empty() && self.failed.is_empty())
+    }
 }
 
 /// What the Resource Groups Tagging API, and tools over it, list of a type.

@@ -46,6 +46,8 @@ pub const OWN_CHANGE_SETS: &str = "tenantry-";
 /// An object that must exist before the stack does; its key names its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
+    /// What it is to a person: `function ingest`.
+    pub name: String,
     pub key: String,
     pub content: UploadContent,
 }

@@ -16,6 +16,8 @@ pub struct Event {
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum What {
     Uploaded {
+        /// `function ingest`.
+        name: String,
         key: String,
     },
     Started,

@@ -329,7 +329,7 @@ async fn upload(session: &Session, run: &Run<'_>, stack: &StackPlan, desired: &D
             UploadContent::File(path) => s3::Content::File(path),
         };
         if s3::put_if_absent(session, bucket, &upload.key, content).await? == s3::Put::Sent {
-            run.emit(stack, What::Uploaded { key: upload.key.clone() });
+            run.emit(stack, What::Uploaded { name: upload.name.clone(), key: upload.key.clone() });
         }
     }
     Ok(())

@@ -25,19 +25,23 @@ pub fn tenant(
     release: &str,
 ) -> Desired {
     let (organisation, spec) = (&estate.fleet.organisation, &tenant.spec);
-    let zip = |artifact: &Artifact| Upload {
+    let zip = |(name, artifact): (&String, &Artifact)| Upload {
+        name: format!("function {name}"),
         key: artifact.key(),
         content: UploadContent::File(super::zips::path(zips, artifact)),
     };
-    let text = |key: String, pem: &str| Upload { key, content: UploadContent::Text(pem.to_owned()) };
     let body = template.body();
-    let files = tenant.files.values().map(|file| text(file.key(), file.text()));
+    let files = tenant.files.iter().map(|(field, file)| Upload {
+        name: format!("file {field}"),
+        key: file.key(),
+        content: UploadContent::Text(file.text().to_owned()),
+    });
     // A template names its files by their keys, that of an earlier release others than today's.
     let files = files.filter(|upload| body.contains(&upload.key));
     let mut tags = spec.tags.clone();
     // The schema keeps the company's own tags apart from these.
     tags.extend(Desired::identity(organisation, &estate.fleet.identity(), tenant.name.as_str()));
-    let uploads = files.chain(functions.artifacts.values().map(zip)).collect();
+    let uploads = files.chain(functions.artifacts.iter().map(zip)).collect();
     Desired {
         tenant: tenant.name.to_string(),
         ring: Some(spec.ring.to_string()),

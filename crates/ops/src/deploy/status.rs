@@ -30,6 +30,9 @@ pub struct Line {
     pub drift: Option<Detected>,
     /// Nothing where nobody tells.
     pub alarms: Option<Alarms>,
+    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`, by the logical ID of the metric alarm.
+    #[serde(skip)]
+    pub alarm_states: BTreeMap<String, String>,
     pub verdict: SyncStatus,
 }
 
@@ -94,12 +97,17 @@ pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
             .map(|desired| match &seen {
                 Ok((live, alarms)) => {
                     let stack = live.get(&desired.stack);
-                    let alarms = alarms.as_ref().map(|alarms| of_stack(alarms, desired));
+                    let alarm_states = alarms.as_ref().map(|alarms| of_stack(alarms, desired));
+                    let alarms = alarm_states.as_ref().map(Alarms::of);
+                    let alarm_states = alarm_states.unwrap_or_default();
                     let drift = stack.and_then(|s| Some(Detected { at: s.drift_checked?, status: s.drift.clone()? }));
                     let line = line(desired, &Baseline::of(stack));
                     match stack.filter(|stack| has_owner(stack)).map(|stack| of_tags(&stack.tags, &desired.tags)) {
                         Some(Ownership::Other(why)) => Line { verdict: SyncStatus::NotOurs { why }, ..line },
-                        _ => Line { alarms, drift, express: stack.is_some_and(|stack| stack.express), ..line },
+                        _ => {
+                            let express = stack.is_some_and(|stack| stack.express);
+                            Line { alarms, alarm_states, drift, express, ..line }
+                        }
                     }
                 }
                 Err(error) => with(desired, &Baseline::default(), SyncStatus::Unknown { why: error.to_string() }),
@@ -111,28 +119,30 @@ pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
     lines
 }
 
-/// The alarms that the stack's template declares: a name that starts as the stack's may be another's, so that
-/// `org-two-more-depth` is not an alarm of `org-two`.
-fn of_stack(alarms: &BTreeMap<String, Alarm>, desired: &Desired) -> Alarms {
-    let mut found = Alarms { firing: 0, insufficient: 0, all: 0 };
+impl Alarms {
+    fn of(states: &BTreeMap<String, String>) -> Self {
+        let count = |wanted: &str| states.values().filter(|state| *state == wanted).count();
+        Self { firing: count("ALARM"), insufficient: count("INSUFFICIENT_DATA"), all: states.len() }
+    }
+}
+
+/// The states of the alarms that the stack's template declares, by logical ID: a name that starts as the stack's may be
+/// another's, so that `org-two-more-depth` is not an alarm of `org-two`.
+fn of_stack(alarms: &BTreeMap<String, Alarm>, desired: &Desired) -> BTreeMap<String, String> {
     let tree: Value = serde_json::from_str(&desired.body).unwrap_or_default();
-    let names = guards::declared(&tree).flat_map(|(id, alarm)| {
-        match alarm.get("Properties").and_then(|properties| properties.get("AlarmName")?.as_str()) {
-            Some(name) => alarms.get(name).into_iter().collect::<Vec<_>>(),
+    let state = |(id, alarm): (&String, &Value)| {
+        let found = match alarm.get("Properties").and_then(|properties| properties.get("AlarmName")?.as_str()) {
+            Some(name) => alarms.get(name),
             // CloudFormation names it: stack, logical id and letters of chance, without a hyphen.
             None => {
                 let start = format!("{}-{id}-", desired.stack);
                 let is_it = |name: &str| name.strip_prefix(&start).is_some_and(|rest| !rest.contains('-'));
-                alarms.values().filter(|alarm| is_it(&alarm.name)).collect()
+                alarms.values().find(|alarm| is_it(&alarm.name))
             }
-        }
-    });
-    for alarm in names {
-        found.all += 1;
-        found.firing += usize::from(alarm.state == "ALARM");
-        found.insufficient += usize::from(alarm.state == "INSUFFICIENT_DATA");
-    }
-    found
+        };
+        Some((id.clone(), found?.state.clone()))
+    };
+    guards::declared(&tree).filter_map(state).collect()
 }
 
 fn line(desired: &Desired, ground: &Baseline) -> Line {
@@ -160,6 +170,7 @@ fn with(desired: &Desired, ground: &Baseline, verdict: SyncStatus) -> Line {
         express: false,
         drift: None,
         alarms: None,
+        alarm_states: BTreeMap::new(),
         updated: ground.updated,
         verdict,
     }
@@ -206,6 +217,8 @@ mod tests {
                 Alarm { name: name.to_owned(), state: state.to_owned(), properties: serde_json::Map::new() },
             )
         });
-        assert_eq!(of_stack(&live.into_iter().collect(), &desired), Alarms { firing: 1, insufficient: 1, all: 3 });
+        let states = of_stack(&live.into_iter().collect(), &desired);
+        assert_eq!(states["Nameless"], "OK");
+        assert_eq!(Alarms::of(&states), Alarms { firing: 1, insufficient: 1, all: 3 });
     }
 }
