@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 use ipnetwork::Ipv4Network;
 use jiff::Timestamp;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::fit::{self, Fit, Look};
@@ -184,10 +185,8 @@ fn made(args: &Args, global: &Global) -> Result<(Report, Exit), Failure> {
         runs: journal::runs(&global.estate)?,
         now,
     };
-    let mut made = Vec::new();
-    for one in &rendered {
-        made.push(sources.tenant(one)?);
-    }
+    let made: Result<Vec<site::Tenant>, Failure> = rendered.par_iter().map(|one| sources.tenant(one)).collect();
+    let made = made?;
     let orphans = answers.as_ref().and_then(|answers| answers.orphans.as_ref());
     let report = Report {
         organisation: estate.fleet.organisation.clone(),

@@ -192,8 +192,8 @@ fn ordered(ranks: &[usize], lines: &[Line]) -> Vec<Vec<Item>> {
         let mut last = Item::Node(line.upper);
         for layer in ranks[line.upper] + 1..=ranks[line.lower] {
             let item = if layer == ranks[line.lower] { Item::Node(line.lower) } else { Item::Passage(number, layer) };
-            if let Item::Passage(..) = item {
-                layers[layer].push(item);
+            if let (Item::Passage(..), Some(passed)) = (item, layers.get_mut(layer)) {
+                passed.push(item);
             }
             above.entry(item).or_default().push(last);
             below.entry(last).or_default().push(item);

@@ -66,7 +66,8 @@ pub struct Flow {
 impl Flow {
     /// Whether a resource only connects two others, such as an event source mapping.
     pub fn is_connection(&self) -> bool {
-        !self.from.is_empty() && !(self.to.is_empty() && self.failed.is_empty())
+        let leads_on = !self.to.is_empty() || !self.failed.is_empty();
+        leads_on && !self.from.is_empty()
     }
 }
 
