@@ -252,7 +252,7 @@ fn every_option_of_a_command_is_read_by_it() {
 
 /// Files that may name resource types, with how many and why; what a type is to a check stands in
 /// `policies/resources.yaml`. Rules and APIs of single services need their types; a list of types needs a column.
-const NAMED_TYPES: [(&str, usize, &str); 36] = [
+const NAMED_TYPES: [(&str, usize, &str); 37] = [
     ("capacity/template.rs", 1, "what addresses are counted in"),
     ("cli/moving.rs", 7, "how the data of each service is moved"),
     ("cloud/change_sets.rs", 1, "CloudFormation's rollback triggers are alarms"),
@@ -262,6 +262,7 @@ const NAMED_TYPES: [(&str, usize, &str); 36] = [
     ("deploy/contents.rs", 12, "how each service tells what a resource holds"),
     ("deploy/destroy.rs", 1, "what purging a VPC means"),
     ("deploy/guards.rs", 1, "alarms become rollback triggers"),
+    ("deploy/purge.rs", 3, "buckets are emptied first, keys go last, queues by their URL"),
     ("deploy/teardown.rs", 3, "how Lambda gives up its interfaces"),
     ("drift/author.rs", 2, "how CloudTrail names rules and routes"),
     ("drift/asked.rs", 13, "one API call for each"),

@@ -49,6 +49,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     args.execution.overrides.acceptances()?;
     let opened = Opened::open(global)?;
     let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
+    // Before anything is printed.
+    args.execution.stream.open()?;
     let output = Output::new(global.output);
     let site = Site { root: &global.estate, fleet: &opened.estate.fleet, command: "bootstrap" };
     super::wait(async {

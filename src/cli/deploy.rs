@@ -60,6 +60,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         (None, None) => Opened::selected(global, &args.selection)?,
     };
     let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
+    // Before anything is printed.
+    args.execution.stream.open()?;
     let output = Output::new(global.output);
     let tenants = match (&saved, &left) {
         (Some(plan), _) => of_plan(&opened, plan),

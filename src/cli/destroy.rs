@@ -11,7 +11,7 @@ use super::log::{Intent, Log};
 use super::opened::{self, Opened};
 use super::pace::Waiting;
 use super::run::{self, LockWait, confirmed};
-use super::{Exit, Failure, Global, Output, guard, offboarded, orphans};
+use super::{Exit, Failure, Global, Output, guard, offboarded, orphans, purge};
 use crate::report::cost::usd;
 use tenantry_aws::cloud::{Access, Cloud, Place, Session, ec2};
 use tenantry_base::finding::Source;
@@ -36,7 +36,14 @@ use tenantry_template::render::names;
 /// deleted. A stateful resource that is deleted must be named, unless it is known to be empty. The
 /// tenant's file and its address block stay too, until nothing of it is left. A stack that git does not name (see
 /// `tenantry status`) is offboarded without a file.
+///
+/// `--purge` is the second step, once the stack is gone: it deletes what was retained, with everything that is in it. Only
+/// what has the tenant's own tags is deleted. S3 Object Lock is not bypassed; keys are deleted after a waiting period.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry destroy acme
+  tenantry destroy acme --purge --role OrganizationAccountAccessRole
+  tenantry destroy acme --purge --account 111122223333 --region eu-west-1 --confirm acme")]
 pub(super) struct Args {
     /// Name of the tenant, or of the tenant that the stack's tags name.
     tenant: TenantName,
@@ -58,10 +65,37 @@ pub(super) struct Args {
     /// Leave a resource behind that a deletion has failed at (repeatable); only once the stack is DELETE_FAILED.
     #[arg(long, value_name = "LOGICAL_ID")]
     retain: Vec<String>,
+    /// Delete what the tenant's stack has retained, once it is gone. Asked for by the tenant's name again.
+    #[arg(long, conflicts_with_all = ["allow_delete", "retain"])]
+    purge: bool,
+    /// With `--purge`, the role to assume in the account: no role of the control plane may delete what is retained. Without
+    /// it the caller's own credentials must be those of the account.
+    #[arg(long, value_name = "NAME", requires = "purge")]
+    role: Option<String>,
+    /// With `--purge`, days for which a key can still be restored.
+    #[arg(long, value_name = "DAYS", default_value_t = 30, requires = "purge",
+        value_parser = clap::value_parser!(u8).range(7..=30))]
+    key_days: u8,
     #[command(flatten)]
     lock: LockWait,
     #[command(flatten)]
     pace: Waiting,
+}
+
+impl Args {
+    /// What a second step is told.
+    fn purge(&self) -> purge::Asked<'_> {
+        purge::Asked {
+            tenant: &self.tenant,
+            account: self.account.as_ref(),
+            region: self.region.as_ref(),
+            confirm: self.confirm.as_deref(),
+            role: self.role.as_deref(),
+            how: purge::how(self.pace.unwatched(), self.key_days),
+            wait_for_lock: self.lock.wait_for_lock,
+            remove_spec: self.remove_spec,
+        }
+    }
 }
 
 /// The stack that is deleted.
@@ -130,8 +164,8 @@ impl Stays {
         let standing = usd(self.standing.usd.low);
         let stored = usd(self.objects);
         format!(
-            "what stays costs {bound}{standing} USD a month until somebody deletes it, and stored objects about \
-             {stored} USD a month at first, until their lifecycle ends them (prices of {})",
+            "what stays costs {bound}{standing} USD a month until `tenantry destroy --purge` deletes it, and stored \
+             objects about {stored} USD a month at first, until their lifecycle ends them (prices of {})",
             self.prices_of
         )
     }
@@ -139,6 +173,9 @@ impl Stays {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::without_broken(global, &[args.tenant.to_string()])?;
+    if args.purge {
+        return purge::run(&args.purge(), &opened, global);
+    }
     let prices = opened::prices(&global.estate)?;
     let answer = super::wait(offboard(args, &opened, &prices))??;
     let exit = match answer.gone {
@@ -389,7 +426,7 @@ fn confirm(args: &Args, deletion: &DeletionPlan, stays: &Stays) -> Result<(), Fa
 }
 
 /// Whether no VPC has the tenant's block any more.
-async fn nothing_left(session: &Session, tenant: &Tenant) -> Result<bool, Failure> {
+pub(super) async fn nothing_left(session: &Session, tenant: &Tenant) -> Result<bool, Failure> {
     let blocks = ec2::vpc_cidrs(session).await?;
     match blocks.iter().find(|(_, block)| *block == tenant.spec.network.cidr) {
         Some((vpc, block)) => {

@@ -13,6 +13,7 @@ use tenantry_aws::cloud::{Access, Cloud, Place};
 use tenantry_checks::capacity::{AccountRegion, Assessment, Level, Outlines, Site, Tables, check};
 use tenantry_ops::survey::{self, Wanted};
 use tenantry_spec::estate::{Tenant, WhatIf, imagine};
+use tenantry_template::render::RenderedTenant;
 
 /// What is looked at, and what is imagined.
 #[derive(Debug, Clone, Args)]
@@ -74,15 +75,7 @@ pub(super) fn of(
     let tenants: Vec<&Tenant> = tenants.into_iter().filter(|tenant| places.contains(&place(tenant))).collect();
     spinner.next(format!("rendering {}", counted(tenants.len(), "tenant")));
     let rendered = opened.render(&tenants, &release.release)?;
-    let (outlines, singles) = (Outlines::default(), survey::adjustable(&tables));
-    let wanted: Vec<Wanted> = rendered
-        .par_iter()
-        .map(|rendered| Wanted {
-            planned: planned(rendered.tenant),
-            ..Wanted::tenant(&opened.estate.fleet, rendered, &outlines)
-                .with_largest(singles.largest(&rendered.template))
-        })
-        .collect();
+    let wanted = wanted(&opened, &tables, &rendered, planned);
     drop(rendered);
     spinner.next(format!("asking AWS about {}", counted(places.len(), "place")));
     let sites = if look.offline {
@@ -96,6 +89,21 @@ pub(super) fn of(
     let assessments = check(&tables, &sites);
     let places = wanted.into_iter().map(|one| (one.place, one.access)).collect();
     Ok(Fit { opened, tables, sites, assessments, places })
+}
+
+/// What rendered tenants need of their accounts and Regions.
+pub(super) fn wanted(
+    opened: &Opened,
+    tables: &Tables,
+    rendered: &[RenderedTenant<'_>],
+    planned: impl Fn(&Tenant) -> bool + Sync,
+) -> Vec<Wanted> {
+    let (outlines, singles) = (Outlines::default(), survey::adjustable(tables));
+    let of = |rendered: &RenderedTenant<'_>| Wanted {
+        planned: planned(rendered.tenant),
+        ..Wanted::tenant(&opened.estate.fleet, rendered, &outlines).with_largest(singles.largest(&rendered.template))
+    };
+    rendered.par_iter().map(of).collect()
 }
 
 /// Names of the chosen tenants; all when nothing was said.

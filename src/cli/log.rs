@@ -4,6 +4,9 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use serde::Serialize;
+
+use super::events::Events;
 use super::{Failure, guard};
 use tenantry_ops::deploy::Plan;
 use tenantry_ops::deploy::events::{Event, What};
@@ -13,6 +16,15 @@ use tenantry_ops::deploy::journal::{self, Entry, Journal, Planned, Record};
 /// Writes the journal of one run; remembers the first line that could not be written.
 pub(super) struct Log {
     journal: Mutex<(Journal, Option<io::Error>)>,
+    run: String,
+    events: Events,
+}
+
+/// An event of a stack, by the name that it has in the stream.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Told<'a> {
+    Stack(&'a Event),
 }
 
 /// What a run sets out to do.
@@ -54,11 +66,23 @@ impl Log {
         for accepted in accepted {
             journal.write(&entry(Record::Accepted { accepted: accepted.clone() }))?;
         }
-        Ok(Self { journal: Mutex::new((journal, None)) })
+        Ok(Self { journal: Mutex::new((journal, None)), run: name.to_owned(), events: Events::Nowhere })
+    }
+
+    /// The same, which tells programs of every event too.
+    #[must_use]
+    pub(super) fn telling(self, events: Events) -> Self {
+        Self { events, ..self }
+    }
+
+    /// Tells programs of an event that no journal keeps.
+    pub(super) fn tell<T: Serialize>(&self, event: &T) {
+        self.events.write(&self.run, event);
     }
 
     /// Writes down what an event says of a stack's outcome. False once something could not be written.
     pub(super) fn note(&self, event: &Event) -> bool {
+        self.tell(&Told::Stack(event));
         let (tenant, place) = (event.tenant.clone(), event.place.clone());
         self.write(match &event.what {
             What::Started => Record::Started { tenant, place },

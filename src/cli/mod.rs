@@ -10,12 +10,17 @@ mod completions;
 mod cost;
 mod deploy;
 mod destroy;
+mod diff;
+mod doctor;
 mod drift;
+mod events;
 mod exit;
 mod explain;
 mod failure;
 mod fit;
 mod flags;
+mod functions;
+mod graph;
 mod guard;
 mod images;
 mod incident;
@@ -35,6 +40,7 @@ mod pace;
 mod permissions;
 mod plan;
 mod progress;
+mod purge;
 mod quotas;
 mod rejects;
 mod release;
@@ -51,6 +57,7 @@ mod status;
 mod unlock;
 mod upgrade;
 mod validate;
+mod version;
 pub(crate) mod watch;
 
 use std::path::{Path, PathBuf};
@@ -68,7 +75,7 @@ const FLEET: &str = "tenants/fleet.yaml";
 
 /// One isolated AWS stack per customer, the same for everybody.
 #[derive(Debug, Parser)]
-#[command(name = "tenantry", version, propagate_version = true, after_help = exit::HELP)]
+#[command(name = "tenantry", version, long_version = version::long(), propagate_version = true, after_help = exit::HELP)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -113,6 +120,7 @@ impl Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(init::Args),
+    Doctor(doctor::Args),
     New(new::Args),
     List(list::Args),
     Validate(validate::Args),
@@ -120,10 +128,13 @@ enum Command {
     Render(render::Args),
     Bootstrap(bootstrap::Args),
     Permissions(permissions::Args),
+    Functions(functions::Args),
     Images(images::Args),
     Cost(cost::Args),
     Quotas(quotas::Args),
     Capacity(capacity::Args),
+    Diff(diff::Args),
+    Graph(graph::Args),
     Plan(plan::Args),
     Deploy(deploy::Args),
     Release(release::Args),
@@ -182,6 +193,7 @@ impl Cli {
         calls::watch(global)?;
         let exit = match &self.command {
             Command::Init(args) => init::run(args, global),
+            Command::Doctor(args) => doctor::run(args, global),
             Command::New(args) => new::run(args, global),
             Command::List(args) => list::run(args, global),
             Command::Validate(args) => validate::run(args, global),
@@ -189,10 +201,13 @@ impl Cli {
             Command::Render(args) => render::run(args, global),
             Command::Bootstrap(args) => bootstrap::run(args, global),
             Command::Permissions(args) => permissions::run(args, global),
+            Command::Functions(args) => functions::run(args, global),
             Command::Images(args) => images::run(args, global),
             Command::Cost(args) => cost::run(args, global),
             Command::Quotas(args) => quotas::run(args, global),
             Command::Capacity(args) => capacity::run(args, global),
+            Command::Diff(args) => diff::run(args, global),
+            Command::Graph(args) => graph::run(args, global),
             Command::Plan(args) => plan::run(args, global),
             Command::Deploy(args) => deploy::run(args, global),
             Command::Release(args) => release::run(args, global),

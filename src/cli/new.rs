@@ -1,6 +1,9 @@
 //! `tenantry new`.
 
+use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
@@ -11,24 +14,31 @@ use serde_json::{Map, Value, json};
 
 use super::opened::{self, Opened};
 use super::{Exit, Failure, Global, Output, offboarded, orphans, selection};
+use crate::report::cost::usd;
 use tenantry_aws::cloud::{Cloud, Place, ec2};
 use tenantry_base::Document;
 use tenantry_base::finding::Source;
 use tenantry_base::ids::{AccountId, Region, RingName, TenantName};
 use tenantry_base::{atomic, files};
 use tenantry_blueprint::{Blueprint, Type};
+use tenantry_checks::cost::{Total, bill};
 use tenantry_ops::deploy::destroy::remains;
 use tenantry_ops::deploy::{Desired, stacks};
 use tenantry_ops::survey::orphans::of_fleet;
-use tenantry_spec::estate::spec::put;
+use tenantry_spec::estate::spec::{Fleet, put};
 use tenantry_spec::estate::{self, Estate, Tenant, allocate, edit};
 
 /// Onboard a customer: write the tenant's file with a block of addresses of its own.
 ///
 /// The block is the first of the fleet's pools that is free, and is the tenant's for ever: it depends on nobody else's
 /// coming or going. A block is free when no tenant has it, `fleet.yaml` neither reserves nor retires it, and no VPC in
-/// any account and region of the fleet, today's or former, overlaps it. Everything not said comes from the fleet's defaults, or with `--like` from another tenant.
+/// any account and region of the fleet, today's or former, overlaps it. Everything not said comes from the fleet's defaults, or
+/// with `--like` from another tenant: account, Region and ring too, where the fleet has only one or its defaults name it. A
+/// workload that the blueprint asks for and nothing says is the smallest that it allows. Says what the stack will cost.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry new globex --page https://pages.example.com/globex --set devices.authority=globex.pem
+  tenantry new initech --like globex --set devices.authority=initech.pem --page https://pages.example.com/initech")]
 pub(super) struct Args {
     /// Name of the tenant: 2 to 32 lower case letters, digits and single hyphens.
     name: TenantName,
@@ -37,13 +47,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "TENANT")]
     like: Option<TenantName>,
     /// Account that the stack stands in.
-    #[arg(long, required_unless_present = "like")]
+    #[arg(long)]
     account: Option<AccountId>,
     /// Region that the stack stands in.
-    #[arg(long, required_unless_present = "like")]
+    #[arg(long)]
     region: Option<Region>,
     /// Release ring.
-    #[arg(long, required_unless_present = "like")]
+    #[arg(long)]
     ring: Option<RingName>,
     /// A parameter of the blueprint, such as `web.requests_per_second=0.5`; may be given again. A file that a parameter
     /// names is copied to `tenants/certs/`: `devices.authority=FILE`.
@@ -79,6 +89,48 @@ struct Answer {
     tenant: TenantName,
     file: PathBuf,
     cidr: Ipv4Network,
+    /// Parameters that nothing said, with the smallest value that the blueprint allows.
+    smallest: BTreeMap<String, Value>,
+    /// None where the tenant cannot be rendered yet.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Cost>,
+}
+
+/// What the new stack will cost.
+#[derive(Serialize)]
+struct Cost {
+    prices_of: String,
+    monthly: Total,
+}
+
+impl Cost {
+    /// The bill of a tenant as it was written.
+    fn of(global: &Global, name: &TenantName) -> Result<Self, Failure> {
+        let opened = Opened::open(global)?;
+        let prices = opened::prices(&global.estate)?;
+        let tenant = selection::tenant(&opened.estate, name.as_str())?;
+        let rendered = opened.render(&[tenant], tenantry_ops::release::name::UNRELEASED)?;
+        let mut monthly = Total::default();
+        for one in &rendered {
+            monthly.add(&bill(&one.template.tree(), tenant.spec.region.as_str(), &prices).total());
+        }
+        Ok(Self { prices_of: prices.date.clone(), monthly })
+    }
+
+    fn sentence(&self) -> String {
+        /// Days of a month of 730 hours, which prices are of.
+        const DAYS: f64 = 730.0 / 24.0;
+        let bound = if self.monthly.missing.is_empty() { "" } else { "at least " };
+        let load = &self.monthly.usd;
+        format!(
+            "its stack costs {bound}{} USD a month ({} a day) while idle and {} at the peak all month, prices of {}: \
+             `tenantry cost` shows each line",
+            usd(load.low),
+            usd(load.low / DAYS),
+            usd(load.peak),
+            self.prices_of
+        )
+    }
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
@@ -87,8 +139,12 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         return Err(Failure::new(format!("there is a tenant `{}` already", args.name)));
     }
     let model = args.like.as_ref().map(|name| selection::tenant(&estate, name.as_str())).transpose()?;
-    let account = said("account", args.account.as_ref(), model.map(|model| &model.spec.account))?;
-    let region = said("region", args.region.as_ref(), model.map(|model| &model.spec.region))?;
+    let fleet = &estate.fleet;
+    let of_fleet = Defaults::of(fleet);
+    let account = said([args.account.as_ref(), model.map(|model| &model.spec.account), of_fleet.account.as_ref()]);
+    let account = account.ok_or_else(|| unsaid("account", fleet.accounts.keys()))?;
+    let region = said([args.region.as_ref(), model.map(|model| &model.spec.region), of_fleet.region.as_ref()]);
+    let region = region.ok_or_else(|| unsaid("region", fleet.regions.keys()))?;
     let mut taken = estate.blocks();
     if args.offline {
         anstream::eprintln!(
@@ -102,19 +158,28 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     }
     let prefix = args.prefix.or_else(|| model.map(|model| model.spec.network.cidr.prefix()));
     let cidr = allocate(&estate.fleet, &taken, region, prefix)?;
+    let mut smallest = BTreeMap::new();
     let text = match model {
         Some(model) => alike(args, &estate.blueprint, model, cidr)?,
         None => {
-            let ring = said("ring", args.ring.as_ref(), None)?;
+            let ring = said([args.ring.as_ref(), of_fleet.ring.as_ref()]);
+            let ring = ring.ok_or_else(|| unsaid("ring", estate.fleet.rings.iter().map(|ring| &ring.name)))?;
             let zones = estate.fleet.regions.get(region).map_or(0, |region| region.zones.len());
-            spec(args, &estate.blueprint, (account, region, ring), cidr, zones)?
+            smallest = unsaid_workload(args, &estate);
+            spec(args, &estate.blueprint, (account, region, ring), (cidr, zones), &smallest)?
         }
     };
     let file = written(args, &estate.blueprint, global, &text)?;
     offboarded::unmark(&global.estate, &estate.fleet, &args.name)?;
-    let answer = Answer { tenant: args.name.clone(), file, cidr };
+    let cost = Cost::of(global, &args.name).ok();
+    let answer = Answer { tenant: args.name.clone(), file, cidr, smallest, cost };
     Output::new(global.output).show("tenantry/new/v1", &answer, |answer| {
-        format!("{} has {}, written to {}\n", answer.tenant, answer.cidr, answer.file.display())
+        let mut text = format!("{} has {}, written to {}\n", answer.tenant, answer.cidr, answer.file.display());
+        for (path, value) in &answer.smallest {
+            text.push_str(&format!("{path} is {value}, the smallest that the blueprint allows\n"));
+        }
+        text.extend(answer.cost.iter().map(|cost| cost.sentence() + "\n"));
+        text
     })?;
     Ok(Exit::Clean)
 }
@@ -158,9 +223,52 @@ fn left_behind(estate: &Estate, args: &Args, place: &Place) -> Result<Vec<String
     Ok(found)
 }
 
-/// What an option says, else what the other tenant has.
-fn said<'a, T>(option: &str, typed: Option<&'a T>, model: Option<&'a T>) -> Result<&'a T, Failure> {
-    typed.or(model).ok_or_else(|| Failure::new(format!("`--{option}` is missing")))
+/// What the fleet has for a tenant that does not say it: a value of `defaults`, or the only one that there is.
+struct Defaults {
+    account: Option<AccountId>,
+    region: Option<Region>,
+    ring: Option<RingName>,
+}
+
+impl Defaults {
+    fn of(fleet: &Fleet) -> Self {
+        fn default<T: FromStr>(fleet: &Fleet, field: &str) -> Option<T> {
+            fleet.defaults.get(field)?.as_str()?.parse().ok()
+        }
+        fn only<T: Clone>(mut all: impl Iterator<Item = T>) -> Option<T> {
+            all.next().filter(|_| all.next().is_none())
+        }
+        Self {
+            account: default(fleet, "account").or_else(|| only(fleet.accounts.keys().cloned())),
+            region: default(fleet, "region").or_else(|| only(fleet.regions.keys().cloned())),
+            ring: default(fleet, "ring").or_else(|| only(fleet.rings.iter().map(|ring| ring.name.clone()))),
+        }
+    }
+}
+
+/// The first that is said: on the command line, by the other tenant, by the fleet.
+fn said<'a, T, const N: usize>(sources: [Option<&'a T>; N]) -> Option<&'a T> {
+    sources.into_iter().flatten().next()
+}
+
+/// What nothing says, and the fleet has several of.
+fn unsaid<T: Display>(option: &str, known: impl Iterator<Item = T>) -> Failure {
+    let known: Vec<String> = known.map(|one| one.to_string()).collect();
+    Failure::new(format!("`--{option}` is missing"))
+        .with_hint(format!("the fleet has {}; `defaults` in `tenants/fleet.yaml` may name one", known.join(", ")))
+}
+
+/// The smallest values of the workload that the blueprint asks for and nothing says.
+fn unsaid_workload(args: &Args, estate: &Estate) -> BTreeMap<String, Value> {
+    let defaults = Value::Object(estate.fleet.defaults.clone());
+    let is_said = |path: &str| {
+        args.set.iter().any(|(said, _)| said == path)
+            || defaults.pointer(&format!("/{}", path.replace('.', "/"))).is_some()
+    };
+    let declared = estate.blueprint.declared();
+    let required = declared.filter(|one| one.workload && one.optional.is_none() && one.default().is_none());
+    let smallest = required.filter(|one| !is_said(&one.path));
+    smallest.filter_map(|one| Some((one.path.clone(), one.schema.get("minimum")?.clone()))).collect()
 }
 
 /// Writes the tenant's file and those that it names. They are read back with all others; if anything is wrong with them,
@@ -237,8 +345,8 @@ fn spec(
     args: &Args,
     blueprint: &Blueprint,
     (account, region, ring): (&AccountId, &Region, &RingName),
-    cidr: Ipv4Network,
-    zones: usize,
+    (cidr, zones): (Ipv4Network, usize),
+    smallest: &BTreeMap<String, Value>,
 ) -> Result<String, Failure> {
     let quoted = |text: &str| Value::from(text).to_string();
     let zones = if zones == 2 { ", zones: 2" } else { "" };
@@ -253,6 +361,9 @@ fn spec(
         quoted(&args.page),
     );
     let mut sections: Map<String, Value> = Map::new();
+    for (path, value) in smallest {
+        put(&mut sections, path, value.clone());
+    }
     for set in &args.set {
         put(&mut sections, &set.0, value(args, blueprint, set)?);
     }

@@ -186,7 +186,7 @@ impl Opened {
             let (folder, names) = (release.functions.display(), missing.join(", "));
             anstream::eprintln!(
                 "warning: `{folder}` has no zip of {names}: a deploy fails where the artifacts bucket has none either\n  \
-                 help: put the zips of the release there, or name their directory with `--functions`"
+                 help: `tenantry functions fetch`, or name their directory with `--functions`"
             );
         }
     }
@@ -212,7 +212,8 @@ impl Opened {
         Ok((desired, findings))
     }
 
-    fn stack(&self, rendered: &RenderedTenant<'_>, release: &Release) -> Desired {
+    /// What the stack of a rendered tenant should be.
+    pub(super) fn stack(&self, rendered: &RenderedTenant<'_>, release: &Release) -> Desired {
         let (zips, name) = (&release.functions, &release.release);
         stacks::tenant(&self.estate, rendered.tenant, &rendered.template, &self.functions, zips, name)
     }

@@ -45,6 +45,9 @@ pub struct Output {
 /// Set by the first answer: what fails after it adds none.
 static ANSWERED: AtomicBool = AtomicBool::new(false);
 
+/// Standard output is for lines of JSON only.
+static LINES: AtomicBool = AtomicBool::new(false);
+
 /// Every JSON answer: the schema's name and version beside the value.
 #[derive(Serialize)]
 struct Envelope<'a, T: Serialize> {
@@ -67,15 +70,26 @@ impl Output {
         ANSWERED.load(Ordering::Relaxed)
     }
 
+    /// From now on an answer is one line of JSON, and text is left out.
+    pub(super) fn lines_only() {
+        LINES.store(true, Ordering::Relaxed);
+    }
+
     /// Writes text as it is, with its colours where the terminal has them.
     pub fn text(self, text: &str) -> Result<(), Failure> {
         ANSWERED.store(true, Ordering::Relaxed);
+        if LINES.load(Ordering::Relaxed) {
+            return Ok(());
+        }
         quiet_on_closed_pipe(anstream::stdout().lock().write_all(text.as_bytes()))
     }
 
     /// Writes `value`, a map, as pretty JSON under the name of its schema (`tenantry/plan/v1`).
     pub fn json<T: Serialize>(self, schema: &str, value: &T) -> Result<(), Failure> {
-        let text = document(schema, value)?;
+        let text = match LINES.load(Ordering::Relaxed) {
+            true => serde_json::to_string(&Envelope { schema, value })? + "\n",
+            false => document(schema, value)?,
+        };
         ANSWERED.store(true, Ordering::Relaxed);
         quiet_on_closed_pipe(io::stdout().lock().write_all(text.as_bytes()))
     }
@@ -84,6 +98,7 @@ impl Output {
     pub fn show<T: Serialize>(self, schema: &str, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
         match self.format {
             Format::Json => self.json(schema, value),
+            _ if LINES.load(Ordering::Relaxed) => self.json(schema, value),
             _ => self.text(&text(value)),
         }
     }

@@ -62,6 +62,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let named: Vec<String> = args.tenant.iter().map(ToString::to_string).collect();
     let opened = Opened::without_broken(global, &named)?;
     let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
+    // Before anything is printed.
+    args.execution.stream.open()?;
     let output = Output::new(global.output);
     let choice = Choice { skip: args.skip.clone(), force: args.force_rollback, retain: args.retain.clone() };
     super::wait(async {

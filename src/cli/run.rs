@@ -8,6 +8,7 @@ use clap::Args;
 use serde::Serialize;
 use tokio::sync::watch;
 
+use super::events::{Events, Stream};
 use super::guard;
 use super::log::{self, Intent, Log};
 use super::pace::Pace;
@@ -75,6 +76,8 @@ pub(super) struct Execution {
     pub(super) limit: Limit,
     #[command(flatten)]
     pub(super) lock: LockWait,
+    #[command(flatten)]
+    pub(super) stream: Stream,
     /// List every resource of a new stack.
     #[arg(long)]
     pub(super) full: bool,
@@ -153,6 +156,7 @@ pub(super) async fn execute(
     pace: &Pace,
     output: Output,
 ) -> Result<(Exit, Outcomes), Failure> {
+    let events = how.stream.open()?;
     let refused = plan.refused(&how.consent.allow_replace);
     if !refused.is_empty() {
         let named = refused.iter().map(|(tenant, change)| format!("{} of {tenant}", change.logical_id));
@@ -172,7 +176,7 @@ pub(super) async fn execute(
         return Err(Failure::new(format!("not confirmed, nothing was {done}")).with_exit(Exit::Refused));
     }
     offboarded::unmark_those_of(site.root, site.fleet, plan)?;
-    let (outcomes, lost) = guarded(cloud, site, plan, desired, how, pace, &accepted).await?;
+    let (outcomes, lost) = guarded(cloud, site, plan, desired, how, pace, (&accepted, events)).await?;
     if let Some(path) = &how.markdown {
         super::write_file(path, &format!("{}{}", markdown::plan(plan), markdown::outcomes(&outcomes)))?;
     }
@@ -218,7 +222,7 @@ async fn guarded(
     desired: &[Desired],
     how: &Execution,
     pace: &Pace,
-    accepted: &[Accepted],
+    (accepted, events): (&[Accepted], Events),
 ) -> Result<(Outcomes, Option<Failure>), Failure> {
     if let Some(before) = journal::last(site.root)?.filter(|run| !run.is_finished()) {
         anstream::eprintln!("run {} did not come to its end; whatever it began is followed", before.run);
@@ -244,7 +248,7 @@ async fn guarded(
     }
     let intent = Intent { command: site.command, release: &plan.release, plan: &digest, stacks: log::planned(plan) };
     let run = match Log::open(site.root, &name, intent, accepted) {
-        Ok(log) => under_locks(cloud, plan, desired, &options, &mut locks, log).await,
+        Ok(log) => under_locks(cloud, plan, desired, &options, &mut locks, log.telling(events)).await,
         Err(error) => Err(error.into()),
     };
     let lost = guard::release(locks).await.err();

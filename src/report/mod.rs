@@ -3,6 +3,7 @@
 pub(crate) mod alarms;
 pub mod capacity;
 pub mod cost;
+pub mod doctor;
 pub mod drawing;
 pub mod drift;
 pub mod fields;

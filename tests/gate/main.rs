@@ -2,6 +2,7 @@
 //! started, unless its code is accepted with a reason; then it goes, and the journal keeps who let it.
 
 mod ownership;
+mod purge;
 
 use std::fs;
 use std::path::Path;

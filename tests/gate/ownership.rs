@@ -8,7 +8,7 @@ use super::{Said, World};
 
 impl World {
     /// Runs Python with `cfn`, `ec2`, `sqs`, `sns` and `kms` as clients of the endpoint; gives what it prints.
-    fn python(&self, script: &str) -> String {
+    pub(super) fn python(&self, script: &str) -> String {
         let clients = "import boto3, json, sys\n\
             make = lambda name, region='eu-west-1': boto3.client(name, endpoint_url=sys.argv[1], region_name=region, \
             aws_access_key_id='test', aws_secret_access_key='test')\n\
@@ -34,7 +34,7 @@ impl World {
         self.write(&format!("tenants/{name}.yaml"), &text.replace("10.16.0.0", &format!("10.16.{third}.0")));
     }
 
-    fn with(&self, arguments: &[&str], accepted: &[String]) -> Said {
+    pub(super) fn with(&self, arguments: &[&str], accepted: &[String]) -> Said {
         let accepted: Vec<&str> = accepted.iter().flat_map(|text| ["--accept", text.as_str()]).collect();
         self.run(&[arguments, &accepted].concat())
     }
@@ -48,7 +48,7 @@ impl World {
 }
 
 impl Said {
-    fn expect(&self, code: i32, texts: &[&str]) {
+    pub(super) fn expect(&self, code: i32, texts: &[&str]) {
         let all = format!("{}\n{}", self.out, self.err);
         assert_eq!(self.code, code, "{all}");
         texts.iter().for_each(|text| assert!(all.contains(text), "no `{text}` in:\n{all}"));
@@ -119,11 +119,12 @@ fn two_estates_of_one_organisation_leave_each_others_stacks_and_control_planes_a
 }
 
 /// Commands that change something in an account, with arguments under which they would.
-const WRITES: [&str; 15] = [
+const WRITES: [&str; 16] = [
     "bootstrap --yes",
     "deploy acme --yes",
     "deploy acme --yes --release v1",
     "destroy acme --confirm acme --allow-delete Key --allow-delete Queue",
+    "destroy acme --purge --confirm acme",
     "drift acme --fix --yes",
     "flags push acme verbose-logs true --reason r",
     "plan acme",
@@ -138,11 +139,13 @@ const WRITES: [&str; 15] = [
 ];
 
 /// Those that change nothing in an account, or only what belongs to no estate: increases of an account's quotas.
-const OTHERS: [&str; 36] = [
+const OTHERS: [&str; 41] = [
     "alarms",
     "capacity",
     "completions",
     "cost",
+    "diff",
+    "doctor",
     "drift",
     "explain",
     "images",
@@ -157,6 +160,9 @@ const OTHERS: [&str; 36] = [
     "flags show",
     "flags unset",
     "flags why",
+    "functions fetch",
+    "functions verify",
+    "graph",
     "init",
     "journal",
     "list",

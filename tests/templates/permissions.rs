@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
-use tenantry::cloud::permissions::CALLS;
+use tenantry::cloud::permissions::{CALLS, OPERATOR};
 use tenantry::permissions::{Checked, Handler, Names, Needs, Registry, Resource, Subject, check, covers, generate};
 use tenantry::render::Context;
 
@@ -28,7 +28,9 @@ const PREFIXES: [(&str, &str); 4] =
 const WAYS: [&str; 4] = ["Question::form(", "Question::get(", "Question::json(", "Question::send("];
 
 /// Operations whose action has another name. Source: Service Authorization Reference.
-const NAMES: [(&str, &str); 11] = [
+const NAMES: [(&str, &str); 13] = [
+    ("lambda:GetLayerVersionByArn", "lambda:GetLayerVersion"),
+    ("s3:DeleteObjects", "s3:DeleteObjectVersion"),
     ("s3:GetBucketCors", "s3:GetBucketCORS"),
     ("s3:GetBucketNotificationConfiguration", "s3:GetBucketNotification"),
     ("s3:GetBucketReplication", "s3:GetReplicationConfiguration"),
@@ -343,6 +345,17 @@ fn with_paging_the_roles_may_read_and_list_its_types_too() {
 }
 
 #[test]
+fn no_role_of_the_control_plane_deletes_what_templates_retain() {
+    for role in ["DeployRole", "ReadRole"] {
+        let own = statements(&control_plane(), role);
+        let known: Vec<String> = actions(&own).into_iter().collect();
+        for action in OPERATOR {
+            assert!(!known.iter().any(|pattern| covers(pattern, action)), "{role} {action}");
+        }
+    }
+}
+
+#[test]
 fn a_role_of_a_stack_is_within_its_boundary() {
     let tree = control_plane();
     let boundary = &tree["Resources"]["Boundary"]["Properties"]["PolicyDocument"];
@@ -374,7 +387,8 @@ fn a_role_of_a_stack_is_within_its_boundary() {
 
 #[test]
 fn the_deploy_role_may_do_what_is_called_and_nothing_else() {
-    let known: BTreeSet<String> = CALLS.iter().map(|call| call.action.to_owned()).collect();
+    let known = CALLS.iter().map(|call| call.action).chain(OPERATOR.iter().copied());
+    let known: BTreeSet<String> = known.map(str::to_owned).collect();
     let needed: BTreeSet<String> = called().into_iter().chain(BESIDE.map(str::to_owned)).collect();
     assert_eq!(known, needed, "`cloud::permissions` is not what the adapters call");
     let reads: Vec<&str> = CALLS.iter().filter(|call| call.reads).map(|call| call.action).collect();

@@ -1,7 +1,8 @@
-//! Calls to AWS, to DNS about its zones, to registries about images, and to the paging service. The only crate that knows the SDK.
+//! Calls to AWS, to DNS about its zones, to registries about images, to the paging service, and downloads. The only crate that knows
+//! the SDK.
 
 pub mod cloud;
 pub mod dns;
-mod http;
+pub mod http;
 pub mod pager;
 pub mod registry;

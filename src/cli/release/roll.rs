@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::sync::watch;
 
 use super::super::drift::accepted;
+use super::super::events::Stream;
 use super::super::guard;
 use super::super::judge::Judge;
 use super::super::log::{self, Intent, Log};
@@ -98,6 +99,8 @@ struct How {
     #[command(flatten)]
     limit: Limit,
     #[command(flatten)]
+    stream: Stream,
+    #[command(flatten)]
     pace: Pace,
 }
 
@@ -172,6 +175,8 @@ fn roll(release: &str, how: &How, global: &Global, resume: bool, supersede: bool
         supersede,
         lease: how.lease,
     };
+    // Before anything is printed.
+    how.stream.open()?;
     let opened = (&repository, &candidate, &manifest, &desired);
     super::super::wait(go(&global.estate, opened, ask, how, Output::new(global.output)))?
 }
@@ -216,7 +221,7 @@ async fn go(
         plan: &digest,
         stacks: log::planned(&plan),
     };
-    let log = Log::open(root, &ask.id, intent, &passed)?;
+    let log = Log::open(root, &ask.id, intent, &passed)?.telling(how.stream.open()?);
     for (option, reason) in [("override-windows", &how.override_windows), ("override-gates", &how.override_gates)] {
         if let Some(reason) = reason {
             log.write(Line::Reason { option: option.to_owned(), reason: reason.clone() });
@@ -226,11 +231,13 @@ async fn go(
         if let Some(line) = text::happened(&happened) {
             anstream::eprintln!("{line}");
         }
-        if let Happened::Stack(event) = &happened
-            && !log.note(event)
-        {
+        match &happened {
             // Nothing more is begun that no journal tells of; nobody listening means that all has ended.
-            let _ = stop.send(true);
+            Happened::Stack(event) if !log.note(event) => {
+                let _ = stop.send(true);
+            }
+            Happened::Stack(_) => {}
+            others => log.tell(others),
         }
     };
     let (ask_id, now) = (ask.id.clone(), || store.now());

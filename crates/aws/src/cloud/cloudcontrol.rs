@@ -33,6 +33,44 @@ pub async fn properties(
     serde_json::from_str(&properties).map(Some).map_err(unreadable)
 }
 
+/// How a request of Cloud Control stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Progress {
+    Running,
+    Done,
+    /// The handler's error code, such as `ResourceConflict`, and what the service says.
+    Failed {
+        code: String,
+        message: String,
+    },
+}
+
+/// Starts the deletion of a resource; gives the token by which it is followed.
+pub async fn delete(session: &Session, resource_type: &str, id: &str) -> Result<String, CallError> {
+    let subject = format!("{resource_type} {id}");
+    let body = json!({ "TypeName": resource_type, "Identifier": id });
+    let question = Question::json("cloudcontrolapi", "DeleteResource", &subject, TARGET, body);
+    let answer = reads::answer(session, &question).await?.body;
+    let token = text(&answer, "ProgressEvent.RequestToken");
+    session.need(token, question.operation, &subject, "ProgressEvent.RequestToken")
+}
+
+/// How a deletion stands. Source: Cloud Control API Reference, ProgressEvent.
+pub async fn progress(session: &Session, token: &str) -> Result<Progress, CallError> {
+    let body = json!({ "RequestToken": token });
+    let question = Question::json("cloudcontrolapi", "GetResourceRequestStatus", token, TARGET, body);
+    let answer = reads::answer(session, &question).await?.body;
+    let status = text(&answer, "ProgressEvent.OperationStatus");
+    let told = |field: &str| text(&answer, field).unwrap_or_default();
+    let code = told("ProgressEvent.ErrorCode");
+    Ok(match session.need(status, question.operation, token, "ProgressEvent.OperationStatus")?.as_str() {
+        "SUCCESS" => Progress::Done,
+        "FAILED" if code == "NotFound" => Progress::Done,
+        "FAILED" | "CANCEL_COMPLETE" => Progress::Failed { code, message: told("ProgressEvent.StatusMessage") },
+        _ => Progress::Running,
+    })
+}
+
 /// There is no such resource.
 pub fn resource_does_not_exist(error: &CallError) -> bool {
     matches!(error.code(), Some("ResourceNotFoundException"))

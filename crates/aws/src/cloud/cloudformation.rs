@@ -110,6 +110,21 @@ fn stack_of(session: &Session, stack: sdk::Stack) -> Result<Stack, CallError> {
     })
 }
 
+/// The ids of the deleted stacks that had a name; CloudFormation remembers them for 90 days. Source: AWS CloudFormation API
+/// Reference, ListStacks.
+pub async fn deleted(session: &Session, name: &str) -> Result<Vec<String>, CallError> {
+    const OPERATION: &str = "ListStacks";
+    let request = session.cloudformation.list_stacks().stack_status_filter(sdk::StackStatus::DeleteComplete);
+    let pages = request.into_paginator().send();
+    let mut pages = session.pages(Family::CloudFormationRead, OPERATION, name, pages, |page| page.next_token());
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await? {
+        let summaries = page.stack_summaries.unwrap_or_default().into_iter();
+        found.extend(summaries.filter(|one| one.stack_name.as_deref() == Some(name)).filter_map(|one| one.stack_id));
+    }
+    Ok(found)
+}
+
 /// Every resource of a stack, as CloudFormation lists them.
 pub async fn resources(session: &Session, stack: &str) -> Result<Vec<Resource>, CallError> {
     const OPERATION: &str = "ListStackResources";

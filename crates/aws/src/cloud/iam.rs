@@ -1,6 +1,6 @@
 //! AWS IAM: service-linked roles.
 
-use super::reads::{self, Question};
+use super::reads::{self, Question, items};
 use super::{CallError, Cause, Session};
 
 /// The API's version.
@@ -22,6 +22,15 @@ pub async fn ensure_service_linked_role(session: &Session, service: &str) -> Res
         Err(error) if role_exists(&error) => Ok(Made::Before),
         Err(error) => Err(error),
     }
+}
+
+/// Whether the account has the service-linked role of a service. Source: IAM User Guide, "Create a service-linked role":
+/// such a role has the path `/aws-service-role/SERVICE/`.
+pub async fn has_service_linked_role(session: &Session, service: &str) -> Result<bool, CallError> {
+    let path = format!("/aws-service-role/{service}/");
+    let question = Question::form("iam", "ListRoles", service, VERSION, &[("PathPrefix", path.as_str())]);
+    let pages = reads::ask(session, &question.pages("Marker", "Marker")).await?;
+    Ok(!items(&pages, "Roles").is_empty())
 }
 
 /// The role has been made before. IAM says so with InvalidInput and the message "… has been taken in this account".

@@ -16,6 +16,7 @@ pub mod cloudformation;
 pub mod cloudtrail;
 pub mod cloudwatch;
 mod configure;
+pub mod deletions;
 pub mod drift_detection;
 pub mod ec2;
 pub mod ec2_usage;

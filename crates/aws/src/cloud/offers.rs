@@ -25,6 +25,33 @@ pub async fn is_enabled(session: &Session, region: &Region) -> Result<bool, Call
     Ok(status != "not-opted-in")
 }
 
+/// The prefix lists that the account can name in the region: id by name (EC2 DescribeManagedPrefixLists). AWS's own lists,
+/// such as `com.amazonaws.eu-west-1.s3`, are among them.
+pub async fn prefix_lists(session: &Session) -> Result<BTreeMap<String, String>, CallError> {
+    const OPERATION: &str = "DescribeManagedPrefixLists";
+    let subject = session.place.region.as_str();
+    let request = session.ec2.describe_managed_prefix_lists();
+    let mut found = BTreeMap::new();
+    for list in pages!(session, OPERATION, request, prefix_lists) {
+        let id = session.need(list.prefix_list_id, OPERATION, subject, "PrefixListId")?;
+        let name = session.need(list.prefix_list_name, OPERATION, &id, "PrefixListName")?;
+        found.insert(name, id);
+    }
+    Ok(found)
+}
+
+/// Whether a version of a Lambda layer exists and the account may use it (Lambda GetLayerVersionByArn). AWS answers
+/// AccessDeniedException for a version of another account's layer that is not shared or does not exist.
+pub async fn layer_version(session: &Session, arn: &str) -> Result<bool, CallError> {
+    let path = format!("/2018-10-31/layers?find=LayerVersion&Arn={}", segment(arn));
+    let question = Question::get("lambda", "GetLayerVersionByArn", arn, path);
+    match reads::answer(session, &question).await {
+        Ok(_) => Ok(true),
+        Err(error) if matches!(error.code(), Some("ResourceNotFoundException")) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Every type of AWS's that CloudFormation makes in the region (ListTypes).
 pub async fn resource_types(session: &Session) -> Result<BTreeSet<String>, CallError> {
     const OPERATION: &str = "ListTypes";

@@ -90,6 +90,7 @@ pub const CALLS: &[Call] = &[
     read("ec2:DescribeInstanceTypeOfferings"),
     read("ec2:DescribeInstances"),
     read("ec2:DescribeInternetGateways"),
+    read("ec2:DescribeManagedPrefixLists"),
     read("ec2:DescribeNatGateways"),
     read("ec2:DescribeNetworkAcls"),
     read("ec2:DescribeNetworkInterfaces"),
@@ -130,6 +131,7 @@ pub const CALLS: &[Call] = &[
     read("iam:GetAccountAuthorizationDetails"),
     read("iam:GetAccountSummary"),
     read("iam:ListInstanceProfiles"),
+    read("iam:ListRoles"),
     // CloudFormation takes the stacks' role.
     read("iam:PassRole"),
     // Objects and messages are encrypted.
@@ -141,6 +143,7 @@ pub const CALLS: &[Call] = &[
     read("lambda:GetAccountSettings"),
     read("lambda:GetFunction"),
     read("lambda:GetFunctionEventInvokeConfig"),
+    read("lambda:GetLayerVersion"),
     read("lambda:GetPolicy"),
     read("lambda:ListAliases"),
     read("lambda:ListEventSourceMappings"),
@@ -193,4 +196,13 @@ pub const CALLS: &[Call] = &[
     change("sqs:ReceiveMessage"),
     change("sqs:SendMessage"),
     read("tag:GetResources"),
+];
+
+/// Actions that `destroy --purge` calls under credentials of the operator's choice: no role of the control plane may delete
+/// what a template retains. Beside them the caller needs what the services' own deletions take.
+pub const OPERATOR: &[&str] = &[
+    "cloudformation:DeleteResource",
+    "cloudformation:GetResourceRequestStatus",
+    "cloudformation:ListStacks",
+    "kms:ScheduleKeyDeletion",
 ];

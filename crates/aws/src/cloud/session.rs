@@ -121,6 +121,14 @@ impl Cloud {
         Self { purpose: Purpose::Read, ..self }
     }
 
+    /// Who the caller's own credentials are of, before any role is assumed. `place` says where to ask.
+    ///
+    /// # Errors
+    /// The credentials have expired or are unknown, or the endpoint is out of reach.
+    pub async fn caller(&self, place: &Place) -> Result<sts::Caller, CallError> {
+        sts::caller(&Session::open(&self.base, place, &Access::default()).await).await
+    }
+
     /// The session of an account and region, opened once. Makes sure that the credentials are of that account.
     ///
     /// # Errors
@@ -141,7 +149,7 @@ impl Cloud {
         drop(accounts);
         let session = Session { purpose: self.purpose, of_account, ..opened };
         let session = Arc::new(session);
-        let actual = sts::caller_account(&session).await.inspect_err(note)?;
+        let actual = sts::caller(&session).await.inspect_err(note)?.account;
         if actual != place.account.as_str() {
             let cause = Cause::WrongAccount { actual };
             let error = CallError::because(place, "GetCallerIdentity", place.account.as_str(), cause);

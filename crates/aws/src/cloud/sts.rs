@@ -2,12 +2,22 @@
 
 use super::{CallError, Family, Session};
 
-/// Id of the account that the session's credentials belong to.
-pub async fn caller_account(session: &Session) -> Result<String, CallError> {
+/// Who the credentials are of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    pub account: String,
+    pub arn: String,
+}
+
+/// Who the session's credentials are of.
+pub async fn caller(session: &Session) -> Result<Caller, CallError> {
     const OPERATION: &str = "GetCallerIdentity";
     let subject = session.place.account.as_str();
     session.turn(Family::Sts).await;
     let answer = session.sts.get_caller_identity().send().await;
     let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
-    session.need(answer.account, OPERATION, subject, "Account")
+    Ok(Caller {
+        account: session.need(answer.account, OPERATION, subject, "Account")?,
+        arn: session.need(answer.arn, OPERATION, subject, "Arn")?,
+    })
 }

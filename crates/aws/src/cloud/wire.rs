@@ -193,7 +193,7 @@ async fn what_an_endpoint_does_not_offer_is_told_apart_for_every_adapter() {
         ec2::zones(&session).await.unwrap_err(),
         iam::ensure_service_linked_role(&session, "opensearchservice.amazonaws.com").await.unwrap_err(),
         s3::put_if_absent(&session, "bucket", "key", s3::Content::Text("x")).await.unwrap_err(),
-        sts::caller_account(&session).await.unwrap_err(),
+        sts::caller(&session).await.unwrap_err(),
         servicequotas::applied(&session, "vpc").await.unwrap_err(),
         servicequotas::defaults(&session, "vpc").await.unwrap_err(),
         servicequotas::requests(&session).await.unwrap_err(),
@@ -243,7 +243,7 @@ async fn an_endpoint_out_of_reach_says_so_with_a_hint() {
     let listener = std::net::TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0)).unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
-    let error = sts::caller_account(&session(&url)).await.unwrap_err();
+    let error = sts::caller(&session(&url)).await.unwrap_err();
     assert_eq!(error.cause, Cause::Unreachable(Unreached::Refused));
     assert!(error.hint().is_some_and(|hint| hint.contains("AWS_ENDPOINT_URL")));
 }
@@ -385,14 +385,14 @@ async fn two_accounts_do_not_share_the_tokens_of_their_retries() {
     let mut before = 0;
     for call in 0.. {
         assert!(call < 200, "the tokens of retries never end");
-        assert!(is_throttled(&sts::caller_account(&one).await.unwrap_err()));
+        assert!(is_throttled(&sts::caller(&one).await.unwrap_err()));
         let seen = server.received_requests().await.unwrap().len();
         if seen - before == 1 {
             break;
         }
         before = seen;
     }
-    assert_eq!(sts::caller_account(&two).await.unwrap(), "444455556666", "the other one still tries again");
+    assert_eq!(sts::caller(&two).await.unwrap().account, "444455556666", "the other one still tries again");
 }
 
 /// A session whose calls are tried so often, at once.

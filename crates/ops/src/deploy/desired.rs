@@ -46,7 +46,7 @@ pub const OWN_CHANGE_SETS: &str = "tenantry-";
 /// An object that must exist before the stack does; its key names its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upload {
-    /// What it is to a person: `function ingest`.
+    /// What it is to a person: `function NAME`.
     pub name: String,
     pub key: String,
     pub content: UploadContent,

@@ -16,7 +16,7 @@ pub struct Event {
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum What {
     Uploaded {
-        /// `function ingest`.
+        /// `function NAME`.
         name: String,
         key: String,
     },

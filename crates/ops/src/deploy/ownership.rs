@@ -160,12 +160,12 @@ fn control_plane(desired: &Desired, live: &BTreeMap<String, Stack>) -> Option<De
     }
 }
 
-/// Output of a control plane with the version of what it offers; one of version 1 has none.
+/// Output of a control plane with the version of what it offers.
 const VERSION_OUTPUT: &str = "TenantryControlPlane";
 
 /// A control plane that lacks what the stack relies on: the stack would fail half-way, at a permission or a bucket.
 fn outdated(desired: &Desired, control_plane: &Stack) -> Option<Decision> {
-    let version = control_plane.outputs.get(VERSION_OUTPUT).and_then(|text| text.parse().ok()).unwrap_or(1);
+    let version = control_plane_version(control_plane);
     (version < desired.control_plane).then(|| Decision::Blocked {
         why: format!(
             "control plane outdated: `{}` of this account and region is version {version}, this release needs {}",
@@ -173,6 +173,11 @@ fn outdated(desired: &Desired, control_plane: &Stack) -> Option<Decision> {
         ),
         remedy: "run `tenantry bootstrap`".to_owned(),
     })
+}
+
+/// The version of what a control plane offers; 1 for one without the output.
+pub fn control_plane_version(stack: &Stack) -> u64 {
+    stack.outputs.get(VERSION_OUTPUT).and_then(|text| text.parse().ok()).unwrap_or(1)
 }
 
 fn remedy(tags: &BTreeMap<String, String>, desired: &Desired) -> String {

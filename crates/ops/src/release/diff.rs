@@ -90,6 +90,28 @@ pub fn between(
     Ok(names.iter().filter_map(one).collect())
 }
 
+/// What stands between a tenant's deployed template and the one that git renders; None where they are the same. No flags:
+/// those that templates read show as resources.
+pub fn of_templates(tenant: &str, deployed: Option<&Value>, rendered: (&str, &Value)) -> Option<TenantDiff> {
+    let (digest, tree) = rendered;
+    let before = deployed.and_then(|tree| tree["Outputs"]["TenantryDigest"]["Value"].as_str());
+    let none = Value::Null;
+    let was = deployed.unwrap_or(&none);
+    let resources = resources(was, tree);
+    if deployed.is_some() && resources.is_empty() {
+        return None;
+    }
+    Some(TenantDiff {
+        tenant: tenant.to_owned(),
+        unified: unified(was, tree, "deployed", "git"),
+        // A stack that this tool did not make has no digest.
+        before: deployed.map(|_| before.unwrap_or("-").to_owned()),
+        after: Some(digest.to_owned()),
+        resources,
+        flags: Vec::new(),
+    })
+}
+
 /// Functions whose artifact differs.
 pub fn functions(before: &Functions, after: &Functions) -> Vec<Change> {
     let said = |functions: &Functions| {

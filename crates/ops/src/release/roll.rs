@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use jiff::tz::Offset;
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use tokio::sync::watch;
 
 use super::back::{self, Means, Target};
@@ -56,11 +57,13 @@ pub struct Roll<'a> {
 }
 
 /// What a roll says while it goes on.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Happened {
     Step(Step),
     Stack(Event),
     /// A gate that did not pass, when it is first seen so.
+    #[serde(rename = "gate")]
     Look(Look),
 }
 

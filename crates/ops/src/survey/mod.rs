@@ -8,6 +8,7 @@ mod limits;
 mod names;
 mod offer;
 pub mod orphans;
+pub mod readiness;
 mod stacks;
 mod subnets;
 mod usage;

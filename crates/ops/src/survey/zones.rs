@@ -58,13 +58,13 @@ pub async fn delegations(cloud: &Cloud, plan: &Plan, desired: &[Desired]) -> Vec
 
 /// The zones in which a certificate is validated; none for any other resource. Source: CloudFormation Template Reference,
 /// `AWS::CertificateManager::Certificate DomainValidationOption`.
-fn zones_of(certificate: &Value) -> BTreeSet<String> {
+pub fn zones_of(certificate: &Value) -> BTreeSet<String> {
     let options = certificate["Properties"]["DomainValidationOptions"].as_array().into_iter().flatten();
     options.filter_map(|option| option["HostedZoneId"].as_str().map(str::to_owned)).collect()
 }
 
-/// What is wrong with a zone, or unknown of it.
-async fn look(cloud: &Cloud, place: &Place, access: &Access, id: &str) -> Option<Finding> {
+/// What is wrong with a hosted zone, or unknown of it; None where it is delegated.
+pub async fn look(cloud: &Cloud, place: &Place, access: &Access, id: &str) -> Option<Finding> {
     let asked = async {
         let session = cloud.session(place, access).await?;
         hosted_zone(&session, id).await

@@ -28,6 +28,10 @@ const FLAGS: &str = "policies/flags.yaml";
 /// Reads the estate below `root` (which holds `tenants/fleet.yaml`) and everything that is wrong with it. Without a
 /// usable `fleet.yaml` or blueprint there is no estate; a tenant that cannot be used is left out, and a finding says why.
 pub fn load(root: &Path) -> (Option<Estate>, Vec<Finding>) {
+    if let Some(fault) = version_fault(root, VERSION) {
+        // What another version reads, this one misreads: nothing else is worth saying.
+        return (None, vec![fault]);
+    }
     let (found, mut findings) = blueprint::load(root);
     let (files, misplaced) = tenant_files(root);
     findings.extend(misplaced);
@@ -58,6 +62,28 @@ pub fn load(root: &Path) -> (Option<Estate>, Vec<Finding>) {
     // What is wrong with the fleet's defaults shows with every tenant.
     findings.dedup_by(|a, b| same(a, b));
     (estate, findings)
+}
+
+/// The version of this tool.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// That `required_version` of `fleet.yaml` does not allow this version, or is not a requirement.
+fn version_fault(root: &Path, version: &str) -> Option<Finding> {
+    let document = Document::read(&root.join(FLEET), PathBuf::from(FLEET)).ok()?;
+    let required = document.value.get("required_version")?.as_str()?;
+    let say = |message: String, help: &str| {
+        Finding::new(Code("TN1051"), message).at(document.locate("required_version")).with_help(help)
+    };
+    let requirement = match required.parse::<semver::VersionReq>() {
+        Ok(requirement) => requirement,
+        Err(error) => {
+            let help = "write it as Cargo does: `>=0.3, <0.5`";
+            return Some(say(format!("`{required}` is not a version requirement: {error}"), help));
+        }
+    };
+    let matches = version.parse().is_ok_and(|version| requirement.matches(&version));
+    let message = || format!("the estate requires tenantry `{required}`, and this is {version}");
+    (!matches).then(|| say(message(), "install a version that is allowed, or change `required_version` with the team"))
 }
 
 /// The schemas of the estate below `root`, of the default blueprint where its own cannot be used.

@@ -34,6 +34,10 @@ pub enum ApiVersion {
 pub struct Fleet {
     #[serde(rename = "apiVersion")]
     pub api_version: ApiVersion,
+    /// Versions of tenantry that may work on the estate, as Cargo writes requirements: `>=0.3, <0.5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
+    pub required_version: Option<String>,
     /// Short name of the organisation: the first part of every global name. Lower case letters, digits and hyphens.
     #[schemars(regex(pattern = r"^[a-z][a-z0-9-]{1,14}[a-z0-9]$"))]
     pub organisation: String,

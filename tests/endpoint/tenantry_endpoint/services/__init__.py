@@ -9,4 +9,4 @@ def register() -> None:
     from . import account, alarms, caches, cloudcontrol, compute, databases, deployments, enforcement  # noqa: F401
     from . import events, functions, hosted_zones, interfaces, layers, pages, queues  # noqa: F401
     from . import neighbours  # noqa: F401
-    from . import offers, policies, quotas, recorded, subscriptions, tables, tagged, trail, usage  # noqa: F401
+    from . import offers, policies, prefix_lists, quotas, recorded, subscriptions, tables, tagged, trail, usage  # noqa: F401

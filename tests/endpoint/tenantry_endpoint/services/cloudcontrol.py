@@ -1,9 +1,10 @@
-"""Cloud Control GetResource and ListResources, for resources that a stack made, and GetResource for those that a stack
-could import ("Cloud Control API Reference")."""
+"""Cloud Control GetResource and ListResources, for resources that a stack made, and GetResource and DeleteResource for those
+that a stack could import ("Cloud Control API Reference")."""
 
 from __future__ import annotations
 
 import json
+import uuid
 from urllib.parse import urlparse
 
 import jmespath
@@ -19,6 +20,7 @@ from ..cloudformation.schemas import schema
 from ..errors import AwsError
 from ..internal import call as ask
 from ..operations import Answer, Call, operation, whole_service
+from ..state import store
 
 whole_service("cloudcontrol")
 
@@ -117,3 +119,43 @@ def list_resources(call: Call) -> Answer:
         seen = {row["Identifier"] for row in found}
         found += [{"Identifier": ident, "Properties": "{}"} for ident in every if ident not in seen]
     return {"TypeName": kind, "ResourceDescriptions": found}
+
+
+class Requests:
+    """The deletions of an account and Region, by token."""
+
+    def __init__(self) -> None:
+        self.by_token: dict[str, Answer] = {}
+
+
+#: Error codes of handlers, by those of the services ("Cloud Control API Reference", ProgressEvent).
+HANDLER_CODES = {"AccessDenied": "AccessDenied", "AccessDeniedException": "AccessDenied", "UnauthorizedOperation": "AccessDenied",
+                 "BucketNotEmpty": "GeneralServiceException", "DependencyViolation": "ResourceConflict"}
+
+
+@operation("cloudcontrol", "DeleteResource")
+def delete_resource(call: Call) -> Answer:
+    """DeleteResource, of a resource that no stack has. What its handler says is told by the request's status."""
+    kind, ident = call.parameters["TypeName"], call.parameters["Identifier"]
+    if _of_no_stack(call) is None:
+        raise AwsError("ResourceNotFoundException", f"{kind} {ident} not found")
+    place = Place(call.account, call.region)
+    event: Answer = {"TypeName": kind, "Identifier": ident, "RequestToken": str(uuid.uuid4()), "Operation": "DELETE"}
+    try:
+        _need(call, "delete")
+        KINDS[kind].delete(place, IMPORTED[kind](place, ident), {})
+        told = {"OperationStatus": "SUCCESS"}
+    except AwsError as error:
+        told = {"OperationStatus": "FAILED", "ErrorCode": HANDLER_CODES.get(error.code, "GeneralServiceException"),
+                "StatusMessage": error.message}
+    store(Requests, call.account, call.region).by_token[event["RequestToken"]] = event | told
+    return {"ProgressEvent": event | {"OperationStatus": "IN_PROGRESS"}}
+
+
+@operation("cloudcontrol", "GetResourceRequestStatus")
+def get_resource_request_status(call: Call) -> Answer:
+    """GetResourceRequestStatus."""
+    found = store(Requests, call.account, call.region).by_token.get(call.parameters["RequestToken"])
+    if found is None:
+        raise AwsError("RequestTokenNotFoundException", f"Request token {call.parameters['RequestToken']} not found")
+    return {"ProgressEvent": found}

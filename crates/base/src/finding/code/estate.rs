@@ -310,4 +310,10 @@ pub(super) const CODES: &[Explanation] = &[
         "The schema of a tenant's file follows from the blueprint and the fleet's defaults. An editor that checks against an old copy refuses what holds, and lets pass what does not.",
         "Write it again with `tenantry schema`.",
     ),
+    error(
+        "TN1051",
+        "the estate requires another version of tenantry",
+        "`required_version` in `tenants/fleet.yaml` keeps a team on versions that render the same templates. Another version may misread the files or change every stack.",
+        "Install a version that is allowed; raise `required_version` once everybody and CI can have the newer one.",
+    ),
 ];

@@ -1,0 +1,77 @@
+//! `--events`: what happens in a run, as lines of JSON for programs that follow it.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use clap::Args;
+use serde::Serialize;
+
+use super::Output;
+use tenantry_base::files;
+
+/// Name and version of a line.
+const SCHEMA: &str = "tenantry/event/v1";
+
+/// Where the events of a run go.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Execution")]
+pub(super) struct Stream {
+    /// Append each event of the run to this file as a line of JSON; `-` prints them, and nothing else but the answer, a line of
+    /// JSON too.
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+}
+
+/// The open stream of a run.
+#[derive(Debug, Default)]
+pub(super) enum Events {
+    #[default]
+    Nowhere,
+    Printed,
+    File(Mutex<File>),
+}
+
+#[derive(Serialize)]
+struct Line<'a, T: Serialize> {
+    schema: &'static str,
+    at: String,
+    run: &'a str,
+    #[serde(flatten)]
+    event: &'a T,
+}
+
+impl Stream {
+    /// To be called before anything is printed.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub(super) fn open(&self) -> io::Result<Events> {
+        match self.events.as_deref() {
+            None => Ok(Events::Nowhere),
+            Some(path) if path == Path::new("-") => {
+                Output::lines_only();
+                Ok(Events::Printed)
+            }
+            Some(path) => Ok(Events::File(Mutex::new(files::append(path)?))),
+        }
+    }
+}
+
+impl Events {
+    /// Writes a line; one that cannot be written stops no deploy.
+    pub(super) fn write<T: Serialize>(&self, run: &str, event: &T) {
+        if matches!(self, Self::Nowhere) {
+            return;
+        }
+        let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+        let Ok(mut line) = serde_json::to_vec(&Line { schema: SCHEMA, at, run, event }) else { return };
+        line.push(b'\n');
+        let _written = match self {
+            Self::Nowhere => Ok(()),
+            Self::Printed => io::stdout().lock().write_all(&line),
+            Self::File(file) => file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line),
+        };
+    }
+}
