@@ -6,11 +6,12 @@
 //! encrypt.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt, stream};
 use serde::Serialize;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::contents::{Contents, contents};
 use super::desired::TENANT_TAG;
