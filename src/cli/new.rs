@@ -247,7 +247,7 @@ impl Defaults {
 }
 
 /// The first that is said: on the command line, by the other tenant, by the fleet.
-fn said<'a, T, const N: usize>(sources: [Option<&'a T>; N]) -> Option<&'a T> {
+fn said<T, const N: usize>(sources: [Option<&T>; N]) -> Option<&T> {
     sources.into_iter().flatten().next()
 }
 

@@ -57,7 +57,7 @@ fn functions_without_a_zip_are_named_before_aws_is_asked() {
     let (endpoint, estate) = set_up(1, 5);
     let mut command = tenantry(&estate, &endpoint.url, &["plan", "--all"]);
     let ran = Ran::of(command.env("TENANTRY_FUNCTIONS", estate.root().join("nowhere")).output().unwrap()).must(2);
-    ran.said(&["nowhere` has no zip of ", "help: put the zips of the release there"]);
+    ran.said(&["nowhere` has no zip of ", "help: `tenantry functions fetch`"]);
     assert!(!run(&estate, &endpoint.url, &["plan", "--all"]).must(2).err.contains("has no zip"));
 }
 
