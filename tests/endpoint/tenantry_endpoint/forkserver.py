@@ -19,6 +19,7 @@ from moto.core.utils import get_service_model
 from . import internal, remembered
 from .__main__ import main
 from .application import application
+from .cloudformation import permissions, schemas
 
 #: botocore's names of the services that stacks and the tool use.
 SERVICES = ("acm", "appconfig", "cloudformation", "cloudtrail", "cloudwatch", "ec2", "ecs", "elbv2", "events", "iam", "kms",
@@ -32,6 +33,8 @@ def load() -> None:
     """Load what an endpoint would load with its first calls."""
     application()
     remembered.private_key(65537, 2048)
+    permissions.types()
+    schemas.schema("AWS::S3::Bucket", REGION)
     for service in SERVICES:
         get_service_model(service)
         internal.load(service, REGION)

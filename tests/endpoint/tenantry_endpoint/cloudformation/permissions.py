@@ -23,6 +23,8 @@ from .resources.kind import Made, Place
 POLICIES = Path(__file__).resolve().parents[4] / "policies"
 #: A name in place of one that is generated or not known.
 UNKNOWN = "tenantry-endpoint-unknown"
+#: The C library's, where PyYAML was built with it.
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class Types:
 def types() -> Types:
     """The tables of this repository."""
     told = json.loads((POLICIES / "registry.json").read_text())
-    rows = yaml.safe_load((POLICIES / "resources.yaml").read_text())["types"]
+    rows = yaml.load((POLICIES / "resources.yaml").read_text(), Loader=LOADER)["types"]
     return Types(told["types"], rows, {action.lower(): formats for action, formats in told["actions"].items()})
 
 
