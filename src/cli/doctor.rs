@@ -150,7 +150,10 @@ async fn accounts(asked: &Asked<'_>) -> (Vec<Check>, bool) {
         }
     };
     let mut found = match changing.caller(&home).await {
-        Ok(caller) => vec![Check::new(CHECK, Level::Ok, format!("{} of account {}", caller.arn, caller.account))],
+        Ok(caller) => {
+            let who = caller.arn.as_deref().unwrap_or("credentials");
+            vec![Check::new(CHECK, Level::Ok, format!("{who} of account {}", caller.account))]
+        }
         Err(failed) => {
             let found = vec![error(with_causes(&failed), failed.hint()), functions(asked, None).await];
             return (found, true);

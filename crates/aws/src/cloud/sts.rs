@@ -6,7 +6,8 @@ use super::{CallError, Family, Session};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
     pub account: String,
-    pub arn: String,
+    /// None where the answer has none: a session needs the account only.
+    pub arn: Option<String>,
 }
 
 /// Who the session's credentials are of.
@@ -16,8 +17,5 @@ pub async fn caller(session: &Session) -> Result<Caller, CallError> {
     session.turn(Family::Sts).await;
     let answer = session.sts.get_caller_identity().send().await;
     let answer = answer.map_err(|error| CallError::of(&session.place, OPERATION, subject, error))?;
-    Ok(Caller {
-        account: session.need(answer.account, OPERATION, subject, "Account")?,
-        arn: session.need(answer.arn, OPERATION, subject, "Arn")?,
-    })
+    Ok(Caller { account: session.need(answer.account, OPERATION, subject, "Account")?, arn: answer.arn })
 }
