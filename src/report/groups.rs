@@ -219,13 +219,19 @@ pub(super) fn order(group: &Group<'_>, changes: &[ResourceChange]) -> Vec<usize>
     indexes
 }
 
+/// How many resources of each group, in the order of the groups.
+pub(crate) fn counts<'t>(types: impl Iterator<Item = &'t str>) -> Vec<(String, usize)> {
+    let mut groups: BTreeMap<(usize, String), usize> = BTreeMap::new();
+    for kind in types {
+        *groups.entry(resources::table().group(kind)).or_default() += 1;
+    }
+    groups.into_iter().map(|((_, name), count)| (name, count)).collect()
+}
+
 /// `154 resources: network 61, functions 18`, in the order of the groups.
 pub(super) fn summary(changes: &[ResourceChange]) -> String {
-    let mut groups: BTreeMap<(usize, String), usize> = BTreeMap::new();
-    for change in changes {
-        *groups.entry(resources::table().group(&change.resource_type)).or_default() += 1;
-    }
-    let groups: Vec<String> = groups.into_iter().map(|((_, name), count)| format!("{name} {count}")).collect();
+    let groups = counts(changes.iter().map(|change| change.resource_type.as_str()));
+    let groups: Vec<String> = groups.into_iter().map(|(name, count)| format!("{name} {count}")).collect();
     format!("{}: {}", counted(changes.len(), "resource"), groups.join(", "))
 }
 

@@ -46,7 +46,7 @@ pub struct Report {
     pub unread: Vec<String>,
 }
 
-/// How something is, in a word; pages show it by colour and sign beside the word.
+/// How something is, in a word, the worst first; pages show it by colour and sign beside the word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
@@ -58,8 +58,6 @@ pub enum Mark {
 }
 
 impl Mark {
-    pub const ALL: [Self; 5] = [Self::Bad, Self::Unknown, Self::Warning, Self::Good, Self::Quiet];
-
     /// Its class in the style sheet.
     pub fn class(self) -> &'static str {
         match self {

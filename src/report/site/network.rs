@@ -5,7 +5,6 @@ use serde::Serialize;
 
 use super::blocks::{BOLD, SMALL, fitting, round};
 use super::{Mark, Network, Subnet};
-use tenantry_checks::capacity::Seen;
 
 const TIER: f64 = 132.0;
 const COLUMN: f64 = 260.0;
@@ -81,12 +80,8 @@ impl Network {
 
 /// The moments at which addresses are counted, with how many there are; None where that is unknown.
 pub fn moments(subnet: &Subnet) -> [(&'static str, Option<u64>); 4] {
-    let now = match &subnet.now {
-        Seen::Known(now) => Some(*now),
-        Seen::Unknown(_) => None,
-    };
     [
-        ("now", now),
+        ("now", subnet.now.known().copied()),
         ("peak", Some(subnet.at_peak)),
         ("zone lost", Some(subnet.zone_lost)),
         ("deployment", Some(subnet.deploying)),
@@ -172,6 +167,7 @@ fn lines(text: &str, most: usize) -> Vec<String> {
 pub(super) mod tests {
     use super::*;
     use crate::report::site::Tier;
+    use tenantry_checks::capacity::Seen;
 
     pub(in crate::report::site) fn subnet(id: &str, cidr: &str) -> Subnet {
         Subnet {

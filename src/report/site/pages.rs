@@ -164,7 +164,7 @@ impl Marked {
             sign: state.mark.sign(),
             text: state.word.clone(),
             why: state.why.clone(),
-            order: Mark::ALL.iter().position(|mark| *mark == state.mark).unwrap_or_default(),
+            order: state.mark as usize,
         }
     }
 }

@@ -51,11 +51,15 @@ pub fn allocate(
 /// How many more blocks the pools have for tenants in `region`, each of its pool's usual length. `taken` as for
 /// [`allocate`].
 pub fn room(fleet: &Fleet, taken: &[Ipv4Network], region: &Region) -> u64 {
+    fleet.pools.iter().filter(|pool| serves(pool, region)).map(|pool| room_in(fleet, taken, pool)).sum()
+}
+
+/// How many more blocks of its usual length a pool has. `taken` as for [`allocate`].
+pub fn room_in(fleet: &Fleet, taken: &[Ipv4Network], pool: &Pool) -> u64 {
     let mut taken: Vec<Ipv4Network> =
         taken.iter().copied().chain(fleet.reserved.iter().map(|reserved| reserved.cidr)).collect();
     taken.sort_unstable_by_key(|block| block.network());
-    let pools = fleet.pools.iter().filter(|pool| serves(pool, region));
-    pools.map(|pool| free_blocks(pool.cidr, &taken, pool.tenant_prefix)).sum()
+    free_blocks(pool.cidr, &taken, pool.tenant_prefix)
 }
 
 /// Aligned blocks of a pool that touch none of `taken`, which is sorted by address.

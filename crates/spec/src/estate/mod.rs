@@ -27,7 +27,7 @@ use std::sync::Arc;
 use ipnetwork::Ipv4Network;
 use sha2::{Digest, Sha256};
 
-pub use blocks::{AllocationError, allocate, room};
+pub use blocks::{AllocationError, allocate, room, room_in};
 pub use certificate::{Authority, CaBundle, RevocationList};
 pub use dates::dated;
 pub use fields::{Field, field_changes};
