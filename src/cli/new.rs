@@ -105,8 +105,8 @@ struct Cost {
 
 impl Cost {
     /// The bill of a tenant as it was written.
-    fn of(global: &Global, name: &TenantName) -> Result<Self, Failure> {
-        let opened = Opened::open(global)?;
+    fn of(global: &Global, estate: Estate, name: &TenantName) -> Result<Self, Failure> {
+        let opened = Opened::of(global, estate, Vec::new())?;
         let prices = opened::prices(&global.estate)?;
         let tenant = selection::tenant(&opened.estate, name.as_str())?;
         let rendered = opened.render(&[tenant], tenantry_ops::release::name::UNRELEASED)?;
@@ -169,9 +169,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             spec(args, &estate.blueprint, (account, region, ring), (cidr, zones), &smallest)?
         }
     };
-    let file = written(args, &estate.blueprint, global, &text)?;
+    let (file, read_back) = written(args, &estate.blueprint, global, &text)?;
     offboarded::unmark(&global.estate, &estate.fleet, &args.name)?;
-    let cost = Cost::of(global, &args.name).ok();
+    let cost = read_back.and_then(|estate| Cost::of(global, estate, &args.name).ok());
     let answer = Answer { tenant: args.name.clone(), file, cidr, smallest, cost };
     Output::new(global.output).show("tenantry/new/v1", &answer, |answer| {
         let mut text = format!("{} has {}, written to {}\n", answer.tenant, answer.cidr, answer.file.display());
@@ -273,7 +273,12 @@ fn unsaid_workload(args: &Args, estate: &Estate) -> BTreeMap<String, Value> {
 
 /// Writes the tenant's file and those that it names. They are read back with all others; if anything is wrong with them,
 /// they never were.
-fn written(args: &Args, blueprint: &Blueprint, global: &Global, text: &str) -> Result<PathBuf, Failure> {
+fn written(
+    args: &Args,
+    blueprint: &Blueprint,
+    global: &Global,
+    text: &str,
+) -> Result<(PathBuf, Option<Estate>), Failure> {
     let tenants = global.estate.join("tenants");
     let file = tenants.join(format!("{}.yaml", args.name));
     let mut wanted = Vec::new();
@@ -305,14 +310,14 @@ fn written(args: &Args, blueprint: &Blueprint, global: &Global, text: &str) -> R
         }
         created.push(path);
     }
-    let (_, findings) = opened::load(&global.estate)?;
+    let (read_back, findings) = opened::load(&global.estate)?;
     if estate::has_errors(&findings) {
         undone(&created)?;
         return Err(opened::refused(&findings, "the new tenant"));
     }
     let own = findings.into_iter().filter(|finding| finding.tenant.as_deref() == Some(args.name.as_str()));
     opened::warn(&own.collect::<Vec<_>>());
-    Ok(file)
+    Ok((file, read_back))
 }
 
 fn is_file(blueprint: &Blueprint, path: &str) -> bool {

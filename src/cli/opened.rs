@@ -136,6 +136,11 @@ impl Opened {
             Some(estate) if !estate::has_errors(&findings) => estate,
             _ => return Err(refused(&findings, "the estate")),
         };
+        Self::of(global, estate, findings)
+    }
+
+    /// Opens an estate that was read without errors.
+    pub(super) fn of(global: &Global, estate: Estate, findings: Vec<Finding>) -> Result<Self, Failure> {
         let functions = embedded::functions(&global.estate, &estate.blueprint)
             .map_err(|found| refused(&[found], "the functions' lock"))?;
         let renderer = renderer(&global.estate)?;
