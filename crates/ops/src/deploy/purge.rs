@@ -255,11 +255,11 @@ async fn owner(
         None => {
             let tenant = identity.get(TENANT_TAG).map(String::as_str).unwrap_or_default();
             let fresh = match bearers {
-                Some(bearers) => bearers.to_vec(),
+                Some(_) => Vec::new(),
                 None => tagging::bearers_of(session, TENANT_TAG, tenant).await?,
             };
-            let own = fresh.into_iter().find(|bearer| is_of(bearer, resource_type, id));
-            own.map(|bearer| bearer.tags).unwrap_or_default()
+            let own = bearers.unwrap_or(&fresh).iter().find(|bearer| is_of(bearer, resource_type, id));
+            own.map(|bearer| bearer.tags.clone()).unwrap_or_default()
         }
     };
     Ok(match ownership::of_tags(&tags, identity) {
