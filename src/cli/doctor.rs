@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     checks.extend(found);
     let exit = match unasked {
         true => Exit::Error,
-        false => checks.iter().map(|check| exit(check.level)).max().unwrap_or(Exit::Clean),
+        false => checks.iter().map(|check| check.level.into()).max().unwrap_or(Exit::Clean),
     };
     Output::new(global.output).show("tenantry/doctor/v1", &Answer { checks }, |answer| {
         report::text(&answer.checks, args.full, Screen::current())
@@ -94,19 +94,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn exit(level: Level) -> Exit {
-    match level {
-        Level::Ok => Exit::Clean,
-        Level::Warning | Level::Error => Exit::Changes,
-        Level::Unknown => Exit::Incomplete,
-    }
-}
-
 /// What the chosen stacks need, by account and Region. Every deploy needs the central control plane, too.
 fn needs(opened: &Opened, rendered: &[RenderedTenant<'_>]) -> BTreeMap<Place, Needs> {
-    let central = &opened.estate.fleet.control_plane;
-    let home = Place { account: central.account.clone(), region: central.region.clone() };
-    let mut found = BTreeMap::from([(home, Needs::default())]);
+    let mut found = BTreeMap::from([(stacks::central(&opened.estate.fleet), Needs::default())]);
     for one in rendered {
         let spec = &one.tenant.spec;
         let place = Place { account: spec.account.clone(), region: spec.region.clone() };
@@ -138,8 +128,7 @@ fn git(global: &Global) -> Check {
 /// Everything that AWS is asked, and whether it could be asked nothing at all.
 async fn accounts(asked: &Asked<'_>) -> (Vec<Check>, bool) {
     const CHECK: &str = "credentials";
-    let central = &asked.opened.estate.fleet.control_plane;
-    let home = Place { account: central.account.clone(), region: central.region.clone() };
+    let home = stacks::central(&asked.opened.estate.fleet);
     let error = |message: String, help: Option<String>| Check { help, ..Check::new(CHECK, Level::Error, message) };
     let clouds = async { Ok((Cloud::configure().await?, Cloud::configure().await?.reading())) };
     let (changing, reading) = match clouds.await {
@@ -189,11 +178,10 @@ fn access(asked: &Asked<'_>, account: &AccountId) -> Access {
 
 /// The accounts of the chosen stacks, each in one of their Regions, and the central account.
 fn entrances(asked: &Asked<'_>) -> BTreeMap<AccountId, Place> {
-    let central = &asked.opened.estate.fleet.control_plane;
-    let home = Place { account: central.account.clone(), region: central.region.clone() };
+    let home = stacks::central(&asked.opened.estate.fleet);
     let mut found: BTreeMap<AccountId, Place> =
         asked.needs.keys().map(|place| (place.account.clone(), place.clone())).collect();
-    found.insert(central.account.clone(), home);
+    found.insert(home.account.clone(), home);
     found
 }
 

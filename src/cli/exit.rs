@@ -2,6 +2,8 @@
 
 use std::process::{ExitCode, Termination};
 
+use tenantry_checks::capacity::Level;
+
 /// The documented exit codes. Ordered by how much they ask for attention: combining two keeps the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
@@ -24,6 +26,17 @@ pub(super) const HELP: &str = "Exit codes: 0 nothing to do or all well; 1 error;
 impl Termination for Exit {
     fn report(self) -> ExitCode {
         ExitCode::from(self.code())
+    }
+}
+
+/// What is unknown makes an answer incomplete; errors and warnings are findings.
+impl From<Level> for Exit {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Ok => Self::Clean,
+            Level::Warning | Level::Error => Self::Changes,
+            Level::Unknown => Self::Incomplete,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use super::progress::Spinner;
 use super::{Exit, Failure, Global, Selection};
 use crate::report::groups::counted;
 use tenantry_aws::cloud::{Access, Cloud, Place};
-use tenantry_checks::capacity::{AccountRegion, Assessment, Level, Outlines, Site, Tables, check};
+use tenantry_checks::capacity::{AccountRegion, Assessment, Outlines, Site, Tables, check};
 use tenantry_ops::survey::{self, Wanted};
 use tenantry_spec::estate::{Tenant, WhatIf, imagine};
 use tenantry_template::render::RenderedTenant;
@@ -47,18 +47,19 @@ pub(super) struct Fit {
 /// Renders every tenant of the places that the selection names (all without one), counts, and looks. The selected ones
 /// are the plan; the others only count for the limiting quota.
 pub(super) fn fit(global: &Global, selection: &Selection, release: &Release, look: &Look) -> Result<Fit, Failure> {
-    of(global, Opened::selected(global, selection)?, selection, release, look)
+    let spinner = Spinner::start("reading the estate");
+    of(global, Opened::selected(global, selection)?, selection, release, look, &spinner)
 }
 
-/// The same for an estate that is open.
+/// The same for an estate that is open, below a spinner that turns already.
 pub(super) fn of(
     global: &Global,
     mut opened: Opened,
     selection: &Selection,
     release: &Release,
     look: &Look,
+    spinner: &Spinner,
 ) -> Result<Fit, Failure> {
-    let spinner = Spinner::start("reading the estate");
     let tables = opened::tables(&global.estate)?;
     let before = chosen(&opened, selection)?;
     let existing: BTreeSet<String> = opened.estate.tenants.keys().map(ToString::to_string).collect();
@@ -118,13 +119,5 @@ fn chosen(opened: &Opened, selection: &Selection) -> Result<BTreeSet<String>, Fa
 
 /// What assessments say to the shell: errors and warnings are findings; what nobody could look at makes the answer incomplete.
 pub(super) fn exit(assessments: &[Assessment]) -> Exit {
-    assessments.iter().flat_map(Assessment::levels).map(of_level).max().unwrap_or(Exit::Clean)
-}
-
-fn of_level(level: Level) -> Exit {
-    match level {
-        Level::Ok => Exit::Clean,
-        Level::Warning | Level::Error => Exit::Changes,
-        Level::Unknown => Exit::Incomplete,
-    }
+    assessments.iter().flat_map(Assessment::levels).map(Exit::from).max().unwrap_or(Exit::Clean)
 }

@@ -19,9 +19,10 @@ use crate::report::watch as report;
 use tenantry_aws::cloud::cloudwatch::{self, Datum};
 use tenantry_aws::cloud::{Access, Cloud, Place, with_causes};
 use tenantry_base::finding::Finding;
-use tenantry_checks::capacity::{AccountRegion, Assessment, Level, QuotaUsage, Seen, Site, SubnetVerdict};
+use tenantry_checks::capacity::{AccountRegion, Assessment, QuotaUsage, Seen, Site, SubnetVerdict};
+use tenantry_ops::deploy::stacks;
 use tenantry_ops::deploy::status::status;
-use tenantry_ops::drift::DriftStatus;
+use tenantry_ops::drift::StackDrift;
 use tenantry_ops::drift::check::{Options, check};
 use tenantry_ops::drift::record::Record;
 use tenantry_ops::paging;
@@ -103,10 +104,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::without_broken(global, &[])?;
     let accepted = drift::accepted(&global.estate, super::today())?;
     let prices = opened::prices(&global.estate)?;
-    spinner.next("asking AWS about quotas and subnets");
     let look = Look { offline: false, what_if: Vec::new() };
     let Fit { opened, assessments, mut places, sites, .. } =
-        fit::of(global, opened, &everything, &args.release, &look)?;
+        fit::of(global, opened, &everything, &args.release, &look, &spinner)?;
     let estate = &opened.estate;
     let tenants: Vec<&Tenant> = estate.tenants.values().collect();
     let desired = opened.desired(&tenants, &args.release)?;
@@ -114,7 +114,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let options = Options { pace: wait, concurrency: args.pace.concurrency(), lookups: 0 };
     let canary = (!args.no_canary).then(|| Duration::from_secs(args.canary_wait));
     let pages = paging::Options { now, canary, poll: wait.poll };
-    let (lines, drifts, orphans, paging) = super::wait(async {
+    let (lines, mut drifts, orphans, paging) = super::wait(async {
         let cloud = Cloud::configure().await?.reading();
         spinner.next(format!("checking {} for drift, and the way of the pages", counted(desired.len(), "stack")));
         Ok::<_, Failure>(futures::join!(
@@ -124,15 +124,14 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             paging::check(&cloud, &estate.fleet, &places, pages)
         ))
     })??;
-    let mut drifts = drifts;
     let _unused = accepted.apply(&mut drifts, super::today());
     super::wait(drift::note(&estate.fleet, &global.estate, &drifts))?;
     drift::journal(&global.estate, "watch", &args.release.release, &drifts);
     let mut checked = Record::default();
     checked.note(&drifts, now.as_second());
-    let stacks: BTreeMap<_, &str> = desired.iter().map(|one| ((&one.tenant, &one.place), one.stack.as_str())).collect();
+    let names: BTreeMap<_, &str> = desired.iter().map(|one| ((&one.tenant, &one.place), one.stack.as_str())).collect();
     let rows = lines.into_iter().map(|line| {
-        let stack = stacks.get(&(&line.tenant, &line.place));
+        let stack = names.get(&(&line.tenant, &line.place));
         let checked = stack.and_then(|stack| checked.of(&line.place, stack));
         // What was checked just now is never too old.
         let standing = Standing::of(&line, checked, now.as_second(), i64::MAX);
@@ -143,11 +142,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let (mut unpublished, mut published) = (Vec::new(), 0);
     if !args.no_metrics {
         spinner.next("publishing metrics");
-        let hub = Place {
-            account: estate.fleet.control_plane.account.clone(),
-            region: estate.fleet.control_plane.region.clone(),
-        };
-        let access = tenantry_ops::deploy::stacks::access(&estate.fleet, &hub.account);
+        let hub = stacks::central(&estate.fleet);
+        let access = stacks::access(&estate.fleet, &hub.account);
         places.entry(hub.clone()).or_insert(access);
         let data = metrics(estate, (&sites, &assessments), &hub, now);
         (published, unpublished) = super::wait(publish(&places, &data))?;
@@ -166,7 +162,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         published,
     };
     drop(spinner);
-    let exit = exit(&answer, &drifts.iter().map(|one| one.verdict).collect::<Vec<_>>(), &assessments).max(incomplete);
+    let exit = exit(&answer, &drifts, &assessments).max(incomplete);
     let output = Output::new(global.output);
     match global.output {
         Format::Markdown => output.text(&report::markdown(&answer))?,
@@ -187,26 +183,17 @@ fn dated(estate: &Estate, now: Timestamp) -> Vec<Dated> {
 }
 
 /// What is unknown weighs more than what is found.
-fn exit(answer: &Answer, drifts: &[DriftStatus], assessments: &[Assessment]) -> Exit {
-    let of_level = |level: Level| match level {
-        Level::Ok => Exit::Clean,
-        Level::Warning | Level::Error => Exit::Changes,
-        Level::Unknown => Exit::Incomplete,
-    };
+fn exit(answer: &Answer, drifts: &[StackDrift], assessments: &[Assessment]) -> Exit {
     let tenants = answer.tenants.iter().map(|row| row.standing.exit());
-    let drifts = drifts.iter().map(|status| match status {
-        DriftStatus::InSync => Exit::Clean,
-        DriftStatus::Drifted => Exit::Changes,
-        DriftStatus::Incomplete => Exit::Incomplete,
-    });
-    let pages = answer.paging.levels().map(of_level);
+    let pages = answer.paging.levels().map(Exit::from);
     let rest = [
+        drift::exit(drifts),
         orphans::exit(&answer.orphans),
         fit::exit(assessments),
         if answer.certificates.is_empty() { Exit::Clean } else { Exit::Changes },
         if answer.unpublished.is_empty() { Exit::Clean } else { Exit::Incomplete },
     ];
-    tenants.chain(drifts).chain(pages).chain(rest).max().unwrap_or(Exit::Clean)
+    tenants.chain(pages).chain(rest).max().unwrap_or(Exit::Clean)
 }
 
 /// Where the tool's numbers are, as those of the functions.
@@ -310,8 +297,7 @@ fn certificates(tenant: &Tenant, now: Timestamp) -> Vec<Datum> {
     ends.map(datum).collect()
 }
 
-/// Publishes; how many numbers, and why others were not. The run itself is the last number of the last place, so it counts
-/// when all else was published or could not be.
+/// Publishes; how many numbers, and why others were not. A place that cannot be reached keeps no other from its numbers.
 async fn publish(places: &BTreeMap<Place, Access>, data: &BTreeMap<Place, Vec<Datum>>) -> (usize, Vec<String>) {
     let (mut published, mut failed) = (0, Vec::new());
     let cloud = match Cloud::configure().await {

@@ -8,7 +8,7 @@ use super::{Desired, Upload, UploadContent};
 use tenantry_aws::cloud::{Access, Place};
 use tenantry_base::finding::Finding;
 use tenantry_base::ids::{AccountId, Region};
-use tenantry_spec::estate::spec::Fleet;
+use tenantry_spec::estate::spec::{ControlPlane, Fleet};
 use tenantry_spec::estate::{Estate, Tenant};
 use tenantry_template::render::{Artifact, Context, Functions, Renderer, Template, names};
 
@@ -119,6 +119,12 @@ pub fn rendered_control_planes(
         (!(home && place.region == central.region), !home, place.clone())
     });
     Ok(stacks)
+}
+
+/// Where the control plane's central parts are.
+pub fn central(fleet: &Fleet) -> Place {
+    let ControlPlane { account, region } = &fleet.control_plane;
+    Place { account: account.clone(), region: region.clone() }
 }
 
 /// How an account of the fleet is entered.

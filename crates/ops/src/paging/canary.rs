@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::pages::key;
 use super::{Check, Options};
+use crate::deploy::stacks;
 use tenantry_aws::cloud::{Session, events};
 use tenantry_aws::pager::{Incident, Named, Pager, PagerError};
 use tenantry_checks::capacity::Level;
@@ -85,7 +86,7 @@ impl Canary<'_> {
     /// Why a canary did not arrive: the first link that is broken.
     fn lost(&self, place: &tenantry_aws::cloud::Place, links: &[Check]) -> String {
         let within = format!("a page from here does not arrive within {} s", self.wait.as_secs());
-        let hub = super::pager_place(self.fleet);
+        let hub = stacks::central(self.fleet);
         let on_the_way = |check: &&Check| {
             check.level == Level::Error
                 && ["rule ", "event bus ", "API destination ", "connection ", "dead-letter "].iter().any(|kind| check.subject.starts_with(kind))

@@ -21,6 +21,7 @@ use serde::Serialize;
 
 pub use pages::Page;
 
+use crate::deploy::stacks;
 use tenantry_aws::cloud::{Access, CallError, Cloud, Place, Session, cloudwatch, secrets, with_causes};
 use tenantry_aws::pager::{OnCall, Pager};
 use tenantry_checks::capacity::Level;
@@ -84,10 +85,10 @@ struct Seen {
 /// Checks the paging of a fleet in these places; the control plane's is one more.
 pub async fn check(cloud: &Cloud, fleet: &Fleet, places: &BTreeMap<Place, Access>, options: Options) -> Report {
     let mut report = Report::default();
-    let hub = pager_place(fleet);
+    let hub = stacks::central(fleet);
     let mut places = places.clone();
-    places.entry(hub.clone()).or_insert_with(|| crate::deploy::stacks::access(fleet, &hub.account));
-    let looks = places.iter().map(|(place, access)| in_place(cloud, fleet, place, access));
+    places.entry(hub.clone()).or_insert_with(|| stacks::access(fleet, &hub.account));
+    let looks = places.iter().map(|(place, access)| in_place(cloud, fleet, place, access, options.now));
     let mut seen: BTreeMap<Place, Seen> = BTreeMap::new();
     for (place, (found, checks)) in places.keys().zip(join_all(looks).await) {
         report.checks.extend(checks);
@@ -130,11 +131,6 @@ pub async fn check(cloud: &Cloud, fleet: &Fleet, places: &BTreeMap<Place, Access
     report
 }
 
-/// Where the pager's bus is.
-fn pager_place(fleet: &Fleet) -> Place {
-    Place { account: fleet.control_plane.account.clone(), region: fleet.control_plane.region.clone() }
-}
-
 /// The alarms in ALARM.
 fn alarms(seen: &BTreeMap<Place, Seen>) -> impl Iterator<Item = (&Place, &cloudwatch::Alarm)> {
     let firing = |alarm: &&cloudwatch::Alarm| alarm.state == cloudwatch::AlarmState::Alarm;
@@ -142,7 +138,13 @@ fn alarms(seen: &BTreeMap<Place, Seen>) -> impl Iterator<Item = (&Place, &cloudw
 }
 
 /// What is to be known of a place before its pages are asked about.
-async fn in_place(cloud: &Cloud, fleet: &Fleet, place: &Place, access: &Access) -> (Option<Seen>, Vec<Check>) {
+async fn in_place(
+    cloud: &Cloud,
+    fleet: &Fleet,
+    place: &Place,
+    access: &Access,
+    now: Timestamp,
+) -> (Option<Seen>, Vec<Check>) {
     let session = match cloud.session(place, access).await {
         Ok(session) => session,
         Err(error) => return (None, vec![Check::unknown(place, "account", &error)]),
@@ -154,8 +156,7 @@ async fn in_place(cloud: &Cloud, fleet: &Fleet, place: &Place, access: &Access) 
         checks.push(Check::unknown(place, "alarms", &error));
         Vec::new()
     });
-    let now = Timestamp::now().as_second();
-    checks.extend(topics::without_data(place, &alarms, now));
+    checks.extend(topics::without_data(place, &alarms, now.as_second()));
     checks.extend(topics::check(&session, fleet, &alarms).await);
     checks.extend(forward);
     (Some(Seen { session, alarms }), checks)
