@@ -84,7 +84,7 @@ bench-drift: $(TOOLS)/python
 
 # Rendering and validating 10 to 100,000 tenants, beside Sceptre, the CDK, cfn-guard and cfn-lint.
 bench-fleet: $(TOOLS)/python $(TOOLS)/cdk
-	cargo bench -p tenantry-fleet-bench
+	cargo bench --profile dist -p tenantry-fleet-bench
 
 # No-op plans of 10 to 10,000 tenants at the rates of AWS, and beside a loop over stacks.
 bench-deploy: $(TOOLS)/python

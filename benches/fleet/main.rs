@@ -5,6 +5,10 @@
 //! many tenants as they can bear; what they take for each tenant more is compared. `--alone` leaves them out.
 #![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_types, reason = "a bench measures and prints")]
 
+/// The one of the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 mod estate;
 mod measure;
 mod peers;
