@@ -212,6 +212,7 @@ fn desired(number: usize, place: &Place, small: bool) -> Desired {
         uploads: Vec::new(),
         offboarded: false,
         control_plane: 0,
+        rollback_triggers: Vec::new(),
     }
 }
 

@@ -255,9 +255,10 @@ fn every_option_of_a_command_is_read_by_it() {
 const NAMED_TYPES: [(&str, usize, &str); 37] = [
     ("capacity/template.rs", 1, "what addresses are counted in"),
     ("cli/moving.rs", 7, "how the data of each service is moved"),
-    ("cloud/change_sets.rs", 1, "CloudFormation's rollback triggers are alarms"),
+    ("cloud/cloudwatch.rs", 2, "alarms are metric or composite ones"),
     ("cloud/neighbours.rs", 4, "one EC2 call for each"),
     ("handbook.rs", 2, "alarms are metric or composite ones"),
+    ("named.rs", 2, "what a blueprint names is an alarm, a queue or a bucket"),
     ("deploy/adopt.rs", 8, "how each service's resources are recognised"),
     ("deploy/contents.rs", 12, "how each service tells what a resource holds"),
     ("deploy/destroy.rs", 1, "what purging a VPC means"),
@@ -287,7 +288,6 @@ const NAMED_TYPES: [(&str, usize, &str); 37] = [
     ("policy/checks/tenants_own_key.rs", 1, "a rule about keys"),
     ("policy/checks/transport_policies.rs", 6, "a rule about resource policies"),
     ("policy/verdicts.rs", 1, "a value that rules compare"),
-    ("release/gates.rs", 2, "alarms are a gate"),
     ("survey/names.rs", 3, "one API call for each"),
     ("survey/usage.rs", 2, "one API call for each"),
 ];

@@ -14,6 +14,7 @@ use tenantry_base::finding::{Code, Finding, Severity};
 use tenantry_checks::capacity::{self, Demand, Outlines, Quota, Tables};
 use tenantry_checks::cost;
 use tenantry_checks::handbook::{self, Handbook};
+use tenantry_checks::named;
 use tenantry_checks::policy::{Checker, Stack, VerdictCache};
 use tenantry_checks::schemas;
 use tenantry_ops::release::name::UNRELEASED;
@@ -215,6 +216,7 @@ fn check(root: &Path, verdicts: Option<(PathBuf, String)>) -> Result<Checked, Fa
             findings.extend(handbook::check(handbook.as_ref(), &sources, &rendered, context));
             findings.extend(handbook.iter().flat_map(|handbook| of_control_plane(handbook, estate, &renderer)));
         }
+        findings.extend(named::check(&estate.blueprint, &sources, &rendered));
         held = hold(&rendered, checker.as_ref(), quotas, &mut findings);
     }
     findings.extend(checker.iter().flat_map(|checker| checker.run_tests(root)));

@@ -222,15 +222,16 @@ fn metrics(
         let place = Place { account: tenant.spec.account.clone(), region: tenant.spec.region.clone() };
         data.entry(place).or_default().extend(certificates(tenant, now));
     }
-    let run = Datum {
-        name: "WatchRuns",
-        dimensions: BTreeMap::from([("Organisation", estate.fleet.organisation.clone())]),
-        value: 1.0,
-        unit: "Count",
-    };
-    data.entry(hub.clone()).or_default().push(run);
+    let of_fleet = || BTreeMap::from([("Organisation", estate.fleet.organisation.clone())]);
+    let headrooms = data.values().flatten().filter(|datum| datum.name == QUOTA_HEADROOM).map(|datum| datum.value);
+    let least = headrooms.min_by(f64::total_cmp);
+    let least = least.map(|value| Datum { name: "QuotaHeadroomLeast", dimensions: of_fleet(), value, unit: "Percent" });
+    let run = Datum { name: "WatchRuns", dimensions: of_fleet(), value: 1.0, unit: "Count" };
+    data.entry(hub.clone()).or_default().extend(least.into_iter().chain([run]));
     data
 }
+
+const QUOTA_HEADROOM: &str = "QuotaHeadroom";
 
 /// What of a quota is free; nothing where its use is unknown.
 #[expect(clippy::cast_precision_loss, reason = "quotas stay far below 2^53")]
@@ -239,7 +240,7 @@ fn headroom(quota: &QuotaUsage) -> Option<Datum> {
     let free = quota.limit.saturating_sub(used) as f64;
     let percent = if quota.limit == 0 { 0.0 } else { 100.0 * free / quota.limit as f64 };
     Some(Datum {
-        name: "QuotaHeadroom",
+        name: QUOTA_HEADROOM,
         dimensions: BTreeMap::from([("Quota", quota.quota.clone())]),
         value: percent,
         unit: "Percent",
@@ -276,7 +277,7 @@ fn addresses(site: &Site, subnets: &[SubnetVerdict]) -> Vec<Datum> {
     data
 }
 
-/// Days until the last authority of a bundle, or a revocation list, ends.
+/// Days until the last authority of a bundle, or a revocation list, ends; and the fewest of a tenant's.
 #[expect(clippy::cast_precision_loss, reason = "seconds of a few centuries")]
 fn certificates(tenant: &Tenant, now: Timestamp) -> Vec<Datum> {
     let ends = tenant.files.iter().filter_map(|(path, file)| {
@@ -294,7 +295,15 @@ fn certificates(tenant: &Tenant, now: Timestamp) -> Vec<Datum> {
         value: days(end),
         unit: "None",
     };
-    ends.map(datum).collect()
+    let mut data: Vec<Datum> = ends.map(datum).collect();
+    let least = data.iter().map(|datum| datum.value).min_by(f64::total_cmp);
+    data.extend(least.map(|value| Datum {
+        name: "CertificateDaysLeftLeast",
+        dimensions: BTreeMap::from([("Tenant", tenant.name.to_string())]),
+        value,
+        unit: "None",
+    }));
+    data
 }
 
 /// Publishes; how many numbers, and why others were not. A place that cannot be reached keeps no other from its numbers.

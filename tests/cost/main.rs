@@ -210,13 +210,13 @@ fn the_command_shows_one_tenant_by_lines_and_several_by_totals() {
     let (code, text, _) = tenantry(&root(), &["cost", "initech"]);
     assert_eq!(code, 0);
     for word in
-        ["Ingest waiting", "of it for functions that wait", "1,663.80", "1,718.92", "1,768.05", "prices of 2026-11-24"]
+        ["Ingest waiting", "of it for functions that wait", "1,665.40", "1,720.52", "1,769.65", "prices of 2026-11-24"]
     {
         assert!(text.contains(word), "{word} in\n{text}");
     }
     assert_eq!(tenantry(&root(), &["explain", "cost", "initech"]).1, text);
     let (code, text, _) = tenantry(&root(), &["cost", "--all"]);
-    assert!(code == 0 && text.contains("21,252.92") && text.contains("functions that wait"), "{text}");
+    assert!(code == 0 && text.contains("21,254.52") && text.contains("functions that wait"), "{text}");
     let (_, text, _) = tenantry(&root(), &["cost", "--all", "--output", "json"]);
     let answer: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(answer["schema"], "tenantry/cost/v1");

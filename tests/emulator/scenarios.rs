@@ -65,6 +65,7 @@ pub(crate) fn with_resources(tenant: &str, digest: &str, release: &str, resource
         uploads: Vec::new(),
         offboarded: false,
         control_plane: 0,
+        rollback_triggers: Vec::new(),
     }
 }
 

@@ -452,16 +452,16 @@ fn a_control_plane_that_lacks_what_a_stack_needs_blocks_it_until_bootstrap() {
     let outputs = "print(cfn.describe_stacks(StackName='metanet-acme')['Stacks'][0]['Outputs'])";
     let before = world.python(outputs);
     let metadata = "Metadata:\n";
-    world.edit("templates/tenant.yaml.tera", metadata, &format!("{metadata}  TenantryControlPlane: 3\n"));
+    world.edit("templates/tenant.yaml.tera", metadata, &format!("{metadata}  TenantryControlPlane: 4\n"));
     let why =
-        "control plane outdated: `metanet-control-plane` of this account and region is version 2, this release needs 3";
+        "control plane outdated: `metanet-control-plane` of this account and region is version 3, this release needs 4";
     world.run(&["plan", "acme"]).expect(2, &[why, "run `tenantry bootstrap`"]);
     world.with(&["deploy", "acme", "--yes"], &accepted).expect(3, &[why]);
     assert_eq!(world.python(outputs), before);
-    world.edit("templates/control-plane.yaml.tera", "Value: \"2\"", "Value: \"3\"");
+    world.edit("templates/control-plane.yaml.tera", "Value: \"3\"", "Value: \"4\"");
     world.run(&["bootstrap", "--yes"]).expect(0, &[]);
     world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
     // A newer control plane serves older stacks: what a release before it needs is still there.
-    world.edit("templates/tenant.yaml.tera", "TenantryControlPlane: 3", "TenantryControlPlane: 1");
+    world.edit("templates/tenant.yaml.tera", "TenantryControlPlane: 4", "TenantryControlPlane: 1");
     world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
 }

@@ -193,10 +193,17 @@ pub struct Watch {
     pub rollback_triggers: Vec<String>,
     /// Queues that the gate on queue depth reads: empty is passed.
     pub queues: BTreeMap<String, String>,
-    /// The composite alarm that stands for the tenant.
+    /// The composite alarm that stands for the tenant; it rolls an update back where `rollback_triggers` names none.
     pub composite: Option<String>,
     /// Alarms that the gate on alarms leaves out.
     pub ignored_alarms: Vec<String>,
+}
+
+impl Watch {
+    /// Alarms that roll an update back; empty for those that react fastest.
+    pub fn triggers(&self) -> &[String] {
+        if self.rollback_triggers.is_empty() { self.composite.as_slice() } else { &self.rollback_triggers }
+    }
 }
 
 /// What the blueprint says of rules, those of Guard files and the tool's own, each by its name.

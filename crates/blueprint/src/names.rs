@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
-use tenantry_base::finding::Source;
+use tenantry_base::finding::{Location, Source};
 
 use crate::model::Blueprint;
 
@@ -35,6 +35,11 @@ impl Blueprint {
     /// The file, as findings show it.
     pub fn source(&self) -> Arc<Source> {
         Arc::clone(&self.document.source)
+    }
+
+    /// Where a route (`watch.composite`) stands in the file, or the nearest part of it that does.
+    pub fn place(&self, route: &str) -> Location {
+        self.document.nearest(route)
     }
 
     /// Every name of a tenant's stack.

@@ -5,6 +5,7 @@ pub mod capacity;
 pub mod cost;
 pub mod flow;
 pub mod handbook;
+pub mod named;
 pub mod permissions;
 pub mod policy;
 pub mod resources;

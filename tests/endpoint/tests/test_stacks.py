@@ -235,6 +235,28 @@ def test_an_alarm_that_rings_undoes_an_update(client: Client) -> None:
     assert unguarded["StackStatus"] == "UPDATE_COMPLETE"
 
 
+def test_a_composite_alarm_undoes_an_update_when_its_rule_holds(client: Client) -> None:
+    cloud, watch = client("cloudformation"), client("cloudwatch")
+    assert deploy(cloud, "s", ALARMED.format(timeout=1), "CREATE")["StackStatus"] == "CREATE_COMPLETE"
+    with pytest.raises(ClientError, match="do not exist"):
+        watch.put_composite_alarm(AlarmName="whole", AlarmRule='ALARM("guard") OR ALARM("absent")')
+    with pytest.raises(ClientError, match="AlarmRule"):
+        watch.put_composite_alarm(AlarmName="whole", AlarmRule='ALARM("guard") OR')
+    watch.put_composite_alarm(AlarmName="whole", AlarmRule='ALARM("guard") AND NOT (OK("guard") OR FALSE)')
+    both = ["MetricAlarm", "CompositeAlarm"]
+    assert watch.describe_alarms(AlarmNames=["whole"])["CompositeAlarms"] == []
+    found = watch.describe_alarms(AlarmNames=["whole"], AlarmTypes=both)["CompositeAlarms"][0]
+    assert found["StateValue"] == "OK"
+    for kind, ends in (("AWS::CloudWatch::Alarm", "UPDATE_ROLLBACK_COMPLETE"), ("AWS::CloudWatch::CompositeAlarm", "UPDATE_COMPLETE")):
+        triggers = {"RollbackTriggers": [{"Arn": found["AlarmArn"], "Type": kind}]}
+        timeout = 2 if kind.endswith("::Alarm") else 3
+        assert deploy(cloud, "s", ALARMED.format(timeout=timeout), RollbackConfiguration=triggers)["StackStatus"] == ends
+    watch.set_alarm_state(AlarmName="guard", StateValue="ALARM", StateReason="test")
+    assert watch.describe_alarms(AlarmNames=["whole"], AlarmTypes=both)["CompositeAlarms"][0]["StateValue"] == "ALARM"
+    assert [row["AlarmName"] for row in watch.describe_alarm_history()["AlarmHistoryItems"]] == ["whole", "guard"]
+    assert deploy(cloud, "s", ALARMED.format(timeout=4))["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+
+
 def test_a_change_set_beyond_a_quota_is_warned_about(client: Client) -> None:
     cloud = client("cloudformation")
     few = "Resources: {V: {Type: 'AWS::EC2::VPC', Properties: {CidrBlock: 10.0.0.0/16}}}"

@@ -70,9 +70,16 @@ pub enum DeploymentMode {
 /// Alarms that roll an update back when they go off during it, or in the time after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RollbackTriggers {
-    /// ARNs; each must exist, or the update fails.
-    pub alarms: Vec<String>,
+    /// Each must exist, or the update fails.
+    pub alarms: Vec<Trigger>,
     pub monitor_minutes: u8,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trigger {
+    pub arn: String,
+    /// CloudFormation's type of the alarm.
+    pub kind: &'static str,
 }
 
 /// Most rollback triggers of a stack. Source: AWS CloudFormation User Guide, "Roll back your CloudFormation stack on
@@ -236,7 +243,7 @@ fn resource_to_import(import: &Import) -> sdk::ResourceToImport {
 }
 
 fn rollback_configuration(triggers: &RollbackTriggers) -> sdk::RollbackConfiguration {
-    let trigger = |arn: &String| sdk::RollbackTrigger::builder().arn(arn).r#type("AWS::CloudWatch::Alarm").build();
+    let trigger = |one: &Trigger| sdk::RollbackTrigger::builder().arn(&one.arn).r#type(one.kind).build();
     sdk::RollbackConfiguration::builder()
         .set_rollback_triggers(Some(triggers.alarms.iter().map(trigger).collect()))
         .monitoring_time_in_minutes(triggers.monitor_minutes.into())

@@ -11,6 +11,8 @@ use super::{CallError, Session};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Alarm {
     pub name: String,
+    /// CloudFormation's type.
+    pub kind: &'static str,
     pub state: AlarmState,
     /// Why it has this state, as CloudWatch says it.
     pub reason: String,
@@ -30,6 +32,10 @@ pub enum AlarmState {
 
 /// Names in one call. Source: Amazon CloudWatch API Reference, DescribeAlarms.
 const AT_ONCE: usize = 100;
+
+/// Types of CloudFormation.
+pub const METRIC: &str = "AWS::CloudWatch::Alarm";
+pub const COMPOSITE: &str = "AWS::CloudWatch::CompositeAlarm";
 
 const KINDS: [&str; 2] = ["MetricAlarm", "CompositeAlarm"];
 
@@ -60,8 +66,9 @@ pub async fn with_prefix(session: &Session, prefix: &str) -> Result<Vec<Alarm>, 
 
 async fn told(session: &Session, question: &Question) -> Result<Vec<Alarm>, CallError> {
     let pages = reads::ask(session, question).await?;
-    let alarms = ["MetricAlarms", "CompositeAlarms"].iter().flat_map(|kind| items(&pages, kind));
-    let of = |alarm: Value| {
+    let metric = items(&pages, "MetricAlarms").into_iter().map(|alarm| (METRIC, alarm));
+    let composite = items(&pages, "CompositeAlarms").into_iter().map(|alarm| (COMPOSITE, alarm));
+    let of = |(kind, alarm): (&'static str, Value)| {
         let name = session.need(text(&alarm, "AlarmName"), question.operation, &question.subject, "AlarmName")?;
         let state = session.need(text(&alarm, "StateValue"), question.operation, &name, "StateValue")?;
         let state = match state.as_str() {
@@ -73,9 +80,9 @@ async fn told(session: &Session, question: &Question) -> Result<Vec<Alarm>, Call
         let actions = list(&alarm, "AlarmActions");
         let actions = actions.as_array().into_iter().flatten().filter_map(|arn| arn.as_str().map(str::to_owned));
         let (reason, actions) = (text(&alarm, "StateReason").unwrap_or_default(), actions.collect());
-        Ok(Alarm { name, state, reason, since, actions })
+        Ok(Alarm { name, kind, state, reason, since, actions })
     };
-    alarms.map(of).collect()
+    metric.chain(composite).map(of).collect()
 }
 
 /// A change of an alarm's state.

@@ -231,6 +231,7 @@ mod tests {
             uploads: Vec::new(),
             offboarded: false,
             control_plane: 0,
+            rollback_triggers: Vec::new(),
         }
     }
 

@@ -32,6 +32,8 @@ pub struct Desired {
     pub offboarded: bool,
     /// The version of the control plane that the stack needs; 0 where it needs none in particular.
     pub control_plane: u64,
+    /// Logical IDs of the alarms that roll an update back; empty for those that react fastest.
+    pub rollback_triggers: Vec<String>,
 }
 
 /// The tags that say whose a resource is.
@@ -148,6 +150,7 @@ mod tests {
             uploads: Vec::new(),
             offboarded: false,
             control_plane: 0,
+            rollback_triggers: Vec::new(),
         };
         let arn = "arn:aws-us-gov:iam::111122223333:role/deployer-stacks";
         assert_eq!(with(Some("deployer"), Some("b")).service_role().as_deref(), Some(arn));

@@ -228,6 +228,7 @@ pub fn plan(
         uploads: Vec::new(),
         offboarded: false,
         control_plane: 0,
+        rollback_triggers: Vec::new(),
     };
     let changes = deletion.changes.iter().filter(|change| !retain.contains(&change.logical_id)).cloned().collect();
     let action = Action::Clear { what: Left::Offboarding, changes, retain: retain.to_vec() };

@@ -1,14 +1,15 @@
 //! The alarms that guard an update: CloudFormation rolls it back when one of them goes off.
 //!
-//! A stack has more alarms than CloudFormation takes as triggers, so those that react fastest are chosen. An alarm that
-//! does not exist would fail the update, and one that rings already says nothing about it: both are left out and told.
+//! They are those that the blueprint names. A stack has more alarms than CloudFormation takes as triggers, so where it names
+//! none, those that react fastest are chosen. An alarm that does not exist would fail the update, and one that is in ALARM
+//! already says nothing about it: both are left out, with a warning.
 
 use serde_json::Value;
 
 use super::plan::Warning;
 use super::prepare::Alarms;
 use super::{Desired, change};
-use tenantry_aws::cloud::change_sets::{MOST_TRIGGERS, ResourceChange, RollbackTriggers};
+use tenantry_aws::cloud::change_sets::{MOST_TRIGGERS, ResourceChange, RollbackTriggers, Trigger};
 use tenantry_aws::cloud::cloudwatch::{self, Alarm, AlarmState};
 use tenantry_aws::cloud::{CallError, Place, Session, is_access_denied, not_implemented};
 
@@ -22,7 +23,7 @@ pub(super) async fn triggers(
     let Alarms::Watched { minutes } = alarms else {
         return Ok(Some(RollbackTriggers { alarms: Vec::new(), monitor_minutes: 0 }));
     };
-    let names = fastest(&desired.body);
+    let names = names(&desired.body, &desired.rollback_triggers);
     if names.is_empty() {
         return Ok(Some(RollbackTriggers { alarms: Vec::new(), monitor_minutes: 0 }));
     }
@@ -36,21 +37,21 @@ pub(super) async fn triggers(
         }
         Err(error) => return Err(error),
     };
-    let mut arns = Vec::new();
+    let mut guards = Vec::new();
     for name in &names {
         match found.iter().find(|alarm| alarm.name == *name) {
             None => {}
             Some(alarm) if alarm.state == AlarmState::Alarm => {
                 warn(format!("alarm {name} rings already, so it does not guard this update"));
             }
-            Some(_) => arns.push(arn(&session.place, name)),
+            Some(alarm) => guards.push(Trigger { arn: arn(&session.place, name), kind: alarm.kind }),
         }
     }
-    if arns.is_empty() {
+    if guards.is_empty() {
         warn("no alarm guards this update: none of the template's exists and is quiet".to_owned());
     }
-    let monitor_minutes = if arns.is_empty() { 0 } else { minutes };
-    Ok(Some(RollbackTriggers { alarms: arns, monitor_minutes }))
+    let monitor_minutes = if guards.is_empty() { 0 } else { minutes };
+    Ok(Some(RollbackTriggers { alarms: guards, monitor_minutes }))
 }
 
 /// Warns of an update that delivers flags while an alarm that AppConfig watches during the delivery is not OK: AppConfig takes
@@ -111,7 +112,11 @@ fn monitors(body: &str) -> Vec<String> {
 
 /// Triggers as a part of a change set's name.
 pub(super) fn named(triggers: Option<&RollbackTriggers>) -> String {
-    triggers.map_or_else(String::new, |triggers| format!("{} {}", triggers.monitor_minutes, triggers.alarms.join(" ")))
+    let said = |triggers: &RollbackTriggers| {
+        let arns: Vec<&str> = triggers.alarms.iter().map(|one| one.arn.as_str()).collect();
+        format!("{} {}", triggers.monitor_minutes, arns.join(" "))
+    };
+    triggers.map_or_else(String::new, said)
 }
 
 fn arn(place: &Place, name: &str) -> String {
@@ -124,11 +129,20 @@ pub(super) fn declared(tree: &Value) -> impl Iterator<Item = (&String, &Value)> 
     resources.filter(|(_, resource)| resource.get("Type").is_some_and(|kind| kind == "AWS::CloudWatch::Alarm"))
 }
 
-/// Names of a template's alarms, those that react fastest first: period × evaluation periods, then logical id.
-fn fastest(body: &str) -> Vec<String> {
+/// Names of the alarms that the blueprint names, else of those that react fastest.
+fn names(body: &str, chosen: &[String]) -> Vec<String> {
     let tree: Value = serde_json::from_str(body).unwrap_or_default();
+    if chosen.is_empty() {
+        return fastest(&tree);
+    }
+    let name = |id: &String| tree["Resources"][id]["Properties"]["AlarmName"].as_str().map(str::to_owned);
+    chosen.iter().filter_map(name).collect()
+}
+
+/// Names of a template's alarms, those that react fastest first: period × evaluation periods, then logical id.
+fn fastest(tree: &Value) -> Vec<String> {
     let mut found: Vec<(u64, &String, String)> = Vec::new();
-    for (logical_id, resource) in declared(&tree) {
+    for (logical_id, resource) in declared(tree) {
         let property = |name: &str| resource.get("Properties").and_then(|properties| properties.get(name));
         let number = |name: &str| property(name).and_then(Value::as_u64).unwrap_or(u64::from(u32::MAX));
         if let Some(name) = property("AlarmName").and_then(Value::as_str) {
@@ -154,7 +168,19 @@ mod tests {
             "A": alarm("slow", 300, 3), "B": alarm("b", 60, 1), "C": alarm("c", 60, 3), "D": alarm("d", 60, 1),
             "E": alarm("e", 300, 1), "F": alarm("f", 10, 1), "G": nameless, "H": { "Type": "AWS::SQS::Queue" },
         } });
-        assert_eq!(fastest(&body.to_string()), ["f", "b", "d", "c", "e"]);
+        assert_eq!(fastest(&body), ["f", "b", "d", "c", "e"]);
+    }
+
+    #[test]
+    fn alarms_that_the_blueprint_names_guard_instead() {
+        let alarm = |kind: &str, name: &str| serde_json::json!({ "Type": kind, "Properties": { "AlarmName": name } });
+        let resources = serde_json::json!({ "Whole": alarm(cloudwatch::COMPOSITE, "acme-tenant"), "A": alarm(cloudwatch::METRIC, "a") });
+        let named = |ids: &[&str]| {
+            let body = serde_json::json!({ "Resources": resources }).to_string();
+            super::names(&body, &ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(named(&["Whole"]), ["acme-tenant"]);
+        assert_eq!(named(&[]), ["a"], "a composite alarm has no period");
     }
 
     #[test]
@@ -166,6 +192,7 @@ mod tests {
         assert_eq!(monitors(&body.to_string()), ["acme-parking"]);
         let alarm = |state| Alarm {
             name: "acme-parking".to_owned(),
+            kind: cloudwatch::METRIC,
             state,
             reason: String::new(),
             since: None,

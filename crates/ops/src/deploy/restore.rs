@@ -249,6 +249,7 @@ mod tests {
             uploads: Vec::new(),
             offboarded: false,
             control_plane: 0,
+            rollback_triggers: Vec::new(),
         };
         let edit = |path: &str, actual: Value| Edit { logical_id: "Queue".to_owned(), path: path.to_owned(), actual };
         let edits = [

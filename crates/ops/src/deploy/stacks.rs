@@ -56,6 +56,7 @@ pub fn tenant(
         uploads,
         offboarded: is_offboarded(&estate.fleet, tenant),
         control_plane: template.control_plane(),
+        rollback_triggers: estate.blueprint.watch.triggers().to_vec(),
     }
 }
 
@@ -108,6 +109,7 @@ pub fn rendered_control_planes(
                 uploads: Vec::new(),
                 offboarded: false,
                 control_plane: 0,
+                rollback_triggers: Vec::new(),
             };
             stacks.push((desired, template));
         }

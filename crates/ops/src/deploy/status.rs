@@ -201,6 +201,7 @@ mod tests {
             uploads: Vec::new(),
             tags: BTreeMap::new(),
             control_plane: 0,
+            rollback_triggers: Vec::new(),
             offboarded: false,
         };
         let live = [

@@ -146,6 +146,7 @@ mod tests {
     fn an_alarm_is_blind_after_an_hour_without_data() {
         let alarm = |state, since| Alarm {
             name: "org-acme-depth".to_owned(),
+            kind: tenantry_aws::cloud::cloudwatch::METRIC,
             state,
             reason: String::new(),
             since: Some(since),

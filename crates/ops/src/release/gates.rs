@@ -16,9 +16,10 @@ use crate::deploy::prepare::Pace;
 use crate::deploy::{Baseline, Desired, State};
 use crate::drift::accepted::Accepted;
 use crate::drift::{Severity, StackDrift, check};
-use tenantry_aws::cloud::cloudformation::{self, Stack};
+use tenantry_aws::cloud::cloudformation::{self, Resource, Stack};
 use tenantry_aws::cloud::cloudwatch::{self, AlarmState};
 use tenantry_aws::cloud::{CallError, Cloud, Place, Session, sqs};
+use tenantry_blueprint::Watch;
 use tenantry_spec::estate::rings::{Gate, GateCommand, Ring, duration};
 
 /// One look at one gate of one tenant.
@@ -59,8 +60,8 @@ impl std::fmt::Display for Look {
 pub struct Watched<'a> {
     pub ring: &'a Ring,
     pub tenants: &'a [&'a Desired],
-    /// Queues that must be empty, by name: their logical ids.
-    pub queues: &'a BTreeMap<String, String>,
+    /// What the blueprint says of queues and alarms.
+    pub watch: &'a Watch,
     /// The release's own files, in which commands run.
     pub root: &'a Path,
     /// The day, and what drift may stay on it.
@@ -146,8 +147,8 @@ async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, liv
             Gate::StackState if watched.when == When::Before => continue,
             Gate::StackState => Ok(stack_state(desired, &Baseline::of(live))),
             Gate::Drift => continue,
-            Gate::Alarms => alarms(session, desired).await,
-            Gate::QueueDepth => queue_depth(session, watched.queues, desired).await,
+            Gate::Alarms => alarms(session, &watched.watch.ignored_alarms, desired).await,
+            Gate::QueueDepth => queue_depth(session, &watched.watch.queues, desired).await,
         };
         let verdict = verdict.unwrap_or_else(|error| GateStatus::Unknown { why: error.to_string() });
         looks.push(Look { tenant: desired.tenant.clone(), gate: gate.name().to_owned(), verdict });
@@ -206,11 +207,14 @@ fn drifted(drift: &StackDrift) -> GateStatus {
     unseen.or(unchecked).map_or(GateStatus::Passed, |why| GateStatus::Unknown { why })
 }
 
-/// No alarm of the stack is in ALARM, and each has a state.
-async fn alarms(session: &Session, desired: &Desired) -> Result<GateStatus, CallError> {
-    const KINDS: [&str; 2] = ["AWS::CloudWatch::Alarm", "AWS::CloudWatch::CompositeAlarm"];
+/// No alarm of the stack is in ALARM, and each has a state; those that the blueprint leaves out are not looked at.
+async fn alarms(session: &Session, ignored: &[String], desired: &Desired) -> Result<GateStatus, CallError> {
+    const KINDS: [&str; 2] = [cloudwatch::METRIC, cloudwatch::COMPOSITE];
     let resources = cloudformation::resources(session, &desired.stack).await?;
-    let own = resources.into_iter().filter(|resource| KINDS.contains(&resource.resource_type.as_str()));
+    let is_looked_at = |resource: &Resource| {
+        KINDS.contains(&resource.resource_type.as_str()) && !ignored.contains(&resource.logical_id)
+    };
+    let own = resources.into_iter().filter(is_looked_at);
     let names: Vec<String> = own.filter_map(|resource| resource.physical_id).collect();
     if names.is_empty() {
         return Ok(GateStatus::Unknown { why: "the stack has no alarm".to_owned() });
@@ -307,6 +311,7 @@ mod tests {
             uploads: Vec::new(),
             offboarded: false,
             control_plane: 0,
+            rollback_triggers: Vec::new(),
         }
     }
 
@@ -335,7 +340,7 @@ mod tests {
         let watched = Watched {
             ring: &ring,
             tenants: &tenants,
-            queues: &BTreeMap::new(),
+            watch: &Watch::default(),
             root: Path::new("/"),
             today: Date::MIN,
             accepted: &Accepted::default(),

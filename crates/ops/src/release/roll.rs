@@ -252,7 +252,7 @@ impl Roll<'_> {
         Watched {
             ring: stage.ring,
             tenants,
-            queues: &self.candidate.estate.blueprint.watch.queues,
+            watch: &self.candidate.estate.blueprint.watch,
             root: self.candidate.root(),
             today: Offset::UTC.to_datetime((self.now)()).date(),
             accepted: &self.accepted,

@@ -6,6 +6,7 @@ from typing import Callable
 
 from ..internal import call
 from .model import Stack
+from .names import ALARMS
 
 
 class Breached(Exception):
@@ -14,13 +15,13 @@ class Breached(Exception):
 
 def watch(stack: Stack, pause: Callable[[], None]) -> None:
     """Look at the alarms once, and once more for each minute of the monitoring time; a minute lasts a step here."""
-    arns = [trigger["Arn"] for trigger in stack.rollback.get("RollbackTriggers", [])]
+    triggers = [(trigger["Arn"], ALARMS[trigger["Type"]]) for trigger in stack.rollback.get("RollbackTriggers", [])]
     for look in range(1 + int(stack.rollback.get("MonitoringTimeInMinutes", 0))):
         if look:
             pause()
-        for arn in arns:
+        for arn, kind in triggers:
             name = arn.split(":alarm:", 1)[1]
-            found = call(stack.account, stack.region, "cloudwatch", "DescribeAlarms", AlarmNames=[name])
+            found = call(stack.account, stack.region, "cloudwatch", "DescribeAlarms", AlarmNames=[name], AlarmTypes=[kind])
             alarms = found.get("MetricAlarms", []) + found.get("CompositeAlarms", [])
             if not alarms:
                 raise Breached(f"The rollback trigger alarm {arn} does not exist")

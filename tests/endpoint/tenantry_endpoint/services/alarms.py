@@ -12,7 +12,7 @@ from ..clock import Moment
 from ..operations import Answer, Call, find, operation
 from ..state import store
 from . import events
-from . import recorded  # noqa: F401  (its answer holds the composite alarms)
+from . import composite
 
 #: Minutes until the first evaluation.
 FIRST_EVALUATION = 3
@@ -52,21 +52,36 @@ def set_alarm_state(call: Call) -> Answer:
     """CloudWatch: SetAlarmState. A new state is an event ("Alarm events and EventBridge", CloudWatch User Guide)."""
     name = call.parameters["AlarmName"]
     told = describe_alarms(replace(call, operation="DescribeAlarms", parameters={"AlarmNames": [name]}))
-    before = (told.get("MetricAlarms") or told.get("CompositeAlarms") or [{}])[0]
+    before, whole = (told.get("MetricAlarms") or [{}])[0], _composites(call, name)
     answer = call.inner()
     _young(call).pop(name, None)
-    state = call.parameters["StateValue"]
-    if before.get("StateValue") not in (None, state):
-        store(History, call.account, call.region).rows.append({
-            "AlarmName": name, "AlarmType": "MetricAlarm", "Timestamp": datetime.now(timezone.utc),
-            "HistoryItemType": "StateUpdate", "HistorySummary": f"Alarm updated from {before['StateValue']} to {state}"})
-        seconds = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
-        events.emit(call.account, call.region, "aws.cloudwatch", "CloudWatch Alarm State Change", {
-            "alarmName": name, "configuration": {"description": before.get("AlarmDescription", "")},
-            "state": {"value": state, "reason": call.parameters["StateReason"], "timestamp": seconds},
-            "previousState": {"value": before["StateValue"], "reason": before.get("StateReason", "")},
-        }, resources=[f"arn:{call.partition}:cloudwatch:{call.region}:{call.account}:alarm:{name}"])
+    _changed(call, "MetricAlarm", before, {"StateValue": call.parameters["StateValue"], "StateReason": call.parameters["StateReason"]})
+    for old, new in zip(whole, _composites(call, name)):
+        _changed(call, "CompositeAlarm", old, new)
     return answer
+
+
+def _composites(call: Call, name: str) -> list[Answer]:
+    """The composite alarms, with their states, whose rules ask about an alarm."""
+    told = describe_alarms(replace(call, operation="DescribeAlarms", parameters={"AlarmTypes": ["CompositeAlarm"]}))
+    return [alarm for alarm in told.get("CompositeAlarms", []) if name in composite.alarms_of(alarm["AlarmRule"])]
+
+
+def _changed(call: Call, kind: str, before: Answer, after: Answer) -> None:
+    state = after["StateValue"]
+    if before.get("StateValue") in (None, state):
+        return
+    name = before["AlarmName"]
+    store(History, call.account, call.region).rows.append({
+        "AlarmName": name, "AlarmType": kind, "Timestamp": datetime.now(timezone.utc),
+        "HistoryItemType": "StateUpdate", "HistorySummary": f"Alarm updated from {before['StateValue']} to {state}"})
+    seconds = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    rule = {"alarmRule": before["AlarmRule"]} if kind == "CompositeAlarm" else {}
+    events.emit(call.account, call.region, "aws.cloudwatch", "CloudWatch Alarm State Change", {
+        "alarmName": name, "configuration": {"description": before.get("AlarmDescription", "")} | rule,
+        "state": {"value": state, "reason": after["StateReason"], "timestamp": seconds},
+        "previousState": {"value": before["StateValue"], "reason": before.get("StateReason", "")},
+    }, resources=[f"arn:{call.partition}:cloudwatch:{call.region}:{call.account}:alarm:{name}"])
 
 
 _all = find("cloudwatch", "DescribeAlarms")
@@ -85,9 +100,21 @@ def describe_alarms(call: Call) -> Answer:
             since = young.get(alarm["AlarmName"])
             if since is not None and not since.is_past(FIRST_EVALUATION):
                 alarm["StateValue"], alarm["StateReason"] = "INSUFFICIENT_DATA", "Unchecked: Initial alarm creation"
+        if kind == "CompositeAlarms" and kind in answer:
+            answer[kind] = [_with_state(call, alarm) for alarm in answer[kind]]
         if wanted and kind in answer:
             answer[kind] = [alarm for alarm in answer[kind] if alarm["StateValue"] == wanted]
     return answer
+
+
+def _with_state(call: Call, alarm: Answer) -> Answer:
+    """A composite alarm with what its rule says now."""
+    asked = {"AlarmNames": composite.alarms_of(alarm["AlarmRule"]), "AlarmTypes": ["MetricAlarm", "CompositeAlarm"]}
+    told = describe_alarms(replace(call, operation="DescribeAlarms", parameters=asked)) if asked["AlarmNames"] else {}
+    states = {one["AlarmName"]: one["StateValue"] for kind in ("MetricAlarms", "CompositeAlarms") for one in told.get(kind, [])}
+    rings = composite.holds(alarm["AlarmRule"], states)
+    return alarm | {"StateValue": "ALARM" if rings else "OK",
+                    "StateReason": f"{alarm['AlarmRule']} {'holds' if rings else 'does not hold'}"}
 
 
 @operation("cloudwatch", "DescribeAlarmHistory")

@@ -13,6 +13,7 @@ from ..errors import AwsError
 from ..internal import call as internal_call
 from ..operations import Answer, Call, find, operation, whole_service
 from ..state import store
+from .composite import composites
 
 
 class Records:
@@ -373,39 +374,10 @@ for _name in ("CreateListener", "ModifyListener", "DescribeListeners"):
     operation("elbv2", _name)(_with_authentication)
 
 
-@operation("cloudwatch", "PutCompositeAlarm")
-def put_composite_alarm(call: Call) -> Answer:
-    """CloudWatch: PutCompositeAlarm."""
-    name = call.parameters["AlarmName"]
-    arn = f"arn:{call.partition}:cloudwatch:{call.region}:{call.account}:alarm:{name}"
-    record = dict(call.parameters) | {"AlarmArn": arn, "StateValue": "OK"}
-    store(Records, call.account, call.region).by_noun["composite"][name] = record
-    return {}
-
-
-@operation("cloudwatch", "DescribeAlarms")
-def describe_alarms(call: Call) -> Answer:
-    """CloudWatch: DescribeAlarms, composite alarms included."""
-    answer = call.inner()
-    table = store(Records, call.account, call.region).by_noun["composite"]
-    names, kinds = call.get("AlarmNames"), call.get("AlarmTypes") or ["MetricAlarm"]
-    if "CompositeAlarm" in kinds:
-        answer["CompositeAlarms"] = [r for name, r in table.items() if not names or name in names]
-    return answer
-
-
-@operation("cloudwatch", "DeleteAlarms")
-def delete_alarms(call: Call) -> Answer:
-    """CloudWatch: DeleteAlarms."""
-    table = store(Records, call.account, call.region).by_noun["composite"]
-    rest = [name for name in call.parameters["AlarmNames"] if table.pop(name, None) is None]
-    return call.inner(None, AlarmNames=rest) if rest else {}
-
-
 def _composite_tags(call: Call) -> Answer:
     """CloudWatch TagResource, UntagResource and ListTagsForResource: those of composite alarms here, else in moto."""
     arn = call.parameters["ResourceARN"]
-    if arn.rsplit(":", 1)[-1] not in store(Records, call.account, call.region).by_noun["composite"]:
+    if arn.rsplit(":", 1)[-1] not in composites(call):
         return call.inner()
     if call.operation == "ListTagsForResource":
         return {"Tags": _tags(call, arn)}

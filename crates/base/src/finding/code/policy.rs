@@ -111,6 +111,13 @@ pub(super) const CODES: &[Explanation] = &[
         "Correct the entry in `templates/handbook.yaml`; what templates see is shown by `templates/context.yaml`.",
     ),
     entry(
+        "TN4019",
+        Error,
+        "the blueprint names a resource that the templates do not have",
+        "An alarm that does not exist guards no update and holds no release, and messages that are replayed would have nowhere to go.",
+        "Correct the logical ID in `watch`, `redrive` or `rejects` of `templates/blueprint.yaml`.",
+    ),
+    entry(
         "TN4101",
         Error,
         "a bucket is not encrypted with the tenant's key",
