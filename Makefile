@@ -153,6 +153,14 @@ functions: $(TOOLS)/functions
 functions-lock: $(TOOLS)/functions
 	.venv/bin/python pipeline/package.py lock $(ARCHITECTURES)
 
+# A release's archive for this host or DIST_TARGET, with its SBOM and checksums, in target/archives. DIST_BINARY is a binary
+# that is built already, DIST_FUNCTIONS a folder that has the zips of the functions.
+DIST_TARGET ?=
+DIST_BINARY ?=
+DIST_FUNCTIONS ?=
+dist: $(TOOLS)/bin/cargo-cyclonedx $(if $(DIST_BINARY),,$(TOOLS)/functions) $(if $(DIST_FUNCTIONS),,functions)
+	$(PYTHON) dist/pack.py $(DIST_TARGET:%=--target %) $(DIST_BINARY:%=--binary %) $(DIST_FUNCTIONS:%=--functions %)
+
 # The functions for arm64 through the chain's tests, emulated: wants Debian's qemu-user, libc6-arm64-cross and
 # libgcc-s1-arm64-cross.
 chain-arm64: export CHAIN_RUNNER ?= qemu-aarch64 -L /usr/aarch64-linux-gnu
@@ -161,7 +169,7 @@ chain-arm64: ARCHITECTURES := arm64
 chain-arm64: functions $(TOOLS)/python
 	cargo test -p tenantry-pipeline --test chain
 
-# cargo-lambda and zig, as pinned.
+# cargo-lambda, cargo-zigbuild and zig, as pinned.
 $(TOOLS)/functions: pipeline/requirements.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r pipeline/requirements.txt
@@ -187,12 +195,15 @@ $(TOOLS)/python: tests/endpoint/requirements.txt
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/endpoint/requirements.txt
 	mkdir -p $(TOOLS) && touch $@
 
-# It runs once, for seconds: it is not worth minutes of optimising.
-$(TOOLS)/bin/cargo-deny: export CARGO_PROFILE_RELEASE_OPT_LEVEL = 1
-$(TOOLS)/bin/cargo-deny: export CARGO_PROFILE_RELEASE_LTO = off
-$(TOOLS)/bin/cargo-deny: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = 16
+# They run once, for seconds: they are not worth minutes of optimising.
+$(TOOLS)/bin/cargo-cyclonedx $(TOOLS)/bin/cargo-deny: export CARGO_PROFILE_RELEASE_OPT_LEVEL = 1
+$(TOOLS)/bin/cargo-cyclonedx $(TOOLS)/bin/cargo-deny: export CARGO_PROFILE_RELEASE_LTO = off
+$(TOOLS)/bin/cargo-cyclonedx $(TOOLS)/bin/cargo-deny: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = 16
 $(TOOLS)/bin/cargo-deny:
 	cargo install --quiet --locked cargo-deny@0.20.2 --no-default-features --root $(TOOLS)
+
+$(TOOLS)/bin/cargo-cyclonedx:
+	cargo install --quiet --locked cargo-cyclonedx@0.5.9 --root $(TOOLS)
 
 # The judges of the CI workflows and scripts, as pinned.
 $(TOOLS)/ci/bin/zizmor: tests/ci/requirements.txt
@@ -200,5 +211,5 @@ $(TOOLS)/ci/bin/zizmor: tests/ci/requirements.txt
 	$(TOOLS)/ci/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/ci/requirements.txt
 	touch $@
 
-.PHONY: accept advisories build chain-arm64 check demo endpoint reproducible test test-proxy test-report test-search lint bench bench-drift bench-fleet bench-capacity functions functions-lock bench-pipeline \
+.PHONY: accept advisories build chain-arm64 check demo dist endpoint reproducible test test-proxy test-report test-search lint bench bench-drift bench-fleet bench-capacity functions functions-lock bench-pipeline \
     fuzz fuzz-chain faults bench-deploy

@@ -155,7 +155,8 @@ fn source(from: Option<&str>) -> Result<String, Failure> {
     if let Some(from) = from {
         return Ok(from.to_owned());
     }
-    let program = std::env::current_exe()?;
+    // Where the archive was unpacked, also when a link to the program is on the path.
+    let program = std::env::current_exe()?.canonicalize()?;
     let beside = program.parent().map(|parent| parent.join("functions")).filter(|folder| folder.is_dir());
     match (beside, RELEASE_URL) {
         (Some(folder), _) => Ok(folder.display().to_string()),

@@ -29,6 +29,7 @@ mod journal;
 mod judge;
 mod list;
 mod log;
+mod man;
 mod moving;
 mod new;
 mod offboarded;
@@ -155,6 +156,7 @@ enum Command {
     Rejects(rejects::Rejects),
     Schema(schema::Args),
     Completions(completions::Args),
+    Man(man::Args),
 }
 
 impl Command {
@@ -166,7 +168,7 @@ impl Command {
             Self::Plan(_) | Self::Drift(_) | Self::Alarms(_) | Self::Watch(_) => {
                 &[Format::Text, Format::Json, Format::Markdown]
             }
-            Self::Completions(_) => &[Format::Text],
+            Self::Completions(_) | Self::Man(_) => &[Format::Text],
             _ => &[Format::Text, Format::Json],
         }
     }
@@ -228,6 +230,7 @@ impl Cli {
             Command::Rejects(rejects) => rejects.run(global),
             Command::Schema(args) => schema::run(args, global),
             Command::Completions(args) => completions::run(args, global),
+            Command::Man(args) => man::run(args, global),
         }?;
         // Where no account could be entered, no part of the answer is known.
         match tenantry_aws::cloud::none_opened().filter(|_| exit == Exit::Incomplete) {

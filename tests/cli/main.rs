@@ -6,6 +6,7 @@
 //!
 //! `? 2` below a command is its exit code (else 0); `...` stands for any lines, `[..]` for anything in a line.
 
+mod archive;
 mod endpoint;
 mod images;
 mod obstacles;

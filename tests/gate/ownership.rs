@@ -139,7 +139,7 @@ const WRITES: [&str; 16] = [
 ];
 
 /// Those that change nothing in an account, or only what belongs to no estate: increases of an account's quotas.
-const OTHERS: [&str; 41] = [
+const OTHERS: [&str; 42] = [
     "alarms",
     "capacity",
     "completions",
@@ -166,6 +166,7 @@ const OTHERS: [&str; 41] = [
     "init",
     "journal",
     "list",
+    "man",
     "move",
     "new",
     "output",

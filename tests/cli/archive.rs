@@ -1,0 +1,207 @@
+//! A release's archive, as `dist/pack.py` packs it from this binary: everything is in it, and what installs it finds it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use clap::CommandFactory;
+use serde_json::{Value, json};
+use tenantry::cli::Cli;
+use tenantry::digest::sha256;
+
+use super::root;
+
+/// The target whose archive is packed. The binary is the host's all the same.
+pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
+
+/// Small files stand for the functions' zips, and a line for the SBOM.
+struct Packed {
+    folder: tempfile::TempDir,
+    /// Name without `.tar.gz`, as that of the folder inside.
+    name: String,
+}
+
+impl Packed {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut artifacts = json!({});
+        fs::create_dir(folder.path().join("zips")).unwrap();
+        for (architecture, function) in
+            [("x86_64", "splitter"), ("x86_64", "ingest"), ("arm64", "splitter"), ("arm64", "ingest")]
+        {
+            let zip = format!("{function} for {architecture}");
+            let digest = sha256(zip.as_bytes());
+            fs::write(folder.path().join("zips").join(format!("{digest}.zip")), &zip).unwrap();
+            artifacts[architecture][function] = json!({ "sha256": digest, "bytes": zip.len() });
+        }
+        let lock = json!({ "version": 2, "architecture": "x86_64", "artifacts": artifacts });
+        fs::write(folder.path().join("lock.json"), lock.to_string()).unwrap();
+        fs::write(folder.path().join("sbom.json"), "{}").unwrap();
+        let packed = Self { folder, name: format!("tenantry-{}-{TARGET}", env!("CARGO_PKG_VERSION")) };
+        packed.pack("out", "zips").unwrap();
+        packed
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn archive(&self, out: &str) -> PathBuf {
+        self.path(out).join(format!("{}.tar.gz", self.name))
+    }
+
+    /// Runs the script; what it says where it fails.
+    fn pack(&self, out: &str, zips: &str) -> Result<(), String> {
+        let mut pack = Command::new("python3");
+        pack.arg(root().join("dist/pack.py")).args(["--target", TARGET, "--level", "1"]);
+        pack.args(["--binary", env!("CARGO_BIN_EXE_tenantry")]).env("SOURCE_DATE_EPOCH", "1700000000");
+        for (option, name) in [("--functions", zips), ("--lock", "lock.json"), ("--sbom", "sbom.json"), ("--out", out)]
+        {
+            pack.arg(option).arg(self.path(name));
+        }
+        let output = pack.output().unwrap();
+        if output.status.success() { Ok(()) } else { Err(String::from_utf8(output.stderr).unwrap()) }
+    }
+
+    /// The folder that the archive holds, unpacked.
+    fn unpack(&self) -> PathBuf {
+        let unpacked = self.path("unpacked");
+        if !unpacked.exists() {
+            fs::create_dir(&unpacked).unwrap();
+            let mut tar = Command::new("tar");
+            assert!(tar.arg("-xzf").arg(self.archive("out")).arg("-C").arg(&unpacked).status().unwrap().success());
+        }
+        unpacked.join(&self.name)
+    }
+}
+
+/// Packing reads a large binary: once is enough.
+static PACKED: LazyLock<Packed> = LazyLock::new(|| {
+    let packed = Packed::new();
+    packed.unpack();
+    packed
+});
+
+fn files(folder: &Path, below: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(below).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files(folder, &path, found),
+            false => drop(found.insert(path.strip_prefix(folder).unwrap().display().to_string())),
+        }
+    }
+}
+
+/// The names of all commands with a dash between the words, as manual pages are called.
+fn commands(command: &clap::Command, name: &str, found: &mut Vec<String>) {
+    for inner in command.get_subcommands().filter(|inner| !inner.is_hide_set()) {
+        commands(inner, &format!("{name}-{}", inner.get_name()), found);
+    }
+    found.push(name.to_owned());
+}
+
+#[test]
+fn an_archive_holds_what_a_machine_without_rust_needs() {
+    let unpacked = PACKED.unpack();
+    let (mut found, mut expected) = (BTreeSet::new(), BTreeSet::new());
+    files(&unpacked, &unpacked, &mut found);
+    let mut all = Vec::new();
+    commands(&Cli::command(), "tenantry", &mut all);
+    assert!(all.len() > 50, "{all:?}");
+    expected.extend(all.iter().map(|name| format!("man/man1/{name}.1")));
+    for name in ["tenantry.bash", "_tenantry", "tenantry.fish", "tenantry.elv", "_tenantry.ps1"] {
+        expected.insert(format!("completions/{name}"));
+    }
+    for zip in fs::read_dir(PACKED.path("zips")).unwrap() {
+        expected.insert(format!("functions/{}", zip.unwrap().file_name().to_str().unwrap()));
+    }
+    let others = ["tenantry", "tenantry.cdx.json", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "CHANGELOG.md"];
+    expected.extend(others.map(str::to_owned));
+    expected.insert("functions/functions.lock.json".to_owned());
+    assert_eq!(found, expected);
+
+    for name in all {
+        let page = fs::read_to_string(unpacked.join(format!("man/man1/{name}.1"))).unwrap();
+        let (title, summary) = (format!(".TH {name} 1"), format!("{} \\- ", name.replace('-', "\\-")));
+        assert!(page.contains(&title) && page.contains(&summary), "{name}: {}", &page[..page.len().min(300)]);
+    }
+    for name in found.iter().filter(|name| name.starts_with("completions/")) {
+        let script = fs::read_to_string(unpacked.join(name)).unwrap();
+        assert!(script.contains("bootstrap") && script.contains("estate"), "{name}");
+    }
+}
+
+#[test]
+fn an_archive_is_the_same_bytes_each_time_and_as_its_checksums_say() {
+    let bytes = fs::read(PACKED.archive("out")).unwrap();
+    PACKED.pack("again", "zips").unwrap();
+    assert!(fs::read(PACKED.archive("again")).unwrap() == bytes, "two archives of one binary differ");
+    let mut check = Command::new("sha256sum");
+    let said = check.current_dir(PACKED.path("out")).args(["--check", "--strict", "SHA256SUMS"]).output().unwrap();
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    assert_eq!(String::from_utf8_lossy(&said.stdout).lines().count(), 2);
+    let listing = Command::new("tar").args(["--numeric-owner", "-tvzf"]).arg(PACKED.archive("out")).output().unwrap();
+    for line in String::from_utf8(listing.stdout).unwrap().lines() {
+        let is_open = ["-rw-r--r-- ", "drwxr-xr-x "].iter().any(|mode| line.starts_with(mode));
+        assert!(is_open || line.starts_with("-rwxr-xr-x ") && line.ends_with("/tenantry"), "{line}");
+        assert!(line.contains(" 0/0 ") && line.contains("2023-11-1"), "{line}");
+    }
+}
+
+#[test]
+fn an_archive_without_the_zips_that_the_lock_names_is_not_packed() {
+    fs::create_dir(PACKED.path("other zips")).unwrap();
+    for zip in fs::read_dir(PACKED.path("zips")).unwrap().skip(1) {
+        let zip = zip.unwrap();
+        fs::write(PACKED.path("other zips").join(zip.file_name()), "other").unwrap();
+    }
+    let said = PACKED.pack("none", "other zips").unwrap_err();
+    assert_eq!((said.matches("has another SHA-256").count(), said.matches("no such file").count()), (3, 1), "{said}");
+    assert!(!PACKED.path("none").exists());
+}
+
+/// Also where the program on the path is a link to that in the archive.
+#[test]
+fn the_program_of_an_archive_fetches_the_zips_that_are_beside_it() {
+    let (room, unpacked) = (tempfile::tempdir().unwrap(), PACKED.unpack());
+    let program = room.path().join("tenantry");
+    std::os::unix::fs::symlink(unpacked.join("tenantry"), &program).unwrap();
+    let run = |arguments: &[&str]| {
+        let mut tenantry = Command::new(&program);
+        let output = tenantry.current_dir(room.path()).args(arguments).env_remove("TENANTRY_ESTATE").output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    run(&["init", "estate"]);
+    let lock = unpacked.join("functions/functions.lock.json");
+    fs::copy(lock, room.path().join("estate/pipeline/functions.lock.json")).unwrap();
+    let answer: Value =
+        serde_json::from_str(&run(&["functions", "fetch", "-C", "estate", "--functions", "zips", "-o", "json"]))
+            .unwrap();
+    let states: Vec<&Value> = answer["functions"].as_array().unwrap().iter().map(|one| &one["state"]).collect();
+    assert_eq!(states, ["fetched", "fetched"]);
+}
+
+/// Values of `[package.metadata.binstall]` in Cargo.toml.
+fn binstall(key: &str) -> String {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let section = manifest.split("[package.metadata.binstall]\n").nth(1).unwrap();
+    let line = section.lines().find_map(|line| line.strip_prefix(&format!("{key} = "))).unwrap();
+    line.trim_matches('"').to_owned()
+}
+
+#[test]
+fn cargo_binstall_finds_the_archive_and_the_binary_in_it() {
+    let filled = |template: String| {
+        let values = [("name", "tenantry"), ("version", env!("CARGO_PKG_VERSION")), ("target", TARGET)];
+        let values = values.into_iter().chain([("bin", "tenantry"), ("binary-ext", ""), ("repo", "REPO")]);
+        values.fold(template, |text, (name, value)| text.replace(&format!("{{ {name} }}"), value))
+    };
+    let url = filled(binstall("pkg-url"));
+    assert_eq!(url, format!("REPO/releases/download/v{}/{}.tar.gz", env!("CARGO_PKG_VERSION"), PACKED.name));
+    assert_eq!(url.rsplit('/').next(), PACKED.archive("out").file_name().unwrap().to_str());
+    assert!(PACKED.unpack().parent().unwrap().join(filled(binstall("bin-dir"))).is_file());
+    assert_eq!(binstall("pkg-fmt"), "tgz");
+}
