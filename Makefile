@@ -69,7 +69,7 @@ lint: $(TOOLS)/bin/cargo-deny $(TOOLS)/ci/bin/zizmor
 	$(TOOLS)/bin/cargo-deny check bans licenses sources
 	$(TOOLS)/ci/bin/check-jsonschema --builtin-schema vendor.github-workflows ci/github/*.yml .github/workflows/*.yml
 	$(TOOLS)/ci/bin/zizmor --offline --no-progress --persona pedantic ci/github/*.yml .github/workflows/*.yml
-	$(TOOLS)/ci/bin/shellcheck ci/*.sh .ci/run .cargo/rustc demo/run
+	$(TOOLS)/ci/bin/shellcheck ci/*.sh .ci/run .cargo/rustc demo/run dist/check-tag
 
 # Known vulnerabilities of dependencies; fetches the advisory database.
 advisories: $(TOOLS)/bin/cargo-deny
@@ -158,7 +158,7 @@ functions-lock: $(TOOLS)/functions
 DIST_TARGET ?=
 DIST_BINARY ?=
 DIST_FUNCTIONS ?=
-dist: $(TOOLS)/bin/cargo-cyclonedx $(if $(DIST_BINARY),,$(TOOLS)/functions) $(if $(DIST_FUNCTIONS),,functions)
+dist: $(TOOLS)/bin/cargo-cyclonedx $(if $(filter %-musl,$(DIST_TARGET)),$(TOOLS)/functions) $(if $(DIST_FUNCTIONS),,functions)
 	$(PYTHON) dist/pack.py $(DIST_TARGET:%=--target %) $(DIST_BINARY:%=--binary %) $(DIST_FUNCTIONS:%=--functions %)
 
 # The functions for arm64 through the chain's tests, emulated: wants Debian's qemu-user, libc6-arm64-cross and

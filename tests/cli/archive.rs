@@ -12,6 +12,7 @@ use tenantry::cli::Cli;
 use tenantry::digest::sha256;
 
 use super::root;
+use super::transcript::{self, Room, Shown};
 
 /// The target whose archive is packed. The binary is the host's all the same.
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
@@ -204,4 +205,108 @@ fn cargo_binstall_finds_the_archive_and_the_binary_in_it() {
     assert_eq!(url.rsplit('/').next(), PACKED.archive("out").file_name().unwrap().to_str());
     assert!(PACKED.unpack().parent().unwrap().join(filled(binstall("bin-dir"))).is_file());
     assert_eq!(binstall("pkg-fmt"), "tgz");
+}
+
+/// The archive's zips are small files, so an estate's lock is the archive's.
+#[test]
+fn the_page_on_installing_does_what_it_shows() {
+    let init = format!(
+        r#"() {{ command tenantry "$@" || return; [ "$1" != init ] || cp '{}' "$2/pipeline/functions.lock.json"; }}"#,
+        PACKED.unpack().join("functions/functions.lock.json").display()
+    );
+    let room = Room::new().with("BASH_FUNC_tenantry%%", init);
+    for file in ["SHA256SUMS".to_owned(), format!("{}.tar.gz", PACKED.name)] {
+        fs::copy(PACKED.path("out").join(&file), room.work().join(&file)).unwrap();
+    }
+    let checked = transcript::check(&root().join("docs/install.md"), &room, Shown::Everything);
+    assert!(checked.is_ok(), "{}", checked.unwrap_err());
+}
+
+#[test]
+fn the_page_on_upgrading_does_what_it_shows() {
+    let room = Room::new();
+    let mut init = Command::new(env!("CARGO_BIN_EXE_tenantry"));
+    assert!(init.args(["init", "metanet"]).current_dir(room.work()).output().unwrap().status.success());
+    let checked = transcript::check(&root().join("docs/upgrading.md"), &room, Shown::WhatIsShown);
+    assert!(checked.is_ok(), "{}", checked.unwrap_err());
+    let fleet = fs::read_to_string(room.work().join("metanet/tenants/fleet.yaml")).unwrap();
+    assert!(fleet.contains("required_version: \">="), "{fleet}");
+}
+
+fn document(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// Blocks that no transcript runs only call what needs a network or a registry.
+#[test]
+fn the_page_on_installing_shows_nothing_unrun_that_could_run_here() {
+    let text = document("docs/install.md");
+    let blocks: Vec<&str> = text.split("```sh\n").skip(1).map(|block| block.split("```").next().unwrap()).collect();
+    assert_eq!(blocks.len(), text.matches("```").count() / 2 - text.matches("```console").count());
+    for line in blocks.iter().flat_map(|block| block.lines()) {
+        let program = line.split(' ').next().unwrap();
+        assert!(["curl", "gh", "cargo", "podman"].contains(&program), "{line}");
+    }
+}
+
+#[test]
+fn targets_are_those_that_the_release_workflow_builds() {
+    let workflow = document(".github/workflows/release.yml");
+    let built: BTreeSet<&str> = workflow.lines().filter_map(|line| line.trim().strip_prefix("- target: ")).collect();
+    let page = document("docs/install.md");
+    let table = page.split("## ").next().unwrap().lines().filter_map(|line| line.strip_prefix("| `"));
+    let listed: BTreeSet<&str> = table.filter_map(|line| line.split('`').next()).collect();
+    assert_eq!(built, listed);
+    assert!(built.contains(TARGET) && built.len() == 4, "{built:?}");
+}
+
+/// Sections of a document by their titles.
+fn sections(text: &str) -> Vec<(&str, &str)> {
+    text.split("\n## ").skip(1).filter_map(|section| section.split_once('\n')).collect()
+}
+
+/// A command that the changelog prints bold is one to run after an upgrade.
+#[test]
+fn the_page_on_upgrading_names_each_command_that_the_changelog_asks_for() {
+    let (changelog, page) = (document("CHANGELOG.md"), document("docs/upgrading.md"));
+    let told = sections(&page);
+    let mut asked = BTreeSet::new();
+    for (release, text) in sections(&changelog) {
+        let bold = text.split("**").skip(1).step_by(2);
+        for command in
+            bold.flat_map(|bold| bold.split('`').skip(1).step_by(2)).filter(|code| code.starts_with("tenantry "))
+        {
+            let section = told.iter().find(|(title, _)| *title == release);
+            assert!(section.is_some_and(|(_, text)| text.contains(&format!("`{command}`"))), "{release}: {command}");
+            asked.insert(command);
+        }
+    }
+    assert!(asked.contains("tenantry bootstrap") && asked.contains("tenantry init --upgrade"), "{asked:?}");
+}
+
+/// `ci/install.sh` with a `curl` that copies a file.
+fn install_in_ci(url: &str, download: &Path, digest: &str, bin: &Path) -> std::process::Output {
+    let folder = tempfile::tempdir().unwrap();
+    let curl = folder.path().join("curl");
+    fs::write(&curl, format!("#!/bin/sh\nfor last; do :; done\ncp '{}' \"$last\"\n", download.display())).unwrap();
+    fs::set_permissions(&curl, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let mut install = Command::new("bash");
+    install.arg(root().join("ci/install.sh")).env("TENANTRY_URL", url).env("TENANTRY_SHA256", digest);
+    install.env("TENANTRY_BIN", bin).env_remove("GITHUB_PATH");
+    install.env("PATH", format!("{}:/usr/bin:/bin", folder.path().display())).output().unwrap()
+}
+
+#[test]
+fn a_ci_job_installs_an_archive_or_a_binary_of_the_digest_that_it_names() {
+    let (archive, binary) = (PACKED.archive("out"), PACKED.unpack().join("tenantry"));
+    for (name, file) in [("tenantry.tar.gz", archive), ("tenantry", binary)] {
+        let bin = tempfile::tempdir().unwrap();
+        let digest = sha256(&fs::read(&file).unwrap());
+        let refused = install_in_ci(&format!("https://example.com/{name}"), &file, &"0".repeat(64), bin.path());
+        assert!(!refused.status.success() && !bin.path().join("tenantry").exists(), "{refused:?}");
+        let installed = install_in_ci(&format!("https://example.com/{name}"), &file, &digest, bin.path());
+        let said = String::from_utf8_lossy(&installed.stdout);
+        assert!(installed.status.success() && said.starts_with("tenantry "), "{installed:?}");
+        assert_eq!(bin.path().join("functions").is_dir(), name.ends_with(".tar.gz"));
+    }
 }

@@ -66,6 +66,17 @@ impl Room {
         room
     }
 
+    /// Where its commands are run.
+    pub(crate) fn work(&self) -> PathBuf {
+        self.folder.path().join("work")
+    }
+
+    /// With one more variable in the environment of each command.
+    pub(crate) fn with(mut self, name: &'static str, value: String) -> Self {
+        self.environment.push((name, value));
+        self
+    }
+
     /// Lets `tenantry init` end with other digests in its lock, those of small files: what the real ones name takes
     /// minutes to build.
     fn lock_functions(&self, functions: &Path) {
