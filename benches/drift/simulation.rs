@@ -104,6 +104,7 @@ fn tenant(number: usize) -> Desired {
         tags: Desired::identity("org", "test-estate", &format!("t{number:05}")),
         artifacts: None,
         uploads: Vec::new(),
+        rollback_triggers: Vec::new(),
         offboarded: false,
         control_plane: 0,
     }
