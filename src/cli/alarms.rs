@@ -18,12 +18,17 @@ use tenantry_ops::deploy::{Desired, stacks};
 use tenantry_spec::estate::spec::ControlPlane;
 use tenantry_template::render::{Context, inputs, prepare};
 
-/// Show every alarm of a tenant's stack: its state, its reason, its condition and threshold with the formula, and the
-/// handbook's entry filled in for the tenant: what it means, what to look at first, what mitigates, and when to escalate.
+/// Show every alarm of a tenant's stack: its state, reason, condition and threshold with the formula, and its runbook
+/// entry for the tenant: what it means, what to check first, how to mitigate, and when to escalate.
 ///
-/// What is in ALARM comes first. Without an account, states are unknown and everything else is shown. Entries stand in
-/// `templates/handbook.yaml`. Exit code 0: no alarm is in ALARM; 2: one is; 4: a state is unknown (not with `--offline`).
+/// Alarms in ALARM come first. Runbook entries are in `templates/handbook.yaml`.
+///
+/// Exit code 0: no alarm is in ALARM; 2: an alarm is in ALARM; 4: a state is unknown (not with `--offline`).
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry alarms acme
+  tenantry alarms acme '*-depth'
+  tenantry alarms --control-plane --offline -o markdown")]
 pub(super) struct Args {
     /// The tenant.
     #[arg(value_name = "TENANT", required_unless_present = "control_plane")]
@@ -34,7 +39,7 @@ pub(super) struct Args {
     /// Show those of the control plane in its account and Region instead of a tenant's.
     #[arg(long)]
     control_plane: bool,
-    /// Without credentials and network: no state is asked for.
+    /// Without credentials and network: states are unknown.
     #[arg(long)]
     offline: bool,
     #[command(flatten)]

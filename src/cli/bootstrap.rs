@@ -22,13 +22,18 @@ use tenantry_ops::deploy::{Desired, Plan, prepare, stacks};
 use tenantry_ops::survey::orphans::of_fleet;
 use tenantry_template::render::Template;
 
-/// Make the control plane in every account and region of the fleet.
+/// Deploy the control plane to every account and region of the fleet.
 ///
-/// Artifacts bucket, key, central logs and observability; the roles that plan, deploy and make stacks, and the boundary
-/// of every role of a stack; and the service-linked roles without which an account's first stack would fail.
-/// The central account's part comes first. The deploy role is only made here, so say with `--role` which role gives
-/// access to the accounts; without it the caller's own credentials must be those of every account of the fleet.
+/// Creates the artifacts bucket, key, central logs and observability; the roles that read, deploy and execute stacks,
+/// and the permissions boundary of the stacks' roles; and the service-linked roles without which an account's first
+/// stack would fail. The central account comes first. The deploy role is only created here, so `--role` names the role
+/// that has access to the accounts; without it, the caller's credentials are used for all of them.
+///
+/// Exit code 0: the control plane is current; 3: blocked, locked or not confirmed; 4: a stack is unknown or still in
+/// progress.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry bootstrap --role OrganizationAccountAccessRole")]
 pub(super) struct Args {
     /// Name of the release that is rendered.
     #[arg(long, value_name = "NAME", default_value = tenantry_ops::release::name::UNRELEASED, env = "TENANTRY_RELEASE",

@@ -13,25 +13,28 @@ use tenantry_base::finding::Finding;
 use tenantry_checks::capacity::{AccountRegion, Assessment, Demand, Growth, Runway, Site, runway};
 use tenantry_spec::estate;
 
-/// Show whether the chosen tenants fit: addresses of each subnet by owner, now, at the peak, with a zone lost and in a
-/// deployment; zones, services and types of machines of their regions; and the quota that stops the fleet next.
+/// Show whether the selected tenants fit: addresses of each subnet by owner, now, at peak demand, with a zone lost and
+/// in a deployment; Availability Zones, services and instance types of their Regions; and the limiting quota.
 ///
-/// Exit code 0: all is ok; 2: a limit is near or passed; 4: something could not be seen.
+/// Exit code 0: everything fits; 2: a limit is near or exceeded; 4: something is unknown.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry capacity acme
+  tenantry capacity --runway --growth 5%/month")]
 pub(super) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     #[command(flatten)]
     release: Release,
     #[command(flatten)]
     look: Look,
-    /// How the workload grows, such as `5%/month`: shows the day on which each subnet is used up.
+    /// Growth of the workload, such as `5%/month`: shows the day on which each subnet is exhausted.
     #[arg(long, value_name = "RATE/PERIOD")]
     growth: Option<Growth>,
-    /// Show for each account and region how many more average tenants fit, and what stops them first.
+    /// Show for each account and region how many more average tenants fit, and the limiting quota.
     #[arg(long)]
     runway: bool,
-    /// Show every subnet, also those far from being used up, with what takes of it in each case.
+    /// Show every subnet, also those far from exhausted, with what uses its addresses in each case.
     #[arg(long)]
     full: bool,
 }

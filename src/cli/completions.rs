@@ -5,8 +5,10 @@ use clap_complete::Shell;
 
 use super::{Cli, Exit, Failure, Global, Output};
 
-/// Print the completions for a shell.
+/// Print the completion script for a shell.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry completions zsh > ~/.zfunc/_tenantry")]
 pub(super) struct Args {
     shell: Shell,
 }

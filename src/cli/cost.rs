@@ -11,15 +11,21 @@ use tenantry_spec::estate::Tenant;
 
 const SCHEMA: &str = "tenantry/cost/v1";
 
-/// Show what tenants cost in a month: idle, at the mean rate and at the peak.
+/// Show the monthly cost of tenants: idle, at the mean rate and at the peak.
 ///
-/// One tenant is shown line by line, each with its formula, its inputs and the price; of several each has one line. The
-/// dearest come first, each with its share. The
-/// cost of functions that wait is told apart. Needs no credentials and no network. Exit code 4: something has no price.
+/// One tenant is shown line by line, each with its formula, its inputs and the price; several tenants have a line each.
+/// The most expensive come first, each with its share. The cost of waiting functions is shown separately. Needs no
+/// credentials and no network.
+///
+/// Exit code 0: everything has a price; 4: something has no price, or tenants with errors are left out.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry cost
+  tenantry cost acme
+  tenantry cost --ring canary -o json")]
 pub(super) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {

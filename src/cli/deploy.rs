@@ -19,16 +19,25 @@ use tenantry_ops::deploy::{Plan, plan, prepare};
 use tenantry_spec::estate::Tenant;
 use tenantry_spec::estate::spec::Fleet;
 
-/// Deploy tenants: show the plan, ask, execute exactly its change sets and follow them to their end.
+/// Deploy tenants: show the plan, ask for approval, execute exactly its change sets and wait for them.
 ///
-/// A run that was stopped or killed is simply run again (or `--resume`d). One deploy at a time holds the lock of an
-/// account. With `--plan` a saved plan is executed; it is refused when git or a stack has moved since. A blocking finding
-/// of a plan stops it, unless its code is accepted with a reason. What a failed creation left is deleted first; the creation
-/// is planned, shown and asked for after that.
+/// A run that was stopped or killed is repeated, or continued with `--resume`. One deploy at a time holds the lock of
+/// an account. `--plan` executes a saved plan; it is rejected if git or a stack has changed since. A blocking finding
+/// blocks the deploy, unless its code is accepted with a reason. A stack whose creation failed is deleted first; its
+/// creation is then planned and confirmed separately.
+///
+/// Exit code 0: every stack is deployed; 1: a stack failed or was not started; 2: a failed stack was removed or
+/// recovered, and another deploy is needed; 3: blocked, locked, stale or not confirmed; 4: a stack is unknown or still
+/// in progress.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry deploy acme
+  tenantry deploy --plan plan.json --yes
+  tenantry deploy --ring canary --max-failures 5%
+  tenantry deploy --resume")]
 pub(super) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     #[command(flatten)]
     release: Release,
     #[command(flatten)]
@@ -39,10 +48,10 @@ pub(super) struct Args {
     pace: Pace,
     /// Execute a plan that `tenantry plan --out FILE` saved.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["names", "all", "ring", "account", "region", "shard"])]
-    plan: Option<PathBuf>,
-    /// Go on with what the newest run of the journal did not see done, at its release.
+    pub(super) plan: Option<PathBuf>,
+    /// Continue with the stacks that the newest run of the journal did not complete, at its release.
     #[arg(long, conflicts_with_all = ["plan", "names", "all", "ring", "account", "region", "shard"])]
-    resume: bool,
+    pub(super) resume: bool,
 }
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {

@@ -30,20 +30,24 @@ use tenantry_spec::estate::spec::Retired;
 use tenantry_spec::estate::{Estate, Tenant, edit};
 use tenantry_template::render::names;
 
-/// Offboard a customer: say what is lost and what stays, ask for the tenant's name, delete the stack.
+/// Offboard a customer: show what is deleted and what is retained, ask for the tenant's name, delete the stack.
 ///
-/// Data stays: what the template retains (keys, buckets, databases, the VPC and its subnets) goes on costing money until it is
-/// deleted. A stateful resource that is deleted must be named, unless it is known to be empty. The
-/// tenant's file and its address block stay too, until nothing of it is left. A stack that git does not name (see
-/// `tenantry status`) is offboarded without a file.
+/// Resources that the template retains (keys, buckets, databases, the VPC and its subnets) are kept and billed until
+/// they are purged. A stateful resource that is deleted must be named, unless it is known to be empty. The tenant's
+/// file and its address block are kept until all of its resources are deleted. An orphaned stack (see `tenantry
+/// status`) is offboarded without a file.
 ///
-/// `--purge` is the second step, once the stack is gone: it deletes what was retained, with everything that is in it. Only
-/// what has the tenant's own tags is deleted. S3 Object Lock is not bypassed; keys are deleted after a waiting period.
+/// `--purge` is the second step, once the stack is deleted: it deletes the retained resources with their data. Only
+/// resources with the tenant's own tags are deleted. S3 Object Lock is not bypassed; keys are deleted after a waiting
+/// period.
+///
+/// Exit code 0: deleted; 1: the deletion failed; 2: with `--purge`, a resource is left; 3: locked, refused or not
+/// confirmed; 4: the deletion is still in progress, or what is retained is unknown.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantry destroy acme
   tenantry destroy acme --purge --role OrganizationAccountAccessRole
-  tenantry destroy acme --purge --account 111122223333 --region eu-west-1 --confirm acme")]
+  tenantry destroy acme --purge --confirm acme")]
 pub(super) struct Args {
     /// Name of the tenant, or of the tenant that the stack's tags name.
     tenant: TenantName,
@@ -53,19 +57,19 @@ pub(super) struct Args {
     /// Region of the stack, where git does not name it there.
     #[arg(long)]
     region: Option<Region>,
-    /// The tenant's name again, instead of being asked for it.
+    /// The tenant's name, to confirm without being asked.
     #[arg(long, value_name = "NAME")]
     confirm: Option<String>,
-    /// Let this stateful resource, by logical id, be deleted with what it holds.
+    /// Allow this stateful resource, by logical ID, to be deleted with its data.
     #[arg(long, value_name = "LOGICAL_ID")]
     allow_delete: Vec<String>,
     /// Remove the tenant's file as well, which frees its address block; refused while its VPC exists.
     #[arg(long)]
     remove_spec: bool,
-    /// Leave a resource behind that a deletion has failed at (repeatable); only once the stack is DELETE_FAILED.
+    /// Retain a resource that the deletion failed at (repeatable); only once the stack is DELETE_FAILED.
     #[arg(long, value_name = "LOGICAL_ID")]
     retain: Vec<String>,
-    /// Delete what the tenant's stack has retained, once it is gone. Asked for by the tenant's name again.
+    /// Delete the retained resources, once the stack is deleted. Asks for the tenant's name again.
     #[arg(long, conflicts_with_all = ["allow_delete", "retain"])]
     purge: bool,
     /// With `--purge`, the role to assume in the account: no role of the control plane may delete what is retained. Without

@@ -18,8 +18,8 @@ const AT_ONCE: usize = 8;
 
 /// Compare the templates that git renders with those of the deployed stacks, resource by resource.
 ///
-/// Reads two things of each stack and makes no change set, so the reading role suffices and nothing is left behind.
-/// `plan` says beyond that what CloudFormation would replace, and `drift` whether the resources are as their template says.
+/// Reads each stack and its template and creates no change set, so the reading role suffices. Beyond this, `plan` shows
+/// what CloudFormation would replace, and `drift` whether resources differ from their template.
 ///
 /// Exit code 0: nothing differs; 2: something differs; 4: a stack could not be read.
 #[derive(Debug, ClapArgs)]
@@ -28,10 +28,10 @@ const AT_ONCE: usize = 8;
   tenantry diff --ring canary --unified")]
 pub(super) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     #[command(flatten)]
     release: Release,
-    /// The templates line by line, too.
+    /// Also compare the templates line by line.
     #[arg(long, short)]
     unified: bool,
 }

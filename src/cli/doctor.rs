@@ -18,30 +18,29 @@ use tenantry_ops::deploy::{Desired, stacks, zips};
 use tenantry_ops::release::Repository;
 use tenantry_ops::survey::readiness::{self, Check, Needs};
 use tenantry_ops::survey::{self, Wanted};
-use tenantry_spec::estate::Tenant;
 use tenantry_template::render::RenderedTenant;
 
-/// Check everything that a first deploy of the chosen tenants needs, and say what to do about the rest.
+/// Check everything that a first deploy of the selected tenants needs, with a remedy for each failed check.
 ///
-/// On this machine: git, the functions' zips, credentials. In each account: the deploy and the reading role, the control
-/// plane, service-linked roles, hosted zones and their delegation, prefix lists, layers, the Region, Availability Zones,
-/// instance types, quotas and names. Without a selection, for all tenants. Changes nothing.
+/// On this machine: git, the functions' zips, credentials. In each account: the deploy and the reading role, the
+/// control plane, service-linked roles, hosted zones and their delegation, prefix lists, layers, the Region,
+/// Availability Zones, instance types, quotas and names. Changes nothing.
 ///
-/// Exit code 0: all is ok; 1: the accounts could not be asked at all; 2: warnings or errors; 4: something is unknown.
+/// Exit code 0: all checks are ok; 1: no account could be read; 2: there are warnings or errors; 4: a check is unknown.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  tenantry doctor --role OrganizationAccountAccessRole   # before `tenantry bootstrap` has made the estate's own roles
+  tenantry doctor --role OrganizationAccountAccessRole   # before `bootstrap`
   tenantry doctor acme
   tenantry doctor -o json | jq '.checks[] | select(.level != \"ok\")'")]
 pub(super) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     #[command(flatten)]
     release: Release,
     /// Enter the accounts with this role, in place of those that the control plane makes.
     #[arg(long, value_name = "NAME")]
     role: Option<String>,
-    /// Show what is ok in full, instead of counting it.
+    /// Show passed checks too, instead of counting them.
     #[arg(long)]
     full: bool,
 }
@@ -64,10 +63,7 @@ struct Asked<'e> {
 
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::selected(global, &args.selection)?;
-    let chosen: Vec<&Tenant> = match args.selection.is_empty() {
-        true => opened.estate.tenants.values().collect(),
-        false => args.selection.select(&opened.estate)?,
-    };
+    let chosen = args.selection.select(&opened.estate)?;
     let tables = opened::tables(&global.estate)?;
     let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
     let rendered = opened.render(&chosen, &args.release.release)?;

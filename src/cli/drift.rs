@@ -29,33 +29,40 @@ use tenantry_ops::drift::check::{Options, check};
 use tenantry_ops::drift::record::Record as LastChecks;
 use tenantry_ops::drift::{DriftStatus, StackDrift};
 use tenantry_ops::survey::orphans::Orphans;
+use tenantry_spec::estate::has_errors;
 use tenantry_spec::estate::spec::Fleet;
-use tenantry_spec::estate::{Tenant, has_errors};
 
-/// Hold every stack against what is there: its template, its network, everything else, and what no template declares.
+/// Detect drift: compare the template, the network and all other resources of each stack with what exists, and list
+/// unmanaged resources.
 ///
-/// Changes nothing. Exit code 0: in sync; 2: there is drift, or a stack of this estate that git does not name; 4:
-/// something could not be checked. After `--fix` the same check runs again, and its answer is the exit code. Drift that may stay for
-/// a time is listed in `policies/drift-accepted.yaml`.
+/// Changes nothing, except with `--fix`, after which the same check runs again and sets the exit code. Drift that is
+/// accepted for a time is listed in `policies/drift-accepted.yaml`.
+///
+/// Exit code 0: in sync; 2: there is drift or an orphaned stack; 3: with `--fix`, blocked, locked or not confirmed; 4:
+/// something could not be checked.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry drift
+  tenantry drift acme --fix
+  tenantry drift --shard 3/8 -o json")]
 #[command(mut_args(only_with_fix))]
 pub(super) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     #[command(flatten)]
     release: Release,
     #[command(flatten)]
     pace: Pace,
-    /// Differences for which CloudTrail is asked who made them, the worst first; it answers about one a second.
+    /// Maximum number of differences to look up in CloudTrail for their author, the worst first; about one a second.
     #[arg(long, value_name = "N", default_value_t = 20)]
     lookups: usize,
-    /// Say what each source looked at and can never see.
+    /// Show what each source checked and what it cannot detect.
     #[arg(long)]
     sources: bool,
-    /// Restore what differs: by drift-aware change sets, and by direct calls for what CloudFormation cannot see. Everything
-    /// is shown before it is done; what is in no template is left to a person.
+    /// Restore what differs: by drift-aware change sets, and by direct calls for what CloudFormation cannot detect.
+    /// Every step is shown beforehand; unmanaged resources are left as they are.
     #[arg(long)]
-    fix: bool,
+    pub(super) fix: bool,
     #[command(flatten)]
     execution: Execution,
 }
@@ -82,11 +89,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::without_broken(global, &args.selection.names)?;
     let today = super::today();
     let accepted = accepted(&global.estate, today)?;
-    let tenants: Vec<&Tenant> = if args.selection.is_empty() {
-        opened.estate.tenants.values().collect()
-    } else {
-        args.selection.select(&opened.estate)?
-    };
+    let tenants = args.selection.select(&opened.estate)?;
     let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
     // The policies are asked only about what is going to be executed.
     let (desired, policies) = if args.fix {

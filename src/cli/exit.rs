@@ -4,24 +4,29 @@ use std::process::{ExitCode, Termination};
 
 use tenantry_checks::capacity::Level;
 
-/// The documented exit codes. Ordered by how much they ask for attention: combining two keeps the greater.
+/// The documented exit codes (docs/exit-codes.md). Ordered by urgency: combining two keeps the greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
-    /// Nothing to do, or all well.
+    /// Success, with nothing left to do.
     Clean,
     /// There are changes, drift or findings.
     Changes,
-    /// Something could not be checked.
+    /// Something is unknown.
     Incomplete,
-    /// A gate refused.
+    /// The command refused to change something.
     Refused,
     /// The command failed.
     Error,
 }
 
-/// Printed below every command's long help.
-pub(super) const HELP: &str = "Exit codes: 0 nothing to do or all well; 1 error; 2 there are changes, drift or findings; \
-                        3 a gate refused; 4 incomplete (something could not be checked).";
+/// Printed below the help of `tenantry` itself.
+pub(super) fn help() -> String {
+    let codes = Exit::ALL.map(|exit| format!("  {}  {}", exit.code(), exit.meaning()));
+    format!(
+        "Examples:\n  tenantry init metanet\n  tenantry plan\n  tenantry deploy acme\n\nExit codes:\n{}",
+        codes.join("\n")
+    )
+}
 
 impl Termination for Exit {
     fn report(self) -> ExitCode {
@@ -41,6 +46,20 @@ impl From<Level> for Exit {
 }
 
 impl Exit {
+    /// Every exit code, in the order of the numbers.
+    pub const ALL: [Self; 5] = [Self::Clean, Self::Error, Self::Changes, Self::Refused, Self::Incomplete];
+
+    /// What the code means for every command.
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::Clean => "success, nothing left to do",
+            Self::Error => "error: the command failed, or its arguments are wrong",
+            Self::Changes => "there are changes, drift or findings",
+            Self::Refused => "refused: blocked, locked, not confirmed, or a gate failed",
+            Self::Incomplete => "incomplete: something is unknown or still in progress",
+        }
+    }
+
     /// The code that the shell gets.
     pub fn code(self) -> u8 {
         match self {

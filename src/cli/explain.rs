@@ -14,15 +14,19 @@ use tenantry_template::render::inputs;
 
 /// Explain a finding's code, or every number that was derived for a tenant.
 ///
-/// `tenantry explain TN1011` says why a code matters and what to do; `tenantry explain acme` shows each derived number
-/// of tenant acme with its formula, its inputs and its source; `tenantry explain network acme` only its network, with
-/// `--draw` as a drawing, and `tenantry explain cost acme` its bill.
+/// `tenantry explain TN1011` explains a code and its remedy; `tenantry explain acme` shows each derived value of tenant
+/// acme with its formula, inputs and source; `tenantry explain network acme` only its network, with `--draw` as a
+/// drawing, and `tenantry explain cost acme` its cost.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry explain TN1011
+  tenantry explain acme
+  tenantry explain network acme --draw")]
 pub(super) struct Args {
     /// A code, a tenant, or `sizing`, `network` or `cost` and a tenant; `codes` lists every code.
     #[arg(value_name = "WHAT", required = true, num_args = 1..=2)]
     what: Vec<String>,
-    /// Draw a tenant's network (`network TENANT`): subnets by zone and tier, with how full they get.
+    /// Draw a tenant's network (`network TENANT`): subnets by zone and tier, with their utilization.
     #[arg(long)]
     draw: bool,
 }

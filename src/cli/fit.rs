@@ -17,13 +17,13 @@ use tenantry_template::render::RenderedTenant;
 
 /// What is looked at, and what is imagined.
 #[derive(Debug, Clone, Args)]
-#[command(next_help_heading = "Look")]
+#[command(next_help_heading = "Evaluation")]
 pub(super) struct Look {
-    /// Without credentials and network: limits and zones come from the tables, and what is used is unknown.
+    /// Without credentials and network: limits and zones come from the tables, and usage is unknown.
     #[arg(long)]
     pub(super) offline: bool,
-    /// As if a value of the chosen tenants were another (`web.requests_per_second=4`), or as if there were more
-    /// tenants (`tenants+=50:like=acme@eu-west-1`).
+    /// Evaluate with another value for the selected tenants (`web.requests_per_second=4`), or with more tenants
+    /// (`tenants+=50:like=acme@eu-west-1`).
     #[arg(long, value_name = "KEY=VALUE")]
     pub(super) what_if: Vec<WhatIf>,
 }
@@ -107,14 +107,9 @@ pub(super) fn wanted(
     rendered.par_iter().map(of).collect()
 }
 
-/// Names of the chosen tenants; all when nothing was said.
+/// Names of the selected tenants.
 fn chosen(opened: &Opened, selection: &Selection) -> Result<BTreeSet<String>, Failure> {
-    let tenants = if selection.is_empty() {
-        opened.estate.tenants.values().collect()
-    } else {
-        selection.select(&opened.estate)?
-    };
-    Ok(tenants.into_iter().map(|tenant| tenant.name.to_string()).collect())
+    Ok(selection.select(&opened.estate)?.into_iter().map(|tenant| tenant.name.to_string()).collect())
 }
 
 /// What assessments say to the shell: errors and warnings are findings; what nobody could look at makes the answer incomplete.

@@ -37,19 +37,26 @@ enum Command {
     Verify(Verify),
 }
 
-/// Put the zips that are missing into the directory of zips.
+/// Download the missing zips into the directory of zips.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry functions fetch
+  tenantry functions fetch --from ./functions")]
 struct Fetch {
-    /// A URL or directory that has them as `SHA256.zip`. Without it `functions` beside the program, as a release's archive has
-    /// it, else the release that the program is of.
+    /// A URL or directory that has them as `SHA256.zip`. Default: `functions` beside the program, as in a release's
+    /// archive, or else the program's own release.
     #[arg(long, value_name = "URL|DIR", env = "TENANTRY_FUNCTIONS_FROM")]
     from: Option<String>,
     #[command(flatten)]
     folder: Folder,
 }
 
-/// Compare the zips in the directory with the estate's lock. Exit code 2: one is missing or another.
+/// Compare the zips in the directory with the estate's lock.
+///
+/// Exit code 0: all are as locked; 2: one is missing or differs.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry functions verify")]
 struct Verify {
     #[command(flatten)]
     folder: Folder,

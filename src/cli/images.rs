@@ -19,10 +19,15 @@ use tenantry_spec::estate::blueprint::PATH;
 
 /// Show the images of the blueprint's containers and the digests that they are pinned to.
 ///
-/// An image that is named by a tag only can change under it: the next task that starts may run another one. `--pin` asks the
-/// registries for today's digest of each tag and writes it into `templates/blueprint.yaml`, to be reviewed in git and deployed
-/// as any other change.
+/// A tag can be moved to another image, which the next task to start would run. `--pin` asks the registries for the
+/// current digest of each tag and writes it into `templates/blueprint.yaml`, to be reviewed in git and deployed as any
+/// other change.
+///
+/// Exit code 0: every image is pinned; 2: one is not, or was pinned now; 4: a registry could not be read.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry images
+  tenantry images --pin")]
 pub(super) struct Args {
     /// Ask the registries for the digests of tags, and write them into the blueprint.
     #[arg(long)]

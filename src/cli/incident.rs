@@ -15,8 +15,11 @@ use tenantry_ops::deploy::Desired;
 use tenantry_ops::deploy::journal::{self, Record};
 use tenantry_ops::incident::{self, Draft, Moment};
 
-/// Keep the retrospectives of incidents: a Markdown file each, in `incidents/` of the estate.
+/// Write the retrospectives of incidents: a Markdown file each, in `incidents/` of the estate.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry incident new acme --title \"search is slow\" --since 2h
+  tenantry incident close incidents/2026-11-24-acme.md")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -28,32 +31,40 @@ enum Command {
     Close(Close),
 }
 
-/// Begin a retrospective: its timeline is filled from the journal (deploys, flags, drift checks) and the history of the
-/// tenant's alarms, and a notice to the customer is ready to be completed and sent.
+/// Create a retrospective: a timeline from the journal (deploys, flags, drift checks) and the history of the tenant's
+/// alarms, and a draft notice to the customer.
 ///
-/// It is blameless: no person is named. Exit code 0: the file is written; 4: it is, but something could not be asked.
+/// It is blameless: no person is named.
+///
+/// Exit code 0: the file is written; 4: it is written, but something could not be read.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry incident new acme --title \"search is slow\" --since 2h")]
 struct New {
     /// The tenant.
     #[arg(value_name = "TENANT")]
     tenant: String,
-    /// What happened, in a few words.
+    /// Title of the incident.
     #[arg(long, value_name = "TEXT", default_value = "incident")]
     title: String,
-    /// When it began: a moment (`2026-11-24T09:00:00Z`) or how long ago (`2h`, `3d`). The timeline begins there.
+    /// When it began: a timestamp (`2026-11-24T09:00:00Z`) or a duration ago (`2h`, `3d`). The timeline begins there.
     #[arg(long, value_name = "TIME", default_value = "4h")]
     since: String,
-    /// Without credentials and network: no alarm's history is asked for.
+    /// Without credentials and network, and without the history of alarms.
     #[arg(long)]
     offline: bool,
     #[command(flatten)]
     release: Release,
 }
 
-/// Close a retrospective: every section is filled in, and each action item has an owner and a date.
+/// Close a retrospective, once every section is filled in and each action item has an owner and a date.
 ///
-/// Exit code 0: it is closed; 2: something is open, and the file is as it was. Words that judge people are warned of.
+/// Warns of words that blame people.
+///
+/// Exit code 0: it is closed; 2: something is open, and the file is unchanged.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry incident close incidents/2026-11-24-acme.md")]
 struct Close {
     /// The file.
     #[arg(value_name = "FILE")]

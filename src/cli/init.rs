@@ -17,23 +17,28 @@ use tenantry_template::embedded::{self, File};
 
 /// Write a complete working estate: fleet, blueprint, templates, policies, schemas and sample tenants.
 ///
-/// The directory may exist and hold other things, such as a git repository. Nothing is overwritten: if a file is in the
-/// way, nothing is written at all, except that a `.gitignore` stays as it is. A run that was stopped leaves nothing that
-/// commands take for an estate, and can be run again.
+/// The directory may exist and contain other files, such as a git repository. Nothing is overwritten: if a file exists,
+/// nothing is written at all, except that an existing `.gitignore` is kept. An interrupted run can be repeated.
+///
+/// Exit code 0: the estate is written; 2: with `--upgrade`, a conflict or an error is to be resolved.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry init metanet
+  tenantry init shop --blueprint web-app --ci github
+  tenantry init metanet --upgrade")]
 pub(super) struct Args {
-    /// Directory of the new estate; made if it does not exist.
+    /// Directory of the new estate; created if it does not exist.
     dir: PathBuf,
     /// What the tenants get: a pipeline for network metadata, a web application, or the smallest stack to begin with.
     #[arg(long, value_name = "NAME", default_value = embedded::DEFAULT_BLUEPRINT, value_parser = known)]
     blueprint: String,
-    /// Bring the templates and rules of an estate that exists up to those of this version. What the estate changed stays;
-    /// where both changed the same lines, both are shown in the file. Says what changes in the fields of tenants' files. Ends
-    /// with 2 where something is to be resolved or corrected.
+    /// Upgrade the templates and rules of an existing estate to those of this version. Changes of the estate are kept;
+    /// where both sides changed the same lines, the file gets conflict markers. Lists the changed fields of tenants'
+    /// files.
     #[arg(long, conflicts_with_all = ["blueprint", "ci"])]
     upgrade: bool,
-    /// Write what runs the commands in CI, too: scripts for any runner, and with `github` the workflows that call them.
-    /// An estate that exists gets only what it lacks.
+    /// Also write what runs the commands in CI: scripts for any runner, and with `github` the workflows that call them.
+    /// An existing estate gets only the missing files.
     #[arg(long, value_enum)]
     ci: Option<Ci>,
 }

@@ -7,11 +7,14 @@ use super::{Exit, Failure, Global, Output};
 use crate::report;
 use tenantry_ops::deploy::journal::{self, Entry, Record, Run};
 
-/// Show what runs did: who, when, which plan, for which reasons, and how each stack's change ended.
+/// Show past runs: who, when, which plan, for which reasons, and the outcome of each stack.
 ///
-/// Without a run, a line for each; the newest is last. The journal lies in `.tenantry/journal` of the estate, which git
-/// ignores. It is a record: what is true stands in CloudFormation, and a deploy needs no journal.
+/// Without a run, a line for each; the newest is last. The journal is in `.tenantry/journal` of the estate, which git
+/// ignores. It is only a record: the source of truth is CloudFormation, and a deploy needs no journal.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry journal
+  tenantry journal last")]
 pub(super) struct Args {
     /// Show every entry of this run; `last` is the newest.
     #[arg(value_name = "RUN")]

@@ -18,14 +18,16 @@ use tenantry_spec::estate::{Estate, Tenant};
 
 /// List the tenants that git has: ring, account, Region, stack and address block.
 ///
-/// Without a selection, all of them. Needs neither credentials nor a network.
+/// Needs neither credentials nor a network.
+///
+/// Exit code 0: every selected tenant is listed; 4: tenants with errors are left out.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantry list --ring canary
-  tenantry plan $(tenantry list --affected=main --names-only)")]
+  tenantry list --affected=main --names-only | xargs -r tenantry plan")]
 pub(super) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     /// Only tenants whose template differs from that of a commit: `HEAD`, or a tag or branch.
     #[arg(long, value_name = "REF", num_args = 0..=1, require_equals = true, default_missing_value = "HEAD")]
     affected: Option<String>,
@@ -68,10 +70,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::without_broken(global, &args.selection.names)?;
     let estate = &opened.estate;
     let affected = args.affected.as_deref().map(|reference| affected(global, reference)).transpose()?;
-    let chosen: Vec<&Tenant> = match args.selection.is_empty() {
-        true => estate.tenants.values().collect(),
-        false => args.selection.select(estate)?,
-    };
+    let chosen = args.selection.select(estate)?;
     let is_affected =
         |tenant: &&Tenant| affected.as_ref().is_none_or(|affected| affected.contains(tenant.name.as_str()));
     let answer =

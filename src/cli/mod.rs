@@ -74,9 +74,9 @@ pub use validate::validated;
 /// What makes a directory an estate.
 const FLEET: &str = "tenants/fleet.yaml";
 
-/// One isolated AWS stack per customer, the same for everybody.
+/// One isolated AWS stack per customer, rendered from the same templates.
 #[derive(Debug, Parser)]
-#[command(name = "tenantry", version, long_version = version::long(), propagate_version = true, after_help = exit::HELP)]
+#[command(name = "tenantry", version, long_version = version::long(), propagate_version = true, after_help = exit::help())]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -91,13 +91,13 @@ pub struct Global {
     /// Directory of the estate: it holds `tenants/fleet.yaml`. Without it, the working directory or the nearest one above it.
     #[arg(long, short = 'C', global = true, value_name = "DIR", default_value = ".", env = "TENANTRY_ESTATE")]
     pub estate: PathBuf,
-    /// Form of the answer. `sarif` and `junit` are for findings.
+    /// Format of the answer. `sarif` and `junit` are for findings.
     #[arg(long, short, global = true, value_enum, default_value_t, value_name = "FORMAT")]
     pub output: Format,
-    /// Whether text has colours. `auto`: on a terminal, unless `NO_COLOR` is set; or where `CLICOLOR_FORCE` is.
+    /// Whether text has colours. `auto`: on a terminal without `NO_COLOR`, or where `CLICOLOR_FORCE` is set.
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
     pub color: clap::ColorChoice,
-    /// Print every call to AWS to standard error: time, account, Region, operation, status and how long it took.
+    /// Print every call to AWS to standard error: time, account, Region, operation, status and duration.
     #[arg(long, short, global = true)]
     pub verbose: bool,
     /// Append every call to AWS to this file, as JSON lines.
@@ -174,6 +174,19 @@ impl Command {
     }
 }
 
+impl Command {
+    /// The selection that must not be empty, because the command changes something for the selected tenants.
+    fn needs_selection(&self) -> Option<&Selection> {
+        match self {
+            // A saved plan and the run to resume were selected before.
+            Self::Deploy(args) if args.plan.is_none() && !args.resume => Some(&args.selection),
+            Self::Drift(args) if args.fix => Some(&args.selection),
+            Self::Quotas(args) if args.request => Some(&args.selection),
+            _ => None,
+        }
+    }
+}
+
 impl Cli {
     /// Runs the chosen command.
     pub fn run(mut self) -> Result<Exit, Failure> {
@@ -191,6 +204,9 @@ impl Cli {
             let known: Vec<String> = formats.iter().map(|format| format!("`{format}`")).collect();
             return Err(Failure::new(format!("this command has no answer as `{}`", global.output))
                 .with_hint(format!("it gives {}", known.join(" or "))));
+        }
+        if let Some(selection) = self.command.needs_selection() {
+            selection.require()?;
         }
         calls::watch(global)?;
         let exit = match &self.command {
@@ -292,6 +308,53 @@ mod tests {
         }
         for inner in command.get_subcommands() {
             takes_releases(inner, &[path, &[inner.get_name().to_owned()]].concat(), found);
+        }
+    }
+
+    /// Command lines that select tenants, and whether they are refused without a selection.
+    const SELECTING: [(&str, bool); 16] = [
+        ("capacity", false),
+        ("cost", false),
+        ("deploy", true),
+        ("deploy --plan plan.json", false),
+        ("deploy --resume", false),
+        ("diff", false),
+        ("doctor", false),
+        ("drift", false),
+        ("drift --fix", true),
+        ("list", false),
+        ("plan", false),
+        ("quotas", false),
+        ("quotas --request", true),
+        ("render", false),
+        ("report", false),
+        ("status", false),
+    ];
+
+    #[test]
+    fn commands_that_only_read_take_all_tenants_and_others_need_a_selection() {
+        let command = Cli::command();
+        let selects = |inner: &&clap::Command| {
+            inner
+                .get_arguments()
+                .any(|arg| arg.get_id() == "names" && arg.get_value_names() == Some(&["TENANT".into()]))
+        };
+        let all: std::collections::BTreeSet<&str> =
+            command.get_subcommands().filter(selects).map(|inner| inner.get_name()).collect();
+        assert_eq!(all, SELECTING.iter().map(|(line, _)| line.split(' ').next().unwrap()).collect());
+        let is_refused = |line: &str| {
+            let words = ["tenantry"].into_iter().chain(line.split(' '));
+            let cli = Cli::try_parse_from(words).unwrap_or_else(|error| panic!("{line}: {error}"));
+            cli.command.needs_selection().is_some_and(|selection| selection.require().is_err())
+        };
+        for (line, refused) in SELECTING {
+            assert_eq!(is_refused(line), refused, "{line}");
+            for selection in ["acme", "--all", "--ring canary", "--account 111122223333", "--region eu-west-1"] {
+                if refused {
+                    assert!(!is_refused(&format!("{line} {selection}")), "{line} {selection}");
+                    assert!(is_refused(&format!("{line} --shard 1/8")), "{line}");
+                }
+            }
         }
     }
 

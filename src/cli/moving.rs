@@ -22,10 +22,15 @@ use tenantry_template::render::{Context, names};
 /// Move a tenant to another account or region: a new stack beside the old one, then its data, then the old one's
 /// offboarding.
 ///
-/// Changes the tenant's file only: its place, a block of addresses there, and where it comes from. `deploy` then makes
-/// the new stack, under a host name of its own, while the old stack stays as it is and is shown as `moving`. Once the data
-/// has followed, `destroy --region` offboards the old stack, and `--finish` gives the tenant its host name back.
+/// Changes the tenant's file only: account and Region, a block of addresses there, and its origin. `deploy` then
+/// creates the new stack, under a temporary host name, while the old stack stays unchanged and is shown as `moving`.
+/// Once the data is moved, `destroy --region` offboards the old stack, and `--finish` restores the host name.
+///
+/// Exit code 0: the file is written; 3: with `--finish`, the old stack still exists.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry move acme --region eu-central-1
+  tenantry move acme --finish")]
 pub(super) struct Args {
     tenant: TenantName,
     /// Region that the tenant moves to.
@@ -34,13 +39,13 @@ pub(super) struct Args {
     /// Account that the tenant moves to.
     #[arg(long)]
     account: Option<AccountId>,
-    /// Prefix length of the new block; without it that of the old one.
+    /// Prefix length of the new block. Default: that of the old one.
     #[arg(long, value_name = "LENGTH")]
     prefix: Option<u8>,
     /// Do not look for VPCs in the accounts when the block is chosen.
     #[arg(long)]
     offline: bool,
-    /// End the move: the old stack is gone, so the tenant's file no longer says where it comes from.
+    /// Finish the move, once the old stack is deleted: remove the origin from the tenant's file.
     #[arg(long, conflicts_with_all = ["region", "account", "prefix", "offline"])]
     finish: bool,
 }

@@ -30,15 +30,16 @@ use tenantry_spec::estate::{self, Estate, Tenant, allocate, edit};
 
 /// Onboard a customer: write the tenant's file with a block of addresses of its own.
 ///
-/// The block is the first of the fleet's pools that is free, and is the tenant's for ever: it depends on nobody else's
-/// coming or going. A block is free when no tenant has it, `fleet.yaml` neither reserves nor retires it, and no VPC in
-/// any account and region of the fleet, today's or former, overlaps it. Everything not said comes from the fleet's defaults, or
-/// with `--like` from another tenant: account, Region and ring too, where the fleet has only one or its defaults name it. A
-/// workload that the blueprint asks for and nothing says is the smallest that it allows. Says what the stack will cost.
+/// The block is the first free one of the fleet's address pools. It stays the tenant's, whichever tenants are added or
+/// removed later. A block is free when no tenant has it, `fleet.yaml` neither reserves nor retires it, and no VPC in
+/// any account and region of the fleet, today's or former, overlaps it. Everything that is not given comes from the
+/// fleet's defaults, or with `--like` from another tenant: account, Region and ring too, where the fleet has only one
+/// or its defaults name it. A required workload that is not given is the smallest that the blueprint allows. Prints
+/// what the stack will cost.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  tenantry new globex --page https://pages.example.com/globex --set devices.authority=globex.pem
-  tenantry new initech --like globex --set devices.authority=initech.pem --page https://pages.example.com/initech")]
+  tenantry new globex --page https://pages.example.com/globex
+  tenantry new initech --like globex --page https://pages.example.com/initech")]
 pub(super) struct Args {
     /// Name of the tenant: 2 to 32 lower case letters, digits and single hyphens.
     name: TenantName,
@@ -46,10 +47,10 @@ pub(super) struct Args {
     /// block, the pages' endpoint, files, and the addresses that are let in.
     #[arg(long, value_name = "TENANT")]
     like: Option<TenantName>,
-    /// Account that the stack stands in.
+    /// Account of the stack.
     #[arg(long)]
     account: Option<AccountId>,
-    /// Region that the stack stands in.
+    /// Region of the stack.
     #[arg(long)]
     region: Option<Region>,
     /// Release ring.

@@ -12,9 +12,10 @@ use tenantry_ops::deploy::flags;
 
 /// Print the outputs of a tenant's stack, as CloudFormation has them.
 ///
-/// With a name, the value alone. A stack that does not exist has none, which is an error.
+/// With a name, only the value. It is an error if the stack or the output does not exist.
 #[derive(Debug, ClapArgs)]
-#[command(after_help = "Example:
+#[command(after_help = "Examples:
+  tenantry output acme
   tenantry output acme TenantryRelease")]
 pub(super) struct Args {
     tenant: String,

@@ -10,7 +10,7 @@ use tenantry_ops::deploy::prepare::{self, Alarms};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Pace")]
 pub(super) struct Poll {
-    /// Seconds between two looks at the stacks at work.
+    /// Interval between two polls of stacks in progress.
     #[arg(long, value_name = "SECONDS", default_value_t = 3.0, env = "TENANTRY_POLL_SECONDS")]
     poll: f64,
 }
@@ -21,7 +21,7 @@ pub(super) struct Poll {
 pub(super) struct Waiting {
     #[command(flatten)]
     poll: Poll,
-    /// Minutes after which a stack is no longer waited for; AWS goes on.
+    /// Timeout per stack; AWS continues beyond it.
     #[arg(long, value_name = "MINUTES", default_value_t = 120)]
     deadline: u64,
 }
@@ -32,14 +32,13 @@ pub(super) struct Waiting {
 pub(super) struct Pace {
     #[command(flatten)]
     waiting: Waiting,
-    /// Stacks at work at once in one account and region.
+    /// Maximum number of stacks in progress in one account and region.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=100))]
     concurrency: u16,
-    /// Minutes for which CloudFormation watches a tenant's alarms after its update, ready to roll it back; during the
-    /// update it does in any case.
+    /// Monitoring time of CloudFormation's rollback triggers after an update, which are always active during it.
     #[arg(long, value_name = "MINUTES", default_value_t = 0, value_parser = clap::value_parser!(u8).range(0..=180))]
     monitor: u8,
-    /// Let no alarm roll an update back.
+    /// Update without rollback triggers.
     #[arg(long, conflicts_with = "monitor")]
     ignore_alarms: bool,
 }

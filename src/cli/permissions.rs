@@ -31,13 +31,18 @@ const ANY_SINK: &str = "arn:aws:oam:eu-west-1:111122223333:sink/00000000-0000-00
 /// Print the policies that the control plane's roles need for the estate's templates, or compare with those they have.
 ///
 /// Renders every tenant and control plane, and takes from CloudFormation's registry what the handlers of their types
-/// need. Statements of the control plane's template keep their resources and conditions; their actions are cut down to
-/// those that are needed, and what lacks is added. The answer is resources of a CloudFormation template: managed
+/// need. Statements of the control plane's template keep their resources and conditions; their actions are reduced to
+/// those that are needed, and missing ones are added. The answer is resources of a CloudFormation template: managed
 /// policies that attach themselves to the roles, each within IAM's limit. Needs no credentials and no network.
 ///
-/// Exit code 2 with `--check`: a role lacks a permission; what is superfluous is listed only. 4: nothing is known of a
-/// type's permissions.
+/// With `--check`, superfluous permissions are listed and do not count.
+///
+/// Exit code 0: no role lacks a permission; 2: with `--check`, a role lacks one; 4: the permissions of a type are
+/// unknown.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry permissions
+  tenantry permissions --check --full")]
 pub(super) struct Args {
     /// Compare the roles of the control plane's template with what is needed, by type and handler.
     #[arg(long)]

@@ -19,23 +19,28 @@ use tenantry_ops::deploy::plan::SCHEMA;
 use tenantry_ops::deploy::{Plan, prepare};
 use tenantry_ops::survey::orphans::Orphans;
 
-/// Show what a deploy would do: per tenant what CloudFormation adds, changes and deletes, whether it fits, whether it
-/// keeps the rules, and what it does to the monthly bill.
+/// Show what a deploy would do: per tenant the resources to create, update, replace and delete, capacity, policy
+/// findings and the change of the monthly cost.
 ///
-/// Makes a change set for each stack that differs and leaves it for `deploy`, which executes exactly that. Changes no
-/// resource. With `--all` it also names the stacks of this estate that git does not. Exit code 0: nothing to do; 2: there
-/// are changes, or such stacks; 4: something could not be seen or checked.
+/// Creates a change set for each stack that differs and leaves it for `deploy`, which executes exactly that. Changes no
+/// resource. A plan of all tenants also lists orphaned stacks.
+///
+/// Exit code 0: no changes; 2: there are changes or orphaned stacks; 4: something is unknown.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry plan acme
+  tenantry plan --out plan.json
+  tenantry list --affected=main --names-only | xargs -r tenantry plan")]
 pub(super) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     #[command(flatten)]
     release: Release,
     #[command(flatten)]
     pace: Pace,
     #[command(flatten)]
     adoption: Adoption,
-    /// Without credentials and network: everything counts as new.
+    /// Without credentials and network: every stack counts as new.
     #[arg(long)]
     offline: bool,
     /// Save the plan for `tenantry deploy --plan FILE`.

@@ -16,15 +16,20 @@ use tenantry_aws::cloud::{Cloud, Place};
 use tenantry_checks::capacity::Assessment;
 use tenantry_ops::survey::increases::{self, Outcome, Wish};
 
-/// Show what each account and region has used of its quotas, and would after a plan of the chosen tenants.
+/// Show the usage of quotas in each account and region, now and after a deploy of the selected tenants.
 ///
-/// Counts what the templates take, adds what is used and what deployments under way are yet to make, and holds it
-/// against the limits that AWS tells, with the source of each. Exit code 0: all is ok; 2: a limit is near or passed;
-/// 4: something could not be seen.
+/// Adds the demand of the templates to the current usage and to what deployments in progress will still create, and
+/// compares it with the limits that AWS reports, with the source of each.
+///
+/// Exit code 0: all quotas are ok; 2: a limit is near or exceeded; 4: something is unknown.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry quotas
+  tenantry quotas acme --what-if tenants+=50:like=acme@eu-west-1
+  tenantry quotas --all --request --watch")]
 pub(super) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     #[command(flatten)]
     release: Release,
     #[command(flatten)]
@@ -32,10 +37,10 @@ pub(super) struct Args {
     /// Show every quota, also those far from their limit.
     #[arg(long)]
     full: bool,
-    /// Ask AWS for every limit that should be higher. What is asked for already is found, not asked again.
+    /// Request an increase of every limit that should be higher. Open requests are found and not repeated.
     #[arg(long, conflicts_with = "offline")]
-    request: bool,
-    /// Follow open requests until AWS has decided them all, or until Ctrl-C.
+    pub(super) request: bool,
+    /// Follow open requests until AWS has decided them, or until Ctrl-C.
     #[arg(long, conflicts_with = "offline")]
     watch: bool,
     #[command(flatten)]

@@ -17,22 +17,28 @@ use tenantry_base::ids::TenantName;
 use tenantry_blueprint::Rejects as Declared;
 use tenantry_spec::estate::{self, Estate, Tenant};
 
-/// Show the records that were rejected, by reason, and put them back once the fault is fixed.
+/// Show rejected records by reason, and process their objects again once the fault is fixed.
+///
+/// Exit code 0: no objects are left; 2: objects with rejected records are left; 4: with `--replay`, some could not be
+/// processed again or read.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tenantry rejects acme
+  tenantry rejects acme --since 2h --replay")]
 pub(super) struct Rejects {
     /// The tenant whose records were rejected.
     #[arg(value_name = "TENANT")]
     tenant: TenantName,
-    /// Only files of rejects written since then: a moment (`2026-11-24T09:00:00Z`) or how long ago (`2h`, `3d`).
+    /// Only files of rejects written since then: a timestamp (`2026-11-24T09:00:00Z`) or a duration ago (`2h`, `3d`).
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// Most files of rejects that one run reads.
+    /// Maximum number of files of rejects to read in one run.
     #[arg(long, default_value_t = 1000, value_name = "N")]
     limit: usize,
-    /// Put them back: the objects that they came from are processed again. They are shown first.
+    /// Process the objects of the rejected records again. They are shown first.
     #[arg(long)]
     replay: bool,
-    /// Put them back without asking.
+    /// Redrive without asking for approval.
     #[arg(long, short, requires = "replay")]
     yes: bool,
 }

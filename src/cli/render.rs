@@ -12,11 +12,14 @@ use tenantry_template::render::{RenderedTenant, tags};
 
 /// Render tenants' templates to standard output, or to files with `--out`.
 ///
-/// They say exactly what `plan` and `deploy` give to CloudFormation.
+/// These are exactly the templates that `plan` and `deploy` pass to CloudFormation.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry render acme
+  tenantry render --format json --out rendered/")]
 pub(super) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     #[command(flatten)]
     release: Release,
     /// How a template is written.

@@ -18,22 +18,27 @@ use tenantry_ops::deploy::{Desired, ownership, stacks};
 use tenantry_spec::estate::{self, Estate, Tenant};
 use tenantry_template::render::names;
 
-/// Put parked messages back into their retry queues, once the fault is fixed. They are shown first.
+/// Redrive parked messages to their retry queues, once the fault is fixed.
+///
+/// Exit code 0: no messages are left; 2: messages are parked and were not redriven; 4: some could not be redriven.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tenantry replay acme
+  tenantry replay acme --since 2h --yes")]
 pub(super) struct Replay {
     /// The tenant whose messages are parked.
     #[arg(value_name = "TENANT")]
     tenant: TenantName,
-    /// Only messages parked since then: a moment (`2026-11-24T09:00:00Z`) or how long ago (`2h`, `3d`).
+    /// Only messages parked since then: a timestamp (`2026-11-24T09:00:00Z`) or a duration ago (`2h`, `3d`).
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
-    /// Most parked messages that one run looks at.
+    /// Maximum number of parked messages to read in one run.
     #[arg(long, default_value_t = 1000, value_name = "N")]
     limit: usize,
     /// The dead-letter queue, by its name in `redrive` of the blueprint, where there is more than one.
     #[arg(long, value_name = "NAME")]
     queue: Option<String>,
-    /// Put them back without asking.
+    /// Redrive without asking for approval.
     #[arg(long, short)]
     yes: bool,
 }

@@ -15,15 +15,21 @@ use tenantry_ops::deploy::rescue::{self, Choice};
 use tenantry_ops::deploy::{Action, Desired, Plan, Recovery, StackPlan};
 use tenantry_ops::drift::check::{Options, check};
 
-/// Lead a stack out of a status in which deploys are blocked: show one plan for it, ask, and execute it.
+/// Recover a stack from a status that blocks deploys: show the plan, ask for approval, and execute it.
 ///
-/// What the plan does follows from the status: delete what a failed creation or import left (the next deploy imports what
-/// was retained), finish a failed deletion, continue a failed rollback, roll an update back that failed without a rollback,
-/// delete the empty shell of a change set, or bring an update in EXPRESS mode to an end. `docs/states.md` lists every status.
-/// Ownership, locks, blocking findings and the journal are those of `deploy`; with `--control-plane`, those of `bootstrap`,
-/// which is next then. Exit code 0: the status is good; 2: the stack
-/// is changed, and a deploy is next; 3: refused.
+/// The plan follows from the status: delete what a failed creation or import left (the next deploy imports what was
+/// retained), finish a failed deletion, continue a failed rollback, roll back an update that failed without a rollback,
+/// delete a stack in REVIEW_IN_PROGRESS, or finish an update in EXPRESS mode. `docs/states.md` lists every status.
+/// Ownership, locks, blocking findings and the journal are those of `deploy`; with `--control-plane`, those of
+/// `bootstrap`, which is next then.
+///
+/// Exit code 0: the status does not block deploys; 1: the recovery failed; 2: the stack is changed, and a deploy is
+/// next; 3: blocked, locked or not confirmed; 4: the stack is unknown or still in progress.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry rescue acme
+  tenantry rescue acme --skip SearchDomain
+  tenantry rescue --control-plane --role OrganizationAccountAccessRole")]
 pub(super) struct Args {
     /// Name of the tenant.
     #[arg(required_unless_present = "control_plane")]
@@ -40,13 +46,13 @@ pub(super) struct Args {
     /// Role to assume for the control plane, as of `bootstrap`.
     #[arg(long, value_name = "NAME", requires = "control_plane")]
     role: Option<String>,
-    /// Leave this resource, by logical ID, as it is: the rollback has failed at it (repeatable). A drift check follows.
+    /// Skip this resource, by logical ID, in the rollback that failed at it (repeatable). A drift check follows.
     #[arg(long, value_name = "LOGICAL_ID", conflicts_with = "force_rollback")]
     skip: Vec<String>,
-    /// Leave whatever the rollback fails at as it is (ForceRollback). A drift check follows.
+    /// Skip every resource that the rollback fails at (ForceRollback). A drift check follows.
     #[arg(long)]
     force_rollback: bool,
-    /// Leave this resource, by logical ID, behind: the deletion has failed at it (repeatable).
+    /// Retain this resource, by logical ID, in the deletion that failed at it (repeatable).
     #[arg(long, value_name = "LOGICAL_ID")]
     retain: Vec<String>,
     #[command(flatten)]

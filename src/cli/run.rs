@@ -29,10 +29,10 @@ use tenantry_spec::estate::spec::Fleet;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Execution")]
 pub(super) struct Consent {
-    /// Do not ask.
+    /// Do not ask for approval.
     #[arg(long, short)]
     pub(super) yes: bool,
-    /// Allow this stateful resource, by logical id, to be replaced or removed.
+    /// Allow this stateful resource, by logical ID, to be replaced or deleted.
     #[arg(long, value_name = "LOGICAL_ID")]
     pub(super) allow_replace: Vec<String>,
 }
@@ -41,7 +41,8 @@ pub(super) struct Consent {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Execution")]
 pub(super) struct Overrides {
-    /// Let blocking findings of this code through, and say why: `TN2101="the increase is granted"`. Kept in the journal.
+    /// Override blocking findings of this code, with a reason: `TN2101="the increase is granted"`. Recorded in the
+    /// journal.
     #[arg(long, value_name = "CODE=REASON")]
     accept: Vec<String>,
 }
@@ -50,7 +51,7 @@ pub(super) struct Overrides {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Execution")]
 pub(super) struct Limit {
-    /// Start no more stacks after so many failures: a number, or a share of the stacks (`5%`).
+    /// Start no more stacks after this many failures: a number, or a share of the stacks (`5%`).
     #[arg(long, value_name = "N|N%", default_value = "1")]
     pub(super) max_failures: Tolerance,
 }
@@ -59,7 +60,7 @@ pub(super) struct Limit {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Execution")]
 pub(super) struct LockWait {
-    /// Wait so long for another run's lock, instead of giving up at once.
+    /// Time to wait for another run's lock, instead of failing at once.
     #[arg(long, value_name = "SECONDS", default_value_t = 0)]
     pub(super) wait_for_lock: u64,
 }
@@ -90,8 +91,8 @@ pub(super) struct Execution {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Ownership")]
 pub(super) struct Adoption {
-    /// Take over this stack, by name, although its tags are not this estate's. Every resource that it would lose must be
-    /// named with `--allow-replace`.
+    /// Take over this stack, by name, although its tags are not this estate's. Every resource that would be deleted
+    /// must be named with `--allow-replace`.
     #[arg(long, value_name = "STACK")]
     adopt: Vec<String>,
 }

@@ -7,8 +7,10 @@ use tenantry_spec::estate::{self, schema::Kind};
 
 /// Print the JSON Schema of one of the estate's files, for editors.
 ///
-/// The schema of a tenant's file knows the fleet's defaults: what they give may be left out.
+/// The schema of a tenant's file includes the fleet's defaults: fields that have one are optional.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry schema tenant > schemas/tenant.json")]
 pub(super) struct Args {
     /// Which file.
     file: File,

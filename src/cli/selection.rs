@@ -12,14 +12,15 @@ use tenantry_base::ids::{AccountId, Region, RingName};
 use tenantry_ops::deploy::stacks::is_offboarded;
 use tenantry_spec::estate::{Estate, Tenant};
 
-/// Tenants by name or glob, narrowed by ring, account and region.
+/// Tenants by name or glob, narrowed by ring, account and region. Without any, commands that only read take all tenants,
+/// and commands that change something refuse (`Command::needs_selection`).
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Tenants")]
 pub struct Selection {
     /// Names or globs (`acme`, `acme-*`).
     #[arg(value_name = "TENANT")]
     pub names: Vec<String>,
-    /// Every tenant.
+    /// All tenants: the default of commands that only read.
     #[arg(long, conflicts_with = "names")]
     pub all: bool,
     /// Only tenants of this ring.
@@ -31,7 +32,7 @@ pub struct Selection {
     /// Only tenants in this region.
     #[arg(long)]
     pub region: Vec<Region>,
-    /// Only one part of them, always the same: `3/8` is the third of eight.
+    /// Only one shard of them, stable by name: `3/8` is the third of eight.
     #[arg(long, value_name = "PART/PARTS")]
     pub shard: Option<Shard>,
 }
@@ -90,7 +91,7 @@ impl Selection {
         !is_offboarded(&estate.fleet, tenant) || self.names.iter().any(|name| name == tenant.name.as_str())
     }
 
-    /// True when nothing was said.
+    /// Returns true if neither names, `--all` nor a ring, account or region are given; a shard alone selects nothing.
     pub fn is_empty(&self) -> bool {
         !self.all && self.names.is_empty() && self.ring.is_empty() && self.account.is_empty() && self.region.is_empty()
     }
@@ -101,13 +102,18 @@ impl Selection {
         self.names.is_empty() && !narrowed && self.shard.is_none()
     }
 
-    /// The chosen tenants, in the order of their names. Nothing said, a name that matches nobody, and a ring, account or
-    /// region that the fleet does not have are errors.
-    pub fn select<'e>(&self, estate: &'e Estate) -> Result<Vec<&'e Tenant>, Failure> {
+    /// Fails if nothing is selected: a command that changes something never takes all tenants by default.
+    pub(super) fn require(&self) -> Result<(), Failure> {
         if self.is_empty() {
-            return Err(Failure::new("no tenant chosen")
+            return Err(Failure::new("no tenants selected, and this command changes something")
                 .with_hint("name tenants or globs, or use --ring, --account, --region or --all"));
         }
+        Ok(())
+    }
+
+    /// The selected tenants in the order of their names, all where nothing is selected. A name that matches no tenant,
+    /// and a ring, account or region that the fleet does not have are errors.
+    pub fn select<'e>(&self, estate: &'e Estate) -> Result<Vec<&'e Tenant>, Failure> {
         let globs = globs(&self.names)?;
         let names: Vec<&str> = estate.tenants.keys().map(|name| name.as_str()).collect();
         for (index, pattern) in self.names.iter().enumerate() {

@@ -25,26 +25,30 @@ use tenantry_ops::survey::orphans::Orphans;
 use tenantry_spec::estate::{Estate, Tenant};
 use tenantry_spec::flags;
 
-/// Show the fleet on one screen: how many tenants are well, then a line for each with one verdict from its stack beside
-/// git, its last drift check and its alarms, the worst first; then the stacks of this estate that git does not name.
+/// Show the fleet on one screen: counts by state, then a line for each tenant with its state from template, last drift
+/// check and alarms, the worst first; then the orphaned stacks.
 ///
-/// Of more than 30 tenants, those that are well are counted only. A stack that was last changed in EXPRESS mode says so:
-/// CloudFormation waited for no resource of it. A stack is current when its template is that of git, drift was checked since
-/// its last update and not too long ago, and no alarm is in ALARM. Exit code 0: every stack is current; 2: one is not, or
-/// git does not name it; 4: something is unknown or was never checked.
+/// Of more than 30 tenants, current ones are only counted. A stack that was last changed in EXPRESS mode is marked:
+/// CloudFormation did not wait for its resources. A stack is current when its template is that of git, drift was
+/// checked since its last update and recently enough, and no alarm is in ALARM.
+///
+/// Exit code 0: every stack is current; 2: one is not, or is orphaned; 4: something is unknown or was never checked.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry status
+  tenantry status acme --full")]
 pub(super) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     #[command(flatten)]
     release: Release,
-    /// Hours after which a drift check no longer counts.
+    /// Maximum age of a drift check that counts.
     #[arg(long, value_name = "HOURS", default_value_t = 36)]
     max_check_age: u32,
-    /// Also compare each tenant's flags with what AppConfig has in force: a flag that was pushed differs.
+    /// Also compare each tenant's flags with the deployed configuration of AppConfig: a pushed flag differs.
     #[arg(long)]
     flags: bool,
-    /// Show all that is known of each tenant, and every tenant of a large fleet.
+    /// Show all details of each tenant, and every tenant of a large fleet.
     #[arg(long)]
     full: bool,
 }
@@ -82,11 +86,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let spinner = Spinner::start("reading the estate");
     let opened = Opened::without_broken(global, &args.selection.names)?;
     spinner.next("rendering");
-    let tenants: Vec<&Tenant> = if args.selection.is_empty() {
-        opened.estate.tenants.values().collect()
-    } else {
-        args.selection.select(&opened.estate)?
-    };
+    let tenants = args.selection.select(&opened.estate)?;
     let desired = opened.desired(&tenants, &args.release)?;
     let prices = opened::prices(&global.estate)?;
     let (lines, flags, orphans, shared) = super::wait(async {

@@ -12,15 +12,20 @@ use tenantry_base::ids::AccountId;
 use tenantry_ops::deploy::lock::Shelf;
 use tenantry_ops::deploy::locks;
 
-/// Take an account's deploy lock away from whoever holds it; without an account, show every lock.
+/// Force-unlock an account's deploy lock; without an account, show every lock.
 ///
-/// The lock of a run that was killed ends by itself a minute after it was last renewed. A run whose lock is taken away
-/// stops as if it had been interrupted.
+/// The lock of a killed run expires a minute after its last renewal. A run whose lock is removed stops as if
+/// interrupted.
+///
+/// Exit code 0: the lock is removed, or all locks are shown; 3: not confirmed; 4: a lock could not be read.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry unlock
+  tenantry unlock 111122223333")]
 pub(super) struct Args {
-    /// The account whose lock is taken away.
+    /// The account whose lock is removed.
     account: Option<AccountId>,
-    /// Do not ask.
+    /// Do not ask for approval.
     #[arg(long, short)]
     yes: bool,
 }

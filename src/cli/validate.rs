@@ -26,12 +26,16 @@ use tenantry_template::render::{Context, Functions, RenderedTenant, Renderer, Te
 
 /// Check the estate, render every tenant and check the templates against the rules and AWS's resource schemas.
 ///
-/// Reads every file and reports everything that is wrong at once, and what it checked against. Needs no credentials and no
-/// network. Verdicts of rules are kept in `$XDG_CACHE_HOME/tenantry`, for the same build of the tool and the same content. A tenant whose
-/// own files have errors is not rendered; an error of the fleet, the templates or the policies stops there for all.
+/// Reads every file and reports all findings at once, and what it checked against. Needs no credentials and no network.
+/// Results of rules are cached in `$XDG_CACHE_HOME/tenantry`, for the same build of the tool and the same content. A
+/// tenant whose own files have errors is not rendered; an error of the fleet, the templates or the policies stops there
+/// for all.
 ///
-/// Exit code 0: nothing is wrong; 2: there are errors or warnings; 1: there is no estate, or it could not be read.
+/// Exit code 0: no errors or warnings; 1: the estate could not be read; 2: there are errors or warnings.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry validate
+  tenantry validate -o sarif > findings.sarif")]
 pub(super) struct Args {}
 
 /// What is wrong with an estate.

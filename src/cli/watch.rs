@@ -29,27 +29,33 @@ use tenantry_ops::paging;
 use tenantry_ops::survey::orphans::Orphans;
 use tenantry_spec::estate::{self, Estate, File, Tenant};
 
-/// Check the whole fleet once, as CI does every night: drift, alarms, quotas, free addresses, certificates that end, stacks
-/// that git does not name, and whether pages reach the on-call engineer and are acknowledged. Publish what alarms watch.
+/// Check the whole fleet once, as a scheduled CI job: drift, alarms, quotas, free addresses, expiring certificates,
+/// orphaned stacks, and whether pages reach the on-call engineer and are acknowledged. Publish the metrics that alarms
+/// of the control plane watch.
 ///
-/// Pages are checked by a canary: an event from every place with tenants that takes the way of the alarms' pages, must arrive at
-/// the paging service, and is resolved again. A canary that does not arrive is reported with the first broken link. Metrics go
-/// into the namespace `Tenantry`: free addresses of each subnet, days left of certificates, headroom of quotas, and that this
-/// command ran; an alarm of the control plane fires when it did not run for 30 hours.
+/// Paging is checked by a canary: an event from every account and Region with tenants that takes the path of the
+/// alarms' pages, must arrive at the paging service, and is resolved again. A canary that does not arrive is reported
+/// with the first broken link. Metrics go into the namespace `Tenantry`: free addresses of each subnet, days until
+/// certificates expire, headroom of quotas, and that this command ran; an alarm of the control plane fires when it has
+/// not run for 30 hours.
 ///
-/// Exit code 0: all is well; 2: there are findings; 4: something could not be checked. `--output markdown` is one message for
-/// a chat or an issue.
+/// `--output markdown` is one message for a chat or an issue.
+///
+/// Exit code 0: no findings; 2: there are findings; 4: something could not be checked.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry watch
+  tenantry watch -o markdown > message.md")]
 pub(super) struct Args {
     #[command(flatten)]
     release: Release,
-    /// Seconds for which the canary is waited for, and again until it is resolved.
+    /// Timeout for the canary to arrive, and again for it to be resolved.
     #[arg(long, value_name = "SECONDS", default_value_t = 120)]
     canary_wait: u64,
-    /// Send no canary: whether pages arrive is not checked.
+    /// Send no canary: paging is not checked.
     #[arg(long)]
     no_canary: bool,
-    /// Publish no metrics. The alarm on this command's absence fires when no run publishes.
+    /// Publish no metrics. The alarm for missing runs fires when no run publishes.
     #[arg(long)]
     no_metrics: bool,
     #[command(flatten)]

@@ -78,7 +78,7 @@ pub fn wall(assessment: &Assessment) -> Option<String> {
     let wall = assessment.next_wall.as_ref()?;
     let at_least = if wall.used.known().is_some() { "" } else { "at least " };
     let way = match (wall.adjustable, wall.request) {
-        (true, Some(request)) => format!("; `tenantry quotas --request` asks for {request}"),
+        (true, Some(request)) => format!("; `tenantry quotas --all --request` asks for {request}"),
         (true, None) => "; it can be raised".to_owned(),
         (false, _) => "; it cannot be raised".to_owned(),
     };

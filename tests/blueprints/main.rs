@@ -164,7 +164,7 @@ fn the_smallest_blueprint_lives_from_init_to_destroy_under_the_shipped_roles() {
     // An import changes nothing of the bucket: what it lacks is drift, and is restored like any other.
     let drifted = world.ends(2, &["drift"]);
     assert!(drifted.contains("/LifecycleConfiguration"), "{drifted}");
-    world.ends(0, &["drift", "--fix", "--yes"]);
+    world.ends(0, &["drift", "--all", "--fix", "--yes"]);
     world.ends(0, &["drift"]);
     world.ends(0, &["status"]);
 

@@ -210,6 +210,15 @@ fn ends(lines: &[&str]) -> String {
     }
 }
 
+/// The commands of a file, with their exit codes.
+pub(crate) fn ends_of(file: &Path) -> Vec<(String, u8)> {
+    let ends = parse(&fs::read_to_string(file).unwrap()).into_iter().filter_map(|part| match part {
+        Part::Command { line, code, .. } => Some((line, u8::try_from(code).unwrap())),
+        Part::Text(_) => None,
+    });
+    ends.collect()
+}
+
 fn parse(text: &str) -> Vec<Part> {
     let mut parts = Vec::new();
     let mut inside = false;

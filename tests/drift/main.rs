@@ -189,7 +189,7 @@ const AGAIN: [(&str, &str); 1] = [("birch", "GreenRoutesA")];
 
 /// Restores what can be restored of all changes at once, and holds the table of results against it.
 fn everything_is_fixed_or_left(fleet: &Fleet, mut rows: Vec<Row>) {
-    let fix = fleet.run(&["drift", "--fix", "--yes", "--lookups", "0", "--accept", "TN2101=nothing real"]);
+    let fix = fleet.run(&["drift", "--all", "--fix", "--yes", "--lookups", "0", "--accept", "TN2101=nothing real"]);
     let said = said(&fix);
     let (answer, _) = fleet.drift(&["--lookups", "0"]);
     let mut still: BTreeMap<&str, Vec<String>> =
@@ -424,7 +424,7 @@ fn restored(fleet: &Fleet, shown: &[&str]) {
     let stack = stacks(&answer).next().unwrap();
     let wanted: usize = changes().iter().filter(|c| c.round == "restorable").map(|c| c.expect.len()).sum();
     assert_eq!((differences(stack).len(), code), (wanted, 2), "{:#?}", differences(stack));
-    let fix = fleet.run(&["drift", "--fix", "--yes", "--lookups", "0"]);
+    let fix = fleet.run(&["drift", "--all", "--fix", "--yes", "--lookups", "0"]);
     let text = said(&fix);
     for call in shown {
         assert!(text.contains(call), "{call} is shown: {text}");
@@ -436,7 +436,7 @@ fn restored(fleet: &Fleet, shown: &[&str]) {
 #[test]
 fn fix_restores_by_drift_aware_change_sets_and_shows_direct_calls_first() {
     let fleet = Fleet::deploy(&["ash"]);
-    let asked = fleet.run(&["drift", "--fix"]);
+    let asked = fleet.run(&["drift", "--all", "--fix"]);
     assert_eq!(asked.status.code(), Some(0), "there is nothing to restore: {}", said(&asked));
     // CloudFormation sees rules and tags by itself.
     restored(&fleet, &["delete-route ", "delete-network-acl-entry"]);
@@ -444,9 +444,9 @@ fn fix_restores_by_drift_aware_change_sets_and_shows_direct_calls_first() {
     fleet.change("deletions");
     let (_, code) = fleet.drift(&["--lookups", "0"]);
     assert_eq!(code, 2);
-    let refused = fleet.run(&["drift", "--fix", "--lookups", "0"]);
+    let refused = fleet.run(&["drift", "--all", "--fix", "--lookups", "0"]);
     assert_eq!(refused.status.code(), Some(3), "nobody was asked: {}", said(&refused));
-    let fix = fleet.run(&["drift", "--fix", "--yes", "--lookups", "0"]);
+    let fix = fleet.run(&["drift", "--all", "--fix", "--yes", "--lookups", "0"]);
     assert_eq!(fix.status.code(), Some(0), "{}", said(&fix));
     fleet.in_sync_at(RELEASE);
 }
@@ -457,7 +457,7 @@ fn a_resource_that_cannot_be_restored_undoes_no_other_and_is_left_by_name() {
     fleet.change("restorable");
     fleet.faults(vec![serde_json::json!({ "kind": "resource", "stack": "metanet-ash", "logical": "Splitter",
         "phase": "update" })]);
-    let fix = fleet.run(&["drift", "--fix", "--yes", "--lookups", "0"]);
+    let fix = fleet.run(&["drift", "--all", "--fix", "--yes", "--lookups", "0"]);
     let text = said(&fix);
     assert!(text.contains("left to a person: Splitter of ash: it cannot be restored: "), "{text}");
     let (answer, code) = fleet.drift(&["--lookups", "0"]);
@@ -471,7 +471,7 @@ fn a_resource_that_cannot_be_restored_undoes_no_other_and_is_left_by_name() {
     );
     // What stood in its way is gone: the next time it is restored, too.
     fleet.refuse(&[]);
-    let fix = fleet.run(&["drift", "--fix", "--yes", "--lookups", "0"]);
+    let fix = fleet.run(&["drift", "--all", "--fix", "--yes", "--lookups", "0"]);
     assert_eq!(fix.status.code(), Some(0), "{}", said(&fix));
     fleet.in_sync_at(RELEASE);
 }
@@ -497,7 +497,7 @@ fn the_stack_itself_is_held_against_its_release() {
         assert!(found.contains(line), "{line}: {found:#?}");
     }
     assert_eq!(code, 2);
-    let fix = fleet.run(&["drift", "--fix", "--yes", "--lookups", "0"]);
+    let fix = fleet.run(&["drift", "--all", "--fix", "--yes", "--lookups", "0"]);
     assert_eq!(fix.status.code(), Some(0), "{}", said(&fix));
     fleet.in_sync_at(RELEASE);
 }

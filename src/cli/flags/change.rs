@@ -13,11 +13,17 @@ use tenantry_base::finding::Source;
 use tenantry_base::ids::{AccountId, Region, RingName};
 use tenantry_spec::estate::{self, edit};
 
-/// Give a flag a value: for a tenant, or by a rule for a ring, an account or a region, or as the default.
+/// Set a flag: for a tenant, by a targeting rule for a ring, an account or a region, or as the default.
 ///
-/// Edits the tenant's file or policies/flags.yaml; comments and order stay. Then shows which tenants change and what
-/// that does to their templates. What the estate's checks refuse is taken back.
+/// Edits the tenant's file or `policies/flags.yaml`, and keeps comments and order. Then shows which tenants change, and
+/// how their templates do. An edit that makes the estate invalid is undone.
+///
+/// With `--plan`, exit codes are those of `tenantry plan`.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry flags set acme verbose-logs true
+  tenantry flags set verbose-logs true --ring canary
+  tenantry flags set verbose-logs false --default")]
 pub(super) struct Set {
     /// Tenant, flag and value; with a scope only flag and value.
     #[arg(value_names = ["TENANT", "FLAG", "VALUE"], required = true, num_args = 2..=3)]
@@ -31,31 +37,40 @@ pub(super) struct Set {
     preview: Preview,
 }
 
-/// Take a flag's value away from a tenant, or a rule from a ring, an account or a region, or the rollout.
+/// Unset a flag: the override of a tenant, the targeting rule of a ring, an account or a region, or the rollout.
+///
+/// With `--plan`, exit codes are those of `tenantry plan`.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry flags unset acme verbose-logs
+  tenantry flags unset search-slow-logs --rollout")]
 pub(super) struct Unset {
     /// Tenant and flag; with a scope only the flag.
     #[arg(value_names = ["TENANT", "FLAG"], required = true, num_args = 1..=2)]
     what: Vec<String>,
     #[command(flatten)]
     scope: Scope,
-    /// Take the rollout away.
+    /// Remove the rollout.
     #[arg(long, conflicts_with_all = ["ring", "account", "region"])]
     rollout: bool,
     #[command(flatten)]
     preview: Preview,
 }
 
-/// Give a flag's value to a percentage of all tenants.
+/// Roll a flag's value out to a percentage of all tenants.
 ///
-/// Which ones a stable hash of flag and tenant decides: raising the percentage takes nobody out. Tenants with a value
-/// of their own and those that a rule matches stay as they are.
+/// A stable hash of flag and tenant selects them: a higher percentage keeps every tenant of a lower one. Tenants with
+/// an override and those that a targeting rule matches are not affected.
+///
+/// With `--plan`, exit codes are those of `tenantry plan`.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry flags rollout search-slow-logs 25%")]
 pub(super) struct Rollout {
     flag: String,
     /// From `0%` to `100%`.
     percent: String,
-    /// The value that they get; without it that of the rollout so far, or for a boolean flag the default's opposite.
+    /// The value to roll out. Default: that of the current rollout, or for a boolean flag the opposite of its default.
     #[arg(long)]
     value: Option<String>,
     #[command(flatten)]
@@ -67,13 +82,13 @@ pub(super) struct Rollout {
 #[group(multiple = false)]
 #[command(next_help_heading = "Scope")]
 struct Scope {
-    /// By a rule for the tenants of this ring.
+    /// By a targeting rule for the tenants of this ring.
     #[arg(long)]
     ring: Option<RingName>,
-    /// By a rule for the tenants of this account.
+    /// By a targeting rule for the tenants of this account.
     #[arg(long)]
     account: Option<AccountId>,
-    /// By a rule for the tenants in this region.
+    /// By a targeting rule for the tenants in this region.
     #[arg(long)]
     region: Option<Region>,
 }

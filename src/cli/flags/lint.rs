@@ -11,12 +11,16 @@ use tenantry_base::finding::{Finding, Severity};
 use tenantry_spec::estate;
 use tenantry_spec::flags::{lint, values};
 
-/// Find flags that are past their date, read by nothing, read but not there, or the same for every tenant.
+/// Find flags that have expired, are unused, are read but not defined, or have the same value for every tenant.
 ///
-/// Exit code 2 where one has expired or one is read that is not there; the rest is for a quiet hour.
+/// Unused and uniform flags are only listed.
+///
+/// Exit code 0: no errors; 2: a flag has expired, or an undefined one is read.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry flags lint")]
 pub(super) struct Args {
-    /// The day to judge by, `YYYY-MM-DD`; without it today (UTC).
+    /// The day that flags expire by, `YYYY-MM-DD`. Default: today (UTC).
     #[arg(long, value_name = "DATE")]
     today: Option<jiff::civil::Date>,
 }

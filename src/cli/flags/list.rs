@@ -7,8 +7,10 @@ use super::{Exit, Failure, Global, Output, shown, table};
 use crate::cli::opened::Opened;
 use tenantry_spec::flags::{Flag, State, values};
 
-/// List every flag: what it is, who decides, and how many tenants have it on.
+/// List every flag with its description, owner and how many tenants have it on.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry flags list")]
 pub(super) struct Args {}
 
 #[derive(Serialize)]

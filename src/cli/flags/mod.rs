@@ -16,11 +16,15 @@ use super::{Exit, Failure, Global, Output};
 use crate::report::screen::{Screen, left};
 use tenantry_spec::flags::Flag;
 
-/// Soft releases: what each flag is for whom and why, and changing it.
+/// Show feature flags, their value and evaluation reason for each tenant, and change them.
 ///
-/// Flags stand in `policies/flags.yaml` with their rules and rollouts; a tenant's own values stand in its file. Every
-/// change is one of YAML that git can review, but `push`, which cannot wait.
+/// Flags are defined in `policies/flags.yaml` with their targeting rules and rollouts; overrides of a tenant are in its
+/// file. Every change is an edit of YAML to be reviewed in git, except `push`, which applies an urgent change directly.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry flags show acme
+  tenantry flags set acme verbose-logs true
+  tenantry flags rollout search-slow-logs 25%")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,

@@ -27,7 +27,7 @@ const MOST_TENANTS: usize = 20;
 /// How what follows is shown.
 #[derive(Debug, Clone, ClapArgs)]
 pub(super) struct Preview {
-    /// Also plan the tenants that change against AWS, as `tenantry plan` does; its exit codes then hold.
+    /// Also plan the tenants that change against AWS, with the exit codes of `tenantry plan`.
     #[arg(long)]
     plan: bool,
     #[command(flatten)]

@@ -22,17 +22,22 @@ use tenantry_spec::flags::{
     Catalogue, Evaluation, Reads, Subject, Values, contradictions, evaluate, values_of, with_value,
 };
 
-/// Turn a flag of a tenant's functions at once, past git and CloudFormation: the switch for 3 a.m.
+/// Change a flag of a tenant's functions at once, without git and CloudFormation, in an emergency.
 ///
-/// Creates a version of what AppConfig has in force with this one flag changed and deploys it to all targets at once. No
-/// alarm rolls it back, because in an emergency one is in ALARM already. What was pushed shows as
-/// drift (`flags show TENANT --live`) until git says the same and is deployed.
+/// Creates a version of AppConfig's deployed configuration with this flag changed and deploys it to all targets at
+/// once. No alarm rolls it back, because in an emergency one is in ALARM already. A pushed flag is shown as drift
+/// (`flags show TENANT --live`) until the change is committed and deployed.
+///
+/// Exit code 0: the flag is deployed; 3: another flag or a deployment in progress forbids it; 4: the deployment is
+/// still in progress.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry flags push acme ingest-paused true --reason \"runaway device\"")]
 pub(super) struct Args {
     tenant: String,
     flag: String,
     value: String,
-    /// Why: kept with the version, the deployment and in the journal.
+    /// Reason, recorded with the version, the deployment and in the journal.
     #[arg(long, value_name = "TEXT")]
     reason: String,
     #[command(flatten)]

@@ -14,11 +14,16 @@ use tenantry_spec::estate::{Document, edit};
 use tenantry_spec::flags::{Read, functions_reads, template_reads};
 use tenantry_template::embedded;
 
-/// Remove a flag that nothing reads: from the catalogue, and every value of it.
+/// Remove an unused flag: from the catalogue, with every override.
 ///
-/// While a template or a function reads it, or another flag names it, nothing is changed and each place that must go
-/// first is told; exit code 3.
+/// While a template or a function reads it, or another flag names it, nothing is changed and each reference is listed.
+///
+/// With `--plan`, exit codes are those of `tenantry plan`.
+///
+/// Exit code 0: the flag is removed; 3: it is still referenced.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry flags retire verbose-logs")]
 pub(super) struct Args {
     flag: String,
     #[command(flatten)]

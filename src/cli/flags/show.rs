@@ -13,9 +13,14 @@ use tenantry_spec::flags::{Evaluation, evaluate};
 
 /// Show every flag of a tenant, or one flag for every tenant.
 ///
-/// With `--live` also what AppConfig has in force for the tenant's functions: a flag that was pushed differs from git
-/// until git says the same. Exit code 2: it differs; 4: AppConfig could not be read.
+/// With `--live`, compares with the deployed configuration of AppConfig: a pushed flag differs until the change is
+/// committed.
+///
+/// Exit code 0: nothing differs; 2: with `--live`, a flag differs; 4: AppConfig could not be read.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry flags show acme --live
+  tenantry flags show verbose-logs")]
 pub(super) struct Args {
     /// A tenant or a flag.
     name: String,

@@ -10,8 +10,10 @@ use tenantry_base::finding::Location;
 use tenantry_spec::estate::{self, Document, Tenant};
 use tenantry_spec::flags::{Evaluation, Flag, Reads, Step, Trace, evaluate, trace};
 
-/// Say what a flag is for a tenant, and why: every step from the tenant's own value to the default.
+/// Show the value of a flag for a tenant and why: every step from the tenant's override to the default.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry flags why acme verbose-logs")]
 pub(super) struct Args {
     tenant: String,
     flag: String,

@@ -25,16 +25,21 @@ use tenantry_ops::release::skew::{Running, running};
 use tenantry_ops::release::store::{Store, StoreError};
 use tenantry_ops::survey::orphans::{Orphan, Orphans, Reason};
 
-/// Take tenants back to an earlier release, at once and whatever their windows say.
+/// Roll tenants back to an earlier release, at once and outside their maintenance windows.
 ///
-/// Without a name every tenant that the latest roll changed goes back to the release it came from; with one, every tenant
-/// that has run it before. A release that a tenant has not run is rolled, not gone back to. Every release is rendered
-/// again from its tag and must render as it was rolled. If one tenant has no way back nothing is changed, unless
-/// `--keep-going`; a tenant that came with a later release stays as it is and blocks nobody. An unfinished roll is halted
-/// first.
+/// Without a release, every tenant that the latest rollout changed returns to its former release; with one, every
+/// tenant that has run it before. A release that a tenant has not run needs `release roll`. Every release is rendered
+/// again from its tag and must match its manifest. If one tenant cannot be rolled back, nothing is changed, unless
+/// `--keep-going`; a tenant that was added by a later release stays as it is. An unfinished rollout is halted first.
+///
+/// Exit code 0: every tenant is rolled back; 1: one failed; 3: a tenant cannot be rolled back, or not confirmed; 4: a
+/// stack could not be read.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry release rollback
+  tenantry release rollback v1.1.0 --ring canary --why \"latency doubled\"")]
 pub(super) struct Args {
-    /// The tag to go back to.
+    /// The tag to roll back to.
     #[arg(value_parser = crate::cli::tag_name)]
     release: Option<String>,
     /// Only this tenant.
@@ -43,12 +48,12 @@ pub(super) struct Args {
     /// Only tenants of this ring.
     #[arg(long, value_name = "RING")]
     ring: Vec<String>,
-    /// Take back those that can go, if others cannot.
+    /// Roll back the tenants that can be, although others cannot.
     #[arg(long)]
     keep_going: bool,
     #[command(flatten)]
     zips: Zips,
-    /// Why; kept in the roll's record and in the journal.
+    /// Reason, recorded with the rollout and in the journal.
     #[arg(long, value_name = "REASON")]
     why: Option<String>,
     #[command(flatten)]

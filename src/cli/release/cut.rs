@@ -14,17 +14,22 @@ use tenantry_ops::release::{Candidate, Manifest, signature};
 use tenantry_spec::estate::has_errors;
 use tenantry_template::embedded;
 
-/// Cut a release: write down what a clean, tagged commit gives, digest by digest.
+/// Cut a release: write the manifest of a clean, tagged commit, with the digest of everything it renders.
 ///
-/// The commit that is checked out must be the tag's and the estate's files must be as they are in it; templates that
-/// break a policy are not cut. The manifest goes to `releases/NAME.json`; commit it, or keep it where your artifacts
-/// are. The same tag gives the same bytes on any machine.
+/// The tag's commit must be checked out with unmodified files, and its templates must pass the policies. The manifest
+/// goes to `releases/NAME.json`; commit it, or keep it with your artifacts. The same tag gives the same bytes on any
+/// machine.
+///
+/// Exit code 0: the manifest is written; 3: the release was cut before with other content.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry release cut v1.2.0
+  tenantry release cut v1.2.0 --sign ~/.ssh/release")]
 pub(super) struct Args {
     /// The tag.
     #[arg(value_parser = crate::cli::tag_name)]
     release: String,
-    /// Where the manifest is written; `releases/NAME.json` of the estate when not given.
+    /// File of the manifest. Default: `releases/NAME.json` of the estate.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Sign the manifest with this private key (OpenSSH's format, Ed25519): the signature goes to `FILE.sig`.

@@ -10,22 +10,25 @@ use tenantry_ops::release::repository::Distance;
 use tenantry_ops::release::{Candidate, Manifest};
 use tenantry_spec::estate::{Field, field_changes};
 
-/// Show what stands between two releases: resources with their properties, flags, functions, and the fields of tenants' files
-/// where the blueprint is another one.
+/// Show what differs between two releases: resources with their properties, flags, functions, and the fields of
+/// tenants' files where the blueprint changed.
 ///
-/// Exit code 0: nothing; 2: something differs.
+/// Exit code 0: nothing differs; 2: something differs.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry release diff v1.1.0 v1.2.0
+  tenantry release diff v1.2.0 --tenant acme --unified")]
 pub(super) struct Args {
     /// The earlier tag.
     #[arg(value_parser = crate::cli::tag_name)]
     from: String,
-    /// The later tag; the work tree when not given.
+    /// The later tag. Default: the work tree.
     #[arg(value_parser = crate::cli::tag_name)]
     to: Option<String>,
     /// Only this tenant.
     #[arg(long, value_name = "NAME")]
     tenant: Vec<String>,
-    /// The templates line by line, too.
+    /// Also compare the templates line by line.
     #[arg(long, short)]
     unified: bool,
 }

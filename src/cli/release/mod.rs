@@ -23,11 +23,15 @@ use tenantry_ops::release::{Candidate, CandidateError, Repository, RepositoryErr
 use tenantry_spec::estate::rings::duration;
 use tenantry_spec::estate::spec::Fleet;
 
-/// Releases: git tags that go to the fleet ring by ring, and back.
+/// Roll releases, which are git tags, out to the fleet ring by ring, and roll them back.
 ///
-/// A release is rendered from its tag and never from the work tree. `cut` writes down what a tag gives; `roll` takes
-/// it through the rings in waves, each watched for its bake time by its gates, and takes a wave back that goes wrong.
+/// A release is rendered from its tag and never from the work tree. `cut` writes its manifest; `roll` deploys it to the
+/// rings in waves, evaluates the gates for the bake time of each wave, and rolls a failed wave back.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry release cut v1.2.0
+  tenantry release plan v1.2.0
+  tenantry release roll v1.2.0")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,

@@ -6,12 +6,14 @@ use super::super::{Exit, Failure, Global, Output, guard, opened};
 use tenantry_aws::cloud::Cloud;
 use tenantry_ops::release::record::{Pause, Record, Refusal, Step};
 
-/// Pause the roll: every runner ends at its next look, and none begins a wave until `resume`.
+/// Pause the rollout: every runner ends at its next poll, and no wave is started until `resume`.
 ///
-/// What AWS has begun goes on there.
+/// Operations that AWS has started continue.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry release pause --why \"investigating latency in ring canary\"")]
 pub(super) struct Args {
-    /// Why; whoever meets the pause reads it.
+    /// Reason, shown while the rollout is paused.
     #[arg(long, value_name = "REASON")]
     why: String,
 }

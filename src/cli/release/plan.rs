@@ -21,12 +21,15 @@ use tenantry_spec::estate::{Field, field_changes};
 
 /// Show what a roll would do: ring by ring, wave by wave, tenant by tenant.
 ///
-/// Each tenant with the release that it has, how many resources change, whether its window is open, and whether there
-/// is a way back. Fields of tenants' files that another blueprint changes and stacks that the
-/// release does not name are listed. Changes no resource. Exit code 0: the
-/// release is everywhere; 2: there is something to roll, or a stack that the release does not name; 4: a stack could not
-/// be read.
+/// Lists each tenant with its current release, the number of resources that change, whether its maintenance window is
+/// open, and whether it can be rolled back; then the fields of tenants' files that another blueprint changes, and
+/// stacks that the release does not name. Changes no resource.
+///
+/// Exit code 0: the release is everywhere; 2: there are tenants to deploy, or a stack that the release does not name;
+/// 4: a stack could not be read.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry release plan v1.2.0")]
 pub(super) struct Args {
     /// The tag.
     #[arg(value_parser = crate::cli::tag_name)]
@@ -35,10 +38,10 @@ pub(super) struct Args {
     zips: Zips,
     #[command(flatten)]
     pace: Pace,
-    /// Bake time of every ring, instead of the fleet's.
+    /// Bake time of every ring, in place of the fleet's.
     #[arg(long, value_name = "TIME", value_parser = super::length_of_time)]
     bake: Option<SignedDuration>,
-    /// Go on with a ring that has no tenant.
+    /// Allow a ring without tenants.
     #[arg(long)]
     allow_empty_rings: bool,
 }

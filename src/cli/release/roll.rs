@@ -34,29 +34,38 @@ use tenantry_ops::release::record::{Ask, HaltCause, Record};
 use tenantry_ops::release::roll::{Ending, Happened, Roll};
 use tenantry_ops::release::{Candidate, Manifest, Repository};
 
-/// Roll a release: ring by ring, wave by wave, watched by its gates.
+/// Roll a release out: ring by ring, wave by wave, checked by its gates.
 ///
-/// A run that was stopped or killed is simply run again. When a gate fails or a stack fails, the roll halts, the
-/// wave goes back to the release it came from, and later waves keep theirs. A wave whose alarms or queues fail their gates before
-/// it is not deployed, and a tenant that was deployed by hand meanwhile is not touched until the roll is resumed. Exit
-/// code 0: the release is everywhere; 3: a gate failed and the wave went back or was not deployed, or the roll was
-/// refused; 4: paused, waiting for a window, or held for a person.
+/// A run that was stopped or killed is repeated. When a gate or a stack fails, the rollout halts, the wave is rolled
+/// back to its former release, and later waves keep theirs. A wave whose gates fail beforehand is not deployed, and a
+/// tenant that was deployed outside the rollout is left as it is until the rollout is resumed.
+///
+/// Exit code 0: the release is everywhere; 1: a stack failed; 3: a gate failed and the wave was rolled back or not
+/// deployed, or the rollout was refused or not confirmed; 4: paused, waiting for a window, or waiting for an operator.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry release roll v1.2.0
+  tenantry release roll v1.2.0 --shard 1/4 --defer --yes")]
 pub(super) struct Args {
-    /// The tag; the latest roll goes on when not given, if it is unfinished.
+    /// The tag. Default: that of the latest rollout, if it is unfinished.
     #[arg(value_parser = crate::cli::tag_name)]
     release: Option<String>,
-    /// Leave the unfinished roll of another release as it is.
+    /// Start although the rollout of another release is unfinished.
     #[arg(long)]
     supersede: bool,
     #[command(flatten)]
     how: How,
 }
 
-/// Go on with a roll that is paused or halted; a halted wave is tried again.
+/// Resume a rollout that is paused or halted; a halted wave is tried again.
+///
+/// Exit codes are those of `tenantry release roll`.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry release resume
+  tenantry release resume --override-gates \"v1.2.1 fixes what the gate measures\"")]
 pub(super) struct ResumeArgs {
-    /// The tag; that of the latest roll when not given.
+    /// The tag. Default: that of the latest rollout.
     #[arg(value_parser = crate::cli::tag_name)]
     release: Option<String>,
     #[command(flatten)]
@@ -67,29 +76,29 @@ pub(super) struct ResumeArgs {
 struct How {
     #[command(flatten)]
     zips: Zips,
-    /// Roll only this part of every wave; the other parts are other runners'. All wait for each other after each wave.
+    /// Deploy only this shard of every wave; other runners deploy the others. All wait for each other after each wave.
     #[arg(long, value_name = "PART/PARTS", default_value = "1/1")]
     shard: Shard,
-    /// Bake time of every ring, instead of the fleet's.
+    /// Bake time of every ring, in place of the fleet's.
     #[arg(long, value_name = "TIME", value_parser = super::length_of_time)]
     bake: Option<SignedDuration>,
-    /// End with code 4 where a window or freeze is closed, instead of waiting; run it again later.
+    /// Exit with code 4 where a window is closed or a freeze is in effect, instead of waiting.
     #[arg(long)]
     defer: bool,
-    /// Roll although windows or freezes are closed; the reason is kept.
+    /// Deploy outside maintenance windows and during freezes; the reason is recorded.
     #[arg(long, value_name = "REASON")]
     override_windows: Option<String>,
-    /// Deploy waves although gates fail before, as for a release that mends them; the reason is kept. They count again
-    /// when the wave's bake time is over.
+    /// Deploy waves although gates fail beforehand, as for a release that fixes the cause; the reason is recorded. They
+    /// count again at the end of the wave's bake time.
     #[arg(long, value_name = "REASON")]
     override_gates: Option<String>,
-    /// Go on with a ring that has no tenant.
+    /// Allow a ring without tenants.
     #[arg(long)]
     allow_empty_rings: bool,
-    /// Take the place of a runner that is dead without waiting for the end of its lease.
+    /// Take over from a dead runner without waiting for its lease to expire.
     #[arg(long)]
     take_over: bool,
-    /// How long a runner counts as alive after its last sign.
+    /// Time after its last renewal for which a runner counts as alive.
     #[arg(long, value_name = "TIME", default_value = "2m", value_parser = super::length_of_time)]
     lease: SignedDuration,
     #[command(flatten)]

@@ -17,13 +17,18 @@ use tenantry_ops::release::skew::{Running, running};
 use tenantry_ops::survey::orphans::Orphans;
 use tenantry_spec::estate;
 
-/// Show which tenants run which release, since when, and how the latest roll went.
+/// Show which tenants run which release, since when, and the steps of the latest rollout.
 ///
-/// Stacks that git does not name are listed with their cost. Exit code 0: the whole fleet runs one release, git names
-/// every stack and no roll is unfinished; 2: one of these does not hold; 4: something could not be read.
+/// Orphaned stacks are listed with their cost.
+///
+/// Exit code 0: the whole fleet runs one release, no stack is orphaned and no rollout is unfinished; 2: one of these
+/// does not hold; 4: something could not be read.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry release status
+  tenantry release status --steps 100")]
 pub(super) struct Args {
-    /// Steps of the latest roll that are shown.
+    /// Number of steps of the latest rollout to show.
     #[arg(long, value_name = "N", default_value_t = 20)]
     steps: usize,
 }

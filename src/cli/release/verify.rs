@@ -11,17 +11,22 @@ use tenantry_ops::release::{Manifest, signature};
 
 /// Verify a release: render its tag again and compare everything with the manifest.
 ///
-/// Exit code 0: the same, byte by byte; 2: something differs. With `--signer` the signature beside the manifest must
-/// hold too. Other tools check it with `ssh-keygen -Y verify -n tenantry-release`.
+/// With `--signer` the signature beside the manifest must be valid too. Other tools check it with `ssh-keygen -Y verify
+/// -n tenantry-release`.
+///
+/// Exit code 0: byte for byte the same; 2: something differs.
 #[derive(Debug, ClapArgs)]
+#[command(after_help = "Examples:
+  tenantry release verify v1.2.0
+  tenantry release verify v1.2.0 --signer release.pub")]
 pub(super) struct Args {
     /// The tag.
     #[arg(value_parser = crate::cli::tag_name)]
     release: String,
-    /// The manifest; `releases/NAME.json` of the estate when not given.
+    /// File of the manifest. Default: `releases/NAME.json` of the estate.
     #[arg(long, value_name = "FILE")]
     manifest: Option<PathBuf>,
-    /// Public key of whoever must have signed it.
+    /// Public key that must have signed it.
     #[arg(long, value_name = "KEY.pub")]
     signer: Option<PathBuf>,
 }

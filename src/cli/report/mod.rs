@@ -33,19 +33,21 @@ use tenantry_ops::drift::DriftStatus;
 use tenantry_ops::drift::record::Record as Checks;
 use tenantry_ops::release::itinerary::calendar;
 use tenantry_ops::survey::{self, orphans::Orphans};
+use tenantry_spec::estate::Estate;
 use tenantry_spec::estate::rings::Opening;
-use tenantry_spec::estate::{Estate, Tenant};
 use tenantry_template::render::{RenderedTenant, prepare};
 
 /// Report on the fleet and each tenant as a static site: a page of the fleet and one of each tenant, with drawings.
 ///
-/// The fleet: states, rings and releases, a map of the address pools, headroom with the limiting quota, cost, orphaned stacks.
-/// A tenant: its network by zone and tier with addresses now, at the peak, with a zone lost and in a deployment; its pipeline
-/// with queues and alarms; quotas, cost, flags and history. The site needs no server and no network: open `index.html`.
+/// The fleet: states, rings and releases, a map of the address pools, headroom with the limiting quota, cost, orphaned
+/// stacks. A tenant: its network by zone and tier with addresses now, at the peak, with a zone lost and in a
+/// deployment; its pipeline with queues and alarms; quotas, cost, flags and history. The site needs no server and no
+/// network: open `index.html`.
 ///
-/// The JSON answer (`-o json`) has everything on the pages, and `--from` draws them from it, without estate, credentials and
-/// network. Changes nothing in AWS. Exit code 0: AWS was asked about everything, or not at all (`--offline`, `--from`); 4:
-/// something is unknown.
+/// The JSON answer (`-o json`) has everything on the pages, and `--from` draws them from it, without estate,
+/// credentials and network. Changes nothing in AWS.
+///
+/// Exit code 0: everything could be read, or AWS was not asked (`--offline`, `--from`); 4: something is unknown.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantry report --html out/
@@ -54,7 +56,7 @@ use tenantry_template::render::{RenderedTenant, prepare};
   tenantry report acme --offline --svg acme.svg")]
 pub(super) struct Args {
     #[command(flatten)]
-    selection: Selection,
+    pub(super) selection: Selection,
     #[command(flatten)]
     release: Release,
     /// Directory that the site is written to; files of an earlier report are replaced.
@@ -70,7 +72,7 @@ pub(super) struct Args {
     /// Without credentials and network: what only AWS knows is unknown.
     #[arg(long)]
     offline: bool,
-    /// Hours after which a drift check no longer counts.
+    /// Maximum age of a drift check that counts.
     #[arg(long, value_name = "HOURS", default_value_t = 36)]
     max_check_age: u32,
 }
@@ -154,10 +156,7 @@ fn made(args: &Args, global: &Global) -> Result<(Report, Exit), Failure> {
     let look = Look { offline: args.offline, what_if: Vec::new() };
     let fit = fit::fit(global, &args.selection, &args.release, &look)?;
     let estate = &fit.opened.estate;
-    let tenants: Vec<&Tenant> = match args.selection.is_empty() {
-        true => estate.tenants.values().collect(),
-        false => args.selection.select(estate)?,
-    };
+    let tenants = args.selection.select(estate)?;
     let spinner = Spinner::start("rendering");
     let rendered = fit.opened.render(&tenants, &args.release.release)?;
     let desired: Vec<Desired> = rendered.iter().map(|one| fit.opened.stack(one, &args.release)).collect();

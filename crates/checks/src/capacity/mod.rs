@@ -107,7 +107,7 @@ mod tests {
             finding.message,
             "`EC2-VPC Elastic IPs` in 111122223333 eu-west-1: 6 of 5 used after this; what else is used is unknown: nobody looked"
         );
-        assert_eq!(finding.help.as_deref(), Some("`tenantry quotas --request` asks for 8 (ec2 L-0263D0A3)"));
+        assert_eq!(finding.help.as_deref(), Some("`tenantry quotas --all --request` asks for 8 (ec2 L-0263D0A3)"));
         assert_eq!(find(&verdicts, "vpc-vpcs").finding("here").unwrap().code.0, "TN2104");
     }
 

@@ -225,7 +225,7 @@ pub fn alone(quotas: &[Quota], demand: &Demand) -> Vec<Finding> {
             let finding =
                 Finding::new(Code(code), format!("the stack needs {after} of `{name}`, and the default is {limit}"));
             match verdict.request {
-                Some(request) => finding.with_help(format!("`tenantry quotas --request` asks for {request}")),
+                Some(request) => finding.with_help(format!("`tenantry quotas --all --request` asks for {request}")),
                 None => finding,
             }
         })
@@ -269,9 +269,8 @@ impl QuotaUsage {
             None => finding,
         };
         Some(match (self.request, &self.code) {
-            (Some(request), Some(code)) => {
-                finding.with_help(format!("`tenantry quotas --request` asks for {request} ({} {code})", self.service))
-            }
+            (Some(request), Some(code)) => finding
+                .with_help(format!("`tenantry quotas --all --request` asks for {request} ({} {code})", self.service)),
             (Some(request), None) => finding.with_help(format!("ask AWS Support for {request}")),
             (None, _) => finding,
         })

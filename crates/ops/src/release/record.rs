@@ -194,7 +194,7 @@ pub struct Ask {
     pub take_over: bool,
     /// Leave another release's roll unfinished.
     pub supersede: bool,
-    /// How long a runner counts as alive after its last sign.
+    /// Time after its last renewal for which a runner counts as alive.
     pub lease: SignedDuration,
 }
 

@@ -9,7 +9,7 @@ pub(super) const CODES: &[Explanation] = &[
         Severity::Error,
         "a quota would be exceeded that can be raised",
         "AWS refuses what goes beyond a quota in the middle of a deployment, after much of the stack has been made.",
-        "`tenantry quotas --request` asks for the increase; or place the tenant in another account or region.",
+        "`tenantry quotas --all --request` asks for the increase; or place the tenant in another account or region.",
     ),
     entry(
         "TN2102",
@@ -23,7 +23,7 @@ pub(super) const CODES: &[Explanation] = &[
         Severity::Warning,
         "a quota is nearly used up",
         "Increases take hours to days; the next tenant may have to wait for one.",
-        "`tenantry quotas --request` asks for the increase before it is needed.",
+        "`tenantry quotas --all --request` asks for the increase before it is needed.",
     ),
     entry(
         "TN2104",
@@ -44,7 +44,7 @@ pub(super) const CODES: &[Explanation] = &[
         Severity::Warning,
         "a stack alone needs more than a quota that can be raised",
         "Whatever else an account holds, this stack cannot be created under AWS's default of the quota.",
-        "`tenantry quotas --request` asks for the increase. Where the accounts of the estate have it, say so with the quota's `default` in `policies/quotas.yaml`.",
+        "`tenantry quotas --all --request` asks for the increase. Where the accounts of the estate have it, say so with the quota's `default` in `policies/quotas.yaml`.",
     ),
     entry(
         "TN2201",

@@ -276,7 +276,7 @@ pub(super) const CODES: &[Explanation] = &[
         Warning,
         "a resource is beyond a default limit of AWS",
         "The service refuses it in an account whose limit was not raised. `tenantry plan` compares with the account's own limit.",
-        "Make the value smaller, or ask for a higher limit first: `tenantry quotas --request`.",
+        "Make the value smaller, or ask for a higher limit first: `tenantry quotas --all --request`.",
     ),
     entry(
         "TN4401",
