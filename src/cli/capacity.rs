@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         output.text(&sarif::text(&answer.findings)?)?;
         return Ok(exit);
     }
-    output.show("tenantry/capacity/v2", &answer, |answer| {
+    output.show("tenantry/capacity/v3", &answer, |answer| {
         let places = answer.places.iter().map(|place| report::subnets(place, args.full, Screen::current()));
         let mut text: String = places.collect();
         text += &answer.places.iter().filter_map(report::wall).collect::<String>();

@@ -23,7 +23,7 @@ use tenantry_spec::estate::spec::Fleet;
 ///
 /// A run that was stopped or killed is repeated, or continued with `--resume`. One deploy at a time holds the lock of
 /// an account. `--plan` executes a saved plan; it is rejected if git or a stack has changed since. A blocking finding
-/// blocks the deploy, unless its code is accepted with a reason. A stack whose creation failed is deleted first; its
+/// blocks the deploy, unless its code is overridden with a reason. A stack whose creation failed is deleted first; its
 /// creation is then planned and confirmed separately.
 ///
 /// Exit code 0: every stack is deployed; 1: a stack failed or was not started; 2: a failed stack was removed or
@@ -99,7 +99,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             let (wait, concurrency) = (args.pace.wait(), args.pace.concurrency());
             let adopt = args.adoption.stacks();
             let stacks = counted(desired.len(), "stack");
-            let spinner = Spinner::start(&format!("comparing {stacks} with AWS, making change sets"));
+            let spinner = Spinner::start(&format!("comparing {stacks} with AWS, creating change sets"));
             let plan = prepare::plan_adopting(&cloud, &release.release, &desired, wait, concurrency, &adopt).await;
             spinner.next(format!("checking quotas, zones and cost of {stacks}"));
             judge.live(&cloud, plan, &desired, &policies, concurrency).await
@@ -132,12 +132,14 @@ async fn warn_of_roll(cloud: &Cloud, fleet: &Fleet) {
     let record = async { super::release::store(cloud, fleet).await?.record().await.map_err(Failure::from) };
     match record.await {
         Ok(Some(roll)) if !roll.is_over() => anstream::eprintln!(
-            "warning: release {} is being rolled ({}); it is held at tenants that are deployed now",
+            "warning: release {} is being rolled ({}); it waits for an operator at tenants that are deployed now",
             roll.release,
             roll.state()
         ),
         Ok(_) => {}
-        Err(failure) => anstream::eprintln!("whether a release is being rolled is not known: {}", failure.error),
+        Err(failure) => {
+            anstream::eprintln!("warning: it is unknown whether a release is being rolled out: {}", failure.error)
+        }
     }
 }
 
@@ -148,20 +150,23 @@ fn left(root: &Path) -> Result<(String, Vec<String>), Failure> {
         Record::Begun { ref command, ref release, .. } if command == "deploy" => Some((run, release.clone())),
         _ => None,
     });
-    let (run, release) = deploys.ok_or_else(|| Failure::new("the journal has no deploy that could be resumed"))?;
+    let (run, release) = deploys.ok_or_else(|| Failure::new("the journal has no deploy to resume"))?;
     Ok((release, run.left().into_iter().map(str::to_owned).collect()))
 }
 
 fn read(path: &Path) -> Result<Plan, Failure> {
     let shown = path.display();
     let text = tenantry_base::files::read_to_string(path)?;
-    let no_plan = |why: &dyn std::fmt::Display| Failure::new(format!("`{shown}` is no plan: {why}"));
+    let no_plan = |why: &dyn std::fmt::Display| Failure::new(format!("`{shown}` is not a plan: {why}"));
     let stored: serde_json::Value = serde_json::from_str(&text).map_err(|error| no_plan(&error))?;
     match stored["schema"].as_str() {
         Some(plan::SCHEMA) => {}
         Some(other) => {
-            return Err(no_plan(&format!("it is `{other}`, and this version of tenantry deploys `{}`", plan::SCHEMA))
-                .with_hint("make it again with `tenantry plan --out`"));
+            return Err(no_plan(&format!(
+                "its schema is `{other}`, and this version of tenantry deploys `{}`",
+                plan::SCHEMA
+            ))
+            .with_hint("create it again with `tenantry plan --out`"));
         }
         None => return Err(no_plan(&"it names no schema")),
     }
@@ -169,7 +174,7 @@ fn read(path: &Path) -> Result<Plan, Failure> {
     if plan.offline {
         return Err(Failure::new(format!("`{shown}` was made offline and cannot be deployed"))
             .with_exit(Exit::Refused)
-            .with_hint("make it again without `--offline`"));
+            .with_hint("create it again without `--offline`"));
     }
     Ok(plan)
 }

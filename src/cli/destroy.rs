@@ -469,5 +469,5 @@ fn text(answer: &Answer) -> String {
         ),
         false => String::new(),
     };
-    format!("{}: {what}, {kept_text} resources stay{spec}\n{arns}{money}{retired}{marked}", answer.tenant)
+    format!("{}: {what}, {kept_text} resources are retained{spec}\n{arns}{money}{retired}{marked}", answer.tenant)
 }

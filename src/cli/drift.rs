@@ -72,7 +72,7 @@ struct Answer<'a> {
     release: &'a str,
     stacks: &'a [StackDrift],
     findings: &'a [Finding],
-    /// Stacks that git does not name; looked for when the whole fleet is checked.
+    /// Orphaned stacks; looked for when the whole fleet is checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     orphans: Option<&'a Orphans>,
 }
@@ -202,7 +202,7 @@ fn show(
     match global.output {
         Format::Json => {
             let answer = Answer { release: &args.release.release, stacks: drifts, findings, orphans };
-            output.json("tenantry/drift/v1", &answer)
+            output.json("tenantry/drift/v2", &answer)
         }
         Format::Markdown => output.text(&format!("{}{}", report::drift::markdown(drifts), unnamed(orphans))),
         _ => {

@@ -2,6 +2,7 @@
 
 use std::process::{ExitCode, Termination};
 
+use tenantry_base::finding::Severity;
 use tenantry_checks::capacity::Level;
 
 /// The documented exit codes (docs/exit-codes.md). Ordered by urgency: combining two keeps the greater.
@@ -41,6 +42,17 @@ impl From<Level> for Exit {
             Level::Ok => Self::Clean,
             Level::Warning | Level::Error => Self::Changes,
             Level::Unknown => Self::Incomplete,
+        }
+    }
+}
+
+/// As of a [`Level`].
+impl From<Severity> for Exit {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Info => Self::Clean,
+            Severity::Warning | Severity::Error => Self::Changes,
+            Severity::Unknown => Self::Incomplete,
         }
     }
 }

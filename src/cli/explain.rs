@@ -70,11 +70,11 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         return draw(output, global, tenant);
     }
     match what[..] {
-        ["codes"] => output.show("tenantry/codes/v1", &Codes { codes: codes().collect() }, |answer| {
+        ["codes"] => output.show("tenantry/codes/v2", &Codes { codes: codes().collect() }, |answer| {
             answer.codes.iter().map(|entry| format!("{} {}\n", entry.code, entry.title)).collect()
         })?,
         [one] => match explain(one) {
-            Some(entry) => output.show("tenantry/code/v1", entry, long)?,
+            Some(entry) => output.show("tenantry/code/v2", entry, long)?,
             None => numbers(output, global, one, true, true)?,
         },
         ["sizing", tenant] => numbers(output, global, tenant, true, false)?,
@@ -82,7 +82,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         ["network", tenant] => numbers(output, global, tenant, false, true)?,
         _ => {
             let hint = "a code such as TN1011, a tenant, `sizing TENANT`, `network TENANT`, `cost TENANT`, or `codes`";
-            return Err(Failure::new("nothing of that kind can be explained").with_hint(hint));
+            return Err(Failure::new("cannot explain this").with_hint(hint));
         }
     }
     Ok(Exit::Clean)

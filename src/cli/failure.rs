@@ -151,7 +151,7 @@ impl Failure {
             findings: findings::grouped(&self.findings),
         };
         // Whatever keeps it from being printed: the text is.
-        let _printed = Output::new(format).json("tenantry/error/v1", &told);
+        let _printed = Output::new(format).json("tenantry/error/v2", &told);
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) async fn take(
 pub(super) async fn release(locks: Locks) -> Result<(), Failure> {
     let released = locks.release().await;
     for error in released.left {
-        anstream::eprintln!("a lock stays until it expires: {error}");
+        anstream::eprintln!("a lock remains until it expires: {error}");
     }
     released.lost.map_or(Ok(()), |account| Err(failure(LocksError::Lost(account))))
 }
@@ -64,7 +64,7 @@ pub(super) fn failure(error: impl Into<LocksError>) -> Failure {
         LocksError::Call(error) => Failure::new(error),
         error @ LocksError::Lost(_) => Failure::new(error)
             .with_exit(Exit::Incomplete)
-            .with_hint("both may have changed the same stacks: `tenantry plan` shows what is left to do"),
+            .with_hint("both runs may have changed the same stacks: `tenantry plan` shows what is left to deploy"),
         LocksError::NotOurs(error) => Failure::ownership(error),
         LocksError::Lock(error) => of_lock(error),
     }
@@ -75,7 +75,7 @@ fn of_lock(error: LockError) -> Failure {
         LockError::Taken { place, held, now } => {
             let (account, left) = (place.account.clone(), held.expires_in(*now));
             Failure::new(error).with_exit(Exit::Refused).with_hint(format!(
-                "wait for that run (`--wait-for-lock SECONDS`); if it is gone, its lock ends in {left} s, or at once \
+                "wait for that run (`--wait-for-lock SECONDS`); if it was killed, its lock expires in {left} s, or at once \
                  with `tenantry unlock {account}`"
             ))
         }

@@ -79,7 +79,7 @@ fn entries(run: &Run) -> String {
             }
             pushed @ Record::Pushed { .. } => pushed_text(pushed),
             Record::Accepted { accepted } => {
-                format!("accepted {} ({} times): {}", accepted.code, accepted.verdicts.len(), accepted.reason)
+                format!("overridden {} ({} times): {}", accepted.code, accepted.verdicts.len(), accepted.reason)
             }
             Record::Reason { option, reason } => format!("--{option}: {reason}"),
             Record::Called { call, failed: None } => format!("{call}: done"),

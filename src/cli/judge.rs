@@ -11,7 +11,7 @@ use tenantry_blueprint::Blueprint;
 use tenantry_checks::capacity::{Assessment, Tables};
 use tenantry_checks::cost::Prices;
 use tenantry_checks::policy::{Checker, Stack};
-use tenantry_ops::deploy::money::{self, Live};
+use tenantry_ops::deploy::cost::{self, Live};
 use tenantry_ops::deploy::plan::PlanReview;
 use tenantry_ops::deploy::{Desired, Plan, gate};
 use tenantry_ops::survey;
@@ -63,14 +63,14 @@ impl Judge {
         let (assessments, zones, live) = futures::join!(
             survey::live(cloud, &self.tables, &wanted),
             survey::zones::delegations(cloud, &plan, &busy),
-            money::live(cloud, &plan, &busy, concurrency)
+            cost::live(cloud, &plan, &busy, concurrency)
         );
         let seen = [findings(&assessments), zones].concat();
         self.judged(plan, desired, policies, &seen, &live)
     }
 
     fn judged(&self, plan: Plan, desired: &[Desired], policies: &[Finding], seen: &[Finding], live: &Live) -> Plan {
-        let (money, bills) = money::money(&plan, desired, live, &self.prices);
+        let (cost, bills) = cost::change(&plan, desired, live, &self.prices);
         let working: BTreeSet<&str> = plan.work().map(|stack| stack.tenant.as_str()).collect();
         // What is wrong with a stack that stays as it is stops nobody.
         let concerns = |finding: &&Finding| match &finding.tenant {
@@ -94,7 +94,7 @@ impl Judge {
             finding.code.0 != "TN2402" || !imported.contains(&(tenant, resource))
         });
         let verdicts = gate::verdicts(policies.iter().filter(concerns).chain(seen).chain(&unpriced));
-        Plan { judgement: Some(PlanReview { verdicts, money }), ..plan }
+        Plan { review: Some(PlanReview { findings: verdicts, cost }), ..plan }
     }
 }
 

@@ -202,8 +202,8 @@ impl Cli {
         let formats = self.command.formats();
         if !formats.contains(&global.output) {
             let known: Vec<String> = formats.iter().map(|format| format!("`{format}`")).collect();
-            return Err(Failure::new(format!("this command has no answer as `{}`", global.output))
-                .with_hint(format!("it gives {}", known.join(" or "))));
+            return Err(Failure::new(format!("this command has no format `{}`", global.output))
+                .with_hint(format!("it has {}", known.join(" or "))));
         }
         if let Some(selection) = self.command.needs_selection() {
             selection.require()?;

@@ -226,7 +226,8 @@ impl Opened {
 
 /// Prints the warnings among findings, which stop nothing.
 pub(super) fn warn(found: &[Finding]) {
-    let warnings: Vec<Finding> = found.iter().filter(|one| one.severity == Severity::Warning).cloned().collect();
+    let warnings: Vec<Finding> =
+        found.iter().filter(|one| matches!(one.severity, Severity::Warning | Severity::Unknown)).cloned().collect();
     if !warnings.is_empty() {
         anstream::eprint!("{}", findings::text(&warnings));
     }

@@ -81,11 +81,11 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         super::wait(async {
             let cloud = Cloud::configure().await?.reading();
             if args.selection.is_whole_fleet() {
-                spinner.next("looking for stacks that git does not name");
+                spinner.next("looking for orphaned stacks");
                 unnamed = Some(orphans::scan(&cloud, &opened.estate, &judge.prices).await);
             }
             let (wait, concurrency, adopt) = (args.pace.wait(), args.pace.concurrency(), args.adoption.stacks());
-            spinner.next(format!("comparing {stacks} with AWS, making change sets"));
+            spinner.next(format!("comparing {stacks} with AWS, creating change sets"));
             let plan = prepare::plan_adopting(&cloud, release, &desired, wait, concurrency, &adopt).await;
             spinner.next(format!("checking quotas, zones and cost of {stacks}"));
             Ok::<_, Failure>(judge.live(&cloud, plan, &desired, &policies, concurrency).await)

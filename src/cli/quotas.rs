@@ -73,7 +73,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         requests: &wishes,
         watched: watched.as_ref(),
     };
-    Output::new(global.output).show("tenantry/quotas/v2", &answer, |answer| {
+    Output::new(global.output).show("tenantry/quotas/v3", &answer, |answer| {
         let tables = answer.places.iter().map(|place| report::quotas(place, args.full, Screen::current()));
         let mut text: String = tables.collect::<Vec<_>>().join("\n");
         text += &report::wishes(answer.requests);

@@ -139,8 +139,8 @@ async fn control_plane(
 fn idle(plan: &Plan) -> String {
     let good = plan.stacks.iter().filter(|stack| stack.action == Action::Nothing);
     let text = good.map(|stack| {
-        let status = stack.ground.status.as_deref().unwrap_or("not there");
-        format!("{}: the stack is {status}: nothing to rescue\n", stack.tenant)
+        let status = stack.baseline.status.as_deref().unwrap_or("not there");
+        format!("{}: the stack is {status}: no recovery needed\n", stack.tenant)
     });
     text.collect()
 }

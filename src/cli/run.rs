@@ -43,8 +43,8 @@ pub(super) struct Consent {
 pub(super) struct Overrides {
     /// Override blocking findings of this code, with a reason: `TN2101="the increase is granted"`. Recorded in the
     /// journal.
-    #[arg(long, value_name = "CODE=REASON")]
-    accept: Vec<String>,
+    #[arg(long = "override", alias = "accept", value_name = "CODE=REASON")]
+    overridden: Vec<String>,
 }
 
 /// When a run stops early.
@@ -113,12 +113,12 @@ impl Adoption {
 }
 
 impl Overrides {
-    /// What is accepted; a code that does not exist and a reason that is empty are errors.
+    /// The overrides; a code that does not exist and a reason that is empty are errors.
     pub(super) fn acceptances(&self) -> Result<Vec<Acceptance>, Failure> {
-        let parsed = self.accept.iter().map(|text| {
+        let parsed = self.overridden.iter().map(|text| {
             text.parse::<Acceptance>().map_err(|error| {
                 Failure::new(error)
-                    .with_hint("say `--accept CODE=\"reason\"`; `tenantry explain codes` lists every code")
+                    .with_hint("use `--override CODE=\"reason\"`; `tenantry explain codes` lists every code")
             })
         });
         parsed.collect()
@@ -164,7 +164,7 @@ pub(super) async fn execute(
         let named = named.collect::<Vec<_>>().join(", ");
         return Err(Failure::new(format!("resources would be replaced or removed: {named}"))
             .with_exit(Exit::Refused)
-            .with_hint("name each with `--allow-replace LOGICAL_ID` if that is what you want"));
+            .with_hint("name each with `--allow-replace LOGICAL_ID` to allow it"));
     }
     let work = plan.work().count();
     let blocked = if plan.blocked().next().is_some() { Exit::Refused } else { Exit::Clean };
@@ -190,17 +190,19 @@ pub(super) async fn execute(
     Ok((exit(&outcomes).max(blocked).max(rest), outcomes))
 }
 
-/// The gate: blocking findings that nobody accepted stop the run before it starts.
+/// The gate: blocking findings that are not overridden stop the run before it starts.
 pub(super) fn pass(plan: &Plan, acceptances: &[Acceptance]) -> Result<Vec<Accepted>, Failure> {
-    let Some(judgement) = &plan.judgement else {
-        return Err(Failure::new("nobody has judged the plan").with_exit(Exit::Refused).with_hint("make it again"));
+    let Some(review) = &plan.review else {
+        return Err(Failure::new("the plan has not been evaluated")
+            .with_exit(Exit::Refused)
+            .with_hint("create it again with `tenantry plan --out`"));
     };
-    let decision = gate::decide(&judgement.verdicts, acceptances);
+    let decision = gate::decide(&review.findings, acceptances);
     for code in &decision.idle {
-        anstream::eprintln!("no blocking finding has the code {code}: accepting it changes nothing");
+        anstream::eprintln!("no blocking finding has the code {code}: the override has no effect");
     }
     for accepted in &decision.accepted {
-        anstream::eprintln!("accepted {}: {} ({} times)", accepted.code, accepted.reason, accepted.verdicts.len());
+        anstream::eprintln!("overridden {}: {} ({} times)", accepted.code, accepted.reason, accepted.verdicts.len());
     }
     if decision.refused.is_empty() {
         return Ok(decision.accepted);
@@ -208,10 +210,10 @@ pub(super) fn pass(plan: &Plan, acceptances: &[Acceptance]) -> Result<Vec<Accept
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     decision.refused.iter().for_each(|verdict| *counts.entry(verdict.code.as_str()).or_default() += 1);
     let codes: Vec<String> = counts.iter().map(|(code, count)| format!("{code} ({count})")).collect();
-    let hint: Vec<String> = counts.keys().map(|code| format!("--accept {code}=\"REASON\"")).collect();
+    let hint: Vec<String> = counts.keys().map(|code| format!("--override {code}=\"REASON\"")).collect();
     Err(Failure::new(format!("blocking findings: {}", codes.join(", ")))
         .with_exit(Exit::Refused)
-        .with_hint(format!("correct what is wrong, or accept it: {}", hint.join(" "))))
+        .with_hint(format!("fix the findings, or override them: {}", hint.join(" "))))
 }
 
 /// Executes under the locks of every account concerned, with a journal. A lock that was lost is given beside the
@@ -226,7 +228,7 @@ async fn guarded(
     (accepted, events): (&[Accepted], Events),
 ) -> Result<(Outcomes, Option<Failure>), Failure> {
     if let Some(before) = journal::last(site.root)?.filter(|run| !run.is_finished()) {
-        anstream::eprintln!("run {} did not come to its end; whatever it began is followed", before.run);
+        anstream::eprintln!("run {} did not finish; operations that it started are waited for", before.run);
     }
     let digest = plan.digest()?;
     let name = guard::run_name();
@@ -299,7 +301,7 @@ pub(super) async fn under_locks(
                 let _ = stop.send(true);
             }
             () = signals.next() => {
-                progress.say("stopping: what AWS has begun goes on there; run the same command again to continue");
+                progress.say("stopping: operations in AWS continue; run the same command again to continue");
                 let _ = stop.send(true);
             }
         }
@@ -367,9 +369,9 @@ fn exit(outcomes: &Outcomes) -> Exit {
 /// Whether the person types `word`. Without a terminal nobody can be asked.
 pub(super) fn confirmed(question: &str, word: &str) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::new("nobody can be asked, because standard input is no terminal")
+        return Err(Failure::new("cannot ask for approval: standard input is not a terminal")
             .with_exit(Exit::Refused)
-            .with_hint("say `--yes` (or `--confirm NAME` to destroy) if that is what you want"));
+            .with_hint("pass `--yes` (or `--confirm NAME` to destroy)"));
     }
     anstream::eprint!("{question} Type `{word}`: ");
     let mut line = String::new();

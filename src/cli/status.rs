@@ -59,7 +59,7 @@ struct Answer {
     /// By tenant; asked for with `--flags`.
     #[serde(skip_serializing_if = "Option::is_none")]
     flags: Option<BTreeMap<String, Delivery>>,
-    /// Stacks that git does not name; looked for when the whole fleet is shown.
+    /// Orphaned stacks; looked for when the whole fleet is shown.
     #[serde(skip_serializing_if = "Option::is_none")]
     orphans: Option<Orphans>,
 }

@@ -64,7 +64,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let held = shelf.look().await.map_err(guard::failure)?.map(|held| held.said(shelf.now()));
         let Some(said) = &held else { return Ok(vec![line(account, held, false)]) };
         if !args.yes && !confirmed(&format!("Take the lock of {account} from {said}?"), "yes")? {
-            return Err(Failure::new("not confirmed, the lock stays").with_exit(Exit::Refused));
+            return Err(Failure::new("not confirmed, the lock is unchanged").with_exit(Exit::Refused));
         }
         let removed = shelf.remove().await.map_err(guard::failure)?.is_some();
         Ok(vec![line(account, held, removed)])

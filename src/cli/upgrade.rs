@@ -108,7 +108,7 @@ pub(super) fn run(dir: &Path, global: &Global) -> Result<Exit, Failure> {
     let merged = upgraded.as_ref().map_or(&newer, |estate| &estate.blueprint);
     answer.fields = estate::field_changes(&estate, merged, upgraded.as_ref());
     let wrong = conflicts || estate::has_errors(&answer.findings);
-    Output::new(global.output).show("tenantry/upgrade/v1", &answer, text)?;
+    Output::new(global.output).show("tenantry/upgrade/v2", &answer, text)?;
     Ok(if wrong { Exit::Changes } else { Exit::Clean })
 }
 

@@ -31,7 +31,8 @@ use tenantry_template::render::{Context, Functions, RenderedTenant, Renderer, Te
 /// tenant whose own files have errors is not rendered; an error of the fleet, the templates or the policies stops there
 /// for all.
 ///
-/// Exit code 0: no errors or warnings; 1: the estate could not be read; 2: there are errors or warnings.
+/// Exit code 0: no errors or warnings; 1: the estate could not be read; 2: there are errors or warnings; 4: something
+/// could not be checked.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
   tenantry validate
@@ -125,18 +126,17 @@ pub(super) fn run(_: &Args, global: &Global) -> Result<Exit, Failure> {
     match global.output {
         Format::Sarif => output.text(&sarif::text(&checked.all)?)?,
         Format::Junit => output.text(&junit::text(&checked.cases, &checked.all)?)?,
-        Format::Text | Format::Json | Format::Markdown => output.show("tenantry/findings/v1", &checked, text)?,
+        Format::Text | Format::Json | Format::Markdown => output.show("tenantry/findings/v2", &checked, text)?,
     }
-    let worst = checked.all.iter().map(|finding| finding.severity).max();
-    Ok(if worst > Some(Severity::Note) { Exit::Changes } else { Exit::Clean })
+    Ok(checked.all.iter().map(|finding| finding.severity.into()).max().unwrap_or(Exit::Clean))
 }
 
 fn text(checked: &Checked) -> String {
     let off = checked.rules_off.iter().map(|(rule, why)| format!("rule `{rule}` is off: {why}\n")).collect::<String>();
-    if checked.all.iter().all(|finding| finding.severity == Severity::Note) {
+    if checked.all.iter().all(|finding| finding.severity == Severity::Info) {
         let (count, s) = (checked.tenants, if checked.tenants == 1 { "" } else { "s" });
         let notes = if checked.all.is_empty() { String::new() } else { findings::text_of(&checked.findings) };
-        return format!("{notes}{off}{count} tenant{s}: all well\n{}", checked.against.text());
+        return format!("{notes}{off}{count} tenant{s}: no findings\n{}", checked.against.text());
     }
     let (left, all) = (checked.unchecked.len(), checked.tenants);
     let rest = format!("{left} of {all} tenants could not be held against the policies because of these errors\n");

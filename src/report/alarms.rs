@@ -63,7 +63,7 @@ pub(crate) fn text(answer: &Answer, screen: Screen) -> String {
                 steps(&mut out, "mitigate", &entry.mitigate, screen);
                 out.push_str(&screen.labelled("escalate", &entry.escalate));
             }
-            None => field("handbook", "no entry in templates/handbook.yaml"),
+            None => field("runbook", "not in templates/handbook.yaml"),
         }
     }
     out
@@ -104,7 +104,7 @@ fn threshold(formula: &Formula) -> String {
 /// The handbook of a tenant as a page.
 pub(crate) fn markdown(answer: &Answer) -> String {
     let plain = anstream::adapter::strip_str(&title(answer)).to_string();
-    let mut out = format!("# Handbook of {plain}\n");
+    let mut out = format!("# Runbook of {plain}\n");
     for row in &answer.alarms {
         let alarm = &row.described.alarm;
         let name = alarm.name.as_deref().unwrap_or(&alarm.logical_id);

@@ -75,7 +75,7 @@ fn quota(verdict: &QuotaUsage) -> Vec<String> {
 
 /// The quota that stops the fleet next.
 pub fn wall(assessment: &Assessment) -> Option<String> {
-    let wall = assessment.next_wall.as_ref()?;
+    let wall = assessment.limiting_quota.as_ref()?;
     let at_least = if wall.used.known().is_some() { "" } else { "at least " };
     let way = match (wall.adjustable, wall.request) {
         (true, Some(request)) => format!("; `tenantry quotas --all --request` asks for {request}"),
@@ -97,8 +97,8 @@ const SUBNETS: [Column; 7] = [
     left("SUBNET").hidden(2),
     left("").hidden(3),
     right("%"),
-    left("WORST MOMENT").hidden(1),
-    left("USED UP").hidden(4),
+    left("PEAK MOMENT").hidden(1),
+    left("EXHAUSTED ON").hidden(4),
 ];
 
 const ALL_OF_SUBNETS: [Column; 13] = [
@@ -113,8 +113,8 @@ const ALL_OF_SUBNETS: [Column; 13] = [
     right("DEPLOY").hidden(2),
     right("WORST"),
     right("%"),
-    left("USED UP").hidden(8),
-    left("AT WORST").broken(),
+    left("EXHAUSTED ON").hidden(8),
+    left("AT PEAK").broken(),
 ];
 
 /// The subnets of the chosen tenants in one place, worst first: in full with who takes how much of them and when; else those

@@ -62,7 +62,7 @@ fn stack_text(drift: &StackDrift) -> String {
         }
     }
     if let Some(why) = &drift.trail {
-        out.push_str(&format!("  ? nobody is named: {why}\n"));
+        out.push_str(&format!("  ? author unknown: {why}\n"));
     }
     out
 }
@@ -78,7 +78,7 @@ pub fn sources(drifts: &[StackDrift]) -> String {
         let checked: usize = drifts.iter().filter_map(|drift| drift.sources.get(index)).map(|s| s.checked).sum();
         let unseen: usize = drifts.iter().filter_map(|drift| drift.sources.get(index)).map(|s| s.unseen.len()).sum();
         let name = source_name(source.source);
-        format!("{name}: looked at {checked}, {unseen} refused; never sees {}\n", source.limits)
+        format!("{name}: checked {checked}, {unseen} access denied; cannot detect {}\n", source.limits)
     };
     first.sources.iter().enumerate().map(line).collect()
 }

@@ -99,11 +99,16 @@ pub fn summary(findings: &[Finding]) -> String {
 }
 
 fn count(groups: &[Group]) -> String {
-    let count = |severity, word: &str| {
+    let count = |severity, one: &str, several: &str| {
         let number = groups.iter().filter(|group| group.finding.severity == severity).count();
-        (number > 0).then(|| format!("{number} {word}{}", if number == 1 { "" } else { "s" }))
+        (number > 0).then(|| format!("{number} {}", if number == 1 { one } else { several }))
     };
-    let counts = [count(Severity::Error, "error"), count(Severity::Warning, "warning"), count(Severity::Note, "note")];
+    let counts = [
+        count(Severity::Error, "error", "errors"),
+        count(Severity::Unknown, "unknown", "unknown"),
+        count(Severity::Warning, "warning", "warnings"),
+        count(Severity::Info, "info", "info"),
+    ];
     let counts: Vec<String> = counts.into_iter().flatten().collect();
     if counts.is_empty() { "no findings".to_owned() } else { counts.join(", ") }
 }
@@ -112,8 +117,9 @@ fn one(renderer: &Renderer, group: &Group) -> String {
     let finding = &group.finding;
     let level = match finding.severity {
         Severity::Error => Level::ERROR,
+        Severity::Unknown => Level::WARNING.with_name("unknown"),
         Severity::Warning => Level::WARNING,
-        Severity::Note => Level::NOTE,
+        Severity::Info => Level::INFO,
     };
     let tenants = match group.tenants.len() {
         0 => finding.tenant.clone(),

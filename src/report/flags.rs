@@ -8,7 +8,7 @@ use tenantry_ops::deploy::flags::{Delivery, Pushed};
 pub fn delivery(delivery: &Delivery) -> String {
     match delivery {
         Delivery::NotDeployed => "AppConfig has no flags of this tenant yet\n".to_owned(),
-        Delivery::Unknown { why } => format!("unknown what AppConfig has: {why}\n"),
+        Delivery::Unknown { why } => format!("AppConfig could not be read: {why}\n"),
         Delivery::Read(found) if found.differences.is_empty() => {
             format!("AppConfig has the same (version {}, {})\n", found.version, found.state)
         }
@@ -24,7 +24,7 @@ fn pushed(pushed: &Pushed) -> String {
     };
     let line = |one: &tenantry_spec::flags::Difference| {
         let (live, git) = (said(&one.live), said(&one.git));
-        format!("~ {}: AppConfig has {live} (version {}, {}), git says {git}\n", one.flag, pushed.version, pushed.state)
+        format!("~ {}: AppConfig has {live} (version {}, {}), git has {git}\n", one.flag, pushed.version, pushed.state)
     };
     pushed.differences.iter().map(line).collect()
 }

@@ -25,7 +25,7 @@ pub fn text(tenants: &BTreeMap<String, bool>, found: &[Finding]) -> Result<Strin
 
 /// What findings of one case make of it: errors and warnings fail it, as they decide the exit code.
 fn status(found: Vec<Finding>, checked: bool) -> TestCaseStatus {
-    let failing = found.iter().filter(|finding| finding.severity > Severity::Note);
+    let failing = found.iter().filter(|finding| finding.severity > Severity::Info);
     let worst = failing.min_by_key(|finding| Reverse(finding.severity));
     match worst {
         Some(worst) => {

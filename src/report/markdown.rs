@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::groups::{self, Group};
-use super::judgement;
 use super::plan as text;
+use super::review;
 use tenantry_ops::deploy::apply::Outcomes;
 use tenantry_ops::deploy::events::Outcome;
 use tenantry_ops::deploy::{Action, Plan};
@@ -27,8 +27,8 @@ pub fn plan(plan: &Plan) -> String {
         }
         out.push('\n');
     }
-    if let Some(judgement) = &plan.judgement {
-        out.push_str(&judgement::markdown(judgement));
+    if let Some(review) = &plan.review {
+        out.push_str(&review::markdown(review));
     }
     out
 }
@@ -40,7 +40,7 @@ fn group_part(out: &mut String, group: &Group<'_>) {
         Action::Blocked { why, remedy } => line(out, format_args!("**blocked**: {why} ({remedy})\n")),
         Action::Clear { what, retain, .. } => line(out, format_args!("{}.\n", capital(&text::clearing(*what, retain)))),
         Action::Recover { by } => line(out, format_args!("{}.\n", capital(&text::recovery(by)))),
-        Action::Follow => line(out, format_args!("Follow what an earlier run began.\n")),
+        Action::Follow => line(out, format_args!("Wait for the operation that an earlier run started.\n")),
         Action::Nothing | Action::Apply { .. } => {}
     }
     if let Some(claim) = group.claim() {
@@ -124,7 +124,7 @@ mod tests {
         insta::assert_snapshot!(plan(&fleet(500)), @"
         ## Plan of release `v2`
 
-        500 to deploy, 0 with nothing to do, 0 blocked, 0 not seen
+        Plan: 500 to deploy, 0 unchanged, 0 blocked, 0 unknown
 
         ### 500 tenants: tenant-000, tenant-001, tenant-002, tenant-003 and 496 more (1 account, 1 region)
 

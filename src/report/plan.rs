@@ -3,14 +3,14 @@
 use std::fmt::Write;
 
 use super::groups::{self, Group, Sign};
-use super::judgement;
+use super::review;
 use super::screen::{Tone, paint};
 use tenantry_aws::cloud::change_sets::ChangeSetKind;
 use tenantry_ops::deploy::events::{Event, Outcome, What};
 use tenantry_ops::deploy::{Action, Left, Plan, Recovery};
 
 /// What is said of a change that delivers flags and does nothing else.
-pub const FLAGS_ONLY: &str = "flags only: nothing but AppConfig and the release record is touched";
+pub const FLAGS_ONLY: &str = "flags only: changes AppConfig and the release record";
 
 /// Resources of a new stack that are listed without being asked for.
 const MOST_LISTED: usize = 12;
@@ -31,13 +31,13 @@ pub fn text(plan: &Plan, full: bool) -> String {
     }
     for (unseen, tenants) in groups::unseen(plan) {
         let sign = paint("?", Tone::Unknown);
-        line(&mut out, format_args!("{sign} {}: not seen: {}", groups::named(&tenants), unseen.why));
+        line(&mut out, format_args!("{sign} {}: unknown: {}", groups::named(&tenants), unseen.why));
         if let Some(hint) = &unseen.hint {
             line(&mut out, format_args!("  help: {hint}"));
         }
     }
-    if let Some(judgement) = &plan.judgement {
-        out.push_str(&judgement::text(judgement));
+    if let Some(review) = &plan.review {
+        out.push_str(&review::text(review));
     }
     let mut signs: Vec<Sign> = Vec::new();
     for group in &groups {
@@ -55,11 +55,11 @@ pub fn text(plan: &Plan, full: bool) -> String {
     out
 }
 
-/// `3 to deploy, 2 with nothing to do, 0 blocked, 0 not seen`.
+/// `Plan: 3 to deploy, 2 unchanged, 0 blocked, 0 unknown`.
 pub(super) fn counts(plan: &Plan) -> String {
     let idle = plan.stacks.iter().filter(|stack| stack.action == Action::Nothing).count();
     let (busy, blocked) = (plan.work().count(), plan.blocked().count());
-    format!("{busy} to deploy, {idle} with nothing to do, {blocked} blocked, {} not seen", plan.unseen.len())
+    format!("Plan: {busy} to deploy, {idle} unchanged, {blocked} blocked, {} unknown", plan.unseen.len())
 }
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
@@ -74,7 +74,7 @@ fn group_text(out: &mut String, group: &Group<'_>, full: bool) {
         Action::Apply { .. } => line(out, format_args!("{title}")),
         Action::Clear { what, retain, .. } => line(out, format_args!("{title}: {}", clearing(*what, retain))),
         Action::Recover { by } => line(out, format_args!("{title}: {}", recovery(by))),
-        Action::Follow => line(out, format_args!("{title}: follow what an earlier run began")),
+        Action::Follow => line(out, format_args!("{title}: wait for the operation that an earlier run started")),
         Action::Blocked { why, remedy } => {
             line(out, format_args!("{} {title}: {why}\n  help: {remedy}", paint("!", Tone::Bad)));
         }
@@ -115,13 +115,13 @@ fn is_new(action: &Action) -> bool {
 /// What is deleted with a stack, and what follows.
 pub fn clearing(what: Left, retain: &[String]) -> String {
     let left = match what {
-        Left::FailedCreation => "delete what a failed creation left; the next plan creates the stack",
-        Left::FailedImport => "delete what a failed import left; the next plan imports it again",
-        Left::FailedDeletion => "finish the deletion that failed",
-        Left::Shell => "delete the empty shell that a change set left",
+        Left::FailedCreation => "delete the stack whose creation failed; the next plan creates it again",
+        Left::FailedImport => "delete the stack whose import failed; the next plan imports it again",
+        Left::FailedDeletion => "retry the failed deletion",
+        Left::Shell => "delete the empty stack of a change set (REVIEW_IN_PROGRESS)",
         Left::Offboarding => "delete the stack",
     };
-    let behind = if retain.is_empty() { String::new() } else { format!("; {} stay behind", retain.join(", ")) };
+    let behind = if retain.is_empty() { String::new() } else { format!("; retain {}", retain.join(", ")) };
     format!("{left}{behind}")
 }
 
@@ -132,13 +132,13 @@ pub fn recovery(by: &Recovery) -> String {
             "continue the rollback (ContinueUpdateRollback)".to_owned()
         }
         Recovery::ContinueRollback { skip } => format!(
-            "continue the rollback without {}, which stay as they are; a drift check follows (ContinueUpdateRollback)",
+            "continue the rollback and skip {}; a drift check follows (ContinueUpdateRollback)",
             skip.join(", ")
         ),
-        Recovery::ForceRollback => "force the rollback: whatever it fails at stays as it is; a drift check follows \
+        Recovery::ForceRollback => "force the rollback: skip every resource that it fails at; a drift check follows \
                                     (ContinueUpdateRollback with ForceRollback)"
             .to_owned(),
-        Recovery::RollBack => "roll the update back to the last stable state (RollbackStack)".to_owned(),
+        Recovery::RollBack => "roll back the update to the last stable state (RollbackStack)".to_owned(),
         Recovery::Replay => {
             "update to the template of git in EXPRESS mode, in which the stack has failed (UpdateStack); \
                              an ordinary deploy ends the mode"
@@ -160,7 +160,7 @@ pub fn what(what: &What) -> String {
         What::Status { status } => status.clone(),
         What::Resource { logical_id, status, reason: Some(reason) } => format!("{logical_id} {status}: {reason}"),
         What::Resource { logical_id, status, reason: None } => format!("{logical_id} {status}"),
-        What::NotSeen { why } => format!("not seen this time: {why}"),
+        What::NotSeen { why } => format!("unknown at this poll: {why}"),
         What::Ended { outcome: ended } => outcome(ended),
     }
 }
@@ -170,17 +170,17 @@ pub fn outcome(outcome: &Outcome) -> String {
     let help = |hint: &Option<String>| hint.as_ref().map(|hint| format!("\n  help: {hint}")).unwrap_or_default();
     match outcome {
         Outcome::Done => "done".to_owned(),
-        Outcome::Cleared => "what was left of the stack is deleted; the next plan creates it".to_owned(),
+        Outcome::Cleared => "the failed stack is deleted; the next plan creates it again".to_owned(),
         Outcome::Recovered { status } => format!("{status}: the stack takes change sets again"),
-        Outcome::Imported => "what an earlier stack retained is imported; the next plan creates the rest".to_owned(),
+        Outcome::Imported => "the retained resources are imported; the next plan creates the rest".to_owned(),
         Outcome::Failed { status, resource, reason, remedy } => {
             let resource = resource.as_deref().unwrap_or("the stack");
             format!("failed ({status}): {resource}: {reason}{}", help(remedy))
         }
-        Outcome::Broken { why, hint } => format!("lost: {why}{}", help(hint)),
+        Outcome::Broken { why, hint } => format!("failed: {why}{}", help(hint)),
         Outcome::Stale { why } => format!("not started, the plan is stale: {why}"),
         Outcome::NotStarted => "not started".to_owned(),
-        Outcome::StillRunning => "goes on in AWS; the same command continues".to_owned(),
+        Outcome::StillRunning => "still in progress in AWS; run the same command to continue".to_owned(),
     }
 }
 
@@ -208,7 +208,7 @@ pub(super) mod tests {
             place: serde_json::from_str(r#"{"account":"111122223333","region":"eu-west-1"}"#).unwrap(),
             stack: "org-acme".to_owned(),
             digest: "d".to_owned(),
-            ground: Baseline::default(),
+            baseline: Baseline::default(),
             action: serde_json::from_value(action).unwrap(),
             claim: None,
             warnings: Vec::new(),
@@ -219,15 +219,15 @@ pub(super) mod tests {
             offline: false,
             stacks: vec![stack],
             unseen: vec![Unseen { tenant: "bolt".to_owned(), why: "denied".to_owned(), hint: None }],
-            judgement: None,
+            review: None,
         };
         insta::assert_snapshot!(plain(&plan), @"
         acme (111122223333 in eu-west-1)
           ~ LandingBucket AWS::S3::Bucket (perhaps replaced) (holds state: needs --allow-replace)
               /Properties/BucketName: a -> b
-        ? bolt: not seen: denied
+        ? bolt: unknown: denied
         ~ update
-        1 to deploy, 0 with nothing to do, 0 blocked, 1 not seen
+        Plan: 1 to deploy, 0 unchanged, 0 blocked, 1 unknown
         ");
     }
 
@@ -256,7 +256,7 @@ pub(super) mod tests {
                 place: serde_json::from_str(r#"{"account":"111122223333","region":"eu-west-1"}"#).unwrap(),
                 stack: format!("org-{number}"),
                 digest: "d".to_owned(),
-                ground: Baseline::default(),
+                baseline: Baseline::default(),
                 action: serde_json::from_value(action).unwrap(),
                 claim: None,
                 warnings: vec![Warning {
@@ -272,7 +272,7 @@ pub(super) mod tests {
             offline: false,
             stacks: (0..tenants).map(stack).collect(),
             unseen: Vec::new(),
-            judgement: None,
+            review: None,
         }
     }
 
@@ -287,7 +287,7 @@ pub(super) mod tests {
           ~ ReleaseRecord AWS::SSM::Parameter
               /Properties/Value: 500 different values
         ~ update
-        500 to deploy, 0 with nothing to do, 0 blocked, 0 not seen
+        Plan: 500 to deploy, 0 unchanged, 0 blocked, 0 unknown
         ");
     }
 

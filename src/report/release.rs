@@ -25,25 +25,25 @@ pub fn happened(happened: &Happened) -> Option<String> {
 /// One step as a sentence.
 pub fn step(step: &Step) -> String {
     match step {
-        Step::Began { release } => format!("release {release} begins"),
-        Step::Continued { release } => format!("release {release} goes on"),
+        Step::Began { release } => format!("release {release} started"),
+        Step::Continued { release } => format!("release {release} resumed"),
         Step::Deploying { stage, tenants } => format!("{stage}: deploying {}", tenants.join(", ")),
-        Step::WindowsOverridden { why } => format!("windows and freezes do not hold: {why}"),
+        Step::WindowsOverridden { why } => format!("windows and freezes are overridden: {why}"),
         Step::Waiting { tenants, until, why } => {
             format!("waiting until {} for {}: {why}", moment(*until), tenants.join(", "))
         }
         Step::Deferred { tenants, until, why } => {
             let until = until.map(|until| format!(" until {}", moment(until))).unwrap_or_default();
-            format!("left for later{until}: {}: {why}", tenants.join(", "))
+            format!("deferred{until}: {}: {why}", tenants.join(", "))
         }
         Step::Baking { stage, until } => format!("{stage}: bakes until {}", moment(*until)),
         Step::Passed { stage } => format!("{stage}: passed"),
         Step::Held { stage, why } => format!("{stage}: held: {why}"),
         Step::Refused { stage, why } => format!("{stage}: not deployed, because a gate failed: {why}"),
-        Step::GatesOverridden { why } => format!("gates that fail before a wave do not stop it: {why}"),
+        Step::GatesOverridden { why } => format!("gates before waves are overridden: {why}"),
         Step::Halted { stage, why } => format!("{stage}: halted: {why}"),
-        Step::WentBack { tenant, to } => format!("{tenant} went back to {to}"),
-        Step::Stayed { tenant, why } => format!("{tenant} did not go back: {why}"),
+        Step::WentBack { tenant, to } => format!("{tenant} rolled back to {to}"),
+        Step::Stayed { tenant, why } => format!("{tenant} not rolled back: {why}"),
         Step::Paused { why } => format!("paused: {why}"),
         Step::Finished { release } => format!("release {release} is everywhere"),
     }

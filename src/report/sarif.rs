@@ -61,8 +61,8 @@ fn rule(entry: &Explanation) -> ReportingDescriptor {
 fn level(severity: Severity) -> ResultLevel {
     match severity {
         Severity::Error => ResultLevel::Error,
-        Severity::Warning => ResultLevel::Warning,
-        Severity::Note => ResultLevel::Note,
+        Severity::Warning | Severity::Unknown => ResultLevel::Warning,
+        Severity::Info => ResultLevel::Note,
     }
 }
 

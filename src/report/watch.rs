@@ -100,7 +100,7 @@ fn sections(answer: &Answer) -> Vec<Section> {
         section("On call", on_call),
         section("Quotas, addresses and names", capacity),
         section("Certificates", certificates),
-        section("Stacks that git does not name", orphans.lines().map(str::to_owned)),
+        section("Orphaned stacks", orphans.lines().map(str::to_owned)),
         section("Metrics", metrics.chain(published)),
     ];
     all.into_iter().filter(|section| !section.rows.is_empty()).collect()

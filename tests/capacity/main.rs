@@ -46,7 +46,7 @@ fn a_quota_of_vpcs_is_reached_when_it_was_foretold() {
     let vpcs = row(&answer, "vpc-vpcs");
     assert_eq!((vpcs["used"]["known"].as_u64(), vpcs["after"].as_u64()), (Some(5), Some(6)));
     assert_eq!((vpcs["level"].as_str(), vpcs["request"].as_u64(), code), (Some("error"), Some(8), FINDINGS));
-    assert_eq!(answer["places"][0]["next_wall"]["quota"], "vpc-vpcs");
+    assert_eq!(answer["places"][0]["limiting_quota"]["quota"], "vpc-vpcs");
     // And so it is: one more is refused.
     let refused = ENDPOINT.python(estate.account, make);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("VpcLimitExceeded"));

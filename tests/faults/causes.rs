@@ -118,7 +118,7 @@ fn errors_that_stop_a_command_come_as_json_with_their_places() {
         let answer: Value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {}", ran.out));
         assert_eq!(
             (answer["schema"].as_str(), answer["exit"].as_u64()),
-            (Some("tenantry/error/v1"), Some(1)),
+            (Some("tenantry/error/v2"), Some(1)),
             "{answer}"
         );
         assert!(ran.err.contains(answer["error"].as_str().unwrap()), "{}", ran.err);

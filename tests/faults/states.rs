@@ -246,7 +246,7 @@ fn look(world: &World) -> Said {
         let tenant = case.tenant.as_str();
         let text = |value: &Value| value.as_str().unwrap_or_default().replace(tenant, "TENANT");
         let stack = by_tenant(&plan["stacks"], tenant);
-        assert_ne!(*stack, Value::Null, "{} is not planned: {}", case.name(), plan["unseen"]);
+        assert_ne!(*stack, Value::Null, "{} is not planned: {}", case.name(), plan["unknown"]);
         let action = &stack["action"];
         let planned = match (action["kind"].as_str().unwrap(), action["makes"].as_str().unwrap_or_default()) {
             ("nothing", _) => "nothing to do".to_owned(),
@@ -436,7 +436,7 @@ fn a_rescue_forces_a_rollback_and_ends_what_has_failed_in_express_mode() {
     }
     world.run(&["plan", "t01"]).must(0);
     let idle = world.run(&["rescue", "t01", "--yes"]).must(0);
-    assert!(idle.out.contains("nothing to rescue"), "{}", idle.out);
+    assert!(idle.out.contains("no recovery needed"), "{}", idle.out);
 
     // To the template of git by a change set in that mode; by the same template, where nothing is left to change.
     let status = || by_tenant(&world.json(&["status", "t02"])["stacks"], "t02").clone();

@@ -147,7 +147,7 @@ impl World {
 
     fn blocking(&self) -> Vec<String> {
         let plan = self.json(&["plan", "acme"]);
-        let verdicts = plan["judgement"]["verdicts"].as_array().unwrap().clone();
+        let verdicts = plan["review"]["findings"].as_array().unwrap().clone();
         let errors = verdicts.iter().filter(|verdict| verdict["level"] == "error");
         let mut codes: Vec<String> = errors.map(|verdict| verdict["code"].as_str().unwrap().to_owned()).collect();
         codes.dedup();
@@ -193,7 +193,7 @@ fn red_stops_a_deploy_until_every_code_is_accepted_with_a_reason() {
     assert!(world.verdict_of_status().contains("not deployed"));
 
     let plan = world.run(&["plan", "acme", "--out", "plan.json"]);
-    assert!(plan.out.contains("money: acme") && plan.out.contains("+1.00 USD a month"), "{}", plan.out);
+    assert!(plan.out.contains("cost change: acme") && plan.out.contains("+1.00 USD a month"), "{}", plan.out);
     let accepted: Vec<String> = blocking.iter().map(|code| format!("{code}=a test says so")).collect();
     let mut arguments = vec!["deploy", "--plan", "plan.json", "--yes"];
     accepted.iter().for_each(|text| arguments.extend(["--accept", text.as_str()]));
@@ -212,10 +212,10 @@ fn red_stops_a_deploy_until_every_code_is_accepted_with_a_reason() {
     world.run(&["plan", "acme", "--out", "plan.json"]);
     let text = fs::read_to_string(world.estate.path().join("plan.json")).unwrap();
     let mut plan: Value = serde_json::from_str(&text).unwrap();
-    plan.as_object_mut().unwrap().remove("judgement");
+    plan.as_object_mut().unwrap().remove("review");
     world.write("plan.json", &plan.to_string());
     let said = world.run(&["deploy", "--plan", "plan.json", "--yes"]);
-    assert!(said.code == 3 && said.err.contains("nobody has judged the plan"), "{} {}", said.code, said.err);
+    assert!(said.code == 3 && said.err.contains("the plan has not been evaluated"), "{} {}", said.code, said.err);
 }
 
 #[test]
@@ -290,7 +290,7 @@ fn offline_what_nobody_could_check_is_said_and_the_plan_is_incomplete() {
     let said = world.run(&["plan", "acme", "--offline"]);
     assert_eq!(said.code, 4, "{}\n{}", said.out, said.err);
     assert!(said.out.contains("? TN2104"), "{}", said.out);
-    assert!(said.out.contains("money in all: +1.00 USD a month"), "{}", said.out);
+    assert!(said.out.contains("cost change in total: +1.00 USD a month"), "{}", said.out);
     let markdown = world.run(&["plan", "acme", "--offline", "--output", "markdown"]);
-    assert!(markdown.out.contains("### Verdicts") && markdown.out.contains("### Money"), "{}", markdown.out);
+    assert!(markdown.out.contains("### Findings") && markdown.out.contains("### Cost change"), "{}", markdown.out);
 }

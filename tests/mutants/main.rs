@@ -56,7 +56,7 @@ fn errors(root: &Path) -> Result<Vec<Finding>, String> {
     let verdicts = root.join(".verdicts.json");
     let found =
         validated(root, Some((verdicts, "mutants".to_owned()))).map_err(|failure| failure.lines().join("\n"))?;
-    Ok(found.into_iter().filter(|finding| finding.severity > Severity::Note).collect())
+    Ok(found.into_iter().filter(|finding| finding.severity > Severity::Info).collect())
 }
 
 /// The templates of all tenants.

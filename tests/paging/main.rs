@@ -262,7 +262,7 @@ fn each_broken_link_of_the_way_of_pages_is_named() {
     world.pager(PAGER);
     world.purge();
     world.pager(r#"{"oncalls": []}"#);
-    world.watch().expect(2, &["rotation: nobody is on call for the escalation policy `platform`"]);
+    world.watch().expect(2, &["rotation: no one is on call for the escalation policy `platform`"]);
     world.pager(PAGER);
     // A topic that delivers nothing.
     world.python(
@@ -326,7 +326,10 @@ fn a_page_is_triggered_acknowledged_and_resolved_with_its_alarm() {
     let (before, rest) = fleet.split_once("paging:\n").unwrap();
     world.write("tenants/fleet.yaml", &format!("{before}accounts:{}", rest.split_once("\naccounts:").unwrap().1));
     let said = world.watch();
-    said.expect(2, &["paging: tenants/fleet.yaml has no `paging`", "it is unknown whether anybody was paged"]);
+    said.expect(
+        2,
+        &["paging: tenants/fleet.yaml has no `paging`", "it is unknown whether the on-call engineer was paged"],
+    );
     said.lacks("canary");
 }
 

@@ -23,7 +23,7 @@ pub enum RegistryError {
     Name(String),
     #[error("cannot ask {host}: {why}")]
     Unreachable { host: String, why: String },
-    #[error("{host} has no `{image}`, or shows it to nobody without credentials (HTTP {status})")]
+    #[error("{host} has no `{image}`, or requires credentials for it (HTTP {status})")]
     Absent { host: String, image: String, status: u16 },
     #[error("{host} answers HTTP {status}")]
     Status { host: String, status: u16 },

@@ -127,7 +127,9 @@ pub fn check(text: &str) -> (Open, Open) {
     let judging = bare.iter().enumerate().flat_map(|(index, line)| {
         let lower = line.to_lowercase();
         let found = JUDGING.iter().filter(move |word| lower.contains(**word));
-        found.map(move |word| (index + 1, format!("`{word}` judges people: say what happened and what made it likely")))
+        found.map(move |word| {
+            (index + 1, format!("`{word}` blames people: describe what happened and its contributing factors"))
+        })
     });
     (open, judging.collect())
 }

@@ -190,7 +190,7 @@ pub(super) fn catalogue(global: &Global) -> Result<Arc<Source>, Failure> {
 }
 
 fn unclear(hint: &str) -> Failure {
-    Failure::new("it is not clear whose value this is").with_hint(hint)
+    Failure::new("no tenant and no scope is given").with_hint(hint)
 }
 
 /// `25%` or `25`; a whole number stays one in YAML.
@@ -202,7 +202,7 @@ fn percent(text: &str) -> Result<Value, Failure> {
     }
     match number.parse::<f64>() {
         Ok(share) if (0.0..=100.0).contains(&share) => Ok(Value::from(share)),
-        _ => Err(Failure::new(format!("`{text}` is no percentage from 0 to 100"))),
+        _ => Err(Failure::new(format!("`{text}` is not a percentage from 0 to 100"))),
     }
 }
 

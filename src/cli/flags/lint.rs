@@ -45,8 +45,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     match global.output {
         Format::Sarif => output.text(&sarif::text(&found)?)?,
         Format::Junit => output.text(&junit::text(&std::collections::BTreeMap::new(), &found)?)?,
-        _ => output.show("tenantry/findings/v1", &answer, |answer| {
-            let well = format!("{} flags: all well\n", answer.flags);
+        _ => output.show("tenantry/findings/v2", &answer, |answer| {
+            let well = format!("{} flags: no findings\n", answer.flags);
             if answer.findings.is_empty() { well } else { findings::text(answer.findings) }
         })?,
     }

@@ -144,7 +144,7 @@ fn no_empty_ring(candidate: &Candidate, allowed: bool) -> Result<(), Failure> {
     if allowed || empty.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(format!("no tenant is in ring {}: a release would pass it unseen", empty.join(", ")))
+    Err(Failure::new(format!("ring {} has no tenants, so no canary would check a release there", empty.join(", ")))
         .with_exit(Exit::Refused)
-        .with_hint("give the ring a tenant or remove it from `fleet.yaml`; `--allow-empty-rings` goes on"))
+        .with_hint("add a tenant to the ring or remove it from `fleet.yaml`; `--allow-empty-rings` continues without"))
 }

@@ -46,7 +46,7 @@ pub(super) struct Args {
     allow_empty_rings: bool,
 }
 
-pub(super) const SCHEMA: &str = "tenantry/release-plan/v2";
+pub(super) const SCHEMA: &str = "tenantry/release-plan/v3";
 
 #[derive(Debug, Serialize)]
 pub(super) struct Itinerary {
@@ -75,7 +75,7 @@ struct Line {
     tenant: String,
     /// The release that it has.
     from: Option<String>,
-    /// `nothing`, `update`, `create`, `blocked`, `unseen`.
+    /// `nothing`, `update`, `create`, `blocked`, `unknown`.
     action: &'static str,
     /// Resources that change, or why nothing can be done.
     detail: String,
@@ -133,7 +133,7 @@ impl Itinerary {
                 (None, Some(unseen)) => Some(Line {
                     tenant: name.to_string(),
                     from: None,
-                    action: "unseen",
+                    action: "unknown",
                     detail: unseen.why.clone(),
                     opening,
                     way_back: false,
@@ -142,7 +142,7 @@ impl Itinerary {
                 (None, None) => None,
             }
         };
-        let from = plan.stacks.iter().filter_map(|stack| stack.ground.release.as_deref());
+        let from = plan.stacks.iter().filter_map(|stack| stack.baseline.release.as_deref());
         let from: BTreeSet<&str> = from.filter(|from| *from != candidate.name && may_be_release(from)).collect();
         let fields = from.into_iter().filter_map(|from| {
             let before = Candidate::of_tag(repository, from).ok()?;
@@ -170,7 +170,7 @@ impl Itinerary {
     /// How many stacks would change.
     pub(super) fn work(&self) -> usize {
         let all = self.stages.iter().flat_map(|stage| &stage.tenants);
-        all.filter(|line| !matches!(line.action, "nothing" | "unseen" | "blocked")).count()
+        all.filter(|line| !matches!(line.action, "nothing" | "unknown" | "blocked")).count()
     }
 
     pub(super) fn text(&self) -> String {
@@ -204,7 +204,7 @@ fn gates(stage: &Stage<'_>) -> Vec<String> {
 
 impl Line {
     fn of(repository: &Repository, stack: &StackPlan, opening: Opening) -> Self {
-        let from = stack.ground.release.clone();
+        let from = stack.baseline.release.clone();
         let way_back = from.as_ref().is_some_and(|from| may_be_release(from) && repository.tag(from).is_ok());
         let offboarded =
             stack.warnings.iter().map(|warning| warning.check.clone()).find(|check| check == prepare::OFFBOARDED);

@@ -341,7 +341,7 @@ fn report(release: &str, ending: &Ending, output: Output) -> Result<Exit, Failur
     let (mut stuck, mut kept) = (BTreeMap::new(), BTreeMap::new());
     let (name, why, exit) = match ending {
         Ending::Done { changed: true } => ("done", None, Exit::Clean),
-        Ending::Done { changed: false } => ("nothing to do", None, Exit::Clean),
+        Ending::Done { changed: false } => ("up to date", None, Exit::Clean),
         Ending::Paused { by, why } => ("paused", Some(format!("by {by}: {why}")), Exit::Incomplete),
         Ending::Deferred { why, tenants, .. } => {
             ("deferred", Some(format!("{}: {why}", tenants.join(", "))), Exit::Incomplete)

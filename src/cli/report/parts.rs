@@ -148,7 +148,7 @@ pub(super) fn alarms(
         None => Seen::Unknown("AWS was not asked".to_owned()),
         Some(line) => match line.alarm_states.get(id) {
             Some(state) => Seen::Known(state.clone()),
-            None => Seen::Unknown("CloudWatch tells no state".to_owned()),
+            None => Seen::Unknown("CloudWatch has no state".to_owned()),
         },
     };
     let alarm = |one: handbook::Described| site::Alarm {
@@ -292,7 +292,7 @@ pub(super) fn places(fit: &Fit) -> Vec<site::Headroom> {
             more: runway.and_then(|runway| runway.more),
             binds: runway.and_then(|runway| runway.binds.clone()),
             upper_bound: runway.is_some_and(|runway| runway.upper_bound),
-            limiting: assessment.next_wall.as_ref().map(quota),
+            limiting: assessment.limiting_quota.as_ref().map(quota),
             quotas: assessment.quotas.iter().filter(|quota| quota.holder.is_none()).map(quota).collect(),
         });
     }

@@ -20,7 +20,7 @@ use tenantry_checks::cost::Load;
 use tenantry_checks::flow::Flow;
 
 /// Name and version of the format.
-pub const SCHEMA: &str = "tenantry/report/v1";
+pub const SCHEMA: &str = "tenantry/report/v2";
 
 /// A fleet at one moment.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub struct Report {
     pub places: Vec<Headroom>,
     /// By name.
     pub tenants: Vec<Tenant>,
-    /// Stacks that git does not name; None where they were not looked for.
+    /// Orphaned stacks; None where they were not looked for.
     pub orphans: Option<Vec<Orphan>>,
     /// Places in which stacks that git does not name could not be looked for, and why.
     pub unread: Vec<String>,

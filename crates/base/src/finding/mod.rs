@@ -12,12 +12,14 @@ use serde::Serialize;
 
 pub use code::{Code, Explanation, codes, explain};
 
-/// How bad a finding is. Ordered: `Note < Warning < Error`.
+/// The severity of a finding. Ordered: `Info < Warning < Unknown < Error`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    Note,
+    Info,
     Warning,
+    /// Something could not be checked, which never counts as passed.
+    Unknown,
     Error,
 }
 

@@ -13,7 +13,7 @@ use super::offer;
 use super::snapshot::{Snapshot, Standing};
 use super::starve::{self, SubnetVerdict};
 use super::tables::Tables;
-use super::weigh::{Asked, Holder, Level, QuotaUsage, Singled, next_wall, sort, weigh, weigh_singles};
+use super::weigh::{Asked, Holder, Level, QuotaUsage, Singled, limiting_quota, sort, weigh, weigh_singles};
 use tenantry_base::finding::{Code, Finding, Severity};
 use tenantry_base::ids::{AccountId, Region};
 
@@ -59,7 +59,7 @@ pub struct Assessment {
     /// Worst first.
     pub quotas: Vec<QuotaUsage>,
     /// The quota that stops first when every tenant of the estate stands here.
-    pub next_wall: Option<QuotaUsage>,
+    pub limiting_quota: Option<QuotaUsage>,
     /// Worst first.
     pub subnets: Vec<SubnetVerdict>,
     /// Names of stacks with a deployment under way.
@@ -95,7 +95,7 @@ pub fn check(tables: &Tables, sites: &BTreeMap<AccountRegion, Site>) -> Vec<Asse
             region: Some(ground.region.clone()),
             stacks: planned,
             quotas: weighed(tables, &plan_region, site),
-            next_wall: next_wall(&weigh(&tables.quotas, &fleet_region, &site.snapshot)).cloned(),
+            limiting_quota: limiting_quota(&weigh(&tables.quotas, &fleet_region, &site.snapshot)).cloned(),
             subnets: starve::subnets(site),
             deploying: site.snapshot.deploying.clone(),
             offer: offer::check(ground, site, &tables.regions),
@@ -111,7 +111,7 @@ pub fn check(tables: &Tables, sites: &BTreeMap<AccountRegion, Site>) -> Vec<Asse
             region: None,
             stacks,
             quotas: weigh(&tables.quotas, &plan, snapshot),
-            next_wall: next_wall(&weigh(&tables.quotas, &fleet, snapshot)).cloned(),
+            limiting_quota: limiting_quota(&weigh(&tables.quotas, &fleet, snapshot)).cloned(),
             subnets: Vec::new(),
             deploying: Vec::new(),
             offer: Vec::new(),
@@ -225,11 +225,11 @@ impl Assessment {
     pub fn levels(&self) -> impl Iterator<Item = Level> {
         let quotas = self.quotas.iter().map(|verdict| verdict.level);
         let subnets = self.subnets.iter().map(|verdict| verdict.level);
-        let others = self.offer.iter().chain(&self.names).map(|finding| match (finding.code.0, finding.severity) {
-            ("TN2306" | "TN2404", _) => Level::Unknown,
-            (_, Severity::Error) => Level::Error,
-            (_, Severity::Warning) => Level::Warning,
-            (_, Severity::Note) => Level::Ok,
+        let others = self.offer.iter().chain(&self.names).map(|finding| match finding.severity {
+            Severity::Error => Level::Error,
+            Severity::Unknown => Level::Unknown,
+            Severity::Warning => Level::Warning,
+            Severity::Info => Level::Ok,
         });
         let uncounted = self.uncounted.iter().map(|_| Level::Unknown);
         quotas.chain(subnets).chain(others).chain(uncounted)
@@ -310,7 +310,10 @@ mod tests {
         // 2 used; `other` becomes one with a VPC, `new` is made, and one is under way.
         assert_eq!(after(&found, Some("eu-west-1"), "vpc-vpcs"), 5);
         assert_eq!(after(&found, None, "iam-roles"), 50);
-        assert_eq!(found[0].next_wall.as_ref().map(|wall| (wall.quota.as_str(), wall.after)), Some(("vpc-vpcs", 6)));
+        assert_eq!(
+            found[0].limiting_quota.as_ref().map(|wall| (wall.quota.as_str(), wall.after)),
+            Some(("vpc-vpcs", 6))
+        );
     }
 
     #[test]

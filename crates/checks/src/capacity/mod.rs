@@ -35,7 +35,7 @@ pub use snapshot::{Limit, LiveSubnet, Offer, Seen, Snapshot, Standing};
 pub use starve::{Now, SubnetVerdict};
 pub use tables::Tables;
 pub use template::Outlines;
-pub use weigh::{Asked, Level, LimitSource, QuotaUsage, alone, next_wall, weigh};
+pub use weigh::{Asked, Level, LimitSource, QuotaUsage, alone, limiting_quota, weigh};
 
 #[cfg(test)]
 mod tests {
@@ -97,7 +97,7 @@ mod tests {
         );
         demand.add(&count(&stack(3, "Lambda", 10)));
         let verdicts = weigh(&quotas, &Asked::new(demand.clone()), &Snapshot::default());
-        let wall = next_wall(&verdicts).unwrap();
+        let wall = limiting_quota(&verdicts).unwrap();
         assert_eq!((wall.quota.as_str(), wall.after, wall.limit), ("ec2-elastic-ips", 6, 5));
         assert_eq!((wall.level, wall.request), (Level::Error, Some(8)));
         assert_eq!(find(&verdicts, "vpc-nat-gateways").after, 2);
@@ -105,7 +105,7 @@ mod tests {
         assert_eq!(finding.code.0, "TN2101");
         assert_eq!(
             finding.message,
-            "`EC2-VPC Elastic IPs` in 111122223333 eu-west-1: 6 of 5 used after this; what else is used is unknown: nobody looked"
+            "`EC2-VPC Elastic IPs` in 111122223333 eu-west-1: 6 of 5 used after this; what else is used is unknown: not measured"
         );
         assert_eq!(finding.help.as_deref(), Some("`tenantry quotas --all --request` asks for 8 (ec2 L-0263D0A3)"));
         assert_eq!(find(&verdicts, "vpc-vpcs").finding("here").unwrap().code.0, "TN2104");

@@ -20,7 +20,7 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
             Seen::Known(taken) if taken.contains(name) => {
                 let message =
                     format!("`{name}` ({resource_type}) exists already, so stack `{}` cannot make it", stack.name);
-                let help = "import it into the stack, or delete it if nobody needs what it holds";
+                let help = "import it into the stack, or delete it if its data is no longer needed";
                 found.push(
                     Finding::new(Code("TN2402"), message)
                         .with_tenant(&stack.tenant)

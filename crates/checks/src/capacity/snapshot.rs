@@ -17,7 +17,7 @@ pub enum Seen<T> {
 
 impl<T> Default for Seen<T> {
     fn default() -> Self {
-        Self::Unknown("nobody looked".to_owned())
+        Self::Unknown("not measured".to_owned())
     }
 }
 

@@ -175,7 +175,7 @@ fn finding(verdict: &SubnetVerdict) -> Option<Finding> {
     };
     let parts: Vec<String> = verdict.owners.iter().map(|(owner, addresses)| part(*owner, addresses, verdict)).collect();
     let why = verdict.now.why().map(|why| format!("; what stands there now is unknown: {why}")).unwrap_or_default();
-    let out = verdict.runs_out.map(|day| format!("; used up on {day} at this growth")).unwrap_or_default();
+    let out = verdict.runs_out.map(|day| format!("; exhausted on {day} at this growth")).unwrap_or_default();
     let uncounted = match &verdict.uncounted[..] {
         [] => String::new(),
         some => format!("; an unknown number is taken by {}", some.join(", ")),

@@ -238,7 +238,7 @@ fn comfortable(after: u64) -> u64 {
 }
 
 /// The quota that stops the fleet next: the fullest one.
-pub fn next_wall(verdicts: &[QuotaUsage]) -> Option<&QuotaUsage> {
+pub fn limiting_quota(verdicts: &[QuotaUsage]) -> Option<&QuotaUsage> {
     verdicts.iter().max_by_key(|verdict| verdict.percent)
 }
 

@@ -29,7 +29,7 @@ const KEPT: [&str; 4] = ["DeletionPolicy", "Properties", "Type", "UpdateReplaceP
 pub(super) async fn action(
     session: &Session,
     desired: &Desired,
-    ground: &Baseline,
+    baseline: &Baseline,
     pace: Pace,
 ) -> Result<Option<Action>, PrepareError> {
     let call = |source| PrepareError::Call { stack: desired.stack.clone(), source };
@@ -53,7 +53,7 @@ pub(super) async fn action(
         express: false,
         imports: imports.clone(),
     };
-    let name = desired.change_set_name(ground, "import");
+    let name = desired.change_set_name(baseline, "import");
     let Some(set) = prepare::change_set_named(session, &reduced, &name, how, pace).await? else { return Ok(None) };
     let rest = change::all_new(&desired.body).map_err(unreadable)?;
     let rest = rest.into_iter().filter(|change| !taken.contains(change.logical_id.as_str()));

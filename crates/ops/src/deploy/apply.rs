@@ -1,4 +1,4 @@
-//! Executes a plan. It decides nothing: it refuses stacks whose ground has moved, starts the others, and follows them.
+//! Executes a plan. It decides nothing: it refuses stacks whose baseline has moved, starts the others, and follows them.
 //!
 //! Within each account and region a bounded number is in flight, and one poll of all stacks serves all of them. Once
 //! enough have failed no more are started. Truth stays in CloudFormation: killed at any point, the same run is made

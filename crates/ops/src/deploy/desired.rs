@@ -104,10 +104,10 @@ impl Desired {
         format!("tenantry-{}", hash(&[&self.release, &self.digest], 20))
     }
 
-    /// Name of the change set from `ground` to this: the same for the same two, so that a run that was killed finds it.
+    /// Name of the change set from `baseline` to this: the same for the same two, so that a run that was killed finds it.
     /// `triggers` are the alarms that guard it.
-    pub fn change_set_name(&self, ground: &Baseline, triggers: &str) -> String {
-        let updated = ground.updated.map(|seconds| seconds.to_string()).unwrap_or_default();
+    pub fn change_set_name(&self, baseline: &Baseline, triggers: &str) -> String {
+        let updated = baseline.updated.map(|seconds| seconds.to_string()).unwrap_or_default();
         let tags: String = self.tags.iter().map(|(key, value)| format!("{key}={value};")).collect();
         format!("{}-{}", self.change_set_prefix(), hash(&[&updated, &tags, triggers], 8))
     }

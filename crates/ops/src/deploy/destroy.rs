@@ -23,7 +23,7 @@ pub struct DeletionPlan {
     pub status: String,
     /// The stack as a plan remembers it.
     #[serde(skip)]
-    pub ground: Baseline,
+    pub baseline: Baseline,
     /// Resources that stay, with their physical ids.
     pub retained: Vec<Retained>,
     /// How many resources are deleted.
@@ -73,7 +73,7 @@ pub enum DestroyError {
         #[source]
         source: serde_json::Error,
     },
-    #[error("stack `{stack}` is {status}: somebody else is changing it")]
+    #[error("stack `{stack}` is {status}: another operation is in progress")]
     Busy { stack: String, status: String },
     #[error(
         "stack `{stack}` is {status}: CloudFormation retains resources that the template does not only in a deletion that \
@@ -121,7 +121,7 @@ pub async fn look(
         physical_id: resource.physical_id,
     });
     Ok(Some(DeletionPlan {
-        ground: Baseline::of(Some(&live)),
+        baseline: Baseline::of(Some(&live)),
         stack_id: live.id,
         stack: live.name,
         status: live.status,
@@ -155,7 +155,7 @@ impl DeletionPlan {
     /// A stack without resources.
     fn empty(live: Stack) -> Self {
         Self {
-            ground: Baseline::of(Some(&live)),
+            baseline: Baseline::of(Some(&live)),
             stack_id: live.id,
             stack: live.name,
             status: live.status,
@@ -221,8 +221,8 @@ pub fn plan(
         access: access.clone(),
         stack: deletion.stack.clone(),
         body: String::new(),
-        digest: or_none(&deletion.ground.digest),
-        release: or_none(&deletion.ground.release),
+        digest: or_none(&deletion.baseline.digest),
+        release: or_none(&deletion.baseline.release),
         tags: identity.clone(),
         artifacts: None,
         uploads: Vec::new(),
@@ -232,7 +232,7 @@ pub fn plan(
     };
     let changes = deletion.changes.iter().filter(|change| !retain.contains(&change.logical_id)).cloned().collect();
     let action = Action::Clear { what: Left::Offboarding, changes, retain: retain.to_vec() };
-    let stack = prepare::planned(&desired, deletion.ground.clone(), action);
+    let stack = prepare::planned(&desired, deletion.baseline.clone(), action);
     let plan = prepare::assemble(&desired.release, std::slice::from_ref(&desired), false, vec![stack], Vec::new());
     Ok((plan, desired))
 }
@@ -261,7 +261,7 @@ mod tests {
                 stack_id: "id".to_owned(),
                 stack: "org-acme".to_owned(),
                 status: status.to_owned(),
-                ground: Baseline::default(),
+                baseline: Baseline::default(),
                 retained: Vec::new(),
                 deleted: 1,
                 changes: vec![change::removed("Group".to_owned(), "AWS::EC2::SecurityGroup".to_owned(), None)],

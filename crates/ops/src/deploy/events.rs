@@ -65,7 +65,7 @@ pub enum Outcome {
         why: String,
         hint: Option<String>,
     },
-    /// Its ground moved after the plan was made.
+    /// Its baseline moved after the plan was made.
     Stale {
         why: String,
     },

@@ -33,7 +33,7 @@ pub(super) fn remedy(reason: &str) -> Option<&'static str> {
         ),
         (
             &["rollback trigger", "entered ALARM", "ALARM state"],
-            "one of the tenant's own alarms went off: correct what rings, or deploy with `--ignore-alarms`",
+            "one of the tenant's alarms is in ALARM: fix its cause, or deploy with `--ignore-alarms`",
         ),
         (
             &["DependencyViolation", "has a dependent object", "in use"],

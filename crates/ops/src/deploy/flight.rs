@@ -120,7 +120,7 @@ impl<'a> Flight<'a> {
                 self.recover(session, by, &live.id, &token).await?;
                 Phase::Changing
             }
-            Action::Follow if State::of(stack.ground.status.as_deref()) != State::InProgress => {
+            Action::Follow if State::of(stack.baseline.status.as_deref()) != State::InProgress => {
                 // It ended before this run began: what is left is to protect it.
                 self.protect(session, &stack.stack).await?;
                 return Ok(Step::Landed(Outcome::Done));

@@ -42,7 +42,7 @@ pub(super) async fn triggers(
         match found.iter().find(|alarm| alarm.name == *name) {
             None => {}
             Some(alarm) if alarm.state == AlarmState::Alarm => {
-                warn(format!("alarm {name} rings already, so it does not guard this update"));
+                warn(format!("alarm {name} is already in ALARM, so it is not a rollback trigger of this update"));
             }
             Some(alarm) => guards.push(Trigger { arn: arn(&session.place, name), kind: alarm.kind }),
         }

@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::change;
+use super::cost::CostChange;
 use super::desired::hash;
 use super::gate::{Level, PlanFinding};
-use super::money::Money;
 use super::ownership::Claim;
 use tenantry_aws::cloud::Place;
 use tenantry_aws::cloud::change_sets::{ChangeSetKind, Outcome, ResourceChange, Validation};
@@ -13,7 +13,7 @@ use tenantry_aws::cloud::cloudformation::Stack;
 use tenantry_aws::cloud::hooks::Objection;
 
 /// Name and version of the stored format.
-pub const SCHEMA: &str = "tenantry/plan/v3";
+pub const SCHEMA: &str = "tenantry/plan/v4";
 
 /// What a deploy will do, stack by stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -25,18 +25,20 @@ pub struct Plan {
     pub offline: bool,
     /// Sorted by tenant.
     pub stacks: Vec<StackPlan>,
+    /// Stacks that could not be read.
+    #[serde(rename = "unknown")]
     pub unseen: Vec<Unseen>,
-    /// What was found about it; a plan that nobody judged cannot be deployed.
+    /// What was found about it; a plan without a review cannot be deployed.
     #[serde(default)]
-    pub judgement: Option<PlanReview>,
+    pub review: Option<PlanReview>,
 }
 
 /// What was found about a plan: whether it fits, keeps the rules, and what it costs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanReview {
     /// The worst first.
-    pub verdicts: Vec<PlanFinding>,
-    pub money: Money,
+    pub findings: Vec<PlanFinding>,
+    pub cost: CostChange,
 }
 
 /// What will happen to one stack.
@@ -48,7 +50,7 @@ pub struct StackPlan {
     pub stack: String,
     /// Digest that the stack will have.
     pub digest: String,
-    pub ground: Baseline,
+    pub baseline: Baseline,
     pub action: Action,
     /// How the stack becomes this estate's, where it is not yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -211,7 +213,7 @@ pub struct Unseen {
 }
 
 impl Baseline {
-    /// The ground under a stack; an empty shell for a change set is no ground.
+    /// The baseline under a stack; an empty shell for a change set is no baseline.
     pub fn of(stack: Option<&Stack>) -> Self {
         match stack {
             Some(stack) if stack.status != "REVIEW_IN_PROGRESS" => Self {
@@ -300,7 +302,7 @@ impl Plan {
 
     /// Something about it could not be checked.
     pub fn is_uncertain(&self) -> bool {
-        let verdicts = self.judgement.iter().flat_map(|judgement| &judgement.verdicts);
+        let verdicts = self.review.iter().flat_map(|review| &review.findings);
         let unknown = verdicts.into_iter().any(|verdict| verdict.level == Level::Unknown);
         !self.unseen.is_empty() || unknown || self.stacks.iter().any(StackPlan::has_unchecked)
     }

@@ -128,7 +128,7 @@ pub(super) fn assemble(
     unseen.sort_by(|a, b| a.tenant.cmp(&b.tenant));
     let mut digests: Vec<&str> = desired.iter().flat_map(|d| [d.stack.as_str(), d.digest.as_str()]).collect();
     digests.sort_unstable();
-    Plan { release: release.to_owned(), estate_digest: hash(&digests, 64), offline, stacks, unseen, judgement: None }
+    Plan { release: release.to_owned(), estate_digest: hash(&digests, 64), offline, stacks, unseen, review: None }
 }
 
 /// A plan of a stack that the deploy makes this estate's. What a failed creation of somebody's left is not deleted, and
@@ -136,7 +136,7 @@ pub(super) fn assemble(
 fn claimed(plan: StackPlan, claim: Option<Claim>) -> StackPlan {
     match (&claim, &plan.action) {
         (Some(Claim::Adopted { why }), Action::Clear { .. } | Action::Follow) => {
-            let status = plan.ground.status.as_deref().unwrap_or("not there");
+            let status = plan.baseline.status.as_deref().unwrap_or("not there");
             let why = format!("stack `{}` is {status} and not owned by this estate: {why}", plan.stack);
             let remedy = "adopt a stack that is complete, or delete it by hand".to_owned();
             StackPlan { action: Action::Blocked { why, remedy }, ..plan }
@@ -146,14 +146,14 @@ fn claimed(plan: StackPlan, claim: Option<Claim>) -> StackPlan {
     }
 }
 
-pub(super) fn planned(desired: &Desired, ground: Baseline, action: Action) -> StackPlan {
+pub(super) fn planned(desired: &Desired, baseline: Baseline, action: Action) -> StackPlan {
     StackPlan {
         tenant: desired.tenant.clone(),
         ring: desired.ring.clone(),
         place: desired.place.clone(),
         stack: desired.stack.clone(),
         digest: desired.digest.clone(),
-        ground,
+        baseline,
         action,
         claim: None,
         warnings: Vec::new(),
@@ -181,11 +181,11 @@ pub(super) async fn one(
     live: Option<&Stack>,
     pace: Pace,
 ) -> Result<StackPlan, PrepareError> {
-    let ground = Baseline::of(live);
+    let baseline = Baseline::of(live);
     let status = live.map_or("", |stack| stack.status.as_str());
     let mut warnings = Vec::new();
-    let action = match State::of(ground.status.as_deref()) {
-        State::Settled | State::RolledBack if is_as_desired(desired, &ground, live) => {
+    let action = match State::of(baseline.status.as_deref()) {
+        State::Settled | State::RolledBack if is_as_desired(desired, &baseline, live) => {
             // A run that was killed at its very end has left the stack unprotected.
             if live.is_some_and(|stack| stack.termination_protection) { Action::Nothing } else { Action::Follow }
         }
@@ -195,10 +195,10 @@ pub(super) async fn one(
         }
         State::Absent => match aliased(session, desired, live).await? {
             Some(blocked) => blocked,
-            None => match adopt::action(session, desired, &ground, pace).await? {
+            None => match adopt::action(session, desired, &baseline, pace).await? {
                 Some(import) => import,
                 None => {
-                    change_set_action(session, desired, &ground, ChangeSetKind::Create, pace, &mut warnings).await?
+                    change_set_action(session, desired, &baseline, ChangeSetKind::Create, pace, &mut warnings).await?
                 }
             },
         },
@@ -207,18 +207,18 @@ pub(super) async fn one(
             clear(session, desired, live, Left::FailedImport).await?
         }
         State::Settled | State::RolledBack => {
-            change_set_action(session, desired, &ground, ChangeSetKind::Update, pace, &mut warnings).await?
+            change_set_action(session, desired, &baseline, ChangeSetKind::Update, pace, &mut warnings).await?
         }
         State::FailedCreation => clear(session, desired, live, Left::FailedCreation).await?,
         State::InProgress if started_by_us(session, desired, live).await? => Action::Follow,
         State::InProgress => Action::Blocked {
-            why: format!("{status}: somebody else is changing the stack"),
+            why: format!("{status}: another operation is in progress"),
             remedy: State::remedy(status, desired),
         },
         State::Stuck => stuck(desired, status),
     };
     warnings.extend(rescue::expressed(live));
-    let mut stack = StackPlan { warnings, ..planned(desired, ground, action) };
+    let mut stack = StackPlan { warnings, ..planned(desired, baseline, action) };
     if !stack.action.changes().is_empty() {
         let unreadable = |source| PrepareError::Template { stack: desired.stack.clone(), source };
         let template = serde_json::from_str(&desired.body).map_err(unreadable)?;
@@ -284,9 +284,9 @@ fn is_there(resource: &Resource) -> bool {
     !matches!(resource.status.as_str(), "DELETE_COMPLETE" | "DELETE_SKIPPED")
 }
 
-fn is_as_desired(desired: &Desired, ground: &Baseline, live: Option<&Stack>) -> bool {
-    ground.digest.as_ref() == Some(&desired.digest)
-        && ground.release.as_ref() == Some(&desired.release)
+fn is_as_desired(desired: &Desired, baseline: &Baseline, live: Option<&Stack>) -> bool {
+    baseline.digest.as_ref() == Some(&desired.digest)
+        && baseline.release.as_ref() == Some(&desired.release)
         && live.is_some_and(|stack| stack.tags == desired.tags)
 }
 
@@ -330,7 +330,7 @@ async fn started_by_us(session: &Session, desired: &Desired, live: Option<&Stack
 async fn change_set_action(
     session: &Session,
     desired: &Desired,
-    ground: &Baseline,
+    baseline: &Baseline,
     makes: ChangeSetKind,
     pace: Pace,
     warnings: &mut Vec<Warning>,
@@ -341,7 +341,7 @@ async fn change_set_action(
         ChangeSetKind::Create | ChangeSetKind::Import => None,
         ChangeSetKind::Update => guards::triggers(session, desired, pace.alarms, warnings).await.map_err(call)?,
     };
-    let Some(set) = change_set(session, desired, ground, makes, triggers, pace).await? else {
+    let Some(set) = change_set(session, desired, baseline, makes, triggers, pace).await? else {
         return Ok(Action::Nothing);
     };
     if makes == ChangeSetKind::Update {
@@ -368,17 +368,17 @@ async fn change_set_action(
     Ok(Action::Apply { change_set: Some(set.id), makes, changes: set.changes })
 }
 
-/// The change set from `ground` to `desired`: one left by an earlier run, or a new one. Nothing if nothing would
+/// The change set from `baseline` to `desired`: one left by an earlier run, or a new one. Nothing if nothing would
 /// change.
 async fn change_set(
     session: &Session,
     desired: &Desired,
-    ground: &Baseline,
+    baseline: &Baseline,
     kind: ChangeSetKind,
     triggers: Option<RollbackTriggers>,
     pace: Pace,
 ) -> Result<Option<ChangeSet>, PrepareError> {
-    let name = desired.change_set_name(ground, &guards::named(triggers.as_ref()));
+    let name = desired.change_set_name(baseline, &guards::named(triggers.as_ref()));
     change_set_named(
         session,
         desired,

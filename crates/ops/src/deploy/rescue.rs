@@ -68,13 +68,13 @@ async fn one(
     choice: &Choice,
     pace: Pace,
 ) -> Result<StackPlan, PrepareError> {
-    let ground = Baseline::of(live);
+    let baseline = Baseline::of(live);
     let Some(stack) = live else { return prepare::one(session, desired, None, pace).await };
     let Some(row) = state::of_name(&stack.status) else {
-        return Ok(prepare::planned(desired, ground, prepare::stuck(desired, &stack.status)));
+        return Ok(prepare::planned(desired, baseline, prepare::stuck(desired, &stack.status)));
     };
     let blocked =
-        |why: String, remedy: String| Ok(prepare::planned(desired, ground.clone(), Action::Blocked { why, remedy }));
+        |why: String, remedy: String| Ok(prepare::planned(desired, baseline.clone(), Action::Blocked { why, remedy }));
     if let Some((option, status)) = choice.foreign(row.way) {
         return blocked(
             format!("the stack is {}: `{option}` is for {status}", row.name),
@@ -131,7 +131,7 @@ async fn one(
             };
             Action::Recover { by }
         }
-        (Way::RollBack, _) if stack.express => match express(session, desired, &ground, pace).await? {
+        (Way::RollBack, _) if stack.express => match express(session, desired, &baseline, pace).await? {
             Some(action) => {
                 warnings.push(Warning {
                     check: "EXPRESS mode".to_owned(),
@@ -149,7 +149,7 @@ async fn one(
         }
     };
     warnings.extend(expressed(live));
-    Ok(StackPlan { warnings, ..prepare::planned(desired, ground, action) })
+    Ok(StackPlan { warnings, ..prepare::planned(desired, baseline, action) })
 }
 
 /// That a stack was last changed in EXPRESS mode.
@@ -167,11 +167,11 @@ pub(super) fn expressed(live: Option<&Stack>) -> Option<Warning> {
 async fn express(
     session: &Session,
     desired: &Desired,
-    ground: &Baseline,
+    baseline: &Baseline,
     pace: Pace,
 ) -> Result<Option<Action>, PrepareError> {
     let makes = ChangeSetKind::Update;
-    let name = desired.change_set_name(ground, "express");
+    let name = desired.change_set_name(baseline, "express");
     let set = prepare::change_set_named(session, desired, &name, making(), pace).await?;
     Ok(set.map(|set| Action::Apply { change_set: Some(set.id), makes, changes: set.changes }))
 }

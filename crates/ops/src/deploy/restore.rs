@@ -49,21 +49,21 @@ pub async fn restoring(
     differences: &str,
     pace: Pace,
 ) -> Result<Restoring, PrepareError> {
-    let ground = Baseline::of(live);
-    let state = State::of(ground.status.as_deref());
+    let baseline = Baseline::of(live);
+    let state = State::of(baseline.status.as_deref());
     if !matches!(state, State::Settled | State::RolledBack) {
-        let reason = format!("the stack is {}", ground.status.as_deref().unwrap_or("not there"));
+        let reason = format!("the stack is {}", baseline.status.as_deref().unwrap_or("not there"));
         return Err(PrepareError::ChangeSet { stack: desired.stack.clone(), reason });
     }
     let planned = |desired: &Desired, set: ChangeSet| {
         let makes = ChangeSetKind::Update;
         prepare::planned(
             desired,
-            ground.clone(),
+            baseline.clone(),
             Action::Apply { change_set: Some(set.id), makes, changes: set.changes },
         )
     };
-    let name = format!("{}-restore-{}", desired.change_set_prefix(), hash(&[differences, &updated(&ground)], 12));
+    let name = format!("{}-restore-{}", desired.change_set_prefix(), hash(&[differences, &updated(&baseline)], 12));
     match prepare::change_set_named(session, desired, &name, making(DeploymentMode::RevertDrift), pace).await {
         Ok(Some(set)) => return Ok(Restoring::Direct(planned(desired, set))),
         Err(PrepareError::Call { source, .. }) if !is_not_offered(&source) => {
@@ -76,7 +76,7 @@ pub async fn restoring(
         Ok(None) | Err(_) => {}
     }
     // A template that was edited by hand needs no more than the right one.
-    let name = format!("{}-again-{}", desired.change_set_prefix(), hash(&[differences, &updated(&ground)], 12));
+    let name = format!("{}-again-{}", desired.change_set_prefix(), hash(&[differences, &updated(&baseline)], 12));
     if let Some(set) =
         prepare::change_set_named(session, desired, &name, making(DeploymentMode::Standard), pace).await?
     {
@@ -86,7 +86,7 @@ pub async fn restoring(
         return Ok(Restoring::Nothing);
     }
     let adapted = adapted(desired, edits)?;
-    let name = format!("{}-adapt-{}", desired.change_set_prefix(), hash(&[&adapted.body, &updated(&ground)], 12));
+    let name = format!("{}-adapt-{}", desired.change_set_prefix(), hash(&[&adapted.body, &updated(&baseline)], 12));
     let set = prepare::change_set_named(session, &adapted, &name, making(DeploymentMode::Standard), pace).await?;
     Ok(match set {
         Some(set) => Restoring::InTwoSteps(planned(&adapted, set), Box::new(adapted)),
@@ -107,14 +107,14 @@ pub async fn restoring_others(
     edits: &[Edit],
     pace: Pace,
 ) -> Result<Option<(StackPlan, Desired)>, PrepareError> {
-    let ground = Baseline::of(live);
+    let baseline = Baseline::of(live);
     let adapted = adapted(desired, edits)?;
-    let name = format!("{}-others-{}", desired.change_set_prefix(), hash(&[&adapted.body, &updated(&ground)], 12));
+    let name = format!("{}-others-{}", desired.change_set_prefix(), hash(&[&adapted.body, &updated(&baseline)], 12));
     let set = prepare::change_set_named(session, &adapted, &name, making(DeploymentMode::RevertDrift), pace).await?;
     Ok(set.map(|set| {
         let makes = ChangeSetKind::Update;
         let action = Action::Apply { change_set: Some(set.id), makes, changes: set.changes };
-        (prepare::planned(&adapted, ground, action), adapted)
+        (prepare::planned(&adapted, baseline, action), adapted)
     }))
 }
 
@@ -151,8 +151,8 @@ fn making(mode: DeploymentMode) -> prepare::Making {
     prepare::Making { kind: ChangeSetKind::Update, triggers: None, mode, express: false, imports: Vec::new() }
 }
 
-fn updated(ground: &Baseline) -> String {
-    ground.updated.map(|seconds| seconds.to_string()).unwrap_or_default()
+fn updated(baseline: &Baseline) -> String {
+    baseline.updated.map(|seconds| seconds.to_string()).unwrap_or_default()
 }
 
 /// The endpoint knows no drift-aware change sets.

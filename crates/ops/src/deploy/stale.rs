@@ -1,4 +1,4 @@
-//! Whether the ground of a plan has moved.
+//! Whether the baseline of a plan has moved.
 
 use super::{Baseline, ByStack, Desired, Plan, StackPlan};
 
@@ -27,7 +27,7 @@ pub fn against_estate(plan: &Plan, desired: &[Desired]) -> Vec<String> {
 
 /// What moved under one stack since the plan was made.
 pub fn moved(stack: &StackPlan, now: &Baseline) -> Option<String> {
-    let was = &stack.ground;
+    let was = &stack.baseline;
     let said = |text: &Option<String>| text.clone().unwrap_or_else(|| "none".to_owned());
     let (what, before, after) = if was.id.is_some() && was.id != now.id {
         ("id", said(&was.id), said(&now.id))

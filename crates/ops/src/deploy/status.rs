@@ -145,9 +145,9 @@ fn of_stack(alarms: &BTreeMap<String, Alarm>, desired: &Desired) -> BTreeMap<Str
     guards::declared(&tree).filter_map(state).collect()
 }
 
-fn line(desired: &Desired, ground: &Baseline) -> Line {
-    let same = ground.digest.as_ref() == Some(&desired.digest) && ground.release.as_ref() == Some(&desired.release);
-    let verdict = match State::of(ground.status.as_deref()) {
+fn line(desired: &Desired, baseline: &Baseline) -> Line {
+    let same = baseline.digest.as_ref() == Some(&desired.digest) && baseline.release.as_ref() == Some(&desired.release);
+    let verdict = match State::of(baseline.status.as_deref()) {
         State::Absent if desired.offboarded => SyncStatus::Offboarded,
         State::Absent => SyncStatus::Missing,
         State::InProgress => SyncStatus::InProgress,
@@ -156,22 +156,22 @@ fn line(desired: &Desired, ground: &Baseline) -> Line {
         State::RolledBack => SyncStatus::Failed,
         State::Settled => SyncStatus::Outdated,
     };
-    with(desired, ground, verdict)
+    with(desired, baseline, verdict)
 }
 
-fn with(desired: &Desired, ground: &Baseline, verdict: SyncStatus) -> Line {
+fn with(desired: &Desired, baseline: &Baseline, verdict: SyncStatus) -> Line {
     Line {
         tenant: desired.tenant.clone(),
         ring: desired.ring.clone(),
         place: desired.place.clone(),
-        status: ground.status.clone(),
-        release: ground.release.clone(),
-        digest: ground.digest.clone(),
+        status: baseline.status.clone(),
+        release: baseline.release.clone(),
+        digest: baseline.digest.clone(),
         express: false,
         drift: None,
         alarms: None,
         alarm_states: BTreeMap::new(),
-        updated: ground.updated,
+        updated: baseline.updated,
         verdict,
     }
 }

@@ -108,7 +108,7 @@ mod tests {
             place: Place { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() },
             stack: "metanet-acme".to_owned(),
             digest: String::new(),
-            ground: Baseline::default(),
+            baseline: Baseline::default(),
             action: Action::Apply { change_set: None, makes: ChangeSetKind::Update, changes: vec![change] },
             claim: None,
             warnings: Vec::new(),

@@ -80,7 +80,7 @@ fn resolve_with(
     allocations: &BTreeMap<String, String>,
 ) -> BTreeMap<String, Expected> {
     let stack = shared.stacks.as_ref().ok().and_then(|stacks| stacks.get(&desired.stack));
-    let ground = expected::StackContext {
+    let baseline = expected::StackContext {
         place: &desired.place,
         stack: &desired.stack,
         stack_id: stack.map_or("", |stack| stack.id.as_str()),
@@ -88,7 +88,7 @@ fn resolve_with(
         allocations,
         attributes: shared.attributes.as_ref().ok(),
     };
-    expected::resolve(template, &ground)
+    expected::resolve(template, &baseline)
 }
 
 /// The id of the thing that a call names when it changes a resource.
@@ -300,7 +300,7 @@ impl Found {
         let unchecked = missed.into_iter().map(|(id, expected)| Unchecked {
             resource: id.clone(),
             resource_type: expected.resource_type.clone(),
-            why: self.reasons.get(id).cloned().unwrap_or_else(|| "no source told anything about it".to_owned()),
+            why: self.reasons.get(id).cloned().unwrap_or_else(|| "no source reports it".to_owned()),
             accepted: None,
         });
         let in_part = self.parts.iter().filter(|(id, _)| seen(id) && !self.whole.contains(*id));
@@ -317,7 +317,7 @@ impl Found {
             Some(Unchecked {
                 resource: id.clone(),
                 resource_type: expected.get(id)?.resource_type.clone(),
-                why: format!("compared without what its service tells: {why}"),
+                why: format!("compared without the service's settings: {why}"),
                 accepted: None,
             })
         });

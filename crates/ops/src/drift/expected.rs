@@ -35,11 +35,11 @@ pub(super) struct StackContext<'a> {
 }
 
 /// The resources of a template, by logical id.
-pub(super) fn resolve(template: &Value, ground: &StackContext<'_>) -> BTreeMap<String, Expected> {
+pub(super) fn resolve(template: &Value, baseline: &StackContext<'_>) -> BTreeMap<String, Expected> {
     let resources = template.get("Resources").and_then(Value::as_object);
     let live: BTreeMap<&str, &Resource> =
-        ground.resources.iter().map(|resource| (resource.logical_id.as_str(), resource)).collect();
-    let resolver = Resolver { ground, live, template: resources };
+        baseline.resources.iter().map(|resource| (resource.logical_id.as_str(), resource)).collect();
+    let resolver = Resolver { baseline, live, template: resources };
     let each = resources.into_iter().flatten().map(|(id, resource)| {
         let properties = resource.get("Properties").map(|properties| resolver.value(properties));
         let properties = match properties {
@@ -54,7 +54,7 @@ pub(super) fn resolve(template: &Value, ground: &StackContext<'_>) -> BTreeMap<S
 }
 
 struct Resolver<'a> {
-    ground: &'a StackContext<'a>,
+    baseline: &'a StackContext<'a>,
     live: BTreeMap<&'a str, &'a Resource>,
     template: Option<&'a Map<String, Value>>,
 }
@@ -106,13 +106,13 @@ impl Resolver<'_> {
     }
 
     fn reference(&self, id: &str) -> Option<String> {
-        let place = self.ground.place;
+        let place = self.baseline.place;
         Some(match id {
             "AWS::AccountId" => place.account.to_string(),
             "AWS::Region" => place.region.to_string(),
             "AWS::Partition" => place.region.partition().to_owned(),
-            "AWS::StackName" => self.ground.stack.to_owned(),
-            "AWS::StackId" => self.ground.stack_id.to_owned(),
+            "AWS::StackName" => self.baseline.stack.to_owned(),
+            "AWS::StackId" => self.baseline.stack_id.to_owned(),
             "AWS::URLSuffix" => place.region.url_suffix().to_owned(),
             id => {
                 let physical = self.physical(id)?;
@@ -130,7 +130,7 @@ impl Resolver<'_> {
     /// Source: AWS Service Authorization Reference, "Resource types" of each service.
     fn attribute(&self, id: &str, attribute: &str) -> Option<String> {
         let physical = self.physical(id)?;
-        let place = self.ground.place;
+        let place = self.baseline.place;
         let arn = |service: &str, resource: String| {
             format!("arn:{}:{service}:{}:{}:{resource}", place.region.partition(), place.region, place.account)
         };
@@ -187,7 +187,7 @@ impl Resolver<'_> {
             ("AWS::SQS::Queue", "QueueUrl") => physical.to_owned(),
             ("AWS::S3::Bucket", "DomainName") => format!("{physical}.s3.amazonaws.com"),
             ("AWS::S3::Bucket", "RegionalDomainName") => format!("{physical}.s3.{}.amazonaws.com", place.region),
-            ("AWS::EC2::EIP", "AllocationId") => self.ground.allocations.get(physical)?.clone(),
+            ("AWS::EC2::EIP", "AllocationId") => self.baseline.allocations.get(physical)?.clone(),
             ("AWS::KMS::Key", "Arn") => arn("kms", format!("key/{physical}")),
             ("AWS::IAM::Role", "Arn") => {
                 let path = self.template?.get(id)?.pointer("/Properties/Path").and_then(Value::as_str).unwrap_or("/");
@@ -201,7 +201,7 @@ impl Resolver<'_> {
             ("AWS::CloudWatch::Alarm", "Arn") => arn("cloudwatch", format!("alarm:{physical}")),
             ("AWS::OpenSearchService::Domain", "Arn" | "DomainArn") => arn("es", format!("domain/{physical}")),
             ("AWS::S3::Bucket", "Arn") => format!("arn:{}:s3:::{physical}", place.region.partition()),
-            _ => self.ground.attributes?.get(physical)?.get(attribute)?.clone(),
+            _ => self.baseline.attributes?.get(physical)?.get(attribute)?.clone(),
         })
     }
 
@@ -262,7 +262,7 @@ mod tests {
             of("Balancer", "AWS::ElasticLoadBalancingV2::LoadBalancer", "arn:lb"),
         ];
         let allocations = [("192.0.2.1".to_owned(), "eipalloc-1".to_owned())].into();
-        let ground = StackContext {
+        let baseline = StackContext {
             place: &place,
             stack: "org-acme",
             stack_id: "arn:stack",
@@ -271,7 +271,7 @@ mod tests {
             attributes: None,
         };
         let template = json!({ "Resources": { "It": { "Type": "T", "Properties": properties } } });
-        resolve(&template, &ground).remove("It").unwrap().properties
+        resolve(&template, &baseline).remove("It").unwrap().properties
     }
 
     #[test]

@@ -31,8 +31,8 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
     let desired = case.desired;
     let Some(stacks) = found.told(Source::Release, &case.shared.stacks) else { return Stands::No };
     let stack = stacks.get(&desired.stack);
-    let ground = Baseline::of(stack);
-    let status = ground.status.clone().unwrap_or_else(|| "no stack".to_owned());
+    let baseline = Baseline::of(stack);
+    let status = baseline.status.clone().unwrap_or_else(|| "no stack".to_owned());
     let Some(stack) = stack else {
         if desired.offboarded {
             found.offboarded = true;
@@ -48,7 +48,7 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
         found.of_stack(desired, rated, "", Some("a stack of this estate".into()), Some(why.into()));
         return Stands::No;
     }
-    match State::of(ground.status.as_deref()) {
+    match State::of(baseline.status.as_deref()) {
         // A change set that was not executed has left its shell.
         State::Absent if desired.offboarded => {
             found.offboarded = true;
@@ -65,7 +65,7 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
             return Stands::No;
         }
         State::InProgress => {
-            found.unseen(Source::Release, format!("{status}: somebody is changing the stack"));
+            found.unseen(Source::Release, format!("{status}: an operation is in progress"));
             return Stands::No;
         }
         State::Stuck => {
@@ -85,13 +85,13 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
         State::Settled | State::RolledBack => {}
     }
     identity(desired, stack, found);
-    let same_release = ground.release.as_ref() == Some(&desired.release);
+    let same_release = baseline.release.as_ref() == Some(&desired.release);
     if !same_release {
         let rated = (severity::RELEASE, Severity::High);
-        let was = ground.release.clone().map(Value::from);
+        let was = baseline.release.clone().map(Value::from);
         found.of_stack(desired, rated, "/Release", Some(desired.release.clone().into()), was);
     }
-    live_template(case, found, &ground, same_release);
+    live_template(case, found, &baseline, same_release);
     Stands::Yes
 }
 
@@ -140,7 +140,7 @@ fn identity(desired: &Desired, stack: &Stack, found: &mut Found) {
 }
 
 /// The template: of the same release held against git, of another against the digest that it was recorded with.
-fn live_template(case: &Case<'_>, found: &mut Found, ground: &Baseline, same_release: bool) {
+fn live_template(case: &Case<'_>, found: &mut Found, baseline: &Baseline, same_release: bool) {
     let desired = case.desired;
     let Some(text) = found.told(Source::Release, &case.view.template) else { return };
     let edited = (severity::TEMPLATE, Severity::High);
@@ -149,15 +149,15 @@ fn live_template(case: &Case<'_>, found: &mut Found, ground: &Baseline, same_rel
         return;
     };
     let digest = render::digest_of(&live);
-    if ground.digest.as_ref() == Some(&desired.digest) && same_release {
+    if baseline.digest.as_ref() == Some(&desired.digest) && same_release {
         if digest == desired.digest {
             case.expected.keys().for_each(|id| found.check(Source::Release, id));
         } else if let Ok(wanted) = serde_json::from_str::<Value>(&desired.body) {
             sections(desired, found, &wanted, &live);
             resources(found, &wanted, &live);
         }
-    } else if ground.digest.as_ref() != Some(&digest) {
-        let recorded = ground.digest.clone().map(Value::from);
+    } else if baseline.digest.as_ref() != Some(&digest) {
+        let recorded = baseline.digest.clone().map(Value::from);
         found.of_stack(desired, edited, "/Template", recorded, Some(digest.into()));
     } else if same_release {
         let rated = (severity::RELEASE, Severity::Medium);

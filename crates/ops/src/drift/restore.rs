@@ -254,7 +254,7 @@ impl Restoration {
             offline: false,
             stacks,
             unseen: Vec::new(),
-            judgement: None,
+            review: None,
         }
     }
 }

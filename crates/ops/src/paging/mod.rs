@@ -118,7 +118,7 @@ pub async fn check(cloud: &Cloud, fleet: &Fleet, places: &BTreeMap<Place, Access
         if let Some(policy) = policy {
             match pager.on_call(&policy.id).await {
                 Ok(found) if found.is_empty() => {
-                    let what = format!("nobody is on call for the escalation policy `{}`", policy.summary);
+                    let what = format!("no one is on call for the escalation policy `{}`", policy.summary);
                     report.checks.push(Check::new(None, "rotation", Level::Error, what));
                 }
                 Ok(found) => report.on_call = found,

@@ -36,7 +36,7 @@ impl Page {
 
     /// An alarm of whose page nothing is known.
     pub(super) fn unpaged(place: &Place, alarm: &cloudwatch::Alarm) -> Self {
-        Self::new(place, alarm, Level::Warning, "it is unknown whether anybody was paged".to_owned())
+        Self::new(place, alarm, Level::Warning, "it is unknown whether the on-call engineer was paged".to_owned())
     }
 }
 

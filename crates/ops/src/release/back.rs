@@ -144,7 +144,7 @@ pub async fn plan(cloud: &Cloud, ways: &Ways, options: &Options, leaving: Option
     for (release, desired) in ways.to.iter().filter(|(_, desired)| !desired.is_empty()) {
         let mut plan = prepare::plan(cloud, release, desired, options.pace, options.concurrency).await;
         plan.stacks.retain(|stack| {
-            let has = stack.ground.release.as_ref();
+            let has = stack.baseline.release.as_ref();
             let by_hand = leaving.is_some_and(|leaving| has.is_some_and(|has| has != leaving && has != release));
             if let Some(has) = has.filter(|_| by_hand) {
                 plans.stuck.insert(stack.tenant.clone(), format!("it has release `{has}`, which was deployed by hand"));

@@ -161,18 +161,18 @@ async fn tenant(session: &Session, watched: &Watched<'_>, desired: &Desired, liv
 }
 
 /// The stack has the release, and CloudFormation is at rest.
-fn stack_state(desired: &Desired, ground: &Baseline) -> GateStatus {
-    let status = ground.status.as_deref();
+fn stack_state(desired: &Desired, baseline: &Baseline) -> GateStatus {
+    let status = baseline.status.as_deref();
     let shown = status.unwrap_or("no stack");
     match State::of(status) {
-        State::Settled if ground.release.as_ref() == Some(&desired.release) => GateStatus::Passed,
+        State::Settled if baseline.release.as_ref() == Some(&desired.release) => GateStatus::Passed,
         State::InProgress => GateStatus::Unknown { why: format!("the stack is {shown}") },
         // A stack that fails goes back to what it was with another status: this was deployed by hand.
         State::Settled => GateStatus::Unknown {
-            why: format!("release `{}` was deployed by hand", ground.release.as_deref().unwrap_or("none")),
+            why: format!("release `{}` was deployed by hand", baseline.release.as_deref().unwrap_or("none")),
         },
         _ => GateStatus::Failed {
-            why: format!("the stack is {shown} with release `{}`", ground.release.as_deref().unwrap_or("none")),
+            why: format!("the stack is {shown} with release `{}`", baseline.release.as_deref().unwrap_or("none")),
         },
     }
 }
@@ -317,18 +317,18 @@ mod tests {
 
     #[test]
     fn only_a_stack_at_rest_with_the_release_is_green() {
-        let ground = |status: &str, release: &str| Baseline {
+        let baseline = |status: &str, release: &str| Baseline {
             status: Some(status.to_owned()),
             release: Some(release.to_owned()),
             ..Baseline::default()
         };
-        assert_eq!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v2")), GateStatus::Passed);
-        assert!(matches!(stack_state(&desired(), &ground("UPDATE_COMPLETE", "v1")), GateStatus::Unknown { .. }));
+        assert_eq!(stack_state(&desired(), &baseline("UPDATE_COMPLETE", "v2")), GateStatus::Passed);
+        assert!(matches!(stack_state(&desired(), &baseline("UPDATE_COMPLETE", "v1")), GateStatus::Unknown { .. }));
         assert!(matches!(
-            stack_state(&desired(), &ground("UPDATE_ROLLBACK_COMPLETE", "v2")),
+            stack_state(&desired(), &baseline("UPDATE_ROLLBACK_COMPLETE", "v2")),
             GateStatus::Failed { .. }
         ));
-        assert!(matches!(stack_state(&desired(), &ground("UPDATE_IN_PROGRESS", "v2")), GateStatus::Unknown { .. }));
+        assert!(matches!(stack_state(&desired(), &baseline("UPDATE_IN_PROGRESS", "v2")), GateStatus::Unknown { .. }));
         assert!(matches!(stack_state(&desired(), &Baseline::default()), GateStatus::Failed { .. }));
     }
 

@@ -49,7 +49,7 @@ pub async fn running(cloud: &Cloud, estate: &Estate) -> Vec<Running> {
             let stack = names::stack(&estate.fleet.organisation, tenant.name.as_str());
             let identity =
                 Desired::identity(&estate.fleet.organisation, &estate.fleet.identity(), tenant.name.as_str());
-            let (ground, unread, not_ours) = match places.get(&place) {
+            let (baseline, unread, not_ours) = match places.get(&place) {
                 Some(Ok(live)) => match live.get(&stack).and_then(|stack| ownership::not_ours(stack, &identity)) {
                     Some(why) => (Baseline::default(), None, Some(why)),
                     None => (Baseline::of(live.get(&stack)), None, None),
@@ -61,10 +61,10 @@ pub async fn running(cloud: &Cloud, estate: &Estate) -> Vec<Running> {
                 tenant: tenant.name.to_string(),
                 ring: ring.name.to_string(),
                 place,
-                release: ground.release,
-                digest: ground.digest,
-                status: ground.status,
-                since: ground.updated,
+                release: baseline.release,
+                digest: baseline.digest,
+                status: baseline.status,
+                since: baseline.updated,
                 unread,
                 not_ours,
             });

@@ -17,9 +17,9 @@ use tenantry_spec::estate::rings::Opening;
 
 /// A stack that another run is changing.
 fn busy(plan: &Plan) -> Option<String> {
-    let mut busy = plan.blocked().filter(|stack| State::of(stack.ground.status.as_deref()) == State::InProgress);
+    let mut busy = plan.blocked().filter(|stack| State::of(stack.baseline.status.as_deref()) == State::InProgress);
     busy.next().map(|stack| {
-        let status = stack.ground.status.as_deref().unwrap_or_default();
+        let status = stack.baseline.status.as_deref().unwrap_or_default();
         format!("{}: the stack is {status} by another run", stack.tenant)
     })
 }
@@ -28,7 +28,7 @@ fn busy(plan: &Plan) -> Option<String> {
 fn by_hand(plan: &Plan, record: &Record) -> Option<String> {
     let mut found = Vec::new();
     for stack in plan.work() {
-        let (release, updated) = (stack.ground.release.as_deref(), stack.ground.updated);
+        let (release, updated) = (stack.baseline.release.as_deref(), stack.baseline.updated);
         if record.is_by_hand(&stack.tenant, release, updated) {
             let release = release.unwrap_or("none");
             found.push(format!(
@@ -123,7 +123,7 @@ impl Roll<'_> {
         self.gates_before(stage, &plan).await?;
         self.record(|record| {
             for stack in &plan.stacks {
-                record.leaves(&stack.tenant, CameFrom { release: stack.ground.release.clone(), stage: index });
+                record.leaves(&stack.tenant, CameFrom { release: stack.baseline.release.clone(), stage: index });
             }
         })
         .await?;
@@ -157,7 +157,8 @@ impl Roll<'_> {
     /// A gate that fails before the wave is deployed says nothing about the release, but a wave that begins so cannot be
     /// watched.
     async fn gates_before(&self, stage: &Stage<'_>, plan: &Plan) -> Staged<()> {
-        let exists = |stack: &&StackPlan| stack.ground.status.is_some() && matches!(stack.action, Action::Apply { .. });
+        let exists =
+            |stack: &&StackPlan| stack.baseline.status.is_some() && matches!(stack.action, Action::Apply { .. });
         let tenants = plan.stacks.iter().filter(exists);
         let tenants: Vec<&Desired> = tenants.filter_map(|stack| self.desired.get(&stack.tenant)).collect();
         let watched = self.watched(stage, &tenants, When::Before);

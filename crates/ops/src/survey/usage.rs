@@ -112,7 +112,7 @@ async fn own(
         "lambda-code-storage" => {
             lambda.clone().map(|settings| everywhere(quota, settings.code_bytes_used.div_ceil(BYTES_PER_GIB)))
         }
-        _ => Seen::Unknown(format!("nobody counts it here ({})", quota.measure)),
+        _ => Seen::Unknown(format!("usage is not measured ({})", quota.measure)),
     }
 }
 

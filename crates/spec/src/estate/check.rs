@@ -379,9 +379,9 @@ fn addresses(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     }
     for (index, (route, network)) in tenant.sources.iter().enumerate() {
         if let Some(what) = ranges::from_nowhere(*network) {
-            say("TN1044", route, format!("nobody comes from `{network}`: it is for {what}"));
+            say("TN1044", route, format!("`{network}` is not a source address: it is for {what}"));
         } else if tenant.block.is_some_and(|block| block.contains(network.ip()) && block.prefix() <= network.prefix()) {
-            say("TN1044", route, format!("nobody comes in from `{network}`: it lies in the tenant's own block"));
+            say("TN1044", route, format!("`{network}` is not a source address: it is in the tenant's own block"));
         }
         if let Some((first, _)) = tenant.sources[..index].iter().find(|(_, other)| other == network) {
             say("TN1022", route, format!("`{network}` stands twice, at `{first}` first"));

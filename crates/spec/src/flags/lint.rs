@@ -135,8 +135,8 @@ flags:
             told
         };
         assert_eq!(quiet("2026-11-01"), []);
-        assert_eq!(quiet("2026-11-23"), [("TN1026", Severity::Note, 3), ("TN1026", Severity::Note, 5)]);
-        assert_eq!(quiet("2026-11-24"), [("TN1025", Severity::Error, 3), ("TN1026", Severity::Note, 5)]);
+        assert_eq!(quiet("2026-11-23"), [("TN1026", Severity::Info, 3), ("TN1026", Severity::Info, 5)]);
+        assert_eq!(quiet("2026-11-24"), [("TN1025", Severity::Error, 3), ("TN1026", Severity::Info, 5)]);
     }
 
     #[test]
@@ -152,7 +152,7 @@ flags:
     fn a_release_flag_that_everybody_has_alike_is_told() {
         let same = [("a", json!({ "old": true, "young": true })), ("b", json!({ "old": true, "young": false }))];
         let told = told("2026-02-01", "[old, young]", &same);
-        assert!(told.contains(&("TN1029", Severity::Note, 2)), "{told:?}");
+        assert!(told.contains(&("TN1029", Severity::Info, 2)), "{told:?}");
         assert!(!told.iter().any(|found| found.0 == "TN1029" && found.2 == 4), "{told:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Codes of capacity, quotas, zones and money: TN2xxx.
+//! Codes of capacity, quotas, zones and cost: TN2xxx.
 
 use super::{Explanation, entry, error};
 use crate::finding::Severity;
@@ -8,34 +8,34 @@ pub(super) const CODES: &[Explanation] = &[
         "TN2101",
         Severity::Error,
         "a quota would be exceeded that can be raised",
-        "AWS refuses what goes beyond a quota in the middle of a deployment, after much of the stack has been made.",
+        "AWS rejects what exceeds a quota in the middle of a deployment, after much of the stack has been created.",
         "`tenantry quotas --all --request` asks for the increase; or place the tenant in another account or region.",
     ),
     entry(
         "TN2102",
         Severity::Error,
         "a quota would be exceeded that cannot be raised",
-        "AWS raises this quota for nobody, so the deployment would fail every time.",
+        "AWS does not raise this quota, so the deployment would fail every time.",
         "Make the stack smaller, or place the tenant in another account or region.",
     ),
     entry(
         "TN2103",
         Severity::Warning,
-        "a quota is nearly used up",
+        "a quota is nearly exhausted",
         "Increases take hours to days; the next tenant may have to wait for one.",
         "`tenantry quotas --all --request` asks for the increase before it is needed.",
     ),
     entry(
         "TN2104",
-        Severity::Warning,
-        "nobody can say how much of a quota is used",
-        "The demand alone fits, but what stands in the account beside it was not seen.",
+        Severity::Unknown,
+        "the usage of a quota is unknown",
+        "The demand alone fits, but the existing usage of the account could not be read.",
         "Plan with credentials that may read the account's usage.",
     ),
     entry(
         "TN2105",
-        Severity::Warning,
-        "nobody can say what a type of resource takes of quotas",
+        Severity::Unknown,
+        "the quota demand of a resource type is unknown",
         "`policies/resources.yaml` has no row for the type, or none of its `quotas`, or the amount is known at deployment only. Its demand is not counted.",
         "Add the row or the column to the estate's `policies/resources.yaml`; `quotas: {}` says that it takes of none.",
     ),
@@ -50,7 +50,7 @@ pub(super) const CODES: &[Explanation] = &[
         "TN2201",
         Severity::Error,
         "a subnet would run out of addresses",
-        "At the workload's peak, with a zone lost and a deployment under way, what stands in the subnet needs more \
+        "At the workload's peak, with a zone lost and a deployment in progress, the subnet's resources need more \
          addresses than it has. Functions then fail to start, domains cannot be changed, load balancers cannot grow.",
         "Pin a larger subnet in `overrides`, give a new tenant a larger block, or lower the concurrency. A subnet that \
          exists cannot be enlarged.",
@@ -59,14 +59,14 @@ pub(super) const CODES: &[Explanation] = &[
         "TN2202",
         Severity::Warning,
         "a subnet is nearly out of addresses",
-        "It holds what is foreseen, with less than a fifth to spare, or growth uses it up within ninety days.",
+        "Peak demand fits with less than a fifth to spare, or growth exhausts it within ninety days.",
         "Plan the move to a larger subnet while there is time: a subnet that exists cannot be enlarged.",
     ),
     entry(
         "TN2203",
-        Severity::Warning,
-        "nobody can say what stands in a subnet",
-        "What the template foresees fits, but what stands in the subnet now was not seen, or a resource of the template takes an unknown number of its addresses.",
+        Severity::Unknown,
+        "the usage of a subnet is unknown",
+        "The template's demand fits, but the current usage of the subnet could not be read, or a resource of the template takes an unknown number of its addresses.",
         "Plan with credentials that may call ec2:DescribeSubnets and ec2:DescribeNetworkInterfaces; say in the estate's `policies/resources.yaml` how many addresses the type takes (`addresses`).",
     ),
     entry(
@@ -74,13 +74,13 @@ pub(super) const CODES: &[Explanation] = &[
         Severity::Error,
         "functions would take the addresses that others in their subnet need",
         "A spike of executions takes every address of the subnet, and the search domain or the load balancer beside them \
-         can no longer replace a node. Where functions share a subnet they are counted by the model of one interface \
+         can no longer replace a node. Where functions share a subnet they are counted as one interface \
          for 3 GiB of executions, because it is the others who pay.",
         "Give functions subnets of their own.",
     ),
     entry(
         "TN2301",
-        Severity::Note,
+        Severity::Info,
         "a region offers fewer than three usable zones",
         "With two zones the loss of one takes half of everything, and a search domain has no majority of masters left.",
         "Nothing, if the customer's data must be there; else choose a region with three zones.",
@@ -96,43 +96,43 @@ pub(super) const CODES: &[Explanation] = &[
     entry(
         "TN2303",
         Severity::Error,
-        "a type of machine cannot be had in a zone",
-        "The deployment would fail after half of the stack has been made.",
+        "an instance type is not offered in a zone",
+        "The deployment would fail after half of the stack has been created.",
         "Pin another type in `overrides`, or use zones that have it.",
     ),
     entry(
         "TN2304",
         Severity::Error,
         "a region lacks a service or a type of resource",
-        "CloudFormation does not make a resource of this type there.",
+        "CloudFormation does not create resources of this type there.",
         "Place the tenant in another region.",
     ),
     entry(
         "TN2305",
         Severity::Error,
         "an account has not opted in to a region",
-        "Regions opened since March 2019 are off in an account until somebody enables them.",
+        "Regions opened since March 2019 are disabled in an account until they are enabled.",
         "Enable the region in the account's settings; it takes minutes to hours.",
     ),
     entry(
         "TN2306",
-        Severity::Warning,
-        "nobody can say what a region offers",
-        "Neither AWS nor the table of regions answers; the deployment may meet something that is not there.",
+        Severity::Unknown,
+        "what a region offers is unknown",
+        "Neither AWS nor the table of regions has an answer; the deployment may need something that is not offered.",
         "Plan with credentials that may call ec2:Describe*, es:ListInstanceTypeDetails and cloudformation:ListTypes.",
     ),
     entry(
         "TN2401",
-        Severity::Note,
+        Severity::Info,
         "interfaces of functions will linger",
         "Lambda gives up a function's interfaces 20 to 45 minutes after the last function that used them is gone or \
          moved; until then their security groups and subnets cannot be deleted, and their addresses are taken twice.",
-        "Nothing, but patience: the stack waits in DELETE_IN_PROGRESS or UPDATE_COMPLETE_CLEANUP_IN_PROGRESS.",
+        "None needed: the stack stays in DELETE_IN_PROGRESS or UPDATE_COMPLETE_CLEANUP_IN_PROGRESS until then.",
     ),
     entry(
         "TN2402",
         Severity::Error,
-        "a name is taken by something that an earlier stack left",
+        "a name is taken by a resource of an earlier stack",
         "What a stack retains keeps its name: a bucket, a domain. A new stack that makes it again fails on it.",
         "Import it into the stack, or delete it if its data is no longer needed.",
     ),
@@ -145,9 +145,9 @@ pub(super) const CODES: &[Explanation] = &[
     ),
     entry(
         "TN2404",
-        Severity::Warning,
-        "nobody can say whether a name is taken",
-        "The account was not asked, or did not answer, whether something bears the name already.",
+        Severity::Unknown,
+        "it is unknown whether a name is taken",
+        "The account could not be asked whether the name is in use.",
         "Plan with credentials that may call cloudformation:GetResource (Cloud Control).",
     ),
     error(
@@ -160,38 +160,38 @@ pub(super) const CODES: &[Explanation] = &[
     ),
     entry(
         "TN2406",
-        Severity::Warning,
+        Severity::Unknown,
         "the delegation of a hosted zone is unknown",
-        "Route 53 or DNS gave no answer, so a certificate may wait in vain for its validation.",
+        "Route 53 or DNS gave no answer, so the validation of a certificate may never complete.",
         "Plan with credentials that may call route53:GetHostedZone, where a resolver of public DNS can be asked; \
          `TENANTRY_RESOLVER=ADDRESS` names another one than the machine's.",
     ),
     error(
         "TN2501",
-        "the table of prices has a fault",
-        "A price that is wrong or stands under a misspelt name would make every bill wrong without anybody noticing.",
+        "the table of prices is invalid",
+        "A price that is wrong or stands under a misspelt name would make every cost estimate wrong without notice.",
         "Correct the row of `policies/prices.yaml` that the finding points at.",
     ),
     entry(
         "TN2502",
-        Severity::Warning,
-        "nobody has said what a resource costs",
-        "A type of resource that is not in the table of types may be the dearest of the stack; its bill is a lower bound.",
+        Severity::Unknown,
+        "the cost of a resource is unknown",
+        "A type of resource that is not in the table of types may be the most expensive of the stack; the cost is a lower bound.",
         "Say in the estate's `policies/resources.yaml` how the type is billed (`billing`), and add the prices of its items.",
     ),
     entry(
         "TN2503",
-        Severity::Warning,
+        Severity::Unknown,
         "a price is not known",
-        "What has no price in its region is unknown, not free; the bill without it is a lower bound.",
+        "What has no price in its region is unknown, not free; the cost without it is a lower bound.",
         "Add the region's prices to `policies/prices.yaml`, each with its source and date.",
     ),
     entry(
         "TN2504",
-        Severity::Warning,
-        "a template does not tell what arrives",
-        "How much arrives and how long functions run stands in no resource, but in the metadata that the tenant's \
-         template writes; without it only what stands there is priced.",
+        Severity::Unknown,
+        "a template does not declare its workload",
+        "Arrival rates and run times of functions are in no resource, but in the metadata that the tenant's \
+         template writes; without it only the resources themselves are priced.",
         "Render the stack with this version's templates, or add `Metadata.TenantryWorkload` to your own.",
     ),
     error(

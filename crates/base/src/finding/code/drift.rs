@@ -13,7 +13,7 @@ pub(super) const CODES: &[Explanation] = &[
     error(
         "TN5502",
         "a stack's template was edited by hand",
-        "The stack runs what no release renders: the next deploy undoes it, and nobody has reviewed it.",
+        "The stack runs what no release renders: the next deploy undoes it, and it was not reviewed.",
         "Bring the change into the templates, or restore the stack with `tenantry drift --fix`.",
     ),
     error(
@@ -21,24 +21,24 @@ pub(super) const CODES: &[Explanation] = &[
         "a stack's tags, protection or state are not as they should be",
         "Tags say whose a resource is, protection keeps a slip from deleting a customer's stack, and a stack that an update \
          left half done takes no further change.",
-        "Restore it with `tenantry drift --fix`; a stack that is stuck needs a person first.",
+        "Restore it with `tenantry drift --fix`; a stack that blocks deploys needs `tenantry rescue` first.",
     ),
     error(
         "TN5504",
         "a tenant has no stack",
-        "Git says that the tenant exists and AWS has nothing of it.",
+        "Git has the tenant, and AWS has no stack for it.",
         "Deploy it, or take its file out of the estate.",
     ),
     error(
         "TN5505",
         "the stack of a tenant's name is not owned by this estate",
         "A name proves nothing. The tags of a stack say whose it is: organisation, estate id and tenant.",
-        "Rename the tenant; or take the stack over with `tenantry deploy --adopt STACK`, which names every resource that it loses.",
+        "Rename the tenant; or take the stack over with `tenantry deploy --adopt STACK`, which lists every resource that would be deleted.",
     ),
     error(
         "TN5510",
         "a resource of the template is gone",
-        "Somebody deleted it behind CloudFormation's back; what depends on it fails, and so may the next update.",
+        "It was deleted outside CloudFormation; what depends on it fails, and so may the next update.",
         "Restore it with `tenantry drift --fix`. What held data comes back empty.",
     ),
     error(
@@ -50,13 +50,13 @@ pub(super) const CODES: &[Explanation] = &[
     error(
         "TN5512",
         "network access is open that the template does not open",
-        "A rule lets packets through that nobody reviewed: the walls around a customer are only as good as their weakest rule.",
+        "A rule that was not reviewed lets packets through; isolation of a customer is only as strong as its weakest rule.",
         "Take the rule out with `tenantry drift --fix`, and find out who needed it.",
     ),
     error(
         "TN5513",
         "encryption is weaker than the template says",
-        "Data rests or travels without the tenant's own key, or without encryption at all.",
+        "Data at rest or in transit is not encrypted with the tenant's own key, or not at all.",
         "Restore it with `tenantry drift --fix`; what was written meanwhile must be written again.",
     ),
     error(
@@ -68,36 +68,36 @@ pub(super) const CODES: &[Explanation] = &[
     error(
         "TN5515",
         "something can be public that must not be",
-        "One more slip and the world can read it.",
+        "One more mistake makes it readable by everyone.",
         "Restore it with `tenantry drift --fix`.",
     ),
     error(
         "TN5516",
         "permissions are not as the template says",
-        "Somebody may do more than was reviewed, or the denial of unencrypted transport is gone.",
+        "A principal may do more than was reviewed, or the denial of unencrypted transport is missing.",
         "Restore them with `tenantry drift --fix`, and look through the trail for what was done with them.",
     ),
     error(
         "TN5517",
         "a tag is not as the template says",
-        "Costs and ownership are told by tags.",
+        "Costs and ownership are attributed by tags.",
         "Restore it with `tenantry drift --fix`, or accept it for a time.",
     ),
     error(
         "TN5518",
-        "something that watches was silenced",
-        "The next fault pages nobody.",
+        "monitoring was disabled",
+        "The next fault does not page the on-call engineer.",
         "Restore it with `tenantry drift --fix`.",
     ),
     error(
         "TN5519",
         "a function runs other code than its release",
-        "The code was replaced past the release: nobody knows what it does with the customer's data.",
+        "The code was replaced outside a release: what it does with the customer's data is unknown.",
         "Restore it with `tenantry drift --fix`, and find out what the other code was.",
     ),
     error(
         "TN5520",
-        "something lives with a tenant that no template declares",
+        "an unmanaged resource is in a tenant's network or account",
         "It is a snowflake: no release updates it, no policy checks it, and it may be a way in or out.",
         "Delete it, bring it into the templates, or accept it for a time in `policies/drift-accepted.yaml`.",
     ),
@@ -105,12 +105,12 @@ pub(super) const CODES: &[Explanation] = &[
         "TN5531",
         Severity::Warning,
         "accepted drift has expired",
-        "Drift is accepted for a time, so that somebody decides again.",
+        "Drift is accepted for a limited time, so that it is decided again.",
         "Restore what differs, or write a new reason and date.",
     ),
     entry(
         "TN5532",
-        Severity::Note,
+        Severity::Info,
         "an entry accepts drift that is no longer there",
         "It would hide the next difference in the same place.",
         "Remove the entry.",

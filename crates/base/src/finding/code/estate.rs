@@ -25,7 +25,7 @@ pub(super) const CODES: &[Explanation] = &[
     error(
         "TN1003",
         "a file exceeds a limit",
-        "Files of more than 1 MiB, more than 32 levels, 50,000 values or 100 aliases are refused: nobody writes such a spec, and reading one could exhaust memory.",
+        "Files of more than 1 MiB, more than 32 levels, 50,000 values or 100 aliases are rejected: no spec needs as much, and reading it could exhaust memory.",
         "Split the file, or write out what aliases repeat.",
     ),
     error(
@@ -139,13 +139,13 @@ pub(super) const CODES: &[Explanation] = &[
     error(
         "TN1022",
         "a name stands twice",
-        "Pools, rings and zones are told apart by their names.",
+        "Pools, rings and zones are identified by their names.",
         "Rename or remove one.",
     ),
     error(
         "TN1023",
         "a flag's definition is wrong",
-        "Every value that the catalogue gives must be one that the flag can have, and every flag that it names must exist: otherwise tenants would get a default that nobody chose.",
+        "Every value that the catalogue gives must be one that the flag can have, and every flag that it names must exist: otherwise tenants would get an unintended default.",
         "Correct policies/flags.yaml at the place shown.",
     ),
     error(
@@ -157,12 +157,12 @@ pub(super) const CODES: &[Explanation] = &[
     error(
         "TN1025",
         "a flag has expired",
-        "A flag that outlives its purpose is a branch that nobody tests and everybody has to read.",
+        "A flag that outlives its purpose is a branch that is not tested and that everyone has to read.",
         "Make its value the only one in templates and functions, then `tenantry flags retire FLAG`; or move its date and say why in the commit.",
     ),
     entry(
         "TN1026",
-        Severity::Note,
+        Severity::Info,
         "a flag expires soon",
         "From its date on, `tenantry flags lint` fails.",
         "Make its value the only one in templates and functions, then `tenantry flags retire FLAG`.",
@@ -171,7 +171,7 @@ pub(super) const CODES: &[Explanation] = &[
         "TN1027",
         Severity::Warning,
         "nothing reads a flag",
-        "Setting it changes nothing, and whoever sets it believes that something changed.",
+        "Setting it changes nothing, which is misleading.",
         "Remove it with `tenantry flags retire FLAG`.",
     ),
     error(
@@ -182,7 +182,7 @@ pub(super) const CODES: &[Explanation] = &[
     ),
     entry(
         "TN1029",
-        Severity::Note,
+        Severity::Info,
         "a flag is the same for every tenant",
         "A release flag that everybody has alike has done its work; rules that change nothing only have to be read.",
         "Retire the flag, or take its rules out.",
@@ -214,7 +214,7 @@ pub(super) const CODES: &[Explanation] = &[
     error(
         "TN1035",
         "two groups of clients that must be apart share a certificate authority",
-        "Whoever has a certificate of the authority gets through both doors: a stolen sensor's key would open the dashboards. The same key in another certificate, or one authority that issued the other's certificate, comes to the same.",
+        "A client with a certificate of the authority is accepted by both: a stolen sensor's key would open the dashboards. The same key in another certificate, or one authority that issued the other's certificate, comes to the same.",
         "Issue the certificates of one group from an authority with a key of its own and no common issuer in either bundle, and name its bundle in the parameter.",
     ),
     entry(
@@ -255,7 +255,7 @@ pub(super) const CODES: &[Explanation] = &[
         "TN1042",
         Severity::Warning,
         "a pool has public addresses",
-        "A VPC may have them, but whoever owns them on the internet cannot be reached from it.",
+        "A VPC may have them, but their owners on the internet cannot be reached from it.",
         "Take private addresses; if the organisation owns these, say `public: true` at the pool.",
     ),
     error(
@@ -266,8 +266,8 @@ pub(super) const CODES: &[Explanation] = &[
     ),
     error(
         "TN1044",
-        "nobody comes from an address",
-        "No packet from outside has such a sender: the entry lets nobody in, and whoever wrote it meant another one.",
+        "an address cannot be a source address",
+        "No packet from outside has such a source address, so the entry allows no traffic.",
         "Correct the entry, or remove it.",
     ),
     error(
@@ -285,7 +285,7 @@ pub(super) const CODES: &[Explanation] = &[
     ),
     entry(
         "TN1047",
-        Severity::Note,
+        Severity::Info,
         "a freeze is over",
         "It holds nothing any more, and only has to be read.",
         "Remove it from `fleet.yaml`.",
@@ -298,14 +298,14 @@ pub(super) const CODES: &[Explanation] = &[
     ),
     entry(
         "TN1049",
-        Severity::Note,
+        Severity::Info,
         "the table of regions does not know a region or a zone",
         "What depends on the table is unknown for it: services that it lacks, and whether an account must opt in.",
         "Compare the name with AWS's list; add the region to `policies/regions.yaml` of the estate.",
     ),
     entry(
         "TN1050",
-        Severity::Note,
+        Severity::Info,
         "a copy of a schema is old",
         "The schema of a tenant's file follows from the blueprint and the fleet's defaults. An editor that checks against an old copy refuses what holds, and lets pass what does not.",
         "Write it again with `tenantry schema`.",

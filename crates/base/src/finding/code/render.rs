@@ -13,7 +13,7 @@ pub(super) const CODES: &[Explanation] = &[
     error(
         "TN3002",
         "a template decides on a value outside `shape`",
-        "Tenants of one shape share one parsed template into which only values are filled. A condition, filter or calculation on any other value would make two tenants of one shape differ in structure without anybody seeing it.",
+        "Tenants of one shape share one parsed template into which only values are filled. A condition, filter or calculation on any other value would make two tenants of one shape differ in structure without notice.",
         "Name what the template must decide on in `shape` of `templates/blueprint.yaml`, or print the value as it is.",
     ),
     error(
@@ -78,7 +78,7 @@ pub(super) const CODES: &[Explanation] = &[
     ),
     entry(
         "TN3014",
-        Severity::Note,
+        Severity::Info,
         "templates/context.yaml is not what templates see",
         "The file shows for one tenant all that a template may use. It was written for another blueprint, or before this one was changed.",
         "Write the names that are missing into it, and take out those that no template sees.",

@@ -1,4 +1,4 @@
-//! What a plan does to the monthly bill: what each stack costs now, by its live template, and what it will.
+//! The change of the monthly cost by a plan: what each stack costs by its deployed template, and by its new one.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use super::{ByStack, Desired, Plan};
 use tenantry_aws::cloud::{Cloud, Place, cloudformation};
 use tenantry_checks::cost::{Bill, Prices, Total, bill};
 
-/// The money of a plan.
+/// The change of the monthly cost by a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Money {
+pub struct CostChange {
     /// Date of the table of prices.
     pub prices_of: String,
     /// Stacks that the plan changes.
-    pub stacks: Vec<StackMoney>,
+    pub stacks: Vec<StackCost>,
 }
 
 /// What one stack costs in a month, before and after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct StackMoney {
+pub struct StackCost {
     pub tenant: String,
     pub place: Place,
     pub before: Before,
@@ -41,7 +41,7 @@ pub enum Before {
     },
 }
 
-impl StackMoney {
+impl StackCost {
     /// What the plan adds to the bill; None where one of the two is unknown.
     pub fn change(&self) -> Option<tenantry_checks::cost::Load> {
         let before = match &self.before {
@@ -60,7 +60,7 @@ pub type Live = BTreeMap<(String, Place), Result<String, String>>;
 /// Asks for the templates of the stacks that a plan changes; at most `concurrency` at once.
 pub async fn live(cloud: &Cloud, plan: &Plan, desired: &[Desired], concurrency: usize) -> Live {
     let desired = ByStack::of(desired);
-    let standing = plan.work().filter(|stack| stack.ground.status.is_some());
+    let standing = plan.work().filter(|stack| stack.baseline.status.is_some());
     let asked = standing.filter_map(|stack| desired.get(&stack.place, &stack.stack));
     let looks = asked.map(|desired| async move {
         let template = async {
@@ -74,8 +74,8 @@ pub async fn live(cloud: &Cloud, plan: &Plan, desired: &[Desired], concurrency: 
     stream::iter(looks).buffer_unordered(concurrency.max(1)).collect().await
 }
 
-/// The money of a plan, and the bills after it for whoever wants to know what is missing in them.
-pub fn money(plan: &Plan, desired: &[Desired], live: &Live, prices: &Prices) -> (Money, Vec<(String, Bill)>) {
+/// Returns the cost change of a plan, and the bill of each stack after it.
+pub fn change(plan: &Plan, desired: &[Desired], live: &Live, prices: &Prices) -> (CostChange, Vec<(String, Bill)>) {
     let mut bills = Vec::new();
     let mut stacks = Vec::new();
     let desired = ByStack::of(desired);
@@ -88,18 +88,18 @@ pub fn money(plan: &Plan, desired: &[Desired], live: &Live, prices: &Prices) -> 
                 .map_err(|e| e.to_string())
         };
         let Ok(after) = of(&own.body) else { continue };
-        let before = match (live.get(&(stack.tenant.clone(), stack.place.clone())), &stack.ground.status) {
+        let before = match (live.get(&(stack.tenant.clone(), stack.place.clone())), &stack.baseline.status) {
             (_, None) => Before::Nothing,
             (Some(Ok(body)), _) => match of(body) {
                 Ok(bill) => Before::Known { total: bill.total() },
                 Err(why) => Before::Unknown { why },
             },
             (Some(Err(why)), _) => Before::Unknown { why: why.clone() },
-            (None, Some(_)) => Before::Unknown { why: "nobody looked at the live template".to_owned() },
+            (None, Some(_)) => Before::Unknown { why: "the deployed template was not read".to_owned() },
         };
         let (tenant, place) = (stack.tenant.clone(), stack.place.clone());
-        stacks.push(StackMoney { tenant, place, before, after: after.total() });
+        stacks.push(StackCost { tenant, place, before, after: after.total() });
         bills.push((stack.tenant.clone(), after));
     }
-    (Money { prices_of: prices.date.clone(), stacks }, bills)
+    (CostChange { prices_of: prices.date.clone(), stacks }, bills)
 }

@@ -3,19 +3,19 @@
 use super::cost::{change, usd};
 use super::screen::{Tone, paint};
 use tenantry_checks::cost::{Load, Total};
+use tenantry_ops::deploy::cost::{Before, CostChange, StackCost};
 use tenantry_ops::deploy::gate::{Level, PlanFinding};
-use tenantry_ops::deploy::money::{Before, Money, StackMoney};
 use tenantry_ops::deploy::plan::PlanReview;
 
 /// Verdicts of one code that are shown; the rest is counted.
 const MOST_OF_A_CODE: usize = 5;
-/// Stacks whose money has a line of its own: those with the largest change.
+/// Stacks whose cost has a line of its own: those with the largest change.
 const MOST_STACKS: usize = 10;
 
-/// Verdicts, the worst first, then the money.
-pub(super) fn text(judgement: &PlanReview) -> String {
+/// Verdicts, the worst first, then the cost change.
+pub(super) fn text(review: &PlanReview) -> String {
     let mut out = String::new();
-    for (verdict, more) in shown(&judgement.verdicts) {
+    for (verdict, more) in shown(&review.findings) {
         let help = verdict.help.as_ref().map(|help| format!("\n    help: {help}")).unwrap_or_default();
         let (sign, tone) = sign(verdict.level);
         out.push_str(&format!("{} {}{help}\n", paint(sign, tone), sentence(verdict)));
@@ -23,19 +23,19 @@ pub(super) fn text(judgement: &PlanReview) -> String {
             out.push_str(&format!("    and {more} more of {}\n", verdict.code));
         }
     }
-    if judgement.verdicts.iter().any(|verdict| verdict.level == Level::Error) {
-        out.push_str("x blocks a deploy, unless each code is accepted with a reason\n");
+    if review.findings.iter().any(|verdict| verdict.level == Level::Error) {
+        out.push_str("x blocks a deploy, unless the code is overridden with a reason\n");
     }
-    out.push_str(&money_lines(&judgement.money).iter().map(|line| format!("{line}\n")).collect::<String>());
+    out.push_str(&cost_lines(&review.cost).iter().map(|line| format!("{line}\n")).collect::<String>());
     out
 }
 
 /// The same as parts of a page.
-pub(super) fn markdown(judgement: &PlanReview) -> String {
+pub(super) fn markdown(review: &PlanReview) -> String {
     let mut out = String::new();
-    if !judgement.verdicts.is_empty() {
-        out.push_str("### Verdicts\n\n| | code | what |\n|---|---|---|\n");
-        for (verdict, more) in shown(&judgement.verdicts) {
+    if !review.findings.is_empty() {
+        out.push_str("### Findings\n\n| | code | what |\n|---|---|---|\n");
+        for (verdict, more) in shown(&review.findings) {
             let rest = if more > 0 { format!(" (and {more} more)") } else { String::new() };
             let help = verdict.help.as_ref().map(|help| format!("<br>{help}")).unwrap_or_default();
             let said = format!("{}{rest}{help}", named(verdict)).replace('|', "\\|").replace('\n', " ");
@@ -43,9 +43,9 @@ pub(super) fn markdown(judgement: &PlanReview) -> String {
         }
         out.push('\n');
     }
-    let lines = money_lines(&judgement.money);
+    let lines = cost_lines(&review.cost);
     if !lines.is_empty() {
-        out.push_str("### Money\n\n");
+        out.push_str("### Cost change\n\n");
         out.push_str(&lines.iter().map(|line| format!("- {line}\n")).collect::<String>());
         out.push('\n');
     }
@@ -95,14 +95,14 @@ fn named(verdict: &PlanFinding) -> String {
 }
 
 /// A line for each stack whose bill changes, and one for all.
-fn money_lines(money: &Money) -> Vec<String> {
-    if money.stacks.is_empty() {
+fn cost_lines(change_of: &CostChange) -> Vec<String> {
+    if change_of.stacks.is_empty() {
         return Vec::new();
     }
     let mut same = 0;
-    let mut changed: Vec<(&StackMoney, Option<Load>)> = Vec::new();
+    let mut changed: Vec<(&StackCost, Option<Load>)> = Vec::new();
     let (mut before, mut after, mut unknown) = (Total::default(), Total::default(), 0);
-    for stack in &money.stacks {
+    for stack in &change_of.stacks {
         after.add(&stack.after);
         match &stack.before {
             Before::Nothing => {}
@@ -121,23 +121,23 @@ fn money_lines(money: &Money) -> Vec<String> {
     let mut lines: Vec<String> =
         changed.iter().take(MOST_STACKS).map(|(stack, change)| stack_line(stack, *change)).collect();
     if changed.len() > MOST_STACKS {
-        lines.push(format!("money: and {} more stacks whose bill changes", changed.len() - MOST_STACKS));
+        lines.push(format!("cost change: and {} more stacks", changed.len() - MOST_STACKS));
     }
     if same > 0 {
-        lines.push(format!("money: {same} stack{} cost what they did", if same == 1 { "" } else { "s" }));
+        lines.push(format!("cost change: none for {same} stack{}", if same == 1 { "" } else { "s" }));
     }
     let bound = if after.missing.is_empty() { "" } else { "at least " };
     let all = if unknown == 0 && after.missing.is_empty() && before.missing.is_empty() {
         format!("{} USD a month{}", change(after.usd.expected - before.usd.expected), around(after.usd - before.usd))
     } else {
-        format!("unknown; afterwards {bound}{} USD a month", usd(after.usd.expected))
+        format!("unknown; new cost {bound}{} USD a month", usd(after.usd.expected))
     };
-    lines.push(format!("money in all: {all}; prices of {}", money.prices_of));
+    lines.push(format!("cost change in total: {all}; prices of {}", change_of.prices_of));
     lines
 }
 
-fn stack_line(stack: &StackMoney, difference: Option<Load>) -> String {
-    let who = format!("money: {} ({} in {})", stack.tenant, stack.place.account, stack.place.region);
+fn stack_line(stack: &StackCost, difference: Option<Load>) -> String {
+    let who = format!("cost change: {} ({} in {})", stack.tenant, stack.place.account, stack.place.region);
     let after = usd(stack.after.usd.expected);
     let at_least = if stack.after.missing.is_empty() { "" } else { "at least " };
     match (&stack.before, difference) {
@@ -147,11 +147,11 @@ fn stack_line(stack: &StackMoney, difference: Option<Load>) -> String {
             format!("{who}: {before} -> {after} USD a month ({change}{})", around(load))
         }
         (Before::Unknown { why }, _) => {
-            format!("{who}: unknown -> {at_least}{after} USD a month (what it costs now: {why})")
+            format!("{who}: unknown -> {at_least}{after} USD a month (current cost unknown: {why})")
         }
         (Before::Nothing | Before::Known { .. }, None) => {
             let missing = stack.after.missing.len();
-            format!("{who}: afterwards {at_least}{after} USD a month, {missing} lines are unknown")
+            format!("{who}: new cost {at_least}{after} USD a month, {missing} prices are unknown")
         }
     }
 }
@@ -173,40 +173,40 @@ mod tests {
         anstream::adapter::strip_str(&text(review)).to_string()
     }
 
-    fn stack(tenant: &str, before: Before, expected: f64) -> StackMoney {
+    fn stack(tenant: &str, before: Before, expected: f64) -> StackCost {
         let place = serde_json::from_str(r#"{"account":"111122223333","region":"eu-west-1"}"#).unwrap();
         let usd = Load { low: expected / 2.0, expected, peak: expected * 2.0 };
-        StackMoney { tenant: tenant.to_owned(), place, before, after: Total { usd, missing: Vec::new() } }
+        StackCost { tenant: tenant.to_owned(), place, before, after: Total { usd, missing: Vec::new() } }
     }
 
     #[test]
-    fn verdicts_are_counted_by_code_and_money_is_told_with_its_difference() {
+    fn verdicts_are_counted_by_code_and_the_cost_change_is_shown() {
         let mut verdicts: Vec<PlanFinding> =
             (0..8).map(|n| verdict("TN2101", Level::Error, &format!("quota {n} is full"))).collect();
-        verdicts.push(PlanFinding { help: Some("look".to_owned()), ..verdict("TN2104", Level::Unknown, "not seen") });
+        verdicts.push(PlanFinding { help: Some("look".to_owned()), ..verdict("TN2104", Level::Unknown, "unknown") });
         let known = Before::Known { total: Total { usd: Load::flat(400.0), missing: Vec::new() } };
         let unknown = Before::Unknown { why: "denied".to_owned() };
         let stacks = vec![stack("acme", Before::Nothing, 1000.0), stack("bolt", known, 300.0)];
-        let money = Money { prices_of: "2026-11-24".to_owned(), stacks };
-        insta::assert_snapshot!(plain(&PlanReview { verdicts, money: money.clone() }), @r"
+        let cost = CostChange { prices_of: "2026-11-24".to_owned(), stacks };
+        insta::assert_snapshot!(plain(&PlanReview { findings: verdicts, cost: cost.clone() }), @r"
         x TN2101: quota 0 is full
         x TN2101: quota 1 is full
         x TN2101: quota 2 is full
         x TN2101: quota 3 is full
         x TN2101: quota 4 is full
             and 3 more of TN2101
-        ? TN2104: not seen
+        ? TN2104: unknown
             help: look
-        x blocks a deploy, unless each code is accepted with a reason
-        money: acme (111122223333 in eu-west-1): new, +1,000.00 USD a month, idle +500.00, peak +2,000.00
-        money: bolt (111122223333 in eu-west-1): 400.00 -> 300.00 USD a month (-100.00, idle -250.00, peak +200.00)
-        money in all: +900.00 USD a month, idle +250.00, peak +2,200.00; prices of 2026-11-24
+        x blocks a deploy, unless the code is overridden with a reason
+        cost change: acme (111122223333 in eu-west-1): new, +1,000.00 USD a month, idle +500.00, peak +2,000.00
+        cost change: bolt (111122223333 in eu-west-1): 400.00 -> 300.00 USD a month (-100.00, idle -250.00, peak +200.00)
+        cost change in total: +900.00 USD a month, idle +250.00, peak +2,200.00; prices of 2026-11-24
         ");
         let stacks = vec![stack("acme", unknown, 1000.0)];
-        let judgement = PlanReview { verdicts: Vec::new(), money: Money { stacks, ..money } };
-        insta::assert_snapshot!(plain(&judgement), @r"
-        money: acme (111122223333 in eu-west-1): unknown -> 1,000.00 USD a month (what it costs now: denied)
-        money in all: unknown; afterwards 1,000.00 USD a month; prices of 2026-11-24
+        let review = PlanReview { findings: Vec::new(), cost: CostChange { stacks, ..cost } };
+        insta::assert_snapshot!(plain(&review), @r"
+        cost change: acme (111122223333 in eu-west-1): unknown -> 1,000.00 USD a month (current cost unknown: denied)
+        cost change in total: unknown; new cost 1,000.00 USD a month; prices of 2026-11-24
         ");
     }
 }
