@@ -149,7 +149,7 @@ mod tests {
 
         | tenant | account | region | outcome |
         |---|---|---|---|
-        | bolt | 111122223333 | eu-west-1 | lost: a \| b<br>&lt;script> |
+        | bolt | 111122223333 | eu-west-1 | failed: a \| b<br>&lt;script> |
         ");
     }
 }

@@ -331,6 +331,6 @@ pub(super) mod tests {
         plan.stacks[1].action = Action::Follow;
         let text = plain(&plan);
         assert!(text.contains("2 tenants: tenant-000, tenant-002 (1 account, 1 region)"), "{text}");
-        assert!(text.contains("tenant-001 (111122223333 in eu-west-1): follow"), "{text}");
+        assert!(text.contains("tenant-001 (111122223333 in eu-west-1): wait for"), "{text}");
     }
 }

@@ -123,7 +123,7 @@ fn documented(command: &clap::Command) -> BTreeMap<u8, String> {
 }
 
 /// What no transcript shows: it needs faults of AWS, which tests/emulator, tests/faults and tests/release have.
-const SHOWN_ELSEWHERE: [(&str, &[u8]); 21] = [
+const SHOWN_ELSEWHERE: [(&str, &[u8]); 22] = [
     ("alarms", &[2, 4]),
     ("bootstrap", &[4]),
     ("capacity", &[2]),
@@ -143,7 +143,8 @@ const SHOWN_ELSEWHERE: [(&str, &[u8]); 21] = [
     ("replay", &[2, 4]),
     ("report", &[4]),
     ("rescue", &[2, 3, 4]),
-    ("unlock", &[3]),
+    ("unlock", &[3, 4]),
+    ("validate", &[4]),
     ("watch", &[4]),
 ];
 

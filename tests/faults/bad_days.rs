@@ -45,7 +45,7 @@ fn what_is_wrong_with_credentials_roles_and_the_network_is_told_apart() {
         for command in [&["plan", "--all"][..], &DEPLOY] {
             // No account could be entered.
             let ran = run(&estate, url, command).must(1);
-            assert!(ran.out.contains("2 tenants: t00, t01: not seen") && ran.out.contains(hint), "{hint}: {}", ran.out);
+            assert!(ran.out.contains("2 tenants: t00, t01: unknown") && ran.out.contains(hint), "{hint}: {}", ran.out);
         }
     }
     assert_eq!(stacks(&endpoint.url), []);
@@ -115,7 +115,11 @@ fn a_creation_that_failed_names_resource_and_reason_and_is_made_anew() {
     );
     estate.template(30, "");
     let plan = run(&estate, &endpoint.url, &["plan", "--all"]).must(2);
-    assert!(plan.out.contains("2 tenants: t01, t02 (1 account, 1 region): delete what a failed"), "{}", plan.out);
+    assert!(
+        plan.out.contains("2 tenants: t01, t02 (1 account, 1 region): delete the stack whose creation failed"),
+        "{}",
+        plan.out
+    );
     run(&estate, &endpoint.url, &DEPLOY).must(0);
     assert!(stacks(&endpoint.url).iter().all(|(_, status)| status == "CREATE_COMPLETE"));
 }
@@ -134,7 +138,7 @@ fn an_update_that_somebody_else_makes_is_reported_and_left_alone() {
     let answer = ask(&endpoint.url, "cloudformation", &fields);
     assert!(answer.contains("StackId"), "{answer}");
     let deploy = run(&estate, &endpoint.url, &DEPLOY).must(3);
-    assert!(deploy.out.contains("somebody else is changing the stack"), "{}", deploy.out);
+    assert!(deploy.out.contains("another operation is in progress"), "{}", deploy.out);
     assert_eq!(begun(&endpoint.url, "metanet-t00", "UPDATE_IN_PROGRESS"), 1, "theirs and none of ours");
 }
 
@@ -183,7 +187,7 @@ fn an_interrupt_leaves_nothing_behind_that_the_next_run_does_not_finish() {
     assert!(Command::new("kill").args(["-INT", &first.id().to_string()]).status().unwrap().success());
     let ran = Ran::of(first.wait_with_output().unwrap());
     assert!(matches!(ran.code, Some(1 | 4)), "{:?}\n{}\n{}", ran.code, ran.out, ran.err);
-    ran.said(&["stopping: what AWS has begun goes on there; run the same command again"]);
+    ran.said(&["stopping: operations in AWS continue; run the same command again"]);
     // The lock was given back: nobody waits for it.
     let next = Ran::of(tenantry(&estate, &endpoint.url, &["deploy", "--resume", "--yes"]).output().unwrap());
     next.must(0);
@@ -228,10 +232,10 @@ fn an_alarm_that_goes_off_rolls_an_update_back_and_one_that_rings_already_guards
         yield_now();
     }
     ring("ALARM");
-    let said = ["failed (UPDATE_ROLLBACK_COMPLETE)", "went into ALARM state", "help: one of the tenant's own alarms"];
+    let said = ["failed (UPDATE_ROLLBACK_COMPLETE)", "went into ALARM state", "help: one of the tenant's alarms"];
     Ran::of(first.wait_with_output().unwrap()).must(1).said(&said);
     let plan = run(&estate, &endpoint.url, &["plan", "--all"]).must(2);
-    assert!(plan.out.contains("alarm metanet-t00-depth rings already"), "{}", plan.out);
+    assert!(plan.out.contains("alarm metanet-t00-depth is already in ALARM"), "{}", plan.out);
     estate.template(31, FLAGS);
     let plan = run(&estate, &endpoint.url, &["plan", "--all"]).must(2);
     let said = "alarm metanet-t00-depth is in ALARM: AppConfig rolls the flags back and the update fails";

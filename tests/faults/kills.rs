@@ -135,7 +135,7 @@ fn a_run_whose_lock_is_taken_away_stops_and_the_next_goes_on() {
         yield_now();
     }
     let shown = run(&estate, &endpoint.url, &["unlock", "123456789012"]);
-    shown.must(3).said(&["nobody can be asked"]);
+    shown.must(3).said(&["cannot ask for approval"]);
     let taken = run(&estate, &endpoint.url, &["unlock", "123456789012", "--yes"]).must(0);
     assert!(taken.out.contains("unlocked, it was locked by ann@"), "{}", taken.out);
     Ran::of(first.wait_with_output().unwrap()).must(4).said(&["another run has taken the lock"]);

@@ -338,7 +338,7 @@ fn a_stack_of_every_status_can_be_destroyed() {
     let world = World::new(&chosen);
     for case in world.cases.iter().filter(|case| is_held(case) && !case.status.starts_with("DELETE")) {
         let ran = world.run(&["destroy", &case.tenant, "--confirm", &case.tenant]).must(1);
-        ran.said(&["somebody else is changing it"]);
+        ran.said(&["another operation is in progress"]);
     }
     world.release();
     let mut said = Said::new();

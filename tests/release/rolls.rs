@@ -41,7 +41,7 @@ fn a_red_gate_in_the_second_ring_takes_its_wave_back_and_leaves_the_others() {
     estate.online(&["release", "plan", "v1"]).expect(2, &["ring early, wave 2 of 2", "create"]);
     estate.roll(&["roll", "v1"]).expect(0, &["release v1: done", "ring early, wave 1 of 2: passed"]);
     assert_eq!(estate.releases(), fleet(["v1"; 4]));
-    estate.roll(&["roll", "v1"]).expect(0, &["nothing to do"]);
+    estate.roll(&["roll", "v1"]).expect(0, &["up to date"]);
     estate.online(&["release", "plan", "v1"]).expect(0, &[]);
     estate.online(&["release", "status"]).expect(0, &["release v1: 4 tenants", "the roll of v1 is done"]);
 
@@ -57,7 +57,7 @@ fn a_red_gate_in_the_second_ring_takes_its_wave_back_and_leaves_the_others() {
     assert_eq!(estate.releases(), fleet(["v2", "v2", "v1", "v1"]));
     let halted = estate.roll(&["roll", "v2", "--override-gates", "it mends the alarm"]);
     halted.expect(3, &["release v2: halted in ring early, wave 2 of 2", "`story-cube-Ingest-throttles` is in ALARM"]);
-    halted.expect(3, &["cube went back to v1"]);
+    halted.expect(3, &["cube rolled back to v1"]);
     assert_eq!(estate.releases(), fleet(["v2", "v2", "v1", "v1"]));
     let status = estate.online(&["release", "status"]);
     status.expect(2, &["the roll of v2 is halted in ring early, wave 2 of 2", "taken back", "not reached"]);
@@ -165,7 +165,7 @@ fn a_gate_that_cannot_be_read_holds_the_wave_and_undoes_nothing() {
     estate.roll(&["roll", "v2"]).expect(0, &["release v2: done"]);
     estate.release("v3");
     says("1");
-    estate.roll(&["roll", "v3"]).expect(3, &["gate `smoke` of bolt failed", "bolt went back to v2"]);
+    estate.roll(&["roll", "v3"]).expect(3, &["gate `smoke` of bolt failed", "bolt rolled back to v2"]);
     assert_eq!(estate.releases(), fleet(["v3", "v2", "v2", "v2"]));
     says("0");
     estate.alarm("dora", "INSUFFICIENT_DATA");
@@ -197,7 +197,7 @@ fn a_run_killed_in_a_bake_goes_on_where_it_was_and_a_second_one_is_refused() {
     estate.roll(&["roll", "v1"]).expect(3, &["--take-over"]);
     estate.roll(&["roll", "v2", "--lease", "0s"]).expect(3, &["unfinished", "--supersede"]);
     let second = estate.roll(&["roll", "v1", "--take-over"]);
-    second.expect(0, &["release v1 goes on", "release v1: done"]);
+    second.expect(0, &["release v1 resumed", "release v1: done"]);
     assert!(!second.stderr.contains("ring canary, wave 1 of 1: deploying"), "{second:#?}");
     assert_eq!(estate.releases(), fleet(["v1"; 4]));
 }
@@ -226,7 +226,7 @@ fn a_pause_ends_the_runner_and_a_resume_goes_on() {
     estate.online(&["release", "plan", "v2"]).expect(2, &["dora", "offboarded"]);
     estate.roll(&["roll", "v2"]).expect(0, &["release v2: done"]);
     assert_eq!(estate.releases(), fleet(["v2", "v2", "v2", "-"]));
-    estate.roll(&["roll", "v2"]).expect(0, &["nothing to do"]);
+    estate.roll(&["roll", "v2"]).expect(0, &["up to date"]);
     // Without its file, too: an older tag has it.
     std::fs::remove_file(estate.path("tenants/dora.yaml")).unwrap();
     estate.commit("dora is gone");
@@ -266,7 +266,7 @@ fn two_shards_wait_for_each_other_after_every_wave() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
     assert_eq!(estate.releases(), fleet(["v1"; 4]));
-    estate.roll(&["roll", "v1"]).expect(0, &["nothing to do"]);
+    estate.roll(&["roll", "v1"]).expect(0, &["up to date"]);
     let journal = estate.status()["roll"]["journal"].clone();
     assert_eq!(journal.as_array().unwrap().iter().filter(|entry| entry["step"] == "began").count(), 1);
 }
@@ -280,7 +280,7 @@ fn a_closed_window_defers_its_tenants_and_says_until_when() {
     deferred.expect(4, &["release v1: deferred bolt, cube"]);
     assert_eq!(estate.releases(), fleet(["v1", "-", "-", "-"]));
     let forced = estate.roll(&["roll", "v1", "--override-windows", "the auditors agree"]);
-    forced.expect(0, &["windows and freezes do not hold: the auditors agree", "release v1: done"]);
+    forced.expect(0, &["windows and freezes are overridden: the auditors agree", "release v1: done"]);
 }
 
 #[test]
@@ -315,7 +315,7 @@ fn a_stack_that_somebody_changed_by_hand_turns_the_drift_gate_red_unless_that_is
     estate.release("v2");
     let halted = estate.roll(&["roll", "v2"]);
     halted.expect(3, &["gate `drift` of dora failed: `IngestRetryQueue` differs at `/VisibilityTimeout`"]);
-    halted.expect(3, &["dora went back to v1"]);
+    halted.expect(3, &["dora rolled back to v1"]);
     assert_eq!(estate.releases(), fleet(["v2", "v2", "v2", "v1"]));
     let until = jiff::Timestamp::now().saturating_add(jiff::SignedDuration::from_hours(720)).unwrap();
     let until = until.strftime("%Y-%m-%d");

@@ -32,7 +32,7 @@ use tenantry_spec::flags::{
 /// still in progress.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
-  tenantry flags push acme ingest-paused true --reason \"runaway device\"")]
+  tenantry flags push acme verbose-logs true --reason \"runaway device\"")]
 pub(super) struct Args {
     tenant: String,
     flag: String,

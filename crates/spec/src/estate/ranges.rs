@@ -1,4 +1,4 @@
-//! Ranges of addresses: which no VPC takes, which nobody comes from, and which are private.
+//! Ranges of addresses: which no VPC can use, which are no source addresses, and which are private.
 
 use ipnetwork::Ipv4Network;
 
