@@ -53,7 +53,7 @@ impl Fleet {
     /// Deploys the control plane and every tenant; the quotas of the account, and what these codes say, stop nobody.
     pub(crate) fn deploy_all(&self, accepted: &[&str]) {
         let accepted: Vec<String> =
-            accepted.iter().chain(&["TN2101"]).map(|code| format!("--accept={code}=nothing real")).collect();
+            accepted.iter().chain(&["TN2101"]).map(|code| format!("--override={code}=nothing real")).collect();
         let accepted: Vec<&str> = accepted.iter().map(String::as_str).collect();
         self.done(&[&["bootstrap", "--role", "OrganizationAccountAccessRole", "--yes"], &accepted[..]].concat());
         // A poll tells of every stack: the endpoint has more to do than that when they are many.

@@ -189,7 +189,7 @@ const AGAIN: [(&str, &str); 1] = [("birch", "GreenRoutesA")];
 
 /// Restores what can be restored of all changes at once, and holds the table of results against it.
 fn everything_is_fixed_or_left(fleet: &Fleet, mut rows: Vec<Row>) {
-    let fix = fleet.run(&["drift", "--all", "--fix", "--yes", "--lookups", "0", "--accept", "TN2101=nothing real"]);
+    let fix = fleet.run(&["drift", "--all", "--fix", "--yes", "--lookups", "0", "--override", "TN2101=nothing real"]);
     let said = said(&fix);
     let (answer, _) = fleet.drift(&["--lookups", "0"]);
     let mut still: BTreeMap<&str, Vec<String>> =

@@ -176,7 +176,7 @@ fn red_stops_a_deploy_until_every_code_is_accepted_with_a_reason() {
     let refused = world.run(&["deploy", "acme", "--yes"]);
     assert_eq!(refused.code, 3, "{}\n{}", refused.out, refused.err);
     for code in &blocking {
-        assert!(refused.err.contains(&format!("--accept {code}=")), "{code}: {}", refused.err);
+        assert!(refused.err.contains(&format!("--override {code}=")), "{code}: {}", refused.err);
     }
     assert!(world.verdict_of_status().contains("not deployed"), "{}", world.verdict_of_status());
     assert!(!world.journal().contains("\"command\":\"deploy\""), "a run that was refused has begun");
@@ -187,7 +187,7 @@ fn red_stops_a_deploy_until_every_code_is_accepted_with_a_reason() {
         ("because".to_owned(), 1, "is not of the form CODE=REASON"),
         ("TN2103=soon".to_owned(), 3, "no blocking finding has the code TN2103"),
     ] {
-        let said = world.run(&["deploy", "acme", "--yes", "--accept", &text]);
+        let said = world.run(&["deploy", "acme", "--yes", "--override", &text]);
         assert!(said.code == code && said.err.contains(sentence), "{text}: {} {}", said.code, said.err);
     }
     assert!(world.verdict_of_status().contains("not deployed"));
@@ -196,7 +196,7 @@ fn red_stops_a_deploy_until_every_code_is_accepted_with_a_reason() {
     assert!(plan.out.contains("cost change: acme") && plan.out.contains("+1.00 USD a month"), "{}", plan.out);
     let accepted: Vec<String> = blocking.iter().map(|code| format!("{code}=a test says so")).collect();
     let mut arguments = vec!["deploy", "--plan", "plan.json", "--yes"];
-    accepted.iter().for_each(|text| arguments.extend(["--accept", text.as_str()]));
+    accepted.iter().for_each(|text| arguments.extend(["--override", text.as_str()]));
     let said = world.run(&arguments);
     assert_eq!(said.code, 0, "{}\n{}", said.out, said.err);
     let journal = world.journal();
@@ -243,7 +243,7 @@ fn a_certificate_in_a_zone_that_dns_does_not_find_stops_a_deploy() {
         assert!(said.out.contains("TN2405") && said.out.contains(&sentence), "{}\n{}", said.out, said.err);
     }
     let refused = world.run(&["deploy", "acme", "--yes"]);
-    assert!(refused.code == 3 && refused.err.contains("--accept TN2405="), "{} {}", refused.code, refused.err);
+    assert!(refused.code == 3 && refused.err.contains("--override TN2405="), "{} {}", refused.code, refused.err);
 
     zone(json!({ "name": "one.example.com" }));
     assert!(!world.blocking().iter().any(|code| code == "TN2405"), "{:?}", world.blocking());

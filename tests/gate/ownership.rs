@@ -35,7 +35,7 @@ impl World {
     }
 
     pub(super) fn with(&self, arguments: &[&str], accepted: &[String]) -> Said {
-        let accepted: Vec<&str> = accepted.iter().flat_map(|text| ["--accept", text.as_str()]).collect();
+        let accepted: Vec<&str> = accepted.iter().flat_map(|text| ["--override", text.as_str()]).collect();
         self.run(&[arguments, &accepted].concat())
     }
 

@@ -20,7 +20,7 @@ const TENANTS: [(&str, &str, u8); 4] =
 
 /// Arguments that accept what the small templates break.
 pub(super) fn accepted() -> Vec<String> {
-    small::BROKEN.iter().map(|code| format!("--accept={code}=small templates")).collect()
+    small::BROKEN.iter().map(|code| format!("--override={code}=small templates")).collect()
 }
 
 impl Estate {

@@ -332,7 +332,7 @@ fn a_stack_that_somebody_changed_by_hand_turns_the_drift_gate_red_unless_that_is
 #[test]
 fn what_cannot_be_rolled_is_refused_before_anything_changes() {
     let estate = ready("refused", &format!("{}  - {{ name: spare, bake: 1h }}\n", rings("")));
-    estate.roll(&["roll", "v1"]).expect(3, &["no tenant is in ring `spare`"]);
+    estate.roll(&["roll", "v1"]).expect(3, &["ring `spare` has no tenants"]);
     estate
         .online(&["release", "roll", "v1", "--allow-empty-rings", "--yes"])
         .expect(3, &["blocking findings", "TN4501"]);

@@ -276,7 +276,7 @@ fn bootstrap(url: &str, estate: &std::path::Path) {
     let output = std::process::Command::new(env!("CARGO_BIN_EXE_tenantry"))
         .args(["bootstrap", "--role", "OrganizationAccountAccessRole", "--yes", "--estate"])
         .arg(estate)
-        .args(small::BROKEN.iter().map(|code| format!("--accept={code}=small templates")))
+        .args(small::BROKEN.iter().map(|code| format!("--override={code}=small templates")))
         .env_clear()
         .envs([("AWS_ENDPOINT_URL", url), ("AWS_REGION", "eu-west-1"), ("AWS_EC2_METADATA_DISABLED", "true")])
         .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("TENANTRY_POLL_SECONDS", "0.05")])

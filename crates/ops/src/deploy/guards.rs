@@ -129,14 +129,12 @@ pub(super) fn declared(tree: &Value) -> impl Iterator<Item = (&String, &Value)> 
     resources.filter(|(_, resource)| resource.get("Type").is_some_and(|kind| kind == "AWS::CloudWatch::Alarm"))
 }
 
-/// Names of the alarms that the blueprint names, else of those that react fastest.
+/// Names of the alarms that the blueprint names, else of those that react fastest; also where the template has none of those named.
 fn names(body: &str, chosen: &[String]) -> Vec<String> {
     let tree: Value = serde_json::from_str(body).unwrap_or_default();
-    if chosen.is_empty() {
-        return fastest(&tree);
-    }
     let name = |id: &String| tree["Resources"][id]["Properties"]["AlarmName"].as_str().map(str::to_owned);
-    chosen.iter().filter_map(name).collect()
+    let named: Vec<String> = chosen.iter().filter_map(name).collect();
+    if named.is_empty() { fastest(&tree) } else { named }
 }
 
 /// Names of a template's alarms, those that react fastest first: period × evaluation periods, then logical id.
@@ -181,6 +179,7 @@ mod tests {
         };
         assert_eq!(named(&["Whole"]), ["acme-tenant"]);
         assert_eq!(named(&[]), ["a"], "a composite alarm has no period");
+        assert_eq!(named(&["Absent"]), ["a"]);
     }
 
     #[test]
