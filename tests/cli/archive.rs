@@ -301,7 +301,7 @@ fn a_ci_job_installs_an_archive_or_a_binary_of_the_digest_that_it_names() {
     let (archive, binary) = (PACKED.archive("out"), PACKED.unpack().join("tenantry"));
     for (name, file) in [("tenantry.tar.gz", archive), ("tenantry", binary)] {
         let bin = tempfile::tempdir().unwrap();
-        let digest = sha256(&fs::read(&file).unwrap());
+        let digest = sha256(fs::read(&file).unwrap());
         let refused = install_in_ci(&format!("https://example.com/{name}"), &file, &"0".repeat(64), bin.path());
         assert!(!refused.status.success() && !bin.path().join("tenantry").exists(), "{refused:?}");
         let installed = install_in_ci(&format!("https://example.com/{name}"), &file, &digest, bin.path());
