@@ -3,13 +3,15 @@
 use std::process::{ExitCode, Termination};
 
 use clap::Parser;
-use tenantry::cli::{Cli, Exit, Failure, Format};
+use clap_complete::CompleteEnv;
+use tenantry::cli::{Cli, Exit, Failure, Format, complete};
 
 /// The fleet's many small values take the system's allocator half of the time (`make bench-fleet`).
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    CompleteEnv::with_factory(complete::command).var(complete::VARIABLE).complete();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => return misused(&error),

@@ -6,6 +6,7 @@ mod bootstrap;
 mod calls;
 mod capacity;
 mod checks;
+pub mod complete;
 mod completions;
 mod cost;
 mod deploy;
@@ -106,15 +107,20 @@ pub struct Global {
 }
 
 impl Global {
-    /// Takes the nearest directory above that is an estate, where none was named and the working directory is none.
     fn look_up(&mut self) {
-        if self.estate != Path::new(".") || self.estate.join(FLEET).exists() {
-            return;
-        }
-        let Ok(here) = std::env::current_dir() else { return };
-        if let Some(up) = here.ancestors().position(|above| above.join(FLEET).is_file()) {
-            self.estate = std::iter::repeat_n("..", up).collect();
-        }
+        self.estate = nearest(std::mem::take(&mut self.estate));
+    }
+}
+
+/// The nearest directory above that is an estate, where none was named and the working directory is none.
+fn nearest(estate: PathBuf) -> PathBuf {
+    if estate != Path::new(".") || estate.join(FLEET).exists() {
+        return estate;
+    }
+    let Ok(here) = std::env::current_dir() else { return estate };
+    match here.ancestors().position(|above| above.join(FLEET).is_file()) {
+        Some(up) => std::iter::repeat_n("..", up).collect(),
+        None => estate,
     }
 }
 

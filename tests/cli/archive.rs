@@ -130,7 +130,7 @@ fn an_archive_holds_what_a_machine_without_rust_needs() {
     }
     for name in found.iter().filter(|name| name.starts_with("completions/")) {
         let script = fs::read_to_string(unpacked.join(name)).unwrap();
-        assert!(script.contains("bootstrap") && script.contains("estate"), "{name}");
+        assert!(script.contains("TENANTRY_COMPLETE") && script.contains("tenantry"), "{name}");
     }
 }
 

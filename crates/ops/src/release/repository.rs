@@ -143,10 +143,15 @@ impl Repository {
     }
 
     fn similar(&self, tag: &str) -> Option<String> {
-        let platform = self.git.references().ok()?;
-        let names = platform.tags().ok()?.filter_map(|tag| Some(tag.ok()?.name().shorten().to_string()));
         let near = |name: &String| strsim::jaro_winkler(name, tag);
-        names.filter(|name| near(name) > 0.8).max_by(|a, b| near(a).total_cmp(&near(b)))
+        self.tags().into_iter().filter(|name| near(name) > 0.8).max_by(|a, b| near(a).total_cmp(&near(b)))
+    }
+
+    /// The names of all tags; none where git cannot say.
+    pub fn tags(&self) -> Vec<String> {
+        let Ok(platform) = self.git.references() else { return Vec::new() };
+        let tags = platform.tags().into_iter().flatten();
+        tags.filter_map(|tag| Some(tag.ok()?.name().shorten().to_string())).collect()
     }
 
     /// The commit that is checked out.
