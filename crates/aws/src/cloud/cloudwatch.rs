@@ -30,6 +30,17 @@ pub enum AlarmState {
     InsufficientData,
 }
 
+impl AlarmState {
+    /// As CloudWatch writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::Alarm => "ALARM",
+            Self::InsufficientData => "INSUFFICIENT_DATA",
+        }
+    }
+}
+
 /// Names in one call. Source: Amazon CloudWatch API Reference, DescribeAlarms.
 const AT_ONCE: usize = 100;
 

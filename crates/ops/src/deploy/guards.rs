@@ -124,7 +124,7 @@ fn arn(place: &Place, name: &str) -> String {
 }
 
 /// The alarms of a template, by logical id.
-pub(super) fn declared(tree: &Value) -> impl Iterator<Item = (&String, &Value)> {
+fn declared(tree: &Value) -> impl Iterator<Item = (&String, &Value)> {
     let resources = tree.get("Resources").and_then(Value::as_object).into_iter().flatten();
     resources.filter(|(_, resource)| resource.get("Type").is_some_and(|kind| kind == "AWS::CloudWatch::Alarm"))
 }

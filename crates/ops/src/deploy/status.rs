@@ -6,10 +6,11 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::ownership::{Ownership, has_owner, of_tags};
-use super::{Baseline, Desired, State, guards};
-use tenantry_aws::cloud::alarms::{self, Alarm};
+use super::{Baseline, Desired, State};
 use tenantry_aws::cloud::cloudformation;
+use tenantry_aws::cloud::cloudwatch::{self, Alarm};
 use tenantry_aws::cloud::{CallError, Cloud, Place};
+use tenantry_checks::handbook::is_alarm;
 
 /// One tenant's line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -30,7 +31,7 @@ pub struct Line {
     pub drift: Option<Detected>,
     /// Nothing where nobody tells.
     pub alarms: Option<Alarms>,
-    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`, by the logical ID of the metric alarm.
+    /// `OK`, `ALARM` or `INSUFFICIENT_DATA`, by the logical ID of the alarm.
     #[serde(skip)]
     pub alarm_states: BTreeMap<String, String>,
     pub verdict: SyncStatus,
@@ -88,8 +89,9 @@ pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
             let access = desired.first().map(|desired| desired.access.clone()).unwrap_or_default();
             let session = cloud.session(place, &access).await?;
             let prefix = desired.first().and_then(|first| first.stack.split_once('-')).map_or("", |(name, _)| name);
-            let (stacks, alarms) = tokio::join!(cloudformation::stacks(&session), alarms::all(&session, prefix));
-            Ok((stacks?, alarms.ok()))
+            let (stacks, alarms) =
+                tokio::join!(cloudformation::stacks(&session), cloudwatch::with_prefix(&session, prefix));
+            Ok((stacks?, alarms.ok().map(by_name)))
         };
         let seen: Result<_, CallError> = seen.await;
         desired
@@ -119,6 +121,10 @@ pub async fn status(cloud: &Cloud, desired: &[Desired]) -> Vec<Line> {
     lines
 }
 
+fn by_name(alarms: Vec<Alarm>) -> BTreeMap<String, Alarm> {
+    alarms.into_iter().map(|alarm| (alarm.name.clone(), alarm)).collect()
+}
+
 impl Alarms {
     fn of(states: &BTreeMap<String, String>) -> Self {
         let count = |wanted: &str| states.values().filter(|state| *state == wanted).count();
@@ -140,9 +146,11 @@ fn of_stack(alarms: &BTreeMap<String, Alarm>, desired: &Desired) -> BTreeMap<Str
                 alarms.values().find(|alarm| is_it(&alarm.name))
             }
         };
-        Some((id.clone(), found?.state.clone()))
+        Some((id.clone(), found?.state.name().to_owned()))
     };
-    guards::declared(&tree).filter_map(state).collect()
+    let resources = tree["Resources"].as_object().into_iter().flatten();
+    let declared = resources.filter(|(_, resource)| resource["Type"].as_str().is_some_and(is_alarm));
+    declared.filter_map(state).collect()
 }
 
 fn line(desired: &Desired, baseline: &Baseline) -> Line {
@@ -179,6 +187,7 @@ fn with(desired: &Desired, baseline: &Baseline, verdict: SyncStatus) -> Line {
 #[cfg(test)]
 mod tests {
     use serde_json::json;
+    use tenantry_aws::cloud::cloudwatch::AlarmState;
 
     use super::*;
 
@@ -187,7 +196,8 @@ mod tests {
         let alarm = |properties: Value| json!({ "Type": "AWS::CloudWatch::Alarm", "Properties": properties });
         let body = json!({ "Resources": { "Depth": alarm(json!({ "AlarmName": "org-two-depth" })),
             "Age": alarm(json!({ "AlarmName": "two/age" })), "Nameless": alarm(json!({})),
-            "Gone": alarm(json!({ "AlarmName": "org-two-gone" })), "Queue": { "Type": "AWS::SQS::Queue" } } });
+            "Gone": alarm(json!({ "AlarmName": "org-two-gone" })),
+            "Whole": { "Type": "AWS::CloudWatch::CompositeAlarm", "Properties": { "AlarmName": "org-two-whole" } }, "Queue": { "Type": "AWS::SQS::Queue" } } });
         let desired = Desired {
             tenant: "two".to_owned(),
             ring: None,
@@ -205,21 +215,24 @@ mod tests {
             offboarded: false,
         };
         let live = [
-            ("org-two-depth", "ALARM"),
-            ("two/age", "INSUFFICIENT_DATA"),
-            ("org-two-Nameless-1ABCDEF", "OK"),
+            ("org-two-depth", AlarmState::Alarm),
+            ("two/age", AlarmState::InsufficientData),
+            ("org-two-Nameless-1ABCDEF", AlarmState::Ok),
+            ("org-two-whole", AlarmState::Ok),
             // Those of another tenant, whose stack may or may not be there, and of another's nameless one.
-            ("org-two-more-depth", "ALARM"),
-            ("org-two-Nameless-more-1ABCDEF", "ALARM"),
+            ("org-two-more-depth", AlarmState::Alarm),
+            ("org-two-Nameless-more-1ABCDEF", AlarmState::Alarm),
         ];
-        let live = live.map(|(name, state)| {
-            (
-                name.to_owned(),
-                Alarm { name: name.to_owned(), state: state.to_owned(), properties: serde_json::Map::new() },
-            )
+        let live = live.map(|(name, state)| Alarm {
+            name: name.to_owned(),
+            kind: cloudwatch::METRIC,
+            state,
+            reason: String::new(),
+            since: None,
+            actions: Vec::new(),
         });
-        let states = of_stack(&live.into_iter().collect(), &desired);
+        let states = of_stack(&by_name(live.into()), &desired);
         assert_eq!(states["Nameless"], "OK");
-        assert_eq!(Alarms::of(&states), Alarms { firing: 1, insufficient: 1, all: 3 });
+        assert_eq!(Alarms::of(&states), Alarms { firing: 1, insufficient: 1, all: 4 });
     }
 }
