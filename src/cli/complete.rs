@@ -28,8 +28,7 @@ fn with_candidates(command: Command) -> Command {
 fn offer(arg: Arg) -> Arg {
     let own = arg.get_id().as_str().to_uppercase();
     let named = arg.get_value_names().map(|names| names.iter().map(|name| name.to_string()).collect());
-    let sources: Vec<fn(&Path) -> Option<Vec<String>>> =
-        named.unwrap_or_else(|| vec![own]).iter().filter_map(|name| source(name)).collect();
+    let sources: Vec<Source> = named.unwrap_or_else(|| vec![own]).iter().filter_map(|name| source(name)).collect();
     if sources.is_empty() || !arg.get_action().takes_values() {
         return arg;
     }
@@ -41,7 +40,10 @@ fn offer(arg: Arg) -> Arg {
     }))
 }
 
-fn source(name: &str) -> Option<fn(&Path) -> Option<Vec<String>>> {
+/// Reads the words of an estate; None where the file that holds them cannot be read.
+type Source = fn(&Path) -> Option<Vec<String>>;
+
+fn source(name: &str) -> Option<Source> {
     Some(match name {
         "TENANT" => tenants,
         "RING" => |root| Some(texts(&yaml(root, FLEET)?["rings"], "name")),
