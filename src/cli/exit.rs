@@ -46,14 +46,9 @@ impl From<Level> for Exit {
     }
 }
 
-/// As of a [`Level`].
 impl From<Severity> for Exit {
     fn from(severity: Severity) -> Self {
-        match severity {
-            Severity::Info => Self::Clean,
-            Severity::Warning | Severity::Error => Self::Changes,
-            Severity::Unknown => Self::Incomplete,
-        }
+        Level::from(severity).into()
     }
 }
 

@@ -106,12 +106,6 @@ pub struct Global {
     pub log: Option<PathBuf>,
 }
 
-impl Global {
-    fn look_up(&mut self) {
-        self.estate = nearest(std::mem::take(&mut self.estate));
-    }
-}
-
 /// The nearest directory above that is an estate, where none was named and the working directory is none.
 fn nearest(estate: PathBuf) -> PathBuf {
     if estate != Path::new(".") || estate.join(FLEET).exists() {
@@ -197,7 +191,7 @@ impl Cli {
     /// Runs the chosen command.
     pub fn run(mut self) -> Result<Exit, Failure> {
         if !matches!(self.command, Command::Init(_)) {
-            self.global.look_up();
+            self.global.estate = nearest(std::mem::take(&mut self.global.estate));
         }
         let global = &self.global;
         anstream::ColorChoice::write_global(match global.color {

@@ -260,7 +260,7 @@ pub(super) fn pools(estate: &Estate) -> Vec<site::Pool> {
     fleet.pools.iter().map(pool).collect()
 }
 
-/// Every block that `new` gives to nobody else.
+/// Every block that `new` gives to no other tenant.
 fn taken(estate: &Estate) -> Vec<site::Block> {
     use site::{Block, Holder};
     let block = |cidr, holder, name: &str| Block { cidr, holder, name: name.to_owned() };

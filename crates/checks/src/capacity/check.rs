@@ -14,7 +14,7 @@ use super::snapshot::{Snapshot, Standing};
 use super::starve::{self, SubnetVerdict};
 use super::tables::Tables;
 use super::weigh::{Asked, Holder, Level, QuotaUsage, Singled, limiting_quota, sort, weigh, weigh_singles};
-use tenantry_base::finding::{Code, Finding, Severity};
+use tenantry_base::finding::{Code, Finding};
 use tenantry_base::ids::{AccountId, Region};
 
 /// Where stacks stand.
@@ -225,12 +225,7 @@ impl Assessment {
     pub fn levels(&self) -> impl Iterator<Item = Level> {
         let quotas = self.quotas.iter().map(|verdict| verdict.level);
         let subnets = self.subnets.iter().map(|verdict| verdict.level);
-        let others = self.offer.iter().chain(&self.names).map(|finding| match finding.severity {
-            Severity::Error => Level::Error,
-            Severity::Unknown => Level::Unknown,
-            Severity::Warning => Level::Warning,
-            Severity::Info => Level::Ok,
-        });
+        let others = self.offer.iter().chain(&self.names).map(|finding| Level::from(finding.severity));
         let uncounted = self.uncounted.iter().map(|_| Level::Unknown);
         quotas.chain(subnets).chain(others).chain(uncounted)
     }

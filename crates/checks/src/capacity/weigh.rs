@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::demand::{Demand, Within};
 use super::quotas::Quota;
 use super::snapshot::{Limit, Seen, Snapshot};
-use tenantry_base::finding::{Code, Finding};
+use tenantry_base::finding::{Code, Finding, Severity};
 
 /// From this share of a limit on a verdict is a warning, in percent.
 pub(super) const WARNING_PERCENT: u64 = 80;
@@ -23,6 +23,17 @@ pub enum Level {
     Unknown,
     /// Past a limit.
     Error,
+}
+
+impl From<Severity> for Level {
+    fn from(severity: Severity) -> Self {
+        match severity {
+            Severity::Error => Self::Error,
+            Severity::Unknown => Self::Unknown,
+            Severity::Warning => Self::Warning,
+            Severity::Info => Self::Ok,
+        }
+    }
 }
 
 /// Where a limit comes from.

@@ -20,6 +20,7 @@ use tenantry_aws::cloud::cloudformation::{self, Resource, Stack};
 use tenantry_aws::cloud::cloudwatch::{self, AlarmState};
 use tenantry_aws::cloud::{CallError, Cloud, Place, Session, sqs};
 use tenantry_blueprint::Watch;
+use tenantry_checks::handbook::is_alarm;
 use tenantry_spec::estate::rings::{Gate, GateCommand, Ring, duration};
 
 /// One look at one gate of one tenant.
@@ -209,11 +210,9 @@ fn drifted(drift: &StackDrift) -> GateStatus {
 
 /// No alarm of the stack is in ALARM, and each has a state; those that the blueprint leaves out are not looked at.
 async fn alarms(session: &Session, ignored: &[String], desired: &Desired) -> Result<GateStatus, CallError> {
-    const KINDS: [&str; 2] = [cloudwatch::METRIC, cloudwatch::COMPOSITE];
     let resources = cloudformation::resources(session, &desired.stack).await?;
-    let is_looked_at = |resource: &Resource| {
-        KINDS.contains(&resource.resource_type.as_str()) && !ignored.contains(&resource.logical_id)
-    };
+    let is_looked_at =
+        |resource: &Resource| is_alarm(&resource.resource_type) && !ignored.contains(&resource.logical_id);
     let own = resources.into_iter().filter(is_looked_at);
     let names: Vec<String> = own.filter_map(|resource| resource.physical_id).collect();
     if names.is_empty() {

@@ -4,8 +4,9 @@ CloudWatch User Guide; PutCompositeAlarm, API Reference, has the grammar of rule
 
 from __future__ import annotations
 
+import operator
 import re
-from typing import Iterator
+from typing import Callable, Iterator
 
 from ..errors import AwsError
 from ..operations import Answer, Call, operation
@@ -51,21 +52,15 @@ def holds(rule: str, states: dict[str, str]) -> bool:
             raise _invalid(rule)
         return states.get(token[1]) == token[0]
 
-    def both() -> bool:
-        result = value()
-        while tokens and tokens[0] == ("", "AND"):
+    def chain(word: str, part: Callable[[], bool], join: Callable[[bool, bool], bool]) -> bool:
+        result = part()
+        while tokens and tokens[0] == ("", word):
             tokens.pop(0)
-            right = value()
-            result = result and right
+            result = join(result, part())
         return result
 
     def either() -> bool:
-        result = both()
-        while tokens and tokens[0] == ("", "OR"):
-            tokens.pop(0)
-            right = both()
-            result = result or right
-        return result
+        return chain("OR", lambda: chain("AND", value, operator.and_), operator.or_)
 
     result = either()
     if tokens:
