@@ -121,17 +121,20 @@ faults: $(TOOLS)/python
 	cargo test --test aws drift::every_change
 	cargo test --test offline mutants:: -- --nocapture
 
-# Each fuzz target for FUZZ_SECONDS, in bounded time and memory: those of the functions, those of what the tool reads. The tool
-# has no unsafe code, and no sanitizer watches it. cargo-fuzz wants a nightly compiler's flags of the pinned one.
+# Each fuzz target for FUZZ_SECONDS, in bounded time and memory: those of the functions, those of what the tool reads, and the
+# one that knows AWS's client (compiling it takes longest). The tool has no unsafe code, and no sanitizer watches it.
+# cargo-fuzz wants a nightly compiler's flags of the pinned one.
 FUZZ_SECONDS ?= 60
 FUZZ := RUSTC_BOOTSTRAP=1 $(TOOLS)/bin/cargo-fuzz run
 FUZZ_LIMITS = -max_total_time=$(FUZZ_SECONDS) -timeout=30 -rss_limit_mb=2048 -print_final_stats=1
 FUZZ_FUNCTIONS ?= cut decode records answers
-FUZZ_TOOL ?= yaml estate blueprint templates tables rules answers stored
+FUZZ_TOOL ?= yaml estate blueprint templates tables rules answers
+FUZZ_AWS ?= stored
 fuzz: $(TOOLS)/bin/cargo-fuzz
 	for target in $(FUZZ_FUNCTIONS); do $(FUZZ) --fuzz-dir pipeline/fuzz $$target -- $(FUZZ_LIMITS) -max_len=65536 || exit 1; done
 	$(PYTHON) fuzz/seed.py
 	for target in $(FUZZ_TOOL); do $(FUZZ) --fuzz-dir fuzz --sanitizer none $$target -- $(FUZZ_LIMITS) || exit 1; done
+	for target in $(FUZZ_AWS); do $(FUZZ) --fuzz-dir fuzz --sanitizer none --dev --features aws $$target -- $(FUZZ_LIMITS) || exit 1; done
 
 # Both functions twice: from this checkout, and from a copy in another folder with a cargo home of its own. The zips must be
 # the same bytes.
