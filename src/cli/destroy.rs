@@ -252,6 +252,7 @@ async fn delete(
     (plan, desired): &(Plan, Desired),
     deletion: &DeletionPlan,
 ) -> Result<Gone, Failure> {
+    let earlier = run::earlier(&opened.estate.root)?;
     let (name, tenant, place) = (guard::run_name(), args.tenant.to_string(), desired.place.clone());
     let claim = guard::claim(&name, format!("destroy of {tenant}"));
     let wait = Duration::from_secs(args.lock.wait_for_lock);
@@ -275,7 +276,10 @@ async fn delete(
         allow_replace: deletion.changes.iter().map(|change| change.logical_id.clone()).collect(),
     };
     let ended = match Log::open(&opened.estate.root, &name, intent, &[]) {
-        Ok(log) => run::under_locks(cloud, plan, std::slice::from_ref(desired), &options, &mut locks, log).await,
+        Ok(log) => {
+            let one = std::slice::from_ref(desired);
+            run::under_locks(cloud, plan, one, &options, &mut locks, log, earlier).await
+        }
         Err(error) => Err(error.into()),
     };
     let released = guard::release(locks).await;

@@ -74,7 +74,7 @@ fn entries(run: &Run) -> String {
         let what = match &entry.record {
             Record::Begun { .. } => return line(run),
             Record::Started { tenant, place } => format!("{tenant} ({} in {}): started", place.account, place.region),
-            Record::Ended { tenant, place, outcome } => {
+            Record::Ended { tenant, place, outcome, .. } => {
                 format!("{tenant} ({} in {}): {}", place.account, place.region, report::plan::outcome(outcome))
             }
             pushed @ Record::Pushed { .. } => pushed_text(pushed),

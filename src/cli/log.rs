@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::events::Events;
 use super::{Failure, guard};
 use tenantry_ops::deploy::Plan;
+use tenantry_ops::deploy::durations::Stopwatch;
 use tenantry_ops::deploy::events::{Event, What};
 use tenantry_ops::deploy::gate::Accepted;
 use tenantry_ops::deploy::journal::{self, Entry, Journal, Planned, Record};
@@ -17,6 +18,7 @@ use tenantry_ops::deploy::journal::{self, Entry, Journal, Planned, Record};
 pub(super) struct Log {
     journal: Mutex<(Journal, Option<io::Error>)>,
     run: String,
+    watch: Mutex<Stopwatch>,
     events: Events,
 }
 
@@ -66,7 +68,8 @@ impl Log {
         for accepted in accepted {
             journal.write(&entry(Record::Accepted { accepted: accepted.clone() }))?;
         }
-        Ok(Self { journal: Mutex::new((journal, None)), run: name.to_owned(), events: Events::Nowhere })
+        let (journal, watch) = (Mutex::new((journal, None)), Mutex::default());
+        Ok(Self { journal, run: name.to_owned(), watch, events: Events::Nowhere })
     }
 
     /// The same, which tells programs of every event too.
@@ -80,13 +83,16 @@ impl Log {
         self.events.write(&self.run, event);
     }
 
-    /// Writes down what an event says of a stack's outcome. False once something could not be written.
+    /// Writes down what an event says of a stack's outcome, and what took long in it. False once something could not be
+    /// written.
     pub(super) fn note(&self, event: &Event) -> bool {
         self.tell(&Told::Stack(event));
+        // Nothing panics while the watch is held.
+        let seconds = self.watch.lock().unwrap_or_else(PoisonError::into_inner).take(event);
         let (tenant, place) = (event.tenant.clone(), event.place.clone());
         self.write(match &event.what {
             What::Started => Record::Started { tenant, place },
-            What::Ended { outcome } => Record::Ended { tenant, place, outcome: outcome.clone() },
+            What::Ended { outcome } => Record::Ended { tenant, place, outcome: outcome.clone(), seconds },
             _ => return true,
         })
     }

@@ -19,6 +19,7 @@ use tenantry_checks::resources;
 use tenantry_ops::deploy::Desired;
 use tenantry_ops::deploy::contents::Contents;
 use tenantry_ops::deploy::destroy::remains;
+use tenantry_ops::deploy::durations::Durations;
 use tenantry_ops::deploy::events::Outcome;
 use tenantry_ops::deploy::journal::{Planned, Record};
 use tenantry_ops::deploy::lock::LockError;
@@ -234,7 +235,7 @@ async fn logged(
         _ => None,
     });
     let outcome = failed.map_or(Outcome::Done, |why| Outcome::Broken { why, hint: None });
-    log.write(Record::Ended { tenant, place, outcome });
+    log.write(Record::Ended { tenant, place, outcome, seconds: Durations::new() });
     log.finish()?;
     Ok(tried)
 }

@@ -17,6 +17,7 @@ use super::{Exit, Failure, Output, offboarded, orphans};
 use crate::report::{self, markdown};
 use tenantry_aws::cloud::{Cloud, Place};
 use tenantry_ops::deploy::apply::{self, Options, Outcomes, Tolerance};
+use tenantry_ops::deploy::durations::{self, Durations};
 use tenantry_ops::deploy::events::{Event, Outcome};
 use tenantry_ops::deploy::gate::{self, Acceptance, Accepted};
 use tenantry_ops::deploy::journal;
@@ -24,6 +25,9 @@ use tenantry_ops::deploy::locks::Locks;
 use tenantry_ops::deploy::places::Places;
 use tenantry_ops::deploy::{ByStack, Desired, Plan, stacks};
 use tenantry_spec::estate::spec::Fleet;
+
+/// How many earlier runs tell how long changes take.
+const RECENT_RUNS: usize = 20;
 
 /// Whether a person is asked first, and what may be lost.
 #[derive(Debug, Clone, Args)]
@@ -227,7 +231,7 @@ async fn guarded(
     pace: &Pace,
     (accepted, events): (&[Accepted], Events),
 ) -> Result<(Outcomes, Option<Failure>), Failure> {
-    if let Some(before) = journal::last(site.root)?.filter(|run| !run.is_finished()) {
+    if let Some(before) = journal::newest(site.root, 1)?.pop().filter(|run| !run.is_finished()) {
         anstream::eprintln!("run {} did not finish; operations that it started are waited for", before.run);
     }
     let digest = plan.digest()?;
@@ -250,12 +254,18 @@ async fn guarded(
         return Err(failure);
     }
     let intent = Intent { command: site.command, release: &plan.release, plan: &digest, stacks: log::planned(plan) };
+    let earlier = earlier(site.root)?;
     let run = match Log::open(site.root, &name, intent, accepted) {
-        Ok(log) => under_locks(cloud, plan, desired, &options, &mut locks, log.telling(events)).await,
+        Ok(log) => under_locks(cloud, plan, desired, &options, &mut locks, log.telling(events), earlier).await,
         Err(error) => Err(error.into()),
     };
     let lost = guard::release(locks).await.err();
     Ok((run?, lost))
+}
+
+/// How long changes took in the last runs of an estate.
+pub(super) fn earlier(root: &Path) -> io::Result<Durations> {
+    Ok(durations::earlier(&journal::newest(root, RECENT_RUNS)?))
 }
 
 /// Records where tenants' stacks are, so that they are found when git no longer names the account or region.
@@ -279,9 +289,10 @@ pub(super) async fn under_locks(
     options: &Options,
     locks: &mut Locks,
     log: Log,
+    earlier: Durations,
 ) -> Result<Outcomes, Failure> {
     let (stop, stopped) = watch::channel(false);
-    let progress = Progress::new(plan);
+    let progress = Progress::new(plan, earlier, options.concurrency);
     let seen = |event: Event| {
         progress.draw(&event);
         if !log.note(&event) {

@@ -214,7 +214,7 @@ mod tests {
     }
 
     fn said(line: &Line, check: Option<(i64, drift::DriftStatus, usize)>) -> String {
-        let check = check.map(|(at, verdict, open)| Check { at, verdict, open, worst: None });
+        let check = check.map(|(at, verdict, open)| Check { at, verdict, open, worst: None, differences: Vec::new() });
         let standing = Standing::of(line, check.as_ref(), 1_000_000, 100_000);
         format!("{}: {}", standing.state(), standing.why())
     }

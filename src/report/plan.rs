@@ -158,8 +158,8 @@ pub fn what(what: &What) -> String {
         What::Uploaded { name, key } => format!("uploaded {name} ({key})"),
         What::Started => "started".to_owned(),
         What::Status { status } => status.clone(),
-        What::Resource { logical_id, status, reason: Some(reason) } => format!("{logical_id} {status}: {reason}"),
-        What::Resource { logical_id, status, reason: None } => format!("{logical_id} {status}"),
+        What::Resource { logical_id, status, reason: Some(reason), .. } => format!("{logical_id} {status}: {reason}"),
+        What::Resource { logical_id, status, reason: None, .. } => format!("{logical_id} {status}"),
         What::NotSeen { why } => format!("unknown at this poll: {why}"),
         What::Ended { outcome: ended } => outcome(ended),
     }

@@ -1,9 +1,11 @@
-"""Makes a fleet of so many tenants of an estate's only one, in as many accounts, rings and Regions as its fleet has.
+"""Makes a fleet of so many tenants of an estate's only one, in as many accounts, rings and Regions as its fleet has. The last
+drift check of the first tenant found differences.
 
 python3 fleet.py ESTATE NUMBER
 """
 
 import ipaddress
+import json
 import pathlib
 import re
 import sys
@@ -25,3 +27,16 @@ for index in range(number):
     text = re.sub(r"ring: \S+", f"ring: {rings[index % len(rings)]}", text)
     text = re.sub(r"peak_gib_per_minute: \S+", f"peak_gib_per_minute: {0.05 * (1 + index % 17):.2f}", text)
     (tenants / f"tenant-{index:04}.yaml").write_text(text)
+
+organisation = re.search(r"(?m)^organisation: (\S+)", fleet)[1]
+account, region = (re.search(rf'(?m)^{key}: "?([\w-]+)', sample)[1] for key in ("account", "region"))
+noted = [
+    {"code": "TN5102", "severity": "high", "kind": "modified", "resource": "SearchDomain", "resource_type": "AWS::OpenSearchService::Domain",
+     "physical_id": f"{organisation}-tenant-0000", "path": "/AccessPolicies/Statement/0/Principal", "by": "ann"},
+    {"code": "TN5101", "severity": "low", "kind": "unmanaged", "resource": None, "resource_type": "AWS::Logs::LogGroup",
+     "physical_id": "/aws/lambda/made-by-hand-for-a-look-and-forgotten", "path": "", "by": None},
+]
+check = {"at": 1764000000, "verdict": "drifted", "open": 2, "worst": "high", "differences": noted}
+record = {"schema": "tenantry/drift-record/v1", "checks": {f"{account}/{region}/{organisation}-tenant-0000": check}}
+(estate / ".tenantry").mkdir(exist_ok=True)
+(estate / ".tenantry/drift.json").write_text(json.dumps(record))

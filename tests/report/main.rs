@@ -212,6 +212,16 @@ fn nothing_that_a_report_says_becomes_markup() {
     succeeds(folder.path(), &["init", "estate"]);
     let text = succeeds(folder.path(), &["-C", "estate", "report", "--offline", "-o", "json"]);
     let mut report: Value = serde_json::from_str(&text).unwrap();
+    let difference = |path: &str| {
+        serde_json::json!({
+            "severity": "high", "code": "TN5001", "kind": "modified", "resource": "Queue",
+            "resource_type": "AWS::SQS::Queue", "path": path, "by": "ann",
+        })
+    };
+    report["tenants"][0]["checked"] = serde_json::json!({
+        "at": 7, "verdict": "drifted", "open": 3, "worst": "high", "mark": "bad",
+        "differences": [difference("/Policy"), difference("/Tags")],
+    });
     let clean = report.clone();
     let mut count = 0;
     poison(&mut report, "", &mut count);

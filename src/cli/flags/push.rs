@@ -13,6 +13,7 @@ use crate::cli::opened::Opened;
 use crate::cli::pace::Waiting;
 use crate::cli::selection::tenant;
 use tenantry_aws::cloud::{Cloud, Place};
+use tenantry_ops::deploy::durations::Durations;
 use tenantry_ops::deploy::events::Outcome;
 use tenantry_ops::deploy::flags::{self as deliver, InForce, PushError};
 use tenantry_ops::deploy::journal::{Journal, Planned, Record, SCHEMA};
@@ -120,6 +121,7 @@ async fn push(args: &Args, opened: &Opened, tenant: &Tenant, value: Value) -> Re
             tenant: args.tenant.clone(),
             place,
             outcome: Outcome::Broken { why: error.to_string(), hint: None },
+            seconds: Durations::new(),
         },
     }))?;
     journal.write(&entry(Record::Finished))?;

@@ -17,7 +17,7 @@ use super::standing::Standing;
 use super::{Exit, Failure, Global, Output, Selection, checks, orphans};
 use crate::report::groups::{self, counted};
 use crate::report::release as words;
-use crate::report::site::{self, Mark, Report, pages};
+use crate::report::site::{self, Report, pages};
 pub(super) use parts::network;
 use tenantry_aws::cloud::{Cloud, Place, with_causes};
 use tenantry_base::files;
@@ -29,7 +29,6 @@ use tenantry_ops::deploy::flags as delivery;
 use tenantry_ops::deploy::journal::{self, Run};
 use tenantry_ops::deploy::status::{Line, status};
 use tenantry_ops::deploy::{Desired, stacks};
-use tenantry_ops::drift::DriftStatus;
 use tenantry_ops::drift::record::Record as Checks;
 use tenantry_ops::release::itinerary::calendar;
 use tenantry_ops::survey::{self, orphans::Orphans};
@@ -252,22 +251,7 @@ impl Sources<'_> {
             digest: rendered.template.digest.clone(),
             state: parts::state(standing.as_ref(), stacks::is_offboarded(&estate.fleet, tenant)),
             live: parts::live(line),
-            checked: checked.map(|check| site::Checked {
-                at: check.at,
-                verdict: match check.verdict {
-                    DriftStatus::InSync => "in sync",
-                    DriftStatus::Drifted => "drifted",
-                    DriftStatus::Incomplete => "incomplete",
-                }
-                .to_owned(),
-                open: check.open,
-                worst: check.worst.and_then(|worst| parts::word(&worst)),
-                mark: match check.verdict {
-                    DriftStatus::InSync => Mark::Good,
-                    DriftStatus::Drifted => Mark::Bad,
-                    DriftStatus::Incomplete => Mark::Unknown,
-                },
-            }),
+            checked: checked.map(parts::checked),
             opening: match calendar(estate, &tenant.name).opening(self.now) {
                 Opening::Open => "may be changed now".to_owned(),
                 Opening::At { at, why } => format!("not before {} ({why})", words::moment(at)),

@@ -16,6 +16,8 @@ use tenantry_checks::capacity::{AccountRegion, Assessment, Level, QuotaUsage, Se
 use tenantry_checks::handbook;
 use tenantry_ops::deploy::journal::{Entry, Record, Run};
 use tenantry_ops::deploy::status::Line;
+use tenantry_ops::drift::DriftStatus;
+use tenantry_ops::drift::record::{Check, Noted};
 use tenantry_ops::release::itinerary::stages;
 use tenantry_ops::survey::orphans::Orphans;
 use tenantry_spec::estate::{self, Estate, Tenant};
@@ -91,6 +93,32 @@ pub(super) fn state(standing: Option<&Standing>, offboarded: bool) -> site::Stat
         Tone::Quiet | Tone::Strong => Mark::Quiet,
     };
     site::State { word: standing.state().to_owned(), why: standing.why(), mark }
+}
+
+/// What the last drift check found.
+pub(super) fn checked(check: &Check) -> site::Checked {
+    let (verdict, mark) = match check.verdict {
+        DriftStatus::InSync => ("in sync", Mark::Good),
+        DriftStatus::Drifted => ("drifted", Mark::Bad),
+        DriftStatus::Incomplete => ("incomplete", Mark::Unknown),
+    };
+    let difference = |noted: &Noted| site::Difference {
+        severity: word(&noted.severity).unwrap_or_default(),
+        code: noted.code.clone(),
+        kind: word(&noted.kind).unwrap_or_default(),
+        resource: noted.resource.as_ref().or(noted.physical_id.as_ref()).cloned().unwrap_or_default(),
+        resource_type: noted.resource_type.clone(),
+        path: noted.path.clone(),
+        by: noted.by.clone(),
+    };
+    site::Checked {
+        at: check.at,
+        verdict: verdict.to_owned(),
+        open: check.open,
+        worst: check.worst.and_then(|worst| word(&worst)),
+        mark,
+        differences: check.differences.iter().map(difference).collect(),
+    }
 }
 
 pub(super) fn live(line: Option<&Line>) -> Seen<site::Live> {

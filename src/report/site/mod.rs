@@ -232,6 +232,25 @@ pub struct Checked {
     pub open: usize,
     pub worst: Option<String>,
     pub mark: Mark,
+    /// The worst of them.
+    #[serde(default)]
+    pub differences: Vec<Difference>,
+}
+
+/// A difference that the last drift check found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Difference {
+    pub severity: String,
+    pub code: String,
+    /// `modified`, `deleted`, `added` or `unmanaged`.
+    pub kind: String,
+    /// Logical id, else physical id.
+    pub resource: String,
+    pub resource_type: String,
+    /// Of the property, as in the template.
+    pub path: String,
+    /// Who did it, if CloudTrail says.
+    pub by: Option<String>,
 }
 
 /// A tenant's network: tiers of subnets, each with one in each zone.

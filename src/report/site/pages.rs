@@ -546,6 +546,8 @@ struct TenantView {
     lines: Vec<LineView>,
     flags: Vec<super::Flag>,
     resources_text: String,
+    drift: Vec<super::Difference>,
+    more_drift: usize,
     history: Vec<super::Event>,
 }
 
@@ -644,6 +646,8 @@ fn tenant_page(report: &Report, tenant: &Tenant, quotas: &[&Quota]) -> TenantVie
         lines: tenant.cost.lines.iter().map(line).collect(),
         flags: tenant.flags.clone(),
         resources_text: format!("{}: {}.", counted(all, "resource"), groups.join(", ")),
+        drift: tenant.checked.iter().flat_map(|checked| &checked.differences).cloned().collect(),
+        more_drift: tenant.checked.as_ref().map_or(0, |checked| checked.open.saturating_sub(checked.differences.len())),
         history: tenant.history.clone(),
     }
 }

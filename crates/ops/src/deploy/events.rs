@@ -28,8 +28,11 @@ pub enum What {
     /// A resource reached a status.
     Resource {
         logical_id: String,
+        resource_type: String,
         status: String,
         reason: Option<String>,
+        /// When, in seconds since 1970.
+        time: i64,
     },
     /// The status could not be read this time; it will be asked again.
     NotSeen {
@@ -73,4 +76,11 @@ pub enum Outcome {
     NotStarted,
     /// The run was stopped; AWS goes on.
     StillRunning,
+}
+
+impl Outcome {
+    /// What the run set out to do with the stack is done.
+    pub fn is_success(&self) -> bool {
+        matches!(self, Self::Done | Self::Cleared | Self::Recovered { .. } | Self::Imported)
+    }
 }

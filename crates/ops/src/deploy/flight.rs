@@ -266,8 +266,14 @@ impl<'a> Flight<'a> {
     async fn read_events(&mut self, session: &Session, run: &Run<'_>, id: &str) -> Result<(), CallError> {
         let new = stack_events::of_operation(session, id, |token| self.is_ours(token), self.seen.as_deref()).await?;
         for event in &new {
-            let (logical_id, status) = (event.logical_id.clone(), event.status.clone());
-            run.emit(self.stack, What::Resource { logical_id, status, reason: event.reason.clone() });
+            let what = What::Resource {
+                logical_id: event.logical_id.clone(),
+                resource_type: event.resource_type.clone(),
+                status: event.status.clone(),
+                reason: event.reason.clone(),
+                time: event.time,
+            };
+            run.emit(self.stack, what);
         }
         if let Some(last) = new.last() {
             self.seen = Some(last.id.clone());

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::durations::Durations;
 use super::events::Outcome;
 use super::gate::Accepted;
 use tenantry_aws::cloud::Place;
@@ -45,14 +46,9 @@ pub enum Record {
         stacks: Vec<Planned>,
     },
     /// Who began the run let these errors through.
-    Accepted {
-        accepted: Accepted,
-    },
+    Accepted { accepted: Accepted },
     /// A reason that was given for the run: the option that asked for it, without dashes.
-    Reason {
-        option: String,
-        reason: String,
-    },
+    Reason { option: String, reason: String },
     /// A direct call that restored a resource, or could not.
     Called {
         call: String,
@@ -60,20 +56,16 @@ pub enum Record {
         failed: Option<String>,
     },
     /// What a drift check found: the names of tenants.
-    Checked {
-        in_sync: usize,
-        drifted: Vec<String>,
-        incomplete: Vec<String>,
-    },
+    Checked { in_sync: usize, drifted: Vec<String>, incomplete: Vec<String> },
     /// The change of a stack was started.
-    Started {
-        tenant: String,
-        place: Place,
-    },
+    Started { tenant: String, place: Place },
     Ended {
         tenant: String,
         place: Place,
         outcome: Outcome,
+        /// What took long, by kind of change.
+        #[serde(default, skip_serializing_if = "Durations::is_empty")]
+        seconds: Durations,
     },
     /// A flag was turned past CloudFormation.
     Pushed {
@@ -156,7 +148,7 @@ impl Run {
     /// The last outcome of each stack.
     pub fn outcomes(&self) -> BTreeMap<(&str, &Place), &Outcome> {
         let ended = self.entries.iter().filter_map(|entry| match &entry.record {
-            Record::Ended { tenant, place, outcome } => Some(((tenant.as_str(), place), outcome)),
+            Record::Ended { tenant, place, outcome, .. } => Some(((tenant.as_str(), place), outcome)),
             _ => None,
         });
         ended.collect()
@@ -213,12 +205,13 @@ fn read(path: &Path) -> io::Result<Run> {
     Ok(Run { run, entries: parse(&files::read_to_string(path)?).map_err(torn)? })
 }
 
-/// The newest run of an estate.
+/// The newest `count` runs of an estate, the oldest of them first.
 ///
 /// # Errors
-/// As [`runs`], for this one file.
-pub fn last(root: &Path) -> io::Result<Option<Run>> {
-    journals(root)?.pop().map(|path| read(&path)).transpose()
+/// As [`runs`], for these files.
+pub fn newest(root: &Path, count: usize) -> io::Result<Vec<Run>> {
+    let all = journals(root)?;
+    all[all.len().saturating_sub(count)..].iter().map(|path| read(path)).collect()
 }
 
 fn parse(text: &str) -> Result<Vec<Entry>, serde_json::Error> {
@@ -256,7 +249,7 @@ mod tests {
     }
 
     fn ended(tenant: &str, outcome: Outcome) -> Entry {
-        entry(Record::Ended { tenant: tenant.to_owned(), place: place(), outcome })
+        entry(Record::Ended { tenant: tenant.to_owned(), place: place(), outcome, seconds: Durations::new() })
     }
 
     #[test]

@@ -11,6 +11,7 @@ pub mod cost;
 pub mod deployed;
 mod desired;
 pub mod destroy;
+pub mod durations;
 pub mod events;
 mod failure;
 pub mod flags;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{DriftStatus, Severity, StackDrift};
+use super::{Difference, DriftStatus, Kind, Severity, StackDrift};
 use tenantry_aws::cloud::Place;
 use tenantry_base::{atomic, files};
 
@@ -32,6 +32,43 @@ pub struct Check {
     /// Differences that nobody accepted.
     pub open: usize,
     pub worst: Option<Severity>,
+    /// The worst of them, without values: a record is shared, and a value may be a secret.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differences: Vec<Noted>,
+}
+
+/// What is remembered of a difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Noted {
+    pub code: String,
+    pub severity: Severity,
+    pub kind: Kind,
+    /// Logical id; nothing for what is in no template.
+    pub resource: Option<String>,
+    pub resource_type: String,
+    pub physical_id: Option<String>,
+    /// `/SecurityGroupIngress`, as in the template.
+    pub path: String,
+    /// Who did it, if CloudTrail says.
+    pub by: Option<String>,
+}
+
+/// Differences of a stack that are remembered.
+const MOST_NOTED: usize = 20;
+
+impl Noted {
+    fn of(difference: &Difference) -> Self {
+        Self {
+            code: difference.code.0.to_owned(),
+            severity: difference.severity,
+            kind: difference.kind,
+            resource: difference.resource.clone(),
+            resource_type: difference.resource_type.clone(),
+            physical_id: difference.physical_id.clone(),
+            path: difference.path.clone(),
+            by: difference.by.as_ref().map(|deed| deed.user.clone()),
+        }
+    }
 }
 
 fn path(estate: &Path) -> PathBuf {
@@ -83,11 +120,14 @@ impl Record {
     pub fn note(&mut self, drifts: &[StackDrift], now: i64) {
         SCHEMA.clone_into(&mut self.schema);
         for drift in drifts {
+            let mut open: Vec<&Difference> = drift.open().collect();
+            open.sort_by_key(|difference| std::cmp::Reverse(difference.severity));
             let check = Check {
                 at: now,
                 verdict: drift.verdict,
-                open: drift.open().count(),
-                worst: drift.open().map(|difference| difference.severity).max(),
+                open: open.len(),
+                worst: open.first().map(|difference| difference.severity),
+                differences: open.into_iter().take(MOST_NOTED).map(Noted::of).collect(),
             };
             self.checks.insert(key(&drift.place, &drift.stack), check);
         }
@@ -105,18 +145,39 @@ impl Record {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Source;
     use super::*;
+    use tenantry_base::finding::Code;
+
+    fn difference(severity: Severity, path: &str) -> Difference {
+        Difference {
+            code: Code("TN5001"),
+            severity,
+            kind: Kind::Modified,
+            source: Source::Services,
+            resource: Some("Queue".to_owned()),
+            resource_type: "AWS::SQS::Queue".to_owned(),
+            physical_id: None,
+            path: path.to_owned(),
+            expected: None,
+            actual: Some("hunter2".into()),
+            remedy: String::new(),
+            carrier: None,
+            by: None,
+            accepted: None,
+        }
+    }
 
     #[test]
-    fn what_is_noted_is_there_after_loading_and_a_broken_file_is_an_empty_record() {
+    fn what_is_noted_is_there_after_loading_without_values_and_a_broken_file_is_an_empty_record() {
         let estate = tempfile::tempdir().unwrap();
         let place: Place = serde_json::from_str(r#"{"account":"111122223333","region":"eu-west-1"}"#).unwrap();
         let drift = StackDrift {
             tenant: "acme".to_owned(),
             place: place.clone(),
             stack: "org-acme".to_owned(),
-            verdict: DriftStatus::InSync,
-            differences: Vec::new(),
+            verdict: DriftStatus::Drifted,
+            differences: vec![difference(Severity::Low, "/Tags"), difference(Severity::High, "/Policy")],
             checked: 1,
             unchecked: Vec::new(),
             sources: Vec::new(),
@@ -126,8 +187,15 @@ mod tests {
         let mut record = Record::load(estate.path());
         record.note(&[drift], 7);
         record.save(estate.path()).unwrap();
-        let check = Check { at: 7, verdict: DriftStatus::InSync, open: 0, worst: None };
-        assert_eq!(Record::load(estate.path()).of(&place, "org-acme"), Some(&check));
+        let record = Record::load(estate.path());
+        let check = record.of(&place, "org-acme").unwrap();
+        assert_eq!(
+            (check.at, check.verdict, check.open, check.worst),
+            (7, DriftStatus::Drifted, 2, Some(Severity::High))
+        );
+        let paths: Vec<&str> = check.differences.iter().map(|noted| noted.path.as_str()).collect();
+        assert_eq!(paths, ["/Policy", "/Tags"], "the worst first");
+        assert!(!std::fs::read_to_string(path(estate.path())).unwrap().contains("hunter2"));
         std::fs::write(path(estate.path()), "{").unwrap();
         assert_eq!(Record::load(estate.path()), Record::default());
     }
