@@ -62,6 +62,12 @@ fn a_red_gate_in_the_second_ring_takes_its_wave_back_and_leaves_the_others() {
     let status = estate.online(&["release", "status"]);
     status.expect(2, &["the roll of v2 is halted in ring early, wave 2 of 2", "taken back", "not reached"]);
     status.expect(2, &["release v1: 2 tenants, 1 commit and 1 file from v2"]);
+    estate.online(&["report", "--html", "site"]).expect(0, &["5 pages written"]);
+    let page = std::fs::read_to_string(estate.path("site/index.html")).unwrap();
+    assert!(
+        page.contains("is halted in ring early, wave 2 of 2: ") && page.contains("cube rolled back to v1"),
+        "{page}"
+    );
     // Nothing goes on by itself, and nothing else begins over it unseen.
     estate.roll(&["roll", "v2"]).expect(3, &["halted", "release resume"]);
 

@@ -222,6 +222,9 @@ fn nothing_that_a_report_says_becomes_markup() {
         "at": 7, "verdict": "drifted", "open": 3, "worst": "high", "mark": "bad",
         "differences": [difference("/Policy"), difference("/Tags")],
     });
+    report["roll"] = serde_json::json!({
+        "release": "v2", "began": 7, "state": "under way", "mark": "quiet", "steps": [{ "at": 7, "what": "release v2 started" }],
+    });
     let clean = report.clone();
     let mut count = 0;
     poison(&mut report, "", &mut count);

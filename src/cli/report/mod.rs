@@ -14,7 +14,7 @@ use super::fit::{self, Fit, Look};
 use super::opened::{self, Release};
 use super::progress::Spinner;
 use super::standing::Standing;
-use super::{Exit, Failure, Global, Output, Selection, checks, orphans};
+use super::{Exit, Failure, Global, Output, Selection, checks, orphans, release};
 use crate::report::groups::{self, counted};
 use crate::report::release as words;
 use crate::report::site::{self, Report, pages};
@@ -31,6 +31,7 @@ use tenantry_ops::deploy::status::{Line, status};
 use tenantry_ops::deploy::{Desired, stacks};
 use tenantry_ops::drift::record::Record as Checks;
 use tenantry_ops::release::itinerary::calendar;
+use tenantry_ops::release::record::Record;
 use tenantry_ops::survey::{self, orphans::Orphans};
 use tenantry_spec::estate::Estate;
 use tenantry_spec::estate::rings::Opening;
@@ -148,6 +149,7 @@ struct Answers {
     lines: Vec<Line>,
     orphans: Option<Orphans>,
     shared: Option<Checks>,
+    roll: Result<Option<Record>, Failure>,
 }
 
 /// Makes a report from the estate and what AWS says now.
@@ -184,6 +186,9 @@ fn made(args: &Args, global: &Global) -> Result<(Report, Exit), Failure> {
     let made: Result<Vec<site::Tenant>, Failure> = rendered.par_iter().map(|one| sources.tenant(one)).collect();
     let made = made?;
     let orphans = answers.as_ref().and_then(|answers| answers.orphans.as_ref());
+    let roll = answers.as_ref().map(|answers| &answers.roll);
+    let unread = roll.and_then(|roll| roll.as_ref().err());
+    let roll_unread = unread.map(|failure| format!("the latest roll: {}", failure.lines().join("; ")));
     let report = Report {
         organisation: estate.fleet.organisation.clone(),
         release: args.release.release.clone(),
@@ -191,11 +196,12 @@ fn made(args: &Args, global: &Global) -> Result<(Report, Exit), Failure> {
         not_asked: args.offline.then(|| survey::OFFLINE.to_owned()),
         prices_of: prices.date.clone(),
         rings: parts::rings(estate),
+        roll: roll.as_ref().and_then(|roll| roll.as_ref().ok()?.as_ref()).map(parts::roll),
         pools: parts::pools(estate),
         places: parts::places(&fit),
         tenants: made,
         orphans: orphans.map(parts::unnamed),
-        unread: orphans.iter().flat_map(|found| &found.unread).map(parts::unread).collect(),
+        unread: orphans.iter().flat_map(|found| &found.unread).map(parts::unread).chain(roll_unread).collect(),
     };
     let unknown = answers.is_some()
         && (report.tenants.iter().any(|tenant| tenant.live.known().is_none())
@@ -208,7 +214,8 @@ async fn ask(estate: &Estate, desired: &[Desired], prices: &Prices, whole: bool)
     let cloud = Cloud::configure().await?.reading();
     let lines = status(&cloud, desired).await;
     let orphans = if whole { Some(orphans::scan(&cloud, estate, prices).await) } else { None };
-    Ok(Answers { lines, orphans, shared: checks::shared(&cloud, &estate.fleet).await.ok() })
+    let roll = async { release::store(&cloud, &estate.fleet).await?.record().await.map_err(Failure::from) };
+    Ok(Answers { lines, orphans, shared: checks::shared(&cloud, &estate.fleet).await.ok(), roll: roll.await })
 }
 
 /// Everything that a tenant's page is made of.

@@ -18,11 +18,14 @@ use tenantry_ops::deploy::journal::{Entry, Record, Run};
 use tenantry_ops::deploy::status::Line;
 use tenantry_ops::drift::DriftStatus;
 use tenantry_ops::drift::record::{Check, Noted};
-use tenantry_ops::release::itinerary::stages;
+use tenantry_ops::release::{self, itinerary::stages};
 use tenantry_ops::survey::orphans::Orphans;
 use tenantry_spec::estate::{self, Estate, Tenant};
 use tenantry_spec::flags;
 use tenantry_template::render::RenderedTenant;
+
+/// Steps of a roll that are shown.
+const MOST_STEPS: usize = 50;
 
 /// The subnets of the layout in their tiers and zones; others that the template has, in a tier of their own.
 pub(in crate::cli) fn network(fit: &Fit, rendered: &RenderedTenant<'_>) -> site::Network {
@@ -247,6 +250,26 @@ pub(super) fn events(run: &Run, tenant: &str) -> Vec<site::Event> {
     }
     found.reverse();
     found
+}
+
+/// The latest roll with its last steps.
+pub(super) fn roll(record: &release::record::Record) -> site::Roll {
+    let step = |entry: &release::record::Entry| site::Step {
+        at: entry.at.as_second(),
+        what: crate::report::release::step(&entry.step),
+    };
+    site::Roll {
+        release: record.release.clone(),
+        began: record.began.as_second(),
+        state: record.state(),
+        mark: match (record.is_done(), &record.halt, &record.pause) {
+            (true, ..) => Mark::Good,
+            (_, Some(_), _) => Mark::Bad,
+            (_, None, Some(_)) => Mark::Warning,
+            (_, None, None) => Mark::Quiet,
+        },
+        steps: record.journal.iter().rev().take(MOST_STEPS).map(step).collect(),
+    }
 }
 
 pub(super) fn rings(estate: &Estate) -> Vec<site::Ring> {

@@ -36,13 +36,16 @@ pub struct Report {
     pub prices_of: String,
     /// First to last.
     pub rings: Vec<Ring>,
+    /// The latest roll; None before the first, and where AWS was not asked.
+    #[serde(default)]
+    pub roll: Option<Roll>,
     pub pools: Vec<Pool>,
     pub places: Vec<Headroom>,
     /// By name.
     pub tenants: Vec<Tenant>,
     /// Orphaned stacks; None where they were not looked for.
     pub orphans: Option<Vec<Orphan>>,
-    /// Places in which stacks that git does not name could not be looked for, and why.
+    /// What could not be read beside the tenants' stacks, and why: stacks of a place, the latest roll.
     pub unread: Vec<String>,
 }
 
@@ -89,6 +92,26 @@ pub struct Ring {
     pub waves: Vec<usize>,
     pub bake: String,
     pub gates: Vec<String>,
+}
+
+/// The latest roll of a release through the rings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Roll {
+    pub release: String,
+    /// Seconds since 1970.
+    pub began: i64,
+    /// `done`, `under way`, or what it was halted or paused for.
+    pub state: String,
+    pub mark: Mark,
+    /// Its last steps, the newest first.
+    pub steps: Vec<Step>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// Seconds since 1970.
+    pub at: i64,
+    pub what: String,
 }
 
 /// A pool of addresses and what is taken of it.

@@ -9,7 +9,8 @@ use serde::Serialize;
 use tera::{Context, Tera};
 
 use super::{
-    Block, CostLine, Headroom, Holder, Live, Mark, Pool, Quota, Report, Subnet, Tenant, blocks, network, pipeline,
+    Block, CostLine, Headroom, Holder, Live, Mark, Pool, Quota, Report, Roll, Step, Subnet, Tenant, blocks, network,
+    pipeline,
 };
 use crate::report::cost::usd;
 use crate::report::groups::counted;
@@ -180,6 +181,7 @@ struct Fleet<'r> {
     rows: Vec<RowView>,
     releases: Vec<String>,
     rings: Vec<RingView>,
+    roll: Option<RollView>,
     pools: Vec<PoolView>,
     places: Vec<PlaceView>,
     cost: String,
@@ -225,6 +227,20 @@ struct RingView {
     waves: String,
     bake: String,
     gates: String,
+}
+
+#[derive(Serialize)]
+struct RollView {
+    class: &'static str,
+    sign: &'static str,
+    text: String,
+    steps: Vec<StepView>,
+}
+
+#[derive(Serialize)]
+struct StepView {
+    at: String,
+    what: String,
 }
 
 #[derive(Serialize)]
@@ -347,12 +363,24 @@ fn fleet(report: &Report) -> Fleet<'_> {
         columns: COLUMNS.into_iter().map(|(title, number)| ColumnView { title, number }).collect(),
         rows: report.tenants.iter().map(|tenant| row(report, tenant)).collect(),
         rings: rings.collect(),
+        roll: report.roll.as_ref().map(|one| roll(report, one)),
         releases: releases.into_iter().collect(),
         pools: report.pools.iter().enumerate().map(|(index, one)| pool(index, one, &names)).collect(),
         places: report.places.iter().map(place).collect(),
         cost: said(total, missing, &report.prices_of),
         services: services(lines, total.expected),
         orphans: orphans.collect(),
+    }
+}
+
+fn roll(report: &Report, roll: &Roll) -> RollView {
+    let ago = ago(report.made_at.saturating_sub(roll.began));
+    let step = |step: &Step| StepView { at: moment(step.at), what: step.what.clone() };
+    RollView {
+        class: roll.mark.class(),
+        sign: roll.mark.sign(),
+        text: format!("The roll of {}, begun {ago} ago, is {}", roll.release, roll.state),
+        steps: roll.steps.iter().map(step).collect(),
     }
 }
 
