@@ -132,6 +132,27 @@ fn tenants_that_come_and_go_are_neither_stranded_nor_in_the_way() {
 }
 
 #[test]
+fn an_alarm_that_the_blueprint_ignores_turns_no_gate_red() {
+    let estate = Estate::small("ignoring", &rings(""));
+    let blueprint = include_str!("../../templates/blueprint.yaml");
+    let ignoring = "\nwatch:\n  ignored_alarms: [IngestThrottleAlarm]\n";
+    estate.write("templates/blueprint.yaml", &blueprint.replace("\nwatch:\n", ignoring));
+    // A stack whose every alarm is ignored has none, and its gate is unknown.
+    let template = estate.read("templates/tenant.yaml.tera");
+    let alarm = &template[template.find("  IngestThrottleAlarm:").unwrap()..template.find("  ReleaseRecord:").unwrap()];
+    let other = alarm.replace("IngestThrottleAlarm", "ParkedAlarm").replace("Ingest-throttles", "parked");
+    estate.edit("templates/tenant.yaml.tera", "  ReleaseRecord:", &format!("{other}  ReleaseRecord:"));
+    estate.release("v1");
+    estate.bootstrap();
+    estate.roll(&["roll", "v1"]).expect(0, &["release v1: done"]);
+    estate.edit("templates/tenant.yaml.tera", "VisibilityTimeout: 100", "VisibilityTimeout: 200");
+    estate.release("v2");
+    estate.alarm("cube", "ALARM");
+    estate.roll(&["roll", "v2"]).expect(0, &["release v2: done"]);
+    assert_eq!(estate.releases(), fleet(["v2"; 4]));
+}
+
+#[test]
 fn what_is_deployed_by_hand_during_a_roll_holds_it_until_somebody_has_seen_it() {
     let estate = ready("byhand", &rings(""));
     estate.roll(&["roll", "v1"]).expect(0, &[]);
