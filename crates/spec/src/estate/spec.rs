@@ -102,16 +102,6 @@ impl Fleet {
             None => sha256(format!("{}\0{account}\0{region}", self.organisation))[..DERIVED_ID_DIGITS].to_owned(),
         }
     }
-
-    /// The region that holds what an account has once (its deploy role): the control plane's own region in its account,
-    /// else the first region of the fleet.
-    pub fn home_region(&self, account: &AccountId) -> Option<&Region> {
-        if *account == self.control_plane.account {
-            Some(&self.control_plane.region)
-        } else {
-            self.regions.keys().next()
-        }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -189,7 +189,8 @@ impl Context {
         let own = fleet.accounts.get(account);
         let role = own.and_then(|account| account.role.as_ref()).map(RoleName::as_str);
         let external_id = own.and_then(|account| account.external_id.as_ref()).map(ExternalId::as_str);
-        let home = fleet.home_region(account).is_none_or(|home| home == region);
+        // Where an account has what it has once, its roles: the same Region in every account, whichever others the fleet adds.
+        let home = *region == fleet.control_plane.region;
         let paging = fleet.paging.as_ref();
         Self {
             template: "control-plane.yaml.tera",
