@@ -88,7 +88,10 @@ impl<'a> Flight<'a> {
                     cloudformation::set_stack_policy(session, &stack.stack, &policy).await?;
                 }
                 self.phase = Phase::Asked;
-                if let Some(refusal) = self.execute(session, id, live).await? {
+                // Of this execution alone: an earlier one of the same content may have failed, and been recovered from.
+                let token = format!("{}-{}", self.desired.change_set_prefix(), hash(&[id], 8));
+                self.token = Some(token.clone());
+                if let Some(refusal) = self.execute(session, id, &token, live).await? {
                     return Ok(Step::Landed(refusal));
                 }
                 Phase::Changing
@@ -133,9 +136,14 @@ impl<'a> Flight<'a> {
     }
 
     /// Starts a change set once. Gives an outcome where it cannot be started any more and this run has not done so.
-    async fn execute(&self, session: &Session, id: &str, live: Option<&Stack>) -> Result<Option<Outcome>, CallError> {
-        let token = format!("{}-{}", self.desired.change_set_prefix(), hash(&[id], 8));
-        match change_sets::execute(session, id, &token).await {
+    async fn execute(
+        &self,
+        session: &Session,
+        id: &str,
+        token: &str,
+        live: Option<&Stack>,
+    ) -> Result<Option<Outcome>, CallError> {
+        match change_sets::execute(session, id, token).await {
             Ok(()) => Ok(None),
             Err(error) if cloudformation::stack_is_busy(&error) || change_sets::is_spent(&error) => {
                 let stack = live.map_or(self.stack.stack.as_str(), |stack| stack.id.as_str());
