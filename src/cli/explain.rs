@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::fit::{self, Look};
 use super::opened::{Opened, Release};
 use super::{Exit, Failure, Global, Output, Selection, selection};
-use crate::report::drawing;
 use crate::report::screen::{Screen, Tone, paint};
+use crate::report::{drawing, findings};
 use tenantry_base::finding::{Explanation, codes, explain};
 use tenantry_ops::release::name::UNRELEASED;
 use tenantry_template::render::inputs;
@@ -102,7 +102,9 @@ fn draw(output: Output, global: &Global, name: &str) -> Result<Exit, Failure> {
 }
 
 fn long(entry: &Explanation) -> String {
-    format!("{}: {}\n\n{}\n\nWhat to do: {}\n", entry.code, entry.title, entry.why, entry.remedy)
+    let page = findings::page(findings::REPOSITORY, entry.code);
+    let page = page.map(|page| format!("\nReference: {page}\n")).unwrap_or_default();
+    format!("{}: {}\n\n{}\n\nWhat to do: {}\n{page}", entry.code, entry.title, entry.why, entry.remedy)
 }
 
 fn numbers(output: Output, global: &Global, name: &str, sizing: bool, layout: bool) -> Result<(), Failure> {

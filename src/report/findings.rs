@@ -7,7 +7,7 @@ use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use serde::Serialize;
 
-use tenantry_base::finding::{Code, Finding, Location, Severity};
+use tenantry_base::finding::{Code, Finding, Location, Severity, explain};
 
 /// Names of tenants that a group shows.
 const SHOWN: usize = 8;
@@ -113,6 +113,17 @@ fn count(groups: &[Group]) -> String {
     if counts.is_empty() { "no findings".to_owned() } else { counts.join(", ") }
 }
 
+/// The package's repository, which releases name.
+pub(crate) const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
+
+/// The URL of a code in the reference of this version. A blueprint's own codes have none, and none has one as long as the
+/// package names no repository.
+pub(crate) fn page(repository: &str, code: Code) -> Option<String> {
+    let is_known = !repository.is_empty() && explain(code.0).is_some();
+    let version = env!("CARGO_PKG_VERSION");
+    is_known.then(|| format!("{repository}/blob/v{version}/docs/findings.md#{}", code.0.to_lowercase()))
+}
+
 fn one(renderer: &Renderer, group: &Group) -> String {
     let finding = &group.finding;
     let level = match finding.severity {
@@ -130,7 +141,11 @@ fn one(renderer: &Renderer, group: &Group) -> String {
         (Some(tenant), None) => format!("{} ({tenant})", finding.message),
         _ => finding.message.clone(),
     };
-    let mut report = annotate_snippets::Group::with_title(level.primary_title(&title).id(finding.code.0));
+    let mut title = level.primary_title(&title).id(finding.code.0);
+    if let Some(page) = page(REPOSITORY, finding.code) {
+        title = title.id_url(page);
+    }
+    let mut report = annotate_snippets::Group::with_title(title);
     if let Some(place) = finding.location.as_ref() {
         report = with_snippet(report, place, AnnotationKind::Primary, None);
     }
@@ -208,6 +223,16 @@ mod tests {
         assert!(text.contains("tenants t00, t01, t02, t03, t04, t05, t06, t07 and 51 more"), "{text}");
         let json = serde_json::to_value(&groups[0]).unwrap();
         assert_eq!((json["tenant"].as_str(), json["tenants"].as_array().map(Vec::len)), (Some("t00"), Some(59)));
+    }
+
+    #[test]
+    fn a_code_of_the_registry_has_a_page_where_the_package_names_its_repository() {
+        let page = |code| super::page("https://example.com/tenantry", Code(code));
+        let version = env!("CARGO_PKG_VERSION");
+        let expected = format!("https://example.com/tenantry/blob/v{version}/docs/findings.md#tn1011");
+        assert_eq!(page("TN1011"), Some(expected));
+        assert_eq!(page("BP2001"), None);
+        assert_eq!(super::page("", Code("TN1011")), None);
     }
 
     #[test]
