@@ -46,7 +46,7 @@ check:
 	cargo clippy --locked $(PURE) --all-targets -- -D warnings
 	cargo test --locked $(PURE)
 
-# Rewrites what tests compare with: transcripts, docs/commands.md, schemas, rendered templates, inline snapshots. Then
+# Rewrites what tests compare with: transcripts, the reference in docs/, schemas, rendered templates, inline snapshots. Then
 # look at `git diff`.
 accept: export UPDATE_EXPECTED = 1
 accept: export INSTA_FORCE_PASS = 1
@@ -62,6 +62,10 @@ endpoint: $(TOOLS)/python
 	@echo "export AWS_ENDPOINT_URL=http://127.0.0.1:$(ENDPOINT_PORT) AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_REGION=eu-west-1 TENANTRY_RESOLVER=127.0.0.1:$(ENDPOINT_PORT)"
 	@PYTHONPATH=tests/endpoint .venv/bin/python -m tenantry_endpoint --port $(ENDPOINT_PORT) --port-file target/endpoint-port \
 	    --quotas policies/quotas.yaml --grant-seconds 2
+
+# The documentation as a book, in target/book.
+book: $(TOOLS)/book/bin/mdbook
+	$(TOOLS)/book/bin/mdbook build
 
 lint: $(TOOLS)/bin/cargo-deny $(TOOLS)/ci/bin/zizmor
 	cargo fmt --all --check
@@ -208,11 +212,16 @@ $(TOOLS)/bin/cargo-deny:
 $(TOOLS)/bin/cargo-cyclonedx:
 	cargo install --quiet --locked cargo-cyclonedx@0.5.9 --root $(TOOLS)
 
+$(TOOLS)/book/bin/mdbook: tests/book/requirements.txt
+	$(PYTHON) -m venv $(TOOLS)/book
+	$(TOOLS)/book/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/book/requirements.txt
+	touch $@
+
 # The judges of the CI workflows and scripts, as pinned.
 $(TOOLS)/ci/bin/zizmor: tests/ci/requirements.txt
 	test -x $(TOOLS)/ci/bin/python || $(PYTHON) -m venv $(TOOLS)/ci
 	$(TOOLS)/ci/bin/pip install --quiet --disable-pip-version-check --require-hashes -r tests/ci/requirements.txt
 	touch $@
 
-.PHONY: accept advisories build chain-arm64 check demo dist endpoint reproducible test test-proxy test-report test-search lint bench bench-drift bench-fleet bench-capacity functions functions-lock bench-pipeline \
+.PHONY: accept advisories book build chain-arm64 check demo dist endpoint reproducible test test-proxy test-report test-search lint bench bench-drift bench-fleet bench-capacity functions functions-lock bench-pipeline \
     fuzz fuzz-chain faults bench-deploy

@@ -4,6 +4,8 @@
 #![cfg(test)]
 
 mod architecture;
+#[path = "book/main.rs"]
+mod book;
 #[path = "cost/main.rs"]
 mod cost;
 #[path = "estate/main.rs"]

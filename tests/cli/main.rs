@@ -7,6 +7,7 @@
 //! `? 2` below a command is its exit code (else 0); `...` stands for any lines, `[..]` for anything in a line.
 
 mod archive;
+mod book;
 mod endpoint;
 mod images;
 mod obstacles;

@@ -103,7 +103,7 @@ done
     }
 
     /// Runs a command as the shell does that ran those before it; gives its exit code and everything it printed.
-    fn run(&self, command: &str) -> (i32, String) {
+    pub(crate) fn run(&self, command: &str) -> (i32, String) {
         let state = self.folder.path().join("state");
         let printed = self.folder.path().join("printed");
         let file = File::create(&printed).unwrap();
