@@ -250,6 +250,30 @@ fn every_option_of_a_command_is_read_by_it() {
     assert_eq!(found, Vec::<String>::new(), "options that nothing reads");
 }
 
+/// Name and version of an answer stand beside its type in the one list, so that no place has another version.
+#[test]
+fn versions_of_answers_stand_in_the_list_of_answers() {
+    let is_version = |quoted: &str| quoted.starts_with("tenantry/") && quoted.split('/').count() == 3;
+    let quotes = |text: &str| text.split('"').skip(1).step_by(2).any(is_version);
+    let named = command_line().into_iter().filter(|(_, text)| quotes(text)).map(|(path, _)| path);
+    let files: Vec<String> = named.map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    assert_eq!(files, ["answers.rs"]);
+}
+
+/// A code is used by its constant, which the compiler knows; only the registry spells codes out.
+#[test]
+fn codes_of_findings_are_constants() {
+    let is_code = |text: &&str| {
+        text.strip_prefix("TN").is_some_and(|rest| rest.len() == 4 && rest.bytes().all(|one| one.is_ascii_digit()))
+    };
+    let codes = |text: &str| quoted(text).into_iter().filter(is_code).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(codes("say(\"TN1000\", \"TN1\");\n// \"TN2000\"\n#[cfg(test)]\nmod tests { \"TN3000\" }"), ["TN1000"]);
+    let mut files = Vec::new();
+    crates().iter().for_each(|folder| sources(&folder.join("src"), &mut files));
+    files.retain(|path| !codes(&fs::read_to_string(path).unwrap()).is_empty());
+    assert_eq!(files, Vec::<PathBuf>::new(), "`Code::TN1000` in place of its text");
+}
+
 /// Files that may name resource types, with how many and why; what a type is to a check stands in
 /// `policies/resources.yaml`. Rules and APIs of single services need their types; a list of types needs a column.
 const NAMED_TYPES: [(&str, usize, &str); 37] = [
@@ -292,14 +316,22 @@ const NAMED_TYPES: [(&str, usize, &str); 37] = [
     ("survey/usage.rs", 2, "one API call for each"),
 ];
 
+/// What stands in quotes in the code of a file, its tests and comments left out.
+fn quoted(text: &str) -> Vec<&str> {
+    let parts = text.split_inclusive("#[cfg(test)]\n");
+    let mut code = Vec::new();
+    for part in parts {
+        if part.lines().next().is_some_and(|line| line.contains("mod tests")) {
+            break;
+        }
+        code.extend(part.lines().filter(|line| !line.trim_start().starts_with("//")));
+    }
+    code.into_iter().flat_map(|line| line.split('"').skip(1).step_by(2)).collect()
+}
+
 /// The resource types that the code of a file names, its tests left out.
 fn named_types(text: &str) -> Vec<String> {
-    let code = text
-        .split("#[cfg(test)]\n")
-        .take_while(|part| !part.lines().next().is_some_and(|line| line.contains("mod tests")))
-        .collect::<String>();
-    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-    let quoted = lines.flat_map(|line| line.split('"').skip(1).step_by(2));
+    let quoted = quoted(text).into_iter();
     let is_word = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let is_type = |text: &&str| {
         let parts: Vec<&str> = text.split("::").collect();

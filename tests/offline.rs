@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+#[path = "answers/main.rs"]
+mod answers;
 mod architecture;
 #[path = "book/main.rs"]
 mod book;

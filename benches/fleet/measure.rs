@@ -69,7 +69,7 @@ pub(super) fn here(tenants: usize, workloads: Workloads) -> Measured {
 }
 
 fn texts(findings: &[Finding]) -> String {
-    findings.iter().map(|finding| format!("{} {}\n", finding.code.0, finding.message)).collect()
+    findings.iter().map(|finding| format!("{} {}\n", finding.code.as_str(), finding.message)).collect()
 }
 
 fn bodies(rendered: &[RenderedTenant<'_>]) -> usize {

@@ -27,7 +27,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     };
     let mut out = std::io::stdout().lock();
     for finding in &findings {
-        writeln!(out, "{}: {}", finding.code.0, finding.message)?;
+        writeln!(out, "{}: {}", finding.code.as_str(), finding.message)?;
     }
     write!(out, "{text}")?;
     let good = findings.iter().all(|finding| finding.severity < Severity::Error);

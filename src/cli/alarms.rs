@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args as ClapArgs;
 use globset::Glob;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::opened::{self, Opened, Release};
@@ -47,7 +48,7 @@ pub(super) struct Args {
 }
 
 /// The state of an alarm, as CloudWatch has it.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct State {
     /// `ALARM`, `OK`, `INSUFFICIENT_DATA`.
     pub(crate) state: &'static str,
@@ -59,7 +60,7 @@ pub(crate) struct State {
 }
 
 /// The derived value that is a threshold.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Formula {
     pub(crate) name: String,
     pub(crate) unit: String,
@@ -69,7 +70,7 @@ pub(crate) struct Formula {
     pub(crate) source: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Row {
     #[serde(flatten)]
     pub(crate) described: Described,
@@ -78,7 +79,7 @@ pub(crate) struct Row {
     pub(crate) formula: Option<Formula>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Answer {
     pub(crate) tenant: String,
     pub(crate) place: Place,
@@ -125,7 +126,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let output = Output::new(global.output);
     match global.output {
         Format::Markdown => output.text(&report::markdown(&answer))?,
-        _ => output.show("tenantry/alarms/v1", &answer, |answer| report::text(answer, Screen::current()))?,
+        _ => output.show(&answer, |answer| report::text(answer, Screen::current()))?,
     }
     Ok(exit(&answer, args.offline))
 }

@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Failure, Global};
+use super::{Failure, Global, output};
 use tenantry_aws::cloud::calls::{Call, observe};
 use tenantry_base::files;
 
@@ -17,11 +17,10 @@ pub(super) fn watch(global: &Global) -> Result<(), Failure> {
                 anstream::eprintln!("{call}");
             }
             if let Some(file) = &file
-                && let Ok(mut line) = serde_json::to_vec(call)
+                && let Ok(line) = output::line(call)
             {
-                line.push(b'\n');
                 // A log that cannot be written stops no deploy.
-                let _written = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line);
+                let _written = file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes());
             }
         });
     }

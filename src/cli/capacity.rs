@@ -2,6 +2,7 @@
 
 use clap::Args as ClapArgs;
 use ipnetwork::Ipv4Network;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fit::{self, Fit, Look};
@@ -39,8 +40,8 @@ pub(super) struct Args {
     full: bool,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     what_if: Vec<String>,
     places: Vec<Assessment>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -69,7 +70,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         output.text(&sarif::text(&answer.findings)?)?;
         return Ok(exit);
     }
-    output.show("tenantry/capacity/v3", &answer, |answer| {
+    output.show(&answer, |answer| {
         let places = answer.places.iter().map(|place| report::subnets(place, args.full, Screen::current()));
         let mut text: String = places.collect();
         text += &answer.places.iter().filter_map(report::wall).collect::<String>();

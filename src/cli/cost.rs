@@ -9,8 +9,6 @@ use crate::report::screen::Screen;
 use tenantry_checks::cost::bill;
 use tenantry_spec::estate::Tenant;
 
-const SCHEMA: &str = "tenantry/cost/v1";
-
 /// Show the monthly cost of tenants: idle, at the mean rate and at the peak.
 ///
 /// One tenant is shown line by line, each with its formula, its inputs and the price; several tenants have a line each.
@@ -52,6 +50,6 @@ fn show(opened: &Opened, tenants: &[&Tenant], output: Output, global: &Global) -
         (one.tenant.name.to_string(), spec.account.to_string(), bill)
     });
     let costs = Costs::of(&prices.date, bills.collect());
-    output.show(SCHEMA, &costs, |costs| Screen::current().wrapped(&text(costs, Screen::current())))?;
+    output.show(&costs, |costs| Screen::current().wrapped(&text(costs, Screen::current())))?;
     Ok(if costs.total.missing.is_empty() { Exit::Clean } else { Exit::Incomplete })
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
+use super::answers::Answer;
 use super::judge::Judge;
 use super::opened::{Opened, Release};
 use super::pace::Pace;
@@ -15,7 +16,7 @@ use crate::report::groups::counted;
 use crate::report::screen::Screen;
 use tenantry_aws::cloud::Cloud;
 use tenantry_ops::deploy::journal::{self, Record};
-use tenantry_ops::deploy::{Plan, plan, prepare};
+use tenantry_ops::deploy::{Plan, prepare};
 use tenantry_spec::estate::Tenant;
 use tenantry_spec::estate::spec::Fleet;
 
@@ -159,14 +160,12 @@ fn read(path: &Path) -> Result<Plan, Failure> {
     let text = tenantry_base::files::read_to_string(path)?;
     let no_plan = |why: &dyn std::fmt::Display| Failure::new(format!("`{shown}` is not a plan: {why}"));
     let stored: serde_json::Value = serde_json::from_str(&text).map_err(|error| no_plan(&error))?;
+    let saved = <super::plan::Answer<'_> as Answer>::SCHEMA;
     match stored["schema"].as_str() {
-        Some(plan::SCHEMA) => {}
+        Some(schema) if schema == saved => {}
         Some(other) => {
-            return Err(no_plan(&format!(
-                "its schema is `{other}`, and this version of tenantry deploys `{}`",
-                plan::SCHEMA
-            ))
-            .with_hint("create it again with `tenantry plan --out`"));
+            return Err(no_plan(&format!("its schema is `{other}`, and this version of tenantry deploys `{}`", saved))
+                .with_hint("create it again with `tenantry plan --out`"));
         }
         None => return Err(no_plan(&"it names no schema")),
     }

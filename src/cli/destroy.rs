@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args as ClapArgs;
 use ipnetwork::Ipv4Network;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::log::{Intent, Log};
@@ -111,8 +112,8 @@ struct Target<'e> {
     tenant: Option<&'e Tenant>,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     tenant: TenantName,
     gone: Gone,
     /// Stateful resources that were deleted.
@@ -123,6 +124,7 @@ struct Answer {
     /// What the retained resources go on costing.
     stays: Option<Stays>,
     /// Blocks that `fleet.yaml` now says are taken.
+    #[schemars(with = "Vec<String>")]
     retired: Vec<Ipv4Network>,
     /// `fleet.yaml` now says that the tenant is offboarded.
     offboarded: bool,
@@ -130,7 +132,7 @@ struct Answer {
 }
 
 /// How a deletion ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 enum Gone {
     Deleted,
@@ -144,7 +146,7 @@ enum Gone {
 }
 
 /// What goes on costing money after a stack is gone, USD a month.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Stays {
     prices_of: String,
     /// As long as it stands.
@@ -189,7 +191,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         Gone::Failed { .. } => Exit::Error,
         Gone::StillDeleting => Exit::Incomplete,
     };
-    Output::new(global.output).show("tenantry/destroy/v1", &answer, text)?;
+    Output::new(global.output).show(&answer, text)?;
     Ok(exit)
 }
 

@@ -2,6 +2,7 @@
 
 use clap::Args as ClapArgs;
 use futures::{StreamExt, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::opened::{Opened, Release};
@@ -36,8 +37,8 @@ pub(super) struct Args {
     unified: bool,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     /// Stacks whose template is the same.
     unchanged: usize,
     tenants: Vec<TenantDiff>,
@@ -45,7 +46,7 @@ struct Answer {
 }
 
 /// A stack whose template could not be compared.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Unknown {
     tenant: String,
     why: String,
@@ -74,7 +75,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         (true, false) => Exit::Changes,
         (true, true) => Exit::Clean,
     };
-    Output::new(global.output).show("tenantry/diff/v1", &answer, |answer| text_of(answer, args.unified))?;
+    Output::new(global.output).show(&answer, |answer| text_of(answer, args.unified))?;
     Ok(exit)
 }
 

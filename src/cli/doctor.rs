@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::judge::Judge;
@@ -45,8 +46,8 @@ pub(super) struct Args {
     full: bool,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     checks: Vec<Check>,
 }
 
@@ -84,9 +85,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         true => Exit::Error,
         false => checks.iter().map(|check| check.level.into()).max().unwrap_or(Exit::Clean),
     };
-    Output::new(global.output).show("tenantry/doctor/v1", &Answer { checks }, |answer| {
-        report::text(&answer.checks, args.full, Screen::current())
-    })?;
+    Output::new(global.output)
+        .show(&Answer { checks }, |answer| report::text(&answer.checks, args.full, Screen::current()))?;
     Ok(exit)
 }
 
@@ -275,7 +275,7 @@ fn of_assessment(assessment: &Assessment) -> Vec<Check> {
         .findings()
         .iter()
         .map(|finding| {
-            let check = match finding.code.0.get(..4) {
+            let check = match finding.code.as_str().get(..4) {
                 Some("TN21") => "quotas",
                 Some("TN22") => "subnets",
                 Some("TN23") => "region",

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::guard;
@@ -67,8 +68,8 @@ pub(super) struct Args {
     execution: Execution,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer<'a> {
     release: &'a str,
     stacks: &'a [StackDrift],
     findings: &'a [Finding],
@@ -202,7 +203,7 @@ fn show(
     match global.output {
         Format::Json => {
             let answer = Answer { release: &args.release.release, stacks: drifts, findings, orphans };
-            output.json("tenantry/drift/v2", &answer)
+            output.json(&answer)
         }
         Format::Markdown => output.text(&format!("{}{}", report::drift::markdown(drifts), unnamed(orphans))),
         _ => {

@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::Output;
+use super::{Output, output};
 use tenantry_base::files;
-
-/// Name and version of a line.
-const SCHEMA: &str = "tenantry/event/v1";
+use tenantry_ops::release::roll::Happened;
 
 /// Where the events of a run go.
 #[derive(Debug, Clone, Default, Args)]
@@ -33,13 +32,14 @@ pub(super) enum Events {
     File(Mutex<File>),
 }
 
-#[derive(Serialize)]
-struct Line<'a, T: Serialize> {
-    schema: &'static str,
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Line<'a> {
+    /// When, in UTC.
     at: String,
+    /// Name of the run, as in the journal.
     run: &'a str,
     #[serde(flatten)]
-    event: &'a T,
+    event: &'a Happened,
 }
 
 impl Stream {
@@ -61,17 +61,16 @@ impl Stream {
 
 impl Events {
     /// Writes a line; one that cannot be written stops no deploy.
-    pub(super) fn write<T: Serialize>(&self, run: &str, event: &T) {
+    pub(super) fn write(&self, run: &str, event: &Happened) {
         if matches!(self, Self::Nowhere) {
             return;
         }
         let at = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-        let Ok(mut line) = serde_json::to_vec(&Line { schema: SCHEMA, at, run, event }) else { return };
-        line.push(b'\n');
+        let Ok(line) = output::line(&Line { at, run, event }) else { return };
         let _written = match self {
             Self::Nowhere => Ok(()),
-            Self::Printed => io::stdout().lock().write_all(&line),
-            Self::File(file) => file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line),
+            Self::Printed => io::stdout().lock().write_all(line.as_bytes()),
+            Self::File(file) => file.lock().unwrap_or_else(PoisonError::into_inner).write_all(line.as_bytes()),
         };
     }
 }

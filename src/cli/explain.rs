@@ -1,6 +1,7 @@
 //! `tenantry explain`.
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fit::{self, Look};
@@ -31,19 +32,19 @@ pub(super) struct Args {
     draw: bool,
 }
 
-#[derive(Serialize)]
-struct Codes {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Codes {
     codes: Vec<&'static Explanation>,
 }
 
-#[derive(Serialize)]
-struct Numbers {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Numbers {
     tenant: String,
     numbers: Vec<Number>,
 }
 
 /// A derived value with its reasoning.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Number {
     name: String,
     value: String,
@@ -70,11 +71,11 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         return draw(output, global, tenant);
     }
     match what[..] {
-        ["codes"] => output.show("tenantry/codes/v2", &Codes { codes: codes().collect() }, |answer| {
+        ["codes"] => output.show(&Codes { codes: codes().collect() }, |answer| {
             answer.codes.iter().map(|entry| format!("{} {}\n", entry.code, entry.title)).collect()
         })?,
         [one] => match explain(one) {
-            Some(entry) => output.show("tenantry/code/v2", entry, long)?,
+            Some(entry) => output.show(entry, long)?,
             None => numbers(output, global, one, true, true)?,
         },
         ["sizing", tenant] => numbers(output, global, tenant, true, false)?,
@@ -96,7 +97,7 @@ fn draw(output: Output, global: &Global, name: &str) -> Result<Exit, Failure> {
     let rendered = fit.opened.render(&[tenant], UNRELEASED)?;
     for one in &rendered {
         let network = super::report::network(&fit, one);
-        output.show("tenantry/network/v1", &network, |network| drawing::network(name, network, Screen::current()))?;
+        output.show(&network, |network| drawing::network(name, network, Screen::current()))?;
     }
     Ok(Exit::Clean)
 }
@@ -139,9 +140,7 @@ fn numbers(output: Output, global: &Global, name: &str, sizing: bool, layout: bo
         overridden: number.pinned,
     });
     let numbers: Vec<Number> = numbers.filter(wanted).collect();
-    output.show("tenantry/numbers/v1", &Numbers { tenant: name.to_owned(), numbers }, |answer| {
-        paragraphs(&answer.numbers, Screen::current())
-    })
+    output.show(&Numbers { tenant: name.to_owned(), numbers }, |answer| paragraphs(&answer.numbers, Screen::current()))
 }
 
 /// A paragraph for each number: its value, then what it is made of.

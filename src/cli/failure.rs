@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Exit, Format, Output};
@@ -40,8 +41,8 @@ impl Error for NothingChecked {
 }
 
 /// A failure for programs.
-#[derive(Serialize)]
-struct Told {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Told {
     error: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     caused_by: Vec<String>,
@@ -151,7 +152,7 @@ impl Failure {
             findings: findings::grouped(&self.findings),
         };
         // Whatever keeps it from being printed: the text is.
-        let _printed = Output::new(format).json("tenantry/error/v2", &told);
+        let _printed = Output::new(format).json(&told);
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Exit, Failure, Global, Output, opened};
@@ -69,13 +70,13 @@ struct Folder {
     functions: PathBuf,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     folder: PathBuf,
     functions: Vec<Line>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Line {
     function: String,
     sha256: String,
@@ -84,7 +85,7 @@ struct Line {
     why: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum State {
     Ok,
@@ -110,7 +111,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     };
     let answer = Answer { folder: folder.clone(), functions: lines(&locked, folder, &fetched) };
     let all_there = answer.functions.iter().all(|line| matches!(line.state, State::Ok | State::Fetched));
-    Output::new(global.output).show("tenantry/functions/v1", &answer, text)?;
+    Output::new(global.output).show(&answer, text)?;
     Ok(if all_there { Exit::Clean } else { Exit::Changes })
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -40,14 +41,14 @@ enum Language {
     Mermaid,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     tenant: String,
     nodes: Vec<Node>,
     edges: BTreeSet<Edge>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Node {
     /// The logical ID, or the group's name.
     id: String,
@@ -59,7 +60,7 @@ struct Node {
     resources: usize,
 }
 
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 struct Edge {
     from: String,
     to: String,
@@ -71,7 +72,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let rendered = opened.render(&[tenant], tenantry_ops::release::name::UNRELEASED)?;
     let tree = rendered.first().map(|one| one.template.tree()).unwrap_or_default();
     let answer = graph(&args.tenant, &tree, args.groups);
-    Output::new(global.output).show("tenantry/graph/v1", &answer, |answer| match args.format {
+    Output::new(global.output).show(&answer, |answer| match args.format {
         Language::Dot => dot(answer),
         Language::Mermaid => mermaid(answer),
     })?;

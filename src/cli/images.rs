@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::opened;
@@ -37,12 +38,12 @@ pub(super) struct Args {
     names: Vec<String>,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     images: BTreeMap<String, Line>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Line {
     repository: String,
     tag: Option<String>,
@@ -69,7 +70,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         pin(&mut images, global)?;
     }
     let answer = Answer { images };
-    Output::new(global.output).show("tenantry/images/v1", &answer, text)?;
+    Output::new(global.output).show(&answer, text)?;
     let lines = || answer.images.values();
     Ok(match () {
         () if lines().any(|line| line.unknown.is_some()) => Exit::Incomplete,

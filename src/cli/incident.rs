@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand};
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::opened::{Opened, Release};
@@ -71,8 +72,8 @@ struct Close {
     file: PathBuf,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     file: String,
     /// Lines, from one, with what is open there.
     open: Vec<(usize, String)>,
@@ -116,7 +117,7 @@ impl New {
         files::create_folder(&global.estate.join(incident::FOLDER))?;
         super::write_file(&global.estate.join(&file), &text)?;
         let answer = Answer { file, open: Vec::new(), warnings: Vec::new() };
-        Output::new(global.output).show("tenantry/incident/v1", &answer, |answer| format!("{}\n", answer.file))?;
+        Output::new(global.output).show(&answer, |answer| format!("{}\n", answer.file))?;
         Ok(exit)
     }
 }
@@ -137,7 +138,7 @@ impl Close {
             super::write_file(&path, &incident::closed(&text, super::today()))?;
         }
         let answer = Answer { file: self.file.display().to_string(), open, warnings };
-        Output::new(global.output).show("tenantry/incident/v1", &answer, |answer| {
+        Output::new(global.output).show(&answer, |answer| {
             let file = &answer.file;
             let row = |kind: &str, (line, what): &(usize, String)| format!("{file}:{line}: {kind}: {what}\n");
             let open: String = answer.open.iter().map(|one| row("open", one)).collect();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, ValueEnum};
 use include_dir::Dir;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -55,8 +56,8 @@ enum Ci {
     Shell,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     estate: PathBuf,
     files: Vec<PathBuf>,
 }
@@ -68,7 +69,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let files = missing(&args.dir, &args.blueprint, args.ci)?;
     atomic::create_all(&args.dir, &files).map_err(|error| Failure::new(format!("nothing was written: {error}")))?;
     let files = files.into_iter().map(|(path, _)| path).collect();
-    Output::new(global.output).show("tenantry/init/v1", &Answer { estate: args.dir.clone(), files }, |answer| {
+    Output::new(global.output).show(&Answer { estate: args.dir.clone(), files }, |answer| {
         let (count, dir) = (answer.files.len(), answer.estate.display());
         if count == 0 {
             return format!("{dir} has all its files already\n");

@@ -1,6 +1,7 @@
 //! `tenantry journal`.
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Exit, Failure, Global, Output};
@@ -21,8 +22,8 @@ pub(super) struct Args {
     run: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     runs: Vec<Run>,
 }
 
@@ -37,7 +38,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         }
     }
     let whole = args.run.is_some();
-    Output::new(global.output).show(journal::SCHEMA, &Answer { runs }, |answer| {
+    Output::new(global.output).show(&Answer { runs }, |answer| {
         let text = |run: &Run| if whole { entries(run) } else { line(run) };
         answer.runs.iter().map(text).collect()
     })?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::Failure;
 use super::opened;
 use tenantry_aws::cloud::Cloud;
-use tenantry_base::finding::Finding;
+use tenantry_base::finding::{Code, Finding};
 use tenantry_blueprint::Blueprint;
 use tenantry_checks::capacity::{Assessment, Tables};
 use tenantry_checks::cost::Prices;
@@ -91,7 +91,7 @@ impl Judge {
         let seen = seen.iter().filter(|finding| {
             let tenant = finding.tenant.as_deref().unwrap_or_default();
             let resource = finding.resource.as_deref().unwrap_or_default();
-            finding.code.0 != "TN2402" || !imported.contains(&(tenant, resource))
+            finding.code != Code::TN2402 || !imported.contains(&(tenant, resource))
         });
         let verdicts = gate::verdicts(policies.iter().filter(concerns).chain(seen).chain(&unpriced));
         Plan { review: Some(PlanReview { findings: verdicts, cost }), ..plan }

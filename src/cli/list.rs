@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use clap::Args as ClapArgs;
 use ipnetwork::Ipv4Network;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::opened::Opened;
@@ -36,18 +37,19 @@ pub(super) struct Args {
     names_only: bool,
 }
 
-#[derive(Serialize)]
-struct Answer<'e> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer<'e> {
     tenants: Vec<Row<'e>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Row<'e> {
     tenant: &'e TenantName,
     ring: &'e RingName,
     account: &'e AccountId,
     region: &'e Region,
     stack: String,
+    #[schemars(with = "String")]
     cidr: Ipv4Network,
     offboarded: bool,
 }
@@ -75,7 +77,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         |tenant: &&Tenant| affected.as_ref().is_none_or(|affected| affected.contains(tenant.name.as_str()));
     let answer =
         Answer { tenants: chosen.into_iter().filter(is_affected).map(|tenant| Row::of(estate, tenant)).collect() };
-    Output::new(global.output).show("tenantry/list/v1", &answer, |answer| text(answer, args.names_only))?;
+    Output::new(global.output).show(&answer, |answer| text(answer, args.names_only))?;
     Ok(opened.incomplete(args.selection.is_whole_fleet()))
 }
 

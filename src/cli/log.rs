@@ -4,8 +4,6 @@ use std::io;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use serde::Serialize;
-
 use super::events::Events;
 use super::{Failure, guard};
 use tenantry_ops::deploy::Plan;
@@ -13,6 +11,7 @@ use tenantry_ops::deploy::durations::Stopwatch;
 use tenantry_ops::deploy::events::{Event, What};
 use tenantry_ops::deploy::gate::Accepted;
 use tenantry_ops::deploy::journal::{self, Entry, Journal, Planned, Record};
+use tenantry_ops::release::roll::Happened;
 
 /// Writes the journal of one run; remembers the first line that could not be written.
 pub(super) struct Log {
@@ -20,13 +19,6 @@ pub(super) struct Log {
     run: String,
     watch: Mutex<Stopwatch>,
     events: Events,
-}
-
-/// An event of a stack, by the name that it has in the stream.
-#[derive(Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum Told<'a> {
-    Stack(&'a Event),
 }
 
 /// What a run sets out to do.
@@ -79,14 +71,14 @@ impl Log {
     }
 
     /// Tells programs of an event that no journal keeps.
-    pub(super) fn tell<T: Serialize>(&self, event: &T) {
+    pub(super) fn tell(&self, event: &Happened) {
         self.events.write(&self.run, event);
     }
 
     /// Writes down what an event says of a stack's outcome, and what took long in it. False once something could not be
     /// written.
     pub(super) fn note(&self, event: &Event) -> bool {
-        self.tell(&Told::Stack(event));
+        self.tell(&Happened::Stack(event.clone()));
         // Nothing panics while the watch is held.
         let seconds = self.watch.lock().unwrap_or_else(PoisonError::into_inner).take(event);
         let (tenant, place) = (event.tenant.clone(), event.place.clone());

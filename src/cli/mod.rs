@@ -2,6 +2,7 @@
 //! an exit code. Nothing outside this folder, `report` and `main.rs` writes to the terminal.
 
 pub(crate) mod alarms;
+pub mod answers;
 mod bootstrap;
 mod calls;
 mod capacity;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::Args as ClapArgs;
 use ipnetwork::Ipv4Network;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -50,12 +51,13 @@ pub(super) struct Args {
     finish: bool,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     tenant: TenantName,
     from: Place,
     to: Place,
     stack: String,
+    #[schemars(with = "String")]
     cidr: Ipv4Network,
     /// The host name while both stacks exist, and afterwards.
     host: [String; 2],
@@ -65,7 +67,7 @@ struct Answer {
 }
 
 /// A resource whose data has to follow.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Data {
     logical_id: String,
     resource_type: String,
@@ -76,7 +78,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::open(global)?;
     let tenant = selection::tenant(&opened.estate, args.tenant.as_str())?;
     let answer = if args.finish { finish(&opened.estate, tenant)? } else { begin(args, &opened, tenant)? };
-    Output::new(global.output).show("tenantry/move/v1", &answer, text)?;
+    Output::new(global.output).show(&answer, text)?;
     Ok(Exit::Clean)
 }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::Args as ClapArgs;
 use futures::{StreamExt, stream};
 use ipnetwork::Ipv4Network;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -85,10 +86,11 @@ fn assignment(text: &str) -> Result<(String, String), String> {
     }
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     tenant: TenantName,
     file: PathBuf,
+    #[schemars(with = "String")]
     cidr: Ipv4Network,
     /// Parameters that nothing said, with the smallest value that the blueprint allows.
     smallest: BTreeMap<String, Value>,
@@ -98,7 +100,7 @@ struct Answer {
 }
 
 /// What the new stack will cost.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Cost {
     prices_of: String,
     monthly: Total,
@@ -174,7 +176,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     offboarded::unmark(&global.estate, &estate.fleet, &args.name)?;
     let cost = read_back.and_then(|estate| Cost::of(global, estate, &args.name).ok());
     let answer = Answer { tenant: args.name.clone(), file, cidr, smallest, cost };
-    Output::new(global.output).show("tenantry/new/v1", &answer, |answer| {
+    Output::new(global.output).show(&answer, |answer| {
         let mut text = format!("{} has {}, written to {}\n", answer.tenant, answer.cidr, answer.file.display());
         for (path, value) in &answer.smallest {
             text.push_str(&format!("{path} is {value}, the smallest that the blueprint allows\n"));

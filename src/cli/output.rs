@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 
 use super::Failure;
+use super::answers::{self, Answer};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
@@ -50,10 +51,17 @@ static LINES: AtomicBool = AtomicBool::new(false);
 
 /// Every JSON answer: the schema's name and version beside the value.
 #[derive(Serialize)]
-struct Envelope<'a, T: Serialize> {
-    schema: &'a str,
+struct Envelope<'a, A: Serialize> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    schema: Option<&'static str>,
     #[serde(flatten)]
-    value: &'a T,
+    answer: &'a A,
+}
+
+impl<'a, A: Answer> Envelope<'a, A> {
+    fn of(answer: &'a A) -> Self {
+        Self { schema: (!A::IS_STORED).then_some(A::SCHEMA), answer }
+    }
 }
 
 impl Output {
@@ -84,29 +92,47 @@ impl Output {
         quiet_on_closed_pipe(anstream::stdout().lock().write_all(text.as_bytes()))
     }
 
-    /// Writes `value`, a map, as pretty JSON under the name of its schema (`tenantry/plan/v1`).
-    pub fn json<T: Serialize>(self, schema: &str, value: &T) -> Result<(), Failure> {
+    /// Writes an answer as pretty JSON under the name of its schema.
+    pub fn json<A: Answer>(self, answer: &A) -> Result<(), Failure> {
         let text = match LINES.load(Ordering::Relaxed) {
-            true => serde_json::to_string(&Envelope { schema, value })? + "\n",
-            false => document(schema, value)?,
+            true => line(answer)?,
+            false => document(answer)?,
         };
         ANSWERED.store(true, Ordering::Relaxed);
         quiet_on_closed_pipe(io::stdout().lock().write_all(text.as_bytes()))
     }
 
     /// `text` or `json`, as the person chose. The formats for findings are written by the commands that have them.
-    pub fn show<T: Serialize>(self, schema: &str, value: &T, text: impl FnOnce(&T) -> String) -> Result<(), Failure> {
+    pub fn show<A: Answer>(self, answer: &A, text: impl FnOnce(&A) -> String) -> Result<(), Failure> {
         match self.format {
-            Format::Json => self.json(schema, value),
-            _ if LINES.load(Ordering::Relaxed) => self.json(schema, value),
-            _ => self.text(&text(value)),
+            Format::Json => self.json(answer),
+            _ if LINES.load(Ordering::Relaxed) => self.json(answer),
+            _ => {
+                hold(answer)?;
+                self.text(&text(answer))
+            }
         }
     }
 }
 
-/// A value, a map, as pretty JSON under the name of its schema.
-pub(super) fn document<T: Serialize>(schema: &str, value: &T) -> Result<String, serde_json::Error> {
-    Ok(serde_json::to_string_pretty(&Envelope { schema, value })? + "\n")
+/// An answer as pretty JSON under the name of its schema.
+pub(super) fn document<A: Answer>(answer: &A) -> Result<String, serde_json::Error> {
+    hold(answer)?;
+    Ok(serde_json::to_string_pretty(&Envelope::of(answer))? + "\n")
+}
+
+/// An answer as a line of JSON.
+pub(super) fn line<A: Answer>(answer: &A) -> Result<String, serde_json::Error> {
+    hold(answer)?;
+    Ok(serde_json::to_string(&Envelope::of(answer))? + "\n")
+}
+
+/// In a debug build, and so in every test that runs the tool, an answer is what its schema says, also one that is shown as text.
+fn hold<A: Answer>(answer: &A) -> Result<(), serde_json::Error> {
+    if cfg!(debug_assertions) {
+        answers::hold::<A>(&serde_json::to_value(Envelope::of(answer))?);
+    }
+    Ok(())
 }
 
 fn quiet_on_closed_pipe(result: io::Result<()>) -> Result<(), Failure> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::opened::Opened;
@@ -23,8 +24,8 @@ pub(super) struct Args {
     name: Option<String>,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     tenant: String,
     stack: String,
     outputs: BTreeMap<String, String>,
@@ -52,7 +53,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         }
     }
     let answer = Answer { tenant: args.tenant.clone(), stack, outputs };
-    Output::new(global.output).show("tenantry/outputs/v1", &answer, |answer| match &args.name {
+    Output::new(global.output).show(&answer, |answer| match &args.name {
         Some(_) => answer.outputs.values().map(|value| format!("{value}\n")).collect(),
         None => answer.outputs.iter().map(|(name, value)| format!("{name} = {value}\n")).collect(),
     })?;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -53,15 +54,15 @@ pub(super) struct Args {
     full: bool,
 }
 
-#[derive(Serialize)]
-struct Policies {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Policies {
     #[serde(rename = "Resources")]
     resources: Map<String, Value>,
     unknown: BTreeSet<String>,
 }
 
-#[derive(Serialize)]
-struct Comparison {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Comparison {
     roles: Vec<Checked>,
 }
 
@@ -80,7 +81,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     if args.check {
         let roles = subjects.map(|(subject, own)| check(&registry, subject, &own, &needs(subject))).collect();
         let comparison = Comparison { roles };
-        output.show("tenantry/permissions-check/v1", &comparison, |one| {
+        output.show(&comparison, |one| {
             let screen = Screen::current();
             let by_type = if args.full { report::by_type(&one.roles, screen) } else { String::new() };
             report::text(&one.roles, screen) + &by_type
@@ -104,7 +105,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         policies.unknown.extend(needs.unknown);
     }
     let yaml = tags::yaml(&Value::Object(policies.resources.clone()))?;
-    output.show("tenantry/permissions/v1", &policies, |policies| {
+    output.show(&policies, |policies| {
         let indented = yaml.lines().map(|line| format!("  {line}\n"));
         format!("Resources:\n{}{}", indented.collect::<String>(), report::unknown(&policies.unknown))
     })?;

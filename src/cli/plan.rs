@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::judge::Judge;
@@ -15,7 +16,6 @@ use crate::report;
 use crate::report::groups::counted;
 use crate::report::screen::Screen;
 use tenantry_aws::cloud::Cloud;
-use tenantry_ops::deploy::plan::SCHEMA;
 use tenantry_ops::deploy::{Plan, prepare};
 use tenantry_ops::survey::orphans::Orphans;
 
@@ -55,8 +55,8 @@ pub(super) struct Args {
 }
 
 /// The plan, and the stacks that git does not name; looked for when the whole fleet is planned.
-#[derive(Serialize)]
-struct Answer<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer<'a> {
     #[serde(flatten)]
     plan: &'a Plan,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -93,7 +93,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     };
     drop(spinner);
     if let Some(path) = &args.out {
-        super::write_file(path, &output::document(SCHEMA, &plan)?)?;
+        super::write_file(path, &output::document(&Answer { plan: &plan, orphans: None })?)?;
     }
     if let Some(path) = &args.markdown {
         super::write_file(path, &report::markdown::plan(&plan))?;
@@ -105,7 +105,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         }
         format => {
             let answer = Answer { plan: &plan, orphans: unnamed.as_ref().filter(|orphans| !orphans.is_empty()) };
-            Output::new(format).show(SCHEMA, &answer, |answer| {
+            Output::new(format).show(&answer, |answer| {
                 let orphans = answer.orphans.map(report::orphans::text).unwrap_or_default();
                 Screen::current().wrapped(&format!("{orphans}{}", report::plan::text(answer.plan, args.full)))
             })?;

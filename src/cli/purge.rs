@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use ipnetwork::Ipv4Network;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::log::{Intent, Log};
@@ -47,8 +48,8 @@ pub(super) fn how(pace: Pace, key_days: u8) -> How {
     How { poll: pace.poll, deadline: pace.deadline, key_days }
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer<'a> {
     tenant: &'a TenantName,
     place: Place,
     /// What was tried, in the order in which it ended.
@@ -58,6 +59,7 @@ struct Answer<'a> {
     /// ARNs of what bears the tenant's tags afterwards; tags may outlive their resource. None where they cannot be listed.
     remains: Option<Vec<String>>,
     /// Blocks that `fleet.yaml` no longer says are taken.
+    #[schemars(with = "Vec<String>")]
     freed: Vec<Ipv4Network>,
     spec_removed: bool,
 }
@@ -70,7 +72,7 @@ pub(super) fn run(asked: &Asked<'_>, opened: &Opened, global: &Global) -> Result
         false if !answer.other.is_empty() => Exit::Changes,
         false => Exit::Clean,
     };
-    Output::new(global.output).show("tenantry/purge/v1", &answer, text)?;
+    Output::new(global.output).show(&answer, text)?;
     Ok(exit)
 }
 

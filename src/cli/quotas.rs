@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fit::{self, Fit, Look};
@@ -47,8 +48,8 @@ pub(super) struct Args {
     pace: Poll,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer<'a> {
     what_if: Vec<String>,
     places: &'a [Assessment],
     requests: &'a [Wish],
@@ -57,7 +58,7 @@ struct Answer<'a> {
 }
 
 /// What became of the requests that were open.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct Watched {
     requests: Vec<(Place, IncreaseRequest)>,
     interrupted: bool,
@@ -73,7 +74,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         requests: &wishes,
         watched: watched.as_ref(),
     };
-    Output::new(global.output).show("tenantry/quotas/v3", &answer, |answer| {
+    Output::new(global.output).show(&answer, |answer| {
         let tables = answer.places.iter().map(|place| report::quotas(place, args.full, Screen::current()));
         let mut text: String = tables.collect::<Vec<_>>().join("\n");
         text += &report::wishes(answer.requests);

@@ -6,6 +6,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 
 use clap::Args;
 use flate2::read::MultiGzDecoder;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -44,7 +45,7 @@ pub(super) struct Rejects {
 }
 
 /// Why records were rejected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 struct Reason {
     code: String,
     records: usize,
@@ -53,7 +54,7 @@ struct Reason {
 }
 
 /// An object of which records were rejected.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 struct Origin {
     object: String,
     records: usize,
@@ -68,8 +69,8 @@ struct Origin {
 }
 
 /// What the command answers.
-#[derive(Debug, Serialize)]
-struct Answer<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Answer<'a> {
     tenant: &'a str,
     reasons: Vec<Reason>,
     objects: Vec<Origin>,
@@ -136,7 +137,7 @@ impl Rejects {
                 failed = put_back(&live, &bucket, &queue, &mut answer.objects).await.err();
             }
         }
-        output.show("tenantry/rejects/v1", &answer, text)?;
+        output.show(&answer, text)?;
         failed.map_or_else(|| Ok(exit(&answer, tried)), |error| Err(of_call(error)))
     }
 }

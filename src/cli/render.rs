@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::opened::{Opened, Release};
@@ -39,7 +40,7 @@ enum Form {
     Json,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Rendered {
     tenant: String,
     digest: String,
@@ -52,8 +53,8 @@ struct Rendered {
     text: String,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     templates: Vec<Rendered>,
 }
 
@@ -62,9 +63,8 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let tenants = args.selection.select(&opened.estate)?;
     let rendered = opened.render(&tenants, &args.release.release)?;
     let templates = rendered.iter().map(|one| written(one, args)).collect::<Result<Vec<_>, _>>()?;
-    Output::new(global.output).show("tenantry/templates/v1", &Answer { templates }, |answer| {
-        answer.templates.iter().map(|one| one.text.as_str()).collect()
-    })?;
+    Output::new(global.output)
+        .show(&Answer { templates }, |answer| answer.templates.iter().map(|one| one.text.as_str()).collect())?;
     Ok(Exit::Clean)
 }
 

@@ -5,6 +5,7 @@ use std::io::{BufRead as _, IsTerminal as _, stdin};
 use std::sync::Arc;
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -44,7 +45,7 @@ pub(super) struct Replay {
 }
 
 /// A parked message and what becomes of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 struct Row {
     parked_at: String,
     function: String,
@@ -59,8 +60,8 @@ struct Row {
 }
 
 /// What the command answers.
-#[derive(Debug, Serialize)]
-struct Answer<'a> {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Answer<'a> {
     tenant: &'a str,
     messages: &'a [Row],
     replayed: usize,
@@ -129,7 +130,7 @@ impl Replay {
             let _hidden_for_longer = sqs::release(session, &dead_letters, &row.held).await;
         }
         let answer = Answer { tenant: tenant.name.as_str(), messages: &rows, replayed: moved.len() };
-        output.show("tenantry/replay/v1", &answer, text)?;
+        output.show(&answer, text)?;
         failed.map_or_else(|| Ok(exit(&rows, moved.len())), |error| Err(of_call(error)))
     }
 

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -139,12 +140,12 @@ pub(super) struct Site<'a> {
     pub(super) command: &'a str,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer<'a> {
     outcomes: Vec<Line<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Line<'a> {
     tenant: &'a str,
     place: &'a Place,
@@ -186,7 +187,7 @@ pub(super) async fn execute(
         super::write_file(path, &format!("{}{}", markdown::plan(plan), markdown::outcomes(&outcomes)))?;
     }
     let lines = outcomes.iter().map(|((tenant, place), outcome)| Line { tenant, place, outcome }).collect();
-    output.show("tenantry/outcomes/v1", &Answer { outcomes: lines }, summary)?;
+    output.show(&Answer { outcomes: lines }, summary)?;
     if let Some(lost) = lost {
         return Err(lost);
     }

@@ -2,6 +2,7 @@
 //!
 //! Pure. What is unknown or was never checked is never current.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Exit;
@@ -13,7 +14,7 @@ use tenantry_ops::drift;
 use tenantry_ops::drift::record::Check;
 
 /// How a stack is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub(crate) enum Standing {
     /// As git says, checked since its last update and not too long ago, and no alarm is in ALARM.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::opened::{self, Opened, Release};
@@ -53,8 +54,8 @@ pub(super) struct Args {
     full: bool,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     stacks: Vec<Row>,
     /// By tenant; asked for with `--flags`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -65,7 +66,7 @@ struct Answer {
 }
 
 /// A stack with what this estate knows about it.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Row {
     #[serde(flatten)]
     line: Line,
@@ -122,8 +123,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let orphans = answer.orphans.iter().map(orphans::exit);
     let worst = verdicts.chain(flags).chain(orphans).max().unwrap_or(Exit::Clean);
     let worst = worst.max(opened.incomplete(args.selection.is_whole_fleet()));
-    Output::new(global.output)
-        .show("tenantry/status/v2", &answer, |answer| text(answer, now, args.full, Screen::current()))?;
+    Output::new(global.output).show(&answer, |answer| text(answer, now, args.full, Screen::current()))?;
     Ok(worst)
 }
 

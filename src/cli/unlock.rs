@@ -1,6 +1,7 @@
 //! `tenantry unlock`.
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::opened;
@@ -30,12 +31,12 @@ pub(super) struct Args {
     yes: bool,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Answer {
     locks: Vec<Line>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Line {
     account: AccountId,
     /// Owner, age and purpose; nothing where nobody holds it.
@@ -70,8 +71,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         Ok(vec![line(account, held, removed)])
     })??;
     let exit = if locks.iter().any(|line| line.unknown.is_some()) { Exit::Incomplete } else { Exit::Clean };
-    Output::new(global.output)
-        .show("tenantry/locks/v1", &Answer { locks }, |answer| answer.locks.iter().map(text).collect())?;
+    Output::new(global.output).show(&Answer { locks }, |answer| answer.locks.iter().map(text).collect())?;
     Ok(exit)
 }
 

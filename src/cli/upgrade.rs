@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::init::{ORIGIN, schemas};
@@ -18,7 +19,7 @@ use tenantry_spec::estate::{self, Field};
 use tenantry_template::embedded::{self, File};
 
 /// What became of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Fate {
     /// Of this version now; the estate had not changed it.
@@ -34,8 +35,8 @@ enum Fate {
     Removed,
 }
 
-#[derive(Debug, Serialize)]
-struct Answer {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Answer {
     estate: PathBuf,
     /// The blueprint that the estate has, and that of this version.
     from: String,
@@ -108,7 +109,7 @@ pub(super) fn run(dir: &Path, global: &Global) -> Result<Exit, Failure> {
     let merged = upgraded.as_ref().map_or(&newer, |estate| &estate.blueprint);
     answer.fields = estate::field_changes(&estate, merged, upgraded.as_ref());
     let wrong = conflicts || estate::has_errors(&answer.findings);
-    Output::new(global.output).show("tenantry/upgrade/v2", &answer, text)?;
+    Output::new(global.output).show(&answer, text)?;
     Ok(if wrong { Exit::Changes } else { Exit::Clean })
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Exit, Failure, Format, Global, Output, opened};
@@ -40,8 +41,8 @@ use tenantry_template::render::{Context, Functions, RenderedTenant, Renderer, Te
 pub(super) struct Args {}
 
 /// What is wrong with an estate.
-#[derive(Debug, Serialize)]
-struct Checked {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Checked {
     tenants: usize,
     /// Tenants that were not rendered and held against the policies, because something is wrong before.
     unchecked: Vec<String>,
@@ -57,7 +58,7 @@ struct Checked {
 }
 
 /// What the estate was checked against.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct Against {
     /// Rules by file; a file may have none.
     rules: BTreeMap<String, Vec<String>>,
@@ -71,14 +72,14 @@ struct Against {
     ignored: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 struct Schemas {
     source: &'static str,
     date: &'static str,
 }
 
 /// Whose files they are.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 enum Origin {
     Estate,
@@ -126,7 +127,7 @@ pub(super) fn run(_: &Args, global: &Global) -> Result<Exit, Failure> {
     match global.output {
         Format::Sarif => output.text(&sarif::text(&checked.all)?)?,
         Format::Junit => output.text(&junit::text(&checked.cases, &checked.all)?)?,
-        Format::Text | Format::Json | Format::Markdown => output.show("tenantry/findings/v2", &checked, text)?,
+        Format::Text | Format::Json | Format::Markdown => output.show(&checked, text)?,
     }
     Ok(checked.all.iter().map(|finding| finding.severity.into()).max().unwrap_or(Exit::Clean))
 }
@@ -167,7 +168,7 @@ fn check(root: &Path, verdicts: Option<(PathBuf, String)>) -> Result<Checked, Fa
     if rules.is_empty() {
         let message = "`policies` has no file of rules, so no rule was evaluated";
         let help = "`tenantry init --upgrade` restores them; a file `policies/none.guard` with a comment says that there are none";
-        findings.push(Finding::new(Code("TN4005"), message).with_help(help));
+        findings.push(Finding::new(Code::TN4005, message).with_help(help));
     }
     let sound = estate.as_ref().map(|estate| sound(estate, &findings)).unwrap_or_default();
     findings.extend(estate.iter().flat_map(|estate| estate::dated(estate, jiff::Timestamp::now())));
@@ -245,7 +246,7 @@ fn of_control_plane(handbook: &Handbook, estate: &Estate, renderer: &Renderer) -
     let template = renderer.render(&context);
     let mut found =
         template.map(|template| handbook::check_control_plane(handbook, &template, &context)).unwrap_or_default();
-    found.retain(|finding| finding.code.0 != "TN4017");
+    found.retain(|finding| finding.code != Code::TN4017);
     found
 }
 

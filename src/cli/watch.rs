@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::fit::{self, Fit, Look};
@@ -63,9 +64,10 @@ pub(super) struct Args {
 }
 
 /// The night of a fleet.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Answer {
     pub(crate) organisation: String,
+    #[schemars(with = "tenantry_base::schema::Instant")]
     pub(crate) at: Timestamp,
     pub(crate) release: String,
     pub(crate) tenants: Vec<Row>,
@@ -81,7 +83,7 @@ pub(crate) struct Answer {
 }
 
 /// A tenant's stack.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Row {
     pub(crate) tenant: String,
     pub(crate) place: Place,
@@ -89,14 +91,14 @@ pub(crate) struct Row {
 }
 
 /// What an assessment found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Found {
     pub(crate) code: String,
     pub(crate) message: String,
 }
 
 /// What the date says against a certificate or revocation list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Dated {
     pub(crate) tenant: Option<String>,
     pub(crate) code: String,
@@ -172,19 +174,20 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let output = Output::new(global.output);
     match global.output {
         Format::Markdown => output.text(&report::markdown(&answer))?,
-        _ => output.show("tenantry/watch/v1", &answer, |answer| Screen::current().wrapped(&report::text(answer)))?,
+        _ => output.show(&answer, |answer| Screen::current().wrapped(&report::text(answer)))?,
     }
     Ok(exit)
 }
 
 fn found_row(found: &Finding) -> Found {
-    Found { code: found.code.0.to_owned(), message: found.message.clone() }
+    Found { code: found.code.as_str().to_owned(), message: found.message.clone() }
 }
 
 /// Certificates and revocation lists that ended or end soon; freezes that are over concern nobody at night.
 fn dated(estate: &Estate, now: Timestamp) -> Vec<Dated> {
     let of_tenants = estate::dated(estate, now).into_iter().filter(|found| found.tenant.is_some());
-    let row = |found: Finding| Dated { tenant: found.tenant, code: found.code.0.to_owned(), message: found.message };
+    let row =
+        |found: Finding| Dated { tenant: found.tenant, code: found.code.as_str().to_owned(), message: found.message };
     of_tenants.map(row).collect()
 }
 

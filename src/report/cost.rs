@@ -1,5 +1,6 @@
 //! Bills as text.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::screen::{Column, Screen, Tone, left, paint, right};
@@ -7,7 +8,7 @@ use super::screen::{Column, Screen, Tone, left, paint, right};
 use tenantry_checks::cost::{Bill, Kind, Line, Load, NOT_COUNTED, Total};
 
 /// What several tenants cost.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Costs {
     pub prices_of: String,
     pub not_counted: &'static str,
@@ -16,7 +17,7 @@ pub struct Costs {
 }
 
 /// What one tenant costs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TenantCost {
     pub tenant: String,
     pub account: String,

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use annotate_snippets::renderer::DecorStyle;
 use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use tenantry_base::finding::{Code, Finding, Location, Severity, explain};
@@ -13,7 +14,7 @@ use tenantry_base::finding::{Code, Finding, Location, Severity, explain};
 const SHOWN: usize = 8;
 
 /// The same finding on one tenant or several: one fault of a template or of the fleet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Group {
     /// That on the first tenant.
     #[serde(flatten)]
@@ -119,9 +120,9 @@ pub(crate) const REPOSITORY: &str = env!("CARGO_PKG_REPOSITORY");
 /// The URL of a code in the reference of this version. A blueprint's own codes have none, and none has one as long as the
 /// package names no repository.
 pub(crate) fn page(repository: &str, code: Code) -> Option<String> {
-    let is_known = !repository.is_empty() && explain(code.0).is_some();
+    let is_known = !repository.is_empty() && explain(code.as_str()).is_some();
     let version = env!("CARGO_PKG_VERSION");
-    is_known.then(|| format!("{repository}/blob/v{version}/docs/findings.md#{}", code.0.to_lowercase()))
+    is_known.then(|| format!("{repository}/blob/v{version}/docs/findings.md#{}", code.as_str().to_lowercase()))
 }
 
 fn one(renderer: &Renderer, group: &Group) -> String {
@@ -141,7 +142,7 @@ fn one(renderer: &Renderer, group: &Group) -> String {
         (Some(tenant), None) => format!("{} ({tenant})", finding.message),
         _ => finding.message.clone(),
     };
-    let mut title = level.primary_title(&title).id(finding.code.0);
+    let mut title = level.primary_title(&title).id(finding.code.as_str());
     if let Some(page) = page(REPOSITORY, finding.code) {
         title = title.id_url(page);
     }
@@ -202,14 +203,14 @@ mod tests {
     #[test]
     fn one_fault_of_a_template_is_one_finding_for_all_tenants() {
         let of = |tenant: usize, place: Location| {
-            Finding::new(Code("TN4014"), "`Queue`: too long")
+            Finding::new(Code::TN4014, "`Queue`: too long")
                 .with_tenant(format!("t{tenant:02}"))
                 .with_resource("Queue")
                 .at(place)
         };
         let mut found: Vec<Finding> =
             (0..59).map(|tenant| of(tenant, place("templates/tenant/queues.yaml.tera", 3))).collect();
-        found.push(Finding::new(Code("TN1000"), "something else"));
+        found.push(Finding::new(Code::TN1000, "something else"));
         // At each tenant's own field, rendered by one line.
         found.extend((0..59).map(|tenant| {
             let field = of(tenant, place(&format!("tenants/t{tenant:02}.yaml"), 2));
@@ -227,18 +228,18 @@ mod tests {
 
     #[test]
     fn a_code_of_the_registry_has_a_page_where_the_package_names_its_repository() {
-        let page = |code| super::page("https://example.com/tenantry", Code(code));
+        let page = |code| super::page("https://example.com/tenantry", Code::of(code));
         let version = env!("CARGO_PKG_VERSION");
         let expected = format!("https://example.com/tenantry/blob/v{version}/docs/findings.md#tn1011");
         assert_eq!(page("TN1011"), Some(expected));
         assert_eq!(page("BP2001"), None);
-        assert_eq!(super::page("", Code("TN1011")), None);
+        assert_eq!(super::page("", Code::TN1011), None);
     }
 
     #[test]
     fn findings_that_differ_stay_apart() {
         let one = |tenant: &str, message: &str, line: usize| {
-            Finding::new(Code("TN1010"), message).with_tenant(tenant).at(place("tenants/fleet.yaml", line))
+            Finding::new(Code::TN1010, message).with_tenant(tenant).at(place("tenants/fleet.yaml", line))
         };
         let found = [one("a", "x", 1), one("b", "y", 1), one("b", "x", 2), one("c", "x", 1)];
         let groups = grouped(&found);
@@ -246,7 +247,7 @@ mod tests {
         assert_eq!(groups[0].tenants, ["a", "c"]);
         // The same of one tenant, at two places of a file that is not a template.
         let own = |tenant: &str| {
-            Finding::new(Code("TN1010"), "x").with_tenant(tenant).at(place(&format!("tenants/{tenant}.yaml"), 1))
+            Finding::new(Code::TN1010, "x").with_tenant(tenant).at(place(&format!("tenants/{tenant}.yaml"), 1))
         };
         assert_eq!(grouped(&[own("a"), own("b")]).len(), 2);
     }

@@ -31,7 +31,7 @@ fn status(found: Vec<Finding>, checked: bool) -> TestCaseStatus {
         Some(worst) => {
             let mut failed = TestCaseStatus::non_success(NonSuccessKind::Failure);
             failed
-                .set_type(worst.code.0)
+                .set_type(worst.code.as_str())
                 .set_message(findings::summary(&found))
                 .set_description(findings::text(&found));
             failed
@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn every_tenant_is_a_case_that_passes_fails_or_is_skipped() {
         let tenants = BTreeMap::from([("acme", true), ("bolt", true), ("cube", false)].map(|(n, c)| (n.to_owned(), c)));
-        let found = [Finding::new(Code("TN1016"), "ring `x` & more").with_tenant("bolt")];
+        let found = [Finding::new(Code::TN1016, "ring `x` & more").with_tenant("bolt")];
         let text = text(&tenants, &found).unwrap();
         for expected in [
             r#"<testcase name="estate"/>"#,

@@ -50,7 +50,7 @@ fn log(findings: &[Finding]) -> Sarif {
 fn rule(entry: &Explanation) -> ReportingDescriptor {
     let message = |text: &str| MultiformatMessageString::builder().text(text).build();
     ReportingDescriptor::builder()
-        .id(entry.code.0)
+        .id(entry.code.as_str())
         .short_description(message(entry.title))
         .full_description(message(entry.why))
         .help(message(entry.remedy))
@@ -78,7 +78,7 @@ fn result(finding: &Finding, codes: &[Code], seen: &mut BTreeMap<String, usize>)
         related
     });
     let mut result = SarifResult::builder()
-        .rule_id(finding.code.0)
+        .rule_id(finding.code.as_str())
         .rule_index(i64::try_from(index).unwrap_or_default())
         .level(level(finding.severity))
         .message(Message::from(&text))
@@ -140,7 +140,7 @@ fn fingerprint(finding: &Finding, seen: &mut BTreeMap<String, usize>) -> String 
     let path = finding.location.as_ref().map(uri).unwrap_or_default();
     let line = finding.location.as_ref().map(Location::line_text).unwrap_or_default();
     let known = [
-        finding.code.0,
+        finding.code.as_str(),
         finding.tenant.as_deref().unwrap_or_default(),
         finding.resource.as_deref().unwrap_or_default(),
         &path,
@@ -163,7 +163,7 @@ mod tests {
         let source = Arc::new(Source { path: "tenants/a b.yaml".into(), text: text.to_owned() });
         let start = text.find(at).unwrap();
         let place = Location::new(source, start..start + at.len());
-        Finding::new(Code("TN1016"), "ring `x` is unknown").with_tenant("acme").at(place)
+        Finding::new(Code::TN1016, "ring `x` is unknown").with_tenant("acme").at(place)
     }
 
     fn fingerprints(findings: &[Finding]) -> Vec<Value> {

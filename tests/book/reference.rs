@@ -228,7 +228,7 @@ the registry in the source.
     );
     for (prefix, title) in STAGES {
         out += &format!("\n## {title}\n");
-        codes().filter(|entry| entry.code.0.starts_with(prefix)).for_each(|entry| out += &finding(entry));
+        codes().filter(|entry| entry.code.as_str().starts_with(prefix)).for_each(|entry| out += &finding(entry));
     }
     assert_eq!(out.matches("\n### ").count(), codes().count());
     out

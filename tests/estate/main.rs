@@ -30,7 +30,7 @@ fn told(findings: &[Finding]) -> String {
     let at = |place: &Location| format!("{}:{}:{}", place.source.path.display(), place.line, place.column);
     findings.iter().fold(String::new(), |mut text, finding| {
         let place = finding.location.as_ref().map_or("?".to_owned(), at);
-        text += &format!("{place} {} {}\n", finding.code.0, finding.message);
+        text += &format!("{place} {} {}\n", finding.code.as_str(), finding.message);
         finding.related.iter().for_each(|(label, place)| text += &format!("  {}: {label}\n", at(place)));
         finding.help.iter().for_each(|help| text += &format!("  help: {help}\n"));
         text
@@ -216,7 +216,7 @@ fn a_revocation_list_is_outdated_from_the_time_that_its_authority_promised_the_n
     let promised = 1_769_904_000;
     let of_lists = |second| {
         let mut findings = estate::dated(&estate, jiff::Timestamp::from_second(second).unwrap());
-        findings.retain(|finding| finding.code.0 == "TN1036");
+        findings.retain(|finding| finding.code.as_str() == "TN1036");
         told(&findings)
     };
     assert_eq!(of_lists(promised), "");
@@ -236,7 +236,7 @@ fn what_a_day_makes_wrong_is_told_from_that_day_on() {
     assert_eq!(told(&findings), "");
     let on = |day: &str| {
         let findings = estate::dated(estate.as_ref().unwrap(), format!("{day}T00:00:00Z").parse().unwrap());
-        findings.iter().map(|finding| format!("{} {}\n", finding.code.0, finding.message)).collect::<String>()
+        findings.iter().map(|finding| format!("{} {}\n", finding.code.as_str(), finding.message)).collect::<String>()
     };
     assert_eq!(on("2026-12-01"), "");
     assert_eq!(on("2027-01-06"), "");
@@ -256,7 +256,7 @@ fn what_a_day_makes_wrong_is_told_from_that_day_on() {
     fs::write(&bundle, both).unwrap();
     let (estate, _) = estate::load(folder.path());
     let findings = estate::dated(&estate.unwrap(), "2046-11-20T00:00:00Z".parse().unwrap());
-    assert!(findings.iter().all(|finding| finding.code.0 != "TN1045"), "{findings:?}");
+    assert!(findings.iter().all(|finding| finding.code.as_str() != "TN1045"), "{findings:?}");
 }
 
 #[test]

@@ -196,13 +196,13 @@ fn links_pipes_and_stray_files_are_refused_by_name() {
         fs::write(&path, &acme).unwrap();
         let found = errors(root).unwrap();
         assert!(
-            found.iter().any(|one| one.code.0 == "TN1009" && one.message.contains("is not read")),
+            found.iter().any(|one| one.code.as_str() == "TN1009" && one.message.contains("is not read")),
             "{path:?} {found:?}"
         );
         fs::remove_file(&path).unwrap();
     }
     fs::create_dir(root.join("tenants/beta.yaml")).unwrap();
-    assert_eq!(errors(root).unwrap()[0].code.0, "TN1009");
+    assert_eq!(errors(root).unwrap()[0].code.as_str(), "TN1009");
     fs::remove_dir(root.join("tenants/beta.yaml")).unwrap();
     for entry in fs::read_dir(root.join("policies")).unwrap() {
         let path = entry.unwrap().path();
@@ -210,7 +210,7 @@ fn links_pipes_and_stray_files_are_refused_by_name() {
             fs::remove_file(path).unwrap();
         }
     }
-    let codes = |found: Vec<Finding>| found.iter().map(|one| one.code.0).collect::<Vec<_>>();
+    let codes = |found: Vec<Finding>| found.iter().map(|one| one.code.as_str()).collect::<Vec<_>>();
     assert!(codes(errors(root).unwrap()).contains(&"TN4005"));
     fs::write(root.join("policies/none.guard"), "# none\n").unwrap();
     assert!(!codes(errors(root).unwrap()).contains(&"TN4005"));
@@ -226,7 +226,8 @@ fn tests_of_rules_copies_of_schemas_quotas_and_the_documented_context_are_checke
         let found = validated(root, None).unwrap();
         found.into_iter().filter(|one| !before.contains(one)).collect()
     };
-    let said = || found().iter().map(|one| format!("{} {}", one.code.0, one.message)).collect::<Vec<_>>().join("\n");
+    let said =
+        || found().iter().map(|one| format!("{} {}", one.code.as_str(), one.message)).collect::<Vec<_>>().join("\n");
     let write = |path: &str, text: &str| {
         fs::create_dir_all(root.join(path).parent().unwrap()).unwrap();
         fs::write(root.join(path), text).unwrap();
@@ -259,7 +260,7 @@ fn tests_of_rules_copies_of_schemas_quotas_and_the_documented_context_are_checke
         let line = tests.lines().position(|line| line.contains(from)).unwrap() + 1;
         let found = found();
         let [one] = &found[..] else { panic!("{found:?}") };
-        assert!(one.code.0 == "TN4006" && one.message.contains(code), "{one:?}");
+        assert!(one.code.as_str() == "TN4006" && one.message.contains(code), "{one:?}");
         assert_eq!(one.location.as_ref().map(|at| at.line), Some(line), "{one:?}");
     }
     write("policies/tests/transport_tests.yaml", "- name: x\n");
@@ -281,7 +282,7 @@ fn tests_of_rules_copies_of_schemas_quotas_and_the_documented_context_are_checke
     // A stack that no account takes without an increase.
     let tenant = read("tenants/acme.yaml");
     write("tenants/acme.yaml", &tenant.replace("peak_gib_per_minute: 2.0", "peak_gib_per_minute: 50"));
-    let quota = found().into_iter().find(|one| one.code.0 == "TN2106").unwrap();
+    let quota = found().into_iter().find(|one| one.code.as_str() == "TN2106").unwrap();
     assert!(quota.message.contains("`Instances per domain`"), "{quota:?}");
     write("policies/quotas.yaml", "rows: []\n");
     assert!(said().contains("TN2602"), "{}", said());

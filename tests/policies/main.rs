@@ -93,13 +93,13 @@ fn registry_explanations_and_rule_files_agree() {
     let written: BTreeSet<&str> = checker.rules().collect();
     let registered: BTreeSet<&str> = RULES.iter().map(|entry| entry.name).collect();
     assert_eq!(written, registered);
-    let used: Vec<&str> = RULES.iter().copied().chain(policy::checks()).map(|entry| entry.code.0).collect();
+    let used: Vec<&str> = RULES.iter().copied().chain(policy::checks()).map(|entry| entry.code.as_str()).collect();
     let distinct: BTreeSet<&str> = used.iter().copied().collect();
     assert_eq!(used.len(), distinct.len(), "two rules share a code");
     let about_rules =
         ["TN4001", "TN4002", "TN4003", "TN4004", "TN4005", "TN4006", "TN4007", "TN4017", "TN4018", "TN4019"];
     let explained: BTreeSet<&str> = codes()
-        .map(|entry| entry.code.0)
+        .map(|entry| entry.code.as_str())
         .filter(|code| code.starts_with("TN4") && !about_rules.contains(code))
         .collect();
     assert_eq!(distinct, explained);
@@ -118,7 +118,7 @@ fn a_finding_points_at_the_spec_field_that_caused_it() {
     tenant.spec.set_parameter("ingest.allow_from", serde_json::json!([]));
     let found = checker().check(&[Stack { template: &rendered_as_written, owner: Owner::Tenant(tenant) }]);
     let [finding, ..] = found.as_slice() else { panic!("nothing found") };
-    assert_eq!(finding.code.0, "TN4208");
+    assert_eq!(finding.code.as_str(), "TN4208");
     assert_eq!(finding.resource.as_deref(), Some("LoadBalancerSecurityGroup"));
     let at = finding.location.as_ref().unwrap();
     assert!(at.source.path.ends_with("tenants/acme.yaml"), "{at:?}");
@@ -144,7 +144,7 @@ fn a_broken_template_is_found_at_its_line() {
     let one = &rendered[0];
     let found = checker().check(&[Stack { template: &one.template, owner: Owner::Tenant(one.tenant) }]);
     assert_eq!(found.len(), 1, "{}", said(&found));
-    assert_eq!(found[0].code.0, "TN4402");
+    assert_eq!(found[0].code.as_str(), "TN4402");
     let at = found[0].location.as_ref().unwrap();
     assert!(at.source.path.ends_with("ingest.yaml.tera"), "{at:?}");
 }
@@ -162,7 +162,7 @@ fn a_queue_that_hides_its_messages_too_shortly_is_found() {
     let one = &rendered[0];
     let found = checker().check(&[Stack { template: &one.template, owner: Owner::Tenant(one.tenant) }]);
     let found: BTreeSet<_> =
-        found.iter().map(|finding| (finding.code.0, finding.resource.as_deref().unwrap())).collect();
+        found.iter().map(|finding| (finding.code.as_str(), finding.resource.as_deref().unwrap())).collect();
     assert_eq!(found, BTreeSet::from([("TN4406", "IngestRetryQueue"), ("TN4406", "SplitterRetryQueue")]));
 }
 
@@ -186,8 +186,8 @@ fn a_resource_beyond_a_limit_is_found_at_its_spec_field_or_the_templates_line() 
     let place = |finding: &Finding| finding.location.as_ref().unwrap().source.path.file_name().unwrap().to_owned();
     let told: BTreeSet<_> = found
         .iter()
-        .filter(|finding| finding.code.0.starts_with("TN430"))
-        .map(|finding| (finding.code.0, finding.message.clone(), place(finding).into_string().unwrap()))
+        .filter(|finding| finding.code.as_str().starts_with("TN430"))
+        .map(|finding| (finding.code.as_str(), finding.message.clone(), place(finding).into_string().unwrap()))
         .collect();
     let told: Vec<String> = told.into_iter().map(|(code, message, file)| format!("{code} {file} {message}")).collect();
     assert_eq!(
@@ -222,7 +222,7 @@ fn two_stacks_with_one_name_are_found() {
     let rendered = rendered(&renderer, &estate);
     let stack = Stack { template: &rendered[0].template, owner: Owner::Tenant(rendered[0].tenant) };
     let found = checker().check(&[stack, stack]);
-    let codes: BTreeSet<&str> = found.iter().map(|finding| finding.code.0).collect();
+    let codes: BTreeSet<&str> = found.iter().map(|finding| finding.code.as_str()).collect();
     assert_eq!(codes, BTreeSet::from(["TN4302"]));
     assert!(found.iter().any(|finding| finding.resource.as_deref() == Some("LandingBucket")));
     assert!(found.iter().any(|finding| finding.resource.as_deref() == Some("ReleaseRecord")));

@@ -166,6 +166,6 @@ fn joins_see_the_values_that_they_compare_with() {
         let tenant = estate::tenant(name, "eu-west-1", 3, |_| {});
         let template = renderer.render(&estate::context(&sample, &tenant, "v1.0.0")).unwrap();
         let found = checker.check_one(&Stack { template: &template, owner: Owner::Tenant(&tenant) });
-        assert_eq!(found.iter().filter(|finding| finding.code.0 == "TN4301").count(), expected, "{name}");
+        assert_eq!(found.iter().filter(|finding| finding.code.as_str() == "TN4301").count(), expected, "{name}");
     }
 }

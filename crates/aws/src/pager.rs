@@ -4,6 +4,7 @@
 //! authentication).
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -65,7 +66,7 @@ pub struct Assignment {
 }
 
 /// A reference to something, as the service shows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Named {
     #[serde(default)]
     pub id: String,
@@ -74,7 +75,7 @@ pub struct Named {
 }
 
 /// Who is on call now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OnCall {
     pub user: Named,
     /// None where the policy names a person.
@@ -82,6 +83,7 @@ pub struct OnCall {
     pub escalation_policy: Named,
     pub escalation_level: u32,
     /// None where the policy names a person, who is always on call.
+    #[schemars(with = "Option<tenantry_base::schema::Instant>")]
     pub end: Option<Timestamp>,
 }
 

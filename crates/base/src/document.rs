@@ -47,13 +47,13 @@ impl Document {
     pub fn parse_with(source: Arc<Source>, met: &mut impl FnMut(&str, &str)) -> Result<Self, Finding> {
         if source.text.len() as u64 > LARGEST_FILE {
             let message = format!("`{}` has more than {LARGEST_FILE} bytes", source.path.display());
-            return Err(Finding::new(Code("TN1003"), message));
+            return Err(Finding::new(Code::TN1003, message));
         }
         let tree = tree::parse(&source.text).map_err(|error| syntax_finding(&error, &source))?;
         let mut spans = BTreeMap::new();
         let value = tree::into_json(tree, &mut spans, met);
         match spans.values().find_map(|span| misread(&source.text, &span.value)) {
-            Some((at, message)) => Err(Finding::new(Code("TN1002"), message).at(Location::new(source, at))),
+            Some((at, message)) => Err(Finding::new(Code::TN1002, message).at(Location::new(source, at))),
             None => Ok(Self { source, value, spans }),
         }
     }
@@ -141,21 +141,21 @@ pub fn parent(route: &str) -> Option<&str> {
 /// large.
 pub fn read_source(path: &Path, shown: PathBuf) -> Result<Source, Finding> {
     let unreadable = |error: std::io::Error| {
-        Finding::new(Code("TN1000"), format!("`{}` cannot be read: {}", shown.display(), reason(&error)))
+        Finding::new(Code::TN1000, format!("`{}` cannot be read: {}", shown.display(), reason(&error)))
     };
     // Opening a pipe waits for its writer, and a device never ends.
     if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-        return Err(Finding::new(Code("TN1000"), format!("`{}` is no file", shown.display())));
+        return Err(Finding::new(Code::TN1000, format!("`{}` is no file", shown.display())));
     }
     if leads_out(path, &shown).map_err(unreadable)? {
         let message = format!("`{}` is a link that leads out of the estate", shown.display());
-        return Err(Finding::new(Code("TN1000"), message));
+        return Err(Finding::new(Code::TN1000, message));
     }
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(LARGEST_FILE + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST_FILE {
         let message = format!("`{}` has more than {LARGEST_FILE} bytes", shown.display());
-        return Err(Finding::new(Code("TN1003"), message));
+        return Err(Finding::new(Code::TN1003, message));
     }
     let text = match String::from_utf8(bytes) {
         Ok(text) if !text.contains('\0') => text,
@@ -197,7 +197,7 @@ fn encoding_finding(shown: &Path, bytes: Vec<u8>, what: &str) -> Finding {
     };
     let text = String::from_utf8_lossy(&bytes).replace('\0', "\u{fffd}");
     let source = Arc::new(Source { path: shown.to_owned(), text });
-    Finding::new(Code("TN1001"), format!("`{}` is not UTF-8: {what}", shown.display()))
+    Finding::new(Code::TN1001, format!("`{}` is not UTF-8: {what}", shown.display()))
         .at(Location::new(source, good..good + 1))
 }
 
@@ -205,7 +205,7 @@ fn syntax_finding(error: &serde_saphyr::Error, source: &Arc<Source>) -> Finding 
     let plain = error.without_snippet();
     let text = plain.to_string();
     // Inside an alias the breach is wrapped, so its kind shows in the text alone.
-    let code = if text.starts_with(BREACH) { "TN1003" } else { "TN1002" };
+    let code = if text.starts_with(BREACH) { Code::TN1003 } else { Code::TN1002 };
     let text = text.split(" at line ").next().unwrap_or(&text).trim().trim_end_matches('.');
     let message = match breach(text) {
         Some(limit) => format!("the file has more than {limit}"),
@@ -216,7 +216,7 @@ fn syntax_finding(error: &serde_saphyr::Error, source: &Arc<Source>) -> Finding 
         None => text.split(", set DuplicateKeyPolicy").next().unwrap_or(text).to_owned(),
     };
     let span = error.location().map_or(0..0, |location| span_of(&location, &source.text));
-    Finding::new(Code(code), message).at(Location::new(Arc::clone(source), span))
+    Finding::new(code, message).at(Location::new(Arc::clone(source), span))
 }
 
 /// How the parser's messages about its budget begin.
@@ -277,7 +277,7 @@ mod tests {
             ("a: \"open\n", "TN1002", 2),
         ] {
             let finding = parse(text).unwrap_err();
-            assert_eq!(finding.code.0, code, "{text}: {}", finding.message);
+            assert_eq!(finding.code.as_str(), code, "{text}: {}", finding.message);
             let place = finding.location.unwrap();
             assert!(place.line.abs_diff(line) <= 1, "{text}: {}:{}", place.line, place.column);
         }
@@ -298,7 +298,7 @@ mod tests {
         ] {
             let finding = parse(text).unwrap_err();
             let at = finding.location.as_ref().map(|at| (at.line, at.column));
-            assert_eq!((finding.code.0, at), ("TN1002", Some(place)), "{text}: {}", finding.message);
+            assert_eq!((finding.code.as_str(), at), ("TN1002", Some(place)), "{text}: {}", finding.message);
         }
         for text in [
             "a: '!b c'\n",
@@ -319,9 +319,9 @@ mod tests {
             format!("{text}a{next}: &a{next} [{}]\n", vec![format!("*a{n}"); 9].join(", "))
         });
         let finding = parse(&bomb).unwrap_err();
-        assert_eq!(finding.code.0, "TN1003", "{}", finding.message);
+        assert_eq!(finding.code.as_str(), "TN1003", "{}", finding.message);
         let deep: String = (0..60).map(|level| format!("{}a:\n", " ".repeat(level))).collect();
         let finding = parse(&deep).unwrap_err();
-        assert_eq!(finding.code.0, "TN1003", "{}", finding.message);
+        assert_eq!(finding.code.as_str(), "TN1003", "{}", finding.message);
     }
 }

@@ -7,6 +7,7 @@ pub mod edit;
 pub mod files;
 pub mod finding;
 pub mod ids;
+pub mod schema;
 pub mod tree;
 
 pub use document::Document;

@@ -111,7 +111,7 @@ impl Blueprint {
         let evaluation = self.evaluate_as(&before, true);
         let mut findings = evaluation.findings();
         findings.extend(self.outside_the_shape(&evaluation));
-        findings.extend(evaluation.checks(&|_| None).into_iter().filter(|found| found.code.0.starts_with("TN")));
+        findings.extend(evaluation.checks(&|_| None).into_iter().filter(|found| found.code.as_str().starts_with("TN")));
         if !findings.is_empty() || tenant.contains_key("overrides") {
             return findings;
         }

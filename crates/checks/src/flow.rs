@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use crate::resources::{self, formula::Path};
 use tenantry_template::render::references::references;
 
 /// The resources that something passes through.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Flow {
     /// In the order of their logical IDs; each has an edge.
     pub nodes: Vec<Node>,
@@ -21,7 +22,7 @@ pub struct Flow {
     pub edges: Vec<Edge>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Node {
     pub logical_id: String,
     pub resource_type: String,
@@ -30,7 +31,7 @@ pub struct Node {
 }
 
 /// Something passes from one resource to another.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Edge {
     pub from: String,
     pub to: String,

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use globset::{Glob, GlobMatcher};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -44,7 +45,7 @@ struct Pattern {
 }
 
 /// What to do when an alarm fires.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Entry {
     pub means: String,
     /// Steps in their order; a command begins with `$ `.
@@ -54,7 +55,7 @@ pub struct Entry {
 }
 
 /// An alarm of a stack.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Alarm {
     pub logical_id: String,
     /// None where CloudFormation names it.
@@ -69,7 +70,7 @@ pub struct Alarm {
 }
 
 /// An alarm with what the handbook says of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Described {
     #[serde(flatten)]
     pub alarm: Alarm,
@@ -85,7 +86,7 @@ impl Handbook {
     /// # Errors
     /// TN4018 for each fault, at its place; a file that cannot be read.
     pub fn load(root: &Path) -> Result<Option<Self>, Vec<Finding>> {
-        let source = embedded::handbook(root).map_err(|error| vec![Finding::new(Code("TN4018"), error.to_string())])?;
+        let source = embedded::handbook(root).map_err(|error| vec![Finding::new(Code::TN4018, error.to_string())])?;
         source.map(Self::parse).transpose()
     }
 
@@ -96,7 +97,7 @@ impl Handbook {
     pub fn parse(source: Arc<Source>) -> Result<Self, Vec<Finding>> {
         let document = Document::parse(source).map_err(|fault| vec![fault])?;
         let (mut entries, mut faults) = (Vec::new(), Vec::new());
-        let fault = |route: &str, message: String| Finding::new(Code("TN4018"), message).at(document.nearest(route));
+        let fault = |route: &str, message: String| Finding::new(Code::TN4018, message).at(document.nearest(route));
         let none = serde_json::Map::new();
         let map = match &document.value {
             Value::Object(map) => map,
@@ -199,7 +200,7 @@ pub fn check(
             let alarms = if count == 1 { "alarm has" } else { "alarms have" };
             let message = format!("{PATH} does not exist, so {count} {alarms} no entry");
             let help = "write it, or take that of the blueprint with `tenantry init --upgrade`";
-            findings.push(Finding::new(Code("TN4017"), message).with_help(help));
+            findings.push(Finding::new(Code::TN4017, message).with_help(help));
         }
         _ => findings.extend(without),
     }
@@ -219,7 +220,7 @@ pub fn check_control_plane(handbook: &Handbook, template: &Template, context: &C
 }
 
 fn no_entry(alarm: &Alarm, template: &Template) -> Finding {
-    let finding = Finding::new(Code("TN4017"), format!("alarm `{}` has no entry in {PATH}", alarm.logical_id))
+    let finding = Finding::new(Code::TN4017, format!("alarm `{}` has no entry in {PATH}", alarm.logical_id))
         .with_help("say what it means, what to look at first, what mitigates, and when to escalate");
     let origin = template.form.provenance.resources.get(&alarm.logical_id);
     origin.map(|origin| origin.location.clone()).into_iter().fold(finding, Finding::at)
@@ -235,7 +236,7 @@ impl Handbook {
             let mut fault = |field: &str, message: String| {
                 let route = format!("{}.{field}", pattern.key);
                 if told.insert((route.clone(), message.clone())) {
-                    found.push(Finding::new(Code("TN4018"), message).at(self.document.nearest(&route)));
+                    found.push(Finding::new(Code::TN4018, message).at(self.document.nearest(&route)));
                 }
             };
             let fields = [
@@ -274,7 +275,7 @@ impl Handbook {
             !stands && !alarms.iter().any(|id| pattern.matcher.is_match(id))
         };
         let finding = |pattern: &Pattern| {
-            Finding::new(Code("TN4018"), format!("no template has an alarm `{}`", pattern.key))
+            Finding::new(Code::TN4018, format!("no template has an alarm `{}`", pattern.key))
                 .at(self.document.nearest(&pattern.key))
                 .with_help("delete the entry, or correct the logical ID")
         };

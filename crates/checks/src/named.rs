@@ -79,5 +79,5 @@ fn fault(
             format!("`{id}` should be {what}, and stands in no template{near}")
         }
     };
-    Some(Finding::new(Code("TN4019"), message).at(blueprint.place(route)))
+    Some(Finding::new(Code::TN4019, message).at(blueprint.place(route)))
 }

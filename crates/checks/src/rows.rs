@@ -142,5 +142,5 @@ pub(crate) fn own(root: &Path, name: &str, code: Code) -> Result<Option<Arc<Sour
 
 /// What a row that nothing uses is told as.
 pub(crate) fn unused(document: &Document, route: &str, message: String, help: String) -> Finding {
-    Finding::new(Code("TN2604"), message).at(document.nearest(route)).with_help(help)
+    Finding::new(Code::TN2604, message).at(document.nearest(route)).with_help(help)
 }

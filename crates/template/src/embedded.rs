@@ -137,7 +137,7 @@ const DEEPEST: usize = 16;
 /// TN3010.
 pub fn functions(root: &Path, blueprint: &Blueprint) -> Result<Functions, Finding> {
     let Some(lock) = &blueprint.artifacts.lock else { return Ok(Functions::default()) };
-    let text = shipped_or_own(root, lock).map_err(|error| Finding::new(Code("TN3010"), error.to_string()))?;
+    let text = shipped_or_own(root, lock).map_err(|error| Finding::new(Code::TN3010, error.to_string()))?;
     Functions::parse(lock, &text, &blueprint.artifacts.functions)
 }
 

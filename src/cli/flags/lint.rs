@@ -1,6 +1,7 @@
 //! `tenantry flags lint`.
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Exit, Failure, Global, Output, retire};
@@ -25,8 +26,8 @@ pub(super) struct Args {
     today: Option<jiff::civil::Date>,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Answer<'a> {
     flags: usize,
     findings: &'a [Finding],
 }
@@ -45,7 +46,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     match global.output {
         Format::Sarif => output.text(&sarif::text(&found)?)?,
         Format::Junit => output.text(&junit::text(&std::collections::BTreeMap::new(), &found)?)?,
-        _ => output.show("tenantry/findings/v2", &answer, |answer| {
+        _ => output.show(&answer, |answer| {
             let well = format!("{} flags: no findings\n", answer.flags);
             if answer.findings.is_empty() { well } else { findings::text(answer.findings) }
         })?,

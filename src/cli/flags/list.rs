@@ -1,6 +1,7 @@
 //! `tenantry flags list`.
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Exit, Failure, Global, Output, shown, table};
@@ -13,12 +14,12 @@ use tenantry_spec::flags::{Flag, State, values};
   tenantry flags list")]
 pub(super) struct Args {}
 
-#[derive(Serialize)]
-struct Answer<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Answer<'a> {
     flags: Vec<Line<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Line<'a> {
     key: &'a str,
     #[serde(flatten)]
@@ -37,7 +38,7 @@ pub(super) fn run(_: &Args, global: &Global) -> Result<Exit, Failure> {
     };
     let flags = estate.flags.flags.iter();
     let flags = flags.map(|(key, flag)| Line { key, flag, on: line((key, flag)), tenants: fleet.len() }).collect();
-    Output::new(global.output).show("tenantry/flags/v1", &Answer { flags }, |answer| {
+    Output::new(global.output).show(&Answer { flags }, |answer| {
         table(
             ["FLAG", "KIND", "TYPE", "READS", "DEFAULT", "ON FOR", "RULES", "EXPIRES", "OWNER"],
             answer.flags.iter().map(row),

@@ -1,13 +1,13 @@
 //! `tenantry flags`.
 
 mod change;
-mod lint;
-mod list;
-mod preview;
-mod push;
+pub(super) mod lint;
+pub(super) mod list;
+pub(super) mod preview;
+pub(super) mod push;
 mod retire;
 pub(super) mod show;
-mod why;
+pub(super) mod why;
 
 use clap::{Args as ClapArgs, Subcommand};
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -43,8 +44,8 @@ pub(super) struct Edit {
     pub(super) text: String,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Answer {
     files: Vec<PathBuf>,
     tenants: usize,
     changed: Vec<Effect>,
@@ -53,7 +54,7 @@ struct Answer {
 }
 
 /// What an edit does to one tenant.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Effect {
     tenant: String,
     flags: Vec<Turn>,
@@ -61,7 +62,7 @@ struct Effect {
 }
 
 /// A flag that gets another value.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Turn {
     flag: String,
     before: Option<Value>,
@@ -94,7 +95,7 @@ impl Preview {
         let plan = if self.plan && !changed.is_empty() { Some(self.planned(&after, &changed)?) } else { None };
         let exit = plan.as_ref().map_or(Exit::Clean, crate::cli::plan::exit);
         let answer = Answer { files, tenants: after.estate.tenants.len(), changed, plan };
-        Output::new(global.output).show("tenantry/flags-change/v1", &answer, text)?;
+        Output::new(global.output).show(&answer, text)?;
         Ok(exit)
     }
 

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -45,8 +46,8 @@ pub(super) struct Args {
     pace: Waiting,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Answer {
     tenant: String,
     flag: String,
     before: Option<Value>,
@@ -72,7 +73,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     }
     let value = flag.parse(&args.value).map_err(|fault| Failure::new(format!("{}: {fault}", args.flag)))?;
     let answer = super::super::wait(push(args, &opened, tenant, value))??;
-    Output::new(global.output).show("tenantry/flags-push/v1", &answer, text)?;
+    Output::new(global.output).show(&answer, text)?;
     Ok(Exit::Clean)
 }
 

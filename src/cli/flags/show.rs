@@ -1,6 +1,7 @@
 //! `tenantry flags show`.
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Exit, Failure, Global, Output, shown, table};
@@ -29,14 +30,14 @@ pub(super) struct Args {
     live: bool,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Answer {
     evaluations: Vec<Line>,
     #[serde(skip_serializing_if = "Option::is_none")]
     live: Option<Delivery>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Line {
     tenant: String,
     #[serde(flatten)]
@@ -75,7 +76,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         }
     };
     let answer = Answer { evaluations, live };
-    Output::new(global.output).show("tenantry/flag-values/v1", &answer, |answer| text(answer, tenant.is_some()))?;
+    Output::new(global.output).show(&answer, |answer| text(answer, tenant.is_some()))?;
     Ok(answer.live.as_ref().map_or(Exit::Clean, exit))
 }
 

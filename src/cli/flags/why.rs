@@ -1,6 +1,7 @@
 //! `tenantry flags why`.
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Exit, Failure, Global, Output, flag, shown};
@@ -19,8 +20,8 @@ pub(super) struct Args {
     flag: String,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Answer {
     tenant: String,
     #[serde(flatten)]
     evaluation: Evaluation,
@@ -46,7 +47,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         undelivered: undelivered(&opened, tenant, flag),
         evaluation,
     };
-    Output::new(global.output).show("tenantry/flag/v1", &answer, text)?;
+    Output::new(global.output).show(&answer, text)?;
     Ok(Exit::Clean)
 }
 

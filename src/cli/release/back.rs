@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -64,12 +65,12 @@ pub(super) struct Args {
     pace: Pace,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Answer {
     tenants: BTreeMap<String, Tenant>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Tenant {
     from: Option<String>,
     to: Option<String>,
@@ -110,7 +111,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let mut answer = Answer { tenants: stays.collect() };
         let going: usize = ways.to.values().map(Vec::len).sum();
         if going == 0 && ways.stuck.is_empty() {
-            output.show("tenantry/rollback/v1", &answer, |answer| {
+            output.show(&answer, |answer| {
                 format!("{}every tenant that has a way back is where it should go\n", text(answer))
             })?;
             return Ok(Exit::Clean);
@@ -165,7 +166,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             };
             answer.tenants.insert(tenant.clone(), Tenant { from: from(&tenant), to, why, kept: false });
         }
-        output.show("tenantry/rollback/v1", &answer, text)?;
+        output.show(&answer, text)?;
         let went = |tenant: &Tenant| tenant.to.is_some() || tenant.kept;
         Ok(if answer.tenants.values().all(went) { Exit::Clean } else { Exit::Error })
     })?

@@ -9,7 +9,6 @@ use tenantry_aws::cloud::with_causes;
 use tenantry_base::{atomic, files};
 use tenantry_checks::policy::{Checker, Stack};
 use tenantry_ops::deploy::zips;
-use tenantry_ops::release::manifest::SCHEMA;
 use tenantry_ops::release::{Candidate, Manifest, signature};
 use tenantry_spec::estate::has_errors;
 use tenantry_template::embedded;
@@ -80,7 +79,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         }
         None => String::new(),
     };
-    Output::new(global.output).show(SCHEMA, &manifest, |manifest| {
+    Output::new(global.output).show(&manifest, |manifest| {
         let (release, commit, tenants) = (&manifest.release, &manifest.commit, manifest.tenants.len());
         format!("{release} is commit {commit} with {tenants} tenants: {}\n{signed}", path.display())
     })?;

@@ -1,6 +1,7 @@
 //! `tenantry release diff`.
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::{Exit, Failure, Global, Output};
@@ -33,8 +34,8 @@ pub(super) struct Args {
     unified: bool,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Answer {
     from: String,
     to: String,
     distance: Option<Distance>,
@@ -79,7 +80,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         fields: field_changes(&before.estate, &after.estate.blueprint, Some(&after.estate)),
         tenants: between(&before, &after, wanted).map_err(super::of_candidate)?,
     };
-    Output::new(global.output).show("tenantry/release-diff/v1", &answer, |answer| text_of(answer, args.unified))?;
+    Output::new(global.output).show(&answer, |answer| text_of(answer, args.unified))?;
     Ok(if answer.tenants.is_empty() && answer.functions.is_empty() { Exit::Clean } else { Exit::Changes })
 }
 

@@ -1,13 +1,13 @@
 //! `tenantry release`: one file per subcommand.
 
-mod back;
+pub(super) mod back;
 mod cut;
-mod diff;
+pub(super) mod diff;
 mod pause;
-mod plan;
-mod roll;
-mod status;
-mod verify;
+pub(super) mod plan;
+pub(super) mod roll;
+pub(super) mod status;
+pub(super) mod verify;
 
 use std::path::PathBuf;
 

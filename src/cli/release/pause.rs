@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         };
         store.update(pause).await.map_err(super::of_store)
     })??;
-    Output::new(global.output).show(tenantry_ops::release::record::SCHEMA, &record, |record| {
+    Output::new(global.output).show(&record, |record| {
         format!("release {} is paused: {}\n`tenantry release resume` goes on\n", record.release, args.why)
     })?;
     Ok(Exit::Clean)

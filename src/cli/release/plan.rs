@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args as ClapArgs;
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::pace::Pace;
@@ -46,10 +47,8 @@ pub(super) struct Args {
     allow_empty_rings: bool,
 }
 
-pub(super) const SCHEMA: &str = "tenantry/release-plan/v3";
-
-#[derive(Debug, Serialize)]
-pub(super) struct Itinerary {
+#[derive(Debug, Serialize, JsonSchema)]
+pub(in crate::cli) struct Itinerary {
     release: String,
     commit: String,
     stages: Vec<Wave>,
@@ -60,7 +59,7 @@ pub(super) struct Itinerary {
     pub(super) orphans: Orphans,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Wave {
     ring: String,
     wave: usize,
@@ -70,7 +69,7 @@ struct Wave {
     tenants: Vec<Line>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Line {
     tenant: String,
     /// The release that it has.
@@ -97,7 +96,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         Ok::<_, Failure>((plan, orphans::scan(&cloud, &candidate.estate, &prices).await))
     })??;
     let itinerary = Itinerary::of(&repository, &candidate, &stages, &plan, unnamed, Timestamp::now());
-    Output::new(global.output).show(SCHEMA, &itinerary, Itinerary::text)?;
+    Output::new(global.output).show(&itinerary, Itinerary::text)?;
     Ok(super::super::plan::exit(&plan).max(orphans::exit(&itinerary.orphans)))
 }
 

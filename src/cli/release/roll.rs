@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::Serialize;
 use tokio::sync::watch;
 
@@ -113,8 +114,8 @@ struct How {
     pace: Pace,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Answer<'a> {
     release: &'a str,
     ending: &'a str,
     why: Option<String>,
@@ -357,7 +358,7 @@ fn report(release: &str, ending: &Ending, output: Output) -> Result<Exit, Failur
         }
     };
     let answer = Answer { release, ending: name, why, stuck, kept };
-    output.show("tenantry/release-roll/v1", &answer, |answer| {
+    output.show(&answer, |answer| {
         let why = answer.why.as_ref().map(|why| format!(" {why}")).unwrap_or_default();
         let stuck = answer.stuck.iter().map(|(tenant, why)| format!("{tenant} could not go back: {why}\n"));
         let kept = answer.kept.iter().map(|(tenant, why)| format!("{tenant}: {why}\n"));

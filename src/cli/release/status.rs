@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use clap::Args as ClapArgs;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::{Exit, Failure, Global, Output, opened, orphans};
@@ -33,8 +34,8 @@ pub(super) struct Args {
     steps: usize,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Answer {
     tenants: Vec<Running>,
     /// Stacks of the estate that git does not name where they are.
     orphans: Orphans,
@@ -45,7 +46,7 @@ struct Answer {
 }
 
 /// The tenants of one release, and how far it is from the latest roll's.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Share {
     release: String,
     tenants: usize,
@@ -69,8 +70,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     };
     let releases = shares(Repository::open(&global.estate).ok().as_ref(), &tenants, roll.as_ref());
     let answer = Answer { tenants, orphans, releases, roll, roll_unread };
-    Output::new(global.output)
-        .show("tenantry/release-status/v2", &answer, |answer| text_of(answer, args.steps, Timestamp::now()))?;
+    Output::new(global.output).show(&answer, |answer| text_of(answer, args.steps, Timestamp::now()))?;
     if estate::has_errors(&found) {
         anstream::eprintln!(
             "warning: the estate has errors, and tenants with errors are left out: run `tenantry validate`"

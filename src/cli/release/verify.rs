@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::super::{Exit, Failure, Global, Output};
@@ -31,8 +32,8 @@ pub(super) struct Args {
     signer: Option<PathBuf>,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
+#[derive(Serialize, JsonSchema)]
+pub(in crate::cli) struct Answer<'a> {
     release: &'a str,
     commit: String,
     /// None: nobody asked.
@@ -66,7 +67,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         }
     }
     let answer = Answer { release: &args.release, commit: now.commit, signed, differences };
-    Output::new(global.output).show("tenantry/release-verify/v1", &answer, text_of)?;
+    Output::new(global.output).show(&answer, text_of)?;
     Ok(if answer.differences.is_empty() { Exit::Clean } else { Exit::Changes })
 }
 

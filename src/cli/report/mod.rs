@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use rayon::prelude::*;
 use serde::Deserialize;
 
+use super::answers::Answer;
 use super::fit::{self, Fit, Look};
 use super::opened::{self, Release};
 use super::progress::Spinner;
@@ -104,7 +105,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         super::write_file(path, &picture)?;
     }
     if output.is_json() {
-        output.json(site::SCHEMA, &report)?;
+        output.json(&report)?;
     } else if let (Some(pages), Some(folder)) = (written, &args.html) {
         output.text(&format!("{} written, open {}\n", counted(pages, "page"), folder.join("index.html").display()))?;
     }
@@ -121,8 +122,8 @@ fn read(path: &Path) -> Result<Report, Failure> {
     let shown = path.display();
     let broken = |error: serde_json::Error| Failure::new(format!("{shown}: {error}"));
     let stored: Stored = serde_json::from_str(&text).map_err(broken)?;
-    if stored.schema != site::SCHEMA {
-        return Err(Failure::new(format!("{shown} is `{}` and not `{}`", stored.schema, site::SCHEMA))
+    if stored.schema != Report::SCHEMA {
+        return Err(Failure::new(format!("{shown} is `{}` and not `{}`", stored.schema, Report::SCHEMA))
             .with_hint("`tenantry report -o json` writes one"));
     }
     serde_json::from_str(&text).map_err(broken)

@@ -2,6 +2,7 @@
 //! of two of them, so that every block is one rectangle.
 
 use ipnetwork::Ipv4Network;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::{Block, Holder};
@@ -17,7 +18,7 @@ pub(super) const SMALL: f64 = 6.9;
 pub(super) const BOLD: f64 = 8.3;
 
 /// A grid, ready to be drawn.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Map {
     pub width: f64,
     pub height: f64,
@@ -33,7 +34,7 @@ pub struct Map {
 }
 
 /// A block as a rectangle.
-#[derive(Debug, PartialEq, Serialize)]
+#[derive(Debug, PartialEq, Serialize, JsonSchema)]
 pub struct Shape {
     pub x: f64,
     pub y: f64,

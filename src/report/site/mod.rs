@@ -12,6 +12,7 @@ pub mod pipeline;
 use std::collections::BTreeMap;
 
 use ipnetwork::Ipv4Network;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use tenantry_base::ids::TenantName;
@@ -19,11 +20,8 @@ use tenantry_checks::capacity::{Seen, Within};
 use tenantry_checks::cost::Load;
 use tenantry_checks::flow::Flow;
 
-/// Name and version of the format.
-pub const SCHEMA: &str = "tenantry/report/v2";
-
 /// A fleet at one moment.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     pub organisation: String,
     /// The release that git's templates were rendered as.
@@ -50,7 +48,7 @@ pub struct Report {
 }
 
 /// How something is, in a word, the worst first; pages show it by colour and sign beside the word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
     Bad,
@@ -85,7 +83,7 @@ impl Mark {
 }
 
 /// A ring of the fleet.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Ring {
     pub name: String,
     /// How many tenants have a release after each wave.
@@ -95,7 +93,7 @@ pub struct Ring {
 }
 
 /// The latest roll of a release through the rings.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Roll {
     pub release: String,
     /// Seconds since 1970.
@@ -107,7 +105,7 @@ pub struct Roll {
     pub steps: Vec<Step>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// Seconds since 1970.
     pub at: i64,
@@ -115,9 +113,10 @@ pub struct Step {
 }
 
 /// A pool of addresses and what is taken of it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Pool {
     pub name: String,
+    #[schemars(with = "String")]
     pub cidr: Ipv4Network,
     /// Prefix length of the block that a tenant gets.
     pub tenant_prefix: u8,
@@ -130,15 +129,16 @@ pub struct Pool {
 }
 
 /// A block that is taken.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Block {
+    #[schemars(with = "String")]
     pub cidr: Ipv4Network,
     pub holder: Holder,
     /// The tenant, the subnet, or why it is reserved.
     pub name: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Holder {
     Tenant,
@@ -151,7 +151,7 @@ pub enum Holder {
 }
 
 /// How far an account and Region reach.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Headroom {
     pub account: String,
     /// None for what counts over all Regions of the account.
@@ -170,7 +170,7 @@ pub struct Headroom {
 }
 
 /// A quota of a place.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Quota {
     pub id: String,
     pub name: String,
@@ -185,7 +185,7 @@ pub struct Quota {
 }
 
 /// A stack that git does not name.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Orphan {
     pub stack: String,
     pub tenant: String,
@@ -198,7 +198,7 @@ pub struct Orphan {
 }
 
 /// A tenant with everything on its page.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Tenant {
     pub name: TenantName,
     pub ring: String,
@@ -227,7 +227,7 @@ pub struct Tenant {
 }
 
 /// One verdict on a stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct State {
     pub word: String,
     pub why: String,
@@ -235,7 +235,7 @@ pub struct State {
 }
 
 /// What CloudFormation says of the stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
     /// None without a stack.
     pub status: Option<String>,
@@ -246,7 +246,7 @@ pub struct Live {
 }
 
 /// The last drift check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Checked {
     /// Seconds since 1970.
     pub at: i64,
@@ -261,7 +261,7 @@ pub struct Checked {
 }
 
 /// A difference that the last drift check found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
     pub severity: String,
     pub code: String,
@@ -277,15 +277,16 @@ pub struct Difference {
 }
 
 /// A tenant's network: tiers of subnets, each with one in each zone.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Network {
+    #[schemars(with = "String")]
     pub cidr: Ipv4Network,
     /// Ids of zones.
     pub zones: Vec<String>,
     pub tiers: Vec<Tier>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Tier {
     pub name: String,
     /// Where its route table leads: `internet`, `NAT gateway`, `nowhere outside the VPC`.
@@ -295,9 +296,10 @@ pub struct Tier {
 }
 
 /// A subnet and its addresses.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Subnet {
     pub logical_id: String,
+    #[schemars(with = "String")]
     pub cidr: Ipv4Network,
     /// Addresses that resources can take.
     pub usable: u64,
@@ -313,7 +315,7 @@ pub struct Subnet {
     pub owners: Vec<(String, u64)>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Alarm {
     pub logical_id: String,
     pub name: Option<String>,
@@ -327,7 +329,7 @@ pub struct Alarm {
 }
 
 /// What a tenant costs, US dollars a month.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
     pub total: Load,
     /// What has no price: the total is a lower bound.
@@ -336,14 +338,14 @@ pub struct Cost {
     pub lines: Vec<CostLine>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct CostLine {
     pub service: String,
     pub what: String,
     pub usd: Option<Load>,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Flag {
     pub key: String,
     pub value: String,
@@ -353,7 +355,7 @@ pub struct Flag {
 }
 
 /// What a run did to the tenant.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
     pub at: String,
     pub by: String,

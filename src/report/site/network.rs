@@ -1,6 +1,7 @@
 //! A tenant's network as a drawing: a column for each zone, a row for each tier, and in each subnet its addresses at four
 //! moments.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::blocks::{BOLD, SMALL, fitting, round};
@@ -28,7 +29,7 @@ pub struct Drawing {
     pub tiers: Vec<Row>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Zone {
     pub x: f64,
     pub width: f64,
@@ -36,7 +37,7 @@ pub struct Zone {
     pub name: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Row {
     pub y: f64,
     pub height: f64,
@@ -45,7 +46,7 @@ pub struct Row {
     pub subnets: Vec<Box>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Box {
     pub x: f64,
     pub y: f64,
@@ -59,7 +60,7 @@ pub struct Box {
 }
 
 /// The addresses of a subnet at one moment.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Bar {
     pub label: &'static str,
     pub x: f64,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::blocks::{BOLD, SMALL, fitting, round};
@@ -30,7 +31,7 @@ pub struct Drawing {
     pub arrows: Vec<Arrow>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Box {
     pub x: f64,
     pub y: f64,

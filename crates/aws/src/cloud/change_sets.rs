@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudformation::types as sdk;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cloudformation::stack_does_not_exist;
@@ -20,7 +21,7 @@ pub enum TemplateSource {
 }
 
 /// Whether a change set makes a stack, changes one, or lets one take resources that exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChangeSetKind {
     Create,
@@ -100,7 +101,7 @@ pub struct ChangeSet {
 }
 
 /// What a change set does to one resource.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ResourceChange {
     /// `Add`, `Modify`, `Remove`, `Import`, `Dynamic`.
     pub action: String,
@@ -115,7 +116,7 @@ pub struct ResourceChange {
 }
 
 /// What changes in one property.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PropertyChange {
     /// `/Properties/FunctionName`, or the name of the attribute.
     pub path: String,

@@ -1,5 +1,6 @@
 //! AWS CloudTrail: who did what to a resource.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use super::reads::{self, Question, at, items, text};
 use super::{CallError, Session};
 
 /// A call that changed something.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Deed {
     /// Name of the user or of the role's session.
     pub user: String,

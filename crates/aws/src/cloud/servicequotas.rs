@@ -17,7 +17,7 @@ pub struct ListedQuota {
 }
 
 /// A request to raise a limit.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct IncreaseRequest {
     pub id: String,
     pub service: String,

@@ -5,15 +5,17 @@
 
 mod code;
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 pub use code::{Code, Explanation, codes, explain};
 
 /// The severity of a finding. Ordered: `Info < Warning < Unknown < Error`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     Info,
@@ -85,8 +87,27 @@ impl Serialize for Location {
     }
 }
 
+impl JsonSchema for Location {
+    fn schema_name() -> Cow<'static, str> {
+        "Location".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A place in a file of the estate; line and column count from one.",
+            "type": "object",
+            "properties": {
+                "file": { "type": "string" },
+                "line": { "type": "integer", "minimum": 1 },
+                "column": { "type": "integer", "minimum": 1 }
+            },
+            "required": ["file", "line", "column"]
+        })
+    }
+}
+
 /// One thing a stage found. Built with [`Finding::new`] and the `with_*`/`at` methods.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     pub code: Code,
     pub severity: Severity,

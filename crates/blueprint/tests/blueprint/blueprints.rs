@@ -98,7 +98,7 @@ fn a_check_of_a_blueprint_blames_the_field_that_the_tenant_sets() {
                     None
                 });
                 assert_eq!(found.len(), 1, "{found:?}");
-                assert_eq!((found[0].code.0, blamed.into_inner()), ("WA2001", vec![route.to_owned()]));
+                assert_eq!((found[0].code.as_str(), blamed.into_inner()), ("WA2001", vec![route.to_owned()]));
                 assert!(found[0].message.starts_with("the service holds "), "{}", found[0].message);
             },
         );

@@ -10,7 +10,7 @@ use tenantry_blueprint::{Blueprint, Evaluation, Inputs, LayoutError, Owner};
 /// Without the number of shards, of which an absurd retention has too many whatever else is tried.
 fn errors_of(evaluation: &Evaluation<'_>) -> Vec<Finding> {
     let mut found = evaluation.checks(&|_| None);
-    found.retain(|found| found.severity == Severity::Error && found.code.0 != "BP2003");
+    found.retain(|found| found.severity == Severity::Error && found.code.as_str() != "BP2003");
     found
 }
 
@@ -72,7 +72,7 @@ fn outcome(blueprint: &Blueprint, recorded: &Value, case: &Value) -> Map<String,
     }
     let mut outcome: Map<_, _> =
         ["block", "spec"].map(|name| (name.to_owned(), case[name].clone())).into_iter().collect();
-    let refusals = errors_of(&evaluation).into_iter().map(|found| json!([found.code.0, found.message]));
+    let refusals = errors_of(&evaluation).into_iter().map(|found| json!([found.code.as_str(), found.message]));
     let refusals: Vec<Value> =
         refusals.chain(laid_out.as_ref().err().map(|error| json!(["layout", error.to_string()]))).collect();
     if !refusals.is_empty() {

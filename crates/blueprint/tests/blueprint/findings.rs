@@ -248,21 +248,23 @@ fn checking_a_blueprint_finds_what_only_some_tenants_meet() {
     ];
     for (formulas, code, message) in faults {
         let findings = good(&format!("{WEB}{formulas}")).check(&FEW);
-        let found = findings.iter().any(|found| found.code.0 == code && found.message.contains(message));
+        let found = findings.iter().any(|found| found.code.as_str() == code && found.message.contains(message));
         assert!(found, "{formulas}: {findings:?}");
     }
     let shrinking = WEB.replace("maximum: 9, default: 1 }", "maximum: 9, default: 1, workload: true }");
     let tiers = "tiers:\n  one: { routes: none, share: 1/2, addresses: 1000 - web.count * 100 }\n";
     let findings = good(&format!("{shrinking}{tiers}")).check(&FEW);
-    assert!(findings.iter().any(|found| found.code.0 == "TN6024"), "{findings:?}");
+    assert!(findings.iter().any(|found| found.code.as_str() == "TN6024"), "{findings:?}");
     let large = "tiers:\n  one: { routes: none, share: 1/2, addresses: 100000 }\n";
     let findings = good(large).check(&FEW);
     assert!(
-        findings.iter().any(|found| found.code.0 == "TN6020" && found.message.contains("more than the largest VPC"))
+        findings
+            .iter()
+            .any(|found| found.code.as_str() == "TN6020" && found.message.contains("more than the largest VPC"))
     );
     let open = WEB.replace("minimum: 0, maximum: 9, ", "");
     let findings = good(&format!("{open}derived:\n  a: {{ value: web.count }}\n")).check(&FEW);
-    assert!(findings.iter().any(|found| found.code.0 == "TN6023" && found.severity == Severity::Warning));
+    assert!(findings.iter().any(|found| found.code.as_str() == "TN6023" && found.severity == Severity::Warning));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::demand::Demand;
@@ -49,7 +50,7 @@ pub struct Site {
 }
 
 /// How one account and region, or an account over all its regions, would stand after the plan.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Assessment {
     pub account: AccountId,
     /// None for what counts over all regions.
@@ -213,7 +214,7 @@ impl Assessment {
                 }
             };
             let message = format!("what a resource of type `{kind}` takes of quotas is unknown: {why}");
-            Finding::new(Code("TN2105"), message).with_help(help)
+            Finding::new(Code::TN2105, message).with_help(help)
         }));
         found.extend(starve::findings(&self.subnets));
         found.extend(self.offer.iter().chain(&self.names).cloned());
@@ -233,13 +234,13 @@ impl Assessment {
 
 /// Unknown for one reason is one finding: what nobody could look at would else be as many as there are quotas.
 fn collapse(found: Vec<Finding>) -> Vec<Finding> {
-    let mut unknown: BTreeMap<&'static str, usize> = BTreeMap::new();
-    found.iter().for_each(|finding| *unknown.entry(finding.code.0).or_default() += 1);
-    let mut told: BTreeSet<&'static str> = BTreeSet::new();
+    let mut unknown: BTreeMap<Code, usize> = BTreeMap::new();
+    found.iter().for_each(|finding| *unknown.entry(finding.code).or_default() += 1);
+    let mut told: BTreeSet<Code> = BTreeSet::new();
     let once = |finding: Finding| {
-        let code = finding.code.0;
-        let count = unknown.get(code).copied().unwrap_or(0);
-        if !matches!(code, "TN2104" | "TN2203") || count < 4 {
+        let code = finding.code;
+        let count = unknown.get(&code).copied().unwrap_or(0);
+        if !matches!(code, Code::TN2104 | Code::TN2203) || count < 4 {
             return Some(finding);
         }
         told.insert(code).then(|| {
@@ -329,7 +330,7 @@ mod tests {
         Arc::make_mut(&mut Arc::make_mut(&mut stack.needs).demand).unknown_types.insert("AWS::New::Thing".to_owned());
         let site = Site { stacks: vec![stack], snapshot: seen(0, 0, &[]) };
         let found = check(&tables(), &[(ground("eu-west-1"), site)].into_iter().collect());
-        assert!(found[0].findings().iter().any(|finding| finding.code.0 == "TN2105"));
+        assert!(found[0].findings().iter().any(|finding| finding.code.as_str() == "TN2105"));
         assert!(found[0].levels().any(|level| level == Level::Unknown));
     }
 
@@ -349,7 +350,7 @@ mod tests {
             let site = Site { stacks: vec![rules("small", 5), rules("large", 61)], snapshot };
             let found = check(&tables(), &[(ground("eu-west-1"), site)].into_iter().collect());
             let findings = found[0].findings().into_iter().filter(|finding| finding.message.contains("security group"));
-            findings.map(|one| (one.code.0, one.tenant, one.resource, one.message)).collect::<Vec<_>>()
+            findings.map(|one| (one.code.as_str(), one.tenant, one.resource, one.message)).collect::<Vec<_>>()
         };
         let message = "`Inbound or outbound rules per security group` in 111122223333 eu-west-1, `Group` of `large`: 61 of 60 used after this";
         let of = |text: &str| Some(text.to_owned());

@@ -102,13 +102,13 @@ mod tests {
         assert_eq!((wall.level, wall.request), (Level::Error, Some(8)));
         assert_eq!(find(&verdicts, "vpc-nat-gateways").after, 2);
         let finding = wall.finding("111122223333 eu-west-1").unwrap();
-        assert_eq!(finding.code.0, "TN2101");
+        assert_eq!(finding.code.as_str(), "TN2101");
         assert_eq!(
             finding.message,
             "`EC2-VPC Elastic IPs` in 111122223333 eu-west-1: 6 of 5 used after this; what else is used is unknown: not measured"
         );
         assert_eq!(finding.help.as_deref(), Some("`tenantry quotas --all --request` asks for 8 (ec2 L-0263D0A3)"));
-        assert_eq!(find(&verdicts, "vpc-vpcs").finding("here").unwrap().code.0, "TN2104");
+        assert_eq!(find(&verdicts, "vpc-vpcs").finding("here").unwrap().code.as_str(), "TN2104");
     }
 
     #[test]
@@ -139,7 +139,7 @@ mod tests {
         demand.amounts.insert("cloudformation-resources", [(Within::Stack, 501)].into_iter().collect());
         let verdicts = weigh(&quotas, &Asked::new(demand.clone()), &Snapshot::default());
         assert_eq!((verdicts[0].level, verdicts[0].request), (Level::Error, None));
-        assert_eq!(verdicts[0].finding("here").unwrap().code.0, "TN2102");
+        assert_eq!(verdicts[0].finding("here").unwrap().code.as_str(), "TN2102");
     }
 
     #[test]
@@ -165,7 +165,7 @@ mod tests {
                 .filter(|verdict| verdict.level == Level::Error)
                 .all(|verdict| verdict.needed > verdict.usable)
         );
-        let codes: Vec<&str> = starve::findings(&shared).iter().map(|finding| finding.code.0).collect();
+        let codes: Vec<&str> = starve::findings(&shared).iter().map(|finding| finding.code.as_str()).collect();
         assert_eq!(codes, ["TN2204"; 3]);
         let apart = starve::subnets(&site("Lambda"));
         assert!(apart.iter().all(|verdict| verdict.level == Level::Ok), "{apart:#?}");

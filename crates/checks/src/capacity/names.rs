@@ -22,7 +22,7 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
                     format!("`{name}` ({resource_type}) exists already, so stack `{}` cannot make it", stack.name);
                 let help = "import it into the stack, or delete it if its data is no longer needed";
                 found.push(
-                    Finding::new(Code("TN2402"), message)
+                    Finding::new(Code::TN2402, message)
                         .with_tenant(&stack.tenant)
                         .with_resource(logical_id)
                         .with_help(help),
@@ -35,7 +35,7 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
     found.extend(unknown.into_iter().map(|((kind, why), names)| {
         let more = if names.len() > 1 { format!(" and {} more", names.len() - 1) } else { String::new() };
         let message = format!("whether `{}`{more} ({kind}) exists already is not known: {why}", names[0]);
-        Finding::new(Code("TN2404"), message)
+        Finding::new(Code::TN2404, message)
     }));
     found
 }
@@ -61,7 +61,7 @@ mod tests {
             let names = taken.iter().map(|name| (*name).to_owned()).collect();
             snapshot.names.insert("AWS::S3::Bucket", Seen::Known(names));
         }
-        check(&Site { stacks: vec![stack], snapshot }).iter().map(|finding| finding.code.0).collect()
+        check(&Site { stacks: vec![stack], snapshot }).iter().map(|finding| finding.code.as_str()).collect()
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -54,7 +55,7 @@ pub struct Instance {
 }
 
 /// A subnet and how much of it is needed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Fullest {
     pub logical_id: String,
     /// Of the addresses that resources can take, those that must be given at the worst moment.

@@ -27,7 +27,7 @@ pub(super) fn check(ground: &AccountRegion, site: &Site, table: &Regions) -> Vec
     if !unknown.is_empty() {
         let message =
             format!("what {} offers to {} is not known: {}", ground.region, ground.account, unknown.join("; "));
-        found.push(Finding::new(Code("TN2306"), message));
+        found.push(Finding::new(Code::TN2306, message));
     }
     let source = format!("the table of {}", table.date);
     found.into_iter().map(|finding| sourced(finding, site, &source)).collect()
@@ -35,9 +35,9 @@ pub(super) fn check(ground: &AccountRegion, site: &Site, table: &Regions) -> Vec
 
 /// Says where an answer comes from when nobody saw it live.
 fn sourced(finding: Finding, site: &Site, source: &str) -> Finding {
-    let live = match finding.code.0 {
-        "TN2301" | "TN2302" => site.snapshot.offer.zones.known().is_some(),
-        "TN2304" => site.snapshot.offer.types.known().is_some(),
+    let live = match finding.code {
+        Code::TN2301 | Code::TN2302 => site.snapshot.offer.zones.known().is_some(),
+        Code::TN2304 => site.snapshot.offer.types.known().is_some(),
         _ => true,
     };
     if live { finding } else { Finding { message: format!("{} (says {source})", finding.message), ..finding } }
@@ -48,7 +48,7 @@ fn enabled(ground: &AccountRegion, site: &Site, row: Option<&RegionRow>, unknown
         (Seen::Known(true), _) => None,
         (Seen::Known(false), _) => {
             let message = format!("account {} has not opted in to {}", ground.account, ground.region);
-            Some(Finding::new(Code("TN2305"), message).with_help("enable the region in the account's settings first"))
+            Some(Finding::new(Code::TN2305, message).with_help("enable the region in the account's settings first"))
         }
         (Seen::Unknown(_), Some(row)) if !row.opt_in => None,
         (Seen::Unknown(why), _) => {
@@ -76,7 +76,7 @@ fn zones(
     let mut found = Vec::new();
     if offered.len() < USUAL_ZONES {
         let message = format!("{} offers {} usable zones: {}", ground, offered.len(), joined(&offered));
-        found.push(Finding::new(Code("TN2301"), message));
+        found.push(Finding::new(Code::TN2301, message));
     }
     let lacking = by_need(stacks, |stack| {
         let zones = stack.needs.subnets.values().filter_map(|subnet| subnet.zone.as_deref());
@@ -85,7 +85,7 @@ fn zones(
     for (zone, tenants) in lacking {
         let message = format!("{ground} has no usable zone `{zone}`, which {} needs", named(&tenants));
         let help = format!("usable are {}: name them in `regions.{}.zones`", joined(&offered), ground.region);
-        found.push(Finding::new(Code("TN2302"), message).with_help(help));
+        found.push(Finding::new(Code::TN2302, message).with_help(help));
     }
     found
 }
@@ -113,7 +113,7 @@ fn types(
         .into_iter()
         .map(|(kind, tenants)| {
             let message = format!("{} has no `{kind}`, which {} needs", ground.region, named(&tenants));
-            Finding::new(Code("TN2304"), message)
+            Finding::new(Code::TN2304, message)
         })
         .collect()
 }
@@ -137,7 +137,7 @@ fn instances(ground: &AccountRegion, site: &Site, stacks: &[&Stack], unknown: &m
                 let message = format!("{ground} has no `{kind}` in zone `{zone}`, which {} needs", named(&tenants));
                 let zones: BTreeSet<&str> = zones.iter().map(String::as_str).collect();
                 let help = format!("it can be had in {}; or take another type", joined(&zones));
-                found.push(Finding::new(Code("TN2303"), message).with_help(help));
+                found.push(Finding::new(Code::TN2303, message).with_help(help));
             }
             Seen::Unknown(why) => drop(unseen.entry(why).or_default().insert(kind)),
         }
@@ -193,7 +193,7 @@ mod tests {
     fn codes(region: &str, zone: &str, offer: Offer) -> Vec<&'static str> {
         let ground = AccountRegion { account: "111122223333".parse().unwrap(), region: region.parse().unwrap() };
         let site = Site { stacks: vec![stack(zone)], snapshot: Snapshot { offer, ..Snapshot::default() } };
-        check(&ground, &site, &Regions::parse(TABLE).unwrap()).iter().map(|finding| finding.code.0).collect()
+        check(&ground, &site, &Regions::parse(TABLE).unwrap()).iter().map(|finding| finding.code.as_str()).collect()
     }
 
     fn names(names: &[&str]) -> Seen<BTreeSet<String>> {

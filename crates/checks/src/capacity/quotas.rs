@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -15,7 +16,7 @@ use tenantry_base::finding::{Code, Finding, Source, nearest};
 use tenantry_template::embedded;
 
 /// Over what a quota counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
     Account,
@@ -28,7 +29,7 @@ pub enum Scope {
 }
 
 /// One row of the table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quota {
     pub id: String,
@@ -69,7 +70,7 @@ impl Quota {
 
 /// The columns of a row.
 const COLUMNS: Columns = Columns {
-    code: Code("TN2602"),
+    code: Code::TN2602,
     columns: &[
         ("id", true),
         ("service", true),
@@ -156,7 +157,7 @@ fn unknown(root: &Path, quotas: &[Quota]) -> Vec<Finding> {
     });
     let missing = taken.filter(|(_, id)| !quotas.iter().any(|quota| quota.id == **id)).map(|(route, id)| {
         let hint = nearest(id, quotas.iter().map(|quota| quota.id.as_str()));
-        Finding::new(Code("TN2601"), format!("there is no quota `{id}`{hint}"))
+        Finding::new(Code::TN2601, format!("there is no quota `{id}`{hint}"))
             .at(document.nearest(&route))
             .with_help("add the row to the estate's policies/quotas.yaml")
     });

@@ -43,7 +43,7 @@ pub struct RegionRow {
 
 /// The columns of a row.
 const COLUMNS: Columns = Columns {
-    code: Code("TN2603"),
+    code: Code::TN2603,
     columns: &[("partition", true), ("opt_in", true), ("zones", true), ("missing", false), ("s3_prefix_list", false)],
     fixed: &["partition"],
 };
@@ -67,12 +67,12 @@ impl Regions {
         let mut findings = Vec::new();
         for (region, spec) in &estate.fleet.regions {
             let mut say = |code, route: &str, message: String, help: Option<String>| {
-                let finding = Finding::new(Code(code), message).at(estate.locate_in_fleet(route));
+                let finding = Finding::new(code, message).at(estate.locate_in_fleet(route));
                 findings.push(help.into_iter().fold(finding, Finding::with_help));
             };
             let Some(row) = self.regions.get(region) else {
                 let message = format!("region `{region}` is not in the table of regions of {}", self.date);
-                say("TN1049", &format!("regions.{region}"), message, None);
+                say(Code::TN1049, &format!("regions.{region}"), message, None);
                 continue;
             };
             for (fact, list) in spec.facts.iter().filter(|(fact, _)| fact.contains("s3")) {
@@ -80,7 +80,7 @@ impl Regions {
                 let Some(other) = self.with_list(list).filter(|_| list != own) else { continue };
                 let message = format!("`{list}` is the prefix list of S3 in `{other}`, not in `{region}`");
                 let help = format!("that of `{region}` is `{own}`");
-                say("TN1048", &format!("regions.{region}.{fact}"), message, Some(help));
+                say(Code::TN1048, &format!("regions.{region}.{fact}"), message, Some(help));
             }
             // A row without zones leaves them open.
             let Some(known) = row.zones.first().map(short_code) else { continue };
@@ -90,9 +90,9 @@ impl Regions {
                 let help = Some(format!("its zones are {}", zones.join(", ")));
                 if short_code(zone) == known {
                     let message = format!("zone `{zone}` of region `{region}` is not in the table of {}", self.date);
-                    say("TN1049", &route, message, help);
+                    say(Code::TN1049, &route, message, help);
                 } else {
-                    say("TN1048", &route, format!("zone `{zone}` is not of region `{region}`"), help);
+                    say(Code::TN1048, &route, format!("zone `{zone}` is not of region `{region}`"), help);
                 }
             }
         }
@@ -256,7 +256,7 @@ mod tests {
         name("eusc-de-east-1", &["eusc1-az1"]);
         name("mars-north-1", &["man1-az1"]);
         let told: Vec<String> =
-            regions.check(&estate).iter().map(|found| format!("{} {}", found.code.0, found.message)).collect();
+            regions.check(&estate).iter().map(|found| format!("{} {}", found.code.as_str(), found.message)).collect();
         assert_eq!(
             told,
             [

@@ -1,5 +1,6 @@
 //! How many more average tenants a place can take, and what stops it first.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::check::{AccountRegion, Site, asked};
@@ -9,7 +10,7 @@ use super::weigh::{Asked, QuotaUsage, weigh};
 use tenantry_base::ids::{AccountId, Region};
 
 /// How far a place reaches.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Runway {
     pub account: AccountId,
     pub region: Region,

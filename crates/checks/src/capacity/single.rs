@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,7 +23,7 @@ const FILLED: [(&str, u64); 3] = [("AWS::Partition", 3), ("AWS::AccountId", 12),
 const CERTIFICATE: &str = "-----BEGIN CERTIFICATE-----";
 
 /// What a quota counts in resources of a type.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
     /// `AWS::EC2::SecurityGroup`.
@@ -42,7 +43,7 @@ pub struct Measure {
 }
 
 /// How a property is counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum As {
     /// Entries of a list.
@@ -61,7 +62,7 @@ pub enum As {
 }
 
 /// Resources that belong to another by a reference.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct With {
     #[serde(rename = "type")]

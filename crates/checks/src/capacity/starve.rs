@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use ipnetwork::Ipv4Network;
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::check::{Site, Stack};
@@ -19,10 +20,11 @@ use tenantry_base::finding::{Code, Finding};
 const WARNING_DAYS: i32 = 90;
 
 /// How one subnet stands.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SubnetVerdict {
     pub tenant: String,
     pub logical_id: String,
+    #[schemars(with = "String")]
     pub cidr: Ipv4Network,
     pub zone: Option<String>,
     /// Addresses that resources can take.
@@ -40,13 +42,14 @@ pub struct SubnetVerdict {
     pub uncounted: Vec<String>,
     pub level: Level,
     /// The day on which growth has used it up.
+    #[schemars(with = "Option<tenantry_base::schema::Day>")]
     pub runs_out: Option<Date>,
     #[serde(skip)]
     demand: SubnetDemand,
 }
 
 /// What stands in a subnet now.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Now {
     pub used: u64,
     pub owners: BTreeMap<Owner, u64>,
@@ -168,10 +171,10 @@ fn finding(verdict: &SubnetVerdict) -> Option<Finding> {
     let SubnetVerdict { logical_id, cidr, needed, usable, .. } = verdict;
     let code = match verdict.level {
         Level::Ok => return None,
-        Level::Warning => "TN2202",
-        Level::Unknown => "TN2203",
-        Level::Error if verdict.shared_with_functions => "TN2204",
-        Level::Error => "TN2201",
+        Level::Warning => Code::TN2202,
+        Level::Unknown => Code::TN2203,
+        Level::Error if verdict.shared_with_functions => Code::TN2204,
+        Level::Error => Code::TN2201,
     };
     let parts: Vec<String> = verdict.owners.iter().map(|(owner, addresses)| part(*owner, addresses, verdict)).collect();
     let why = verdict.now.why().map(|why| format!("; what stands there now is unknown: {why}")).unwrap_or_default();
@@ -184,10 +187,10 @@ fn finding(verdict: &SubnetVerdict) -> Option<Finding> {
         "subnet `{logical_id}` ({cidr}) must give {needed} of {usable} addresses at the worst: {}{uncounted}{why}{out}",
         parts.join(", ")
     );
-    let finding = Finding::new(Code(code), message).with_tenant(&verdict.tenant).with_resource(logical_id);
+    let finding = Finding::new(code, message).with_tenant(&verdict.tenant).with_resource(logical_id);
     Some(match code {
-        "TN2204" => finding.with_help("give functions subnets of their own"),
-        "TN2201" | "TN2202" => {
+        Code::TN2204 => finding.with_help("give functions subnets of their own"),
+        Code::TN2201 | Code::TN2202 => {
             finding.with_help("a larger subnet (`overrides`), a larger block for a new tenant, or less concurrency")
         }
         _ if !verdict.uncounted.is_empty() => {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::demand::{Demand, Within};
@@ -13,7 +14,7 @@ use tenantry_base::finding::{Code, Finding, Severity};
 pub(super) const WARNING_PERCENT: u64 = 80;
 
 /// How something stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     Ok,
@@ -37,7 +38,7 @@ impl From<Severity> for Level {
 }
 
 /// Where a limit comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LimitSource {
     /// The value that holds in the account.
@@ -49,7 +50,7 @@ pub enum LimitSource {
 }
 
 /// One quota after the plan.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct QuotaUsage {
     pub quota: String,
     pub service: String,
@@ -74,7 +75,7 @@ pub struct QuotaUsage {
 }
 
 /// A resource of a tenant's stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Holder {
     pub tenant: String,
     /// Logical id.
@@ -231,10 +232,10 @@ pub fn alone(quotas: &[Quota], demand: &Demand) -> Vec<Finding> {
     let beyond = verdicts.into_iter().filter(|verdict| verdict.level == Level::Error);
     beyond
         .map(|verdict| {
-            let code = if verdict.adjustable { "TN2106" } else { "TN2102" };
+            let code = if verdict.adjustable { Code::TN2106 } else { Code::TN2102 };
             let (name, after, limit) = (&verdict.name, verdict.after, verdict.limit);
             let finding =
-                Finding::new(Code(code), format!("the stack needs {after} of `{name}`, and the default is {limit}"));
+                Finding::new(code, format!("the stack needs {after} of `{name}`, and the default is {limit}"));
             match verdict.request {
                 Some(request) => finding.with_help(format!("`tenantry quotas --all --request` asks for {request}")),
                 None => finding,
@@ -258,10 +259,10 @@ impl QuotaUsage {
     pub fn finding(&self, ground: &str) -> Option<Finding> {
         let code = match self.level {
             Level::Ok => return None,
-            Level::Warning => "TN2103",
-            Level::Unknown => "TN2104",
-            Level::Error if self.adjustable => "TN2101",
-            Level::Error => "TN2102",
+            Level::Warning => Code::TN2103,
+            Level::Unknown => Code::TN2104,
+            Level::Error if self.adjustable => Code::TN2101,
+            Level::Error => Code::TN2102,
         };
         let place = match &self.within {
             Within::Zone(zone) => format!(", zone {zone}"),
@@ -274,7 +275,7 @@ impl QuotaUsage {
         let why = self.used.why().map(|why| format!("; what else is used is unknown: {why}")).unwrap_or_default();
         let message =
             format!("`{}` in {ground}{place}: {} of {} used after this{why}", self.name, self.after, self.limit);
-        let finding = Finding::new(Code(code), message);
+        let finding = Finding::new(code, message);
         let finding = match &self.holder {
             Some(holder) => finding.with_tenant(&holder.tenant).with_resource(&holder.resource),
             None => finding,

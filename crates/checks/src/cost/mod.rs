@@ -13,6 +13,7 @@ mod workload;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{Add, Mul, Sub};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ pub const NOT_COUNTED: &str = "taxes, support, discounts and free allowances; wh
                                central logs; the control planes";
 
 /// One number in three months: one in which nothing arrives, one at the mean rate, one that is all peak.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Load {
     pub low: f64,
     pub expected: f64,
@@ -66,7 +67,7 @@ impl Mul<f64> for Load {
 }
 
 /// Why a line is paid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// For being there, whatever arrives.
@@ -78,7 +79,7 @@ pub enum Kind {
 }
 
 /// One line of a bill.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Line {
     pub service: String,
     pub what: String,
@@ -98,7 +99,7 @@ pub struct Line {
 }
 
 /// What one stack costs in a month.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Bill {
     pub region: String,
     /// Date of the table of prices.
@@ -111,7 +112,7 @@ pub struct Bill {
 }
 
 /// A sum over lines, and what is missing in it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Total {
     /// US dollars a month: a lower bound where something is missing.
     pub usd: Load,
@@ -196,7 +197,7 @@ impl Bill {
             } else {
                 format!("it has no row in {path}")
             };
-            Finding::new(Code("TN2502"), format!("what a resource of type `{kind}` costs is unknown: {lacks}"))
+            Finding::new(Code::TN2502, format!("what a resource of type `{kind}` costs is unknown: {lacks}"))
                 .with_help("`billing: free`, or `billing: { elsewhere: … }`, or items of policies/prices.yaml")
         });
         let mut items: Vec<&str> =
@@ -208,12 +209,12 @@ impl Bill {
             let named: Vec<String> = items.iter().take(4).map(|item| format!("`{item}`")).collect();
             let more = if items.len() > 4 { format!(" and {} more", items.len() - 4) } else { String::new() };
             let row = format!("{{ name: …, service: …, unit: …, regions: {{ {region}: {{ usd: …, source: … }} }} }}");
-            Finding::new(Code("TN2503"), format!("the table has no price in {region} of {}{more}", named.join(", ")))
+            Finding::new(Code::TN2503, format!("the table has no price in {region} of {}{more}", named.join(", ")))
                 .with_help(format!("add to `prices` of the estate's policies/prices.yaml: `{}: {row}`", items[0]))
         });
         let silent = self.lines.iter().any(|line| line.quantity.is_none()).then(|| {
             Finding::new(
-                Code("TN2504"),
+                Code::TN2504,
                 "the template does not tell what arrives, so nothing that depends on it is priced",
             )
         });

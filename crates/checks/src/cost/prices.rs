@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -18,7 +19,7 @@ use tenantry_base::finding::{Code, Finding, Source, nearest};
 use tenantry_template::embedded;
 
 /// Where a price comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PriceSource {
     pub title: String,
     pub url: String,
@@ -27,7 +28,7 @@ pub struct PriceSource {
 }
 
 /// What one unit of an item costs in one region.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Price {
     /// US dollars for one unit.
     pub usd: f64,
@@ -102,7 +103,7 @@ pub fn shipped() -> Result<Prices, Vec<Finding>> {
 /// As [`parse`], of the estate's own rows; fields that contradict this version's; a file that cannot be read.
 pub fn load(root: &Path) -> Result<(Prices, Vec<Finding>), Vec<Finding>> {
     let base = shipped()?;
-    let Some(source) = rows::own(root, NAME, Code("TN2501"))? else { return Ok((base, Vec::new())) };
+    let Some(source) = rows::own(root, NAME, Code::TN2501)? else { return Ok((base, Vec::new())) };
     let document = Document::parse(source).map_err(|fault| vec![fault])?;
     let known: Vec<String> = base.items.keys().cloned().collect();
     let mut reader = Reader { document: &document, base: Some(base), faults: Vec::new() };
@@ -115,7 +116,7 @@ pub fn load(root: &Path) -> Result<(Prices, Vec<Finding>), Vec<Finding>> {
     if added.is_empty() {
         return Ok((prices, Vec::new()));
     }
-    let templates = embedded::templates(root).map_err(|error| vec![Finding::new(Code("TN2501"), error.to_string())])?;
+    let templates = embedded::templates(root).map_err(|error| vec![Finding::new(Code::TN2501, error.to_string())])?;
     let told = |id: &str| templates.iter().any(|template| template.text.contains(id));
     let idle = added.into_iter().filter(|id| !told(id)).map(|id| {
         let hint = nearest(id, known.iter().map(String::as_str));
@@ -139,7 +140,7 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn fault(&mut self, route: &str, message: String) {
-        self.faults.push(Finding::new(Code("TN2501"), message).at(self.document.nearest(route)));
+        self.faults.push(Finding::new(Code::TN2501, message).at(self.document.nearest(route)));
     }
 
     fn table(&mut self) -> Prices {

@@ -8,9 +8,11 @@ mod generate;
 mod registry;
 mod statements;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -114,6 +116,19 @@ impl Serialize for Permission {
     }
 }
 
+impl JsonSchema for Permission {
+    fn schema_name() -> Cow<'static, str> {
+        "Permission".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "An action, `rds:CreateDBInstance`; for `iam:PassRole` with the service that takes the role: `iam:PassRole (ecs-tasks.amazonaws.com)`.",
+            "type": "string"
+        })
+    }
+}
+
 /// Who needs a permission: `AWS::RDS::DBInstance create`, `tenantry`, `JobRole`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cause {
@@ -131,6 +146,19 @@ impl fmt::Display for Cause {
 impl Serialize for Cause {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
+    }
+}
+
+impl JsonSchema for Cause {
+    fn schema_name() -> Cow<'static, str> {
+        "Cause".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Who needs a permission: `AWS::RDS::DBInstance create`, `tenantry`, `JobRole`.",
+            "type": "string"
+        })
     }
 }
 
@@ -228,7 +256,7 @@ fn trusted(document: &Value) -> Vec<String> {
 }
 
 /// A pattern that allows more than is needed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Wide {
     pub pattern: String,
     /// Actions of `policies/registry.json` that it allows.
@@ -237,7 +265,7 @@ pub struct Wide {
 }
 
 /// How one of the control plane's policies stands.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Checked {
     /// Logical ID in the control plane's template.
     pub subject: &'static str,
@@ -258,7 +286,7 @@ pub struct Checked {
 }
 
 /// How many permissions somebody needs, and how many of them are allowed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Count {
     pub needed: usize,
     pub granted: usize,

@@ -55,14 +55,14 @@ impl<'a> Findings<'a> {
         if let Owner::Tenant(_) = self.stack.owner {
             let skipped = verdict.rules.iter().filter(|(_, status)| *status == Status::Skip);
             for (name, _) in skipped.filter(|(name, _)| self.rulings.is_required(name)) {
-                let finding = Finding::new(Code("TN4003"), format!("the rule `{name}` found nothing to check"));
+                let finding = Finding::new(Code::TN4003, format!("the rule `{name}` found nothing to check"));
                 self.all.push(self.named(finding));
             }
         }
     }
 
     pub(super) fn failed(&mut self, file: &RuleFile, error: &GuardError) {
-        let finding = Finding::new(Code("TN4002"), error.to_string()).at(Location::new(file.source.clone(), 0..0));
+        let finding = Finding::new(Code::TN4002, error.to_string()).at(Location::new(file.source.clone(), 0..0));
         self.all.push(self.named(finding));
     }
 

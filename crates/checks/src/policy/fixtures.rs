@@ -23,7 +23,7 @@ impl Checker {
         }
         let paths = match files::list(&folder) {
             Ok(paths) => paths,
-            Err(error) => return vec![Finding::new(Code("TN4006"), error.to_string())],
+            Err(error) => return vec![Finding::new(Code::TN4006, error.to_string())],
         };
         let is_test = |path: &PathBuf| {
             let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase());
@@ -96,7 +96,7 @@ impl Checker {
 /// A finding at a test, or at the test's nearest part that the file has.
 fn fault(document: &Document, route: &str, message: String) -> Finding {
     let exact = document.place_of_key(route).filter(|_| document::parent(route).is_some());
-    Finding::new(Code("TN4006"), message).at(exact.unwrap_or_else(|| document.nearest(route)))
+    Finding::new(Code::TN4006, message).at(exact.unwrap_or_else(|| document.nearest(route)))
 }
 
 fn status(text: &str) -> Option<Status> {

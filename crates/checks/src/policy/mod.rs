@@ -132,14 +132,14 @@ impl Checker {
                 Ok(file) => file,
                 Err(error) => {
                     let place = guard::place_of_error(&error, &source);
-                    found.push(Finding::new(Code("TN4001"), error.to_string()).at(place));
+                    found.push(Finding::new(Code::TN4001, error.to_string()).at(place));
                     continue;
                 }
             };
             for rule in &file.rules {
                 if let Some(first) = names.insert(rule.name.clone(), rule.location.clone()) {
                     let message = format!("two rules have the name `{}`", rule.name);
-                    let finding = Finding::new(Code("TN4001"), message).at(rule.location.clone());
+                    let finding = Finding::new(Code::TN4001, message).at(rule.location.clone());
                     found.push(finding.with_related("the other rule", first));
                 }
             }
@@ -157,7 +157,7 @@ impl Checker {
         let unknown = unknown.into_iter().filter(|_| is_known);
         found.extend(unknown.map(|route| {
             let place = Location::new(blueprint.source(), blueprint.span(&route));
-            Finding::new(Code("TN6022"), format!("`{route}` names no rule")).at(place)
+            Finding::new(Code::TN6022, format!("`{route}` names no rule")).at(place)
         }));
         if found.is_empty() {
             let tiers = Tiers::of(&blueprint.tiers);

@@ -13,52 +13,52 @@ pub struct Entry {
     pub code: Code,
 }
 
-const fn entry(code: &'static str, name: &'static str) -> Entry {
-    Entry { name, code: Code(code) }
+const fn entry(code: Code, name: &'static str) -> Entry {
+    Entry { name, code }
 }
 
 /// Guard rules of `policies/*.guard`.
 pub const RULES: &[Entry] = &[
-    entry("TN4101", "bucket_encrypted"),
-    entry("TN4102", "queue_encrypted"),
-    entry("TN4103", "topic_encrypted"),
-    entry("TN4104", "log_group_encrypted"),
-    entry("TN4105", "domain_encrypted"),
-    entry("TN4106", "function_environment_encrypted"),
-    entry("TN4107", "key_rotates"),
-    entry("TN4201", "bucket_blocks_public_access"),
-    entry("TN4202", "resource_policy_names_principals"),
-    entry("TN4203", "domain_inside_network"),
-    entry("TN4204", "subnet_gives_no_public_address"),
-    entry("TN4205", "task_has_no_public_address"),
-    entry("TN4206", "invocation_names_its_source"),
-    entry("TN4207", "ingress_from_anywhere_only_to_listener"),
-    entry("TN4209", "security_group_egress_is_narrow"),
-    entry("TN4303", "required_tags"),
-    entry("TN4304", "flow_log_records_everything"),
-    entry("TN4401", "function_in_network"),
-    entry("TN4402", "function_bounded_concurrency"),
-    entry("TN4403", "function_has_dead_letter_target"),
-    entry("TN4404", "event_source_bounded"),
-    entry("TN4502", "alarm_pages"),
-    entry("TN4503", "no_alarm_on_logs"),
-    entry("TN4601", "log_group_retention"),
-    entry("TN4702", "bucket_versioned"),
-    entry("TN4801", "bucket_policy_requires_tls"),
-    entry("TN4802", "queue_policy_requires_tls"),
-    entry("TN4803", "topic_policy_requires_tls"),
-    entry("TN4804", "domain_requires_tls"),
-    entry("TN4805", "listener_requires_client_certificate"),
-    entry("TN4806", "target_group_encrypted"),
-    entry("TN4808", "subscription_encrypted"),
-    entry("TN4901", "role_actions_are_named"),
-    entry("TN4902", "role_resources_are_named"),
-    entry("TN4903", "role_trusts_named_principals"),
-    entry("TN4904", "role_has_own_policies"),
+    entry(Code::TN4101, "bucket_encrypted"),
+    entry(Code::TN4102, "queue_encrypted"),
+    entry(Code::TN4103, "topic_encrypted"),
+    entry(Code::TN4104, "log_group_encrypted"),
+    entry(Code::TN4105, "domain_encrypted"),
+    entry(Code::TN4106, "function_environment_encrypted"),
+    entry(Code::TN4107, "key_rotates"),
+    entry(Code::TN4201, "bucket_blocks_public_access"),
+    entry(Code::TN4202, "resource_policy_names_principals"),
+    entry(Code::TN4203, "domain_inside_network"),
+    entry(Code::TN4204, "subnet_gives_no_public_address"),
+    entry(Code::TN4205, "task_has_no_public_address"),
+    entry(Code::TN4206, "invocation_names_its_source"),
+    entry(Code::TN4207, "ingress_from_anywhere_only_to_listener"),
+    entry(Code::TN4209, "security_group_egress_is_narrow"),
+    entry(Code::TN4303, "required_tags"),
+    entry(Code::TN4304, "flow_log_records_everything"),
+    entry(Code::TN4401, "function_in_network"),
+    entry(Code::TN4402, "function_bounded_concurrency"),
+    entry(Code::TN4403, "function_has_dead_letter_target"),
+    entry(Code::TN4404, "event_source_bounded"),
+    entry(Code::TN4502, "alarm_pages"),
+    entry(Code::TN4503, "no_alarm_on_logs"),
+    entry(Code::TN4601, "log_group_retention"),
+    entry(Code::TN4702, "bucket_versioned"),
+    entry(Code::TN4801, "bucket_policy_requires_tls"),
+    entry(Code::TN4802, "queue_policy_requires_tls"),
+    entry(Code::TN4803, "topic_policy_requires_tls"),
+    entry(Code::TN4804, "domain_requires_tls"),
+    entry(Code::TN4805, "listener_requires_client_certificate"),
+    entry(Code::TN4806, "target_group_encrypted"),
+    entry(Code::TN4808, "subscription_encrypted"),
+    entry(Code::TN4901, "role_actions_are_named"),
+    entry(Code::TN4902, "role_resources_are_named"),
+    entry(Code::TN4903, "role_trusts_named_principals"),
+    entry(Code::TN4904, "role_has_own_policies"),
 ];
 
 /// The code of a rule that an estate brought along itself, unless its blueprint gives it another.
-pub(super) const OWN: Code = Code("TN4004");
+pub(super) const OWN: Code = Code::TN4004;
 
 /// What the blueprint of an estate says of rules.
 #[derive(Debug, Default)]

@@ -51,7 +51,7 @@ struct Reader<'d> {
 
 impl<'d> Reader<'d> {
     fn fault(&mut self, route: &str, message: String) {
-        self.found.push(Finding::new(Code("TN2601"), message).at(self.document.nearest(route)));
+        self.found.push(Finding::new(Code::TN2601, message).at(self.document.nearest(route)));
     }
 
     fn table(&mut self, base: &Table) -> Table {

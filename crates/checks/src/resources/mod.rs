@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 pub use load::parse;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use tenantry_base::finding::{Code, Finding, Source};
@@ -121,7 +122,7 @@ pub enum Model {
 }
 
 /// Whose network interface an address belongs to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Owner {
     Functions,
@@ -407,7 +408,7 @@ pub fn install(root: &Path) -> Result<(), Vec<Finding>> {
     let text = match tenantry_base::files::read_to_string(&root.join(PATH)) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(vec![Finding::new(Code("TN2601"), error.to_string())]),
+        Err(error) => return Err(vec![Finding::new(Code::TN2601, error.to_string())]),
     };
     let table = parse(Arc::new(Source { path: PATH.into(), text }), &shipped()?)?;
     *INSTALLED.write().unwrap_or_else(PoisonError::into_inner) = Some(Box::leak(Box::new(table)));

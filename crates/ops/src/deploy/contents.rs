@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use tenantry_aws::cloud::cloudformation::Resource;
@@ -10,7 +11,7 @@ use tenantry_aws::cloud::usage_metrics::{self, Metric};
 use tenantry_aws::cloud::{Session, sqs, with_causes};
 
 /// What a stateful resource holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Contents {
     Empty,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use tenantry_aws::cloud::{Cloud, Place, cloudformation};
 use tenantry_checks::cost::{Bill, Prices, Total, bill};
 
 /// The change of the monthly cost by a plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CostChange {
     /// Date of the table of prices.
     pub prices_of: String,
@@ -20,7 +21,7 @@ pub struct CostChange {
 }
 
 /// What one stack costs in a month, before and after.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StackCost {
     pub tenant: String,
     pub place: Place,
@@ -28,7 +29,7 @@ pub struct StackCost {
     pub after: Total,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Before {
     /// There is no stack yet.

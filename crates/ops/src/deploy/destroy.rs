@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use ipnetwork::Ipv4Network;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -39,7 +40,7 @@ pub struct DeletionPlan {
 }
 
 /// A resource that outlives its stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Retained {
     pub logical_id: String,
     pub resource_type: String,
@@ -47,7 +48,7 @@ pub struct Retained {
 }
 
 /// A stateful resource that is deleted with its stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Lost {
     pub logical_id: String,
     pub resource_type: String,

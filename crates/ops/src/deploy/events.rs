@@ -1,18 +1,19 @@
 //! What happens while a plan is made or executed; someone else draws it.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use tenantry_aws::cloud::Place;
 
 /// An event of one stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Event {
     pub tenant: String,
     pub place: Place,
     pub what: What,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum What {
     Uploaded {
@@ -44,7 +45,7 @@ pub enum What {
 }
 
 /// How a stack's deploy ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Outcome {
     Done,

@@ -6,13 +6,14 @@
 
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use tenantry_base::finding::{Finding, Severity, codes, explain};
 
 /// The severity of a finding about a plan, ordered by how much it asks for attention. Plans and journals of before used
 /// the words that are its aliases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Level {
     /// Good to know.
@@ -28,7 +29,7 @@ pub enum Level {
 }
 
 /// A finding about a plan, in a form that is saved with it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanFinding {
     pub code: String,
     pub level: Level,
@@ -99,7 +100,8 @@ impl FromStr for Acceptance {
         let (code, reason) = text.split_once('=').ok_or_else(|| AcceptanceError::Form(text.to_owned()))?;
         let (code, reason) = (code.trim(), reason.trim());
         let Some(known) = explain(code) else {
-            let near = codes().map(|entry| (strsim::jaro_winkler(entry.code.0, &code.to_uppercase()), entry.code));
+            let near =
+                codes().map(|entry| (strsim::jaro_winkler(entry.code.as_str(), &code.to_uppercase()), entry.code));
             let best = near.max_by(|(a, _), (b, _)| a.total_cmp(b)).filter(|(score, _)| *score > 0.8);
             let hint = best.map(|(_, code)| format!(", did you mean `{code}`?")).unwrap_or_default();
             return Err(AcceptanceError::UnknownCode { code: code.to_owned(), hint });
@@ -112,7 +114,7 @@ impl FromStr for Acceptance {
 }
 
 /// What was accepted, as it is recorded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
     pub code: String,
     pub reason: String,
@@ -159,7 +161,8 @@ mod tests {
 
     #[test]
     fn red_is_refused_unless_its_code_is_accepted_with_a_reason() {
-        let found = ["TN2101", "TN2101", "TN2102", "TN2103", "TN2104"].map(|code| Finding::new(Code(code), "full"));
+        let found = [Code::TN2101, Code::TN2101, Code::TN2102, Code::TN2103, Code::TN2104]
+            .map(|code| Finding::new(code, "full"));
         let verdicts = verdicts(&found);
         let levels: Vec<Level> = verdicts.iter().map(|verdict| verdict.level).collect();
         assert_eq!(levels, [Level::Error, Level::Error, Level::Error, Level::Unknown, Level::Warning]);
@@ -184,7 +187,7 @@ mod tests {
 
     #[test]
     fn a_verdict_survives_being_saved() {
-        let verdict = PlanFinding::from(&Finding::new(Code("TN4101"), "open").with_tenant("acme").with_resource("Key"));
+        let verdict = PlanFinding::from(&Finding::new(Code::TN4101, "open").with_tenant("acme").with_resource("Key"));
         let text = serde_json::to_string(&verdict).unwrap();
         assert_eq!(serde_json::from_str::<PlanFinding>(&text).unwrap(), verdict);
     }

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::durations::Durations;
@@ -22,7 +23,7 @@ pub const FOLDER: &str = ".tenantry/journal";
 pub const SCHEMA: &str = "tenantry/journal/v1";
 
 /// A line of a journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
     /// When, in UTC: `2026-11-24T12:00:00Z`.
     pub at: String,
@@ -31,7 +32,7 @@ pub struct Entry {
 }
 
 /// What happened.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Record {
     /// The first line: who, and what was planned.
@@ -83,7 +84,7 @@ pub enum Record {
 }
 
 /// A stack that a run set out to change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Planned {
     pub tenant: String,
     pub place: Place,
@@ -132,7 +133,7 @@ impl Journal {
 }
 
 /// A run as its journal tells it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Run {
     /// The file's stem.
     pub run: String,

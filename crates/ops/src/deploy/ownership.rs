@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::desired::{ESTATE_ID_TAG, ESTATE_TAG, TENANT_TAG};
@@ -29,7 +30,7 @@ pub enum Ownership {
 }
 
 /// A change of ownership that a deploy brings about, shown with the plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Claim {
     /// The stack has the tags of 0.1.0; the deploy adds the estate id.

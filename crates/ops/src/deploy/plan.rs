@@ -1,5 +1,6 @@
 //! A plan: for each stack what will happen and why, what it was made from, and what could not be seen.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::change;
@@ -12,11 +13,8 @@ use tenantry_aws::cloud::change_sets::{ChangeSetKind, Outcome, ResourceChange, V
 use tenantry_aws::cloud::cloudformation::Stack;
 use tenantry_aws::cloud::hooks::Objection;
 
-/// Name and version of the stored format.
-pub const SCHEMA: &str = "tenantry/plan/v4";
-
 /// What a deploy will do, stack by stack.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
     pub release: String,
     /// SHA-256 over the digests of every stack of the plan.
@@ -34,7 +32,7 @@ pub struct Plan {
 }
 
 /// What was found about a plan: whether it fits, keeps the rules, and what it costs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanReview {
     /// The worst first.
     pub findings: Vec<PlanFinding>,
@@ -42,7 +40,7 @@ pub struct PlanReview {
 }
 
 /// What will happen to one stack.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StackPlan {
     pub tenant: String,
     pub ring: Option<String>,
@@ -61,7 +59,7 @@ pub struct StackPlan {
 }
 
 /// Something to know before a stack is changed; it stops nothing.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Warning {
     /// Name of the check that says it.
     pub check: String,
@@ -111,7 +109,7 @@ impl Warning {
 }
 
 /// What a stack was when the plan was made.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Baseline {
     pub status: Option<String>,
     pub digest: Option<String>,
@@ -130,7 +128,7 @@ impl StackPlan {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Action {
     Nothing,
@@ -164,7 +162,7 @@ pub enum Action {
 }
 
 /// What has left the stack that is deleted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Left {
     #[default]
@@ -178,7 +176,7 @@ pub enum Left {
 }
 
 /// An operation that leads out of a failed update.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Recovery {
     /// ContinueUpdateRollback without these resources, by logical ID.
@@ -203,7 +201,7 @@ impl Recovery {
 }
 
 /// Something that the plan could not look at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unseen {
     pub tenant: String,
     pub why: String,

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use futures::{StreamExt, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -46,7 +47,7 @@ impl Leftover {
 }
 
 /// A resource that is not deleted, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Left {
     /// `AWS::S3::Bucket metanet-acme`, or an ARN where the type is not known.
     pub resource: String,
@@ -62,7 +63,7 @@ pub struct Leftovers {
 }
 
 /// What became of one deletion.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Deletion {
     /// `versions` of a bucket's objects went with it.
@@ -79,7 +80,7 @@ pub enum Deletion {
 }
 
 /// A deletion that was tried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Tried {
     pub resource_type: String,
     pub id: String,

@@ -1,12 +1,13 @@
 //! What the status of a stack means for a deploy, and what leads out of it.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Desired;
 
 /// The states that a deploy tells apart.
 /// Source: AWS CloudFormation User Guide, "Understand stack creation events" and "Stack status codes".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum State {
     /// There is no stack, or only an empty shell for a change set.
@@ -23,7 +24,7 @@ pub enum State {
 }
 
 /// What leads out of a status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Way {
     /// A good state: deploys change the stack.
@@ -44,7 +45,7 @@ pub enum Way {
 }
 
 /// One status of a stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Status {
     /// As CloudFormation names it.
     pub name: &'static str,

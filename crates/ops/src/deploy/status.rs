@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -13,7 +14,7 @@ use tenantry_aws::cloud::{CallError, Cloud, Place};
 use tenantry_checks::handbook::is_alarm;
 
 /// One tenant's line.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Line {
     pub tenant: String,
     pub ring: Option<String>,
@@ -38,7 +39,7 @@ pub struct Line {
 }
 
 /// What CloudFormation's last drift detection found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Detected {
     /// Seconds since 1970.
     pub at: i64,
@@ -47,7 +48,7 @@ pub struct Detected {
 }
 
 /// The alarms of a stack.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Alarms {
     /// In ALARM.
     pub firing: usize,
@@ -57,7 +58,7 @@ pub struct Alarms {
 }
 
 /// The stack's template and release beside git: nothing of what was changed behind CloudFormation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum SyncStatus {
     Current,

@@ -23,7 +23,7 @@ pub fn findings(stack: &StackPlan, template: &Value) -> Vec<Finding> {
             named.join(", "),
             stack.stack
         );
-        found.push(Finding::new(Code("TN2401"), message).with_tenant(&stack.tenant));
+        found.push(Finding::new(Code::TN2401, message).with_tenant(&stack.tenant));
     }
     for change in changes {
         if let Some(name) = bears_one_name_twice(change, template) {
@@ -31,7 +31,7 @@ pub fn findings(stack: &StackPlan, template: &Value) -> Vec<Finding> {
                 "{} ({}) would be replaced, but both would be named `{name}`",
                 change.logical_id, change.resource_type
             );
-            let finding = Finding::new(Code("TN2403"), message).with_tenant(&stack.tenant);
+            let finding = Finding::new(Code::TN2403, message).with_tenant(&stack.tenant);
             found.push(finding.with_resource(&change.logical_id));
         }
     }
@@ -116,7 +116,7 @@ mod tests {
         let template = json!({ "Resources": { "It": { "Type": kind, "Properties": {
             "QueueName": "retry", "FunctionName": "ingest", "DBInstanceIdentifier": "orders", "Family": "proxy",
             "ServiceName": "proxy" } } } });
-        findings(&stack, &template).iter().map(|finding| finding.code.0).collect()
+        findings(&stack, &template).iter().map(|finding| finding.code.as_str()).collect()
     }
 
     #[test]

@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use globset::{Glob, GlobMatcher};
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -24,9 +25,9 @@ use super::{Difference, StackDrift, Unchecked};
 use tenantry_base::Document;
 use tenantry_base::finding::{Code, Finding, Location, Source};
 
-const EXPIRED: Code = Code("TN5531");
-const UNMATCHED: Code = Code("TN5532");
-const UNUSABLE: Code = Code("TN5533");
+const EXPIRED: Code = Code::TN5531;
+const UNMATCHED: Code = Code::TN5532;
+const UNUSABLE: Code = Code::TN5533;
 
 /// The longest time for which drift can be accepted; what must stay longer belongs in the template.
 const MOST_DAYS: i32 = 366;
@@ -34,7 +35,7 @@ const MOST_DAYS: i32 = 366;
 const KEYS: [&str; 5] = ["tenant", "resource", "path", "reason", "until"];
 
 /// Why a difference is accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Acceptance {
     pub reason: String,
     /// Its last day, `2027-01-31`.
@@ -275,7 +276,8 @@ mod tests {
             let (accepted, findings) = read(&text);
             assert_eq!(findings, [], "{text}");
             let mut drifts = [StackDrift { differences: Vec::new(), unchecked: vec![unchecked.clone()], ..drift() }];
-            let codes: Vec<&str> = accepted.apply(&mut drifts, TODAY).iter().map(|finding| finding.code.0).collect();
+            let codes: Vec<&str> =
+                accepted.apply(&mut drifts, TODAY).iter().map(|finding| finding.code.as_str()).collect();
             assert_eq!((drifts[0].verdict, codes.first().copied()), (verdict, code), "{text}");
             assert_eq!(drifts[0].unchecked[0].accepted.is_some(), verdict == DriftStatus::InSync, "{text}");
         }
@@ -293,7 +295,8 @@ mod tests {
             let (accepted, findings) = read(&text);
             assert_eq!(findings, [], "{text}");
             let mut drifts = [drift()];
-            let codes: Vec<&str> = accepted.apply(&mut drifts, TODAY).iter().map(|finding| finding.code.0).collect();
+            let codes: Vec<&str> =
+                accepted.apply(&mut drifts, TODAY).iter().map(|finding| finding.code.as_str()).collect();
             assert_eq!((drifts[0].verdict, codes.first().copied()), (verdict, code), "{text}");
         }
     }

@@ -26,6 +26,7 @@ mod severity;
 mod snapshot;
 mod unmanaged;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -38,7 +39,7 @@ pub use compare::compare;
 pub use severity::Severity;
 
 /// Where a difference was seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
     /// The stack's tags and template against what its release renders.
@@ -68,7 +69,7 @@ impl Source {
 }
 
 /// How something differs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
     /// A property has another value.
@@ -82,7 +83,7 @@ pub enum Kind {
 }
 
 /// One thing that is not as git says.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
     pub code: Code,
     pub severity: Severity,
@@ -108,7 +109,7 @@ pub struct Difference {
 }
 
 /// A resource that no source could check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unchecked {
     /// Logical id; of what stands beside a resource, that resource's.
     pub resource: String,
@@ -120,7 +121,7 @@ pub struct Unchecked {
 }
 
 /// What a source could do for one stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SourceReport {
     pub source: Source,
     /// Resources that it looked at.
@@ -131,7 +132,7 @@ pub struct SourceReport {
 }
 
 /// How one stack stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriftStatus {
     InSync,
@@ -141,7 +142,7 @@ pub enum DriftStatus {
 }
 
 /// Everything found about one stack.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StackDrift {
     pub tenant: String,
     pub place: Place,

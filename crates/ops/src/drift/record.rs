@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Difference, DriftStatus, Kind, Severity, StackDrift};
@@ -24,7 +25,7 @@ pub struct Record {
 }
 
 /// One stack's last check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// Seconds since 1970.
     pub at: i64,
@@ -38,7 +39,7 @@ pub struct Check {
 }
 
 /// What is remembered of a difference.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Noted {
     pub code: String,
     pub severity: Severity,
@@ -59,7 +60,7 @@ const MOST_NOTED: usize = 20;
 impl Noted {
     fn of(difference: &Difference) -> Self {
         Self {
-            code: difference.code.0.to_owned(),
+            code: difference.code.as_str().to_owned(),
             severity: difference.severity,
             kind: difference.kind,
             resource: difference.resource.clone(),
@@ -151,7 +152,7 @@ mod tests {
 
     fn difference(severity: Severity, path: &str) -> Difference {
         Difference {
-            code: Code("TN5001"),
+            code: Code::TN5501,
             severity,
             kind: Kind::Modified,
             source: Source::Services,

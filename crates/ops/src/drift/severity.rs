@@ -1,5 +1,6 @@
 //! How bad a difference is, by what it is about.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
@@ -7,7 +8,7 @@ use tenantry_base::finding::Code;
 use tenantry_checks::resources::{self, Concern};
 
 /// Ordered: `Low < Medium < High < Critical`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     Low,
@@ -17,22 +18,22 @@ pub enum Severity {
     Critical,
 }
 
-pub(super) const RELEASE: Code = Code("TN5501");
-pub(super) const TEMPLATE: Code = Code("TN5502");
-pub(super) const STACK: Code = Code("TN5503");
-pub(super) const NO_STACK: Code = Code("TN5504");
-pub(super) const NOT_OURS: Code = Code("TN5505");
-pub(super) const DELETED: Code = Code("TN5510");
-pub(super) const MODIFIED: Code = Code("TN5511");
-pub(super) const OPENED: Code = Code("TN5512");
-pub(super) const ENCRYPTION: Code = Code("TN5513");
-pub(super) const ROUTE_OUT: Code = Code("TN5514");
-pub(super) const PUBLIC: Code = Code("TN5515");
-pub(super) const PERMISSIONS: Code = Code("TN5516");
-pub(super) const TAG: Code = Code("TN5517");
-pub(super) const SILENCED: Code = Code("TN5518");
-pub(super) const CODE: Code = Code("TN5519");
-pub(super) const UNMANAGED: Code = Code("TN5520");
+pub(super) const RELEASE: Code = Code::TN5501;
+pub(super) const TEMPLATE: Code = Code::TN5502;
+pub(super) const STACK: Code = Code::TN5503;
+pub(super) const NO_STACK: Code = Code::TN5504;
+pub(super) const NOT_OURS: Code = Code::TN5505;
+pub(super) const DELETED: Code = Code::TN5510;
+pub(super) const MODIFIED: Code = Code::TN5511;
+pub(super) const OPENED: Code = Code::TN5512;
+pub(super) const ENCRYPTION: Code = Code::TN5513;
+pub(super) const ROUTE_OUT: Code = Code::TN5514;
+pub(super) const PUBLIC: Code = Code::TN5515;
+pub(super) const PERMISSIONS: Code = Code::TN5516;
+pub(super) const TAG: Code = Code::TN5517;
+pub(super) const SILENCED: Code = Code::TN5518;
+pub(super) const CODE: Code = Code::TN5519;
+pub(super) const UNMANAGED: Code = Code::TN5520;
 
 use Severity::{Critical, High, Low, Medium};
 

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use pages::Page;
@@ -29,7 +30,7 @@ use tenantry_spec::estate::spec::{Fleet, Paging};
 use tenantry_template::render::names;
 
 /// One thing that was checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Check {
     /// None for what is not in an account.
     pub place: Option<Place>,
@@ -50,7 +51,7 @@ impl Check {
 }
 
 /// How paging stands.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Report {
     /// In the order of the way.
     pub checks: Vec<Check>,

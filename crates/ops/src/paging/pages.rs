@@ -1,6 +1,7 @@
 //! What became of the page of an alarm that is in ALARM.
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use tenantry_aws::cloud::{Place, cloudwatch};
@@ -15,11 +16,12 @@ const UNDER_WAY: SignedDuration = SignedDuration::from_mins(5);
 const LOOK_BACK: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// An alarm in ALARM and its page.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Page {
     pub place: Place,
     pub alarm: String,
     /// Since when it is in ALARM.
+    #[schemars(with = "Option<tenantry_base::schema::Instant>")]
     pub since: Option<Timestamp>,
     pub level: Level,
     pub what: String,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -12,7 +13,7 @@ use tenantry_spec::flags;
 use tenantry_template::render::Functions;
 
 /// One tenant's difference. Both sides absent cannot be.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TenantDiff {
     pub tenant: String,
     /// Digest of each side's template; None where the release does not know the tenant.
@@ -26,7 +27,7 @@ pub struct TenantDiff {
 }
 
 /// One resource that differs.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ResourceDiff {
     pub logical_id: String,
     pub resource_type: String,
@@ -34,7 +35,7 @@ pub struct ResourceDiff {
     pub changes: Vec<Change>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     Add,
@@ -43,7 +44,7 @@ pub enum Action {
 }
 
 /// A value before and after; None where there is none.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Change {
     pub path: String,
     pub before: Option<Value>,

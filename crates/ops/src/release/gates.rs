@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use jiff::civil::Date;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::deploy::prepare::Pace;
@@ -24,7 +25,7 @@ use tenantry_checks::handbook::is_alarm;
 use tenantry_spec::estate::rings::{Gate, GateCommand, Ring, duration};
 
 /// One look at one gate of one tenant.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Look {
     pub tenant: String,
     /// `alarms`, or the name of a command.
@@ -32,7 +33,7 @@ pub struct Look {
     pub verdict: GateStatus,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum GateStatus {
     Passed,

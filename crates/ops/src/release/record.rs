@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Name and version of the stored format.
@@ -19,14 +20,16 @@ const JOURNAL: usize = 400;
 const RAN: usize = 20;
 
 /// One roll of one release.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
     pub schema: String,
     pub release: String,
     pub commit: String,
+    #[schemars(with = "tenantry_base::schema::Instant")]
     pub began: Timestamp,
     /// When a person last asked for it with the plan in view: what is deployed by hand after that was not part of it.
     #[serde(default)]
+    #[schemars(with = "Option<tenantry_base::schema::Instant>")]
     pub asked: Option<Timestamp>,
     /// How many runners share the fleet.
     pub shards: u64,
@@ -43,25 +46,27 @@ pub struct Record {
     pub journal: Vec<Entry>,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pause {
     pub by: String,
     pub why: String,
+    #[schemars(with = "tenantry_base::schema::Instant")]
     pub at: Timestamp,
 }
 
 /// The roll went wrong: no stage is begun, and each runner takes its part of this stage back.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Halt {
     pub stage: usize,
     /// `ring early, wave 1 of 2`
     pub title: String,
     pub why: String,
     pub cause: HaltCause,
+    #[schemars(with = "tenantry_base::schema::Instant")]
     pub at: Timestamp,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum HaltCause {
     /// A gate failed.
@@ -73,37 +78,40 @@ pub enum HaltCause {
 }
 
 /// One runner's part.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Runner {
     /// Who is at work; None when nobody is.
     pub holder: Option<Holder>,
     /// The first stage that has not passed.
     pub stage: usize,
     /// When the last stack of that stage had the release: the bake time counts from here.
+    #[schemars(with = "Option<tenantry_base::schema::Instant>")]
     pub landed: Option<Timestamp>,
     pub done: bool,
     /// After a halt: everything of the stage that could go back has.
     pub undone: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Holder {
     /// Different for every run.
     pub id: String,
     /// For people: the host and the process.
     pub who: String,
+    #[schemars(with = "tenantry_base::schema::Instant")]
     pub renewed: Timestamp,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CameFrom {
     /// None: the tenant did not exist.
     pub release: Option<String>,
     pub stage: usize,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
+    #[schemars(with = "tenantry_base::schema::Instant")]
     pub at: Timestamp,
     pub who: String,
     #[serde(flatten)]
@@ -111,7 +119,7 @@ pub struct Entry {
 }
 
 /// What happened in a roll.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "step")]
 pub enum Step {
     Began {
@@ -129,16 +137,19 @@ pub enum Step {
     },
     Waiting {
         tenants: Vec<String>,
+        #[schemars(with = "tenantry_base::schema::Instant")]
         until: Timestamp,
         why: String,
     },
     Deferred {
         tenants: Vec<String>,
+        #[schemars(with = "Option<tenantry_base::schema::Instant>")]
         until: Option<Timestamp>,
         why: String,
     },
     Baking {
         stage: String,
+        #[schemars(with = "tenantry_base::schema::Instant")]
         until: Timestamp,
     },
     Passed {

@@ -102,7 +102,7 @@ fn while_doing(doing: impl Into<String>) -> impl FnOnce(gix::Error) -> Repositor
 }
 
 /// What lies between two commits.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Distance {
     /// Commits of the second that the first lacks, and the other way round; None in a shallow clone, which cannot count.
     pub ahead: Option<usize>,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::deploy::{Baseline, Desired, ownership, stacks};
@@ -10,7 +11,7 @@ use tenantry_spec::estate::Estate;
 use tenantry_template::render::names;
 
 /// One tenant's stack.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Running {
     pub tenant: String,
     pub ring: String,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use tenantry_aws::cloud::servicequotas::{self, IncreaseRequest};
@@ -9,7 +10,7 @@ use tenantry_aws::cloud::{Access, CallError, Cloud, Place, with_causes};
 use tenantry_checks::capacity::{Assessment, QuotaUsage};
 
 /// What became of one wish for a higher limit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Wish {
     pub place: Place,
     pub quota: String,
@@ -21,7 +22,7 @@ pub struct Wish {
     pub outcome: Outcome,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Outcome {
     /// It was asked for now.

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -20,7 +21,7 @@ use tenantry_template::render::names;
 const PLACES: usize = 32;
 
 /// A stack of this estate that git does not name at its place.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Orphan {
     /// The tenant in its tags.
     pub tenant: String,
@@ -37,7 +38,7 @@ pub struct Orphan {
 }
 
 /// Why git does not name it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Reason {
     /// Git has no tenant of this name.
@@ -51,7 +52,7 @@ pub enum Reason {
 }
 
 /// What a stack costs in a month, USD.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Monthly {
     Known { total: Total },
@@ -59,7 +60,7 @@ pub enum Monthly {
 }
 
 /// An account or region that could not be read: what is there is unknown.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unread {
     /// Nothing where the record of former places could not be read.
     pub place: Option<Place>,
@@ -67,7 +68,7 @@ pub struct Unread {
 }
 
 /// What was found, sorted by tenant and place.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Orphans {
     pub stacks: Vec<Orphan>,
     pub unread: Vec<Unread>,

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::{StreamExt, stream};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,11 +15,11 @@ use super::{AT_ONCE, zones};
 use crate::deploy::ownership::{Ownership, of_tags};
 use crate::deploy::{Baseline, Desired, State};
 use tenantry_aws::cloud::{Access, CallError, Cause, Cloud, Place, Session, cloudformation, iam, offers, with_causes};
-use tenantry_base::finding::{Code, Finding};
+use tenantry_base::finding::Finding;
 use tenantry_checks::capacity::Level;
 
 /// One need and how it stands.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Check {
     /// What is checked: `deploy-role`, `hosted-zone`.
     pub check: &'static str,
@@ -258,8 +259,7 @@ pub fn of_finding(check: &'static str, finding: &Finding) -> Check {
         gate::Level::Unknown => Level::Unknown,
         gate::Level::Error => Level::Error,
     };
-    let Code(code) = finding.code;
-    let found = Check::new(check, level, format!("{}: {code}", finding.message));
+    let found = Check::new(check, level, format!("{}: {}", finding.message, finding.code));
     Check { help: finding.help.clone(), ..found }
 }
 

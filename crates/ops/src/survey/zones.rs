@@ -74,13 +74,13 @@ pub async fn look(cloud: &Cloud, place: &Place, access: &Access, id: &str) -> Op
         Ok(None) => {
             let message = format!("account {} has no hosted zone `{id}`", place.account);
             let help = "name a public hosted zone of this account in `accounts` of `tenants/fleet.yaml`";
-            return Some(Finding::new(Code("TN2405"), message).with_help(help));
+            return Some(Finding::new(Code::TN2405, message).with_help(help));
         }
         Err(error) => return Some(unknown(id, &with_causes(&error))),
     };
     if zone.is_private {
         let message = format!("hosted zone `{}` ({id}) is private: ACM cannot see its records", zone.name);
-        return Some(Finding::new(Code("TN2405"), message).with_help("name a public hosted zone"));
+        return Some(Finding::new(Code::TN2405, message).with_help("name a public hosted zone"));
     }
     match dns::name_servers(&zone.name).await {
         Ok(told) => not_delegated(id, &zone, &told),
@@ -90,7 +90,7 @@ pub async fn look(cloud: &Cloud, place: &Place, access: &Access, id: &str) -> Op
 
 fn unknown(zone: &str, why: &str) -> Finding {
     let message = format!("the delegation of hosted zone `{zone}` is unknown: {why}");
-    Finding::new(Code("TN2406"), message)
+    Finding::new(Code::TN2406, message)
 }
 
 /// A zone is delegated when DNS names a server of its own: registries take days to forget former ones.
@@ -102,7 +102,7 @@ fn not_delegated(id: &str, zone: &HostedZone, told: &BTreeSet<String>) -> Option
     let answer = if told.is_empty() { "no name servers".to_owned() } else { list(told) };
     let message = format!("hosted zone `{}` ({id}) is not delegated: DNS answers {answer}", zone.name);
     let help = format!("in the parent zone, or at the registrar, set its name servers: {}", list(&zone.name_servers));
-    Some(Finding::new(Code("TN2405"), message).with_help(help))
+    Some(Finding::new(Code::TN2405, message).with_help(help))
 }
 
 #[cfg(test)]

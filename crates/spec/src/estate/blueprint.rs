@@ -105,7 +105,7 @@ pub fn loose_images(root: &Path, blueprint: &Blueprint) -> Vec<Finding> {
     let mut loose = loose.peekable();
     let document = loose.peek().and_then(|_| Document::read(&root.join(PATH), PathBuf::from(PATH)).ok());
     let finding = |(name, image): (&String, &Image)| {
-        let mut finding = Finding::new(Code("TN4007"), format!("image `{name}` is `{image}`, without a digest"));
+        let mut finding = Finding::new(Code::TN4007, format!("image `{name}` is `{image}`, without a digest"));
         finding.location = document.as_ref().and_then(|document| document.place(&format!("artifacts.images.{name}")));
         finding.with_help("`tenantry images --pin` writes it")
     };

@@ -26,17 +26,17 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut say = |code, route: &str, message: String| {
         let place = document.locate(route);
-        findings.push(Finding::new(Code(code), message).at(place));
+        findings.push(Finding::new(code, message).at(place));
     };
     if let Some(why) = reserved::organisation(&fleet.organisation) {
-        say("TN1033", "organisation", format!("the organisation cannot be called `{}`: {why}", fleet.organisation));
+        say(Code::TN1033, "organisation", format!("the organisation cannot be called `{}`: {why}", fleet.organisation));
     }
     let central = &fleet.control_plane;
     if !fleet.accounts.contains_key(&central.account) {
-        say("TN1014", "control_plane.account", unknown("account", &central.account, fleet.accounts.keys()));
+        say(Code::TN1014, "control_plane.account", unknown("account", &central.account, fleet.accounts.keys()));
     }
     if !fleet.regions.contains_key(&central.region) {
-        say("TN1015", "control_plane.region", unknown("region", &central.region, fleet.regions.keys()));
+        say(Code::TN1015, "control_plane.region", unknown("region", &central.region, fleet.regions.keys()));
     }
     let accounts = fleet.accounts.len();
     if fleet.aws_organization_id.is_none() && accounts > MOST_LISTED_ACCOUNTS {
@@ -44,42 +44,46 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
             "the trust policy of the central logs' role has room for {MOST_LISTED_ACCOUNTS} accounts, and the fleet has \
              {accounts}"
         );
-        say("TN1037", "accounts", message);
+        say(Code::TN1037, "accounts", message);
     }
     let default = |field: &str| fleet.defaults.get(field).and_then(Value::as_str);
     if let Some(account) = default("account").filter(|name| !fleet.accounts.keys().any(|known| known.as_str() == *name))
     {
-        say("TN1014", "defaults.account", unknown("account", &account, fleet.accounts.keys()));
+        say(Code::TN1014, "defaults.account", unknown("account", &account, fleet.accounts.keys()));
     }
     if let Some(region) = default("region").filter(|name| !fleet.regions.keys().any(|known| known.as_str() == *name)) {
-        say("TN1015", "defaults.region", unknown("region", &region, fleet.regions.keys()));
+        say(Code::TN1015, "defaults.region", unknown("region", &region, fleet.regions.keys()));
     }
     if let Some(ring) = default("ring").filter(|name| !fleet.rings.iter().any(|known| known.name.as_str() == *name)) {
-        say("TN1016", "defaults.ring", unknown("ring", &ring, fleet.rings.iter().map(|ring| &ring.name)));
+        say(Code::TN1016, "defaults.ring", unknown("ring", &ring, fleet.rings.iter().map(|ring| &ring.name)));
     }
     for (index, pool) in fleet.pools.iter().enumerate() {
         if let Some(message) = host_bits(pool.cidr) {
-            say("TN1010", &format!("pools[{index}].cidr"), message);
+            say(Code::TN1010, &format!("pools[{index}].cidr"), message);
         }
         for (at, region) in pool.regions.iter().enumerate().filter(|(_, region)| !fleet.regions.contains_key(*region)) {
-            say("TN1015", &format!("pools[{index}].regions[{at}]"), unknown("region", region, fleet.regions.keys()));
+            say(
+                Code::TN1015,
+                &format!("pools[{index}].regions[{at}]"),
+                unknown("region", region, fleet.regions.keys()),
+            );
         }
         if let Some(what) = ranges::no_vpc(pool.cidr) {
             let message = format!("pool `{}` is {}, a range for {what} in which there is no VPC", pool.name, pool.cidr);
-            say("TN1041", &format!("pools[{index}].cidr"), message);
+            say(Code::TN1041, &format!("pools[{index}].cidr"), message);
         } else if ranges::is_public(pool.cidr) && !pool.public {
             let message = format!("pool `{}` is {}, which has public addresses", pool.name, pool.cidr);
-            say("TN1042", &format!("pools[{index}].cidr"), message);
+            say(Code::TN1042, &format!("pools[{index}].cidr"), message);
         }
         if pool.tenant_prefix < pool.cidr.prefix() {
             let (prefix, cidr) = (pool.tenant_prefix, pool.cidr);
             let message = format!("pool `{}` can give no /{prefix}: it is {cidr}", pool.name);
-            say("TN1043", &format!("pools[{index}].tenant_prefix"), message);
+            say(Code::TN1043, &format!("pools[{index}].tenant_prefix"), message);
         }
     }
     for (index, reserved) in fleet.reserved.iter().enumerate() {
         if let Some(message) = host_bits(reserved.cidr) {
-            say("TN1010", &format!("reserved[{index}].cidr"), message);
+            say(Code::TN1010, &format!("reserved[{index}].cidr"), message);
         }
     }
     let mut zones: BTreeMap<&str, &AccountId> = BTreeMap::new();
@@ -89,14 +93,14 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
                 "hosted zone `{}` belongs to one account, but account {other} names it as well",
                 spec.dns.hosted_zone_id
             );
-            say("TN1032", &format!("accounts.{account}.dns.hosted_zone_id"), message);
+            say(Code::TN1032, &format!("accounts.{account}.dns.hosted_zone_id"), message);
         }
     }
     for (code, route, message) in releases(fleet) {
         say(code, &route, message);
     }
     for (route, message) in twice(fleet) {
-        say("TN1022", &route, message);
+        say(Code::TN1022, &route, message);
     }
     findings.extend(pools(fleet, document));
     findings
@@ -107,7 +111,7 @@ pub(super) fn fleet(fleet: &Fleet, document: &Document) -> Vec<Finding> {
 const MOST_LISTED_ACCOUNTS: usize = 46;
 
 /// What is wrong with waves, windows and freezes: the code, the route and a sentence for each.
-fn releases(fleet: &Fleet) -> Vec<(&'static str, String, String)> {
+fn releases(fleet: &Fleet) -> Vec<(Code, String, String)> {
     let mut found = Vec::new();
     let mut lengths = Vec::new();
     for (index, ring) in fleet.rings.iter().enumerate() {
@@ -117,7 +121,7 @@ fn releases(fleet: &Fleet) -> Vec<(&'static str, String, String)> {
             lengths.push((format!("{route}.timeout"), &command.timeout, 1));
             if command.run.first().is_some_and(|program| program.trim().is_empty()) {
                 found.push((
-                    "TN1030",
+                    Code::TN1030,
                     format!("{route}.run[0]"),
                     format!("command `{}` names no program", command.name),
                 ));
@@ -131,12 +135,16 @@ fn releases(fleet: &Fleet) -> Vec<(&'static str, String, String)> {
             };
             if shrinks {
                 let route = format!("rings[{index}].waves[{}]", at + 1);
-                found.push(("TN1030", route, "a wave reaches no more of the ring than the one before it".to_owned()));
+                found.push((
+                    Code::TN1030,
+                    route,
+                    "a wave reaches no more of the ring than the one before it".to_owned(),
+                ));
             }
         }
         if ring.window.as_ref().and_then(Window::hours).is_some_and(|(from, to)| from == to) {
             found.push((
-                "TN1030",
+                Code::TN1030,
                 format!("rings[{index}].window"),
                 "the window opens and closes at the same time".to_owned(),
             ));
@@ -144,9 +152,11 @@ fn releases(fleet: &Fleet) -> Vec<(&'static str, String, String)> {
     }
     for (route, text, least) in lengths {
         match duration(text).map(|length| length.as_secs()) {
-            Some(seconds) if seconds < least => found.push(("TN1030", route, format!("`{text}` is no time at all"))),
+            Some(seconds) if seconds < least => {
+                found.push((Code::TN1030, route, format!("`{text}` is no time at all")))
+            }
             Some(seconds) if seconds <= LONGEST => {}
-            _ => found.push(("TN1030", route, format!("`{text}` is longer than {} days", LONGEST / 86_400))),
+            _ => found.push((Code::TN1030, route, format!("`{text}` is longer than {} days", LONGEST / 86_400))),
         }
     }
     for (index, freeze) in fleet.freezes.iter().enumerate() {
@@ -154,13 +164,15 @@ fn releases(fleet: &Fleet) -> Vec<(&'static str, String, String)> {
         for (at, name) in freeze.rings.iter().enumerate() {
             if fleet.rings.iter().all(|ring| ring.name != *name) {
                 let known = fleet.rings.iter().map(|ring| &ring.name);
-                found.push(("TN1016", format!("{route}.rings[{at}]"), unknown("ring", name, known)));
+                found.push((Code::TN1016, format!("{route}.rings[{at}]"), unknown("ring", name, known)));
             }
         }
         match freeze.days() {
-            None => found.push(("TN1030", route, format!("freeze `{}` has a day that no calendar has", freeze.name))),
+            None => {
+                found.push((Code::TN1030, route, format!("freeze `{}` has a day that no calendar has", freeze.name)))
+            }
             Some((from, to)) if to < from => {
-                found.push(("TN1030", route, format!("freeze `{}` ends before it begins", freeze.name)));
+                found.push((Code::TN1030, route, format!("freeze `{}` ends before it begins", freeze.name)));
             }
             Some(_) => {}
         }
@@ -219,7 +231,7 @@ pub(super) fn freezes<'n>(
                 let route = format!("freezes[{index}].tenants[{at}]");
                 let place = document.locate(&route);
                 let message = unknown("tenant", name, tenants.clone().take(FEW));
-                findings.push(Finding::new(Code("TN1030"), message).at(place));
+                findings.push(Finding::new(Code::TN1030, message).at(place));
             }
         }
     }
@@ -240,7 +252,7 @@ fn pools(fleet: &Fleet, document: &Document) -> Vec<Finding> {
         let (one, other) = (&fleet.pools[first], &fleet.pools[second]);
         let message = format!("pool `{}` overlaps pool `{}`", other.name, one.name);
         let label = format!("pool `{}` has `{}`", one.name, one.cidr);
-        Finding::new(Code("TN1011"), message).at(place(second)).with_related(label, place(first))
+        Finding::new(Code::TN1011, message).at(place(second)).with_related(label, place(first))
     };
     overlaps(&blocks).into_iter().map(pair).collect()
 }
@@ -289,8 +301,8 @@ impl Said {
         }
     }
 
-    pub(super) fn finding(&self, code: &'static str, route: &str, message: String) -> Finding {
-        Finding::new(Code(code), message).with_tenant(self.name.as_str()).at(self.places.locate(route))
+    pub(super) fn finding(&self, code: Code, route: &str, message: String) -> Finding {
+        Finding::new(code, message).with_tenant(self.name.as_str()).at(self.places.locate(route))
     }
 }
 
@@ -319,7 +331,7 @@ pub(super) fn tenants(fleet: &Fleet, flags: Option<Flags<'_>>, tenants: &[Said])
     for (first, second) in overlaps(&blocks) {
         let ((first, at), (second, block)) = (placed[first], placed[second]);
         let message = format!("`{block}` overlaps the block of tenant `{}`", first.name);
-        let finding = second.finding("TN1011", "network.cidr", message);
+        let finding = second.finding(Code::TN1011, "network.cidr", message);
         let other = format!("tenant `{}` has `{at}`", first.name);
         findings.push(finding.with_related(other, first.places.locate("network.cidr")));
     }
@@ -334,10 +346,10 @@ fn names(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut say = |code, route: &str, message: String| findings.push(tenant.finding(code, route, message));
     if let Some(why) = reserved::tenant(tenant.name.as_str()) {
-        say("TN1033", "", format!("a tenant cannot be called `{}`: {why}", tenant.name));
+        say(Code::TN1033, "", format!("a tenant cannot be called `{}`: {why}", tenant.name));
     }
     if let Some(account) = tenant.account.as_ref().filter(|account| !fleet.accounts.contains_key(account)) {
-        say("TN1014", "account", unknown("account", account, fleet.accounts.keys()));
+        say(Code::TN1014, "account", unknown("account", account, fleet.accounts.keys()));
     }
     if let Some(account) = tenant.account.as_ref().and_then(|account| fleet.accounts.get(account)) {
         let host = format!("{}.{}", tenant.name, account.dns.zone);
@@ -346,24 +358,24 @@ fn names(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
                 "the dashboards' host name `{host}` has {} octets, and a certificate takes {LONGEST_HOST}",
                 host.len()
             );
-            say("TN1031", "account", message);
+            say(Code::TN1031, "account", message);
         }
     }
     if let Some(name) = &tenant.region {
         match (fleet.regions.get(name).map(|region| region.zones.len()), tenant.zones) {
-            (None, _) => say("TN1015", "region", unknown("region", name, fleet.regions.keys())),
+            (None, _) => say(Code::TN1015, "region", unknown("region", name, fleet.regions.keys())),
             (Some(usable), Some(zones)) if zones > usable as u64 => {
                 let message = format!("`{zones}` zones are wanted, region `{name}` has {usable} usable");
-                say("TN1018", "network.zones", message);
+                say(Code::TN1018, "network.zones", message);
             }
             _ => {}
         }
     }
     if let Some(name) = tenant.ring.as_ref().filter(|name| fleet.rings.iter().all(|ring| ring.name != **name)) {
-        say("TN1016", "ring", unknown("ring", name, fleet.rings.iter().map(|ring| &ring.name)));
+        say(Code::TN1016, "ring", unknown("ring", name, fleet.rings.iter().map(|ring| &ring.name)));
     }
     if let Some(zone) = tenant.timezone.as_ref().filter(|zone| jiff::tz::TimeZone::get(zone).is_err()) {
-        say("TN1019", "contact.timezone", format!("`{zone}` is no IANA time zone"));
+        say(Code::TN1019, "contact.timezone", format!("`{zone}` is no IANA time zone"));
     }
     findings
 }
@@ -374,48 +386,48 @@ fn addresses(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     let mut say = |code, route: &str, message: String| findings.push(tenant.finding(code, route, message));
     for (route, network) in &tenant.blocks {
         if let Some(message) = host_bits(*network) {
-            say("TN1010", route, message);
+            say(Code::TN1010, route, message);
         }
     }
     for (index, (route, network)) in tenant.sources.iter().enumerate() {
         if let Some(what) = ranges::from_nowhere(*network) {
-            say("TN1044", route, format!("`{network}` is not a source address: it is for {what}"));
+            say(Code::TN1044, route, format!("`{network}` is not a source address: it is for {what}"));
         } else if tenant.block.is_some_and(|block| block.contains(network.ip()) && block.prefix() <= network.prefix()) {
-            say("TN1044", route, format!("`{network}` is not a source address: it is in the tenant's own block"));
+            say(Code::TN1044, route, format!("`{network}` is not a source address: it is in the tenant's own block"));
         }
         if let Some((first, _)) = tenant.sources[..index].iter().find(|(_, other)| other == network) {
-            say("TN1022", route, format!("`{network}` stands twice, at `{first}` first"));
+            say(Code::TN1022, route, format!("`{network}` stands twice, at `{first}` first"));
         }
     }
     let Some(block) = tenant.block else { return findings };
     if let Some(message) = host_bits(block) {
-        say("TN1010", "network.cidr", message);
+        say(Code::TN1010, "network.cidr", message);
     }
     let inside = |pool: Ipv4Network| {
         let ((first, last), (from, to)) = (bounds(pool), bounds(block));
         first <= from && to <= last
     };
     match fleet.pools.iter().find(|pool| inside(pool.cidr)) {
-        None => say("TN1012", "network.cidr", format!("`{block}` lies in no pool of the fleet")),
+        None => say(Code::TN1012, "network.cidr", format!("`{block}` lies in no pool of the fleet")),
         Some(pool) => {
             // An unknown region is told as such.
             let elsewhere = |region: &&Region| fleet.regions.contains_key(*region) && !serves(pool, region);
             if let Some(region) = tenant.region.as_ref().filter(elsewhere) {
                 let message = format!("`{block}` lies in pool `{}`, which is not for region `{region}`", pool.name);
-                say("TN1012", "network.cidr", message);
+                say(Code::TN1012, "network.cidr", message);
             }
         }
     }
     for reserved in fleet.reserved.iter().filter(|reserved| touch(reserved.cidr, block)) {
         let message = format!("`{block}` touches `{}`, which is reserved: {}", reserved.cidr, reserved.reason);
-        say("TN1013", "network.cidr", message);
+        say(Code::TN1013, "network.cidr", message);
     }
     for retired in fleet.retired.values().filter(|retired| retired.tenant != tenant.name.as_str()) {
         if touch(retired.cidr, block) {
             let (cidr, former) = (retired.cidr, &retired.tenant);
             let message =
                 format!("`{block}` touches `{cidr}`, in which resources of former tenant `{former}` may exist");
-            say("TN1013", "network.cidr", message);
+            say(Code::TN1013, "network.cidr", message);
         }
     }
     findings

@@ -1,12 +1,13 @@
 //! What another blueprint changes in the fields of tenants' files, and for whom.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Estate;
 use tenantry_blueprint::{Blueprint, Changed};
 
 /// A field that two blueprints do not have alike.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Field {
     /// Such as `web.size`.
     pub field: String,

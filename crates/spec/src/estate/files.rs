@@ -158,7 +158,7 @@ fn shared(estate: &Estate, path: &str) -> Vec<Finding> {
                 first.name, second.name, authority.subject
             );
             let label = format!("`{path}` of tenant `{}`", first.name);
-            let finding = Finding::new(Code("TN1038"), message).with_tenant(second.name.as_str());
+            let finding = Finding::new(Code::TN1038, message).with_tenant(second.name.as_str());
             Some(finding.at(second.locate(path)).with_related(label, first.locate(path)))
         }
         _ => None,
@@ -199,7 +199,7 @@ fn related(path: &str, other_path: &str, tenants: &[Said]) -> Vec<Finding> {
                 false => format!("the authorities of `{path}` and `{other_path}` are of one chain: {one}, {two}"),
             };
             let label = format!("`{other_path}` of tenant `{}`", other.name);
-            let finding = tenant.finding("TN1035", path, message);
+            let finding = tenant.finding(Code::TN1035, path, message);
             findings.push(finding.with_related(label, other.places.locate(other_path)));
         }
     }

@@ -20,24 +20,24 @@ pub(super) fn catalogue(fleet: &Fleet, flags: Flags<'_>) -> Vec<Finding> {
     let at = |route: &str| document.locate(route);
     let faults = flags::faults(flags.catalogue).into_iter().map(|fault| {
         let place = if fault.on_key { document.nearest(&fault.route) } else { at(&fault.route) };
-        Finding::new(Code("TN1023"), fault.message).at(place)
+        Finding::new(Code::TN1023, fault.message).at(place)
     });
     let mut findings: Vec<Finding> = faults.collect();
     for (key, flag) in &flags.catalogue.flags {
         let mut say = |code, group: &str, name: &String, message: String| {
             let place = document.nearest(&format!("flags.{key}.rules.{group}.{name}"));
-            findings.push(Finding::new(Code(code), message).at(place));
+            findings.push(Finding::new(code, message).at(place));
         };
         for name in flag.rules.rings.keys().filter(|name| fleet.rings.iter().all(|ring| ring.name.as_str() != *name)) {
-            say("TN1016", "rings", name, unknown("ring", name, fleet.rings.iter().map(|ring| &ring.name)));
+            say(Code::TN1016, "rings", name, unknown("ring", name, fleet.rings.iter().map(|ring| &ring.name)));
         }
         let known = |name: &&String| fleet.accounts.keys().all(|account| account.as_str() != **name);
         for name in flag.rules.accounts.keys().filter(known) {
-            say("TN1014", "accounts", name, unknown("account", name, fleet.accounts.keys()));
+            say(Code::TN1014, "accounts", name, unknown("account", name, fleet.accounts.keys()));
         }
         let known = |name: &&String| fleet.regions.keys().all(|region| region.as_str() != **name);
         for name in flag.rules.regions.keys().filter(known) {
-            say("TN1015", "regions", name, unknown("region", name, fleet.regions.keys()));
+            say(Code::TN1015, "regions", name, unknown("region", name, fleet.regions.keys()));
         }
     }
     findings
@@ -55,7 +55,7 @@ pub(super) fn tenant(flags: Flags<'_>, tenant: &Said) -> Vec<Finding> {
     };
     let faults = tenant.flags.iter().filter_map(fault);
     let mut findings: Vec<Finding> =
-        faults.map(|(key, message)| tenant.finding("TN1017", &format!("flags.{key}"), message)).collect();
+        faults.map(|(key, message)| tenant.finding(Code::TN1017, &format!("flags.{key}"), message)).collect();
     findings.extend(together(flags, tenant));
     findings
 }
@@ -74,7 +74,7 @@ fn together(flags: Flags<'_>, tenant: &Said) -> Vec<Finding> {
         } else {
             (format!("flags `{flag}` and `{other}` are in conflict and both on"), "on")
         };
-        let finding = Finding::new(Code("TN1024"), message).with_tenant(tenant.name.as_str()).at(place(found.flag));
+        let finding = Finding::new(Code::TN1024, message).with_tenant(tenant.name.as_str()).at(place(found.flag));
         finding.with_related(format!("`{other}` is {is} because of this"), place(found.other))
     };
     flags::contradictions(flags.catalogue, &answers).into_iter().map(finding).collect()

@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::schema::{Kind, Schemas};
 use super::spec::TenantSpec;
 use super::{AllocationError, Estate, Tenant, allocate};
+use tenantry_base::finding::Code;
 use tenantry_base::ids::{Region, TenantName};
 
 /// Most tenants that can be imagined at once.
@@ -128,8 +129,8 @@ fn set(schemas: &Schemas, tenant: &Tenant, route: &str, value: &Value) -> Result
     }
     *place = value.clone();
     if let Some(found) = schemas.breaks(Kind::Tenant, &spec).into_iter().next() {
-        return Err(match found.code.0 {
-            "TN1004" => ImagineError::NoRoute(route.to_owned()),
+        return Err(match found.code {
+            Code::TN1004 => ImagineError::NoRoute(route.to_owned()),
             _ => refused(found.message),
         });
     }

@@ -72,7 +72,7 @@ fn version_fault(root: &Path, version: &str) -> Option<Finding> {
     let document = Document::read(&root.join(FLEET), PathBuf::from(FLEET)).ok()?;
     let required = document.value.get("required_version")?.as_str()?;
     let say = |message: String, help: &str| {
-        Finding::new(Code("TN1051"), message).at(document.locate("required_version")).with_help(help)
+        Finding::new(Code::TN1051, message).at(document.locate("required_version")).with_help(help)
     };
     let requirement = match required.parse::<semver::VersionReq>() {
         Ok(requirement) => requirement,
@@ -161,7 +161,7 @@ fn unparsable(name: &TenantName, path: &Path, root: &Path) -> Option<Finding> {
 /// Findings in the order of files and lines.
 fn key(finding: &Finding) -> (Option<(&Path, usize, usize)>, &str) {
     let place = finding.location.as_ref().map(|place| (place.source.path.as_path(), place.line, place.column));
-    (place, finding.code.0)
+    (place, finding.code.as_str())
 }
 
 /// Whether two findings say the same of the same place of `fleet.yaml`.
@@ -203,7 +203,7 @@ fn typed<T: DeserializeOwned>(
     serde_path_to_error::deserialize(value).map_err(|error| {
         let route = error.path().to_string();
         let route = if route == "." { String::new() } else { route };
-        let found = Break { code: Code("TN1007"), route, message: error.inner().to_string(), help: None };
+        let found = Break { code: Code::TN1007, route, message: error.inner().to_string(), help: None };
         vec![found.finding(place)]
     })
 }
@@ -213,7 +213,7 @@ fn tenant_files(root: &Path) -> (Vec<(TenantName, PathBuf)>, Vec<Finding>) {
     let folder = root.join("tenants");
     let paths = match files::list(&folder) {
         Ok(paths) => paths,
-        Err(error) => return (Vec::new(), vec![Finding::new(Code("TN1000"), error.to_string())]),
+        Err(error) => return (Vec::new(), vec![Finding::new(Code::TN1000, error.to_string())]),
     };
     let mut findings = Vec::new();
     let mut files: BTreeMap<TenantName, PathBuf> = BTreeMap::new();
@@ -231,17 +231,17 @@ fn tenant_files(root: &Path) -> (Vec<(TenantName, PathBuf)>, Vec<Finding>) {
         match stem.to_lowercase().parse::<TenantName>() {
             Err(error) => {
                 let message = format!("`{}` is no tenant's file: {}", shown.display(), error.rule);
-                findings.push(Finding::new(Code("TN1009"), message).at(file_start(shown)));
+                findings.push(Finding::new(Code::TN1009, message).at(file_start(shown)));
             }
             Ok(name) => {
                 if let Some(other) = files.get(&name) {
                     let message =
                         format!("tenant `{name}` has two files, `{}` and this one", relative(other, root).display());
-                    let finding = Finding::new(Code("TN1008"), message).with_tenant(name.as_str());
+                    let finding = Finding::new(Code::TN1008, message).with_tenant(name.as_str());
                     findings.push(finding.at(file_start(shown)));
                 } else if stem != name.as_str() {
                     let message = format!("`{}` must be `{name}.yaml`: {}", shown.display(), TenantName::RULE);
-                    findings.push(Finding::new(Code("TN1009"), message).at(file_start(shown)));
+                    findings.push(Finding::new(Code::TN1009, message).at(file_start(shown)));
                 } else {
                     files.insert(name, path);
                 }
@@ -263,7 +263,7 @@ fn misplaced(path: &Path, root: &Path, depth: usize) -> Option<Vec<Finding>> {
     let name = path.file_stem().map(|stem| stem.to_string_lossy().to_lowercase()).unwrap_or_default();
     let say = |why: &str| {
         let message = format!("`{}` is not read: {why}", shown.display());
-        Some(vec![Finding::new(Code("TN1009"), message).at(file_start(shown.clone()))])
+        Some(vec![Finding::new(Code::TN1009, message).at(file_start(shown.clone()))])
     };
     if path.is_dir() {
         if is_read {
@@ -338,9 +338,9 @@ impl Reading<'_> {
             merged.entry("apiVersion").or_insert_with(|| json!(self.fleet.api_version));
         }
         let places = Places::new(Arc::clone(&source), Arc::clone(self.document));
-        let place = |found: &Break| match found.code.0 {
+        let place = |found: &Break| match found.code {
             // What is missing is missing from the tenant's file, whatever the defaults say around it.
-            "TN1006" => places.locate_own(&found.route),
+            Code::TN1006 => places.locate_own(&found.route),
             _ if found.is_on_key() => places.locate_key(&found.route),
             _ => places.locate(&found.route),
         };
@@ -351,7 +351,7 @@ impl Reading<'_> {
         let (files, faults) = folder.read(self.blueprint);
         let mut said = Said::of(name.clone(), &merged, places.clone(), self.blueprint);
         let usable = faults.is_empty();
-        findings.extend(faults.into_iter().map(|(route, fault)| said.finding("TN1020", &route, fault)));
+        findings.extend(faults.into_iter().map(|(route, fault)| said.finding(Code::TN1020, &route, fault)));
         let authorities = files.iter().filter_map(|(path, file)| Some((path.clone(), Arc::clone(file.authorities()?))));
         said.authorities = authorities.collect();
         let tenant = spec.filter(|_| usable).map(|mut spec| {

@@ -276,12 +276,13 @@ pub struct Calendar<'e> {
 }
 
 /// Whether a tenant may change now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Opening {
     Open,
     /// Not before then, because of a window or a freeze.
     At {
+        #[schemars(with = "tenantry_base::schema::Instant")]
         at: Timestamp,
         why: String,
     },

@@ -38,7 +38,7 @@ pub(super) struct Break {
 impl Break {
     /// Whether it is about a key rather than its value.
     pub(super) fn is_on_key(&self) -> bool {
-        matches!(self.code.0, "TN1004" | "TN1006")
+        matches!(self.code, Code::TN1004 | Code::TN1006)
     }
 
     /// The finding, at the place that is found for it.
@@ -137,7 +137,7 @@ impl Schemas {
             }
             let message = format!("`{}` is not the schema of today", source.path.display());
             let help = format!("`tenantry schema {name} > {}` writes it", source.path.display());
-            Some(Finding::new(Code("TN1050"), message).at(Location::new(source, 0..0)).with_help(help))
+            Some(Finding::new(Code::TN1050, message).at(Location::new(source, 0..0)).with_help(help))
         });
         stale.collect()
     }
@@ -256,7 +256,7 @@ fn held(checked: &Checked, value: &Value) -> Vec<Break> {
         Ok(validator) => validator,
         Err(error) => {
             let message = format!("the file cannot be checked, because its schema cannot be used: {error}");
-            return vec![Break { code: Code("TN1000"), route: String::new(), message, help: None }];
+            return vec![Break { code: Code::TN1000, route: String::new(), message, help: None }];
         }
     };
     let mut breaks: Vec<Break> =
@@ -268,7 +268,7 @@ fn held(checked: &Checked, value: &Value) -> Vec<Break> {
 fn explain(schema: &Value, error: &ValidationError<'_>) -> Vec<Break> {
     let route = route_of("", error.instance_path().as_str());
     let called = if route.is_empty() { "the file".to_owned() } else { format!("`{route}`") };
-    let one = |code, message: String| vec![Break { code: Code(code), route: route.clone(), message, help: None }];
+    let one = |code, message: String| vec![Break { code, route: route.clone(), message, help: None }];
     let shown = || shown(error.instance());
     match error.kind() {
         ValidationErrorKind::AdditionalProperties { unexpected } => {
@@ -276,7 +276,7 @@ fn explain(schema: &Value, error: &ValidationError<'_>) -> Vec<Break> {
         }
         ValidationErrorKind::Required { property } => {
             let field = property.as_str().unwrap_or_default();
-            one("TN1006", format!("`{}` is missing", below(&route, field)))
+            one(Code::TN1006, format!("`{}` is missing", below(&route, field)))
         }
         ValidationErrorKind::Type { kind } => {
             let wanted = match kind {
@@ -285,27 +285,27 @@ fn explain(schema: &Value, error: &ValidationError<'_>) -> Vec<Break> {
                     many.iter().map(|one| type_named(&one.to_string())).collect::<Vec<_>>().join(" or ")
                 }
             };
-            one("TN1005", format!("{called} must be {wanted}, not {}", type_of(error.instance())))
+            one(Code::TN1005, format!("{called} must be {wanted}, not {}", type_of(error.instance())))
         }
         ValidationErrorKind::Enum { options } => {
             let options: Vec<String> = options.as_array().into_iter().flatten().map(self::shown).collect();
-            one("TN1007", format!("{called} is {}, must be one of {}", shown(), options.join(", ")))
+            one(Code::TN1007, format!("{called} is {}, must be one of {}", shown(), options.join(", ")))
         }
         ValidationErrorKind::Pattern { pattern } => {
             let rule = rule_of(schema, error).unwrap_or_else(|| format!("it must match `{pattern}`"));
-            one("TN1007", format!("{called} is {}: {rule}", shown()))
+            one(Code::TN1007, format!("{called} is {}: {rule}", shown()))
         }
         ValidationErrorKind::PropertyNames { error: key } => {
             // The path may end in the word that the key breaks.
             let names = along(schema, error).into_iter().rev().find(|at| at.is_object());
             let rule = names.and_then(described);
             let rule = rule.unwrap_or_else(|| key.to_string());
-            one("TN1007", format!("{called} cannot have the key {}: {rule}", self::shown(key.instance())))
+            one(Code::TN1007, format!("{called} cannot have the key {}: {rule}", self::shown(key.instance())))
         }
         ValidationErrorKind::FalseSchema => {
-            one("TN1007", format!("{called} cannot be given here: every tenant has its own"))
+            one(Code::TN1007, format!("{called} cannot be given here: every tenant has its own"))
         }
-        _ => one("TN1007", format!("{called} is not allowed: {error}")),
+        _ => one(Code::TN1007, format!("{called} is not allowed: {error}")),
     }
 }
 
@@ -353,7 +353,7 @@ fn unknown(schema: &Value, route: &str, field: &str) -> Break {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("known here: {}", known.join(", ")),
     };
-    Break { code: Code("TN1004"), message: format!("`{full}` is unknown"), route: full, help: Some(help) }
+    Break { code: Code::TN1004, message: format!("`{full}` is unknown"), route: full, help: Some(help) }
 }
 
 /// The fields that a schema has at a route.
@@ -420,7 +420,7 @@ mod tests {
     fn a_misspelt_field_is_told_its_name() {
         let tenant = json!({ "apiVersion": "tenantry/v1", "ingest": { "peak_gib_per_minut": 1 } });
         let breaks = Schemas::of(&built_in().unwrap()).breaks(Kind::Tenant, &tenant);
-        let unknown = breaks.iter().find(|found| found.code.0 == "TN1004").unwrap();
+        let unknown = breaks.iter().find(|found| found.code.as_str() == "TN1004").unwrap();
         assert_eq!(unknown.route, "ingest.peak_gib_per_minut");
         assert_eq!(unknown.help.as_deref(), Some("did you mean `peak_gib_per_minute`?"));
         assert!(breaks.iter().any(|found| found.message == "`account` is missing"));
@@ -430,7 +430,7 @@ mod tests {
     fn a_file_without_a_usable_schema_is_not_well() {
         let breaks = held(&Checked::new(json!({ "type": 7 }), false), &json!({}));
         assert_eq!(breaks.len(), 1);
-        assert_eq!((breaks[0].code.0, breaks[0].route.as_str()), ("TN1000", ""));
+        assert_eq!((breaks[0].code.as_str(), breaks[0].route.as_str()), ("TN1000", ""));
     }
 
     #[test]

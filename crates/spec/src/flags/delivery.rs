@@ -4,6 +4,7 @@
 //! A boolean flag is AppConfig's `enabled`. AppConfig tells the attributes of enabled flags only, so a text or a number
 //! is always enabled and stands in the attribute `value`.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -14,7 +15,7 @@ use super::{Catalogue, Flag, ValueType, Values};
 const ATTRIBUTE: &str = "value";
 
 /// A flag that AppConfig has otherwise than git.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
     pub flag: String,
     /// None: git delivers no such flag.

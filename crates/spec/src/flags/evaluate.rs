@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -24,7 +25,7 @@ pub struct Subject<'a> {
 }
 
 /// Why a value is what it is. Source: OpenFeature specification, "Types and Data Structures", resolution reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Reason {
     /// The flag has its default and nothing that could decide otherwise.
@@ -40,7 +41,7 @@ pub enum Reason {
 }
 
 /// Source: OpenFeature specification, "Types and Data Structures", error code.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ErrorCode {
     FlagNotFound,
@@ -48,7 +49,7 @@ pub enum ErrorCode {
 }
 
 /// An answer, with the fields of OpenFeature's evaluation details.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evaluation {
     pub flag_key: String,
@@ -68,7 +69,7 @@ pub struct Evaluation {
 }
 
 /// What can decide, in order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {
     Tenant,
@@ -80,7 +81,7 @@ pub enum Step {
 }
 
 /// One step on the way to an answer.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Trace {
     pub step: Step,
     /// What there was, in words.

@@ -41,10 +41,10 @@ fn expiry(linted: Linted<'_>, key: &str, flag: &Flag) -> Option<Finding> {
     let days = linted.today.until(expires).map_or(0, |span| span.get_days());
     if expires <= linted.today {
         let message = format!("flag `{key}` of `{}` expired on {expires}", flag.owner);
-        Some(Finding::new(Code("TN1025"), message).at(at).with_help(help))
+        Some(Finding::new(Code::TN1025, message).at(at).with_help(help))
     } else if linted.today.saturating_add(SOON_DAYS.days()) >= expires {
         let message = format!("flag `{key}` of `{}` expires in {days} days, on {expires}", flag.owner);
-        Some(Finding::new(Code("TN1026"), message).at(at).with_help(help))
+        Some(Finding::new(Code::TN1026, message).at(at).with_help(help))
     } else {
         None
     }
@@ -55,7 +55,7 @@ fn unread(linted: Linted<'_>, key: &str, flag: &Flag) -> Option<Finding> {
         return None;
     }
     let reader = reader(flag.reads);
-    let finding = Finding::new(Code("TN1027"), format!("flag `{key}` is read by no {reader}"));
+    let finding = Finding::new(Code::TN1027, format!("flag `{key}` is read by no {reader}"));
     let help = format!("`tenantry flags retire {key}` removes it");
     Some(finding.at(linted.document.nearest(&format!("flags.{key}"))).with_help(help))
 }
@@ -67,7 +67,7 @@ fn uniform(linted: Linted<'_>, key: &str, flag: &Flag) -> Option<Finding> {
     let mut values = values.into_iter();
     let (Some(value), None, true) = (values.next(), values.next(), meant_to_differ) else { return None };
     let message = format!("flag `{key}` is `{value}` for all {} tenants", linted.fleet.len());
-    Some(Finding::new(Code("TN1029"), message).at(linted.document.nearest(&format!("flags.{key}"))))
+    Some(Finding::new(Code::TN1029, message).at(linted.document.nearest(&format!("flags.{key}"))))
 }
 
 /// Flags that templates or functions read and that are not there for them, each at the place that reads it.
@@ -79,7 +79,7 @@ pub fn undeclared(catalogue: &Catalogue, reads: &[Read]) -> Vec<Finding> {
             Some(_) => format!("a {reader} reads flag `{}`, which is not delivered to it", read.flag),
             None => format!("a {reader} reads flag `{}`, which is not in the catalogue", read.flag),
         };
-        Some(Finding::new(Code("TN1028"), message).at(read.location.clone()))
+        Some(Finding::new(Code::TN1028, message).at(read.location.clone()))
     };
     reads.iter().filter_map(one).collect()
 }
@@ -122,7 +122,7 @@ flags:
         let today = today.parse().unwrap();
         lint(Linted { catalogue: &catalogue, document: &document, reads: &reads, fleet: &fleet, today })
             .into_iter()
-            .map(|found| (found.code.0, found.severity, found.location.unwrap().line))
+            .map(|found| (found.code.as_str(), found.severity, found.location.unwrap().line))
             .collect()
     }
 

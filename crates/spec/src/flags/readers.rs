@@ -55,7 +55,7 @@ pub fn functions_reads(source: &Arc<Source>) -> Result<Vec<Read>, Finding> {
     let keys: Option<Option<Vec<&str>>> = keys;
     let Some(keys) = keys.flatten() else {
         let message = format!("`{}` is no list of flags' keys", source.path.display());
-        return Err(Finding::new(tenantry_base::finding::Code("TN1002"), message).at(document.nearest("")));
+        return Err(Finding::new(tenantry_base::finding::Code::TN1002, message).at(document.nearest("")));
     };
     let read = |(index, key): (usize, &str)| Read {
         flag: key.to_owned(),
@@ -89,7 +89,7 @@ mod tests {
         let reads = functions_reads(&source("[\n  \"one\",\n  \"two\"\n]\n")).unwrap();
         assert_eq!(reads.iter().map(|read| read.flag.as_str()).collect::<Vec<_>>(), ["one", "two"]);
         assert_eq!(reads[1].location.line, 3);
-        assert_eq!(functions_reads(&source("[1]")).unwrap_err().code.0, "TN1002");
-        assert_eq!(functions_reads(&source("{}")).unwrap_err().code.0, "TN1002");
+        assert_eq!(functions_reads(&source("[1]")).unwrap_err().code.as_str(), "TN1002");
+        assert_eq!(functions_reads(&source("{}")).unwrap_err().code.as_str(), "TN1002");
     }
 }

@@ -401,7 +401,7 @@ impl Context {
         let idle = shown.keys().filter(|name| !seen.contains_key(*name));
         let idle = idle.map(|name| (name, format!("no template sees `{name}`")));
         let finding =
-            |(name, message): (&String, String)| Finding::new(Code("TN3014"), message).at(document.nearest(name));
+            |(name, message): (&String, String)| Finding::new(Code::TN3014, message).at(document.nearest(name));
         missing.chain(idle).map(finding).collect()
     }
 

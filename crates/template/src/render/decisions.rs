@@ -25,7 +25,7 @@ pub(super) fn check(source: &Arc<Source>) -> Vec<Finding> {
         if let Some(name) = offender {
             let message = format!("`{name}` is not part of `shape`, so a template must not decide on it");
             let place = Location::new(Arc::clone(source), start..start + body.len() + 4);
-            findings.push(Finding::new(Code("TN3002"), message).at(place));
+            findings.push(Finding::new(Code::TN3002, message).at(place));
         }
     }
     findings

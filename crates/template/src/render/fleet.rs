@@ -83,7 +83,7 @@ pub fn prepare(
         return Err(errors);
     }
     let layout = blueprint.lay_out(&derived, &inputs, tenant.spec.network.cidr, zones.len()).map_err(|error| {
-        vec![named(Finding::new(Code("TN1021"), error.to_string()).at(tenant.locate(&error.route())))]
+        vec![named(Finding::new(Code::TN1021, error.to_string()).at(tenant.locate(&error.route())))]
     })?;
     let stack =
         TenantStack { estate, tenant, inputs: &inputs, derived: &derived, layout: &layout, zones, functions, release };

@@ -127,7 +127,7 @@ pub(super) fn digested(tree: &Value) -> String {
 /// Parses rendered text as CloudFormation YAML.
 pub(super) fn parse(set: &TemplateSet, text: &str) -> Result<Value, Finding> {
     let finding = |message: String, line: Option<usize>| {
-        let finding = Finding::new(Code("TN3003"), message);
+        let finding = Finding::new(Code::TN3003, message);
         match line.and_then(|line| set.origin_of_line(text, line)) {
             Some(origin) => finding.at(origin),
             None => finding,
@@ -156,7 +156,7 @@ fn unresolvable(yaml: &Yaml) -> Option<String> {
 }
 
 fn unsuitable(error: &Unsuitable, start: &Option<Location>) -> Finding {
-    somewhere(Finding::new(Code("TN3004"), error.to_string()), start)
+    somewhere(Finding::new(Code::TN3004, error.to_string()), start)
 }
 
 /// A finding on a whole template, at its start.
@@ -177,7 +177,7 @@ fn release_elsewhere(leaves: &[Leaf], paths: &[String], origins: &BTreeMap<Strin
     let mut ids: Vec<&String> = outside.collect();
     ids.dedup();
     let message = |id: &String| format!("the release stands in `{id}`, outside the release record");
-    ids.into_iter().map(|id| place(Finding::new(Code("TN3008"), message(id)), id, origins)).collect()
+    ids.into_iter().map(|id| place(Finding::new(Code::TN3008, message(id)), id, origins)).collect()
 }
 
 /// Texts printed outside double quotes.
@@ -193,7 +193,7 @@ fn bare_texts(set: &TemplateSet, text: &str) -> Vec<Finding> {
     let findings = text.lines().enumerate().filter(|(_, line)| bare(line)).map(|(index, line)| {
         let shown: String =
             line.trim().chars().map(|c| if placeholder::holds_text(&c.to_string()) { '…' } else { c }).collect();
-        let finding = Finding::new(Code("TN3004"), format!("a text is printed outside double quotes in `{shown}`"));
+        let finding = Finding::new(Code::TN3004, format!("a text is printed outside double quotes in `{shown}`"));
         match set.origin_of_line(text, index + 1) {
             Some(origin) => finding.at(origin),
             None => finding,
@@ -210,7 +210,7 @@ fn keys_with_values(tree: &Value, origins: &BTreeMap<String, Location>) -> Vec<F
         if placeholder::holds_any(id) || has_key_with_value(resource) {
             let shown: String = id.chars().filter(char::is_ascii).collect();
             findings.push(place(
-                Finding::new(Code("TN3004"), format!("a key is made of a value in `{shown}`")),
+                Finding::new(Code::TN3004, format!("a key is made of a value in `{shown}`")),
                 id,
                 origins,
             ));
@@ -229,7 +229,7 @@ fn has_key_with_value(node: &Value) -> bool {
 
 fn malformed(tree: &Value, origins: &BTreeMap<String, Location>, start: &Option<Location>) -> Vec<Finding> {
     let Some(resources) = map_of(tree, "Resources").filter(|resources| !resources.is_empty()) else {
-        return vec![somewhere(Finding::new(Code("TN3009"), "the template has no resources"), start)];
+        return vec![somewhere(Finding::new(Code::TN3009, "the template has no resources"), start)];
     };
     let faults = resources.iter().filter_map(|(id, resource)| {
         if !id.chars().all(|c| c.is_ascii_alphanumeric()) {
@@ -239,11 +239,11 @@ fn malformed(tree: &Value, origins: &BTreeMap<String, Location>, start: &Option<
         (!typed).then(|| (id, format!("resource `{id}` has no type")))
     });
     let mut findings: Vec<Finding> =
-        faults.map(|(id, message)| place(Finding::new(Code("TN3009"), message), id, origins)).collect();
+        faults.map(|(id, message)| place(Finding::new(Code::TN3009, message), id, origins)).collect();
     for section in ["Resources", "Outputs"] {
         for (id, entry) in map_of(tree, section).into_iter().flatten() {
             findings.extend(attributes(section, id, entry).into_iter().map(|(path, message)| {
-                let finding = place(Finding::new(Code("TN3009"), message), id, origins);
+                let finding = place(Finding::new(Code::TN3009, message), id, origins);
                 match finding.location.clone() {
                     Some(start) => finding.at(places::inside(&start, &path)),
                     None => finding,
@@ -282,7 +282,7 @@ fn strays(set: &TemplateSet, text: &str, start: &Option<Location>) -> Vec<Findin
 
 fn stray(set: &TemplateSet, name: &str, is_entry: bool, start: &Option<Location>) -> Finding {
     let near = nearest(name, SECTIONS.into_iter());
-    let finding = Finding::new(Code("TN3009"), format!("`{name}` is not a section of a template{near}"));
+    let finding = Finding::new(Code::TN3009, format!("`{name}` is not a section of a template{near}"));
     let finding = match is_entry {
         true => finding.with_help("an entry of `Resources` or `Outputs` is indented by two spaces"),
         false => finding,
@@ -350,19 +350,19 @@ fn fault_finding(fault: Fault, origins: &BTreeMap<String, Location>) -> Finding 
     match fault {
         Fault::NoTarget { from, to } => {
             let message = format!("`{from}` refers to `{to}`, which the template does not have");
-            place(Finding::new(Code("TN3005"), message), &from, origins)
+            place(Finding::new(Code::TN3005, message), &from, origins)
         }
         Fault::NoCondition { from, to } => {
             let message = format!("`{from}` refers to the condition `{to}`, which the template does not have");
-            place(Finding::new(Code("TN3005"), message), &from, origins)
+            place(Finding::new(Code::TN3005, message), &from, origins)
         }
         Fault::NoMapping { from, to } => {
             let message = format!("`{from}` refers to the mapping `{to}`, which the template does not have");
-            place(Finding::new(Code("TN3005"), message), &from, origins)
+            place(Finding::new(Code::TN3005, message), &from, origins)
         }
         Fault::Circle(ids) => {
             let message = format!("resources depend on each other: {}", ids.join(" → "));
-            place(Finding::new(Code("TN3006"), message), &ids[0], origins)
+            place(Finding::new(Code::TN3006, message), &ids[0], origins)
         }
     }
 }
@@ -381,7 +381,7 @@ fn limits(tree: &Value, template: &str) -> impl Iterator<Item = Finding> {
         let count = map_of(tree, section).map_or(0, Map::len);
         let message =
             || format!("`{template}` renders {count} {}, CloudFormation takes {most}", section.to_lowercase());
-        (count > most).then(|| Finding::new(Code("TN3007"), message()))
+        (count > most).then(|| Finding::new(Code::TN3007, message()))
     })
 }
 

@@ -46,7 +46,7 @@ impl Functions {
     /// # Errors
     /// TN3010 when the text is not such a file, or lacks the artifacts of the architecture that it names or of a function.
     pub fn parse(path: &str, text: &str, wanted: &[String]) -> Result<Self, Finding> {
-        let unusable = |cause: String| Finding::new(Code("TN3010"), format!("`{path}` cannot be used: {cause}"));
+        let unusable = |cause: String| Finding::new(Code::TN3010, format!("`{path}` cannot be used: {cause}"));
         let Lock { version, architecture, mut artifacts } =
             serde_json::from_str(text).map_err(|error| unusable(error.to_string()))?;
         if version != VERSION {

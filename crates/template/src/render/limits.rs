@@ -54,7 +54,7 @@ pub(super) fn check(source: &Arc<Source>) -> Vec<Finding> {
     let long = blocks(&source.text).into_iter().filter(|(_, _, body)| body.len() > MOST_BLOCK);
     let finding = |(start, _, body): (usize, Kind, &str)| {
         let message = format!("an expression has {} bytes, at most {MOST_BLOCK} are taken", body.len());
-        Finding::new(Code("TN3012"), message).at(Location::new(Arc::clone(source), start..start + 2))
+        Finding::new(Code::TN3012, message).at(Location::new(Arc::clone(source), start..start + 2))
     };
     long.map(finding).collect()
 }
@@ -281,7 +281,7 @@ mod tests {
             (vec![replaced.as_str()], "4 MiB"),
         ] {
             let finding = rendered(&texts).map(|text| text.len()).unwrap_err();
-            assert_eq!(finding.code, Code("TN3012"), "{finding:?}");
+            assert_eq!(finding.code, Code::TN3012, "{finding:?}");
             assert!(finding.message.contains(expected), "{}", finding.message);
             assert!(finding.location.is_some(), "{}", finding.message);
         }

@@ -63,8 +63,8 @@ impl Renderer {
     /// Everything that is wrong with the template for stacks of this shape, or this stack's template being too large.
     pub fn render(&self, context: &Context) -> Result<Template, Vec<Finding>> {
         let start = || self.set.start(context.template);
-        let whole = |code, message| vec![form::somewhere(Finding::new(Code(code), message), &start())];
-        let flat = placeholder::flatten(&context.values).map_err(|error| whole("TN3004", error.to_string()))?;
+        let whole = |code, message| vec![form::somewhere(Finding::new(code, message), &start())];
+        let flat = placeholder::flatten(&context.values).map_err(|error| whole(Code::TN3004, error.to_string()))?;
         let form = self.form(context, &flat.structure)?;
         let mut values = flat.values;
         let mut hash = Sha256::new();
@@ -78,7 +78,7 @@ impl Renderer {
         let bytes = template.length();
         if bytes > MOST_BYTES {
             let message = format!("the template has {bytes} bytes, CloudFormation takes {MOST_BYTES}");
-            return Err(whole("TN3007", message));
+            return Err(whole(Code::TN3007, message));
         }
         Ok(template)
     }

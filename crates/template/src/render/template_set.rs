@@ -57,7 +57,7 @@ impl TemplateSet {
                     None => finding,
                     Some(limit) => {
                         let place = finding.location.or_else(|| self.start(template));
-                        let stopped = Finding::new(Code("TN3012"), limit);
+                        let stopped = Finding::new(Code::TN3012, limit);
                         place.into_iter().fold(stopped, Finding::at)
                     }
                 })
@@ -162,7 +162,7 @@ fn tera_finding(error: &tera::Error, sources: &[Arc<Source>]) -> Finding {
     }
 }
 
-const CODE: Code = Code("TN3001");
+const CODE: Code = Code::TN3001;
 
 fn at_line(finding: Finding, file: &str, line: usize, sources: &[Arc<Source>]) -> Finding {
     match sources.iter().find(|source| name(source) == file) {

@@ -120,7 +120,7 @@ fn one(source: &Arc<Source>, bound: &BTreeSet<String>, asked: &BTreeSet<String>,
                 }
                 let message = format!("nothing defines `{shown}`{near}");
                 let place = offset + path.start..offset + path.end;
-                findings.push(Finding::new(Code("TN3013"), message).at(Location::new(Arc::clone(source), place)));
+                findings.push(Finding::new(Code::TN3013, message).at(Location::new(Arc::clone(source), place)));
             }
         }
         if let Some((names, value)) = given {

@@ -1,53 +1,46 @@
 //! Codes of capacity, quotas, zones and cost: TN2xxx.
 
-use super::{Explanation, entry, error};
+use super::{Code, Explanation, entry, error};
 use crate::finding::Severity;
 
-pub(super) const CODES: &[Explanation] = &[
-    entry(
-        "TN2101",
+registry![
+    TN2101 = entry(
         Severity::Error,
         "a quota would be exceeded that can be raised",
         "AWS rejects what exceeds a quota in the middle of a deployment, after much of the stack has been created.",
         "`tenantry quotas --all --request` asks for the increase; or place the tenant in another account or region.",
     ),
-    entry(
-        "TN2102",
+    TN2102 = entry(
         Severity::Error,
         "a quota would be exceeded that cannot be raised",
         "AWS does not raise this quota, so the deployment would fail every time.",
         "Make the stack smaller, or place the tenant in another account or region.",
     ),
-    entry(
-        "TN2103",
+    TN2103 = entry(
         Severity::Warning,
         "a quota is nearly exhausted",
         "Increases take hours to days; the next tenant may have to wait for one.",
         "`tenantry quotas --all --request` asks for the increase before it is needed.",
     ),
-    entry(
-        "TN2104",
+    TN2104 = entry(
         Severity::Unknown,
         "the usage of a quota is unknown",
         "The demand alone fits, but the existing usage of the account could not be read.",
         "Plan with credentials that may read the account's usage.",
     ),
-    entry(
-        "TN2105",
+    TN2105 = entry(
         Severity::Unknown,
         "the quota demand of a resource type is unknown",
         "`policies/resources.yaml` has no row for the type, or none of its `quotas`, or the amount is known at deployment only. Its demand is not counted.",
         "Add the row or the column to the estate's `policies/resources.yaml`; `quotas: {}` says that it takes of none.",
     ),
-    entry(
-        "TN2106",
+    TN2106 = entry(
         Severity::Warning,
         "a stack alone needs more than a quota that can be raised",
         "Whatever else an account holds, this stack cannot be created under AWS's default of the quota.",
         "`tenantry quotas --all --request` asks for the increase. Where the accounts of the estate have it, say so with the quota's `default` in `policies/quotas.yaml`.",
     ),
-    entry(
-        "TN2201",
+    TN2201 = entry(
         Severity::Error,
         "a subnet would run out of addresses",
         "At the workload's peak, with a zone lost and a deployment in progress, the subnet's resources need more \
@@ -55,22 +48,19 @@ pub(super) const CODES: &[Explanation] = &[
         "Pin a larger subnet in `overrides`, give a new tenant a larger block, or lower the concurrency. A subnet that \
          exists cannot be enlarged.",
     ),
-    entry(
-        "TN2202",
+    TN2202 = entry(
         Severity::Warning,
         "a subnet is nearly out of addresses",
         "Peak demand fits with less than a fifth to spare, or growth exhausts it within ninety days.",
         "Plan the move to a larger subnet while there is time: a subnet that exists cannot be enlarged.",
     ),
-    entry(
-        "TN2203",
+    TN2203 = entry(
         Severity::Unknown,
         "the usage of a subnet is unknown",
         "The template's demand fits, but the current usage of the subnet could not be read, or a resource of the template takes an unknown number of its addresses.",
         "Plan with credentials that may call ec2:DescribeSubnets and ec2:DescribeNetworkInterfaces; say in the estate's `policies/resources.yaml` how many addresses the type takes (`addresses`).",
     ),
-    entry(
-        "TN2204",
+    TN2204 = entry(
         Severity::Error,
         "functions would take the addresses that others in their subnet need",
         "A spike of executions takes every address of the subnet, and the search domain or the load balancer beside them \
@@ -78,146 +68,126 @@ pub(super) const CODES: &[Explanation] = &[
          for 3 GiB of executions, because it is the others who pay.",
         "Give functions subnets of their own.",
     ),
-    entry(
-        "TN2301",
+    TN2301 = entry(
         Severity::Info,
         "a region offers fewer than three usable zones",
         "With two zones the loss of one takes half of everything, and a search domain has no majority of masters left.",
         "Nothing, if the customer's data must be there; else choose a region with three zones.",
     ),
-    entry(
-        "TN2302",
+    TN2302 = entry(
         Severity::Error,
         "a zone cannot be used",
         "Zones are named by id, because `eu-west-1a` is another zone in every account; and not every account is given \
          every zone of a region.",
         "List usable zones in `fleet.yaml`: `regions.<region>.zones`.",
     ),
-    entry(
-        "TN2303",
+    TN2303 = entry(
         Severity::Error,
         "an instance type is not offered in a zone",
         "The deployment would fail after half of the stack has been created.",
         "Pin another type in `overrides`, or use zones that have it.",
     ),
-    entry(
-        "TN2304",
+    TN2304 = entry(
         Severity::Error,
         "a region lacks a service or a type of resource",
         "CloudFormation does not create resources of this type there.",
         "Place the tenant in another region.",
     ),
-    entry(
-        "TN2305",
+    TN2305 = entry(
         Severity::Error,
         "an account has not opted in to a region",
         "Regions opened since March 2019 are disabled in an account until they are enabled.",
         "Enable the region in the account's settings; it takes minutes to hours.",
     ),
-    entry(
-        "TN2306",
+    TN2306 = entry(
         Severity::Unknown,
         "what a region offers is unknown",
         "Neither AWS nor the table of regions has an answer; the deployment may need something that is not offered.",
         "Plan with credentials that may call ec2:Describe*, es:ListInstanceTypeDetails and cloudformation:ListTypes.",
     ),
-    entry(
-        "TN2401",
+    TN2401 = entry(
         Severity::Info,
         "interfaces of functions will linger",
         "Lambda gives up a function's interfaces 20 to 45 minutes after the last function that used them is gone or \
          moved; until then their security groups and subnets cannot be deleted, and their addresses are taken twice.",
         "None needed: the stack stays in DELETE_IN_PROGRESS or UPDATE_COMPLETE_CLEANUP_IN_PROGRESS until then.",
     ),
-    entry(
-        "TN2402",
+    TN2402 = entry(
         Severity::Error,
         "a name is taken by a resource of an earlier stack",
         "What a stack retains keeps its name: a bucket, a domain. A new stack that makes it again fails on it.",
         "Import it into the stack, or delete it if its data is no longer needed.",
     ),
-    entry(
-        "TN2403",
+    TN2403 = entry(
         Severity::Error,
         "a resource with a fixed name would be replaced",
         "CloudFormation makes the new resource before it deletes the old one; both would bear one name, so it refuses.",
         "Change the name in the same change, or make the replacing change in two steps: remove, then add.",
     ),
-    entry(
-        "TN2404",
+    TN2404 = entry(
         Severity::Unknown,
         "it is unknown whether a name is taken",
         "The account could not be asked whether the name is in use.",
         "Plan with credentials that may call cloudformation:GetResource (Cloud Control).",
     ),
-    error(
-        "TN2405",
+    TN2405 = error(
         "a certificate is validated in a zone that DNS does not find",
         "ACM looks for the validation record from the internet. In a zone that is missing, private or not delegated it never \
          finds it, and the stack waits for its certificate until CloudFormation gives up after hours.",
         "Delegate the zone: its name servers belong into the parent zone, or to the registrar. Then wait until resolvers have \
          forgotten the former answer.",
     ),
-    entry(
-        "TN2406",
+    TN2406 = entry(
         Severity::Unknown,
         "the delegation of a hosted zone is unknown",
         "Route 53 or DNS gave no answer, so the validation of a certificate may never complete.",
         "Plan with credentials that may call route53:GetHostedZone, where a resolver of public DNS can be asked; \
          `TENANTRY_RESOLVER=ADDRESS` names another one than the machine's.",
     ),
-    error(
-        "TN2501",
+    TN2501 = error(
         "the table of prices is invalid",
         "A price that is wrong or stands under a misspelt name would make every cost estimate wrong without notice.",
         "Correct the row of `policies/prices.yaml` that the finding points at.",
     ),
-    entry(
-        "TN2502",
+    TN2502 = entry(
         Severity::Unknown,
         "the cost of a resource is unknown",
         "A type of resource that is not in the table of types may be the most expensive of the stack; the cost is a lower bound.",
         "Say in the estate's `policies/resources.yaml` how the type is billed (`billing`), and add the prices of its items.",
     ),
-    entry(
-        "TN2503",
+    TN2503 = entry(
         Severity::Unknown,
         "a price is not known",
         "What has no price in its region is unknown, not free; the cost without it is a lower bound.",
         "Add the region's prices to `policies/prices.yaml`, each with its source and date.",
     ),
-    entry(
-        "TN2504",
+    TN2504 = entry(
         Severity::Unknown,
         "a template does not declare its workload",
         "Arrival rates and run times of functions are in no resource, but in the metadata that the tenant's \
          template writes; without it only the resources themselves are priced.",
         "Render the stack with this version's templates, or add `Metadata.TenantryWorkload` to your own.",
     ),
-    error(
-        "TN2601",
+    TN2601 = error(
         "a row of the table of resource types is invalid",
         "`policies/resources.yaml` says of each resource type whether it is stateful and what names it. A misspelt column \
          would leave a database without protection.",
         "Correct the row that the finding points at; the comment at the head of the shipped table explains each column.",
     ),
-    error(
-        "TN2602",
+    TN2602 = error(
         "a row of the table of quotas is invalid",
         "A row of an estate's `policies/quotas.yaml` adds a quota, or overrides columns of the row of this version that has its \
          id. A misspelt column would leave the old limit in force; one that contradicts what the row counts would compare \
          two different things.",
         "Correct the row that the finding points at.",
     ),
-    error(
-        "TN2603",
+    TN2603 = error(
         "a row of the table of Regions is invalid",
         "A row of an estate's `policies/regions.yaml` adds a Region, or overrides columns of the row of this version. A zone \
          or a partition that is not the Region's would let a plan pass that AWS refuses.",
         "Correct the row that the finding points at.",
     ),
-    entry(
-        "TN2604",
+    TN2604 = entry(
         Severity::Warning,
         "nothing uses a row of a table",
         "A row of the estate's own prices, quotas or Regions is read by no check: its key is misspelt, or what it was for is \

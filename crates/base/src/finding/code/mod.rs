@@ -4,28 +4,33 @@
 //! TN5xxx deploying, TN6xxx blueprints. A code is never reused for something else. A blueprint gives its own checks codes of
 //! their own, which are not in the registry.
 
-mod blueprint;
-mod capacity;
-mod deploy;
-mod drift;
-mod estate;
-mod policy;
-mod render;
-
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Mutex, PoisonError};
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 use super::Severity;
 
 /// A stable code such as `TN1203`: one of [`codes`], or one that a blueprint gives to a check of its own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Code(pub &'static str);
+pub struct Code(&'static str);
+
+/// Entries of the registry. Each is the constant of its code too, so that no place that uses it can misspell it.
+macro_rules! registry {
+    ($($code:ident = $entry:ident($($text:expr),+ $(,)?)),+ $(,)?) => {
+        impl Code {
+            $(pub const $code: Self = Self(stringify!($code));)+
+        }
+
+        pub(super) const CODES: &[Explanation] = &[$($entry(Code::$code, $($text),+)),+];
+    };
+}
 
 /// The long form of a code, as `tenantry explain TN1203` prints it.
-#[derive(Debug, Clone, Copy, Serialize)]
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub struct Explanation {
     pub code: Code,
     pub severity: Severity,
@@ -39,23 +44,30 @@ pub struct Explanation {
 
 /// An entry of the registry.
 const fn entry(
-    code: &'static str,
+    code: Code,
     severity: Severity,
     title: &'static str,
     why: &'static str,
     remedy: &'static str,
 ) -> Explanation {
-    Explanation { code: Code(code), severity, title, why, remedy }
+    Explanation { code, severity, title, why, remedy }
 }
 
 /// An entry whose findings are always errors.
-const fn error(code: &'static str, title: &'static str, why: &'static str, remedy: &'static str) -> Explanation {
+const fn error(code: Code, title: &'static str, why: &'static str, remedy: &'static str) -> Explanation {
     entry(code, Severity::Error, title, why, remedy)
 }
 
+mod blueprint;
+mod capacity;
+mod drift;
+mod estate;
+mod policy;
+mod render;
+
 /// What is known of codes that are not in the registry.
 const OWN: Explanation = entry(
-    "own",
+    Code("own"),
     Severity::Error,
     "a check of the estate's blueprint",
     "The blueprint of the estate has this check; its message says what it found.",
@@ -78,6 +90,11 @@ impl Code {
             kept
         });
         Self(kept)
+    }
+
+    /// `TN1203`.
+    pub const fn as_str(self) -> &'static str {
+        self.0
     }
 
     /// The registry's entry for this code.
@@ -104,6 +121,19 @@ impl Serialize for Code {
     }
 }
 
+impl JsonSchema for Code {
+    fn schema_name() -> Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "Code of a finding: `TN` and four digits, or that of a check of the estate's blueprint.",
+            "type": "string"
+        })
+    }
+}
+
 /// Looks a code up by its text, in any case.
 pub fn explain(code: &str) -> Option<&'static Explanation> {
     codes().find(|entry| entry.code.0.eq_ignore_ascii_case(code))
@@ -111,9 +141,7 @@ pub fn explain(code: &str) -> Option<&'static Explanation> {
 
 /// Every code, in ascending order.
 pub fn codes() -> impl Iterator<Item = &'static Explanation> {
-    [estate::CODES, capacity::CODES, render::CODES, policy::CODES, deploy::CODES, drift::CODES, blueprint::CODES]
-        .into_iter()
-        .flatten()
+    [estate::CODES, capacity::CODES, render::CODES, policy::CODES, drift::CODES, blueprint::CODES].into_iter().flatten()
 }
 
 #[cfg(test)]
@@ -132,7 +160,6 @@ mod tests {
             (capacity::CODES, '2'),
             (render::CODES, '3'),
             (policy::CODES, '4'),
-            (deploy::CODES, '5'),
             (drift::CODES, '5'),
             (blueprint::CODES, '6'),
         ] {

@@ -1,446 +1,383 @@
 //! Codes of policies: TN4xxx. TN40 rules themselves, 41 encryption, 42 exposure, 43 network and names, 44 functions,
 //! 45 queues and alarms, 46 logs, 47 state, 48 transport, 49 access.
 
-use super::{Explanation, entry};
+use super::{Code, Explanation, entry};
 use crate::finding::Severity::{Error, Info, Unknown, Warning};
 
-pub(super) const CODES: &[Explanation] = &[
-    entry(
-        "TN4001",
+registry![
+    TN4001 = entry(
         Error,
         "the rules cannot be read",
         "Guard could not parse a file of rules, or two rules have one name, so that a finding would not say which of them is meant.",
         "Correct the file at the place shown. `cfn-guard parse-tree -r FILE` shows what Guard makes of it.",
     ),
-    entry(
-        "TN4002",
+    TN4002 = entry(
         Error,
         "the rules could not be evaluated",
         "Guard gave no result, or one that cannot be read. That is not a pass: nothing is known about the template.",
         "Run `cfn-guard validate -r FILE -d TEMPLATE` on what `tenantry render NAME` prints to see Guard's own message.",
     ),
-    entry(
-        "TN4003",
+    TN4003 = entry(
         Unknown,
         "a rule found nothing to check",
         "Every tenant's stack has what this rule is about, so finding none means that the rule was not checked: a type that was renamed, a resource that was lost, or a filter that matches nothing.",
         "Check whether the template lost the resource; if the rule is no longer needed, take it out of `policies/` and of the registry.",
     ),
-    entry(
-        "TN4004",
+    TN4004 = entry(
         Error,
         "a rule of the estate fails",
         "The estate's folder `policies/` has rules that the tool does not know. They are evaluated against every template like all others.",
         "What the rule says stands at the place shown; correct the spec, the template or the rule.",
     ),
-    entry(
-        "TN4005",
+    TN4005 = entry(
         Warning,
         "there are no rules",
         "The estate has a folder `policies/` without a file of rules, so templates were checked by the tool's own checks only. Rules that were removed by mistake would not be missed otherwise.",
         "Restore the files with `tenantry init --upgrade`, or say that there are none with a file `policies/none.guard` that holds a comment.",
     ),
-    entry(
-        "TN4006",
+    TN4006 = entry(
         Error,
         "a test of rules fails",
         "The tests of `policies/tests` say what rules answer to templates, in the format of `cfn-guard test`. A rule that answers otherwise lets through what it should refuse, or refuses what it should let through.",
         "Correct the rule or the test. Tests and rules that a blueprint came with are run where one of the two was changed.",
     ),
-    entry(
-        "TN4007",
+    TN4007 = entry(
         Info,
         "an image is named by its tag only",
         "A tag can be moved: the next task that starts may run another image than the one that was reviewed.",
         "`tenantry images --pin` asks the registry for the digest of today and writes it into `templates/blueprint.yaml`.",
     ),
-    entry(
-        "TN4011",
+    TN4011 = entry(
         Error,
         "CloudFormation has no such resource type",
         "The registry of CloudFormation's resource types, which the tool carries with its date, does not have it. CloudFormation would refuse the whole template.",
         "Correct the type. A private type, or one that is newer than the tool, needs a row in the estate's `policies/resources.yaml`.",
     ),
-    entry(
-        "TN4012",
+    TN4012 = entry(
         Error,
         "a resource has a property that its type does not have",
         "The schema of the resource type does not have the property, or it is read-only. CloudFormation would fail at this resource, after it made others.",
         "Correct the name. If the property is newer than the tool's schemas, switch the rule `schema_property` off with this reason.",
     ),
-    entry(
-        "TN4013",
+    TN4013 = entry(
         Error,
         "a resource lacks a property",
         "The schema of the resource type needs the property. CloudFormation would fail at this resource, after it made others.",
         "Add the property.",
     ),
-    entry(
-        "TN4014",
+    TN4014 = entry(
         Error,
         "a resource has a value that its service does not take",
         "The schema of the resource type wants another type, another range, another length, one of a list, or a text that matches an expression. CloudFormation would fail at this resource, after it made others.",
         "Correct the value at the place shown.",
     ),
-    entry(
-        "TN4015",
+    TN4015 = entry(
         Error,
         "a resource has no such attribute",
         "`Fn::GetAtt`, or a name with a dot in `Fn::Sub`, asks for what the resource type does not return. CloudFormation would refuse the whole template.",
         "Use an attribute that the resource type returns.",
     ),
-    entry(
-        "TN4016",
+    TN4016 = entry(
         Warning,
         "CloudFormation may not have a resource type in this Region",
         "The registry of that Region, as the tool carries it with its date, does not list the type. The Region may have it since.",
         "Look the type up in the CloudFormation console of the Region; if it is there, switch the rule `schema_region` off with this reason.",
     ),
-    entry(
-        "TN4017",
+    TN4017 = entry(
         Warning,
         "an alarm has no entry in the handbook",
         "The on-call engineer has to find out what the alarm means and what mitigates it during the incident.",
         "Add an entry to `templates/handbook.yaml` under the alarm's logical ID: what it means, what to look at first, what mitigates, and when to escalate. `tenantry init --upgrade` brings those of the blueprint.",
     ),
-    entry(
-        "TN4018",
+    TN4018 = entry(
         Warning,
         "an entry of the handbook cannot be used",
         "An entry that belongs to no alarm, lacks a part, or names what has no value, misleads the on-call engineer.",
         "Correct the entry in `templates/handbook.yaml`; what templates see is shown by `templates/context.yaml`.",
     ),
-    entry(
-        "TN4019",
+    TN4019 = entry(
         Error,
         "the blueprint names a resource that the templates do not have",
         "An alarm that does not exist guards no update and holds no release, and messages that are replayed would have nowhere to go.",
         "Correct the logical ID in `watch`, `redrive` or `rejects` of `templates/blueprint.yaml`.",
     ),
-    entry(
-        "TN4101",
+    TN4101 = entry(
         Error,
         "a bucket is not encrypted with the tenant's key",
         "Objects must be unreadable without the tenant's key, and deleting the key must make the data unreadable.",
         "Set `BucketEncryption` with `aws:kms` and the stack's key.",
     ),
-    entry(
-        "TN4102",
+    TN4102 = entry(
         Error,
         "a queue is not encrypted with the tenant's key",
         "Messages carry the names of the tenant's objects, and parked ones lie there for days.",
         "Set `KmsMasterKeyId` to the stack's key.",
     ),
-    entry(
-        "TN4103",
+    TN4103 = entry(
         Error,
         "a topic is not encrypted with the tenant's key",
         "Pages carry what went wrong at whom.",
         "Set `KmsMasterKeyId` to the stack's key, and let `cloudwatch.amazonaws.com` use it: an encrypted topic swallows alarms otherwise.",
     ),
-    entry(
-        "TN4104",
+    TN4104 = entry(
         Error,
         "a log group is not encrypted with the tenant's key",
         "Logs quote what they are about.",
         "Set `KmsKeyId` to the stack's key.",
     ),
-    entry(
-        "TN4105",
+    TN4105 = entry(
         Error,
         "the search domain is not encrypted everywhere",
         "The domain holds all of the tenant's data in readable form: on disk, in snapshots, and between its nodes.",
         "Set `EncryptionAtRestOptions` with the stack's key, and `NodeToNodeEncryptionOptions`.",
     ),
-    entry(
-        "TN4106",
+    TN4106 = entry(
         Error,
         "a function's environment is not encrypted with the tenant's key",
         "Without a key of its own a function's environment is readable for everybody who may read functions.",
         "Set `KmsKeyArn` to the stack's key.",
     ),
-    entry(
-        "TN4107",
+    TN4107 = entry(
         Error,
         "a key is never rotated",
         "Rotation bounds how much was encrypted with material that leaked. It keeps the key's ARN and needs no work.",
         "Set `EnableKeyRotation: true`.",
     ),
-    entry(
-        "TN4108",
+    TN4108 = entry(
         Error,
         "a resource is encrypted with a key that is not the tenant's own",
         "Isolation by key means that no tenant's data can be read with what another tenant, or AWS, holds. Guard cannot follow a reference to the type of its target, so this check is in Rust.",
         "Refer to the stack's key: `!GetAtt Key.Arn`.",
     ),
-    entry(
-        "TN4201",
+    TN4201 = entry(
         Error,
         "a bucket does not block public access",
         "One careless policy or ACL must not be enough to publish a tenant's data.",
         "Set all four of `PublicAccessBlockConfiguration`.",
     ),
-    entry(
-        "TN4202",
+    TN4202 = entry(
         Error,
         "a resource policy allows everybody",
         "A statement that allows `*` opens the bucket, queue or topic to every AWS account there is.",
         "Name the service or the role, and bound services by `aws:SourceAccount`.",
     ),
-    entry(
-        "TN4203",
+    TN4203 = entry(
         Error,
         "the search domain is not inside the tenant's network",
         "A domain without `VPCOptions` has a public endpoint. The domain cannot be moved afterwards: it would have to be replaced.",
         "Give the domain subnets of a tier without a way out, and a security group.",
     ),
-    entry(
-        "TN4204",
+    TN4204 = entry(
         Error,
         "a subnet gives public addresses",
         "Nothing in a tenant's network needs one: the load balancer and NAT bring their own.",
         "Set `MapPublicIpOnLaunch: false`.",
     ),
-    entry(
-        "TN4205",
+    TN4205 = entry(
         Error,
         "a task has a public address",
         "A task with a public address is reachable past the load balancer and its client certificates.",
         "Set `AssignPublicIp: DISABLED` and place the service in amber.",
     ),
-    entry(
-        "TN4206",
+    TN4206 = entry(
         Error,
         "a permission to invoke a function does not name its source",
         "A service principal without `SourceArn` and `SourceAccount` lets a bucket of any account invoke the function (the confused deputy).",
         "Set `SourceArn` and `SourceAccount`.",
     ),
-    entry(
-        "TN4207",
+    TN4207 = entry(
         Error,
         "the internet can reach more than the listener's port",
         "The listener asks for client certificates; no other port does.",
         "Take the rule out, or narrow it to 443 or to a security group.",
     ),
-    entry(
-        "TN4208",
+    TN4208 = entry(
         Error,
         "a security group allows a network that the spec does not name",
         "A security group names a network that none of the tenant's parameters with `ingress` has: the rule allows more than the spec. Whole-internet access needs `0.0.0.0/0` in the spec, where a reviewer sees it.",
         "Add the network to the tenant's parameter, or take it out of the template.",
     ),
-    entry(
-        "TN4209",
+    TN4209 = entry(
         Error,
         "a security group may reach everything",
         "A group without egress rules gets one that allows everything, which is how data leaves.",
         "Say in `SecurityGroupEgress` what may be reached; to every host only HTTPS.",
     ),
-    entry(
-        "TN4301",
+    TN4301 = entry(
         Error,
         "an isolated subnet has a route to the internet",
         "Green holds the data and lambda the code that reads it; with a route to the internet, code that runs there could exfiltrate it.",
         "Take the route out, or move what needs it to amber.",
     ),
-    entry(
-        "TN4302",
+    TN4302 = entry(
         Error,
         "two stacks use one name",
         "Names are unique in the world, an account or a region; the second stack would fail, or worse, share the first one's resource.",
         "Rename the tenant, or correct the template so that the name holds the tenant's.",
     ),
-    entry(
-        "TN4303",
+    TN4303 = entry(
         Error,
         "a resource lacks its tags",
         "A subnet's tier decides which checks hold for it, and names are what people see in the console. Tags that identify the tenant are set on the stack, which hands them on.",
         "Add `Name` and `tenantry:tier` (red, amber, green or lambda).",
     ),
-    entry(
-        "TN4304",
+    TN4304 = entry(
         Error,
         "the network's traffic is not recorded",
         "Without a flow log of all traffic it cannot be determined afterwards what was reached.",
         "Add a flow log of the VPC with `TrafficType: ALL`.",
     ),
-    entry(
-        "TN4305",
+    TN4305 = entry(
         Error,
         "a resource is beyond a limit of AWS",
         "The service refuses it, so the stack's creation or update fails at this resource and rolls back. The limit is fixed. What CloudFormation fills in is counted as it usually comes out.",
         "Make the value smaller, or spread it over several resources. The limits are rows of `policies/quotas.yaml`.",
     ),
-    entry(
-        "TN4306",
+    TN4306 = entry(
         Warning,
         "a resource is beyond a default limit of AWS",
         "The service refuses it in an account whose limit was not raised. `tenantry plan` compares with the account's own limit.",
         "Make the value smaller, or ask for a higher limit first: `tenantry quotas --all --request`.",
     ),
-    entry(
-        "TN4401",
+    TN4401 = entry(
         Error,
         "a function runs outside the tenant's network",
         "Outside the VPC it reaches the internet and not the search domain.",
         "Give it lambda subnets and a security group.",
     ),
-    entry(
-        "TN4402",
+    TN4402 = entry(
         Error,
         "a function's concurrency is not bounded",
         "One tenant's burst would take the whole account's concurrency, and a subnet's addresses. This is the incident that the lambda tier exists for.",
         "Set `ReservedConcurrentExecutions`; `tenantry explain` shows what it is derived from.",
     ),
-    entry(
-        "TN4403",
+    TN4403 = entry(
         Error,
         "a function drops events that fail",
         "An asynchronous event that failed its last retry is dropped silently.",
         "Set `DeadLetterConfig` to the function's retry queue.",
     ),
-    entry(
-        "TN4404",
+    TN4404 = entry(
         Error,
         "a queue's deliveries to its function are not bounded",
         "Without a bound the queue takes all of the function's concurrency from fresh uploads; without partial answers one bad message repeats its whole batch.",
         "Set `ScalingConfig.MaximumConcurrency` and `ReportBatchItemFailures`.",
     ),
-    entry(
-        "TN4405",
+    TN4405 = entry(
         Error,
         "a resource or subnet is not in a tier that it may be in",
         "A tier that is declared for some types is theirs alone: functions take addresses as they scale, and resources beside them run out of addresses. A subnet of a tier that the blueprint does not declare is not checked.",
         "Give the subnet a tier of `tiers` in the blueprint, and place the resource in one that is for its type or for all.",
     ),
-    entry(
-        "TN4406",
+    TN4406 = entry(
         Error,
         "a queue hides its messages for too short a time",
         "A message that comes back while its first delivery is still at work is processed twice, and exhausts its receives by itself. Lambda recommends six times the function's timeout.",
         "Derive `VisibilityTimeout` from the longest timeout of the functions that the queue feeds.",
     ),
-    entry(
-        "TN4501",
+    TN4501 = entry(
         Error,
         "a queue loses messages or hides them",
         "Every message is processed or reaches an operator: queues pass on what they cannot deliver, the last queue is retained and an alarm watches its depth.",
         "Give the queue a `RedrivePolicy`, the last one an alarm on its depth and `DeletionPolicy: Retain`.",
     ),
-    entry(
-        "TN4502",
+    TN4502 = entry(
         Error,
         "an alarm has no page action",
         "An alarm without actions notifies no one.",
         "Set `AlarmActions` to the page topic.",
     ),
-    entry(
-        "TN4503",
+    TN4503 = entry(
         Error,
         "an alarm reads a metric filter of logs",
         "Logs are late or missing during incidents; alarms read queues and metrics.",
         "Take the metric filter out; let the alarm read a queue's depth or a service's metric.",
     ),
-    entry(
-        "TN4601",
+    TN4601 = entry(
         Error,
         "a log group keeps its logs for ever",
         "Logs without an end cost more each month, and hold personal data longer than agreed.",
         "Set `RetentionInDays`.",
     ),
-    entry(
-        "TN4701",
+    TN4701 = entry(
         Error,
         "a stateful resource is not retained",
         "A stack that is deleted or a property that needs replacement would take data, the key to it, or a place in the network along.",
         "Set `DeletionPolicy` and `UpdateReplacePolicy` to `Retain`.",
     ),
-    entry(
-        "TN4702",
+    TN4702 = entry(
         Error,
         "a bucket is not versioned",
         "What is overwritten or deleted by mistake is gone.",
         "Set `VersioningConfiguration`, and let the lifecycle expire old versions.",
     ),
-    entry(
-        "TN4801",
+    TN4801 = entry(
         Error,
         "a bucket takes requests without TLS",
         "S3 answers plain HTTP unless a policy denies it.",
         "Deny `s3:*` to `*` where `aws:SecureTransport` is false.",
     ),
-    entry(
-        "TN4802",
+    TN4802 = entry(
         Error,
         "a queue takes requests without TLS",
         "SQS answers plain HTTP unless a policy denies it.",
         "Deny `sqs:*` to `*` where `aws:SecureTransport` is false.",
     ),
-    entry(
-        "TN4803",
+    TN4803 = entry(
         Error,
         "a topic takes requests without TLS",
         "SNS answers plain HTTP unless a policy denies it.",
         "Deny `sns:Publish` to `*` where `aws:SecureTransport` is false.",
     ),
-    entry(
-        "TN4804",
+    TN4804 = entry(
         Error,
         "the search domain takes requests without modern TLS",
         "A domain accepts plain HTTP and TLS 1.0 by default.",
         "Set `EnforceHTTPS` and a policy of TLS 1.2 or later.",
     ),
-    entry(
-        "TN4805",
+    TN4805 = entry(
         Error,
         "the listener lets in clients without a certificate",
         "The load balancer is the only public endpoint; clients without a certificate of the tenant's CA must be rejected.",
         "Use HTTPS with a TLS 1.3 policy and `MutualAuthentication` in mode `verify`.",
     ),
-    entry(
-        "TN4806",
+    TN4806 = entry(
         Error,
         "traffic behind the load balancer is not encrypted",
         "Traffic inside the network can be intercepted too.",
         "Set the target group's protocol to HTTPS.",
     ),
-    entry(
-        "TN4807",
+    TN4807 = entry(
         Error,
         "a bucket, queue or topic has no resource policy",
         "What denies plain HTTP is a statement of a policy; without the policy nothing does. Guard cannot join a resource with its policy, so this check is in Rust.",
         "Add the resource to a policy of its kind.",
     ),
-    entry(
-        "TN4808",
+    TN4808 = entry(
         Error,
         "pages are sent over plain HTTP",
         "The content of pages could be intercepted.",
         "Use an `https` endpoint.",
     ),
-    entry(
-        "TN4901",
+    TN4901 = entry(
         Error,
         "a role may do whatever matches a wildcard",
         "A wildcard also grants actions that AWS adds later.",
         "Name the actions. Only the role that CloudFormation takes is bounded by service instead.",
     ),
-    entry(
-        "TN4902",
+    TN4902 = entry(
         Error,
         "a role may use every resource",
         "With `*` a role of one tenant has access to the resources of all others in the account.",
         "Name the resource. Actions that IAM cannot bound are listed, each with its reason, in `policies/access.guard`.",
     ),
-    entry(
-        "TN4903",
+    TN4903 = entry(
         Error,
         "every AWS account may assume a role",
         "A trust policy with `*` lets every AWS account assume the role.",
         "Name the service or the account.",
     ),
-    entry(
-        "TN4904",
+    TN4904 = entry(
         Error,
         "a role has managed policies",
         "AWS changes its managed policies without asking, and most grant more than one function needs.",

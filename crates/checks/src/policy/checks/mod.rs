@@ -42,38 +42,38 @@ pub(super) struct Join {
     pub(super) check: fn(&Stack<'_>) -> Vec<Fault>,
 }
 
-const fn entry(code: &'static str, name: &'static str) -> Entry {
-    Entry { name, code: Code(code) }
+const fn entry(code: Code, name: &'static str) -> Entry {
+    Entry { name, code }
 }
 
 /// Checks over one template.
 pub(super) const JOINS: &[Join] = &[
-    Join { entry: entry("TN4108", "tenants_own_key"), check: tenants_own_key::check },
-    Join { entry: entry("TN4301", "isolated_tiers"), check: isolated_tiers::check },
-    Join { entry: entry("TN4405", "tier_members"), check: tier_members::check },
-    Join { entry: entry("TN4501", "dead_letters"), check: dead_letters::check },
-    Join { entry: entry("TN4701", "stateful_resource_retained"), check: stateful_resource_retained::check },
-    Join { entry: entry("TN4807", "transport_policies"), check: transport_policies::check },
+    Join { entry: entry(Code::TN4108, "tenants_own_key"), check: tenants_own_key::check },
+    Join { entry: entry(Code::TN4301, "isolated_tiers"), check: isolated_tiers::check },
+    Join { entry: entry(Code::TN4405, "tier_members"), check: tier_members::check },
+    Join { entry: entry(Code::TN4501, "dead_letters"), check: dead_letters::check },
+    Join { entry: entry(Code::TN4701, "stateful_resource_retained"), check: stateful_resource_retained::check },
+    Join { entry: entry(Code::TN4807, "transport_policies"), check: transport_policies::check },
 ];
 
 /// A template against its tenant's spec.
-pub(super) const INGRESS_AS_SPECIFIED: Entry = entry("TN4208", "ingress_as_specified");
+pub(super) const INGRESS_AS_SPECIFIED: Entry = entry(Code::TN4208, "ingress_as_specified");
 /// What a template's values say about queues and the functions that they feed.
-pub(super) const QUEUE_VISIBILITY: Entry = entry("TN4406", "queue_visibility");
+pub(super) const QUEUE_VISIBILITY: Entry = entry(Code::TN4406, "queue_visibility");
 /// Limits of single resources: those that are fixed, and defaults that AWS raises on request.
-pub(super) const RESOURCE_LIMIT: Entry = entry("TN4305", "resource_limit");
-pub(super) const RESOURCE_DEFAULT_LIMIT: Entry = entry("TN4306", "resource_default_limit");
+pub(super) const RESOURCE_LIMIT: Entry = entry(Code::TN4305, "resource_limit");
+pub(super) const RESOURCE_DEFAULT_LIMIT: Entry = entry(Code::TN4306, "resource_default_limit");
 /// The names of the whole fleet.
-pub(super) const SHARED_NAMES: Entry = entry("TN4302", "shared_names");
+pub(super) const SHARED_NAMES: Entry = entry(Code::TN4302, "shared_names");
 
 /// What the schemas of resource types say.
 pub(super) const SCHEMAS: [(Kind, Entry); 6] = [
-    (Kind::Type, entry("TN4011", "schema_type")),
-    (Kind::Property, entry("TN4012", "schema_property")),
-    (Kind::Required, entry("TN4013", "schema_required")),
-    (Kind::Value, entry("TN4014", "schema_value")),
-    (Kind::Attribute, entry("TN4015", "schema_attribute")),
-    (Kind::Region, entry("TN4016", "schema_region")),
+    (Kind::Type, entry(Code::TN4011, "schema_type")),
+    (Kind::Property, entry(Code::TN4012, "schema_property")),
+    (Kind::Required, entry(Code::TN4013, "schema_required")),
+    (Kind::Value, entry(Code::TN4014, "schema_value")),
+    (Kind::Attribute, entry(Code::TN4015, "schema_attribute")),
+    (Kind::Region, entry(Code::TN4016, "schema_region")),
 ];
 
 /// Every check of this folder.
