@@ -226,6 +226,6 @@ fn exit(answer: &Answer, offline: bool) -> Exit {
         _ => Exit::Incomplete,
     };
     let worst = answer.alarms.iter().map(one).max().unwrap_or(Exit::Clean);
-    // What is in ALARM is told, whatever else is unknown.
+    // What is in ALARM is reported, whatever else is unknown.
     if answer.alarms.iter().any(report::is_firing) { Exit::Changes } else { worst }
 }

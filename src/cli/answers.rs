@@ -68,7 +68,7 @@ answers! {
     /// `drift`
     "tenantry/drift/v2" => super::drift::Answer<'_>;
     /// every command that fails before it has an answer
-    "tenantry/error/v2" => super::failure::Told;
+    "tenantry/error/v2" => super::failure::ErrorAnswer;
     /// each line of `--events`
     "tenantry/event/v1" => super::events::Line<'_>;
     /// `validate`

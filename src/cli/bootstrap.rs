@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args as ClapArgs;
 
-use super::judge::Judge;
 use super::opened::{self, Opened};
 use super::pace::Pace;
 use super::progress::Spinner;
+use super::review::Reviewer;
 use super::run::{self, Adoption, Execution, Site};
 use super::{Exit, Failure, Global, Output, orphans};
 use crate::report;
@@ -53,7 +53,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     args.execution.overrides.acceptances()?;
     let opened = Opened::open(global)?;
-    let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
+    let reviewer = Reviewer::open(&global.estate, &opened.estate.blueprint)?;
     // Before anything is printed.
     args.execution.stream.open()?;
     let output = Output::new(global.output);
@@ -65,16 +65,16 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let access = Access { role: args.role.clone(), external_id: None };
         let rendered = |sinks: &_| desired(&opened, sinks, &access, &args.release);
         let (first, _): (Vec<_>, Vec<_>) = rendered(&BTreeMap::new())?.into_iter().partition(own);
-        let (first, policies) = held(&judge, first);
+        let (first, policies) = held(&reviewer, first);
         args.adoption.check(&first)?;
-        let exit = step(&cloud, site, args, (&judge, &first, &policies), output).await?;
+        let exit = step(&cloud, site, args, (&reviewer, &first, &policies), output).await?;
         if exit >= Exit::Incomplete {
             return Ok(exit);
         }
         let sinks = sinks(&cloud, &first).await?;
         let (_, rest): (Vec<_>, Vec<_>) = rendered(&sinks)?.into_iter().partition(own);
-        let (rest, policies) = held(&judge, rest);
-        let exit = exit.max(step(&cloud, site, args, (&judge, &rest, &policies), output).await?);
+        let (rest, policies) = held(&reviewer, rest);
+        let exit = exit.max(step(&cloud, site, args, (&reviewer, &rest, &policies), output).await?);
         if exit < Exit::Incomplete {
             orphans::record(&cloud, &opened.estate.fleet, &access, &of_fleet(&opened.estate)).await?;
         }
@@ -86,7 +86,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 pub(super) async fn planes(
     cloud: &Cloud,
     opened: &Opened,
-    judge: &Judge,
+    reviewer: &Reviewer,
     access: &Access,
     release: &str,
     places: impl Fn(&Place) -> bool,
@@ -101,7 +101,7 @@ pub(super) async fn planes(
     };
     let mut stacks = desired(opened, &sinks, access, release)?;
     stacks.retain(|(stack, _)| places(&stack.place));
-    Ok(held(judge, stacks))
+    Ok(held(reviewer, stacks))
 }
 
 fn desired(
@@ -117,12 +117,12 @@ fn desired(
 }
 
 /// What the policies say of control planes.
-fn held(judge: &Judge, stacks: Vec<(Desired, Template)>) -> (Vec<Desired>, Vec<Finding>) {
+fn held(reviewer: &Reviewer, stacks: Vec<(Desired, Template)>) -> (Vec<Desired>, Vec<Finding>) {
     let seen = stacks.iter().map(|(desired, template)| {
         let (account, region) = (&desired.place.account, &desired.place.region);
         Stack { template, owner: Owner::ControlPlane { account, region } }
     });
-    let policies = judge.policies(&seen.collect::<Vec<_>>());
+    let policies = reviewer.policies(&seen.collect::<Vec<_>>());
     (stacks.into_iter().map(|(desired, _)| desired).collect(), policies)
 }
 
@@ -133,7 +133,7 @@ async fn step(
     cloud: &Cloud,
     site: Site<'_>,
     args: &Args,
-    (judge, desired, policies): (&Judge, &[Desired], &[Finding]),
+    (reviewer, desired, policies): (&Reviewer, &[Desired], &[Finding]),
     output: Output,
 ) -> Result<Exit, Failure> {
     if desired.is_empty() {
@@ -144,7 +144,7 @@ async fn step(
         let (wait, adopt) = (args.pace.wait(), args.adoption.stacks());
         let spinner = Spinner::start(&format!("planning {} of the control plane", counted(desired.len(), "stack")));
         let plan: Plan = prepare::plan_adopting(cloud, &args.release, desired, wait, concurrency, &adopt).await;
-        let plan = judge.live(cloud, plan, desired, policies, concurrency).await;
+        let plan = reviewer.live(cloud, plan, desired, policies, concurrency).await;
         drop(spinner);
         if !output.is_json() {
             output.text(&Screen::current().wrapped(&report::plan::text(&plan, args.execution.full)))?;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 
 use super::answers::Answer;
-use super::judge::Judge;
 use super::opened::{Opened, Release};
 use super::pace::Pace;
 use super::progress::Spinner;
+use super::review::Reviewer;
 use super::run::{self, Adoption, Execution, Site};
 use super::{Exit, Failure, Global, Output, Selection};
 use crate::report;
@@ -69,7 +69,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         (None, Some((_, tenants))) => Opened::without_broken(global, tenants)?,
         (None, None) => Opened::selected(global, &args.selection)?,
     };
-    let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
+    let reviewer = Reviewer::open(&global.estate, &opened.estate.blueprint)?;
     // Before anything is printed.
     args.execution.stream.open()?;
     let output = Output::new(global.output);
@@ -90,7 +90,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         (None, Some((release, _))) => Release { release, ..args.release.clone() },
         (None, None) => args.release.clone(),
     };
-    let (desired, policies) = opened.held_as_named(&tenants, &release, &judge, &named)?;
+    let (desired, policies) = opened.held_as_named(&tenants, &release, &reviewer, &named)?;
     args.adoption.check(&desired)?;
     drop(spinner);
     opened.warn_of_zips(&release);
@@ -103,7 +103,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             let spinner = Spinner::start(&format!("comparing {stacks} with AWS, creating change sets"));
             let plan = prepare::plan_adopting(&cloud, &release.release, &desired, wait, concurrency, &adopt).await;
             spinner.next(format!("checking quotas, zones and cost of {stacks}"));
-            judge.live(&cloud, plan, &desired, &policies, concurrency).await
+            reviewer.live(&cloud, plan, &desired, &policies, concurrency).await
         };
         let site = Site { root: &global.estate, fleet: &opened.estate.fleet, command: "deploy" };
         let execute = async |plan: &Plan| {

@@ -88,7 +88,7 @@ pub(super) struct Args {
 }
 
 impl Args {
-    /// What a second step is told.
+    /// What a second step needs to know.
     fn purge(&self) -> purge::Asked<'_> {
         purge::Asked {
             tenant: &self.tenant,
@@ -185,7 +185,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let prices = opened::prices(&global.estate)?;
     let answer = super::wait(offboard(args, &opened, &prices))??;
     let exit = match answer.gone {
-        // Only where nothing could be told of what stays.
+        // Only where nothing is known of what stays.
         Gone::Deleted if answer.remains.is_none() => Exit::Incomplete,
         Gone::Deleted => Exit::Clean,
         Gone::Failed { .. } => Exit::Error,

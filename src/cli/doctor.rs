@@ -6,8 +6,8 @@ use clap::Args as ClapArgs;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::judge::Judge;
 use super::opened::{self, Opened, Release};
+use super::review::Reviewer;
 use super::{Exit, Failure, Global, Output, Selection, bootstrap, fit};
 use crate::report::doctor as report;
 use crate::report::screen::Screen;
@@ -54,7 +54,7 @@ pub(super) struct Answer {
 /// What is asked of AWS.
 struct Asked<'e> {
     opened: &'e Opened,
-    judge: &'e Judge,
+    reviewer: &'e Reviewer,
     tables: &'e Tables,
     wanted: Vec<Wanted>,
     desired: Vec<Desired>,
@@ -66,12 +66,12 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let opened = Opened::selected(global, &args.selection)?;
     let chosen = args.selection.select(&opened.estate)?;
     let tables = opened::tables(&global.estate)?;
-    let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
+    let reviewer = Reviewer::open(&global.estate, &opened.estate.blueprint)?;
     let rendered = opened.render(&chosen, &args.release.release)?;
     let mut checks = vec![git(global)];
     let asked = Asked {
         opened: &opened,
-        judge: &judge,
+        reviewer: &reviewer,
         tables: &tables,
         wanted: fit::wanted(&opened, &tables, &rendered, |_| true),
         desired: rendered.iter().map(|one| opened.stack(one, &args.release)).collect(),
@@ -207,7 +207,7 @@ async fn planes(asked: &Asked<'_>, cloud: &Cloud) -> Vec<Desired> {
         let places = |place: &Place| place.account == *account && asked.needs.contains_key(place);
         let access = access(asked, account);
         let planes =
-            bootstrap::planes(cloud, asked.opened, asked.judge, &access, &asked.args.release.release, places).await;
+            bootstrap::planes(cloud, asked.opened, asked.reviewer, &access, &asked.args.release.release, places).await;
         found.extend(planes.map(|(planes, _)| planes).unwrap_or_default());
     }
     found

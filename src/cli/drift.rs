@@ -10,13 +10,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::guard;
-use super::judge::Judge;
 use super::log::{Intent, Log};
 use super::opened::{self, Opened, Release, refused};
 use super::output::Format;
 use super::pace::Pace;
 use super::progress::Spinner;
 use super::restore::Restore;
+use super::review::Reviewer;
 use super::run::{Execution, Site};
 use super::{Exit, Failure, Global, Output, Selection, checks, orphans};
 use crate::report;
@@ -91,10 +91,10 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let today = super::today();
     let accepted = accepted(&global.estate, today)?;
     let tenants = args.selection.select(&opened.estate)?;
-    let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
+    let reviewer = Reviewer::open(&global.estate, &opened.estate.blueprint)?;
     // The policies are asked only about what is going to be executed.
     let (desired, policies) = if args.fix {
-        opened.held(&tenants, &args.release, &judge)?
+        opened.held(&tenants, &args.release, &reviewer)?
     } else {
         (opened.desired(&tenants, &args.release)?, Vec::new())
     };
@@ -137,7 +137,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             site: Site { root: &global.estate, fleet: &opened.estate.fleet, command: "drift" },
             release: &args.release.release,
             desired: &desired,
-            judge: &judge,
+            reviewer: &reviewer,
             policies: &policies,
             execution: &args.execution,
             pace: &args.pace,
@@ -161,7 +161,7 @@ pub(super) fn accepted(estate: &Path, today: jiff::civil::Date) -> Result<Accept
     if has_errors(&findings) { Err(refused(&findings, "the list of accepted drift")) } else { Ok(accepted) }
 }
 
-/// Keeps when each stack was last checked, here and in the control plane. What cannot be kept is told, and is no reason
+/// Keeps when each stack was last checked, here and in the control plane. What cannot be kept is reported, and is no reason
 /// to withhold what was found.
 pub(super) async fn note(fleet: &Fleet, estate: &Path, drifts: &[StackDrift]) {
     let mut record = LastChecks::load(estate);

@@ -42,7 +42,7 @@ impl Error for NothingChecked {
 
 /// A failure for programs.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Told {
+pub(super) struct ErrorAnswer {
     error: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     caused_by: Vec<String>,
@@ -144,7 +144,7 @@ impl Failure {
             return;
         }
         let mut chain = self.chain().into_iter();
-        let told = Told {
+        let answer = ErrorAnswer {
             error: chain.next().unwrap_or_default(),
             caused_by: chain.collect(),
             help: self.hint.clone(),
@@ -152,7 +152,7 @@ impl Failure {
             findings: findings::grouped(&self.findings),
         };
         // Whatever keeps it from being printed: the text is.
-        let _printed = Output::new(format).json(&told);
+        let _printed = Output::new(format).json(&answer);
     }
 }
 

@@ -104,9 +104,9 @@ fn pin(images: &mut BTreeMap<String, Line>, global: &Global) -> Result<(), Failu
             None => Some(registry::digest(&line.repository, "latest").await),
         }
     });
-    let told = super::wait(futures::future::join_all(asked))?;
-    for ((name, line), told) in images.iter_mut().zip(told) {
-        match told {
+    let reported = super::wait(futures::future::join_all(asked))?;
+    for ((name, line), reported) in images.iter_mut().zip(reported) {
+        match reported {
             None => {}
             Some(Err(error)) => line.unknown = Some(error.to_string()),
             Some(Ok(digest)) => {

@@ -66,7 +66,7 @@ impl Log {
 
     /// The same, which tells programs of every event too.
     #[must_use]
-    pub(super) fn telling(self, events: Events) -> Self {
+    pub(super) fn streaming(self, events: Events) -> Self {
         Self { events, ..self }
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::judge::Judge;
+use super::review::Reviewer;
 use super::{Exit, Failure, Global, Selection, selection};
 use crate::report::findings;
 use tenantry_base::finding::{Finding, Severity};
@@ -169,7 +169,7 @@ impl Opened {
         &self,
         tenants: &[&Tenant],
         release: &Release,
-        judge: &Judge,
+        reviewer: &Reviewer,
     ) -> Result<(Vec<Desired>, Vec<Finding>), Failure> {
         let named: BTreeSet<&str> = tenants.iter().map(|tenant| tenant.name.as_str()).collect();
         let own = |finding: &&Finding| finding.tenant.as_deref().is_none_or(|tenant| named.contains(tenant));
@@ -178,7 +178,7 @@ impl Opened {
         let found: Vec<Finding> = rendered.iter().flat_map(|one| one.warnings.iter().cloned()).collect();
         warn(&found);
         let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
-        let mut findings = judge.policies(&stacks);
+        let mut findings = reviewer.policies(&stacks);
         findings.extend(found.into_iter().filter(|finding| finding.severity == Severity::Error));
         Ok((rendered.iter().map(|one| self.stack(one, release)).collect(), findings))
     }
@@ -207,10 +207,10 @@ impl Opened {
         &self,
         tenants: &[&Tenant],
         release: &Release,
-        judge: &Judge,
+        reviewer: &Reviewer,
         named: &[String],
     ) -> Result<(Vec<Desired>, Vec<Finding>), Failure> {
-        let (mut desired, findings) = self.held(tenants, release, judge)?;
+        let (mut desired, findings) = self.held(tenants, release, reviewer)?;
         for one in desired.iter_mut().filter(|one| named.contains(&one.tenant)) {
             one.offboarded = false;
         }

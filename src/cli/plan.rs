@@ -6,10 +6,10 @@ use clap::Args as ClapArgs;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::judge::Judge;
 use super::opened::{Opened, Release};
 use super::pace::Pace;
 use super::progress::Spinner;
+use super::review::Reviewer;
 use super::run::Adoption;
 use super::{Exit, Failure, Format, Global, Output, Selection, orphans, output};
 use crate::report;
@@ -67,14 +67,18 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let spinner = Spinner::start("reading the estate");
     let opened = Opened::selected(global, &args.selection)?;
     spinner.next("rendering and checking");
-    let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
-    let (desired, policies) =
-        opened.held_as_named(&args.selection.select(&opened.estate)?, &args.release, &judge, &args.selection.names)?;
+    let reviewer = Reviewer::open(&global.estate, &opened.estate.blueprint)?;
+    let (desired, policies) = opened.held_as_named(
+        &args.selection.select(&opened.estate)?,
+        &args.release,
+        &reviewer,
+        &args.selection.names,
+    )?;
     args.adoption.check(&desired)?;
     let release = &args.release.release;
     let mut unnamed = None;
     let plan = if args.offline {
-        judge.offline(prepare::offline(release, &desired)?, &desired, &policies)
+        reviewer.offline(prepare::offline(release, &desired)?, &desired, &policies)
     } else {
         spinner.aside(|| opened.warn_of_zips(&args.release));
         let stacks = counted(desired.len(), "stack");
@@ -82,13 +86,13 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
             let cloud = Cloud::configure().await?.reading();
             if args.selection.is_whole_fleet() {
                 spinner.next("looking for orphaned stacks");
-                unnamed = Some(orphans::scan(&cloud, &opened.estate, &judge.prices).await);
+                unnamed = Some(orphans::scan(&cloud, &opened.estate, &reviewer.prices).await);
             }
             let (wait, concurrency, adopt) = (args.pace.wait(), args.pace.concurrency(), args.adoption.stacks());
             spinner.next(format!("comparing {stacks} with AWS, creating change sets"));
             let plan = prepare::plan_adopting(&cloud, release, &desired, wait, concurrency, &adopt).await;
             spinner.next(format!("checking quotas, zones and cost of {stacks}"));
-            Ok::<_, Failure>(judge.live(&cloud, plan, &desired, &policies, concurrency).await)
+            Ok::<_, Failure>(reviewer.live(&cloud, plan, &desired, &policies, concurrency).await)
         })??
     };
     drop(spinner);

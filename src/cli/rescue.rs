@@ -2,9 +2,9 @@
 
 use clap::Args as ClapArgs;
 
-use super::judge::Judge;
 use super::opened::{Opened, Release};
 use super::pace::Pace;
+use super::review::Reviewer;
 use super::run::{self, Execution, Site};
 use super::{Exit, Failure, Global, Output, bootstrap, drift, selection};
 use crate::report;
@@ -67,7 +67,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     args.execution.overrides.acceptances()?;
     let named: Vec<String> = args.tenant.iter().map(ToString::to_string).collect();
     let opened = Opened::without_broken(global, &named)?;
-    let judge = Judge::open(&global.estate, &opened.estate.blueprint)?;
+    let reviewer = Reviewer::open(&global.estate, &opened.estate.blueprint)?;
     // Before anything is printed.
     args.execution.stream.open()?;
     let output = Output::new(global.output);
@@ -77,9 +77,9 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let (desired, policies) = match &args.tenant {
             Some(name) if !args.control_plane => {
                 let tenant = selection::tenant(&opened.estate, name.as_str())?;
-                opened.held_as_named(&[tenant], &args.release, &judge, &named)?
+                opened.held_as_named(&[tenant], &args.release, &reviewer, &named)?
             }
-            _ => control_plane(&cloud, &opened, &judge, args).await?,
+            _ => control_plane(&cloud, &opened, &reviewer, args).await?,
         };
         let Some(one) = desired.first() else { return Ok(Exit::Clean) };
         let (wait, concurrency) = (args.pace.wait(), args.pace.concurrency());
@@ -88,7 +88,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         let deploys =
             |stack: &StackPlan| matches!(stack.action, Action::Apply { .. } | Action::Recover { by: Recovery::Replay });
         let policies = if plan.stacks.iter().any(deploys) { policies } else { Vec::new() };
-        let plan = judge.live(&cloud, plan, &desired, &policies, concurrency).await;
+        let plan = reviewer.live(&cloud, plan, &desired, &policies, concurrency).await;
         if !output.is_json() {
             output.text(&format!("{}{}", report::plan::text(&plan, args.execution.full), idle(&plan)))?;
         }
@@ -112,7 +112,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
 async fn control_plane(
     cloud: &Cloud,
     opened: &Opened,
-    judge: &Judge,
+    reviewer: &Reviewer,
     args: &Args,
 ) -> Result<(Vec<Desired>, Vec<Finding>), Failure> {
     let access = Access { role: args.role.clone(), external_id: None };
@@ -120,7 +120,7 @@ async fn control_plane(
         args.account.as_ref().is_none_or(|account| *account == place.account)
             && args.region.as_ref().is_none_or(|region| *region == place.region)
     };
-    let found = bootstrap::planes(cloud, opened, judge, &access, &args.release.release, asked).await?;
+    let found = bootstrap::planes(cloud, opened, reviewer, &access, &args.release.release, asked).await?;
     let places: Vec<String> = found
         .0
         .iter()

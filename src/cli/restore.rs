@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::guard;
-use super::judge::Judge;
 use super::log::{Intent, Log};
 use super::pace::Pace;
+use super::review::Reviewer;
 use super::run::{self, Consent, Execution, Site};
 use super::{Exit, Failure, Output};
 use crate::report;
@@ -24,8 +24,8 @@ pub(super) struct Restore<'a> {
     pub site: Site<'a>,
     pub release: &'a str,
     pub desired: &'a [Desired],
-    /// Judges what is restored as it judges a deploy.
-    pub judge: &'a Judge,
+    /// Reviews what is restored as it reviews a deploy.
+    pub reviewer: &'a Reviewer,
     pub policies: &'a [Finding],
     pub execution: &'a Execution,
     pub pace: &'a Pace,
@@ -152,7 +152,7 @@ impl Restore<'_> {
         if plan.stacks.is_empty() && plan.unseen.is_empty() {
             return Ok((Exit::Clean, Outcomes::new()));
         }
-        let plan = self.judge.live(cloud, plan, self.desired, self.policies, self.pace.concurrency()).await;
+        let plan = self.reviewer.live(cloud, plan, self.desired, self.policies, self.pace.concurrency()).await;
         run::execute(cloud, self.site, &plan, desired, execution, self.pace, self.output).await
     }
 }

@@ -257,7 +257,7 @@ async fn guarded(
     let intent = Intent { command: site.command, release: &plan.release, plan: &digest, stacks: log::planned(plan) };
     let earlier = earlier(site.root)?;
     let run = match Log::open(site.root, &name, intent, accepted) {
-        Ok(log) => under_locks(cloud, plan, desired, &options, &mut locks, log.telling(events), earlier).await,
+        Ok(log) => under_locks(cloud, plan, desired, &options, &mut locks, log.streaming(events), earlier).await,
         Err(error) => Err(error.into()),
     };
     let lost = guard::release(locks).await.err();

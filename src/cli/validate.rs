@@ -251,7 +251,7 @@ fn of_control_plane(handbook: &Handbook, estate: &Estate, renderer: &Renderer) -
 }
 
 /// Where verdicts are kept, in the user's folder for such files, and what this build of the tool is known by. None where the
-/// user has no such folder or the build cannot be told from another.
+/// user has no such folder or the build cannot be distinguished from another.
 fn verdicts_file() -> Option<(PathBuf, String)> {
     let folder = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let caches = folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")))?;

@@ -17,12 +17,12 @@ pub fn text(checks: &[Check], full: bool, screen: Screen) -> String {
     for check in checks.iter().filter(|check| check.level == Level::Ok) {
         met.entry(check.check).or_default().push(check);
     }
-    let mut told: Vec<&str> = Vec::new();
+    let mut reported: Vec<&str> = Vec::new();
     for check in checks {
         if full || check.level != Level::Ok {
             out.push_str(&screen.wrapped(&one(check)));
-        } else if !told.contains(&check.check) {
-            told.push(check.check);
+        } else if !reported.contains(&check.check) {
+            reported.push(check.check);
             match met[check.check][..] {
                 [only] => out.push_str(&screen.wrapped(&one(only))),
                 ref several => {

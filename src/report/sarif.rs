@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_told_with_its_range_from_the_root() {
+    fn a_place_is_reported_with_its_range_from_the_root() {
         let log = serde_json::to_value(log(&[finding("a: 1\nring: x\n", "x")])).unwrap();
         let place = &log["runs"][0]["results"][0]["locations"][0]["physicalLocation"];
         assert_eq!(place["artifactLocation"], json!({ "uri": "tenants/a%20b.yaml", "uriBaseId": "%SRCROOT%" }));

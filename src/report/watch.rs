@@ -52,8 +52,8 @@ fn headline(answer: &Answer) -> String {
     let tenants = standing::counted(answer.tenants.iter().map(|row| &row.standing));
     let levels: Vec<Level> = answer.paging.levels().collect();
     let count = |level| levels.iter().filter(|one| **one == level).count();
-    let told = [(Level::Error, "error"), (Level::Unknown, "unknown"), (Level::Warning, "warning")];
-    let told: Vec<String> = told
+    let reported = [(Level::Error, "error"), (Level::Unknown, "unknown"), (Level::Warning, "warning")];
+    let reported: Vec<String> = reported
         .into_iter()
         .filter(|(level, _)| count(*level) > 0)
         .map(
@@ -62,7 +62,8 @@ fn headline(answer: &Answer) -> String {
             },
         )
         .collect();
-    let paging = if told.is_empty() { "pages arrive".to_owned() } else { format!("paging: {}", told.join(", ")) };
+    let paging =
+        if reported.is_empty() { "pages arrive".to_owned() } else { format!("paging: {}", reported.join(", ")) };
     format!("{tenants}; {paging}")
 }
 

@@ -269,14 +269,14 @@ fn sections(text: &str) -> Vec<(&str, &str)> {
 #[test]
 fn the_page_on_upgrading_names_each_command_that_the_changelog_asks_for() {
     let (changelog, page) = (document("CHANGELOG.md"), document("docs/upgrading.md"));
-    let told = sections(&page);
+    let reported = sections(&page);
     let mut asked = BTreeSet::new();
     for (release, text) in sections(&changelog) {
         let bold = text.split("**").skip(1).step_by(2);
         for command in
             bold.flat_map(|bold| bold.split('`').skip(1).step_by(2)).filter(|code| code.starts_with("tenantry "))
         {
-            let section = told.iter().find(|(title, _)| *title == release);
+            let section = reported.iter().find(|(title, _)| *title == release);
             assert!(section.is_some_and(|(_, text)| text.contains(&format!("`{command}`"))), "{release}: {command}");
             asked.insert(command);
         }

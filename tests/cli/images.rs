@@ -19,7 +19,8 @@ fn answer(output: &Output) -> Value {
 /// Two images of a registry; it opens one of them with a token, and lacks the other.
 async fn registry(manifest: &str) -> MockServer {
     let server = MockServer::start().await;
-    let told = format!(r#"Bearer realm="{}/token",service="here",scope="repository:team/signer:pull""#, server.uri());
+    let reported =
+        format!(r#"Bearer realm="{}/token",service="here",scope="repository:team/signer:pull""#, server.uri());
     let tag = "/v2/team/signer/manifests/1.10";
     Mock::given(path(tag))
         .and(header("authorization", "Bearer opens"))
@@ -27,7 +28,7 @@ async fn registry(manifest: &str) -> MockServer {
         .with_priority(1)
         .mount(&server)
         .await;
-    let refused = ResponseTemplate::new(401).insert_header("www-authenticate", told);
+    let refused = ResponseTemplate::new(401).insert_header("www-authenticate", reported);
     Mock::given(path(tag)).respond_with(refused).mount(&server).await;
     let token = ResponseTemplate::new(200).set_body_json(json!({ "token": "opens" }));
     Mock::given(path("/token")).respond_with(token).mount(&server).await;

@@ -132,7 +132,7 @@ fn a_template_without_its_workload_is_priced_as_far_as_it_stands() {
     let whole = bill(&tree, "eu-west-1", &prices());
     tree.as_object_mut().unwrap().remove("Metadata");
     let bill = bill(&tree, "eu-west-1", &prices());
-    // Uploads, downloads and bulk requests are told by the template alone.
+    // Uploads, downloads and bulk requests are in the template alone.
     assert_eq!(bill.lines.len(), whole.lines.len() - 3);
     assert!(bill.lines.iter().all(|line| line.usd.is_some() == (line.kind == Kind::Standing)), "{bill:#?}");
     assert_eq!(bill.findings()[0].code.as_str(), "TN2504");

@@ -219,9 +219,9 @@ fn everything_is_fixed_or_left(fleet: &Fleet, mut rows: Vec<Row>) {
             let all_else = format!("left to a person: all else of {}", row.change.tenant);
             // What is in no template is named by its id.
             let by_id = line.contains(" unmanaged ") && line.ends_with(" -");
-            let is_told = by_id || what.contains('*') || said.contains(&left) || said.contains(&all_else);
+            let is_reported = by_id || what.contains('*') || said.contains(&left) || said.contains(&all_else);
             assert!(
-                *restored || is_told || AGAIN.contains(&(row.change.tenant.as_str(), what)),
+                *restored || is_reported || AGAIN.contains(&(row.change.tenant.as_str(), what)),
                 "{}: {line} is neither restored nor left to a person\n{said}",
                 row.change.name
             );

@@ -26,7 +26,7 @@ fn lay(from: &Path, over: &Path) {
 }
 
 /// `tenants/acme.yaml:3:7 TN1016 ring …`, each related place and the help on lines of their own.
-fn told(findings: &[Finding]) -> String {
+fn reported(findings: &[Finding]) -> String {
     let at = |place: &Location| format!("{}:{}:{}", place.source.path.display(), place.line, place.column);
     findings.iter().fold(String::new(), |mut text, finding| {
         let place = finding.location.as_ref().map_or("?".to_owned(), at);
@@ -47,7 +47,7 @@ fn base() -> tempfile::TempDir {
 fn the_base_is_well() {
     let folder = base();
     let (estate, findings) = estate::load(folder.path());
-    assert_eq!(told(&findings), "");
+    assert_eq!(reported(&findings), "");
     assert_eq!(estate.unwrap().tenants.len(), 1);
 }
 
@@ -62,23 +62,23 @@ fn everything_wrong_is_told_at_once_with_its_place() {
         let folder = base();
         lay(&case, folder.path());
         let (_, findings) = estate::load(folder.path());
-        let (told, file) = (told(&findings), case.join("expected.txt"));
+        let (reported, file) = (reported(&findings), case.join("expected.txt"));
         if std::env::var_os("UPDATE_EXPECTED").is_some() {
-            fs::write(&file, &told).unwrap();
+            fs::write(&file, &reported).unwrap();
         }
         let expected = fs::read_to_string(&file).unwrap_or_default();
-        if told.is_empty() || told != expected {
-            wrong += &format!("---- {}\n-- expected\n{expected}-- told\n{told}", case.display());
+        if reported.is_empty() || reported != expected {
+            wrong += &format!("---- {}\n-- expected\n{expected}-- reported\n{reported}", case.display());
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
 }
 
 /// What the estate of `base/` says when `tenants/globex.yaml` has these bytes.
-fn told_of(bytes: &[u8]) -> String {
+fn reported_of(bytes: &[u8]) -> String {
     let folder = base();
     fs::write(folder.path().join("tenants/globex.yaml"), bytes).unwrap();
-    told(&estate::load(folder.path()).1)
+    reported(&estate::load(folder.path()).1)
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn text_of_another_encoding_is_refused_where_it_starts() {
         ("nul", b"a: 1\nb: \0\n".to_vec(), ":2:4 TN1001 "),
     ];
     for (case, bytes, expected) in cases {
-        let told = told_of(&bytes);
-        assert!(told.contains(&format!("tenants/globex.yaml{expected}")), "{case}: {told}");
+        let reported = reported_of(&bytes);
+        assert!(reported.contains(&format!("tenants/globex.yaml{expected}")), "{case}: {reported}");
     }
 }
 
@@ -104,14 +104,14 @@ fn a_byte_order_mark_and_windows_lines_change_nothing() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, format!("\u{feff}{}", text.replace('\n', "\r\n"))).unwrap();
     let (estate, findings) = estate::load(folder.path());
-    assert_eq!(told(&findings), "");
+    assert_eq!(reported(&findings), "");
     assert_eq!(estate.unwrap().tenants.len(), 1);
 }
 
 #[test]
 fn a_huge_file_is_refused_unread() {
-    let told = told_of(&vec![b'#'; 2 * 1024 * 1024]);
-    assert!(told.contains("TN1003 `tenants/globex.yaml` has more than 1048576 bytes"), "{told}");
+    let reported = reported_of(&vec![b'#'; 2 * 1024 * 1024]);
+    assert!(reported.contains("TN1003 `tenants/globex.yaml` has more than 1048576 bytes"), "{reported}");
 }
 
 #[cfg(unix)]
@@ -120,8 +120,8 @@ fn what_is_no_file_is_neither_waited_for_nor_read_for_ever() {
     for target in ["/dev/zero", "globex.yaml", "nowhere"] {
         let folder = base();
         std::os::unix::fs::symlink(target, folder.path().join("tenants/globex.yaml")).unwrap();
-        let told = told(&estate::load(folder.path()).1);
-        assert!(told.contains("TN1000 `tenants/globex.yaml` "), "{target}: {told}");
+        let reported = reported(&estate::load(folder.path()).1);
+        assert!(reported.contains("TN1000 `tenants/globex.yaml` "), "{target}: {reported}");
     }
 }
 
@@ -136,7 +136,7 @@ fn a_fault_in_the_defaults_is_told_once() {
         fs::write(folder.path().join(format!("tenants/acme-{n}.yaml")), spec).unwrap();
     }
     let findings = estate::load(folder.path()).1;
-    assert_eq!(findings.len(), 1, "{}", told(&findings));
+    assert_eq!(findings.len(), 1, "{}", reported(&findings));
 }
 
 /// `tenantry schema … > schemas/…` writes them.
@@ -159,17 +159,17 @@ fn the_schemas_in_git_are_those_of_the_types() {
 }
 
 /// What rendering the only tenant of an estate says, with functions of this architecture.
-fn told_by_rendering(folder: &Path, architecture: &str) -> String {
+fn reported_by_rendering(folder: &Path, architecture: &str) -> String {
     use tenantry::render::{Renderer, TemplateSet, render_tenant};
     let (estate, findings) = estate::load(folder);
-    assert_eq!(told(&findings), "");
+    assert_eq!(reported(&findings), "");
     let estate = estate.unwrap();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let renderer = Renderer::new(TemplateSet::parse(tenantry::embedded::templates(root).unwrap()).unwrap());
     let mut functions = tenantry::embedded::functions(root, &estate.blueprint).unwrap();
     functions.architecture = architecture.to_owned();
     let tenant = estate.tenants.values().next().unwrap();
-    render_tenant(&renderer, &estate, &functions, "v1", tenant).map_or_else(|found| told(&found), |_| String::new())
+    render_tenant(&renderer, &estate, &functions, "v1", tenant).map_or_else(|found| reported(&found), |_| String::new())
 }
 
 #[test]
@@ -187,7 +187,7 @@ fn accounts_beyond_a_trust_policy_want_the_id_of_their_organization() {
             })
             .collect();
         fs::write(&fleet, text.replacen("accounts:\n", &format!("{id}accounts:\n{more}"), 1)).unwrap();
-        told(&estate::load(folder.path()).1)
+        reported(&estate::load(folder.path()).1)
     };
     assert_eq!(said(46, ""), "");
     assert!(said(47, "").contains("TN1037 the trust policy of the central logs' role has room for 46 accounts"));
@@ -211,13 +211,13 @@ fn revoking() -> tempfile::TempDir {
 fn a_revocation_list_is_outdated_from_the_time_that_its_authority_promised_the_next() {
     let folder = revoking();
     let (estate, findings) = estate::load(folder.path());
-    assert_eq!(told(&findings), "");
+    assert_eq!(reported(&findings), "");
     let estate = estate.unwrap();
     let promised = 1_769_904_000;
     let of_lists = |second| {
         let mut findings = estate::dated(&estate, jiff::Timestamp::from_second(second).unwrap());
         findings.retain(|finding| finding.code.as_str() == "TN1036");
-        told(&findings)
+        reported(&findings)
     };
     assert_eq!(of_lists(promised), "");
     let expected = "tenants/acme.yaml:10:15 TN1036 the revocation list is out of date: its authority promised the next one \
@@ -233,7 +233,7 @@ fn what_a_day_makes_wrong_is_told_from_that_day_on() {
     let freezes = "\nfreezes: [{ name: holidays, from: 2026-12-20, to: 2027-01-05 }]\nrings:";
     fs::write(&fleet, text.replacen("\nrings:", freezes, 1)).unwrap();
     let (estate, findings) = estate::load(folder.path());
-    assert_eq!(told(&findings), "");
+    assert_eq!(reported(&findings), "");
     let on = |day: &str| {
         let findings = estate::dated(estate.as_ref().unwrap(), format!("{day}T00:00:00Z").parse().unwrap());
         findings.iter().map(|finding| format!("{} {}\n", finding.code.as_str(), finding.message)).collect::<String>()
@@ -263,18 +263,18 @@ fn what_a_day_makes_wrong_is_told_from_that_day_on() {
 fn tenants_that_share_their_devices_authority_are_named_once_for_each_authority() {
     let folder = base();
     let (estate, _) = estate::load(folder.path());
-    assert_eq!(told(&estate::shared_authorities(&estate.unwrap())), "");
+    assert_eq!(reported(&estate::shared_authorities(&estate.unwrap())), "");
     let acme = fs::read_to_string(folder.path().join("tenants/acme.yaml")).unwrap();
     for (name, block) in [("bolt", "10.18.1.0/24"), ("cube", "10.18.2.0/24")] {
         let spec = acme.replace("10.17.0.0/18", block);
         fs::write(folder.path().join(format!("tenants/{name}.yaml")), spec).unwrap();
     }
     let (estate, findings) = estate::load(folder.path());
-    assert_eq!(told(&findings), "");
+    assert_eq!(reported(&findings), "");
     let expected = "tenants/bolt.yaml:9:14 TN1038 tenants `acme` and `bolt` and 1 more have one certificate \
                     authority as `ingest.client_ca`: O=acme, CN=acme sample client CA\n  tenants/acme.yaml:9:14: \
                     `ingest.client_ca` of tenant `acme`\n";
-    assert_eq!(told(&estate::shared_authorities(&estate.unwrap())), expected);
+    assert_eq!(reported(&estate::shared_authorities(&estate.unwrap())), expected);
 }
 
 #[test]
@@ -294,7 +294,7 @@ fn a_pinned_number_that_does_not_fit_is_told_at_its_line() {
     fs::write(&path, text + "overrides:\n  ingest_memory_mib: 256\n  ingest_timeout_seconds: 30\n").unwrap();
     let expected = "tenants/acme.yaml:14:27 BP2002 a part of 64 MiB takes ingest 25 s with 256 MiB of memory; \
                     of a timeout of 30 s it works 22 s\n  help: pin smaller parts, or a longer timeout\n";
-    assert_eq!(told_by_rendering(folder.path(), "x86_64"), expected);
+    assert_eq!(reported_by_rendering(folder.path(), "x86_64"), expected);
 }
 
 #[test]
@@ -306,12 +306,12 @@ fn a_layer_for_another_architecture_is_told_at_its_line() {
     let prefix = "    s3_prefix_list: pl-6da54004\n";
     assert!(text.contains(prefix));
     fs::write(&path, text.replace(prefix, &format!("{prefix}    appconfig_extension: {layer}\n"))).unwrap();
-    assert_eq!(told_by_rendering(folder.path(), "arm64"), "");
-    let told = told_by_rendering(folder.path(), "x86_64");
+    assert_eq!(reported_by_rendering(folder.path(), "arm64"), "");
+    let reported = reported_by_rendering(folder.path(), "x86_64");
     let expected = format!(
         ":26 BP2006 the layer of region `eu-west-1` is not for `x86_64`: `{layer}`\n  help: the layer's name ends in `-Arm64` for arm64\n"
     );
-    assert!(told.starts_with("tenants/fleet.yaml:") && told.ends_with(&expected), "{told}");
+    assert!(reported.starts_with("tenants/fleet.yaml:") && reported.ends_with(&expected), "{reported}");
 }
 
 /// An estate as it was before there were blueprints: its templates are its own.
@@ -328,7 +328,7 @@ fn an_estate_without_a_blueprint_renders_what_it_did_before_there_were_any() {
     use tenantry::render::{Renderer, TemplateSet, render_tenant};
     let folder = of_version_1();
     let (estate, findings) = estate::load(folder.path());
-    assert_eq!(told(&findings), "");
+    assert_eq!(reported(&findings), "");
     let estate = estate.unwrap();
     let templates = tenantry::embedded::templates(folder.path()).unwrap();
     let renderer = Renderer::new(TemplateSet::parse(templates).unwrap());
@@ -338,7 +338,7 @@ fn an_estate_without_a_blueprint_renders_what_it_did_before_there_were_any() {
         .values()
         .map(|tenant| {
             let rendered = render_tenant(&renderer, &estate, &functions, "v1.0.0", tenant);
-            (tenant.name.to_string(), rendered.unwrap_or_else(|found| panic!("{}", told(&found))).template.digest)
+            (tenant.name.to_string(), rendered.unwrap_or_else(|found| panic!("{}", reported(&found))).template.digest)
         })
         .collect();
     let recorded = [
@@ -370,7 +370,7 @@ fn an_upgrade_gives_an_estate_its_blueprint_and_keeps_what_it_changed() {
     assert!(said.contains("none -> network-metadata"), "{said}");
     assert!(said.contains("templates/tenant/logs.yaml.tera: changed by both, merged"), "{said}");
     let (estate, findings) = estate::load(folder.path());
-    assert_eq!(told(&findings), "");
+    assert_eq!(reported(&findings), "");
     let estate = estate.unwrap();
     assert!(!estate.has_old_templates && estate.blueprint.text() == tenantry::blueprint::BUILT_IN);
     assert!(fs::read_to_string(&path).unwrap().contains("365"));

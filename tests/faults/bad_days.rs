@@ -22,7 +22,7 @@ fn set_up(tenants: usize, step_ms: u32) -> (Endpoint, Estate) {
 }
 
 #[test]
-fn what_is_wrong_with_credentials_roles_and_the_network_is_told_apart() {
+fn what_is_wrong_with_credentials_roles_and_the_network_is_distinguished() {
     let (endpoint, estate) = set_up(2, 5);
     let proxy = Proxy::start(&endpoint.url);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

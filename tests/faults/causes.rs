@@ -1,4 +1,4 @@
-//! What is wrong with the caller's own configuration and way to AWS, each told as what it is, before or instead of everything
+//! What is wrong with the caller's own configuration and way to AWS, each reported as what it is, before or instead of everything
 //! else; as JSON where that is asked for.
 
 use std::fs;

@@ -603,7 +603,7 @@ fn an_offboarded_tenant_is_planned_by_name_only_and_what_is_left_of_it_is_named(
 }
 
 #[test]
-fn an_alias_a_hook_and_a_check_that_was_skipped_are_told() {
+fn an_alias_a_hook_and_a_check_that_was_skipped_are_reported() {
     let (endpoint, estate) = (Endpoint::start(1, &["--enforce-iam"]), Estate::new(2));
     bootstrapped(&endpoint, &estate);
     let tenantry = |arguments: &[&str]| run(&estate, &endpoint.url, arguments);

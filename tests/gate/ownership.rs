@@ -285,7 +285,7 @@ fn stacks_that_git_does_not_name_are_told_with_their_cost_and_offboarded_without
     let start = all.find("\"eu-central-1\"").unwrap();
     let end = all[start..].find("},").unwrap() + start + 2;
     world.write("tenants/fleet.yaml", &format!("{}{}", &all[..start], &all[end..]));
-    let told = [
+    let reported = [
         "orphaned: metanet-bolt (123456789012 in eu-central-1)",
         "orphaned: metanet-cube (123456789012 in eu-west-1)",
         "orphaned: metanet-control-plane (123456789012 in eu-central-1)",
@@ -293,10 +293,10 @@ fn stacks_that_git_does_not_name_are_told_with_their_cost_and_offboarded_without
         "USD a month",
         "3 stacks not named by git",
     ];
-    world.run(&["plan", "--all"]).expect(2, &told);
+    world.run(&["plan", "--all"]).expect(2, &reported);
     let drift = world.run(&["drift"]);
-    drift.expect(2, &told);
-    world.run(&["status"]).expect(2, &told);
+    drift.expect(2, &reported);
+    world.run(&["status"]).expect(2, &reported);
     let answer = world.json(&["status"]);
     assert_eq!(answer["orphans"]["stacks"].as_array().unwrap().len(), 3, "{answer:#}");
 

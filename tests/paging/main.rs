@@ -248,7 +248,7 @@ fn each_broken_link_of_the_way_of_pages_is_named() {
     }
     arrives(&world.watch(), SPOKE, true);
 
-    // What was not delivered waits, and is told until a person has seen it.
+    // What was not delivered waits, and is reported until a person has seen it.
     world.pager(r#"{"routing_key": "another"}"#);
     world.watch();
     world.pager(PAGER);

@@ -184,14 +184,15 @@ fn a_resource_beyond_a_limit_is_found_at_its_spec_field_or_the_templates_line() 
     let one = all.iter().find(|one| one.tenant.name == acme).unwrap();
     let found = checker().check(&[Stack::from(one)]);
     let place = |finding: &Finding| finding.location.as_ref().unwrap().source.path.file_name().unwrap().to_owned();
-    let told: BTreeSet<_> = found
+    let reported: BTreeSet<_> = found
         .iter()
         .filter(|finding| finding.code.as_str().starts_with("TN430"))
         .map(|finding| (finding.code.as_str(), finding.message.clone(), place(finding).into_string().unwrap()))
         .collect();
-    let told: Vec<String> = told.into_iter().map(|(code, message, file)| format!("{code} {file} {message}")).collect();
+    let reported: Vec<String> =
+        reported.into_iter().map(|(code, message, file)| format!("{code} {file} {message}")).collect();
     assert_eq!(
-        told,
+        reported,
         [
             "TN4305 acme.yaml `Certificate`: Octets of a certificate's domain name: 69 octets, at most 64",
             "TN4305 ingest.yaml.tera `Ingest`: Function timeout: 901 seconds, at most 900",

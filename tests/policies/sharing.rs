@@ -94,7 +94,7 @@ fn rules(text: &str) -> Checker {
 }
 
 #[test]
-fn values_that_rules_test_are_told_apart() {
+fn values_that_rules_test_are_distinguished() {
     let (checker, renderer, sample) = (rules(RULES), small(TEMPLATE), estate::estate());
     assert_eq!(checker.unshared().count(), 0);
     let mut distinct = std::collections::BTreeSet::new();

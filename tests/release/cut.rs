@@ -57,7 +57,7 @@ fn what_is_not_a_clean_tagged_commit_is_not_cut() {
 }
 
 #[test]
-fn a_moved_tag_and_a_changed_manifest_are_told() {
+fn a_moved_tag_and_a_changed_manifest_are_reported() {
     let estate = estate();
     estate.release("v1");
     estate.run(&["release", "cut", "v1"]).expect(0, &[]);
@@ -135,7 +135,7 @@ fn an_estate_in_a_folder_of_its_repository_is_cut_like_any_other() {
 }
 
 #[test]
-fn what_stands_between_two_releases_is_told() {
+fn what_stands_between_two_releases_is_reported() {
     let estate = estate();
     estate.release("v1");
     estate.edit("tenants/bolt.yaml", "203.0.113.0/24", "198.51.100.0/24");

@@ -1,4 +1,4 @@
-//! Faults of templates: each is told with its code, at the line of the file in which it can be corrected.
+//! Faults of templates: each is reported with its code, at the line of the file in which it can be corrected.
 
 use std::sync::Arc;
 
@@ -20,10 +20,10 @@ fn found(text: &str) -> Vec<String> {
         Renderer::new(set).render(&estate::context(&estate, &tenant, "v1.0.0"))
     });
     let findings = findings.map_or_else(|findings| findings, |template| template.form.undefined.clone());
-    findings.iter().map(told).collect()
+    findings.iter().map(reported).collect()
 }
 
-fn told(finding: &Finding) -> String {
+fn reported(finding: &Finding) -> String {
     let place = finding.location.as_ref();
     let place = place.map(|at| format!("{}:{}:{}", at.source.path.display(), at.line, at.column));
     format!("{} {} {}", finding.code, place.unwrap_or_default().replace("templates/", ""), finding.message)

@@ -85,7 +85,7 @@ fn called() -> BTreeSet<String> {
     // A question that `drift` puts, as those of the table are put.
     found.insert("sns:GetTopicAttributes".to_owned());
     assert!(found.len() > 60, "the calls were not found: {found:?}");
-    // The identity of the caller is told to everybody.
+    // Everybody may ask for their own identity.
     found.remove("sts:GetCallerIdentity");
     found
 }

@@ -58,19 +58,19 @@ pub async fn name_servers(zone: &str) -> Result<BTreeSet<String>, DnsError> {
 
 /// The resolvers that this machine asks.
 fn resolvers() -> Result<Vec<SocketAddr>, DnsError> {
-    if let Ok(told) = std::env::var("TENANTRY_RESOLVER") {
-        let told = told.trim();
-        let address = told.parse().or_else(|_| told.parse().map(|host: IpAddr| SocketAddr::new(host, 53)));
-        return address.map(|address| vec![address]).map_err(|_| DnsError::Resolver(told.to_owned()));
+    if let Ok(reported) = std::env::var("TENANTRY_RESOLVER") {
+        let reported = reported.trim();
+        let address = reported.parse().or_else(|_| reported.parse().map(|host: IpAddr| SocketAddr::new(host, 53)));
+        return address.map(|address| vec![address]).map_err(|_| DnsError::Resolver(reported.to_owned()));
     }
     Ok(listed(&files::read_to_string(Path::new("/etc/resolv.conf")).unwrap_or_default()))
 }
 
 /// The resolvers of a `resolv.conf`; without one it is this machine. Those with a zone of their own (`fe80::1%eth0`) are left out.
 fn listed(text: &str) -> Vec<SocketAddr> {
-    let told = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
+    let reported = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
     let mut found: Vec<SocketAddr> =
-        told.filter_map(|host| host.trim().parse().ok()).map(|host| SocketAddr::new(host, 53)).collect();
+        reported.filter_map(|host| host.trim().parse().ok()).map(|host| SocketAddr::new(host, 53)).collect();
     found.truncate(MOST_RESOLVERS);
     if found.is_empty() {
         found.push(SocketAddr::from((Ipv4Addr::LOCALHOST, 53)));

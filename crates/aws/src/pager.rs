@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refused_token_and_a_failing_service_are_told_apart() {
+    async fn a_refused_token_and_a_failing_service_are_distinguished() {
         let server = MockServer::start().await;
         Mock::given(path("/oncalls")).respond_with(ResponseTemplate::new(401)).mount(&server).await;
         Mock::given(path("/incidents")).respond_with(ResponseTemplate::new(503)).mount(&server).await;

@@ -84,9 +84,9 @@ fn place(repository: &str) -> Option<(Url, String)> {
 
 /// Where a token is had, by the header `WWW-Authenticate: Bearer realm="…",service="…",scope="…"`.
 fn challenge(header: &str) -> Option<Url> {
-    let told = header.trim().strip_prefix("Bearer ").or_else(|| header.trim().strip_prefix("bearer "))?;
+    let reported = header.trim().strip_prefix("Bearer ").or_else(|| header.trim().strip_prefix("bearer "))?;
     let mut parts = BTreeMap::new();
-    let mut rest = told;
+    let mut rest = reported;
     while let Some((name, after)) = rest.split_once("=\"") {
         let (value, after) = after.split_once('"')?;
         parts.insert(name.trim_matches([' ', ',']).to_owned(), value.to_owned());
@@ -132,7 +132,7 @@ mod tests {
         let server = MockServer::start().await;
         let at = "/v2/team/proxy/manifests/1.0";
         let manifest = r#"{"schemaVersion":2,"manifests":[]}"#;
-        let told =
+        let reported =
             format!(r#"Bearer realm="{}/token",service="registry",scope="repository:team/proxy:pull""#, server.uri());
         Mock::given(method("GET"))
             .and(path(at))
@@ -142,7 +142,7 @@ mod tests {
             .mount(&server)
             .await;
         Mock::given(path(at))
-            .respond_with(ResponseTemplate::new(401).insert_header("www-authenticate", told))
+            .respond_with(ResponseTemplate::new(401).insert_header("www-authenticate", reported))
             .mount(&server)
             .await;
         Mock::given(path("/token"))
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn registries_are_told_from_their_repositories() {
+    fn registries_are_distinguished_from_their_repositories() {
         let check = |repository: &str, origin: &str, path: &str| {
             let (found, below) = place(repository).unwrap();
             assert_eq!((found.as_str(), below.as_str()), (origin, path), "{repository}");

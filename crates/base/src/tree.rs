@@ -39,7 +39,7 @@ pub fn parse(text: &str) -> Result<Spanned<Tree>, serde_saphyr::Error> {
     )
 }
 
-/// A tree as JSON; the places of every route go into `spans`, and `met` is told each map's route with each of its keys, in
+/// A tree as JSON; the places of every route go into `spans`, and `met` gets each map's route with each of its keys, in
 /// the order of the file.
 pub fn into_json(tree: Spanned<Tree>, spans: &mut BTreeMap<String, Spans>, met: &mut impl FnMut(&str, &str)) -> Value {
     inner(tree, String::new(), None, spans, met)

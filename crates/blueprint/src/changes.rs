@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_in_which_a_field_changes_is_told() {
+    fn every_way_in_which_a_field_changes_is_reported() {
         let before =
             blueprint("a, c", "a: { type: integer }, b: { type: string }, c: { type: string }, d: { enum: [x] }");
         let after = blueprint(

@@ -9,8 +9,8 @@
 //! # The language of formulas
 //!
 //! Formulas are [CEL](https://cel.dev), the expression language of Kubernetes' validation rules, Envoy and Google Cloud
-//! IAM: total by design (no recursion, no loop without a list), side-effect free, with whole numbers and doubles told
-//! apart. The parser and the interpreter are the crate `cel` (MIT, of the `cel-rust` organisation on GitHub, a release in most
+//! IAM: total by design (no recursion, no loop without a list), side-effect free, with whole numbers and doubles distinguished
+//!. The parser and the interpreter are the crate `cel` (MIT, of the `cel-rust` organisation on GitHub, a release in most
 //! months of 2026). `cel-interpreter` is its former name, `cel-cxx` needs a tool chain for C++; `cel-core` (0.5) and `rscel`
 //! were not tried.
 //!

@@ -81,10 +81,10 @@ impl Blueprint {
             given => Some((section, given.unwrap_or(&empty))),
         });
         let broken = given.flat_map(|(section, value)| {
-            let told = |error: ValidationError<'_>| {
+            let reported = |error: ValidationError<'_>| {
                 (route_of(&section.name, error.instance_path().as_str()), error.to_string())
             };
-            section.validator.iter_errors(value).map(told).collect::<Vec<_>>()
+            section.validator.iter_errors(value).map(reported).collect::<Vec<_>>()
         });
         broken.collect()
     }

@@ -135,7 +135,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn connections_join_what_they_name_and_failures_are_told_apart() {
+    fn connections_join_what_they_name_and_failures_are_distinguished() {
         let template = json!({ "Resources": {
             "Landing": { "Type": "AWS::S3::Bucket", "Properties": { "BucketName": "org-landing", "NotificationConfiguration": {
                 "LambdaConfigurations": [{ "Function": { "Fn::GetAtt": ["Cut", "Arn"] } }] } } },

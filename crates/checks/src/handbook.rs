@@ -230,12 +230,12 @@ impl Handbook {
     /// Names that have no value, and thresholds that are not what the entry says, for one tenant's alarms.
     fn faults(&self, alarms: &[Alarm], context: &Context) -> Vec<Finding> {
         let mut found = Vec::new();
-        let mut told: BTreeSet<(String, String)> = BTreeSet::new();
+        let mut reported: BTreeSet<(String, String)> = BTreeSet::new();
         for alarm in alarms {
             let Some(pattern) = self.of(&alarm.logical_id) else { continue };
             let mut fault = |field: &str, message: String| {
                 let route = format!("{}.{field}", pattern.key);
-                if told.insert((route.clone(), message.clone())) {
+                if reported.insert((route.clone(), message.clone())) {
                     found.push(Finding::new(Code::TN4018, message).at(self.document.nearest(&route)));
                 }
             };
@@ -391,7 +391,7 @@ fn value(name: &str, alarm: &Alarm, context: &Context) -> Option<String> {
     }
 }
 
-/// A text with values in the place of `${name}`; a name without one stays, and is told.
+/// A text with values in the place of `${name}`; a name without one stays, and is reported.
 fn filled(text: &str, value: &dyn Fn(&str) -> Option<String>, missing: &mut dyn FnMut(&str)) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -478,7 +478,7 @@ mod tests {
     }
 
     #[test]
-    fn names_without_a_value_stay_and_are_told() {
+    fn names_without_a_value_stay_and_are_reported() {
         let mut missing = Vec::new();
         let value = |name: &str| (name == "a.b").then(|| "it".to_owned());
         let text = filled("x ${a.b} ${c} ${d", &value, &mut |name| missing.push(name.to_owned()));

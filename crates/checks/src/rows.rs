@@ -140,7 +140,7 @@ pub(crate) fn own(root: &Path, name: &str, code: Code) -> Result<Option<Arc<Sour
     embedded::own_table(root, name).map_err(|error| vec![Finding::new(code, error.to_string())])
 }
 
-/// What a row that nothing uses is told as.
+/// The word for a row that nothing uses.
 pub(crate) fn unused(document: &Document, route: &str, message: String, help: String) -> Finding {
     Finding::new(Code::TN2604, message).at(document.nearest(route)).with_help(help)
 }

@@ -22,7 +22,7 @@ use tenantry_spec::estate::Tenant;
 use tenantry_spec::flags::{Reason, evaluate};
 use tenantry_template::render::difference::{Difference, Kind, difference};
 
-/// Tenants that are told one by one before the rest is only counted.
+/// Tenants that are reported one by one before the rest is only counted.
 const MOST_TENANTS: usize = 20;
 
 /// How what follows is shown.

@@ -13,9 +13,9 @@ use tokio::sync::watch;
 use super::super::drift::accepted;
 use super::super::events::Stream;
 use super::super::guard;
-use super::super::judge::Judge;
 use super::super::log::{self, Intent, Log};
 use super::super::pace::Pace;
+use super::super::review::Reviewer;
 use super::super::run::{Consent, Limit, Overrides, Signals, confirmed, pass};
 use super::super::selection::Shard;
 use super::super::{Exit, Failure, Global, Output, opened, orphans, run};
@@ -211,7 +211,7 @@ async fn go(
     if !output.is_json() {
         output.text(&itinerary.text())?;
     }
-    let (plan, passed) = judged(&cloud, candidate, plan, desired, how).await?;
+    let (plan, passed) = reviewed(&cloud, candidate, plan, desired, how).await?;
     let question = format!("Roll {} to {}?", candidate.name, text::count(itinerary.work(), "stack"));
     if itinerary.work() > 0 && !how.consent.yes && !confirmed(&question, "yes")? {
         return Err(Failure::new("not confirmed, nothing was rolled").with_exit(Exit::Refused));
@@ -231,7 +231,7 @@ async fn go(
         plan: &digest,
         stacks: log::planned(&plan),
     };
-    let log = Log::open(root, &ask.id, intent, &passed)?.telling(how.stream.open()?);
+    let log = Log::open(root, &ask.id, intent, &passed)?.streaming(how.stream.open()?);
     for (option, reason) in [("override-windows", &how.override_windows), ("override-gates", &how.override_gates)] {
         if let Some(reason) = reason {
             log.write(Line::Reason { option: option.to_owned(), reason: reason.clone() });
@@ -293,18 +293,18 @@ async fn go(
 }
 
 /// Refuses a release with blocking findings, as a deploy does: that does not fit, breaks a rule, or costs too much.
-async fn judged(
+async fn reviewed(
     cloud: &Cloud,
     candidate: &Candidate,
     plan: Plan,
     desired: &BTreeMap<String, Desired>,
     how: &How,
 ) -> Result<(Plan, Vec<Passed>), Failure> {
-    let judge = Judge::open(candidate.root(), &candidate.estate.blueprint)?;
+    let reviewer = Reviewer::open(candidate.root(), &candidate.estate.blueprint)?;
     let rendered = candidate.render(&candidate.tenants()).map_err(super::of_candidate)?;
     let stacks: Vec<Stack<'_>> = rendered.iter().map(Stack::from).collect();
-    let (policies, desired) = (judge.policies(&stacks), desired.values().cloned().collect::<Vec<_>>());
-    let plan = judge.live(cloud, plan, &desired, &policies, how.pace.concurrency()).await;
+    let (policies, desired) = (reviewer.policies(&stacks), desired.values().cloned().collect::<Vec<_>>());
+    let plan = reviewer.live(cloud, plan, &desired, &policies, how.pace.concurrency()).await;
     let acceptances = how.overrides.acceptances()?;
     let passed = if plan.work().next().is_none() { Vec::new() } else { pass(&plan, &acceptances)? };
     Ok((plan, passed))

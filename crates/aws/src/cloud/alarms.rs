@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::cloudwatch::TARGET;
-use super::reads::{self, Question, items, list, properties, text, told};
+use super::reads::{self, Question, field, items, list, properties, text};
 use super::{CallError, Session};
 
 /// A metric alarm.
@@ -31,19 +31,19 @@ pub async fn all(session: &Session, prefix: &str) -> Result<BTreeMap<String, Ala
 }
 
 fn alarm_of(name: String, alarm: &Value) -> Alarm {
-    let enabled = told(alarm, "ActionsEnabled");
+    let enabled = field(alarm, "ActionsEnabled");
     let properties = properties([
-        ("AlarmDescription", told(alarm, "AlarmDescription")),
+        ("AlarmDescription", field(alarm, "AlarmDescription")),
         ("ActionsEnabled", if enabled.is_null() { json!(true) } else { enabled }),
-        ("Namespace", told(alarm, "Namespace")),
-        ("MetricName", told(alarm, "MetricName")),
+        ("Namespace", field(alarm, "Namespace")),
+        ("MetricName", field(alarm, "MetricName")),
         ("Dimensions", list(alarm, "Dimensions")),
-        ("Statistic", told(alarm, "Statistic")),
-        ("Period", told(alarm, "Period")),
-        ("EvaluationPeriods", told(alarm, "EvaluationPeriods")),
-        ("Threshold", json!(told(alarm, "Threshold").as_f64())),
-        ("ComparisonOperator", told(alarm, "ComparisonOperator")),
-        ("TreatMissingData", told(alarm, "TreatMissingData")),
+        ("Statistic", field(alarm, "Statistic")),
+        ("Period", field(alarm, "Period")),
+        ("EvaluationPeriods", field(alarm, "EvaluationPeriods")),
+        ("Threshold", json!(field(alarm, "Threshold").as_f64())),
+        ("ComparisonOperator", field(alarm, "ComparisonOperator")),
+        ("TreatMissingData", field(alarm, "TreatMissingData")),
         ("AlarmActions", list(alarm, "AlarmActions")),
         ("OKActions", list(alarm, "OKActions")),
         ("InsufficientDataActions", list(alarm, "InsufficientDataActions")),

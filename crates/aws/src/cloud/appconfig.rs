@@ -76,13 +76,13 @@ fn deployment_of(
     session: &Session,
     operation: &'static str,
     subject: &str,
-    told: &Value,
+    reported: &Value,
 ) -> Result<Deployment, CallError> {
-    let number = at(told, "DeploymentNumber").and_then(|number| i32::try_from(number.as_i64()?).ok());
+    let number = at(reported, "DeploymentNumber").and_then(|number| i32::try_from(number.as_i64()?).ok());
     Ok(Deployment {
         number: session.need(number, operation, subject, "DeploymentNumber")?,
-        version: session.need(text(told, "ConfigurationVersion"), operation, subject, "ConfigurationVersion")?,
-        state: session.need(text(told, "State"), operation, subject, "State")?,
+        version: session.need(text(reported, "ConfigurationVersion"), operation, subject, "ConfigurationVersion")?,
+        state: session.need(text(reported, "State"), operation, subject, "State")?,
     })
 }
 

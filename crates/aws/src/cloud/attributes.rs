@@ -17,8 +17,8 @@ pub async fn all(session: &Session) -> Result<BTreeMap<String, BTreeMap<String, 
             let text = |key: &str| balancer.get(key).and_then(|value| value.as_str()).map(str::to_owned);
             let Some(arn) = text("LoadBalancerArn") else { continue };
             let attributes = [("DNSName", "DNSName"), ("CanonicalHostedZoneID", "CanonicalHostedZoneId")];
-            let told = attributes.iter().filter_map(|(attribute, key)| Some(((*attribute).to_owned(), text(key)?)));
-            found.insert(arn, told.collect());
+            let reported = attributes.iter().filter_map(|(attribute, key)| Some(((*attribute).to_owned(), text(key)?)));
+            found.insert(arn, reported.collect());
         }
     }
     Ok(found)

@@ -1,4 +1,4 @@
-//! Every request that a session sends, told to whoever watches: what `--verbose` prints and `--log` writes.
+//! Every request that a session sends, reported to whoever watches: what `--verbose` prints and `--log` writes.
 //!
 //! A record names the operation, and nothing that a request carries: no header, no body, no query.
 
@@ -59,7 +59,7 @@ pub fn observe(observer: impl Fn(&Call) + Send + Sync + 'static) {
     OBSERVER.get_or_init(|| Box::new(observer));
 }
 
-/// The client whose calls are told, if anybody watches.
+/// The client whose calls are reported, if anybody watches.
 pub(super) fn observed(client: SharedHttpClient, place: &Place) -> SharedHttpClient {
     match OBSERVER.get() {
         Some(observer) => SharedHttpClient::new(Observed { client, place: place.clone(), observer }),

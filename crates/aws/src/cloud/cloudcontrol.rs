@@ -61,12 +61,12 @@ pub async fn progress(session: &Session, token: &str) -> Result<Progress, CallEr
     let question = Question::json("cloudcontrolapi", "GetResourceRequestStatus", token, TARGET, body);
     let answer = reads::answer(session, &question).await?.body;
     let status = text(&answer, "ProgressEvent.OperationStatus");
-    let told = |field: &str| text(&answer, field).unwrap_or_default();
-    let code = told("ProgressEvent.ErrorCode");
+    let reported = |field: &str| text(&answer, field).unwrap_or_default();
+    let code = reported("ProgressEvent.ErrorCode");
     Ok(match session.need(status, question.operation, token, "ProgressEvent.OperationStatus")?.as_str() {
         "SUCCESS" => Progress::Done,
         "FAILED" if code == "NotFound" => Progress::Done,
-        "FAILED" | "CANCEL_COMPLETE" => Progress::Failed { code, message: told("ProgressEvent.StatusMessage") },
+        "FAILED" | "CANCEL_COMPLETE" => Progress::Failed { code, message: reported("ProgressEvent.StatusMessage") },
         _ => Progress::Running,
     })
 }

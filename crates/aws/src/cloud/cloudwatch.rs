@@ -60,7 +60,7 @@ pub async fn alarms(session: &Session, names: &[String]) -> Result<Vec<Alarm>, C
         let body = json!({ "AlarmNames": part, "AlarmTypes": KINDS });
         let question =
             Question::json("monitoring", "DescribeAlarms", &part[0], TARGET, body).pages("NextToken", "NextToken");
-        found.extend(told(session, &question).await?);
+        found.extend(alarms_of(session, &question).await?);
     }
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
@@ -70,12 +70,12 @@ pub async fn alarms(session: &Session, names: &[String]) -> Result<Vec<Alarm>, C
 pub async fn with_prefix(session: &Session, prefix: &str) -> Result<Vec<Alarm>, CallError> {
     let body = json!({ "AlarmNamePrefix": prefix, "AlarmTypes": KINDS, "MaxRecords": 100 });
     let question = Question::json("monitoring", "DescribeAlarms", prefix, TARGET, body).pages("NextToken", "NextToken");
-    let mut found = told(session, &question).await?;
+    let mut found = alarms_of(session, &question).await?;
     found.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(found)
 }
 
-async fn told(session: &Session, question: &Question) -> Result<Vec<Alarm>, CallError> {
+async fn alarms_of(session: &Session, question: &Question) -> Result<Vec<Alarm>, CallError> {
     let pages = reads::ask(session, question).await?;
     let metric = items(&pages, "MetricAlarms").into_iter().map(|alarm| (METRIC, alarm));
     let composite = items(&pages, "CompositeAlarms").into_iter().map(|alarm| (COMPOSITE, alarm));

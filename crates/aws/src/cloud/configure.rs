@@ -12,7 +12,7 @@ use aws_types::os_shim_internal::{Env, Fs};
 use aws_types::service_config::ServiceConfigKey;
 
 use super::Unreached;
-use super::error::{telling, unreached};
+use super::error::{causes_of, unreached};
 use super::hosts::SDK_NAMES;
 
 /// Names of profiles that a message shows.
@@ -84,7 +84,7 @@ pub(super) fn chosen_profile(env: &Env) -> Option<String> {
 pub(super) async fn profile(env: &Env, fs: &Fs) -> Result<(), ConfigureError> {
     let Some(name) = chosen_profile(env).filter(|name| name != "default") else { return Ok(()) };
     let files = aws_config::profile::load(fs, env, &Default::default(), None).await;
-    let files = files.map_err(|error| ConfigureError::Files { why: telling(&error) })?;
+    let files = files.map_err(|error| ConfigureError::Files { why: causes_of(&error) })?;
     if files.get_profile(&name).is_some() {
         return Ok(());
     }
@@ -156,7 +156,7 @@ pub(super) async fn credentials(config: SdkConfig, env: &Env) -> Result<SdkConfi
 
 /// Why there are no credentials.
 pub(super) fn why(error: &CredentialsError) -> String {
-    let text = telling(error);
+    let text = causes_of(error);
     if text == "No such file or directory" {
         return "the file that AWS_WEB_IDENTITY_TOKEN_FILE or the profile's `web_identity_token_file` names does not exist"
             .to_owned();

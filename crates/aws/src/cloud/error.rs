@@ -115,7 +115,7 @@ impl CallError {
                 })
             }
             SdkError::ResponseError(context) => Cause::Unreadable { http_status: context.raw().status().as_u16() },
-            other => credentials_cause(other).unwrap_or_else(|| Cause::Unsendable { why: telling(other) }),
+            other => credentials_cause(other).unwrap_or_else(|| Cause::Unsendable { why: causes_of(other) }),
         };
         // All others say what is known; a request that could not be built would be quoted, with what it carries.
         let source = match cause {
@@ -256,13 +256,13 @@ fn kept_from(error: &ConnectorError) -> Unreached {
         None if has("InvalidContentType") => Unreached::NoTls,
         None if has("dns error") => Unreached::Unresolved,
         None if refused => Unreached::Refused,
-        None => Unreached::Other(telling(error)),
+        None => Unreached::Other(causes_of(error)),
     }
 }
 
 /// What a chain of errors tells: its links without those that only say that something failed, without what a parent quotes.
 /// A link that quotes a request is left out, because of what that carries.
-pub(super) fn telling(error: &(dyn Error + 'static)) -> String {
+pub(super) fn causes_of(error: &(dyn Error + 'static)) -> String {
     const EMPTY: [&str; 9] = [
         "an error occurred while loading credentials",
         "the credential provider was not enabled",

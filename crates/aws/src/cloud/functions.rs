@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use super::reads::{self, Question, at, items, list, properties, segment, text, told};
+use super::reads::{self, Question, at, field, items, list, properties, segment, text};
 use super::{CallError, Session};
 
 /// A function, with those properties that ListFunctions tells.
@@ -46,14 +46,14 @@ fn function_of(name: String, arn: String, function: &Value) -> Function {
         vpc: text(function, "VpcConfig.VpcId"),
         code_sha256: text(function, "CodeSha256"),
         properties: properties([
-            ("Runtime", told(function, "Runtime")),
-            ("Handler", told(function, "Handler")),
-            ("Role", told(function, "Role")),
-            ("MemorySize", told(function, "MemorySize")),
-            ("Timeout", told(function, "Timeout")),
-            ("KmsKeyArn", told(function, "KMSKeyArn")),
-            ("DeadLetterConfig", json!({ "TargetArn": told(function, "DeadLetterConfig.TargetArn") })),
-            ("LoggingConfig", json!({ "LogGroup": told(function, "LoggingConfig.LogGroup") })),
+            ("Runtime", field(function, "Runtime")),
+            ("Handler", field(function, "Handler")),
+            ("Role", field(function, "Role")),
+            ("MemorySize", field(function, "MemorySize")),
+            ("Timeout", field(function, "Timeout")),
+            ("KmsKeyArn", field(function, "KMSKeyArn")),
+            ("DeadLetterConfig", json!({ "TargetArn": field(function, "DeadLetterConfig.TargetArn") })),
+            ("LoggingConfig", json!({ "LogGroup": field(function, "LoggingConfig.LogGroup") })),
             (
                 "VpcConfig",
                 json!({
@@ -90,8 +90,8 @@ pub async fn mappings(session: &Session) -> Result<BTreeMap<String, Map<String, 
         let id = session.need(text(mapping, "UUID"), question.operation, subject, "UUID")?;
         let properties = properties([
             ("Enabled", json!(!state.starts_with("disabl"))),
-            ("EventSourceArn", told(mapping, "EventSourceArn")),
-            ("BatchSize", told(mapping, "BatchSize")),
+            ("EventSourceArn", field(mapping, "EventSourceArn")),
+            ("BatchSize", field(mapping, "BatchSize")),
             ("FilterCriteria", json!({ "Filters": patterns })),
         ]);
         Ok((id, properties))

@@ -35,7 +35,7 @@ pub async fn hosted_zone(session: &Session, id: &str) -> Result<Option<HostedZon
     let servers = items(std::slice::from_ref(&answer), "DelegationSet.NameServers.NameServer");
     Ok(Some(HostedZone {
         name: plain(&name),
-        is_private: text(&answer, "HostedZone.Config.PrivateZone").is_some_and(|told| told == "true"),
+        is_private: text(&answer, "HostedZone.Config.PrivateZone").is_some_and(|reported| reported == "true"),
         name_servers: servers.iter().filter_map(|server| server.as_str().map(plain)).collect(),
     }))
 }

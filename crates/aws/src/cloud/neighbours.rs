@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use aws_sdk_ec2::types as sdk;
 use serde_json::Value;
 
-use super::network::{Item, PAGE, filter, pages, tags_of, told};
+use super::network::{Item, PAGE, filter, pages, present, tags_of};
 use super::{CallError, Family, Session};
 
 /// A network interface, and what is known of its owner.
@@ -81,7 +81,7 @@ pub async fn instances(session: &Session, vpcs: &[String]) -> Result<Vec<Item>, 
         Ok(Item {
             id: session.need(instance.instance_id, OPERATION, session.place.region.as_str(), "InstanceId")?,
             vpc: instance.vpc_id,
-            properties: told([("SubnetId", instance.subnet_id.map(Value::from))]),
+            properties: present([("SubnetId", instance.subnet_id.map(Value::from))]),
             tags: tags_of(instance.tags),
             interfaces: interfaces.filter_map(|interface| interface.network_interface_id).collect(),
         })

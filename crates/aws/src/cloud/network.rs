@@ -126,7 +126,7 @@ pub(super) fn tags_of(tags: Option<Vec<sdk::Tag>>) -> BTreeMap<String, String> {
 }
 
 /// Properties without those that the answer does not have.
-pub(super) fn told<const N: usize>(properties: [(&str, Option<Value>); N]) -> Map<String, Value> {
+pub(super) fn present<const N: usize>(properties: [(&str, Option<Value>); N]) -> Map<String, Value> {
     properties.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
@@ -137,7 +137,7 @@ pub async fn subnets(session: &Session, vpcs: &[String]) -> Result<Vec<Item>, Ca
     let of = |subnet: sdk::Subnet| {
         Ok(Item {
             id: session.need(subnet.subnet_id, OPERATION, session.place.region.as_str(), "SubnetId")?,
-            properties: told([
+            properties: present([
                 ("VpcId", subnet.vpc_id.clone().map(Value::from)),
                 ("CidrBlock", subnet.cidr_block.map(Value::from)),
                 ("AvailabilityZoneId", subnet.availability_zone_id.map(Value::from)),
@@ -264,7 +264,7 @@ pub async fn endpoints(session: &Session, vpcs: &[String]) -> Result<Vec<Item>, 
         let policy = endpoint.policy_document.and_then(|text| serde_json::from_str(&text).ok());
         Ok(Item {
             id: session.need(endpoint.vpc_endpoint_id, OPERATION, session.place.region.as_str(), "VpcEndpointId")?,
-            properties: told([
+            properties: present([
                 ("VpcId", endpoint.vpc_id.clone().map(Value::from)),
                 ("VpcEndpointType", endpoint.vpc_endpoint_type.map(|kind| kind.as_str().into())),
                 ("ServiceName", endpoint.service_name.map(Value::from)),
@@ -298,7 +298,7 @@ pub async fn nat_gateways(session: &Session, vpcs: &[String]) -> Result<Vec<Item
         let primary = addresses.iter().find(|address| address.is_primary != Some(false));
         Ok(Item {
             id: session.need(gateway.nat_gateway_id, OPERATION, session.place.region.as_str(), "NatGatewayId")?,
-            properties: told([
+            properties: present([
                 ("SubnetId", gateway.subnet_id.map(Value::from)),
                 ("AllocationId", primary.and_then(|address| address.allocation_id.clone()).map(Value::from)),
                 ("ConnectivityType", gateway.connectivity_type.map(|kind| kind.as_str().into())),
@@ -322,7 +322,7 @@ pub async fn flow_logs(session: &Session, vpcs: &[String]) -> Result<Vec<Item>, 
     let of = |log: sdk::FlowLog| {
         Ok(Item {
             id: session.need(log.flow_log_id, OPERATION, session.place.region.as_str(), "FlowLogId")?,
-            properties: told([
+            properties: present([
                 ("ResourceId", log.resource_id.clone().map(Value::from)),
                 ("TrafficType", log.traffic_type.map(|kind| kind.as_str().into())),
                 ("LogDestinationType", log.log_destination_type.map(|kind| kind.as_str().into())),
@@ -345,7 +345,7 @@ pub async fn internet_gateways(session: &Session) -> Result<Vec<Item>, CallError
     let of = |gateway: sdk::InternetGateway| {
         let vpc = gateway.attachments.unwrap_or_default().into_iter().find_map(|attachment| attachment.vpc_id);
         let id = session.need(gateway.internet_gateway_id, OPERATION, session.place.region.as_str(), "Id")?;
-        let properties = told([("VpcId", vpc.clone().map(Value::from))]);
+        let properties = present([("VpcId", vpc.clone().map(Value::from))]);
         Ok(Item { id, properties, vpc, tags: tags_of(gateway.tags), interfaces: Vec::new() })
     };
     pages!(session, "DescribeInternetGateways", call, internet_gateways).into_iter().map(of).collect()
@@ -362,7 +362,7 @@ pub async fn addresses(session: &Session) -> Result<Vec<Item>, CallError> {
         Ok(Item {
             id: session.need(address.public_ip, OPERATION, subject, "PublicIp")?,
             vpc: None,
-            properties: told([
+            properties: present([
                 ("AllocationId", address.allocation_id.map(Value::from)),
                 ("Domain", address.domain.map(|domain| domain.as_str().into())),
             ]),

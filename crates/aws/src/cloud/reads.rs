@@ -90,8 +90,8 @@ impl Question {
     }
 
     /// The same of every page: what an answer tells under the one name is asked for under the other.
-    pub(super) fn pages(mut self, told: &str, asked: &str) -> Self {
-        self.next = vec![(told.to_owned(), asked.to_owned())];
+    pub(super) fn pages(mut self, reported: &str, asked: &str) -> Self {
+        self.next = vec![(reported.to_owned(), asked.to_owned())];
         self
     }
 }
@@ -120,8 +120,8 @@ pub(super) async fn first(
     let mut more: Vec<(String, String)> = Vec::new();
     while pages.len() < most {
         let page = once(session, question, &more).await?.body;
-        let next = question.next.iter().filter_map(|(told, asked)| {
-            let token = at(&page, told)?.as_str().filter(|token| !token.is_empty())?.to_owned();
+        let next = question.next.iter().filter_map(|(reported, asked)| {
+            let token = at(&page, reported)?.as_str().filter(|token| !token.is_empty())?.to_owned();
             Some((asked.clone(), token))
         });
         let next: Vec<_> = next.collect();
@@ -175,17 +175,17 @@ pub(super) fn items(pages: &[Value], path: &str) -> Vec<Value> {
         .collect()
 }
 
-/// A text that is told.
+/// A text that is reported.
 pub(super) fn text(value: &Value, path: &str) -> Option<String> {
     at(value, path).and_then(|text| text.as_str().filter(|text| !text.is_empty()).map(str::to_owned))
 }
 
-/// What is told at a path; null for nothing.
-pub(super) fn told(value: &Value, path: &str) -> Value {
+/// What is reported at a path; null for nothing.
+pub(super) fn field(value: &Value, path: &str) -> Value {
     at(value, path).filter(|value| **value != json!("")).map(Cow::into_owned).unwrap_or_default()
 }
 
-/// A list that is told; an empty one for nothing.
+/// A list that is reported; an empty one for nothing.
 pub(super) fn list(value: &Value, path: &str) -> Value {
     at(value, path).filter(|value| value.is_array()).map_or_else(|| json!([]), Cow::into_owned)
 }
@@ -205,8 +205,8 @@ pub(super) fn segment(text: &str) -> String {
 }
 
 /// Members of the same name, in the words of a resource's CloudFormation type.
-pub(super) fn properties<const N: usize>(told: [(&str, Value); N]) -> Map<String, Value> {
-    told.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+pub(super) fn properties<const N: usize>(reported: [(&str, Value); N]) -> Map<String, Value> {
+    reported.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
 }
 
 #[cfg(test)]

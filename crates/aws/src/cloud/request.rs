@@ -259,8 +259,8 @@ fn answer(response: &HttpResponse) -> Result<Answer, OrchestratorError<Refusal>>
 /// Code and message of a refusal, in whatever protocol. Source: Smithy documentation, "AWS Protocols", errors.
 fn refused(header: Option<&str>, body: &Value) -> ErrorMetadata {
     let text = |paths: &[&str]| {
-        let told = paths.iter().find_map(|path| at(body, path).and_then(|value| value.as_str().map(str::to_owned)));
-        told.filter(|text| !text.is_empty())
+        let reported = paths.iter().find_map(|path| at(body, path).and_then(|value| value.as_str().map(str::to_owned)));
+        reported.filter(|text| !text.is_empty())
     };
     let code = header.map(str::to_owned);
     let code = code.or_else(|| text(&["__type", "code", "Code", "Error.Code", "Errors.Error.Code"]));
@@ -284,7 +284,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refusals_are_told_in_every_protocol() {
+    fn refusals_are_reported_in_every_protocol() {
         let code = |header: Option<&str>, body: Value| refused(header, &body).code().map(str::to_owned);
         assert_eq!(
             code(Some("ResourceNotFoundException:http://x"), json!({})).as_deref(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::iam::VERSION;
-use super::reads::{self, Question, items, properties, text, told};
+use super::reads::{self, Question, field, items, properties, text};
 use super::{CallError, Session};
 
 /// Every role of the account, by name, with those properties of its CloudFormation type that say who may do what.
@@ -26,12 +26,12 @@ fn properties_of(role: &Value) -> Map<String, Value> {
     let list = |key| items(std::slice::from_ref(role), key).into_iter();
     let inline = list("RolePolicyList").map(|policy| {
         let document = document(text(&policy, "PolicyDocument").as_deref());
-        json!({ "PolicyName": told(&policy, "PolicyName"), "PolicyDocument": document })
+        json!({ "PolicyName": field(&policy, "PolicyName"), "PolicyDocument": document })
     });
     properties([
         ("AssumeRolePolicyDocument", document(text(role, "AssumeRolePolicyDocument").as_deref())),
         ("Policies", inline.collect()),
-        ("PermissionsBoundary", told(role, "PermissionsBoundary.PermissionsBoundaryArn")),
+        ("PermissionsBoundary", field(role, "PermissionsBoundary.PermissionsBoundaryArn")),
         (
             "ManagedPolicyArns",
             list("AttachedManagedPolicies").filter_map(|policy| text(&policy, "PolicyArn")).collect(),

@@ -49,8 +49,9 @@ pub async fn applied(session: &Session, service: &str) -> Result<Vec<ListedQuota
     let pages = session.servicequotas.list_service_quotas().service_code(service).into_paginator().send();
     let pages = session.pages(Family::ServiceQuotas, OPERATION, service, pages, |page| page.next_token());
     let mut found = Vec::new();
-    let told = pages.each(|page| found.extend(page.quotas.unwrap_or_default().into_iter().filter_map(listed))).await;
-    match told {
+    let reported =
+        pages.each(|page| found.extend(page.quotas.unwrap_or_default().into_iter().filter_map(listed))).await;
+    match reported {
         Err(error) if !is_absent(&error) => Err(error),
         _ => Ok(found),
     }
@@ -62,8 +63,9 @@ pub async fn defaults(session: &Session, service: &str) -> Result<Vec<ListedQuot
     let pages = session.servicequotas.list_aws_default_service_quotas().service_code(service).into_paginator().send();
     let pages = session.pages(Family::ServiceQuotas, OPERATION, service, pages, |page| page.next_token());
     let mut found = Vec::new();
-    let told = pages.each(|page| found.extend(page.quotas.unwrap_or_default().into_iter().filter_map(listed))).await;
-    match told {
+    let reported =
+        pages.each(|page| found.extend(page.quotas.unwrap_or_default().into_iter().filter_map(listed))).await;
+    match reported {
         Err(error) if !is_absent(&error) => Err(error),
         _ => Ok(found),
     }

@@ -180,7 +180,7 @@ async fn what_is_free_in_a_subnet_is_read_over_all_pages_and_never_taken_for_not
 }
 
 #[tokio::test]
-async fn what_an_endpoint_does_not_offer_is_told_apart_for_every_adapter() {
+async fn what_an_endpoint_does_not_offer_is_distinguished_for_every_adapter() {
     let server = MockServer::start().await;
     let xml = refusal("NotImplemented", "not here");
     let answer = ResponseTemplate::new(501).set_body_raw(xml, "text/xml");
@@ -222,7 +222,7 @@ async fn what_an_endpoint_does_not_offer_is_told_apart_for_every_adapter() {
 type Predicate = fn(&CallError) -> bool;
 
 #[tokio::test]
-async fn throttling_expiry_denial_and_wrong_credentials_are_told_apart() {
+async fn throttling_expiry_denial_and_wrong_credentials_are_distinguished() {
     let cases: [(&str, Predicate); 4] = [
         ("Throttling", is_throttled),
         ("ExpiredToken", is_expired),
@@ -337,7 +337,7 @@ async fn deployments_are_those_of_the_profile_newest_first() {
 }
 
 #[tokio::test]
-async fn a_version_is_deployed_with_its_reason_and_a_conflict_is_told_apart() {
+async fn a_version_is_deployed_with_its_reason_and_a_conflict_is_distinguished() {
     let server = MockServer::start().await;
     let answer = serde_json::json!({ "__type": "ConflictException", "Message": "one is in progress" });
     Mock::given(method("POST"))
@@ -525,10 +525,10 @@ async fn alarms_are_read_with_their_states_and_since_when() {
     let session = session(&server.uri());
     let names = ["a", "b", "c"].map(str::to_owned);
     let found = cloudwatch::alarms(&session, &names).await.unwrap();
-    let told: Vec<_> = found.iter().map(|alarm| (alarm.name.as_str(), alarm.state, alarm.since)).collect();
+    let reported: Vec<_> = found.iter().map(|alarm| (alarm.name.as_str(), alarm.state, alarm.since)).collect();
     let since = Some(1_767_312_000);
     use cloudwatch::AlarmState::{Alarm, InsufficientData, Ok};
-    assert_eq!(told, [("a", Alarm, since), ("b", Ok, since), ("c", InsufficientData, since)]);
+    assert_eq!(reported, [("a", Alarm, since), ("b", Ok, since), ("c", InsufficientData, since)]);
     let all = alarms::all(&session, "org-").await.unwrap();
     assert_eq!(
         (&all["b"].properties["Threshold"], &all["b"].properties["ActionsEnabled"]),

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_objects_and_text_are_told_apart() {
+    fn lists_objects_and_text_are_distinguished() {
         let text = r#"<?xml version="1.0"?><R xmlns="urn:x"><Subs><member><Arn>a</Arn></member></Subs>
             <One><Name>n &amp; m</Name></One><Rule>1</Rule><Rule>2</Rule><None/></R>"#;
         let wanted = json!({ "Subs": [{ "Arn": "a" }], "One": { "Name": "n & m" }, "Rule": ["1", "2"], "None": "" });

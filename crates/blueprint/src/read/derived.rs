@@ -227,10 +227,10 @@ impl Reader<'_> {
             }
         }
         let left: Vec<Pending> = rest.into_iter().flatten().collect();
-        let mut told: BTreeSet<String> = BTreeSet::new();
+        let mut reported: BTreeSet<String> = BTreeSet::new();
         for entry in &left {
-            if let Some(circle) = circle(&entry.name, &needs).filter(|_| !told.contains(&entry.name)) {
-                told.extend(circle.iter().cloned());
+            if let Some(circle) = circle(&entry.name, &needs).filter(|_| !reported.contains(&entry.name)) {
+                reported.extend(circle.iter().cloned());
                 let chain = circle.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" → ");
                 self.report(
                     codes::CIRCLE,

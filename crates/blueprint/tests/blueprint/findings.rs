@@ -38,7 +38,7 @@ fn check(rest: &str, expected: &[&str]) {
 }
 
 #[test]
-fn unknown_words_are_told_their_names() {
+fn unknown_words_are_answered_with_known_ones() {
     check(
         "derivd: {}\nderived:\n  a: { valeu: 1, value: 2 }\nparameters:\n  web: { type: object, properties: { x: { type: \
          integer, minimun: 1 } } }\nwatch: { queus: {} }\n",
@@ -359,7 +359,7 @@ fn random_formulas_are_refused_or_evaluated() {
 }
 
 #[test]
-fn a_parameter_of_which_no_value_can_be_tried_is_told() {
+fn a_parameter_of_which_no_value_can_be_tried_is_reported() {
     let text = "parameters:\n  web: { type: object, required: [x], properties: { x: { type: string, pattern: '^[0-9]+$' } } }\n";
     let findings = good(text).check(&FEW);
     let message = "no value could be tried: \"text\" does not match \"^[0-9]+$\"";

@@ -236,14 +236,14 @@ impl Assessment {
 fn collapse(found: Vec<Finding>) -> Vec<Finding> {
     let mut unknown: BTreeMap<Code, usize> = BTreeMap::new();
     found.iter().for_each(|finding| *unknown.entry(finding.code).or_default() += 1);
-    let mut told: BTreeSet<Code> = BTreeSet::new();
+    let mut reported: BTreeSet<Code> = BTreeSet::new();
     let once = |finding: Finding| {
         let code = finding.code;
         let count = unknown.get(&code).copied().unwrap_or(0);
         if !matches!(code, Code::TN2104 | Code::TN2203) || count < 4 {
             return Some(finding);
         }
-        told.insert(code).then(|| {
+        reported.insert(code).then(|| {
             let message = format!("{}; and {} more like it", finding.message, count - 1);
             Finding { message, ..finding }
         })
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_type_that_no_table_knows_is_told_and_never_green() {
+    fn a_type_that_no_table_knows_is_reported_and_never_green() {
         let mut stack = stack("one", true);
         Arc::make_mut(&mut Arc::make_mut(&mut stack.needs).demand).unknown_types.insert("AWS::New::Thing".to_owned());
         let site = Site { stacks: vec![stack], snapshot: seen(0, 0, &[]) };

@@ -255,10 +255,10 @@ mod tests {
         name("us-east-1", &["use1-az1"]);
         name("eusc-de-east-1", &["eusc1-az1"]);
         name("mars-north-1", &["man1-az1"]);
-        let told: Vec<String> =
+        let reported: Vec<String> =
             regions.check(&estate).iter().map(|found| format!("{} {}", found.code.as_str(), found.message)).collect();
         assert_eq!(
-            told,
+            reported,
             [
                 "TN1048 zone `use1-az2` is not of region `eu-west-1`",
                 "TN1049 zone `euw1-az9` of region `eu-west-1` is not in the table of 2026-11-24",

@@ -46,7 +46,7 @@ pub(super) fn lines(facts: &Facts<'_>, workload: Option<&Workload>, region: &str
     }
     sheet.search(facts);
     sheet.bucket(facts, workload);
-    sheet.told(workload);
+    sheet.declared_items(workload);
     sheet.network(facts, workload);
     sheet.tasks(facts);
     sheet.watching(facts, workload);
@@ -132,11 +132,11 @@ impl Sheet<'_> {
     }
 
     /// What the template tells of items that no property of a resource shows: requests, transfer.
-    fn told(&mut self, workload: Option<&Workload>) {
-        for told in workload.into_iter().flat_map(|workload| &workload.items) {
-            let inputs = vec![("a day", plain(told.per_month.expected / DAYS)), ("days", plain(DAYS))];
-            let quantity = Some(told.per_month);
-            self.add(told.what.clone(), Kind::Work, &told.item, quantity, "a day × days", inputs);
+    fn declared_items(&mut self, workload: Option<&Workload>) {
+        for item in workload.into_iter().flat_map(|workload| &workload.items) {
+            let inputs = vec![("a day", plain(item.per_month.expected / DAYS)), ("days", plain(DAYS))];
+            let quantity = Some(item.per_month);
+            self.add(item.what.clone(), Kind::Work, &item.item, quantity, "a day × days", inputs);
         }
     }
 

@@ -117,8 +117,8 @@ pub fn load(root: &Path) -> Result<(Prices, Vec<Finding>), Vec<Finding>> {
         return Ok((prices, Vec::new()));
     }
     let templates = embedded::templates(root).map_err(|error| vec![Finding::new(Code::TN2501, error.to_string())])?;
-    let told = |id: &str| templates.iter().any(|template| template.text.contains(id));
-    let idle = added.into_iter().filter(|id| !told(id)).map(|id| {
+    let reported = |id: &str| templates.iter().any(|template| template.text.contains(id));
+    let idle = added.into_iter().filter(|id| !reported(id)).map(|id| {
         let hint = nearest(id, known.iter().map(String::as_str));
         let message = format!("nothing is billed as `{id}`{hint}");
         let help =
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_of_a_table_is_told_at_its_place() {
+    fn every_fault_of_a_table_is_reported_at_its_place() {
         let cases = [
             ("eu-west-1: { usd: 0.048, source: ec2-eu-west-1 }", "eu-west-1: { usd: -1, source: ec2-eu-west-1 }"),
             ("eu-west-1: { usd: 0.048, source: ec2-eu-west-1 }", "eu-west-1: { usd: 0, source: ec2-eu-west-1 }"),
@@ -352,9 +352,9 @@ mod tests {
     #[test]
     fn every_price_of_this_version_is_of_something_that_is_billed() {
         let prices = shipped().unwrap();
-        let told = include_str!("../../../../blueprints/web-app/templates/tenant.yaml.tera");
+        let reported = include_str!("../../../../blueprints/web-app/templates/tenant.yaml.tera");
         let idle: Vec<&String> =
-            prices.items.keys().filter(|id| !items::is_known(id) && !told.contains(&format!("\"{id}\""))).collect();
+            prices.items.keys().filter(|id| !items::is_known(id) && !reported.contains(&format!("\"{id}\""))).collect();
         assert_eq!(idle, Vec::<&String>::new());
     }
 

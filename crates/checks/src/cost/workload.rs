@@ -19,12 +19,12 @@ pub(super) struct Workload {
     pub(super) gib: Load,
     /// By logical id of the function.
     pub(super) functions: BTreeMap<String, Work>,
-    pub(super) items: Vec<Told>,
+    pub(super) items: Vec<DeclaredItem>,
 }
 
 /// Units of an item of the price table that the template tells of.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub(super) struct Told {
+pub(super) struct DeclaredItem {
     pub(super) what: String,
     pub(super) item: String,
     pub(super) per_month: Load,
@@ -43,25 +43,25 @@ pub(super) struct Work {
 impl Workload {
     /// The workload that a template tells; None for a template that tells none, or only a part.
     pub(super) fn of(template: &Value) -> Option<Self> {
-        let told = &template["Metadata"]["TenantryWorkload"];
+        let declared = &template["Metadata"]["TenantryWorkload"];
         let month = |mean: &Value, peak: &Value, factor: f64| {
             Some(Load { low: 0.0, expected: number(mean)? * factor, peak: number(peak)? * factor })
         };
-        let functions = told["Functions"].as_object()?.iter().map(|(id, work)| {
+        let functions = declared["Functions"].as_object()?.iter().map(|(id, work)| {
             let executions = month(&work["MeanPerDay"], &work["PeakPerDay"], DAYS)?;
             let seconds = |key: &str| work[key].as_f64().map(|milliseconds| milliseconds / 1000.0);
             let work =
                 Work { executions, working: seconds("WorkingMilliseconds")?, waiting: seconds("WaitingMilliseconds")? };
             Some((id.clone(), work))
         });
-        let items = told["Items"].as_array().into_iter().flatten().map(|told| {
-            let text = |key: &str| told[key].as_str().map(str::to_owned);
-            let per_month = month(&told["MeanPerDay"], &told["PeakPerDay"], DAYS)?;
-            Some(Told { what: text("What")?, item: text("Item")?, per_month })
+        let items = declared["Items"].as_array().into_iter().flatten().map(|item| {
+            let text = |key: &str| item[key].as_str().map(str::to_owned);
+            let per_month = month(&item["MeanPerDay"], &item["PeakPerDay"], DAYS)?;
+            Some(DeclaredItem { what: text("What")?, item: text("Item")?, per_month })
         });
         Some(Self {
             items: items.collect::<Option<_>>()?,
-            gib: month(&told["MeanKibPerMinute"], &told["PeakKibPerMinute"], MINUTES / KIB)?,
+            gib: month(&declared["MeanKibPerMinute"], &declared["PeakKibPerMinute"], MINUTES / KIB)?,
             functions: functions.collect::<Option<_>>()?,
         })
     }

@@ -82,7 +82,7 @@ impl Registry {
         self.actions.get(&action.to_lowercase()).map(|(_, formats)| formats.as_slice())
     }
 
-    /// Whether a policy can restrict an action to resources. A pattern of several actions cannot be told, so it counts as
+    /// Whether a policy can restrict an action to resources. Of a pattern of several actions this is not known, so it counts as
     /// one that takes no resource; an action that is not in the table counts as one that does.
     pub fn takes_resource(&self, action: &str) -> bool {
         !action.contains('*') && self.formats(action).is_none_or(|formats| !formats.is_empty())

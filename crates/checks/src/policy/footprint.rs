@@ -8,7 +8,7 @@
 //!    on its path is never reached.
 //! 2. *Testing it.* What is reached is only ever tested: against texts (equal, or one within the other), regular
 //!    expressions and numbers that stand in the rules, and for its type and emptiness. Two values that answer all of
-//!    these tests alike cannot be told apart.
+//!    these tests alike cannot be distinguished.
 //!
 //! [`Footprint::look`] gives the answers for all leaves in reach; equal answers on equal forms mean equal verdicts. Rules
 //! that compare values with each other, call functions, order texts or compare with maps see more than that: for their
@@ -21,7 +21,7 @@ use serde_json::{Number, Value};
 
 use tenantry_template::render::Leaf;
 
-/// Whole numbers up to here are exact as floating point, too; larger ones are told apart by their digits.
+/// Whole numbers up to here are exact as floating point, too; larger ones are distinguished by their digits.
 const MOST_EXACT: u64 = 1 << 53;
 
 /// The keys, texts, expressions and numbers of a file of rules.

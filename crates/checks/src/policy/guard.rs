@@ -124,7 +124,7 @@ impl RuleFile {
 }
 
 fn parse_tree(rules: &str) -> Result<Value, GuardError> {
-    let refused = |error: cfn_guard::Error| GuardError::Rules(told(&error.to_string()));
+    let refused = |error: cfn_guard::Error| GuardError::Rules(message_of(&error.to_string()));
     let mut reader = Reader::new(ReadBuffer::Cursor(Cursor::new(rules.as_bytes().to_vec())));
     let mut writer = Writer::new(WriteBuffer::Vec(Vec::new())).map_err(refused)?;
     let command = ParseTreeBuilder::default().print_json(true).try_build().map_err(refused)?;
@@ -135,7 +135,7 @@ fn parse_tree(rules: &str) -> Result<Value, GuardError> {
 
 /// What Guard says of a text that it cannot read, without the rest of that text:
 /// `Error parsing file … at line 3 at column 1, when handling …, fragment …`.
-fn told(error: &str) -> String {
+fn message_of(error: &str) -> String {
     let Some((_, place)) = error.split_once(" at line ") else { return error.to_owned() };
     let (place, rest) = place.split_once(", ").unwrap_or((place, ""));
     let expected =
@@ -202,9 +202,9 @@ fn read(record: &Value) -> Result<Verdict, GuardError> {
         }
     }
     // Where one of several ways had to hold, only the last of them says what was wanted.
-    let told: BTreeSet<String> =
+    let reported: BTreeSet<String> =
         verdict.breaches.iter().filter(|breach| breach.message.is_some()).map(|breach| breach.rule.clone()).collect();
-    verdict.breaches.retain(|breach| breach.message.is_some() || !told.contains(&breach.rule));
+    verdict.breaches.retain(|breach| breach.message.is_some() || !reported.contains(&breach.rule));
     verdict.breaches.sort();
     verdict.breaches.dedup();
     Ok(verdict)

@@ -287,9 +287,12 @@ mod tests {
         assert!((0..regions().count()).all(|region| schema.is_in(region)));
         let mut found = Found::default();
         found.resource("It", &json!({ "Type": "AWS::AppRunner::Service", "Properties": {} }), &HashMap::new());
-        let told = found.missing_in("mx-central-1");
-        assert_eq!(told.len(), 1, "{told:?}");
-        assert!(told[0].message.ends_with("does not list `AWS::AppRunner::Service` in mx-central-1"), "{told:?}");
+        let reported = found.missing_in("mx-central-1");
+        assert_eq!(reported.len(), 1, "{reported:?}");
+        assert!(
+            reported[0].message.ends_with("does not list `AWS::AppRunner::Service` in mx-central-1"),
+            "{reported:?}"
+        );
         assert_eq!(found.missing_in("us-east-1"), []);
         assert_eq!(found.missing_in("xx-nowhere-1"), []);
     }

@@ -37,7 +37,7 @@ pub(super) async fn action(
     let template: Value = serde_json::from_str(&desired.body).map_err(unreadable)?;
     let imports = match retained(session, desired, &template).await {
         Ok(imports) => imports,
-        // Without tags nothing can be told to be the tenant's; a name in use fails the change set with its reason.
+        // Without tags nothing is known to be the tenant's; a name in use fails the change set with its reason.
         Err(error) if is_access_denied(&error) || not_implemented(&error) => Vec::new(),
         Err(error) => return Err(call(error)),
     };

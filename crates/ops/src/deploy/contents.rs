@@ -26,7 +26,7 @@ pub enum Contents {
 }
 
 /// What tells the contents of a resource type.
-enum Told {
+enum Counting {
     Definition,
     /// SQS itself, to the message: the only one that proves a resource empty.
     Messages,
@@ -75,15 +75,15 @@ const fn volume(namespace: &'static str) -> Counted {
 /// OpenSearch cluster metrics with Amazon CloudWatch"; EFS User Guide, "Monitoring with Amazon CloudWatch"; Aurora,
 /// DocumentDB and Neptune User Guides, `VolumeBytesUsed`; ElastiCache User Guide, "Metrics for Valkey and Redis OSS";
 /// Redshift Management Guide, "Performance data in Amazon Redshift". DynamoDB publishes none of what a table holds.
-const TABLE: [(&str, Told); 12] = [
+const TABLE: [(&str, Counting); 12] = [
     (
         "AWS::DynamoDB::Table",
-        Told::Uncounted("CloudWatch has no metric of a table's items and bytes; `DescribeTable` has both"),
+        Counting::Uncounted("CloudWatch has no metric of a table's items and bytes; `DescribeTable` has both"),
     ),
-    ("AWS::DocDB::DBCluster", Told::Metrics(&[volume("AWS/DocDB")])),
+    ("AWS::DocDB::DBCluster", Counting::Metrics(&[volume("AWS/DocDB")])),
     (
         "AWS::EFS::FileSystem",
-        Told::Metrics(&[Counted {
+        Counting::Metrics(&[Counted {
             namespace: "AWS/EFS",
             metric: "StorageBytes",
             dimensions: &[("FileSystemId", Of::PhysicalId), ("StorageClass", Of::Text("Total"))],
@@ -93,7 +93,7 @@ const TABLE: [(&str, Told); 12] = [
     ),
     (
         "AWS::ElastiCache::CacheCluster",
-        Told::Metrics(&[Counted {
+        Counting::Metrics(&[Counted {
             namespace: "AWS/ElastiCache",
             metric: "CurrItems",
             dimensions: &[("CacheClusterId", Of::PhysicalId)],
@@ -101,11 +101,11 @@ const TABLE: [(&str, Told); 12] = [
             period_seconds: FIVE_MINUTES,
         }]),
     ),
-    ("AWS::KMS::Key", Told::Uncounted("whatever it encrypts cannot be decrypted without it")),
-    ("AWS::Neptune::DBCluster", Told::Metrics(&[volume("AWS/Neptune")])),
+    ("AWS::KMS::Key", Counting::Uncounted("whatever it encrypts cannot be decrypted without it")),
+    ("AWS::Neptune::DBCluster", Counting::Metrics(&[volume("AWS/Neptune")])),
     (
         "AWS::OpenSearchService::Domain",
-        Told::Metrics(&[
+        Counting::Metrics(&[
             Counted {
                 namespace: "AWS/ES",
                 metric: "SearchableDocuments",
@@ -122,10 +122,10 @@ const TABLE: [(&str, Told); 12] = [
             },
         ]),
     ),
-    ("AWS::RDS::DBCluster", Told::Metrics(&[volume("AWS/RDS")])),
+    ("AWS::RDS::DBCluster", Counting::Metrics(&[volume("AWS/RDS")])),
     (
         "AWS::Redshift::Cluster",
-        Told::Metrics(&[Counted {
+        Counting::Metrics(&[Counted {
             namespace: "AWS/Redshift",
             metric: "PercentageDiskSpaceUsed",
             dimensions: &[("ClusterIdentifier", Of::PhysicalId)],
@@ -134,10 +134,10 @@ const TABLE: [(&str, Told); 12] = [
         }]),
     ),
     // Its certificates are the customer's, and in the template.
-    ("AWS::RolesAnywhere::TrustAnchor", Told::Definition),
+    ("AWS::RolesAnywhere::TrustAnchor", Counting::Definition),
     (
         "AWS::S3::Bucket",
-        Told::Metrics(&[
+        Counting::Metrics(&[
             Counted {
                 namespace: "AWS/S3",
                 metric: "NumberOfObjects",
@@ -154,13 +154,13 @@ const TABLE: [(&str, Told); 12] = [
             },
         ]),
     ),
-    ("AWS::SQS::Queue", Told::Messages),
+    ("AWS::SQS::Queue", Counting::Messages),
 ];
 
-impl Told {
+impl Counting {
     fn of(resource_type: &str) -> &'static Self {
-        const OTHERS: &Told = &Told::Uncounted("what it holds is not counted");
-        TABLE.iter().find(|(known, _)| *known == resource_type).map_or(OTHERS, |(_, told)| told)
+        const OTHERS: &Counting = &Counting::Uncounted("what it holds is not counted");
+        TABLE.iter().find(|(known, _)| *known == resource_type).map_or(OTHERS, |(_, counting)| counting)
     }
 }
 
@@ -184,8 +184,8 @@ impl Counted {
 
 /// What each of these resources holds, in their order: a call for each queue, and one for all metrics.
 pub(super) async fn contents(session: &Session, resources: &[Resource], now: SystemTime) -> Vec<Contents> {
-    let counted = |resource: &Resource| match (Told::of(&resource.resource_type), &resource.physical_id) {
-        (Told::Metrics(counted), Some(id)) => counted.iter().map(|one| one.of(id, session)).collect(),
+    let counted = |resource: &Resource| match (Counting::of(&resource.resource_type), &resource.physical_id) {
+        (Counting::Metrics(counted), Some(id)) => counted.iter().map(|one| one.of(id, session)).collect(),
         _ => Vec::new(),
     };
     let metrics: Vec<Metric> = resources.iter().flat_map(counted).collect();
@@ -200,15 +200,15 @@ pub(super) async fn contents(session: &Session, resources: &[Resource], now: Sys
             all.push(Contents::Empty);
             continue;
         };
-        all.push(match Told::of(&resource.resource_type) {
-            Told::Definition => Contents::Definition,
-            Told::Uncounted(why) => Contents::Unknown { why: (*why).to_owned() },
-            Told::Messages => match sqs::depth(session, id).await {
+        all.push(match Counting::of(&resource.resource_type) {
+            Counting::Definition => Contents::Definition,
+            Counting::Uncounted(why) => Contents::Unknown { why: (*why).to_owned() },
+            Counting::Messages => match sqs::depth(session, id).await {
                 Ok(0) => Contents::Empty,
                 Ok(count) => Contents::Holds { what: format!("about {count} messages") },
                 Err(error) => Contents::Unknown { why: error.cause.to_string() },
             },
-            Told::Metrics(counted) => match &mut values {
+            Counting::Metrics(counted) => match &mut values {
                 Ok(values) => {
                     let own: Vec<Option<f64>> = values.by_ref().take(counted.len()).collect();
                     published(counted, &own)
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     fn said(resource_type: &str, values: &[Option<f64>]) -> String {
-        let Told::Metrics(counted) = Told::of(resource_type) else { panic!("{resource_type} has no metrics") };
+        let Counting::Metrics(counted) = Counting::of(resource_type) else { panic!("{resource_type} has no metrics") };
         assert_eq!(counted.len(), values.len());
         match published(counted, values) {
             Contents::Holds { what } => what,

@@ -263,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_told_alone_or_behind_their_application() {
+    fn ids_are_reported_alone_or_behind_their_application() {
         let with = |environment| {
             ids(&[
                 resource("FlagApplication", Some("app1")),

@@ -41,10 +41,10 @@ pub enum Claim {
 
 /// Compares a stack's tags with the identity tags that it should have.
 pub fn of_tags(tags: &BTreeMap<String, String>, identity: &BTreeMap<String, String>) -> Ownership {
-    let told = |key: &str| tags.get(key).map(String::as_str);
+    let reported = |key: &str| tags.get(key).map(String::as_str);
     let wanted = |key: &str| identity.get(key).map_or("", String::as_str);
     let other = |why: String| Ownership::Other(why);
-    match (told(ESTATE_TAG), told(TENANT_TAG), told(ESTATE_ID_TAG)) {
+    match (reported(ESTATE_TAG), reported(TENANT_TAG), reported(ESTATE_ID_TAG)) {
         (None, ..) => other(format!("it has no tag `{ESTATE_TAG}`")),
         (Some(estate), ..) if estate != wanted(ESTATE_TAG) => {
             other(format!("its tag `{ESTATE_TAG}` names organisation `{estate}`"))

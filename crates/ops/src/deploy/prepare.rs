@@ -469,7 +469,7 @@ async fn settle(
     if nothing {
         return Ok(None);
     }
-    // The role that reads may not delete a stack; what the change set failed on is what must be told.
+    // The role that reads may not delete a stack; what the change set failed on is what must be reported.
     match superseded::clear_shell(session, &desired.stack).await {
         Err(error) if !is_access_denied(&error) => return Err(call(error)),
         Ok(()) | Err(_) => {}

@@ -293,7 +293,7 @@ pub struct How {
 }
 
 /// Deletes what was found, in rounds: what others hold on to (the subnet of a search domain) goes once those are gone. Each
-/// ending is told to `seen`.
+/// ending is reported to `seen`.
 pub async fn purge(
     session: &Session,
     identity: &BTreeMap<String, String>,

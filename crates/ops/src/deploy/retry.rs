@@ -27,7 +27,7 @@ pub(super) async fn with_retries<T, E>(
     ask().await
 }
 
-/// Opens a place and reads its stacks. What is wrong from the start (no endpoint, credentials that are over) is told at
+/// Opens a place and reads its stacks. What is wrong from the start (no endpoint, credentials that are over) is reported at
 /// once.
 pub(super) async fn enter(
     cloud: &Cloud,

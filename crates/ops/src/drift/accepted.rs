@@ -177,7 +177,7 @@ impl Accepted {
                 findings.push(Finding::new(UNMATCHED, message).at(entry.place.clone()));
             }
         }
-        drifts.iter_mut().for_each(StackDrift::judge);
+        drifts.iter_mut().for_each(StackDrift::rate);
         findings
     }
 }
@@ -307,16 +307,19 @@ mod tests {
                     reason: c, until: 2031-01-01 }\nother: 1\n";
         let (accepted, findings) = read(text);
         assert!(accepted.entries.is_empty());
-        let told: Vec<(usize, &str)> = findings
+        let reported: Vec<(usize, &str)> = findings
             .iter()
             .map(|finding| (finding.location.as_ref().unwrap().line, finding.message.as_str()))
             .collect();
-        let lines: Vec<usize> = told.iter().map(|(line, _)| *line).collect();
-        assert_eq!(lines.len(), 7, "{told:#?}");
+        let lines: Vec<usize> = reported.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines.len(), 7, "{reported:#?}");
         for (line, word) in
             [(8, "other"), (4, "reasn"), (2, "reason"), (3, "["), (5, "soon"), (6, "map"), (7, "more than a year")]
         {
-            assert!(told.iter().any(|(at, message)| *at == line && message.contains(word)), "{line} {word} {told:#?}");
+            assert!(
+                reported.iter().any(|(at, message)| *at == line && message.contains(word)),
+                "{line} {word} {reported:#?}"
+            );
         }
     }
 

@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::expected::{Expected, UNKNOWN, is_unknown};
-use super::live::{Shared, StackView, Told};
-use super::snapshot::{said, told};
+use super::live::{Reading, Shared, StackView};
+use super::snapshot::{reading, said};
 use super::{differ, neighbours, network, paths};
 use tenantry_aws::cloud::appconfig::{self, Deployment, Ids};
 use tenantry_aws::cloud::drift_detection::DriftStatus;
 use tenantry_aws::cloud::reads::{self, Question, Way, at};
 use tenantry_aws::cloud::{Session, cloudcontrol, functions, settings};
 
-type Telling = Told<Option<Map<String, Value>>>;
-pub(super) type Tellings = BTreeMap<String, Vec<Telling>>;
+type Description = Reading<Option<Map<String, Value>>>;
+pub(super) type Descriptions = BTreeMap<String, Vec<Description>>;
 
 /// The types that [`by_own_apis`] asks about.
 #[cfg(test)]
@@ -34,13 +34,13 @@ pub(super) async fn by_own_apis(
     session: &Session,
     role: Option<&str>,
     expected: &BTreeMap<String, Expected>,
-) -> Tellings {
-    let mut tellings = Tellings::new();
+) -> Descriptions {
+    let mut descriptions = Descriptions::new();
     for (id, expected) in expected {
         let Some(physical) = expected.physical_id.as_deref() else { continue };
-        let telling = match expected.resource_type.as_str() {
-            "AWS::S3::Bucket" => told(settings::bucket(session, physical).await),
-            "AWS::SQS::Queue" => told(settings::queue(session, physical).await),
+        let description = match expected.resource_type.as_str() {
+            "AWS::S3::Bucket" => reading(settings::bucket(session, physical).await),
+            "AWS::SQS::Queue" => reading(settings::queue(session, physical).await),
             "AWS::Lambda::Function" => concurrency(session, physical).await,
             "AWS::KMS::Key" => cloud_control(session, role, &expected.resource_type, physical).await,
             "AWS::AppConfig::HostedConfigurationVersion" => hosted(session, expected).await,
@@ -48,22 +48,22 @@ pub(super) async fn by_own_apis(
             "AWS::SNS::TopicPolicy" => topic_policy(session, expected).await,
             _ => continue,
         };
-        tellings.entry(id.clone()).or_default().push(telling);
+        descriptions.entry(id.clone()).or_default().push(description);
     }
     for (id, policy) in expected.iter().filter(|(_, e)| e.resource_type == "AWS::SQS::QueuePolicy") {
-        tellings.insert(id.clone(), policies(policy, expected, &tellings));
+        descriptions.insert(id.clone(), policies(policy, expected, &descriptions));
     }
-    tellings
+    descriptions
 }
 
 /// A queue policy against the policy of each of its queues.
-fn policies(policy: &Expected, expected: &BTreeMap<String, Expected>, tellings: &Tellings) -> Vec<Telling> {
+fn policies(policy: &Expected, expected: &BTreeMap<String, Expected>, descriptions: &Descriptions) -> Vec<Description> {
     let urls = policy.properties.get("Queues").and_then(Value::as_array).into_iter().flatten();
     let queues = urls.filter_map(|url| {
         let (id, _) = expected.iter().find(|(_, queue)| queue.physical_id.as_deref() == url.as_str())?;
-        tellings.get(id)?.first()
+        descriptions.get(id)?.first()
     });
-    let of = |telling: &Telling| match telling {
+    let of = |description: &Description| match description {
         Err(why) => Err(why.clone()),
         // A queue that is gone is reported as itself.
         Ok(None) => Ok(Some(Map::new())),
@@ -77,16 +77,16 @@ fn policies(policy: &Expected, expected: &BTreeMap<String, Expected>, tellings: 
     queues.map(of).collect()
 }
 
-async fn concurrency(session: &Session, name: &str) -> Telling {
+async fn concurrency(session: &Session, name: &str) -> Description {
     match functions::reserved_concurrency(session, name).await {
         Err(error) if functions::function_does_not_exist(&error) => Ok(None),
-        answer => told(answer)
+        answer => reading(answer)
             .map(|reserved| Some([("ReservedConcurrentExecutions".to_owned(), json!(reserved))].into_iter().collect())),
     }
 }
 
-async fn cloud_control(session: &Session, role: Option<&str>, resource_type: &str, id: &str) -> Telling {
-    let live = told(cloudcontrol::properties(session, role, resource_type, id).await)?;
+async fn cloud_control(session: &Session, role: Option<&str>, resource_type: &str, id: &str) -> Description {
+    let live = reading(cloudcontrol::properties(session, role, resource_type, id).await)?;
     Ok(live.map(|live| match live {
         Value::Object(properties) => properties,
         _ => Map::new(),
@@ -95,10 +95,10 @@ async fn cloud_control(session: &Session, role: Option<&str>, resource_type: &st
 
 /// The policy of the topics that a topic policy names; of several that differ, one that differs. Cloud Control does not
 /// read the type.
-async fn topic_policy(session: &Session, expected: &Expected) -> Telling {
+async fn topic_policy(session: &Session, expected: &Expected) -> Description {
     let wanted = expected.properties.get("PolicyDocument");
     let topics = expected.properties.get("Topics").and_then(Value::as_array).into_iter().flatten();
-    let mut told = Err("its topics are not known".to_owned());
+    let mut reported = Err("its topics are not known".to_owned());
     for topic in topics.filter_map(Value::as_str).filter(|topic| !topic.contains(UNKNOWN)) {
         let question = Question {
             service: "sns",
@@ -113,7 +113,7 @@ async fn topic_policy(session: &Session, expected: &Expected) -> Telling {
         let pages = match reads::ask(session, &question).await {
             // A topic that is gone is reported as itself.
             Err(error) if matches!(error.code(), Some("NotFound" | "NotFoundException")) => {
-                told = Ok(Some(Map::new()));
+                reported = Ok(Some(Map::new()));
                 continue;
             }
             Err(error) => return Err(said(&error)),
@@ -129,12 +129,12 @@ async fn topic_policy(session: &Session, expected: &Expected) -> Telling {
         let policy = policy.and_then(|entry| entry.get("value")?.as_str());
         let policy = policy.and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null);
         let differs = wanted.is_some_and(|wanted| !differ::same(wanted, &policy));
-        told = Ok(Some([("PolicyDocument".to_owned(), policy)].into_iter().collect()));
+        reported = Ok(Some([("PolicyDocument".to_owned(), policy)].into_iter().collect()));
         if differs {
             break;
         }
     }
-    told
+    reported
 }
 
 /// The ids of AppConfig that a resource names.
@@ -151,12 +151,12 @@ fn ids(expected: &Expected) -> Option<Ids> {
 }
 
 /// The content of the version that the stack made.
-async fn hosted(session: &Session, expected: &Expected) -> Telling {
+async fn hosted(session: &Session, expected: &Expected) -> Description {
     let version = expected.physical_id.as_deref().and_then(|id| id.rsplit('|').next()).unwrap_or_default();
     let Some(ids) = ids(expected) else { return Err("its application is not known".to_owned()) };
     match appconfig::document(session, &ids, version).await {
         Err(error) if appconfig::is_absent(&error) => Ok(None),
-        answer => told(answer).map(|document| {
+        answer => reading(answer).map(|document| {
             let wanted = expected.properties.get("Content").and_then(Value::as_str);
             let document = without_stamps(document);
             let same =
@@ -183,11 +183,11 @@ fn without_stamps(document: Value) -> Value {
 }
 
 /// The version that is in force; that of the stack where another one has the same document, as after a push that was taken back.
-async fn deployed(session: &Session, expected: &Expected) -> Telling {
+async fn deployed(session: &Session, expected: &Expected) -> Description {
     let Some(ids) = ids(expected) else { return Err("its application is not known".to_owned()) };
     let deployments = match appconfig::deployments(session, &ids).await {
         Err(error) if appconfig::is_absent(&error) => return Ok(None),
-        answer => told(answer)?,
+        answer => reading(answer)?,
     };
     let Some(deployment) = deployments.into_iter().find(Deployment::is_in_force) else { return Ok(None) };
     let mut version = json!(deployment.version);
@@ -225,21 +225,21 @@ pub(super) async fn by_cloud_control(
             "AWS::Lambda::EventSourceMapping" => shared.mappings.is_ok(),
             "AWS::IAM::Role" => shared.roles.is_ok(),
             "AWS::EC2::VPC" => shared.vpcs.is_ok(),
-            // Told by the list of its zone; Cloud Control does not read the type.
+            // Reported by the list of its zone; Cloud Control does not read the type.
             "AWS::Route53::RecordSet" => true,
             neighbours::FILTER => neighbours::group_of(all, expected)
-                .and_then(|group| neighbours::told(&view.beside, neighbours::FILTER, group))
-                .is_some_and(|told| told.is_ok()),
+                .and_then(|group| neighbours::found(&view.beside, neighbours::FILTER, group))
+                .is_some_and(|reported| reported.is_ok()),
             _ => false,
         };
-        let by_itself = view.told.get(id).is_some_and(|tellings| tellings.iter().any(Result::is_ok));
+        let by_itself = view.described.get(id).is_some_and(|descriptions| descriptions.iter().any(Result::is_ok));
         let by_detection = view.drifts.as_ref().is_ok_and(|drifts| {
             drifts.get(id).is_some_and(|d| !matches!(d.status, DriftStatus::NotChecked | DriftStatus::Unknown))
         });
         if !(by_network || by_batch || by_itself || by_detection) {
             match cloud_control(session, role, kind, physical).await {
-                Ok(telling) => view.told.entry(id.clone()).or_default().push(Ok(telling)),
-                Err(why) => drop(view.untold.insert(id.clone(), why)),
+                Ok(description) => view.described.entry(id.clone()).or_default().push(Ok(description)),
+                Err(why) => drop(view.undescribed.insert(id.clone(), why)),
             }
         }
     }

@@ -44,9 +44,9 @@ pub(super) fn of<'d>(difference: &Difference, deeds: &'d [Deed]) -> Option<&'d D
         return Some(*named);
     }
     let property = difference.path.split('/').nth(1).unwrap_or_default().to_lowercase();
-    let told = |deed: &&&Deed| !property.is_empty() && deed.detail.to_lowercase().contains(&property);
-    if let Some(told) = able.iter().find(told) {
-        return Some(*told);
+    let reported = |deed: &&&Deed| !property.is_empty() && deed.detail.to_lowercase().contains(&property);
+    if let Some(reported) = able.iter().find(reported) {
+        return Some(*reported);
     }
     let users: BTreeSet<&str> = able.iter().map(|deed| deed.user.as_str()).collect();
     able.first().copied().filter(|_| users.len() == 1)

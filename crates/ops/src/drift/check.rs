@@ -78,8 +78,8 @@ fn unreachable(desired: &Desired, error: &CallError) -> StackDrift {
         template: Err(why.clone()),
         resources: Err(why.clone()),
         drifts: Err(why.clone()),
-        told: BTreeMap::new(),
-        untold: BTreeMap::new(),
+        described: BTreeMap::new(),
+        undescribed: BTreeMap::new(),
         beside: BTreeMap::new(),
     };
     compare(desired, &Shared::unseen(&why), &view)
@@ -92,7 +92,7 @@ async fn in_place(
     options: &Options,
     done: &(dyn Fn(&StackDrift) + Sync),
 ) -> Vec<StackDrift> {
-    let stacks = snapshot::told(cloudformation::stacks(session).await);
+    let stacks = snapshot::reading(cloudformation::stacks(session).await);
     let estate = desired.first().and_then(|first| first.tags.get(ESTATE_TAG)).map_or("", String::as_str);
     let common = Common::take(session, stacks, estate, of_account).await;
     let at_once = options.concurrency.max(1);

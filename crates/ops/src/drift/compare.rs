@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::expected::{self, Expected};
-use super::live::{Shared, StackView, Told};
+use super::live::{Reading, Shared, StackView};
 use super::severity::{self, Severity};
 use super::{Difference, DriftStatus, Kind, Source, SourceReport, StackDrift, Unchecked};
 use super::{neighbours, network, release, services, unmanaged};
@@ -188,9 +188,9 @@ impl Found {
         });
     }
 
-    /// What was told, or a note that it was not.
-    pub(super) fn told<'t, T>(&mut self, source: Source, told: &'t Told<T>) -> Option<&'t T> {
-        match told {
+    /// What was reported, or a note that it was not.
+    pub(super) fn read<'t, T>(&mut self, source: Source, reported: &'t Reading<T>) -> Option<&'t T> {
+        match reported {
             Ok(value) => Some(value),
             Err(why) => {
                 self.unseen(source, why);
@@ -358,7 +358,7 @@ impl Found {
             offboarded: self.offboarded,
             trail: None,
         };
-        drift.judge();
+        drift.rate();
         drift
     }
 }

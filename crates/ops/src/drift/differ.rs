@@ -19,8 +19,8 @@ pub(super) struct Spot {
 pub(super) fn properties(expected: &Map<String, Value>, actual: &Map<String, Value>) -> Vec<Spot> {
     let mut spots = Vec::new();
     for (key, wanted) in expected {
-        if let Some(told) = actual.get(key) {
-            compare(wanted, told, &format!("/{key}"), &mut spots);
+        if let Some(reported) = actual.get(key) {
+            compare(wanted, reported, &format!("/{key}"), &mut spots);
         }
     }
     spots
@@ -34,18 +34,18 @@ fn compare(expected: &Value, actual: &Value, path: &str, spots: &mut Vec<Spot>) 
         return;
     }
     match (expected, actual) {
-        (Value::Object(wanted), Value::Object(told)) => {
+        (Value::Object(wanted), Value::Object(reported)) => {
             for (key, value) in wanted {
-                compare(value, told.get(key).unwrap_or(&Value::Null), &format!("{path}/{key}"), spots);
+                compare(value, reported.get(key).unwrap_or(&Value::Null), &format!("{path}/{key}"), spots);
             }
             // An environment is given as a whole.
             if path.ends_with("/Variables") {
-                let extra = told.iter().filter(|(key, _)| !wanted.contains_key(*key));
+                let extra = reported.iter().filter(|(key, _)| !wanted.contains_key(*key));
                 spots.extend(extra.map(|(key, value)| spot(&format!("{path}/{key}"), &Value::Null, value)));
             }
         }
-        (Value::Array(wanted), Value::Array(told)) => {
-            if wanted.len() != told.len() || !wanted.iter().all(|item| told.iter().any(|o| same(item, o))) {
+        (Value::Array(wanted), Value::Array(reported)) => {
+            if wanted.len() != reported.len() || !wanted.iter().all(|item| reported.iter().any(|o| same(item, o))) {
                 spots.push(spot(path, expected, actual));
             }
         }
@@ -93,21 +93,21 @@ pub(super) fn is_policy(value: &Value) -> bool {
 /// Whether a policy is the expected one wherever that is known: what is unknown in it is any text.
 fn fits(expected: &Value, actual: &Value) -> bool {
     match (expected, actual) {
-        (Value::Object(wanted), Value::Object(told)) => {
-            wanted.len() == told.len()
-                && wanted.iter().all(|(key, value)| told.get(key).is_some_and(|told| fits(value, told)))
+        (Value::Object(wanted), Value::Object(reported)) => {
+            wanted.len() == reported.len()
+                && wanted.iter().all(|(key, value)| reported.get(key).is_some_and(|reported| fits(value, reported)))
         }
-        (Value::Array(wanted), Value::Array(told)) => {
-            let mut left: Vec<&Value> = told.iter().collect();
+        (Value::Array(wanted), Value::Array(reported)) => {
+            let mut left: Vec<&Value> = reported.iter().collect();
             // What is known first, so that the unknown takes what is left.
             let (unknown, known): (Vec<&Value>, Vec<&Value>) = wanted.iter().partition(|item| is_unknown(item));
-            wanted.len() == told.len()
+            wanted.len() == reported.len()
                 && known.into_iter().chain(unknown).all(|item| {
-                    let found = left.iter().position(|told| fits(item, told));
+                    let found = left.iter().position(|reported| fits(item, reported));
                     found.map(|at| left.remove(at)).is_some()
                 })
         }
-        (Value::String(pattern), told) if is_unknown(expected) => fits_text(pattern, told),
+        (Value::String(pattern), reported) if is_unknown(expected) => fits_text(pattern, reported),
         _ => expected == actual,
     }
 }

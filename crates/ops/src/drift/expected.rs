@@ -30,7 +30,7 @@ pub(super) struct StackContext<'a> {
     pub resources: &'a [Resource],
     /// Allocation ids of elastic addresses, by address.
     pub allocations: &'a BTreeMap<String, String>,
-    /// Attributes that no physical id tells, by physical id; nothing when nobody told them.
+    /// Attributes that no physical id tells, by physical id; nothing when nobody reported them.
     pub attributes: Option<&'a BTreeMap<String, BTreeMap<String, String>>>,
 }
 

@@ -16,61 +16,61 @@ use tenantry_aws::cloud::tagging::Bearer;
 use super::neighbours::ask::Beside;
 
 /// A value, or why there is none.
-pub type Told<T> = Result<T, String>;
+pub type Reading<T> = Result<T, String>;
 
 /// The live properties of a resource; nothing when it is gone.
-pub type Telling = Option<Map<String, Value>>;
+pub type Described = Option<Map<String, Value>>;
 
 /// What the stacks of one account and region share.
 #[derive(Debug, Clone)]
 pub struct Shared {
-    pub stacks: Told<BTreeMap<String, Stack>>,
-    pub vpcs: Told<Vec<Vpc>>,
-    pub subnets: Told<Vec<Item>>,
-    pub route_tables: Told<Vec<RouteTable>>,
-    pub acls: Told<Vec<Acl>>,
-    pub groups: Told<Vec<Group>>,
-    pub endpoints: Told<Vec<Item>>,
-    pub nat_gateways: Told<Vec<Item>>,
-    pub flow_logs: Told<Vec<Item>>,
-    pub internet_gateways: Told<Vec<Item>>,
-    pub addresses: Told<Vec<Item>>,
-    pub interfaces: Told<Vec<Interface>>,
-    pub instances: Told<Vec<Item>>,
+    pub stacks: Reading<BTreeMap<String, Stack>>,
+    pub vpcs: Reading<Vec<Vpc>>,
+    pub subnets: Reading<Vec<Item>>,
+    pub route_tables: Reading<Vec<RouteTable>>,
+    pub acls: Reading<Vec<Acl>>,
+    pub groups: Reading<Vec<Group>>,
+    pub endpoints: Reading<Vec<Item>>,
+    pub nat_gateways: Reading<Vec<Item>>,
+    pub flow_logs: Reading<Vec<Item>>,
+    pub internet_gateways: Reading<Vec<Item>>,
+    pub addresses: Reading<Vec<Item>>,
+    pub interfaces: Reading<Vec<Interface>>,
+    pub instances: Reading<Vec<Item>>,
     /// Peerings, VPN and transit gateways, egress-only gateways.
-    pub connections: Told<Vec<Connection>>,
+    pub connections: Reading<Vec<Connection>>,
     /// What of EC2 bears a tenant's tag, by tenant.
-    pub tagged: Told<BTreeMap<String, Vec<Tagged>>>,
+    pub tagged: Reading<BTreeMap<String, Vec<Tagged>>>,
     /// What of any service bears a tenant's tag, by tenant.
-    pub bearers: Told<BTreeMap<String, Vec<Bearer>>>,
-    pub functions: Told<BTreeMap<String, Function>>,
+    pub bearers: Reading<BTreeMap<String, Vec<Bearer>>>,
+    pub functions: Reading<BTreeMap<String, Function>>,
     /// Event source mappings, by id.
-    pub mappings: Told<BTreeMap<String, Map<String, Value>>>,
-    pub alarms: Told<BTreeMap<String, Alarm>>,
+    pub mappings: Reading<BTreeMap<String, Map<String, Value>>>,
+    pub alarms: Reading<BTreeMap<String, Alarm>>,
     /// Roles of the account, by name.
-    pub roles: Told<BTreeMap<String, Map<String, Value>>>,
+    pub roles: Reading<BTreeMap<String, Map<String, Value>>>,
     /// Attributes that no physical id tells, by physical id.
-    pub attributes: Told<BTreeMap<String, BTreeMap<String, String>>>,
+    pub attributes: Reading<BTreeMap<String, BTreeMap<String, String>>>,
 }
 
-/// What is told about one stack alone.
+/// What is known of one stack alone.
 #[derive(Debug, Clone)]
 pub struct StackView {
     /// The template that it was last deployed with.
-    pub template: Told<String>,
-    pub resources: Told<Vec<Resource>>,
+    pub template: Reading<String>,
+    pub resources: Reading<Vec<Resource>>,
     /// What drift detection found, by logical id.
-    pub drifts: Told<BTreeMap<String, ResourceDrift>>,
+    pub drifts: Reading<BTreeMap<String, ResourceDrift>>,
     /// Live properties by the services' own APIs or by Cloud Control, by logical id; nothing when it is gone.
-    pub told: BTreeMap<String, Vec<Told<Telling>>>,
-    /// Why Cloud Control did not tell about a resource that nobody else was sure to tell about, by logical id.
-    pub untold: BTreeMap<String, String>,
+    pub described: BTreeMap<String, Vec<Reading<Described>>>,
+    /// Why Cloud Control did not describe a resource that nobody else was sure to describe, by logical id.
+    pub undescribed: BTreeMap<String, String>,
     /// What stands beside the resources, as [`neighbours`](super::neighbours) asked.
     pub(super) beside: Beside,
 }
 
 impl Shared {
-    /// A snapshot of which nothing was told.
+    /// A snapshot of which nothing was reported.
     pub fn unseen(why: &str) -> Self {
         let why = || why.to_owned();
         Self {

@@ -169,7 +169,7 @@ impl StackDrift {
     }
 
     /// The verdict that follows from what was found and what was not seen.
-    pub fn judge(&mut self) {
+    pub fn rate(&mut self) {
         let seen = self.unchecked.iter().all(|one| one.accepted.is_some())
             && self.sources.iter().all(|source| source.unseen.is_empty());
         let drifted = self.open().next().is_some();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::compare::{Case, Found};
 use super::differ;
 use super::expected::{Expected, is_unknown};
-use super::live::Told;
+use super::live::Reading;
 use super::rules;
 use super::severity::{self, Severity};
 use super::{Kind, Source};
@@ -59,7 +59,7 @@ fn text<'e>(expected: &'e Expected, key: &str) -> Option<&'e str> {
 }
 
 fn vpcs(case: &Case<'_>, found: &mut Found) {
-    let Some(vpcs) = found.told(HERE, &case.shared.vpcs) else { return };
+    let Some(vpcs) = found.read(HERE, &case.shared.vpcs) else { return };
     for (id, expected) in case.of_type("AWS::EC2::VPC") {
         found.check(HERE, id);
         let Some(vpc) = vpcs.iter().find(|vpc| Some(vpc.id.as_str()) == expected.physical_id.as_deref()) else {
@@ -70,8 +70,8 @@ fn vpcs(case: &Case<'_>, found: &mut Found) {
     }
 }
 
-fn items(case: &Case<'_>, found: &mut Found, resource_type: &str, told: &Told<Vec<Item>>) {
-    let Some(live) = found.told(HERE, told) else { return };
+fn items(case: &Case<'_>, found: &mut Found, resource_type: &str, reported: &Reading<Vec<Item>>) {
+    let Some(live) = found.read(HERE, reported) else { return };
     for (id, expected) in case.of_type(resource_type) {
         found.check(HERE, id);
         let Some(item) = live.iter().find(|item| Some(item.id.as_str()) == expected.physical_id.as_deref()) else {
@@ -132,7 +132,7 @@ struct Given {
 }
 
 fn groups(case: &Case<'_>, found: &mut Found) {
-    let Some(live) = found.told(HERE, &case.shared.groups) else { return };
+    let Some(live) = found.read(HERE, &case.shared.groups) else { return };
     for (id, expected) in case.of_type("AWS::EC2::SecurityGroup") {
         found.check(HERE, id);
         let group = live.iter().find(|group| Some(group.id.as_str()) == expected.physical_id.as_deref());
@@ -210,7 +210,7 @@ fn number(value: Option<&Value>) -> Option<i32> {
 // ---- routes ----
 
 fn tables(case: &Case<'_>, found: &mut Found) {
-    let Some(live) = found.told(HERE, &case.shared.route_tables) else { return };
+    let Some(live) = found.read(HERE, &case.shared.route_tables) else { return };
     // Tables for which the template gives a way out.
     let open: BTreeSet<&str> =
         case.of_type("AWS::EC2::Route").filter_map(|(_, route)| text(route, "RouteTableId")).collect();
@@ -302,7 +302,7 @@ fn route_target(found: &mut Found, id: &str, expected: &Expected, route: &Route)
 // ---- network ACLs ----
 
 fn acls(case: &Case<'_>, found: &mut Found) {
-    let Some(live) = found.told(HERE, &case.shared.acls) else { return };
+    let Some(live) = found.read(HERE, &case.shared.acls) else { return };
     for (id, expected) in case.of_type("AWS::EC2::NetworkAcl") {
         found.check(HERE, id);
         match live.iter().find(|acl| Some(acl.id.as_str()) == expected.physical_id.as_deref()) {

@@ -29,7 +29,7 @@ pub(super) fn template(desired: &Desired, view: &StackView) -> Value {
 
 pub(super) fn compare(case: &Case<'_>, found: &mut Found) -> Stands {
     let desired = case.desired;
-    let Some(stacks) = found.told(Source::Release, &case.shared.stacks) else { return Stands::No };
+    let Some(stacks) = found.read(Source::Release, &case.shared.stacks) else { return Stands::No };
     let stack = stacks.get(&desired.stack);
     let baseline = Baseline::of(stack);
     let status = baseline.status.clone().unwrap_or_else(|| "no stack".to_owned());
@@ -102,7 +102,7 @@ fn gone(desired: &Desired, found: &mut Found, status: &str) {
 
 /// What a failed creation left: each resource that the rollback did not delete.
 fn leftovers(case: &Case<'_>, found: &mut Found) {
-    let Some(resources) = found.told(Source::Release, &case.view.resources) else { return };
+    let Some(resources) = found.read(Source::Release, &case.view.resources) else { return };
     let is_left = |one: &&Resource| {
         one.status != "DELETE_COMPLETE" && one.physical_id.as_deref().is_some_and(|id| !id.is_empty())
     };
@@ -142,7 +142,7 @@ fn identity(desired: &Desired, stack: &Stack, found: &mut Found) {
 /// The template: of the same release held against git, of another against the digest that it was recorded with.
 fn live_template(case: &Case<'_>, found: &mut Found, baseline: &Baseline, same_release: bool) {
     let desired = case.desired;
-    let Some(text) = found.told(Source::Release, &case.view.template) else { return };
+    let Some(text) = found.read(Source::Release, &case.view.template) else { return };
     let edited = (severity::TEMPLATE, Severity::High);
     let Ok(live) = serde_json::from_str::<Value>(text) else {
         found.of_stack(desired, edited, "/Template", Some("canonical JSON".into()), Some("another text".into()));

@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lets_more_or_less_through_is_told() {
+    fn what_lets_more_or_less_through_is_reported() {
         check(&["tcp 443 443 10.0.0.0/8"], &["tcp 443 443 0.0.0.0/0"], &[0], &[]);
         check(&["tcp 443 443 10.0.0.0/8"], &["tcp 443 444 10.0.0.0/8"], &[0], &[]);
         check(&["tcp 443 443 10.0.0.0/8"], &["-1 x x 10.0.0.0/8"], &[0], &[]);

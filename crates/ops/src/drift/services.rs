@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::compare::{Case, Found};
 use super::differ::{self, Spot};
 use super::expected::{Expected, is_unknown};
-use super::live::Told;
+use super::live::Reading;
 use super::{Source, neighbours, network, severity};
 use tenantry_aws::cloud::drift_detection::{DriftStatus, ResourceDrift};
 use tenantry_aws::cloud::reads::at;
@@ -38,10 +38,10 @@ const DEFAULTS: [(&str, &str, &str); 18] = [
 ];
 
 pub(super) fn compare(case: &Case<'_>, found: &mut Found) {
-    case.view.untold.iter().for_each(|(id, why)| found.reason(id, why));
+    case.view.undescribed.iter().for_each(|(id, why)| found.reason(id, why));
     for (id, expected) in case.expected {
-        for told in case.view.told.get(id).into_iter().flatten() {
-            match told {
+        for reported in case.view.described.get(id).into_iter().flatten() {
+            match reported {
                 Ok(live) => against(found, id, expected, live.as_ref()),
                 Err(why) => found.refused(id, why),
             }
@@ -67,7 +67,7 @@ pub(super) fn compare(case: &Case<'_>, found: &mut Found) {
     }
 }
 
-/// A resource against what its service tells; nothing is told of what is gone.
+/// A resource against what its service tells; nothing is reported of what is gone.
 fn against(found: &mut Found, id: &str, expected: &Expected, live: Option<&Map<String, Value>>) {
     found.check(HERE, id);
     let Some(live) = live else {
@@ -96,13 +96,13 @@ fn against(found: &mut Found, id: &str, expected: &Expected, live: Option<&Map<S
     }
 }
 
-/// Spots in properties of which nobody has told yet.
+/// Spots in properties that nobody has reported yet.
 fn new_ones(found: &Found, id: &str, spots: Vec<Spot>) -> Vec<Spot> {
     spots.into_iter().filter(|spot| !found.knows(id, &spot.path)).collect()
 }
 
 fn functions(case: &Case<'_>, found: &mut Found) {
-    let Some(functions) = found.told(HERE, &case.shared.functions) else { return };
+    let Some(functions) = found.read(HERE, &case.shared.functions) else { return };
     for (id, expected) in case.of_type("AWS::Lambda::Function") {
         let function = expected.physical_id.as_ref().and_then(|name| functions.get(name));
         against(found, id, expected, function.map(|function| &function.properties));
@@ -148,16 +148,16 @@ fn hex_of_base64(text: &str) -> Option<String> {
     Some(out)
 }
 
-/// Resources of a type that are told by their physical ids.
-fn named(case: &Case<'_>, found: &mut Found, kind: &str, told: &Told<BTreeMap<String, Map<String, Value>>>) {
-    let Some(live) = found.told(HERE, told) else { return };
+/// Resources of a type that are reported by their physical ids.
+fn named(case: &Case<'_>, found: &mut Found, kind: &str, reported: &Reading<BTreeMap<String, Map<String, Value>>>) {
+    let Some(live) = found.read(HERE, reported) else { return };
     for (id, expected) in case.of_type(kind) {
         against(found, id, expected, expected.physical_id.as_ref().and_then(|id| live.get(id)));
     }
 }
 
 fn alarms(case: &Case<'_>, found: &mut Found) {
-    let Some(alarms) = found.told(HERE, &case.shared.alarms) else { return };
+    let Some(alarms) = found.read(HERE, &case.shared.alarms) else { return };
     for (id, expected) in case.of_type("AWS::CloudWatch::Alarm") {
         let alarm = expected.physical_id.as_ref().and_then(|name| alarms.get(name));
         against(found, id, expected, alarm.map(|alarm| &alarm.properties));
@@ -167,7 +167,7 @@ fn alarms(case: &Case<'_>, found: &mut Found) {
 /// Records by the list of their zone.
 fn records(case: &Case<'_>, found: &mut Found) {
     for (id, expected) in case.of_type("AWS::Route53::RecordSet") {
-        match neighbours::told(&case.view.beside, "other record of the name", id) {
+        match neighbours::found(&case.view.beside, "other record of the name", id) {
             None => {}
             Some(Err(why)) => found.reason(id, why),
             Some(Ok(pages)) => {
@@ -183,14 +183,14 @@ fn records(case: &Case<'_>, found: &mut Found) {
     }
 }
 
-/// Subscription filters by the list of their log group; where it was not told, drift detection is asked.
+/// Subscription filters by the list of their log group; where it was not reported, drift detection is asked.
 fn filters(case: &Case<'_>, found: &mut Found) {
     for (id, expected) in case.of_type(neighbours::FILTER) {
         let group = neighbours::group_of(case.expected, expected);
-        let told = group.and_then(|group| neighbours::told(&case.view.beside, neighbours::FILTER, group));
-        match told {
+        let reported = group.and_then(|group| neighbours::found(&case.view.beside, neighbours::FILTER, group));
+        match reported {
             None => {}
-            // The log group says that it could not be told.
+            // The log group says that it could not be read.
             Some(Err(why)) => found.reason(id, why),
             Some(Ok(pages)) => {
                 let lists = pages.iter().filter_map(|page| page.get("subscriptionFilters")?.as_array());
@@ -214,8 +214,8 @@ fn filter_of(filter: &Value) -> Map<String, Value> {
         let mut letters = key.chars();
         letters.next().map(|first| first.to_ascii_uppercase().to_string() + letters.as_str()).unwrap_or_default()
     };
-    let told = filter.as_object().into_iter().flatten();
-    let mut live: Map<String, Value> = told.map(|(key, value)| (named(key), value.clone())).collect();
+    let reported = filter.as_object().into_iter().flatten();
+    let mut live: Map<String, Value> = reported.map(|(key, value)| (named(key), value.clone())).collect();
     // The group is what was asked about.
     live.remove("LogGroupName");
     // What the list leaves out is not set.
@@ -229,8 +229,8 @@ fn filter_of(filter: &Value) -> Map<String, Value> {
 fn is_record(expected: &Expected, record: &Value) -> bool {
     let same = |key: &str| {
         let own = expected.properties.get(key).and_then(Value::as_str).unwrap_or_default();
-        let told = record.get(key).and_then(Value::as_str).unwrap_or_default();
-        same_name(own, told)
+        let reported = record.get(key).and_then(Value::as_str).unwrap_or_default();
+        same_name(own, reported)
     };
     ["Name", "Type", "SetIdentifier"].into_iter().all(same)
 }
@@ -255,16 +255,16 @@ fn record_of(expected: &Expected, record: Value) -> Map<String, Value> {
             values.iter().filter_map(|value| value.get("Value")).cloned().collect(),
         );
     }
-    // What is not there is told as nothing, so that an alias that became an address is seen.
+    // What is not there counts as nothing, so that an alias that became an address is seen.
     for key in ["AliasTarget", "ResourceRecords"] {
         live.entry(key).or_insert(Value::Null);
     }
     let wanted = expected.properties.get("AliasTarget").and_then(|alias| alias.get("DNSName")).and_then(Value::as_str);
-    let told = live.get_mut("AliasTarget").and_then(|alias| alias.get_mut("DNSName"));
-    if let (Some(wanted), Some(told)) = (wanted, told)
-        && told.as_str().is_some_and(|told| same_name(wanted, told))
+    let reported = live.get_mut("AliasTarget").and_then(|alias| alias.get_mut("DNSName"));
+    if let (Some(wanted), Some(reported)) = (wanted, reported)
+        && reported.as_str().is_some_and(|reported| same_name(wanted, reported))
     {
-        *told = wanted.into();
+        *reported = wanted.into();
     }
     if let Some(name) = expected.properties.get("Name") {
         live.insert("Name".to_owned(), name.clone());

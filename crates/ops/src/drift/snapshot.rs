@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use tokio::sync::{OnceCell, Semaphore};
 
 use super::expected::Expected;
-use super::live::{Shared, StackView, Told};
+use super::live::{Reading, Shared, StackView};
 use super::neighbours::ask::{Answers, Beside, SharedAnswers};
 use super::{asked, neighbours, network, release};
 use crate::deploy::prepare::Pace;
@@ -24,7 +24,7 @@ pub(super) fn said(error: &CallError) -> String {
     format!("{}: {}{hint}", error.operation, error.cause)
 }
 
-pub(super) fn told<T>(result: Result<T, CallError>) -> Told<T> {
+pub(super) fn reading<T>(result: Result<T, CallError>) -> Reading<T> {
     result.map_err(|error| said(&error))
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Common {
 #[derive(Debug, Default)]
 pub(super) struct OfAccount {
     answers: Answers,
-    roles: OnceCell<Told<BTreeMap<String, Map<String, Value>>>>,
+    roles: OnceCell<Reading<BTreeMap<String, Map<String, Value>>>>,
 }
 
 /// How long drift detections take in a place: its stacks are alike, so none is asked about before the quickest so far
@@ -62,7 +62,7 @@ impl Detections {
 impl Common {
     pub(super) async fn take(
         session: &Session,
-        stacks: Told<BTreeMap<String, cloudformation::Stack>>,
+        stacks: Reading<BTreeMap<String, cloudformation::Stack>>,
         estate: &str,
         of_account: Arc<OfAccount>,
     ) -> Self {
@@ -78,7 +78,7 @@ impl Common {
             functions::all(session),
             functions::mappings(session),
             alarms::all(session, estate),
-            of_account.roles.get_or_init(async || told(roles::all(session).await)),
+            of_account.roles.get_or_init(async || reading(roles::all(session).await)),
             tagging::bearers(session, TENANT_TAG),
         );
         let connections = match (peerings, egress_only) {
@@ -88,17 +88,17 @@ impl Common {
         let attributes = attributes::all(session).await;
         let shared = Shared {
             stacks,
-            vpcs: told(vpcs),
-            internet_gateways: told(internet_gateways),
-            addresses: told(addresses),
+            vpcs: reading(vpcs),
+            internet_gateways: reading(internet_gateways),
+            addresses: reading(addresses),
             connections,
-            tagged: told(tagged).map(|all| by_tenant(all, estate, |one| &one.tags)),
-            bearers: told(bearers).map(|all| by_tenant(all, estate, |one| &one.tags)),
-            functions: told(functions),
-            mappings: told(mappings),
-            alarms: told(alarms),
+            tagged: reading(tagged).map(|all| by_tenant(all, estate, |one| &one.tags)),
+            bearers: reading(bearers).map(|all| by_tenant(all, estate, |one| &one.tags)),
+            functions: reading(functions),
+            mappings: reading(mappings),
+            alarms: reading(alarms),
             roles: roles.clone(),
-            attributes: told(attributes),
+            attributes: reading(attributes),
             ..Shared::unseen("not asked")
         };
         Self { shared, answers: Answers::default(), of_account, detections: Detections::default() }
@@ -122,15 +122,15 @@ impl Common {
             ec2_neighbours::vpn_gateways(session, vpcs),
             ec2_neighbours::transit_attachments(session, vpcs),
         );
-        shared.subnets = told(subnets);
-        shared.route_tables = told(route_tables);
-        shared.acls = told(acls);
-        shared.groups = told(groups);
-        shared.endpoints = told(endpoints);
-        shared.nat_gateways = told(nat_gateways);
-        shared.flow_logs = told(flow_logs);
-        shared.interfaces = told(interfaces);
-        shared.instances = told(instances);
+        shared.subnets = reading(subnets);
+        shared.route_tables = reading(route_tables);
+        shared.acls = reading(acls);
+        shared.groups = reading(groups);
+        shared.endpoints = reading(endpoints);
+        shared.nat_gateways = reading(nat_gateways);
+        shared.flow_logs = reading(flow_logs);
+        shared.interfaces = reading(interfaces);
+        shared.instances = reading(instances);
         shared.connections = match (shared.connections, vpn, transit) {
             (Ok(all), Ok(vpn), Ok(transit)) => Ok(all.into_iter().chain(vpn).chain(transit).collect()),
             (Err(why), ..) => Err(why),
@@ -175,8 +175,8 @@ pub(super) async fn begin<'a>(
         template: Err(why.to_owned()),
         resources: Err(why.to_owned()),
         drifts: Err(why.to_owned()),
-        told: BTreeMap::new(),
-        untold: BTreeMap::new(),
+        described: BTreeMap::new(),
+        undescribed: BTreeMap::new(),
         beside: BTreeMap::new(),
     };
     let mut begun =
@@ -186,14 +186,14 @@ pub(super) async fn begin<'a>(
     let (template, resources) =
         tokio::join!(cloudformation::template(session, &stack.id), cloudformation::resources(session, &stack.id));
     drop(turn);
-    begun.view = StackView { template: told(template), resources: told(resources), ..nothing("not asked") };
+    begun.view = StackView { template: reading(template), resources: reading(resources), ..nothing("not asked") };
     let template = release::template(desired, &begun.view);
     begun.expected = super::compare::resolve(desired, shared, &begun.view, &template);
     if is_at_rest(stack) {
         begun.detected = wanted(&begun.expected, shared, None);
         let role = desired.service_role();
         let answers = SharedAnswers { of_place: &common.answers, of_account: &common.of_account.answers };
-        (begun.view.drifts, begun.view.told, begun.view.beside) = tokio::join!(
+        (begun.view.drifts, begun.view.described, begun.view.beside) = tokio::join!(
             detected(session, &stack.id, &begun.detected, pace, &common.detections),
             asked::by_own_apis(session, role.as_deref(), &begun.expected),
             neighbours::ask::ask(session, answers, desired, stack, &begun.expected),
@@ -237,7 +237,7 @@ pub(super) async fn end(
     view
 }
 
-/// The resources about which CloudFormation must be asked: not those of which the batched calls and what was told
+/// The resources about which CloudFormation must be asked: not those of which the batched calls and what was reported
 /// `beside` them say everything. Of calls that were not made yet that is hoped.
 fn wanted(expected: &BTreeMap<String, Expected>, shared: &Shared, beside: Option<&Beside>) -> BTreeSet<String> {
     let networked = [
@@ -251,14 +251,14 @@ fn wanted(expected: &BTreeMap<String, Expected>, shared: &Shared, beside: Option
         shared.internet_gateways.is_ok(),
         shared.addresses.is_ok(),
     ];
-    let networked = beside.is_none() || networked.into_iter().all(|told| told);
+    let networked = beside.is_none() || networked.into_iter().all(|reported| reported);
     let by_batch = |one: &Expected| {
         let kind = one.resource_type.as_str();
         (network::TYPES.contains(&kind) && networked)
             || (kind == "AWS::CloudWatch::Alarm" && shared.alarms.is_ok())
             || neighbours::group_of(expected, one).is_some_and(|group| {
                 beside.is_none_or(|beside| {
-                    neighbours::told(beside, neighbours::FILTER, group).is_some_and(|told| told.is_ok())
+                    neighbours::found(beside, neighbours::FILTER, group).is_some_and(|reported| reported.is_ok())
                 })
             })
     };
@@ -271,7 +271,7 @@ async fn detected(
     wanted: &BTreeSet<String>,
     pace: Pace,
     detections: &Detections,
-) -> Told<BTreeMap<String, ResourceDrift>> {
+) -> Reading<BTreeMap<String, ResourceDrift>> {
     let found = async {
         let named: Vec<String> = wanted.iter().cloned().collect();
         let id = drift_detection::detect(session, stack_id, if named.len() > MOST_RESOURCES { &[] } else { &named });

@@ -61,8 +61,8 @@ fn items(case: &Case<'_>, found: &mut Found, vpc: &str) {
         ("AWS::EC2::InternetGateway", &shared.internet_gateways, Severity::Critical),
         ("AWS::EC2::Instance", &shared.instances, Severity::High),
     ];
-    for (resource_type, told, severity) in kinds {
-        let Some(items) = found.told(HERE, told) else { continue };
+    for (resource_type, reported, severity) in kinds {
+        let Some(items) = found.read(HERE, reported) else { continue };
         for item in items.iter().filter(|item| item.vpc.as_deref() == Some(vpc) && !case.is_ours(&item.id)) {
             report(found, resource_type, &item.id, severity, Some(Value::Object(item.properties.clone())));
         }
@@ -70,7 +70,7 @@ fn items(case: &Case<'_>, found: &mut Found, vpc: &str) {
 }
 
 fn tables_and_acls(case: &Case<'_>, found: &mut Found, vpc: &str) {
-    if let Some(tables) = found.told(HERE, &case.shared.route_tables) {
+    if let Some(tables) = found.read(HERE, &case.shared.route_tables) {
         for table in tables.iter().filter(|table| table.vpc == vpc && !case.is_ours(&table.id)) {
             let out: Vec<String> = table
                 .routes
@@ -85,7 +85,7 @@ fn tables_and_acls(case: &Case<'_>, found: &mut Found, vpc: &str) {
             }
         }
     }
-    if let Some(acls) = found.told(HERE, &case.shared.acls) {
+    if let Some(acls) = found.read(HERE, &case.shared.acls) {
         for acl in acls.iter().filter(|acl| acl.vpc == vpc && !acl.default && !case.is_ours(&acl.id)) {
             report(found, "AWS::EC2::NetworkAcl", &acl.id, Severity::Medium, None);
         }
@@ -93,7 +93,7 @@ fn tables_and_acls(case: &Case<'_>, found: &mut Found, vpc: &str) {
 }
 
 fn groups(case: &Case<'_>, found: &mut Found, vpc: &str) {
-    let Some(groups) = found.told(HERE, &case.shared.groups) else { return };
+    let Some(groups) = found.read(HERE, &case.shared.groups) else { return };
     for group in groups.iter().filter(|group| group.vpc == vpc && !case.is_ours(&group.id)) {
         let open: Vec<Value> =
             group.ingress.iter().filter(|rule| is_foreign(group, &rule.peer)).map(|rule| rule.shown(false)).collect();
@@ -117,7 +117,7 @@ fn is_foreign(group: &Group, peer: &Peer) -> bool {
 
 /// Ways from the VPC to other networks.
 fn connections(case: &Case<'_>, found: &mut Found, vpc: &str) {
-    let Some(connections) = found.told(HERE, &case.shared.connections) else { return };
+    let Some(connections) = found.read(HERE, &case.shared.connections) else { return };
     for connection in connections.iter().filter(|connection| connection.vpcs.iter().any(|id| id == vpc)) {
         if !case.is_ours(&connection.id) {
             let ends = Some(json!({ "VpcIds": connection.vpcs }));
@@ -127,7 +127,7 @@ fn connections(case: &Case<'_>, found: &mut Found, vpc: &str) {
 }
 
 fn functions(case: &Case<'_>, found: &mut Found, vpc: &str) {
-    let Some(functions) = found.told(HERE, &case.shared.functions) else { return };
+    let Some(functions) = found.read(HERE, &case.shared.functions) else { return };
     let subnets: BTreeSet<&str> =
         case.of_type("AWS::EC2::Subnet").filter_map(|(_, subnet)| subnet.physical_id.as_deref()).collect();
     for function in functions.values() {
@@ -143,12 +143,12 @@ fn functions(case: &Case<'_>, found: &mut Found, vpc: &str) {
 
 /// Network interfaces whose owner is neither a resource of the stack nor something that was reported already.
 fn interfaces(case: &Case<'_>, found: &mut Found, vpc: &str) {
-    let Some(interfaces) = found.told(HERE, &case.shared.interfaces) else { return };
+    let Some(interfaces) = found.read(HERE, &case.shared.interfaces) else { return };
     let shared = case.shared;
     let lists = [&shared.endpoints, &shared.nat_gateways, &shared.instances, &shared.addresses];
     let parts: BTreeSet<&str> = lists
         .into_iter()
-        .filter_map(|told| told.as_ref().ok())
+        .filter_map(|reported| reported.as_ref().ok())
         .flatten()
         .filter(|item| item.vpc.is_some())
         .flat_map(|item| item.interfaces.iter().map(String::as_str))
@@ -180,7 +180,7 @@ fn is_of_service(case: &Case<'_>, interface: &Interface) -> bool {
 
 /// Blocks of addresses that were added to the VPC.
 fn blocks(case: &Case<'_>, found: &mut Found, vpc: &str) {
-    let Some(vpcs) = found.told(HERE, &case.shared.vpcs) else { return };
+    let Some(vpcs) = found.read(HERE, &case.shared.vpcs) else { return };
     let Some(live) = vpcs.iter().find(|live| live.id == vpc) else { return };
     let ours: BTreeSet<&str> = ["AWS::EC2::VPC", "AWS::EC2::VPCCidrBlock"]
         .iter()
@@ -194,7 +194,7 @@ fn blocks(case: &Case<'_>, found: &mut Found, vpc: &str) {
 
 /// What of EC2 bears the tenant's tag anywhere in the region.
 fn tagged(case: &Case<'_>, found: &mut Found) {
-    let Some(tagged) = found.told(HERE, &case.shared.tagged) else { return };
+    let Some(tagged) = found.read(HERE, &case.shared.tagged) else { return };
     let allocations: BTreeSet<&str> = case
         .shared
         .addresses
@@ -214,7 +214,7 @@ fn tagged(case: &Case<'_>, found: &mut Found) {
 
 /// What of any other service bears the tenant's tag in the region.
 fn elsewhere(case: &Case<'_>, found: &mut Found) {
-    let Some(bearers) = found.told(HERE, &case.shared.bearers) else { return };
+    let Some(bearers) = found.read(HERE, &case.shared.bearers) else { return };
     let Ok(resources) = &case.view.resources else { return };
     let ours: BTreeSet<&str> = resources
         .iter()
@@ -255,7 +255,7 @@ fn parts(arn: &str) -> Option<(&str, &str)> {
 }
 
 /// Whether only the tags are left: those of some types outlive them for an hour or so, and their own lists, if they were
-/// told, no longer have the resource.
+/// reported, no longer have the resource.
 /// Source: Amazon EC2 User Guide, "Terminate Amazon EC2 instances"; Amazon VPC User Guide, "Delete a NAT gateway".
 fn lingers(case: &Case<'_>, id: &str) -> bool {
     let shared = case.shared;
@@ -266,7 +266,7 @@ fn lingers(case: &Case<'_>, id: &str) -> bool {
         ("vpce-", &shared.endpoints),
     ];
     let own = lists.iter().find(|(prefix, _)| id.starts_with(prefix));
-    own.is_some_and(|(_, told)| told.as_ref().is_ok_and(|items| items.iter().all(|item| item.id != id)))
+    own.is_some_and(|(_, reported)| reported.as_ref().is_ok_and(|items| items.iter().all(|item| item.id != id)))
 }
 
 /// The type behind an id of EC2. Source: Amazon EC2 User Guide, "Resource IDs".
@@ -294,7 +294,7 @@ mod tests {
     use super::{is_automatic_backup, parts};
 
     #[test]
-    fn backups_that_services_make_by_themselves_are_told_from_those_of_people() {
+    fn backups_that_services_make_by_themselves_are_distinguished_from_those_of_people() {
         let made = |arn: &str| parts(arn).is_some_and(|(service, resource)| is_automatic_backup(service, resource));
         assert!(made("arn:aws:rds:eu-west-1:111122223333:snapshot:rds:metanet-acme-2026-11-29-13-56"));
         assert!(made("arn:aws:elasticache:eu-west-1:111122223333:snapshot:automatic.metanet-acme-2026-11-29-05-00"));

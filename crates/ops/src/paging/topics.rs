@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_day_without_a_delivery_and_failed_deliveries_are_told() {
+    fn a_day_without_a_delivery_and_failed_deliveries_are_reported() {
         let said = |row: [Option<f64>; 3]| deliveries(&place(), "arn:aws:sns:eu-west-1:1:t", &row).map(|one| one.what);
         assert_eq!(said([None, None, None]), None);
         assert_eq!(said([Some(2.0), Some(2.0), None]), None);

@@ -334,7 +334,7 @@ fn a_whole_folder_in_another_place_is_refused_by_name() {
 
 /// The work tree reads what git does not hold, or does not show.
 #[test]
-fn a_work_tree_that_is_unlike_its_commit_is_told_file_by_file() {
+fn a_work_tree_that_is_unlike_its_commit_is_reported_file_by_file() {
     let top = tempfile::tempdir().unwrap();
     let top = top.path();
     git(top, &["init", "--quiet", "--template=", "--initial-branch", "main"]);

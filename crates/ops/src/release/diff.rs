@@ -211,7 +211,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn resources_are_told_with_their_properties_before_and_after() {
+    fn resources_are_reported_with_their_properties_before_and_after() {
         let tree = |resources: Value| json!({ "Resources": resources });
         let before = tree(json!({
             "Gone": { "Type": "T::Gone" },
@@ -224,8 +224,8 @@ mod tests {
             "Queue": { "Type": "T::Queue", "Properties": { "Age": 2, "Rules": [{ "To": "a" }, { "To": "c" }] } },
         }));
         let found = resources(&before, &after);
-        let told: Vec<(&str, Action)> = found.iter().map(|one| (one.logical_id.as_str(), one.action)).collect();
-        assert_eq!(told, [("Gone", Action::Remove), ("New", Action::Add), ("Queue", Action::Change)]);
+        let reported: Vec<(&str, Action)> = found.iter().map(|one| (one.logical_id.as_str(), one.action)).collect();
+        assert_eq!(reported, [("Gone", Action::Remove), ("New", Action::Add), ("Queue", Action::Change)]);
         let paths: Vec<&str> = found[2].changes.iter().map(|change| change.path.as_str()).collect();
         assert_eq!(paths, ["Properties.Age", "Properties.Depth", "Properties.Rules[1].To"]);
         assert_eq!((&found[2].changes[2].before, &found[2].changes[2].after), (&Some(json!("b")), &Some(json!("c"))));

@@ -219,14 +219,14 @@ impl Roll<'_> {
 
     /// Watches a wave until `end`. A failed gate ends it at once; at the end all must pass.
     async fn bake(&self, stage: &Stage<'_>, mine: &[&Desired], end: Timestamp) -> Staged<()> {
-        let mut told: BTreeSet<String> = BTreeSet::new();
+        let mut reported: BTreeSet<String> = BTreeSet::new();
         let mut late = 0;
         loop {
             let over = (self.now)() >= end;
             let watched = self.watched(stage, mine, if over { When::Over } else { When::Baking });
             let looks = self.while_alive(gates::look(self.means.cloud, &watched)).await?;
             for look in looks.iter().filter(|look| look.verdict != GateStatus::Passed) {
-                if told.insert(look.to_string()) {
+                if reported.insert(look.to_string()) {
                     (self.events)(Happened::Look(look.clone()));
                 }
             }

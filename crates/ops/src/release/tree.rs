@@ -47,7 +47,7 @@ pub(super) fn is_read(path: &[u8]) -> bool {
 pub(super) fn problems(entries: &[Entry]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut by_lower: BTreeMap<Vec<u8>, &BStr> = BTreeMap::new();
-    let mut told = BTreeSet::new();
+    let mut reported = BTreeSet::new();
     for entry in entries.iter().filter(|entry| is_read(&entry.path)) {
         let path = entry.path.as_bstr();
         let mut say = |why: &str| problems.push(format!("`{}`: {why}", shown(path)));
@@ -74,7 +74,7 @@ pub(super) fn problems(entries: &[Entry]) -> Vec<String> {
         for end in path.find_iter("/").chain([path.len()]) {
             let exact = path[..end].as_bstr();
             let other = *by_lower.entry(exact.to_lowercase()).or_insert(exact);
-            if other != exact && told.insert(exact) {
+            if other != exact && reported.insert(exact) {
                 say(&format!("a file system that ignores case takes it for `{}`", shown(other)));
             }
         }

@@ -82,21 +82,21 @@ async fn own(
     lambda: &Seen<LambdaSettings>,
     names: &Names,
 ) -> Seen<BTreeMap<Within, u64>> {
-    let told = |answer: Result<u64, CallError>| seen(answer).map(|used| everywhere(quota, used));
+    let reported = |answer: Result<u64, CallError>| seen(answer).map(|used| everywhere(quota, used));
     match quota.id.as_str() {
-        "vpc-vpcs" => told(ec2::vpcs(session).await.map(|vpcs| vpcs.len() as u64)),
-        "vpc-internet-gateways" => told(ec2_usage::count(session, Counted::InternetGateways).await),
-        "vpc-egress-only-gateways" => told(ec2_usage::count(session, Counted::EgressOnlyGateways).await),
-        "vpc-security-groups" => told(ec2_usage::count(session, Counted::SecurityGroups).await),
-        "vpc-gateway-endpoints" => told(ec2_usage::count(session, Counted::GatewayEndpoints).await),
-        "ec2-elastic-ips" => told(ec2_usage::count(session, Counted::ElasticAddresses).await),
+        "vpc-vpcs" => reported(ec2::vpcs(session).await.map(|vpcs| vpcs.len() as u64)),
+        "vpc-internet-gateways" => reported(ec2_usage::count(session, Counted::InternetGateways).await),
+        "vpc-egress-only-gateways" => reported(ec2_usage::count(session, Counted::EgressOnlyGateways).await),
+        "vpc-security-groups" => reported(ec2_usage::count(session, Counted::SecurityGroups).await),
+        "vpc-gateway-endpoints" => reported(ec2_usage::count(session, Counted::GatewayEndpoints).await),
+        "ec2-elastic-ips" => reported(ec2_usage::count(session, Counted::ElasticAddresses).await),
         "vpc-network-interfaces" => match subnets {
             Seen::Known(subnets) => subnets.interfaces.clone().map(|used| everywhere(quota, used)),
             Seen::Unknown(why) => Seen::Unknown(why.clone()),
         },
         "vpc-nat-gateways" => nat_gateways(session, subnets).await,
         "cloudformation-stacks" => stacks.number.clone().map(|used| everywhere(quota, used)),
-        "elasticache-nodes" => told(account_settings::cache_nodes(session).await),
+        "elasticache-nodes" => reported(account_settings::cache_nodes(session).await),
         "es-domains" => counted_names(quota, names, "AWS::OpenSearchService::Domain"),
         "iam-roles" => match account_settings::iam(session).await {
             Ok(summary) => match summary.get("Roles") {
@@ -153,8 +153,8 @@ async fn published(
     }
     let queries: Vec<Metric> = asked.iter().map(|(_, metric)| (*metric).clone()).collect();
     seen(usage_metrics::latest(session, &queries, SystemTime::now()).await).map(|values| {
-        let told = asked.into_iter().zip(values);
-        told.filter_map(|((id, _), value)| Some((id.clone(), value?.max(0.0).ceil() as u64))).collect()
+        let reported = asked.into_iter().zip(values);
+        reported.filter_map(|((id, _), value)| Some((id.clone(), value?.max(0.0).ceil() as u64))).collect()
     })
 }
 

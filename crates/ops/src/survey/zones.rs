@@ -32,7 +32,7 @@ pub async fn delegations(cloud: &Cloud, plan: &Plan, desired: &[Desired]) -> Vec
             continue;
         };
         let made = stack.action.changes().iter().filter(|change| {
-            change.action == "Add" || change.replacement.as_deref().is_some_and(|told| told != "False")
+            change.action == "Add" || change.replacement.as_deref().is_some_and(|reported| reported != "False")
         });
         let template: Value = serde_json::from_str(&wanted.body).unwrap_or_default();
         for change in made {
@@ -83,7 +83,7 @@ pub async fn look(cloud: &Cloud, place: &Place, access: &Access, id: &str) -> Op
         return Some(Finding::new(Code::TN2405, message).with_help("name a public hosted zone"));
     }
     match dns::name_servers(&zone.name).await {
-        Ok(told) => not_delegated(id, &zone, &told),
+        Ok(reported) => not_delegated(id, &zone, &reported),
         Err(error) => Some(unknown(&zone.name, &with_causes(&error))),
     }
 }
@@ -94,12 +94,12 @@ fn unknown(zone: &str, why: &str) -> Finding {
 }
 
 /// A zone is delegated when DNS names a server of its own: registries take days to forget former ones.
-fn not_delegated(id: &str, zone: &HostedZone, told: &BTreeSet<String>) -> Option<Finding> {
-    if zone.name_servers.iter().any(|server| told.contains(server)) {
+fn not_delegated(id: &str, zone: &HostedZone, reported: &BTreeSet<String>) -> Option<Finding> {
+    if zone.name_servers.iter().any(|server| reported.contains(server)) {
         return None;
     }
     let list = |servers: &BTreeSet<String>| servers.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let answer = if told.is_empty() { "no name servers".to_owned() } else { list(told) };
+    let answer = if reported.is_empty() { "no name servers".to_owned() } else { list(reported) };
     let message = format!("hosted zone `{}` ({id}) is not delegated: DNS answers {answer}", zone.name);
     let help = format!("in the parent zone, or at the registrar, set its name servers: {}", list(&zone.name_servers));
     Some(Finding::new(Code::TN2405, message).with_help(help))
@@ -116,9 +116,9 @@ mod tests {
         let set = |servers: &[&str]| servers.iter().map(|server| (*server).to_owned()).collect::<BTreeSet<_>>();
         let own = set(&["ns-1.awsdns-1.org", "ns-2.awsdns-2.com"]);
         let zone = HostedZone { name: "one.example.com".to_owned(), is_private: false, name_servers: own };
-        let check = |told: &[&str], expected: Option<&str>| {
-            let found = not_delegated("Z1", &zone, &set(told));
-            assert_eq!(found.map(|found| found.message).as_deref(), expected, "{told:?}");
+        let check = |reported: &[&str], expected: Option<&str>| {
+            let found = not_delegated("Z1", &zone, &set(reported));
+            assert_eq!(found.map(|found| found.message).as_deref(), expected, "{reported:?}");
         };
         check(&["ns-1.awsdns-1.org", "ns-2.awsdns-2.com"], None);
         check(&["ns-2.awsdns-2.com", "ns.former.example"], None);

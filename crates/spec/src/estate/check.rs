@@ -410,7 +410,7 @@ fn addresses(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
     match fleet.pools.iter().find(|pool| inside(pool.cidr)) {
         None => say(Code::TN1012, "network.cidr", format!("`{block}` lies in no pool of the fleet")),
         Some(pool) => {
-            // An unknown region is told as such.
+            // An unknown region is reported as such.
             let elsewhere = |region: &&Region| fleet.regions.contains_key(*region) && !serves(pool, region);
             if let Some(region) = tenant.region.as_ref().filter(elsewhere) {
                 let message = format!("`{block}` lies in pool `{}`, which is not for region `{region}`", pool.name);

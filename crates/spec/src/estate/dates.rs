@@ -7,7 +7,7 @@ use super::files::File;
 use super::{Authority, Estate, RevocationList};
 use tenantry_base::finding::{Code, Finding};
 
-/// How long before its end an authority is told to end soon.
+/// How long before its end an authority is reported as ending soon.
 const SOON: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// What the date says against an estate.

@@ -72,7 +72,7 @@ impl Folder<'_> {
     /// The files that a tenant's parameters name, and the route of each with what is wrong with it.
     pub(super) fn read(self, blueprint: &Blueprint) -> (BTreeMap<String, File>, Vec<(String, String)>) {
         let (mut files, mut faults) = (BTreeMap::new(), Vec::new());
-        // Whose a revocation list is cannot be told without the authority.
+        // Whose a revocation list is, is not known without the authority.
         let (lists, others): (Vec<_>, Vec<_>) =
             blueprint.files().partition(|rule| matches!(rule.format, FileFormat::Revocations { .. }));
         for rule in others.into_iter().chain(lists) {

@@ -135,13 +135,13 @@ fn tenants(
     let defaults = json!({ "defaults": fleet.defaults });
     let wrong = schemas.breaks(Kind::Defaults, &defaults).into_iter();
     let wrong: Vec<Finding> = wrong.map(|found| found.finding(|found| in_document(&document, found))).collect();
-    let told: Vec<Option<Location>> = wrong.iter().map(|finding| finding.location.clone()).collect();
+    let reported: Vec<Option<Location>> = wrong.iter().map(|finding| finding.location.clone()).collect();
     findings.extend(wrong);
     let reading = Reading { root, blueprint: &blueprint, schemas, fleet: &fleet, document: &document };
     let read: Vec<Read> = files.par_iter().map(|(name, path)| reading.tenant(name, path)).collect();
     let (mut said, mut tenants) = (Vec::new(), BTreeMap::new());
     for (one, (name, _)) in read.into_iter().zip(files) {
-        findings.extend(one.findings.into_iter().filter(|finding| !told.contains(&finding.location)));
+        findings.extend(one.findings.into_iter().filter(|finding| !reported.contains(&finding.location)));
         said.extend(one.said);
         tenants.extend(one.tenant.map(|tenant| (name.clone(), tenant)));
     }

@@ -417,7 +417,7 @@ mod tests {
     use crate::estate::blueprint::built_in;
 
     #[test]
-    fn a_misspelt_field_is_told_its_name() {
+    fn a_misspelt_field_is_answered_with_its_name() {
         let tenant = json!({ "apiVersion": "tenantry/v1", "ingest": { "peak_gib_per_minut": 1 } });
         let breaks = Schemas::of(&built_in().unwrap()).breaks(Kind::Tenant, &tenant);
         let unknown = breaks.iter().find(|found| found.code.as_str() == "TN1004").unwrap();

@@ -148,7 +148,7 @@ impl Faults {
     }
 }
 
-/// The pairs of a tenant's flags that cannot go together, after evaluation. Two flags that both name the other are told
+/// The pairs of a tenant's flags that cannot go together, after evaluation. Two flags that both name the other are reported
 /// once.
 pub fn contradictions<'e>(catalogue: &Catalogue, evaluations: &'e [Evaluation]) -> Vec<Contradiction<'e>> {
     let on = |answer: &Evaluation| {
@@ -164,10 +164,10 @@ pub fn contradictions<'e>(catalogue: &Catalogue, evaluations: &'e [Evaluation]) 
         let required = flag.requires.iter().filter_map(of).filter(|other| !on(other)).map(|other| (other, true));
         let refused = flag.conflicts.iter().filter_map(of).filter(|other| on(other)).map(|other| (other, false));
         for (other, wanted_on) in required.chain(refused) {
-            let told = |known: &Contradiction<'_>| {
+            let reported = |known: &Contradiction<'_>| {
                 !wanted_on && known.flag.flag_key == other.flag_key && known.other.flag_key == answer.flag_key
             };
-            if !found.iter().any(told) {
+            if !found.iter().any(reported) {
                 found.push(Contradiction { flag: answer, other, wanted_on });
             }
         }
@@ -186,12 +186,12 @@ mod tests {
         Catalogue { flags: flags.iter().map(|(key, fields)| ((*key).to_owned(), flag(fields.clone()))).collect() }
     }
 
-    fn told(flags: &[(&str, Value)]) -> Vec<(String, String)> {
+    fn reported(flags: &[(&str, Value)]) -> Vec<(String, String)> {
         faults(&catalogue(flags)).into_iter().map(|fault| (fault.route, fault.message)).collect()
     }
 
     #[test]
-    fn each_fault_is_told_where_it_is() {
+    fn each_fault_is_reported_where_it_is() {
         for (fields, route, part) in [
             (json!({ "default": "x" }), "flags.ff.default", "`x` is neither"),
             (json!({ "values": [true] }), "flags.ff.values", "list none"),
@@ -207,13 +207,13 @@ mod tests {
             (json!({ "requires": ["ff"] }), "flags.ff.requires[0]", "itself"),
             (json!({ "conflicts": ["gg"] }), "flags.ff.conflicts[0]", "not in the catalogue"),
         ] {
-            let told = told(&[("ff", fields.clone())]);
-            assert_eq!(told.len(), 1, "{fields}: {told:?}");
-            assert!(told[0].0 == route && told[0].1.contains(part), "{fields}: {told:?}");
+            let reported = reported(&[("ff", fields.clone())]);
+            assert_eq!(reported.len(), 1, "{fields}: {reported:?}");
+            assert!(reported[0].0 == route && reported[0].1.contains(part), "{fields}: {reported:?}");
         }
-        assert_eq!(told(&[("Bad_Key", json!({}))])[0].0, "flags.Bad_Key");
+        assert_eq!(reported(&[("Bad_Key", json!({}))])[0].0, "flags.Bad_Key");
         let both = json!({ "requires": ["gg"], "conflicts": ["gg"] });
-        assert_eq!(told(&[("ff", both), ("gg", json!({}))])[0].0, "flags.ff.conflicts[0]");
+        assert_eq!(reported(&[("ff", both), ("gg", json!({}))])[0].0, "flags.ff.conflicts[0]");
     }
 
     #[test]

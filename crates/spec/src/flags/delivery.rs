@@ -205,8 +205,8 @@ mod tests {
     fn a_flag_on_one_side_only_is_a_difference() {
         let git = Values::from([("a".to_owned(), json!(true))]);
         let live = Values::from([("b".to_owned(), json!(true))]);
-        let told: Vec<String> = differences(&git, &live).into_iter().map(|difference| difference.flag).collect();
-        assert_eq!(told, ["a", "b"]);
+        let reported: Vec<String> = differences(&git, &live).into_iter().map(|difference| difference.flag).collect();
+        assert_eq!(reported, ["a", "b"]);
     }
 
     proptest! {

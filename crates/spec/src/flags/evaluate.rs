@@ -146,7 +146,7 @@ impl Step {
     }
 
     /// What was found at this step, in words.
-    fn told(self, key: &str, flag: &Flag, subject: &Subject<'_>) -> String {
+    fn in_words(self, key: &str, flag: &Flag, subject: &Subject<'_>) -> String {
         let value = self.candidate(key, flag, subject).map(shown);
         let rule = |what: &str, name: &str| match &value {
             Some(value) => format!("{what} `{name}` has `{value}`"),
@@ -255,8 +255,9 @@ pub fn trace(catalogue: &Catalogue, key: &str, subject: &Subject<'_>) -> Vec<Tra
     }
     let decided = decide(key, flag, subject).1;
     let until = ORDER.iter().position(|step| *step == decided).unwrap_or(ORDER.len() - 1);
-    let told = |step: &Step| Trace { step: *step, finding: step.told(key, flag, subject), decided: *step == decided };
-    ORDER[..=until].iter().map(told).collect()
+    let reported =
+        |step: &Step| Trace { step: *step, finding: step.in_words(key, flag, subject), decided: *step == decided };
+    ORDER[..=until].iter().map(reported).collect()
 }
 
 #[cfg(test)]
@@ -318,23 +319,23 @@ mod tests {
     #[test]
     fn an_answer_has_the_field_names_of_open_feature() {
         let answer = evaluate(&catalogue(json!({})), "f", &subject("acme", &Values::new()));
-        let told = serde_json::to_value(&answer).unwrap();
-        assert_eq!(told["flagKey"], "f");
-        assert_eq!(told["variant"], "off");
-        assert_eq!(told["reason"], "STATIC");
-        assert_eq!(told["flagMetadata"]["decidedBy"], "default");
-        assert!(told.get("errorCode").is_none());
+        let reported = serde_json::to_value(&answer).unwrap();
+        assert_eq!(reported["flagKey"], "f");
+        assert_eq!(reported["variant"], "off");
+        assert_eq!(reported["reason"], "STATIC");
+        assert_eq!(reported["flagMetadata"]["decidedBy"], "default");
+        assert!(reported.get("errorCode").is_none());
     }
 
     #[test]
     fn the_way_to_an_answer_ends_where_it_was_decided() {
         let fields = json!({ "rollout": { "percent": 100, "value": true } });
         let none = Values::new();
-        let told: Vec<String> =
+        let reported: Vec<String> =
             trace(&catalogue(fields), "f", &subject("acme", &none)).into_iter().map(|step| step.finding).collect();
-        assert_eq!(told.len(), 5);
-        assert_eq!(told[1], "no rule for ring `canary`");
-        assert!(told[4].ends_with("%, inside"), "{told:?}");
+        assert_eq!(reported.len(), 5);
+        assert_eq!(reported[1], "no rule for ring `canary`");
+        assert!(reported[4].ends_with("%, inside"), "{reported:?}");
     }
 
     #[test]

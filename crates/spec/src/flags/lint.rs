@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use tenantry_base::Document;
 use tenantry_base::finding::{Code, Finding};
 
-/// How many days before its date a flag is told to expire soon.
+/// How many days before its date a flag is reported as expiring soon.
 const SOON_DAYS: i64 = 14;
 
 /// Everything that lint looks at.
@@ -110,7 +110,7 @@ flags:
     created: \"2026-01-01\" }
 ";
 
-    fn told(today: &str, keys: &str, fleet: &[(&str, Value)]) -> Vec<(&'static str, Severity, usize)> {
+    fn reported(today: &str, keys: &str, fleet: &[(&str, Value)]) -> Vec<(&'static str, Severity, usize)> {
         let source = |text: &str| Arc::new(Source { path: "f".into(), text: text.to_owned() });
         let document = Document::parse(source(FILE)).unwrap();
         let catalogue: Catalogue = serde_json::from_value(document.value.clone()).unwrap();
@@ -129,10 +129,10 @@ flags:
     #[test]
     fn flags_expire_on_their_day_and_are_announced_before() {
         let quiet = |today| {
-            let mut told =
-                told(today, "[old, young]", &[("a", json!({ "old": true })), ("b", json!({ "old": false }))]);
-            told.retain(|found| found.0 != "TN1027");
-            told
+            let mut reported =
+                reported(today, "[old, young]", &[("a", json!({ "old": true })), ("b", json!({ "old": false }))]);
+            reported.retain(|found| found.0 != "TN1027");
+            reported
         };
         assert_eq!(quiet("2026-11-01"), []);
         assert_eq!(quiet("2026-11-23"), [("TN1026", Severity::Info, 3), ("TN1026", Severity::Info, 5)]);
@@ -140,19 +140,19 @@ flags:
     }
 
     #[test]
-    fn what_nothing_reads_and_what_nothing_declares_is_told() {
-        let told = told("2026-02-01", "[old, young, gone, forgotten]", &[]);
+    fn what_nothing_reads_and_what_nothing_declares_is_reported() {
+        let reported = reported("2026-02-01", "[old, young, gone, forgotten]", &[]);
         // A function's read of a structural flag is none of it.
         let expected =
             [("TN1027", Severity::Warning, 6), ("TN1028", Severity::Error, 1), ("TN1028", Severity::Error, 1)];
-        assert_eq!(told, expected);
+        assert_eq!(reported, expected);
     }
 
     #[test]
-    fn a_release_flag_that_everybody_has_alike_is_told() {
+    fn a_release_flag_that_everybody_has_alike_is_reported() {
         let same = [("a", json!({ "old": true, "young": true })), ("b", json!({ "old": true, "young": false }))];
-        let told = told("2026-02-01", "[old, young]", &same);
-        assert!(told.contains(&("TN1029", Severity::Info, 2)), "{told:?}");
-        assert!(!told.iter().any(|found| found.0 == "TN1029" && found.2 == 4), "{told:?}");
+        let reported = reported("2026-02-01", "[old, young]", &same);
+        assert!(reported.contains(&("TN1029", Severity::Info, 2)), "{reported:?}");
+        assert!(!reported.iter().any(|found| found.0 == "TN1029" && found.2 == 4), "{reported:?}");
     }
 }

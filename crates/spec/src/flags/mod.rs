@@ -2,7 +2,7 @@
 //!
 //! In: [`Catalogue`] and a [`Subject`] (who asks). Out: an [`Evaluation`] per flag in the vocabulary of OpenFeature, or
 //! the bare [`Values`]. The same evaluation decides what the templates see, what the functions see ([`app_config`]),
-//! and what people are told. It knows neither files, nor the clock, nor AWS.
+//! and what people are shown. It knows neither files, nor the clock, nor AWS.
 
 mod catalogue;
 mod check;

@@ -76,12 +76,12 @@ mod tests {
     #[test]
     fn a_template_reads_by_brackets_and_by_dots() {
         let text = "{% if shape.flags[\"a-b\"] %}\n  {% if shape.flags['c'] and shape.flags.d_e %}{{ shape.flags }}";
-        let told: Vec<(String, usize, usize)> = template_reads(&source(text))
+        let reported: Vec<(String, usize, usize)> = template_reads(&source(text))
             .into_iter()
             .map(|read| (read.flag, read.location.line, read.location.column))
             .collect();
         let said = |flag: &str, line, column| (flag.to_owned(), line, column);
-        assert_eq!(told, [said("a-b", 1, 7), said("c", 2, 9), said("d_e", 2, 30)]);
+        assert_eq!(reported, [said("a-b", 1, 7), said("c", 2, 9), said("d_e", 2, 30)]);
     }
 
     #[test]

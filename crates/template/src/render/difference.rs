@@ -76,7 +76,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_came_went_and_changed_is_told_with_its_paths() {
+    fn what_came_went_and_changed_is_reported_with_its_paths() {
         let before = json!({ "Resources": {
             "A": { "Type": "T", "Properties": { "x": 1, "list": [1, { "y": 2 }] } },
             "B": { "Type": "U" }, "C": { "Type": "V" },
@@ -85,13 +85,13 @@ mod tests {
             "A": { "Type": "T", "Properties": { "z": 1, "list": [1, { "y": 3 }] } },
             "C": { "Type": "V" }, "D": { "Type": "W" },
         } });
-        let told: Vec<(String, Kind, Vec<String>)> =
+        let reported: Vec<(String, Kind, Vec<String>)> =
             difference(&before, &after).into_iter().map(|one| (one.logical_id, one.kind, one.paths)).collect();
         let paths = ["Properties.list.1.y", "Properties.x", "Properties.z"].map(str::to_owned).into();
         let said = |id: &str, kind, paths| (id.to_owned(), kind, paths);
         let expected =
             [said("A", Kind::Changed, paths), said("B", Kind::Removed, vec![]), said("D", Kind::Added, vec![])];
-        assert_eq!(told, expected);
+        assert_eq!(reported, expected);
         assert_eq!(difference(&before, &before), []);
     }
 }

@@ -74,7 +74,7 @@ pub fn prepare(
     let zones = zones(estate, tenant);
     let inputs = inputs(estate, tenant, functions);
     let derived = blueprint.evaluate(&inputs);
-    // What has no value is told at its formula, what a check finds at the tenant's field.
+    // What has no value is reported at its formula, what a check finds at the tenant's field.
     let checks = derived.checks(&|field| Some(tenant.locate_blamed(field)));
     let findings = derived.findings().into_iter().chain(checks).map(named);
     let (errors, warnings): (Vec<Finding>, Vec<Finding>) =

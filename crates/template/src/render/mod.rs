@@ -197,7 +197,7 @@ pub struct Provenance {
 }
 
 impl Origin {
-    /// Where a path inside the resource (`Properties/Tags/0/Key`) is written in the partial, as far down as that can be told.
+    /// Where a path inside the resource (`Properties/Tags/0/Key`) is written in the partial, as far down as that is known.
     pub fn place(&self, inside: &str) -> Location {
         places::inside(&self.location, inside)
     }

@@ -1,7 +1,7 @@
 //! Where in a partial something stands: from the line on which a resource starts down to a key inside it.
 //!
 //! Reads the partial's text by its indentation. Loops and conditions of Tera stand between the lines, so a place is as deep as
-//! it can be told, and never wrong by more than that.
+//! it is known, and never wrong by more than that.
 
 use std::sync::Arc;
 

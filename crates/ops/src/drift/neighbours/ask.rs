@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::sync::OnceCell;
 
 use super::super::expected::Expected;
-use super::super::live::Told;
+use super::super::live::Reading;
 use super::super::snapshot::said;
 use super::pattern::Names;
 use super::{Neighbour, Read, of_stack, parents, table};
@@ -18,13 +18,13 @@ use tenantry_aws::cloud::reads::{self, Question, Way};
 use tenantry_aws::cloud::{Family, Session, cloudformation};
 
 /// The pages of answers, by row of the table and the declared resource's logical id.
-pub(crate) type Beside = BTreeMap<(usize, String), Told<Arc<Vec<Value>>>>;
+pub(crate) type Beside = BTreeMap<(usize, String), Reading<Arc<Vec<Value>>>>;
 
 /// Questions of one stack and one family of operations that are put at the same time. Families wait for nobody but
 /// themselves, so that the slowest rate decides how long a stack takes, and not their sum.
 const AT_ONCE: usize = 2;
 
-type Cell = Arc<OnceCell<Told<Arc<Vec<Value>>>>>;
+type Cell = Arc<OnceCell<Reading<Arc<Vec<Value>>>>>;
 
 /// Answers that are had once.
 #[derive(Debug, Default)]
@@ -69,13 +69,13 @@ impl Read {
             operation: &self.operation,
             subject: subject.to_owned(),
             way,
-            next: self.next.iter().map(|(told, asked)| (told.clone(), asked.clone())).collect(),
+            next: self.next.iter().map(|(reported, asked)| (reported.clone(), asked.clone())).collect(),
         })
     }
 }
 
 impl Answers {
-    async fn of(&self, session: &Session, row: &'static Neighbour, question: Question) -> Told<Arc<Vec<Value>>> {
+    async fn of(&self, session: &Session, row: &'static Neighbour, question: Question) -> Reading<Arc<Vec<Value>>> {
         let key = format!("{} {:?} {:?}", question.operation, question.way, row.read.none);
         // Nothing panics while the map is held, and a poisoned one would still be whole.
         let cell = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default());
@@ -83,7 +83,7 @@ impl Answers {
     }
 }
 
-async fn put(session: &Session, row: &'static Neighbour, question: &Question) -> Told<Arc<Vec<Value>>> {
+async fn put(session: &Session, row: &'static Neighbour, question: &Question) -> Reading<Arc<Vec<Value>>> {
     match reads::ask(session, question).await {
         Ok(pages) => Ok(Arc::new(pages)),
         Err(error) if error.code().is_some_and(|code| row.read.none.iter().any(|none| none == code)) => {

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::compare::{Case, Found};
 use super::expected::Expected;
-use super::live::Told;
+use super::live::Reading;
 use super::severity::{self, Severity};
 use super::{Difference, Kind, Source};
 use ask::Beside;
@@ -133,8 +133,10 @@ impl Neighbour {
             let by_id =
                 one.physical_id.as_deref().is_some_and(|own| own == id || own.split('|').any(|part| part == id));
             let same = |key: &String| {
-                let told = at(item, key);
-                told.is_some_and(|told| one.properties.get(key).is_some_and(|own| super::differ::same(own, &told)))
+                let reported = at(item, key);
+                reported.is_some_and(|reported| {
+                    one.properties.get(key).is_some_and(|own| super::differ::same(own, &reported))
+                })
             };
             by_id || (!self.ours_by.is_empty() && self.ours_by.iter().all(same))
         })
@@ -158,8 +160,8 @@ fn refers(one: &Expected, to: &Expected) -> bool {
     !id.is_empty() && one.properties.values().any(|value| names(value, id))
 }
 
-/// What the row that finds something was told about a declared resource.
-pub(super) fn told<'b>(beside: &'b Beside, finds: &str, logical_id: &str) -> Option<&'b Told<Arc<Vec<Value>>>> {
+/// What the row that finds something learned about a declared resource.
+pub(super) fn found<'b>(beside: &'b Beside, finds: &str, logical_id: &str) -> Option<&'b Reading<Arc<Vec<Value>>>> {
     let index = table().neighbours.iter().position(|row| row.finds == finds)?;
     beside.get(&(index, logical_id.to_owned()))
 }
@@ -265,7 +267,7 @@ mod tests {
         for row in &table.neighbours {
             let ways = [row.read.version.is_some(), row.read.target.is_some(), row.read.path.is_some()];
             assert_eq!(ways.into_iter().filter(|way| *way).count(), 1, "{} has one protocol", row.finds);
-            // A call for the whole place is told apart by what its items say.
+            // A call for the whole place is distinguished by what its items say.
             assert!(row.read.is_of_one() || !row.of.is_empty() || row.beside == STACK, "{}", row.finds);
         }
     }

@@ -88,11 +88,11 @@ impl Scope<'_> {
 /// Whether every member of `patterns` fits the item; a pattern whose placeholder is not known fits nothing.
 pub(super) fn matches(patterns: &BTreeMap<String, String>, item: &Value, scope: &Scope<'_>) -> bool {
     patterns.iter().all(|(path, pattern)| {
-        let told = at(item, path).map(|value| paths::shown(&value)).unwrap_or_default();
+        let reported = at(item, path).map(|value| paths::shown(&value)).unwrap_or_default();
         match pattern.strip_prefix('@') {
-            Some("service") => is_service(&told),
-            Some(set) => scope.set(set).contains(&told.as_str()),
-            None => filled(pattern, &|name| scope.named(name)).is_some_and(|pattern| fits(&pattern, &told)),
+            Some("service") => is_service(&reported),
+            Some(set) => scope.set(set).contains(&reported.as_str()),
+            None => filled(pattern, &|name| scope.named(name)).is_some_and(|pattern| fits(&pattern, &reported)),
         }
     })
 }

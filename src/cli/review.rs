@@ -1,4 +1,4 @@
-//! Judging a plan: whether it fits, whether it keeps the rules, what it costs.
+//! Reviewing a plan: whether it fits, whether it keeps the rules, what it costs.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -17,15 +17,15 @@ use tenantry_ops::deploy::{Desired, Plan, gate};
 use tenantry_ops::survey;
 use tenantry_template::embedded;
 
-/// What plans are judged with: the estate's policies and its tables of quotas, regions and prices.
+/// What plans are reviewed with: the estate's policies and its tables of quotas, regions and prices.
 #[derive(Debug)]
-pub(super) struct Judge {
+pub(super) struct Reviewer {
     checker: Checker,
     tables: Tables,
     pub(super) prices: Prices,
 }
 
-impl Judge {
+impl Reviewer {
     pub(super) fn open(root: &Path, blueprint: &Blueprint) -> Result<Self, Failure> {
         let checker = Checker::new(embedded::rules(root)?, blueprint);
         let checker = checker.map_err(|found| opened::refused(&found, "the policies"))?;
@@ -40,13 +40,13 @@ impl Judge {
         self.checker.check(stacks)
     }
 
-    /// Judges a plan that was made without looking at AWS: by the tables.
+    /// Reviews a plan that was made without looking at AWS: by the tables.
     pub(super) fn offline(&self, plan: Plan, desired: &[Desired], policies: &[Finding]) -> Plan {
         let assessments = survey::offline(&self.tables, &survey::wanted(&self.tables, &busy(&plan, desired)));
-        self.judged(plan, desired, policies, &findings(&assessments), &Live::new())
+        self.reviewed(plan, desired, policies, &findings(&assessments), &Live::new())
     }
 
-    /// Judges a plan by what stands in its accounts and regions.
+    /// Reviews a plan by what stands in its accounts and regions.
     pub(super) async fn live(
         &self,
         cloud: &Cloud,
@@ -57,7 +57,7 @@ impl Judge {
     ) -> Plan {
         let busy = busy(&plan, desired);
         if busy.is_empty() {
-            return self.judged(plan, desired, policies, &[], &Live::new());
+            return self.reviewed(plan, desired, policies, &[], &Live::new());
         }
         let wanted = survey::wanted(&self.tables, &busy);
         let (assessments, zones, live) = futures::join!(
@@ -66,10 +66,10 @@ impl Judge {
             cost::live(cloud, &plan, &busy, concurrency)
         );
         let seen = [findings(&assessments), zones].concat();
-        self.judged(plan, desired, policies, &seen, &live)
+        self.reviewed(plan, desired, policies, &seen, &live)
     }
 
-    fn judged(&self, plan: Plan, desired: &[Desired], policies: &[Finding], seen: &[Finding], live: &Live) -> Plan {
+    fn reviewed(&self, plan: Plan, desired: &[Desired], policies: &[Finding], seen: &[Finding], live: &Live) -> Plan {
         let (cost, bills) = cost::change(&plan, desired, live, &self.prices);
         let working: BTreeSet<&str> = plan.work().map(|stack| stack.tenant.as_str()).collect();
         // What is wrong with a stack that stays as it is stops nobody.
