@@ -17,7 +17,7 @@ pub(super) fn long() -> &'static str {
         return VERSION;
     }
     LONG.get_or_init(|| {
-        let or_unknown = |reported: Option<&'static str>| reported.unwrap_or("unknown: not a release build");
+        let or_unknown = |known: Option<&'static str>| known.unwrap_or("unknown: not a release build");
         let mut text = format!("{VERSION}\ncommit: {}\ndate:   {}\nblueprints:", or_unknown(COMMIT), or_unknown(DATE));
         for name in embedded::blueprints() {
             text.push_str(&format!("\n  {name:18}{}", digest(&name)));

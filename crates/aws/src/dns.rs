@@ -58,10 +58,10 @@ pub async fn name_servers(zone: &str) -> Result<BTreeSet<String>, DnsError> {
 
 /// The resolvers that this machine asks.
 fn resolvers() -> Result<Vec<SocketAddr>, DnsError> {
-    if let Ok(reported) = std::env::var("TENANTRY_RESOLVER") {
-        let reported = reported.trim();
-        let address = reported.parse().or_else(|_| reported.parse().map(|host: IpAddr| SocketAddr::new(host, 53)));
-        return address.map(|address| vec![address]).map_err(|_| DnsError::Resolver(reported.to_owned()));
+    if let Ok(given) = std::env::var("TENANTRY_RESOLVER") {
+        let given = given.trim();
+        let address = given.parse().or_else(|_| given.parse().map(|host: IpAddr| SocketAddr::new(host, 53)));
+        return address.map(|address| vec![address]).map_err(|_| DnsError::Resolver(given.to_owned()));
     }
     Ok(listed(&files::read_to_string(Path::new("/etc/resolv.conf")).unwrap_or_default()))
 }

@@ -76,13 +76,13 @@ fn deployment_of(
     session: &Session,
     operation: &'static str,
     subject: &str,
-    reported: &Value,
+    deployment: &Value,
 ) -> Result<Deployment, CallError> {
-    let number = at(reported, "DeploymentNumber").and_then(|number| i32::try_from(number.as_i64()?).ok());
+    let number = at(deployment, "DeploymentNumber").and_then(|number| i32::try_from(number.as_i64()?).ok());
     Ok(Deployment {
         number: session.need(number, operation, subject, "DeploymentNumber")?,
-        version: session.need(text(reported, "ConfigurationVersion"), operation, subject, "ConfigurationVersion")?,
-        state: session.need(text(reported, "State"), operation, subject, "State")?,
+        version: session.need(text(deployment, "ConfigurationVersion"), operation, subject, "ConfigurationVersion")?,
+        state: session.need(text(deployment, "State"), operation, subject, "State")?,
     })
 }
 

@@ -49,8 +49,8 @@ pub async fn empty_bucket(session: &Session, bucket: &str) -> Result<Emptied, Ca
             emptied.refused += errors.len() as u64;
             emptied.deleted += count.saturating_sub(errors.len() as u64);
             if let Some(first) = errors.into_iter().next() {
-                let reported = |text: Option<String>| text.unwrap_or_default();
-                let why = format!("{}: {}: {}", reported(first.key), reported(first.code), reported(first.message));
+                let known = |text: Option<String>| text.unwrap_or_default();
+                let why = format!("{}: {}: {}", known(first.key), known(first.code), known(first.message));
                 emptied.why.get_or_insert(why);
             }
         }
