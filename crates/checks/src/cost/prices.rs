@@ -117,8 +117,8 @@ pub fn load(root: &Path) -> Result<(Prices, Vec<Finding>), Vec<Finding>> {
         return Ok((prices, Vec::new()));
     }
     let templates = embedded::templates(root).map_err(|error| vec![Finding::new(Code::TN2501, error.to_string())])?;
-    let reported = |id: &str| templates.iter().any(|template| template.text.contains(id));
-    let idle = added.into_iter().filter(|id| !reported(id)).map(|id| {
+    let is_used = |id: &str| templates.iter().any(|template| template.text.contains(id));
+    let idle = added.into_iter().filter(|id| !is_used(id)).map(|id| {
         let hint = nearest(id, known.iter().map(String::as_str));
         let message = format!("nothing is billed as `{id}`{hint}");
         let help =
@@ -352,9 +352,9 @@ mod tests {
     #[test]
     fn every_price_of_this_version_is_of_something_that_is_billed() {
         let prices = shipped().unwrap();
-        let reported = include_str!("../../../../blueprints/web-app/templates/tenant.yaml.tera");
+        let template = include_str!("../../../../blueprints/web-app/templates/tenant.yaml.tera");
         let idle: Vec<&String> =
-            prices.items.keys().filter(|id| !items::is_known(id) && !reported.contains(&format!("\"{id}\""))).collect();
+            prices.items.keys().filter(|id| !items::is_known(id) && !template.contains(&format!("\"{id}\""))).collect();
         assert_eq!(idle, Vec::<&String>::new());
     }
 
