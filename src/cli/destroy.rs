@@ -254,7 +254,6 @@ async fn delete(
     (plan, desired): &(Plan, Desired),
     deletion: &DeletionPlan,
 ) -> Result<Gone, Failure> {
-    let earlier = run::earlier(&opened.estate.root)?;
     let (name, tenant, place) = (guard::run_name(), args.tenant.to_string(), desired.place.clone());
     let claim = guard::claim(&name, format!("destroy of {tenant}"));
     let wait = Duration::from_secs(args.lock.wait_for_lock);
@@ -279,7 +278,7 @@ async fn delete(
     };
     let ended = match Log::open(&opened.estate.root, &name, intent, &[]) {
         Ok(log) => {
-            let one = std::slice::from_ref(desired);
+            let (one, earlier) = (std::slice::from_ref(desired), run::earlier(&opened.estate.root));
             run::under_locks(cloud, plan, one, &options, &mut locks, log, earlier).await
         }
         Err(error) => Err(error.into()),

@@ -255,18 +255,21 @@ async fn guarded(
         return Err(failure);
     }
     let intent = Intent { command: site.command, release: &plan.release, plan: &digest, stacks: log::planned(plan) };
-    let earlier = earlier(site.root)?;
     let run = match Log::open(site.root, &name, intent, accepted) {
-        Ok(log) => under_locks(cloud, plan, desired, &options, &mut locks, log.streaming(events), earlier).await,
+        Ok(log) => {
+            let (log, earlier) = (log.streaming(events), earlier(site.root));
+            under_locks(cloud, plan, desired, &options, &mut locks, log, earlier).await
+        }
         Err(error) => Err(error.into()),
     };
     let lost = guard::release(locks).await.err();
     Ok((run?, lost))
 }
 
-/// How long changes took in the last runs of an estate.
-pub(super) fn earlier(root: &Path) -> io::Result<Durations> {
-    Ok(durations::earlier(&journal::newest(root, RECENT_RUNS)?))
+/// How long changes took in the last runs of an estate. A journal that cannot be read is no reason to stop: without them,
+/// the time left goes by the number of resources.
+pub(super) fn earlier(root: &Path) -> Durations {
+    journal::newest(root, RECENT_RUNS).map(|runs| durations::earlier(&runs)).unwrap_or_default()
 }
 
 /// Records where tenants' stacks are, so that they are found when git no longer names the account or region.
@@ -389,4 +392,19 @@ pub(super) fn confirmed(question: &str, word: &str) -> Result<bool, Failure> {
     let mut line = String::new();
     io::stdin().lock().read_line(&mut line)?;
     Ok(line.trim() == word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_journal_that_cannot_be_read_costs_the_estimate_and_nothing_else() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join(journal::FOLDER);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join("1.jsonl"), "{}\n").unwrap();
+        assert!(journal::newest(root.path(), 1).is_err());
+        assert_eq!(earlier(root.path()), Durations::new());
+    }
 }
