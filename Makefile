@@ -16,9 +16,9 @@ demo:
 build:
 	cargo build --locked --bins
 
-# Four threads on two cores: most tests wait for stacks. A local endpoint throttles only where a test says so: rates that are
+# Eight threads on two cores: most tests wait for stacks. A local endpoint throttles only where a test says so: rates that are
 # AWS's would be waited for in vain.
-test: export RUST_TEST_THREADS ?= 4
+test: export RUST_TEST_THREADS ?= 8
 test: export TENANTRY_RATE_FACTOR ?= 20
 # Verdicts on rules are kept below it.
 test: export XDG_CACHE_HOME ?= $(CURDIR)/target/cache

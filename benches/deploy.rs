@@ -36,6 +36,7 @@ use tenantry::deploy::{Desired, Plan};
 use tokio::net::TcpListener;
 
 #[path = "../tests/endpoint/process.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
 mod process;
 
 const ACCOUNT: &str = "123456789012";

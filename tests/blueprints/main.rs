@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::drift::fits;
 use crate::drift::fleet::{differences, stacks};
-use crate::process::{Endpoint, QUOTAS};
+use crate::process::{Endpoint, QUOTAS, python};
 use crate::release::git;
 
 fn root() -> &'static Path {
@@ -108,19 +108,19 @@ impl World {
         let before = "import os, sys\nsys.path.insert(0, os.environ['FOLDER'])\nfrom change import session_of\n\
                       session = session_of('111122223333', 'eu-west-1')\n\
                       def client(name):\n    return session.client(name, endpoint_url=os.environ['AWS_ENDPOINT_URL'])\n";
-        let mut command = self.command(root().join(".venv/bin/python"));
+        let mut command = self.command("python");
         command.env("AWS_ENDPOINT_URL", &self.endpoint.url).env_remove("HTTP_PROXY");
         command.env("FOLDER", root().join("tests/drift")).args(["-c", &format!("{before}{script}")]);
-        let output = command.output().unwrap();
+        let output = python(&command);
         assert!(output.status.success(), "{}", said(&output));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Makes the changes of `changes.yaml` behind CloudFormation's back.
     fn change(&self) {
-        let mut command = self.command(root().join(".venv/bin/python"));
+        let mut command = self.command("python");
         command.arg(root().join("tests/drift/change.py")).arg(root().join("tests/blueprints/changes.yaml"));
-        let output = command.args(["metanet", "111122223333", "eu-west-1", "first"]).output().unwrap();
+        let output = python(command.args(["metanet", "111122223333", "eu-west-1", "first"]));
         assert!(output.status.success(), "{}", said(&output));
     }
 }

@@ -1,17 +1,11 @@
 //! The endpoint of these tests, and what is done on it beside the tool.
 
-use std::io::Write;
-use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
 use crate::drift::fleet::only_one_place;
-use crate::process::{Endpoint, QUOTAS};
-
-fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use crate::process::{Endpoint, QUOTAS, python};
 
 /// Starts an endpoint with the table of quotas.
 pub(crate) fn start(step_ms: u32, options: &[&str]) -> Endpoint {
@@ -58,9 +52,9 @@ impl Endpoint {
              \x20   return boto3.client(service, aws_access_key_id=keys['AccessKeyId'],\n\
              \x20       aws_secret_access_key=keys['SecretAccessKey'], aws_session_token=keys['SessionToken'])\n"
         );
-        let mut command = Command::new(root().join(".venv/bin/python"));
+        let mut command = Command::new("python");
         self.environment(&mut command);
-        command.env("AWS_DEFAULT_REGION", "eu-west-1").args(["-c", &format!("{prelude}{script}")]).output().unwrap()
+        python(command.env("AWS_DEFAULT_REGION", "eu-west-1").args(["-c", &format!("{prelude}{script}")]))
     }
 
     /// As [`Self::python`], for a script that must succeed; gives what it prints.
@@ -72,15 +66,10 @@ impl Endpoint {
 
     /// Sends a document to one of the endpoint's control paths.
     pub(crate) fn control(&self, path: &str, document: &Value) {
-        let script = format!(
-            "import sys, urllib.request\n\
-             urllib.request.urlopen(urllib.request.Request('{}{path}', data=sys.stdin.buffer.read(), method='POST'))\n",
-            self.url
-        );
-        let mut python =
-            Command::new(root().join(".venv/bin/python")).args(["-c", &script]).stdin(Stdio::piped()).spawn().unwrap();
-        python.stdin.take().unwrap().write_all(document.to_string().as_bytes()).unwrap();
-        assert!(python.wait().unwrap().success());
+        let script = "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], sys.argv[2].encode()))";
+        let arguments = ["-c", script, &format!("{}{path}", self.url), &document.to_string()];
+        let output = python(Command::new("python").args(arguments));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 }
 

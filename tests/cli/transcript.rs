@@ -8,6 +8,8 @@ use std::process::{Command, Stdio};
 
 use fancy_regex::Regex;
 
+use crate::process::{Endpoint, copy_folder};
+
 /// How much of what a command prints must be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Shown {
@@ -64,6 +66,21 @@ impl Room {
             ("GIT_CONFIG_GLOBAL", "/dev/null".to_owned()),
         ]);
         room
+    }
+
+    /// One that goes on where this one is, with a copy of its endpoint.
+    pub(crate) fn copy(&self, from: &Endpoint, to: &Endpoint) -> Self {
+        let folder = copy_folder(self.folder.path());
+        let address = |url: &str| url.trim_start_matches("http://").to_owned();
+        let renamed = |text: &str| {
+            let text = text.replace(self.folder.path().to_str().unwrap(), folder.path().to_str().unwrap());
+            text.replace(&address(&from.url), &address(&to.url))
+        };
+        for file in ["state", "bin/tenantry"].map(|file| folder.path().join(file)) {
+            fs::write(&file, renamed(&fs::read_to_string(&file).unwrap())).unwrap();
+        }
+        let environment = self.environment.iter().map(|(name, value)| (*name, renamed(value))).collect();
+        Self { folder, environment }
     }
 
     /// Where its commands are run.

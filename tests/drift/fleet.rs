@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::artifacts;
-use crate::process::{Endpoint, QUOTAS};
+use crate::process::{Endpoint, QUOTAS, copy_folder, python};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-west-1";
@@ -24,14 +25,16 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn python() -> PathBuf {
-    root().join(".venv/bin/python")
-}
-
 impl Fleet {
     /// Starts an endpoint, and deploys tenants of these names.
     pub(crate) fn deploy(tenants: &[&str]) -> Self {
         Self::deploy_with(tenants, &[])
+    }
+
+    /// A copy of a fleet of which the tenant `ash` is deployed.
+    pub(crate) fn of_ash() -> Self {
+        static FLEET: LazyLock<Fleet> = LazyLock::new(|| Fleet::deploy(&["ash"]));
+        Self { endpoint: FLEET.endpoint.copy(), folder: copy_folder(FLEET.folder.path()), tenants: FLEET.tenants }
     }
 
     /// As [`Self::deploy`], with more options of the endpoint.
@@ -167,10 +170,10 @@ impl Fleet {
     /// As [`Self::change`], of a sample only.
     pub(crate) fn change_some(&self, round: &str, sample: Option<&Value>) {
         let folder = root().join("tests/drift");
-        let mut command = self.command(python());
+        let mut command = self.command("python");
         command.arg(folder.join("change.py")).arg(folder.join("changes.yaml"));
         command.args(["metanet", ACCOUNT, REGION, round]).args(sample.map(Value::to_string));
-        let output = command.output().unwrap();
+        let output = python(&command);
         assert!(output.status.success(), "{}", said(&output));
     }
 
@@ -182,11 +185,11 @@ impl Fleet {
 
     /// Lets the endpoint follow these rules of its faults from now on.
     pub(crate) fn faults(&self, rules: Vec<Value>) {
-        let mut command = Command::new(python());
+        let mut command = Command::new("python");
         command
             .args(["-c", "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], sys.argv[2].encode()))"]);
         command.arg(format!("{}/_tenantry/faults", self.url()));
-        let output = command.arg(serde_json::json!({ "rules": rules }).to_string()).output().unwrap();
+        let output = python(command.arg(serde_json::json!({ "rules": rules }).to_string()));
         assert!(output.status.success(), "{}", said(&output));
     }
 }

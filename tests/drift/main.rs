@@ -268,7 +268,7 @@ fn names_who_did_it(fleet: &Fleet) {
 
 #[test]
 fn an_untouched_fleet_is_in_sync_after_a_deploy_an_update_and_a_rollback() {
-    let fleet = Fleet::deploy(&["ash"]);
+    let fleet = Fleet::of_ash();
     fleet.in_sync_at(RELEASE);
     let path = fleet.estate().join("tenants/ash.yaml");
     let spec = std::fs::read_to_string(&path).unwrap();
@@ -307,7 +307,7 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
 
 #[test]
 fn what_may_not_be_read_is_unchecked_and_never_in_sync() {
-    let fleet = Fleet::deploy(&["ash"]);
+    let fleet = Fleet::of_ash();
     // Nobody tells anything about what only drift detection and Cloud Control can read.
     fleet.refuse(&[("cloudformation", "DetectStackDrift"), ("cloudcontrol", "*")]);
     let (answer, code) = fleet.drift(&[]);
@@ -435,7 +435,7 @@ fn restored(fleet: &Fleet, shown: &[&str]) {
 
 #[test]
 fn fix_restores_by_drift_aware_change_sets_and_shows_direct_calls_first() {
-    let fleet = Fleet::deploy(&["ash"]);
+    let fleet = Fleet::of_ash();
     let asked = fleet.run(&["drift", "--all", "--fix"]);
     assert_eq!(asked.status.code(), Some(0), "there is nothing to restore: {}", said(&asked));
     // CloudFormation sees rules and tags by itself.
@@ -453,7 +453,7 @@ fn fix_restores_by_drift_aware_change_sets_and_shows_direct_calls_first() {
 
 #[test]
 fn a_resource_that_cannot_be_restored_undoes_no_other_and_is_left_by_name() {
-    let fleet = Fleet::deploy(&["ash"]);
+    let fleet = Fleet::of_ash();
     fleet.change("restorable");
     fleet.faults(vec![serde_json::json!({ "kind": "resource", "stack": "metanet-ash", "logical": "Splitter",
         "phase": "update" })]);
@@ -484,7 +484,7 @@ fn fix_restores_in_two_steps_where_there_are_no_drift_aware_change_sets() {
 
 #[test]
 fn the_stack_itself_is_held_against_its_release() {
-    let fleet = Fleet::deploy(&["ash"]);
+    let fleet = Fleet::of_ash();
     let (answer, code) = fleet.drift_at("v2", &[]);
     let found = differences(stacks(&answer).next().unwrap());
     assert_eq!((found, code), (vec!["high modified TN5501 AWS::CloudFormation::Stack /Release".to_owned()], 2));
@@ -504,7 +504,7 @@ fn the_stack_itself_is_held_against_its_release() {
 
 #[test]
 fn accepted_drift_does_not_count_until_it_expires_and_a_bad_list_is_refused() {
-    let fleet = Fleet::deploy(&["ash"]);
+    let fleet = Fleet::of_ash();
     fleet.change("accepted");
     let list = |until: &str| {
         let folder = own_policies(&fleet);

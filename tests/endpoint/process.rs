@@ -1,8 +1,11 @@
-//! The local endpoint for every test and bench that needs AWS: one process loads it, and each endpoint is a fork of that one.
+//! The local endpoint for every test and bench that needs AWS, and Python scripts that call it: one process loads what they
+//! need, and each is a fork of that one.
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
@@ -18,20 +21,73 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     /// Starts it with a pause between the steps of a stack in milliseconds, and waits until it answers.
     pub(crate) fn start(step_ms: u32, options: &[&str]) -> Self {
+        let step_ms = step_ms.to_string();
+        Self::begun(|port_file| {
+            let mut arguments = vec!["--step-ms", &step_ms, "--port-file", port_file];
+            arguments.extend(options);
+            ask(&serde_json::json!({ "start": arguments }))
+        })
+    }
+
+    /// Another one that begins with all that this one has. Nothing may be under way here.
+    pub(crate) fn copy(&self) -> Self {
+        Self::begun(|port_file| {
+            let script =
+                "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], sys.argv[2].encode()).read().decode())";
+            let url = format!("{}/_tenantry/copies", self.url);
+            let output = python(Command::new("python").args(["-c", script, &url, port_file]));
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
+        })
+    }
+
+    /// Waits until a process that is begun with a file for its port has written it.
+    fn begun(begin: impl FnOnce(&str) -> u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port_file = folder.path().join("port");
-        let step_ms = step_ms.to_string();
-        let mut arguments = vec!["--step-ms", &step_ms, "--port-file", port_file.to_str().unwrap()];
-        arguments.extend(options);
-        let process = ask(&serde_json::json!({ "start": arguments }));
-        let port = loop {
-            match std::fs::read_to_string(&port_file) {
-                Ok(port) if !port.trim().is_empty() => break port.trim().to_owned(),
-                _ => std::thread::park_timeout(Duration::from_millis(5)),
-            }
-            assert!(Path::new("/proc").join(process.to_string()).exists(), "the endpoint ended: {options:?}");
-        };
+        let process = begin(port_file.to_str().unwrap());
+        let port = written(&port_file, process).expect("an endpoint that has not ended");
         Self { process, url: format!("http://127.0.0.1:{port}") }
+    }
+}
+
+/// Copies a folder with everything in it.
+pub(crate) fn copy_folder(from: &Path) -> tempfile::TempDir {
+    let to = tempfile::tempdir().unwrap();
+    assert!(Command::new("cp").arg("-a").arg(from.join(".")).arg(to.path()).status().unwrap().success());
+    to
+}
+
+/// What a process writes into a file that it then moves there; `None` if it ends before.
+fn written(path: &Path, process: u32) -> Option<String> {
+    loop {
+        let is_there = Path::new("/proc").join(process.to_string()).exists();
+        match std::fs::read_to_string(path) {
+            Ok(text) => return Some(text.trim().to_owned()),
+            Err(_) if is_there => std::thread::park_timeout(Duration::from_millis(5)),
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Runs Python as `command` says, whose program may have any name: `-c` with a script or a file, arguments, variables.
+pub(crate) fn python(command: &Command) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments: Vec<_> = command.get_args().map(|text| text.to_str().unwrap()).collect();
+    let variables =
+        command.get_envs().map(|(name, value)| (name.to_str().unwrap(), value.map(|text| text.to_str().unwrap())));
+    let process = ask(&serde_json::json!({
+        "run": arguments,
+        "environment": variables.collect::<BTreeMap<_, _>>(),
+        "place": command.get_current_dir(),
+        "folder": folder.path(),
+    }));
+    let code = written(&folder.path().join("code"), process).expect("a script's exit code");
+    let printed = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    Output {
+        status: ExitStatus::from_raw(code.parse::<i32>().unwrap() << 8),
+        stdout: printed("out"),
+        stderr: printed("err"),
     }
 }
 

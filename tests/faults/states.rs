@@ -15,7 +15,7 @@ use tenantry::deploy::state::{STATUSES, Status};
 use super::binary::{Ran, ask, control, every_stack, run, stacks};
 use super::estate::{ACCOUNT, Estate, ORGANISATION};
 use super::{bare_account, bootstrapped, number};
-use crate::process::Endpoint;
+use crate::process::{Endpoint, python};
 
 /// Two queues that every deletion retains, and a topic without a name of its own, which a deletion may fail at.
 const KEPT: &str = "  Alert:
@@ -191,12 +191,9 @@ impl World {
 fn bring(endpoint: &str, model: &str, cases: &[Case]) {
     let rows: Vec<_> = cases.iter().map(|case| json!([case.stack(), case.status, case.cause])).collect();
     let wanted = json!({ "model": model, "cases": rows });
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let python = Command::new(root.join(".venv/bin/python"))
-        .args(["-c", include_str!("states.py"), endpoint, &wanted.to_string()])
-        .output()
-        .unwrap();
-    assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+    let arguments = ["-c", include_str!("states.py"), endpoint, &wanted.to_string()];
+    let output = python(Command::new("python").args(arguments));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// Ends what is held, and every failure but those that last.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::artifacts;
-use crate::process::{Endpoint, QUOTAS};
+use crate::process::{Endpoint, QUOTAS, python};
 use serde_json::{Value, json};
 
 /// The account that the endpoint gives to credentials it does not know.
@@ -135,9 +135,8 @@ impl World {
                       sqs = boto3.client('sqs', endpoint_url=sys.argv[1], region_name='eu-west-1', \
                       aws_access_key_id='test', aws_secret_access_key='test')\n\
                       sqs.create_queue(QueueName=sys.argv[2])";
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
-        let status = Command::new(python).args(["-c", script, &self.endpoint.url, name]).status().unwrap();
-        assert!(status.success());
+        let output = python(Command::new("python").args(["-c", script, &self.endpoint.url, name]));
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
     fn json(&self, arguments: &[&str]) -> Value {

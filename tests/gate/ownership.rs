@@ -3,8 +3,10 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use super::{Said, World};
+use crate::process::{copy_folder, python};
 
 impl World {
     /// Runs Python with `cfn`, `ec2`, `sqs`, `sns` and `kms` as clients of the endpoint; gives what it prints.
@@ -15,9 +17,7 @@ impl World {
             cfn, ec2, sqs, sns, kms = map(make, ('cloudformation', 'ec2', 'sqs', 'sns', 'kms'))\n\
             tags = lambda stack: {tag['Key']: tag['Value'] for tag in \
             cfn.describe_stacks(StackName=stack)['Stacks'][0].get('Tags', [])}\n";
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
-        let output = Command::new(python).args(["-c", &format!("{clients}{script}"), &self.endpoint.url]).output();
-        let output = output.unwrap();
+        let output = python(Command::new("python").args(["-c", &format!("{clients}{script}"), &self.endpoint.url]));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
@@ -39,11 +39,16 @@ impl World {
         self.run(&[arguments, &accepted].concat())
     }
 
+    /// With a control plane, and overrides of all that blocks a tenant.
     fn bootstrapped() -> (Self, Vec<String>) {
-        let world = Self::new();
-        world.run(&["bootstrap", "--yes"]).expect(0, &[]);
-        let accepted = world.blocking().iter().map(|code| format!("{code}=a test says so")).collect();
-        (world, accepted)
+        static WORLD: LazyLock<(World, Vec<String>)> = LazyLock::new(|| {
+            let world = World::new();
+            world.run(&["bootstrap", "--yes"]).expect(0, &[]);
+            let accepted = world.blocking().iter().map(|code| format!("{code}=a test says so")).collect();
+            (world, accepted)
+        });
+        let (world, accepted) = &*WORLD;
+        (Self { endpoint: world.endpoint.copy(), estate: copy_folder(world.estate.path()) }, accepted.clone())
     }
 }
 

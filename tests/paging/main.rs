@@ -4,11 +4,12 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use serde_json::Value;
 
 use crate::artifacts;
-use crate::process::{Endpoint, QUOTAS};
+use crate::process::{Endpoint, QUOTAS, copy_folder, python};
 
 const HUB: &str = "111122223333";
 const SPOKE: &str = "444455556666";
@@ -46,6 +47,15 @@ impl Said {
 impl World {
     /// A fleet of two accounts with a tenant each; control planes with paging.
     fn new() -> Self {
+        static WORLD: LazyLock<World> = LazyLock::new(World::made);
+        let world = Self { endpoint: WORLD.endpoint.copy(), folder: copy_folder(WORLD.folder.path()) };
+        // The paging service is the endpoint's own.
+        let fleet = fs::read_to_string(world.folder.path().join("tenants/fleet.yaml")).unwrap();
+        world.write("tenants/fleet.yaml", &fleet.replace(&WORLD.endpoint.url, &world.endpoint.url));
+        world
+    }
+
+    fn made() -> Self {
         let world = Self {
             endpoint: Endpoint::start(1, &[&QUOTAS[..], &["--enforce-iam"]].concat()),
             folder: tempfile::tempdir().unwrap(),
@@ -125,9 +135,7 @@ impl World {
             def pager(document):\n\
             \x20   request = urllib.request.Request(sys.argv[1] + '/_tenantry/pager', document.encode(), method='POST')\n\
             \x20   print(urllib.request.urlopen(request).read().decode())\n";
-        let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
-        let output = Command::new(python).args(["-c", &format!("{clients}{script}"), &self.endpoint.url]).output();
-        let output = output.unwrap();
+        let output = python(Command::new("python").args(["-c", &format!("{clients}{script}"), &self.endpoint.url]));
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use super::small;
 use crate::artifacts;
-use crate::process::Endpoint;
+use crate::process::{Endpoint, python};
 use serde_json::Value;
 
 /// Four tenants in three rings of one account: acme, then bolt and cube, then dora.
@@ -190,8 +190,7 @@ defaults:
             self.organisation,
             endpoint()
         );
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let run = Run::of(Command::new(root.join(".venv/bin/python")).args(["-c", &script]).output().unwrap());
+        let run = Run::of(python(Command::new("python").args(["-c", &script])));
         assert_eq!(run.code, 0, "{run:?}");
     }
 

@@ -58,12 +58,26 @@ def main(given: list[str] | None = None) -> None:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: os._exit(0))
 
+    from . import identity
+    from .cloudformation import revert
+    from .services import quotas
+
+    if options.quotas is not None:
+        quotas.load(options.quotas)
+    revert.offer(not options.no_reverts)
+    quotas.enforce(options.enforce_quotas)
+    identity.enforce(options.enforce_iam)
+    quotas.grant_after(options.grant_seconds)
+    serve(options)
+
+
+def serve(options: argparse.Namespace) -> None:
+    """Serve what this process has; also in a copy of one that serves already."""
     from moto.moto_server.werkzeug_app import MotoRequestHandler
 
-    from . import identity
+    from . import copies
     from .application import application
-    from .cloudformation import revert
-    from .services import hosted_zones, quotas
+    from .services import hosted_zones
 
     class Quiet(MotoRequestHandler):
         """HTTP/1.1 (connections are kept) and no access log."""
@@ -73,12 +87,7 @@ def main(given: list[str] | None = None) -> None:
         def log(self, type: str, message: str, *args: object) -> None:
             pass
 
-    if options.quotas is not None:
-        quotas.load(options.quotas)
-    revert.offer(not options.no_reverts)
-    quotas.enforce(options.enforce_quotas)
-    identity.enforce(options.enforce_iam)
-    quotas.grant_after(options.grant_seconds)
+    copies.of(lambda port_file: serve(argparse.Namespace(**vars(options) | {"port": 0, "port_file": port_file})))
     server = None
     while server is None:
         server = make_server(options.host, options.port, application(), threaded=True, request_handler=Quiet)

@@ -1,12 +1,14 @@
 """The endpoint's own control paths: `/_tenantry/health`, `/_tenantry/reset`, `/_tenantry/faults`,
-`/_tenantry/quotas`, `/_tenantry/offers`, `/_tenantry/zones`, `/_tenantry/pager`, `/_tenantry/assume` and `/_tenantry/poll`."""
+`/_tenantry/quotas`, `/_tenantry/offers`, `/_tenantry/zones`, `/_tenantry/pager`, `/_tenantry/assume`, `/_tenantry/poll` and
+`/_tenantry/copies`."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
-from . import faults, state
+from . import copies, faults, state
 from .errors import AwsError
 from .identity import Role, tag_session
 from .internal import call_moto
@@ -77,6 +79,9 @@ def respond(environ: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         return _assume(environ)
     if path == "/_tenantry/poll" and method == "POST":
         return _poll(environ)
+    if path == "/_tenantry/copies" and method == "POST":
+        port_file = Path(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)).decode())
+        return _json(200, copies.make(port_file))
     if path == "/_tenantry/faults":
         if method == "GET":
             return _json(200, {"faults": faults.describe()})

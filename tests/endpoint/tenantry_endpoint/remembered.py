@@ -1,7 +1,10 @@
-"""What moto and botocore find out anew for every request though it never changes, found out once: half of a stack's time."""
+"""What moto and botocore find out anew for every request though it never changes, found out once: half of a stack's time.
+And ids of requests, of which none need be a secret, without a call of the system for each."""
 
 from __future__ import annotations
 
+import random
+import uuid
 from functools import lru_cache
 from typing import Any
 
@@ -41,8 +44,13 @@ def _load_pem_private_key(data: bytes, password: bytes | None = None, backend: A
     return _loaded(bytes(data)) if password is None and not more else _load(data, password, backend, **more)
 
 
+def _uuid4() -> uuid.UUID:
+    return uuid.UUID(int=random.getrandbits(128), version=4)
+
+
 def apply() -> None:
     """Remember names of services and of their operations, models' folders, and keys."""
+    uuid.uuid4 = _uuid4
     moto.backends.list_of_moto_modules = _known_modules
     moto.core.responses.method_names_from_class = lru_cache(maxsize=None)(moto.core.responses.method_names_from_class)
     moto.core.utils.create_loader = lru_cache(maxsize=None)(moto.core.utils.create_loader)
