@@ -49,7 +49,10 @@ pub fn community_id(flow: Flow) -> String {
     digest.update([flow.protocol, 0]);
     digest.update(from.1.to_be_bytes());
     digest.update(to.1.to_be_bytes());
-    format!("1:{}", STANDARD.encode(digest.finalize()))
+    let mut text = String::with_capacity(32);
+    text.push_str("1:");
+    STANDARD.encode_string(digest.finalize(), &mut text);
+    text
 }
 
 fn update(digest: &mut Sha1, address: IpAddr) {

@@ -1,5 +1,6 @@
 //! Which kind of record it is: told by the record, by the settings' patterns or by the object's key.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
 /// Where a dataset's name is looked for.
@@ -81,11 +82,11 @@ impl Naming {
     }
 
     /// The name of a record's dataset; `record`: what the record itself says.
-    pub fn choose(&self, record: Option<&str>, key: &KeyNames) -> Option<String> {
+    pub fn choose<'a>(&self, record: Option<&'a str>, key: &'a KeyNames) -> Option<Cow<'a, str>> {
         self.order.iter().find_map(|source| match source {
             NameSource::Record => record.and_then(legal),
-            NameSource::Patterns => key.pattern.clone(),
-            NameSource::Key => key.key.clone(),
+            NameSource::Patterns => key.pattern.as_deref().map(Cow::Borrowed),
+            NameSource::Key => key.key.as_deref().map(Cow::Borrowed),
         })
     }
 }
@@ -95,14 +96,14 @@ const NAME_MAX: usize = 64;
 
 /// A name as index names and fields allow it: lower case, `a`–`z`, `0`–`9`, `_` and `-`; every other character becomes
 /// `_`, as in `ssh_failure` for `ssh.failure`. `None` if nothing is left.
-pub fn legal(name: &str) -> Option<String> {
+pub fn legal(name: &str) -> Option<Cow<'_, str>> {
     let is_legal = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
     if (1..=NAME_MAX).contains(&name.len())
         && name.bytes().all(|byte| is_legal(byte) || byte == b'_')
         && !name.starts_with('_')
         && !name.ends_with('_')
     {
-        return Some(name.to_owned());
+        return Some(name.into());
     }
     let mapped = |c: char| match c.to_ascii_lowercase() {
         c if c.is_ascii_alphanumeric() || c == '_' || c == '-' => c,
@@ -111,7 +112,7 @@ pub fn legal(name: &str) -> Option<String> {
     let mapped: String = name.chars().map(mapped).collect();
     let trimmed = mapped.trim_matches(['_', '-']);
     let cut = trimmed.get(..NAME_MAX).unwrap_or(trimmed).trim_end_matches(['_', '-']);
-    (!cut.is_empty()).then(|| cut.to_owned())
+    (!cut.is_empty()).then(|| cut.to_owned().into())
 }
 
 /// The name in the last segment of a key: what precedes the first dot, less times and counters at its end.
@@ -128,7 +129,7 @@ fn of_key(key: &str) -> Option<String> {
         }
         name = name.get(..at).unwrap_or_default();
     }
-    name.bytes().any(|byte| byte.is_ascii_alphabetic()).then(|| legal(name)).flatten()
+    name.bytes().any(|byte| byte.is_ascii_alphabetic()).then(|| legal(name)).flatten().map(Cow::into_owned)
 }
 
 /// Whether a glob of `*` and `?` matches a whole text.

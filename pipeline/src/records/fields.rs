@@ -42,6 +42,11 @@ impl<'a> Fields<'a> {
         plain_text(self.get(name)?)
     }
 
+    /// How many members there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Every member.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &'a str)> {
         self.0.iter().map(|(key, raw)| (key.as_ref(), *raw))
@@ -69,6 +74,9 @@ pub(super) fn plain_text(raw: &str) -> Option<&str> {
     (!inner.contains('\\')).then_some(inner)
 }
 
+/// Room for the members of most records, in as much memory as malloc's fastest bins give.
+const USUAL: usize = 24;
+
 #[derive(Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -83,7 +91,7 @@ impl<'de> Deserialize<'de> for Fields<'de> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut fields = Vec::with_capacity(32);
+                let mut fields = Vec::with_capacity(USUAL);
                 while let Some((Key(key), raw)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
                     // Some writers nest the connection's four names, Zeek's own does not.
                     if key == "id" && raw.get().starts_with('{') {

@@ -99,7 +99,7 @@ pub fn all() -> impl Iterator<Item = (String, Kind)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::schema::{ALIASES, COPIES, DATASETS, Treatment, suricata};
+    use super::super::schema::{ALIASES, COMMON, COPIES, Role, Treatment, suricata, zeek as logs};
     use super::super::secrets;
     use super::*;
 
@@ -126,12 +126,17 @@ mod tests {
 
     #[test]
     fn every_place_of_the_tables_is_a_field_of_the_schema() {
-        for dataset in DATASETS.iter().chain([suricata("alert"), suricata("dns")]) {
-            for (field, treatment) in dataset.fields {
-                if let Treatment::To(place) | Treatment::LowerTo(place) | Treatment::Nanoseconds(place) = treatment {
-                    assert!(ecs(place).is_some(), "{} {field}: {place}", dataset.name);
-                }
-            }
+        let events = ["alert", "dns"].map(suricata::dataset);
+        let fields = logs::DATASETS.iter().chain(events).flat_map(|dataset| dataset.fields);
+        for (field, treatment) in fields.chain(COMMON) {
+            let place = match treatment {
+                Treatment::LowerTo(place) | Treatment::Nanoseconds(place) => Some(*place),
+                treatment => treatment.place(),
+            };
+            assert!(place.is_none_or(|place| ecs(place).is_some()), "{field}: {place:?}");
+        }
+        for role in [Role::SourcePort, Role::DestinationPort] {
+            assert_eq!(role.place().and_then(ecs), Some(Kind::Count));
         }
     }
 

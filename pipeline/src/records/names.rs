@@ -1,5 +1,12 @@
 //! Names within values: hosts with ports, distinguished names, and what Zeek and DNS call a thing as ECS calls it.
 
+use std::borrow::Cow;
+
+/// In lower case.
+pub(super) fn lower(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) { text.to_ascii_lowercase().into() } else { text.into() }
+}
+
 /// A host and its port, of `example.org:8080`, `[2001:db8::1]:8080` and either alone.
 pub(super) fn host_and_port(text: &str) -> (&str, Option<u16>) {
     if let Some((host, rest)) = text.strip_prefix('[').and_then(|text| text.split_once(']')) {

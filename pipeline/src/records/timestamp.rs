@@ -117,18 +117,10 @@ impl Timestamp {
     pub fn write_iso(self, out: &mut Vec<u8>) {
         write_date(self.day(), b'-', out);
         let second = self.seconds.rem_euclid(DAY);
-        out.push(b'T');
-        two_digits(second / 3600, out);
-        out.push(b':');
-        two_digits(second / 60 % 60, out);
-        out.push(b':');
-        two_digits(second % 60, out);
-        out.push(b'.');
         let micros = i64::from(self.micros);
-        two_digits(micros / 10_000, out);
-        two_digits(micros / 100 % 100, out);
-        two_digits(micros % 100, out);
-        out.push(b'Z');
+        let [[a, b], [c, d], [e, f]] = [second / 3600, second / 60 % 60, second % 60].map(two_digits);
+        let [[g, h], [i, j], [k, l]] = [micros / 10_000, micros / 100 % 100, micros % 100].map(two_digits);
+        out.extend_from_slice(&[b'T', a, b, b':', c, d, b':', e, f, b'.', g, h, i, j, k, l, b'Z']);
     }
 }
 
@@ -161,17 +153,12 @@ pub fn write_date(day: i64, separator: u8, out: &mut Vec<u8>) {
     let day_of_month = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
-    two_digits(year / 100, out);
-    two_digits(year % 100, out);
-    out.push(separator);
-    two_digits(month, out);
-    out.push(separator);
-    two_digits(day_of_month, out);
+    let [[a, b], [c, d], [e, f], [g, h]] = [year / 100, year % 100, month, day_of_month].map(two_digits);
+    out.extend_from_slice(&[a, b, c, d, separator, e, f, separator, g, h]);
 }
 
-fn two_digits(value: i64, out: &mut Vec<u8>) {
-    let digit = |value: i64| b'0' + u8::try_from(value.rem_euclid(10)).unwrap_or_default();
-    out.extend([digit(value / 10), digit(value)]);
+fn two_digits(value: i64) -> [u8; 2] {
+    [value / 10, value].map(|value| b'0' + u8::try_from(value.rem_euclid(10)).unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -1,191 +1,71 @@
-//! From Zeek's field names to those of the Elastic Common Schema (ECS 8.11): one table per kind of record.
+//! Zeek's logs: one table for each kind of record.
 //!
 //! Names on the left are those of Zeek's script reference; names on the right are those of the ECS field reference, and the
 //! places are those that Elastic's own mapping of Zeek's logs has. A field without a row keeps its value below
 //! `zeek.<dataset>.`.
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-
-/// What becomes of a field.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Treatment {
-    /// The value goes there as it is.
-    To(&'static str),
-    /// The value goes to `event.id`, unless the record has a `uid`.
-    Id,
-    /// Seconds go there as whole nanoseconds.
-    Nanoseconds(&'static str),
-    /// `TLSv12` goes to `tls.version` as `1.2`, and `tls` to `tls.version_protocol`.
-    TlsVersion,
-    /// A boolean becomes `success` or `failure`.
-    Outcome,
-    /// `success` if the text is one of these, in lower case; else `failure`. The text stays.
-    OutcomeOf(&'static [&'static str]),
-    /// `failure` from this number on, as of HTTP's, FTP's and SIP's statuses; the number goes to its own place, if it has one.
-    OutcomeBelow(u64, Option<&'static str>),
-    /// A function of Modbus: the action, which succeeds without an exception.
-    ModbusFunction,
-    /// HTTP's method, which is the action, too.
-    RequestMethod,
-    /// HTTP's host, perhaps with a port; without one it is the connection's.
-    RequestHost,
-    /// The state of a connection says whether its start and its end were seen.
-    ConnectionState,
-    /// What was dropped is denied, else it is allowed.
-    Dropped,
-    /// What was done to a file, and whether it changed by it.
-    FileAction,
-    /// The tree of a share: a file's name behind it is its path.
-    Share,
-    /// The value goes there in lower case, and stays among the kind's own fields.
-    LowerTo(&'static str),
-    /// The name that DNS is asked for; without a response it is all that was seen.
-    Query,
-    /// DNS: `NOERROR` is a success; the name goes to its own place, too.
-    ResponseCode,
-    /// The class of a question by its number: `IN`.
-    QuestionClass,
-    /// A flag of DNS's header by this name, if it is set.
-    HeaderFlag(&'static str),
-    /// The answers, and the addresses among them.
-    Answers,
-    /// SIP's `1 INVITE`: the method is the action.
-    Sequence,
-    /// `sip:user@host:port`, whole and in its parts.
-    SipUri,
-    /// Kerberos' `user/REALM`.
-    Principal,
-    /// A distinguished name (RFC 4514): whole, if it has such a place, and its parts below the other.
-    DistinguishedName(Option<&'static str>, &'static str),
-    /// The name of a signature's algorithm as ECS has it.
-    SignatureAlgorithm,
-    /// The kind of an indicator, which says where the indicator goes, too.
-    IndicatorKind,
-}
-
-/// Names of a record's two ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ends {
-    pub source: &'static str,
-    pub source_port: &'static str,
-    pub destination: &'static str,
-    pub destination_port: &'static str,
-    /// Ports of a protocol that has fixed ones, where the record names none.
-    pub ports: Option<(u16, u16)>,
-}
-
-/// One kind of record.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Dataset {
-    /// Zeek's `_path`.
-    pub name: &'static str,
-    /// ECS `event.kind`.
-    pub kind: &'static str,
-    /// ECS `event.category`.
-    pub category: &'static [&'static str],
-    /// ECS `event.type`; a field may add to it.
-    pub types: &'static [&'static str],
-    /// `network.transport` where Zeek does not say it.
-    pub transport: Option<&'static str>,
-    /// `network.protocol` where Zeek does not say it.
-    pub protocol: Option<&'static str>,
-    /// The ends where the record does not name a connection's.
-    pub ends: Option<Ends>,
-    /// The source is a client and the destination a server.
-    pub has_roles: bool,
-    pub fields: &'static [(&'static str, Treatment)],
-}
-
-use Treatment::{
+use super::Role::{
+    Destination, DestinationBytes, DestinationPackets, DestinationPort, OwnDestination, OwnDestinationPort, OwnSource,
+    OwnSourcePort, Source, SourceBytes, SourcePackets, SourcePort,
+};
+use super::Treatment::{
     Answers, ConnectionState, DistinguishedName, Dropped, FileAction, HeaderFlag, Id, IndicatorKind, LowerTo,
     ModbusFunction, Nanoseconds, Outcome, OutcomeBelow, OutcomeOf, Principal, Query, QuestionClass, RequestHost,
     RequestMethod, ResponseCode, Sequence, Share, SignatureAlgorithm, SipUri, TlsVersion, To,
 };
 
-/// The version of the schema that documents follow.
-pub const ECS_VERSION: &str = "8.11.0";
+use super::{Dataset, Ends, PROTOCOL, Sensor};
 
-/// Fields that are copied into others when a document is indexed: what it says about addresses, hosts, users and files is
-/// gathered without being sent and stored again.
-pub const COPIES: &[(&str, &[&str])] = &[
-    ("client.domain", &["related.hosts"]),
-    ("client.ip", &["related.ip"]),
-    ("destination.domain", &["related.hosts"]),
-    ("destination.ip", &["related.ip"]),
-    ("dns.question.name", &["related.hosts"]),
-    ("dns.resolved_ip", &["related.ip"]),
-    ("email.from.address", &["related.user"]),
-    ("email.sender.address", &["related.user"]),
-    ("file.hash.md5", &["related.hash"]),
-    ("file.hash.sha1", &["related.hash"]),
-    ("file.hash.sha256", &["related.hash"]),
-    ("host.ip", &["related.ip"]),
-    ("host.name", &["related.hosts"]),
-    ("server.ip", &["related.ip"]),
-    ("source.domain", &["related.hosts"]),
-    ("source.ip", &["related.ip"]),
-    ("threat.indicator.ip", &["related.ip"]),
-    ("tls.client.ja3", &["related.hash"]),
-    ("tls.client.server_name", &["related.hosts"]),
-    ("tls.server.ja3s", &["related.hash"]),
-    ("url.domain", &["related.hosts"]),
-    ("url.username", &["user.name", "related.user"]),
-    ("user.name", &["related.user"]),
-    ("zeek.x509.san.email", &["file.x509.alternative_names"]),
-    ("zeek.x509.san.ip", &["file.x509.alternative_names"]),
-    ("zeek.x509.san.uri", &["file.x509.alternative_names"]),
-];
-
-/// Other names of fields: what ECS has twice is not stored twice.
-pub const ALIASES: &[(&str, &str)] = &[
-    ("client.address", "client.ip"),
-    ("destination.address", "destination.ip"),
-    ("server.address", "server.ip"),
-    ("source.address", "source.ip"),
-];
-
-/// What a search finds in a document: its own members, what is copied, and other names.
-pub fn searched(mut members: BTreeMap<String, Value>) -> BTreeMap<String, Value> {
-    let list = |value: &Value| value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
-    let own = members.clone();
-    for (place, others) in COPIES {
-        let Some(value) = own.get(*place) else { continue };
-        for other in *others {
-            let mut all = members.get(*other).map(list).unwrap_or_default();
-            let new: Vec<Value> = list(value).into_iter().filter(|value| !all.contains(value)).collect();
-            all.extend(new);
-            members.insert((*other).to_owned(), Value::Array(all));
-        }
-    }
-    for (name, place) in ALIASES {
-        if let Some(value) = members.get(*place).cloned() {
-            members.insert((*name).to_owned(), value);
-        }
-    }
-    members
-}
-
-/// What most kinds of record have in common: a connection that speaks a protocol.
-const PROTOCOL: Dataset = Dataset {
-    name: "",
-    kind: "event",
-    category: &["network"],
-    types: &["connection", "protocol"],
-    transport: None,
-    protocol: None,
-    ends: None,
-    has_roles: false,
-    fields: &[],
+/// Records as Zeek writes them.
+pub static SENSOR: Sensor = Sensor {
+    module: "zeek",
+    time: "ts",
+    roles: &[
+        ("id.orig_h", Source),
+        ("id.orig_p", SourcePort),
+        ("id.resp_h", Destination),
+        ("id.resp_p", DestinationPort),
+        ("orig_ip_bytes", SourceBytes),
+        ("resp_ip_bytes", DestinationBytes),
+        ("orig_pkts", SourcePackets),
+        ("resp_pkts", DestinationPackets),
+    ],
 };
 
 /// The two ends of what is told without a connection.
 const SRC_AND_DST: Ends =
-    Ends { source: "src", source_port: "", destination: "dst", destination_port: "p", ports: None };
+    Ends { roles: &[("src", OwnSource), ("dst", OwnDestination), ("p", OwnDestinationPort)], ports: None };
+
+/// What was found to be worth an analyst's look.
+const NOTICE: Dataset = Dataset {
+    name: "notice",
+    kind: "alert",
+    category: &["intrusion_detection"],
+    types: &["info"],
+    ends: Some(SRC_AND_DST),
+    fields: &[
+        ("note", To("rule.name")),
+        ("msg", To("rule.description")),
+        ("sub", To("message")),
+        ("dropped", Dropped),
+        ("file_mime_type", To("file.mime_type")),
+    ],
+    ..PROTOCOL
+};
+
+/// What a sensor says of its analyzers.
+const ANALYZER: Dataset = Dataset {
+    name: "analyzer",
+    types: &["connection", "info"],
+    fields: &[("failure_reason", To("message"))],
+    ..PROTOCOL
+};
+
+/// What a sensor measures of itself.
+const METRIC: Dataset = Dataset { kind: "metric", types: &["info"], ..PROTOCOL };
 
 /// Every kind of record with a table.
-pub const DATASETS: &[Dataset] = &[
+pub static DATASETS: &[Dataset] = &[
     Dataset {
         name: "conn",
         types: &["connection"],
@@ -334,10 +214,12 @@ pub const DATASETS: &[Dataset] = &[
         transport: Some("udp"),
         protocol: Some("dhcp"),
         ends: Some(Ends {
-            source: "client_addr",
-            source_port: "client_port",
-            destination: "server_addr",
-            destination_port: "server_port",
+            roles: &[
+                ("client_addr", OwnSource),
+                ("client_port", OwnSourcePort),
+                ("server_addr", OwnDestination),
+                ("server_port", OwnDestinationPort),
+            ],
             ports: Some((68, 67)),
         }),
         has_roles: true,
@@ -350,46 +232,20 @@ pub const DATASETS: &[Dataset] = &[
         ],
         ..PROTOCOL
     },
-    Dataset {
-        name: "notice",
-        kind: "alert",
-        category: &["intrusion_detection"],
-        types: &["info"],
-        ends: Some(SRC_AND_DST),
-        fields: &[
-            ("note", To("rule.name")),
-            ("msg", To("rule.description")),
-            ("sub", To("message")),
-            ("dropped", Dropped),
-            ("file_mime_type", To("file.mime_type")),
-        ],
-        ..PROTOCOL
-    },
-    Dataset {
-        name: "notice_alarm",
-        kind: "alert",
-        category: &["intrusion_detection"],
-        types: &["info"],
-        ends: Some(SRC_AND_DST),
-        fields: &[
-            ("note", To("rule.name")),
-            ("msg", To("rule.description")),
-            ("sub", To("message")),
-            ("dropped", Dropped),
-            ("file_mime_type", To("file.mime_type")),
-        ],
-        ..PROTOCOL
-    },
+    NOTICE,
+    Dataset { name: "notice_alarm", ..NOTICE },
     Dataset {
         name: "signatures",
         kind: "alert",
         category: &["intrusion_detection"],
         types: &["info"],
         ends: Some(Ends {
-            source: "src_addr",
-            source_port: "src_port",
-            destination: "dst_addr",
-            destination_port: "dst_port",
+            roles: &[
+                ("src_addr", OwnSource),
+                ("src_port", OwnSourcePort),
+                ("dst_addr", OwnDestination),
+                ("dst_port", OwnDestinationPort),
+            ],
             ports: None,
         }),
         fields: &[
@@ -638,13 +494,8 @@ pub const DATASETS: &[Dataset] = &[
         fields: &[("host", To("url.domain")), ("uri", To("url.original")), ("user_agent", To("user_agent.original"))],
         ..PROTOCOL
     },
-    Dataset { name: "dpd", types: &["connection", "info"], fields: &[("failure_reason", To("message"))], ..PROTOCOL },
-    Dataset {
-        name: "analyzer",
-        types: &["connection", "info"],
-        fields: &[("failure_reason", To("message"))],
-        ..PROTOCOL
-    },
+    Dataset { name: "dpd", ..ANALYZER },
+    ANALYZER,
     Dataset { name: "traceroute", types: &["info"], ends: Some(SRC_AND_DST), ..PROTOCOL },
     Dataset { name: "tunnel", types: &["connection"], fields: &[("action", To("event.action"))], ..PROTOCOL },
     Dataset { name: "known_services", types: &["info"], fields: &[("host", To("host.ip"))], ..PROTOCOL },
@@ -701,11 +552,11 @@ pub const DATASETS: &[Dataset] = &[
         ],
         ..PROTOCOL
     },
-    Dataset { name: "capture_loss", kind: "metric", types: &["info"], ..PROTOCOL },
-    Dataset { name: "stats", kind: "metric", types: &["info"], ..PROTOCOL },
-    Dataset { name: "weird_stats", kind: "metric", types: &["info"], ..PROTOCOL },
-    Dataset { name: "telemetry", kind: "metric", types: &["info"], ..PROTOCOL },
-    Dataset { name: "telemetry_histogram", kind: "metric", types: &["info"], ..PROTOCOL },
+    Dataset { name: "capture_loss", ..METRIC },
+    Dataset { name: "stats", ..METRIC },
+    Dataset { name: "weird_stats", ..METRIC },
+    Dataset { name: "telemetry", ..METRIC },
+    Dataset { name: "telemetry_histogram", ..METRIC },
 ];
 
 /// The transport of kinds that log none and have only one, without a table.
@@ -718,83 +569,9 @@ pub fn transport(name: &str) -> Option<&'static str> {
 }
 
 /// What holds for a kind of record without a table.
-pub const OTHER: Dataset = Dataset { types: &["info"], ..PROTOCOL };
+pub static OTHER: Dataset = Dataset { types: &["info"], ..PROTOCOL };
 
 /// Kinds of Zeek's logs whose records have no time: they are about a process, not about traffic.
 pub fn has_no_time(name: &str) -> bool {
     matches!(name, "loaded_scripts" | "print" | "print_statements")
-}
-
-/// What holds for an event of Suricata with this `event_type`: names on the left are paths in `eve.json` (Suricata User
-/// Guide, "Eve JSON Format").
-pub fn suricata(event_type: &str) -> &'static Dataset {
-    if event_type == "alert" { &SURICATA_ALERT } else { &SURICATA }
-}
-
-const SURICATA_FIELDS: &[(&str, Treatment)] = &[
-    ("app_proto", To("network.protocol")),
-    ("flow.bytes_toserver", To("source.bytes")),
-    ("flow.pkts_toserver", To("source.packets")),
-    ("flow.bytes_toclient", To("destination.bytes")),
-    ("flow.pkts_toclient", To("destination.packets")),
-    ("in_iface", To("observer.ingress.interface.name")),
-    ("alert.signature", To("rule.name")),
-    ("alert.signature_id", To("rule.id")),
-    ("alert.category", To("rule.category")),
-    ("alert.rev", To("rule.version")),
-    ("alert.severity", To("event.severity")),
-    ("alert.action", To("event.action")),
-    ("dns.rrname", To("dns.question.name")),
-    ("dns.rrtype", To("dns.question.type")),
-    ("dns.rcode", To("dns.response_code")),
-    ("http.hostname", To("url.domain")),
-    ("http.url", To("url.original")),
-    ("http.http_method", To("http.request.method")),
-    ("http.http_user_agent", To("user_agent.original")),
-    ("http.http_refer", To("http.request.referrer")),
-    ("http.status", To("http.response.status_code")),
-    ("http.length", To("http.response.body.bytes")),
-    ("tls.sni", To("tls.client.server_name")),
-    ("tls.subject", To("tls.server.subject")),
-    ("tls.issuerdn", To("tls.server.issuer")),
-    ("tls.ja3.hash", To("tls.client.ja3")),
-    ("tls.ja3s.hash", To("tls.server.ja3s")),
-    ("fileinfo.filename", To("file.name")),
-    ("fileinfo.size", To("file.size")),
-    ("fileinfo.md5", To("file.hash.md5")),
-    ("fileinfo.sha1", To("file.hash.sha1")),
-    ("fileinfo.sha256", To("file.hash.sha256")),
-];
-
-const SURICATA: Dataset = Dataset { types: &["info"], fields: SURICATA_FIELDS, ..PROTOCOL };
-
-const SURICATA_ALERT: Dataset = Dataset {
-    name: "alert",
-    kind: "alert",
-    category: &["intrusion_detection", "network"],
-    types: &["info"],
-    fields: SURICATA_FIELDS,
-    ..PROTOCOL
-};
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-
-    #[test]
-    fn no_two_fields_of_a_record_go_to_one_place() {
-        for dataset in DATASETS {
-            let mut names = BTreeSet::new();
-            let mut places = BTreeSet::new();
-            for (name, treatment) in dataset.fields {
-                assert!(names.insert(name), "{} {name}", dataset.name);
-                if let To(place) | LowerTo(place) | Nanoseconds(place) = treatment {
-                    assert!(places.insert(place), "{} {place}", dataset.name);
-                    assert!(!ALIASES.iter().any(|(alias, _)| alias == place), "{} {place}", dataset.name);
-                }
-            }
-        }
-    }
 }
