@@ -33,7 +33,8 @@ impl Domain {
 }
 
 impl Search for Domain {
-    async fn bulk(&self, body: Vec<u8>) -> Result<(u16, bytes::Bytes), NoAnswer> {
+    async fn bulk(&self, body: &[&[u8]]) -> Result<(u16, bytes::Bytes), NoAnswer> {
+        let body = body.concat();
         let mut state = self.state.lock().unwrap();
         if state.down {
             return Ok((503, "down".into()));

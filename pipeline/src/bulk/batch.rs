@@ -69,13 +69,21 @@ impl Batch {
         self.items.len() + self.rejected.len()
     }
 
-    /// The body with only the given items.
-    pub fn body_of(&self, items: &[usize]) -> Vec<u8> {
+    /// The parts of the body that are about the given items.
+    pub fn body_of(&self, items: &[usize]) -> Vec<&[u8]> {
         if items.len() == self.items.len() {
-            return self.body.clone();
+            return vec![&self.body];
         }
-        let lines = items.iter().filter_map(|index| self.body.get(self.items.get(*index)?.lines.clone()));
-        lines.collect::<Vec<&[u8]>>().concat()
+        items.iter().filter_map(|index| self.body.get(self.items.get(*index)?.lines.clone())).collect()
+    }
+
+    /// Forgets its records and keeps its memory.
+    pub fn clear(&mut self) {
+        self.body.clear();
+        self.text.clear();
+        self.items.clear();
+        self.rejected.clear();
+        self.rejected_bytes = 0;
     }
 
     /// An item that is refused.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use bytes::BytesMut;
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::batch::{Batch, BatchLimits, Item, Rejected};
 use super::send::{Search, Sent, send};
@@ -115,6 +115,7 @@ pub async fn ingest<O: Objects, S: Search>(
         names: &origin.names,
         pace,
         under_way: JoinSet::new(),
+        spare: Vec::new(),
         open: BTreeSet::new(),
         done: Ingested { warning, ..Ingested::default() },
         failed: None,
@@ -126,7 +127,7 @@ pub async fn ingest<O: Objects, S: Search>(
         while let Some((offset, record)) = records.next_record() {
             reading.add(&mut batch, offset, record, &mut out.done);
             if batch.is_full(settings.limits) {
-                out.dispatch(std::mem::take(&mut batch)).await?;
+                batch = out.dispatch(batch).await?;
             }
             if out.failed.is_some() || pace.is_over() {
                 let next = if batch.records() == 0 { records.position() } else { batch.start };
@@ -309,7 +310,10 @@ struct Outgoing<'a, O, S> {
     name: &'a PartName,
     names: &'a KeyNames,
     pace: Pace,
-    under_way: JoinSet<Result<(u64, Sent), Failure>>,
+    under_way: JoinSet<Result<(Batch, Sent), Failure>>,
+    /// Batches that are done: their memory serves the next ones, since pages that are given back and asked for again cost more
+    /// than what is written into them.
+    spare: Vec<Batch>,
     /// Starts of the batches that are not done.
     open: BTreeSet<u64>,
     done: Ingested,
@@ -317,17 +321,21 @@ struct Outgoing<'a, O, S> {
 }
 
 impl<O: Objects, S: Search> Outgoing<'_, O, S> {
-    async fn dispatch(&mut self, batch: Batch) -> Result<(), Failure> {
+    /// Has a batch sent, as soon as there is room. An empty one for the next records.
+    async fn dispatch(&mut self, batch: Batch) -> Result<Batch, Failure> {
         if batch.records() == 0 {
-            return Ok(());
+            return Ok(batch);
         }
         self.open.insert(batch.start);
+        while let Some(joined) = self.under_way.try_join_next() {
+            self.collect(joined)?;
+        }
         while self.under_way.len() >= self.settings.parallel {
-            self.collect().await?;
+            self.wait().await?;
         }
         // Its start stays open: it is where the next run goes on.
         if self.pace.is_over() {
-            return Ok(());
+            return Ok(Batch::default());
         }
         let (objects, search, pace) = (self.objects.clone(), self.search.clone(), self.pace);
         let target = Target {
@@ -344,15 +352,25 @@ impl<O: Objects, S: Search> Outgoing<'_, O, S> {
             if sent.unfinished.is_none() && !sent.rejected.is_empty() {
                 objects.put(&target, reject_lines(&standard, &names, &sent.rejected)?.into()).await?;
             }
-            Ok((batch.start, sent))
+            Ok((batch, sent))
         });
-        Ok(())
+        Ok(self.spare.pop().unwrap_or_default())
     }
 
-    async fn collect(&mut self) -> Result<(), Failure> {
-        let Some(joined) = self.under_way.join_next().await else { return Ok(()) };
+    async fn wait(&mut self) -> Result<(), Failure> {
+        match self.under_way.join_next().await {
+            Some(joined) => self.collect(joined),
+            None => Ok(()),
+        }
+    }
+
+    fn collect(&mut self, joined: Result<Result<(Batch, Sent), Failure>, JoinError>) -> Result<(), Failure> {
         match joined.map_err(|error| of_task(&error))? {
-            Ok((start, sent)) => self.count(start, sent),
+            Ok((mut batch, sent)) => {
+                self.count(batch.start, sent);
+                batch.clear();
+                self.spare.push(batch);
+            }
             Err(failure) => self.failed = Some(failure),
         }
         Ok(())
@@ -380,7 +398,7 @@ impl<O: Objects, S: Search> Outgoing<'_, O, S> {
     /// Waits for what is under way and says from where on another run is needed: `next`, unless an earlier batch failed.
     async fn hand_back(mut self, start: u64, next: u64) -> Result<Ingested, Failure> {
         while !self.under_way.is_empty() {
-            self.collect().await?;
+            self.wait().await?;
         }
         let first = self.open.first().copied().unwrap_or(next);
         match self.failed.take() {

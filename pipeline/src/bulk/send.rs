@@ -15,11 +15,11 @@ use crate::records::standardise::Reject;
 
 /// The search domain, as it is needed here.
 pub trait Search: Clone + Send + Sync + 'static {
-    /// Sends a bulk body. The status and the body of the answer.
+    /// Sends a bulk body, given in parts. The status and the body of the answer.
     ///
     /// # Errors
     /// There was no answer.
-    fn bulk(&self, body: Vec<u8>) -> impl Future<Output = Result<(u16, Bytes), NoAnswer>> + Send;
+    fn bulk(&self, body: &[&[u8]]) -> impl Future<Output = Result<(u16, Bytes), NoAnswer>> + Send;
 
     /// Sees to it that indices are made as they should be; called before the first record of a part is sent.
     ///
@@ -62,7 +62,7 @@ pub async fn send<S: Search>(search: &S, batch: &Batch, pace: Pace) -> Sent {
             continue;
         }
         sent.requests += 1;
-        let verdict = match tokio::time::timeout_at(pace.end, search.bulk(batch.body_of(&items))).await {
+        let verdict = match tokio::time::timeout_at(pace.end, search.bulk(&batch.body_of(&items))).await {
             Ok(Ok((status, answer))) => decide(status, &answer, items.len()),
             Ok(Err(NoAnswer(cause))) => Verdict::AllAgain(cause),
             Err(_) => Verdict::AllAgain("no answer before the end of the invocation".to_owned()),
@@ -137,8 +137,8 @@ mod tests {
     }
 
     impl Search for Scripted {
-        async fn bulk(&self, body: Vec<u8>) -> Result<(u16, Bytes), NoAnswer> {
-            self.bodies.lock().unwrap().push(String::from_utf8(body).unwrap());
+        async fn bulk(&self, body: &[&[u8]]) -> Result<(u16, Bytes), NoAnswer> {
+            self.bodies.lock().unwrap().push(String::from_utf8(body.concat()).unwrap());
             let answer = self.answers.lock().unwrap().remove(0);
             answer.map(|(status, text)| (status, Bytes::from(text)))
         }
@@ -195,7 +195,7 @@ mod tests {
     struct Late;
 
     impl Search for Late {
-        async fn bulk(&self, _: Vec<u8>) -> Result<(u16, Bytes), NoAnswer> {
+        async fn bulk(&self, _: &[&[u8]]) -> Result<(u16, Bytes), NoAnswer> {
             tokio::time::sleep(Duration::from_secs(60)).await;
             Ok((200, Bytes::new()))
         }

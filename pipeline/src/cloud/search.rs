@@ -88,11 +88,13 @@ impl Indices {
 const CHECKED_FOR: Duration = Duration::from_secs(600);
 
 impl Search for Indices {
-    async fn bulk(&self, body: Vec<u8>) -> Result<(u16, Bytes), NoAnswer> {
-        let mut encoder =
-            flate2::write::GzEncoder::new(Vec::with_capacity(body.len() / 6), flate2::Compression::fast());
-        let compressed = encoder.write_all(&body).and_then(|()| encoder.finish());
-        let compressed = compressed.map_err(|error| NoAnswer(error.to_string()))?;
+    async fn bulk(&self, body: &[&[u8]]) -> Result<(u16, Bytes), NoAnswer> {
+        let bytes: usize = body.iter().map(|part| part.len()).sum();
+        // As much memory as most bodies take.
+        let compressed = Vec::with_capacity(bytes / 6);
+        let mut encoder = flate2::write::GzEncoder::new(compressed, flate2::Compression::fast());
+        let written = body.iter().try_for_each(|part| encoder.write_all(part));
+        let compressed = written.and_then(|()| encoder.finish()).map_err(|error| NoAnswer(error.to_string()))?;
         let headers = [("content-type", "application/x-ndjson"), ("content-encoding", "gzip")];
         self.domain.call("POST", &format!("/_bulk?filter_path={FILTER_PATH}"), &headers, compressed).await
     }

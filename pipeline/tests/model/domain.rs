@@ -42,7 +42,8 @@ impl Domain {
 }
 
 impl Search for Domain {
-    async fn bulk(&self, body: Vec<u8>) -> Result<(u16, Bytes), NoAnswer> {
+    async fn bulk(&self, body: &[&[u8]]) -> Result<(u16, Bytes), NoAnswer> {
+        let body = body.concat();
         let mut inner = self.inner.lock().unwrap();
         if inner.down {
             return Ok((503, Bytes::new()));
