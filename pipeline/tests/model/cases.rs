@@ -21,30 +21,31 @@ use crate::store::Store;
 
 /// A little after the records of most inputs, and of those from 2026.
 const IN_2023: i64 = 1_700_000_100;
-const IN_2026: i64 = 1_795_860_000;
+pub(crate) const IN_2026: i64 = 1_795_860_000;
 
 #[derive(Debug, Default)]
-struct Outcome {
-    documents: Vec<Value>,
-    rejects: Vec<Value>,
+pub(crate) struct Outcome {
+    pub documents: Vec<Value>,
+    pub rejects: Vec<Value>,
     aside: Vec<(String, Vec<u8>)>,
     /// Why a person is called.
     complaints: Vec<String>,
     parts: usize,
 }
 
-struct Stack {
+pub(crate) struct Stack {
     store: Store,
     domain: Domain,
     part_messages: Option<u64>,
+    pub retention_days: u32,
 }
 
 impl Stack {
-    fn new() -> Self {
-        Self { store: Store::new(1, 0), domain: Domain::new(1, 0), part_messages: None }
+    pub(crate) fn new() -> Self {
+        Self { store: Store::new(1, 0), domain: Domain::new(1, 0), part_messages: None, retention_days: 30 }
     }
 
-    async fn put(&self, key: &str, body: Vec<u8>, now: i64) -> Outcome {
+    pub(crate) async fn put(&self, key: &str, body: Vec<u8>, now: i64) -> Outcome {
         let key = format!("in/{key}");
         self.store.insert(&key, body);
         let at = |key: &str| ObjectAt { bucket: "landing".to_owned(), key: key.to_owned(), version: None };
@@ -60,7 +61,7 @@ impl Stack {
             standard: Standard::new("acme"),
             limits: BatchLimits { bytes: 1 << 20, records: 1000 },
             parallel: 2,
-            retention_days: 30,
+            retention_days: self.retention_days,
             parts_prefix: "parts/".to_owned(),
             rejects_prefix: "rejects/".to_owned(),
             park_percent: 50,

@@ -7,6 +7,7 @@
 
 mod cases;
 mod domain;
+mod forms;
 mod queues;
 mod store;
 mod tally;
