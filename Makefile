@@ -94,8 +94,8 @@ bench-fleet: $(TOOLS)/python $(TOOLS)/cdk
 bench-deploy: $(TOOLS)/python
 	cargo bench --bench deploy
 
-# The splitter and ingest against their peers, on one core.
-bench-pipeline:
+# The splitter and ingest against their peers, on one core. The OpenTelemetry collector among them is built with Go.
+bench-pipeline: $(TOOLS)/otelcol
 	cargo bench -p tenantry-pipeline --no-default-features --bench ratios --no-run
 	taskset -c 0 cargo bench -p tenantry-pipeline --no-default-features --bench ratios
 
@@ -181,6 +181,10 @@ $(TOOLS)/functions: pipeline/requirements.txt
 	test -x .venv/bin/python || $(PYTHON) -m venv .venv
 	.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r pipeline/requirements.txt
 	mkdir -p $(TOOLS) && touch $@
+
+# The OpenTelemetry collector with few components, as pinned in its go.sum.
+$(TOOLS)/otelcol: $(wildcard pipeline/benches/peer/*)
+	cd pipeline/benches/peer && go build -trimpath -o $(abspath $@) .
 
 # Sceptre, node and the CDK, as pinned.
 $(TOOLS)/cdk: $(wildcard benches/peers/*)

@@ -1,11 +1,19 @@
 //! The pipeline against what one would use instead, in one run on the same machine and data; ratios, best of three.
 //!
 //! `make bench-pipeline` runs it on one core. Sizes: `BENCH_MIB` (default 256) of records. With `BENCH_STAGES` only the
-//! stages are measured.
-#![expect(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_types, reason = "a bench measures and prints")]
+//! stages and the delivery are measured.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a bench measures and prints"
+)]
 
+mod delivery;
 mod memory;
 mod peer;
+mod receiver;
 mod records;
 mod stages;
 
@@ -33,6 +41,11 @@ fn main() {
     {
         return memory::child(kind, mib.parse().unwrap());
     }
+    if let [_, mode, file, port] = arguments.as_slice()
+        && mode == "--deliver"
+    {
+        return delivery::child(file, port.parse().unwrap());
+    }
     let mib = std::env::var("BENCH_MIB").ok().and_then(|mib| mib.parse().ok()).unwrap_or(256);
     let folder = tempfile::tempdir().unwrap();
     let text = records::text(mib << 20);
@@ -43,6 +56,7 @@ fn main() {
         text.len() / text.iter().filter(|byte| **byte == b'\n').count()
     );
     stages::report(&text);
+    delivery::report(&text, folder.path());
     if std::env::var_os("BENCH_STAGES").is_some() {
         return;
     }

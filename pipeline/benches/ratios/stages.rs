@@ -50,11 +50,11 @@ pub(crate) fn report(own: &[u8]) {
     println!();
 }
 
-fn whole_lines(text: &[u8]) -> &[u8] {
+pub(crate) fn whole_lines(text: &[u8]) -> &[u8] {
     &text[..text.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1)]
 }
 
-fn logs(own: &[u8]) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn logs(own: &[u8]) -> Vec<(String, Vec<u8>)> {
     let Ok(folder) = std::env::var("BENCH_RECORDS") else {
         return vec![("conn".to_owned(), whole_lines(&own[..own.len().min(ENOUGH)]).to_vec())];
     };
@@ -68,7 +68,7 @@ fn logs(own: &[u8]) -> Vec<(String, Vec<u8>)> {
     paths.iter().map(|path| read(path)).collect()
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();
     encoder.finish().unwrap()
