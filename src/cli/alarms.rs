@@ -47,13 +47,14 @@ pub(super) struct Args {
     release: Release,
 }
 
-/// The state of an alarm, as CloudWatch has it.
+/// State of an alarm in CloudWatch.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct State {
     /// `ALARM`, `OK`, `INSUFFICIENT_DATA`.
     pub(crate) state: &'static str,
     /// Seconds since 1970.
     pub(crate) since: Option<i64>,
+    /// CloudWatch's state reason.
     pub(crate) reason: String,
     #[serde(skip)]
     name: String,
@@ -62,11 +63,17 @@ pub(crate) struct State {
 /// The derived value that is a threshold.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct Formula {
+    /// Name of the derived value in the blueprint.
     pub(crate) name: String,
+    /// Unit of the value.
     pub(crate) unit: String,
+    /// CEL expression from the blueprint.
     pub(crate) formula: String,
+    /// Names and values of the formula's inputs.
     pub(crate) inputs: Vec<(String, String)>,
+    /// Why the value is computed this way.
     pub(crate) why: String,
+    /// Document behind the formula; empty if there is none.
     pub(crate) source: String,
 }
 
@@ -74,17 +81,21 @@ pub(crate) struct Formula {
 pub(crate) struct Row {
     #[serde(flatten)]
     pub(crate) described: Described,
-    /// None where it is unknown.
+    /// Null if the state is unknown.
     pub(crate) state: Option<State>,
+    /// How the threshold is derived; null if it is not a derived value.
     pub(crate) formula: Option<Formula>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Answer {
+    /// Name of the tenant.
     pub(crate) tenant: String,
+    /// Account and Region.
     pub(crate) place: Place,
-    /// Why states are unknown.
+    /// Why the states are unknown; null if they are known.
     pub(crate) unknown: Option<String>,
+    /// Alarms of the stack, by logical ID.
     pub(crate) alarms: Vec<Row>,
 }
 
@@ -99,7 +110,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
         Some(name) => of_tenant(&opened, name, args)?,
         None => of_control_plane(&opened, args)?,
     };
-    let mut all = handbook::described(handbook.as_ref(), &serde_json::from_str(&desired.body)?, &context);
+    let mut all = handbook::annotated_alarms(handbook.as_ref(), &serde_json::from_str(&desired.body)?, &context);
     select(&mut all, &alarms)?;
     spinner.next("asking AWS for states");
     let (mut states, unknown) = match args.offline {

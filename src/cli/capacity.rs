@@ -42,10 +42,14 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// Changes of `--what-if`, as given.
     what_if: Vec<String>,
+    /// One assessment per account and Region, and one per account for global quotas.
     places: Vec<Assessment>,
+    /// How many more tenants fit; only with `--runway`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     runway: Vec<Runway>,
+    /// Findings of all assessments (`TN2...`).
     findings: Vec<Finding>,
 }
 

@@ -114,20 +114,24 @@ struct Target<'e> {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// Name of the tenant.
     tenant: TenantName,
+    /// How the deletion of the stack ended.
     gone: Gone,
     /// Stateful resources that were deleted.
     lost: Vec<Lost>,
+    /// Resources that were retained.
     retained: Vec<Retained>,
-    /// ARNs of what bears the tenant's tags although there is no stack; None where they cannot be listed.
+    /// ARNs of resources that still have the tenant's tags; null if they could not be listed.
     remains: Option<Vec<String>>,
-    /// What the retained resources go on costing.
+    /// Cost of the retained resources; null if it is unknown.
     stays: Option<Stays>,
-    /// Blocks that `fleet.yaml` now says are taken.
+    /// Address blocks that were added to `retired` in `fleet.yaml`.
     #[schemars(with = "Vec<String>")]
     retired: Vec<Ipv4Network>,
-    /// `fleet.yaml` now says that the tenant is offboarded.
+    /// Whether the tenant was added to `offboarded` in `fleet.yaml`.
     offboarded: bool,
+    /// Whether the tenant's file was deleted.
     spec_removed: bool,
 }
 
@@ -137,21 +141,24 @@ pub(super) struct Answer {
 enum Gone {
     Deleted,
     Failed {
+        /// Logical ID of the resource that failed first; null if none did.
         resource: Option<String>,
+        /// CloudFormation's status reason.
         reason: String,
     },
-    /// The deadline passed; AWS goes on. Network interfaces of functions are released up to 40 minutes after them, and
-    /// subnets and security groups wait for that.
+    /// The timeout passed; the deletion continues in AWS. Network interfaces of functions are released up to 45 minutes after
+    /// the functions, and subnets and security groups wait for that.
     StillDeleting,
 }
 
-/// What goes on costing money after a stack is gone, USD a month.
+/// Monthly cost of retained resources, USD.
 #[derive(Serialize, JsonSchema)]
 struct Stays {
+    /// Date of the price table, `YYYY-MM-DD`.
     prices_of: String,
-    /// As long as it stands.
+    /// Fixed cost until the resources are deleted.
     standing: Total,
-    /// Objects in buckets at first; their lifecycle ends them.
+    /// Stored objects, until their lifecycle expires them.
     objects: f64,
 }
 

@@ -39,16 +39,20 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
-    /// Stacks whose template is the same.
+    /// Number of stacks with the same template.
     unchanged: usize,
+    /// Tenants whose template differs.
     tenants: Vec<TenantDiff>,
+    /// Tenants whose deployed template could not be read.
     unknown: Vec<Unknown>,
 }
 
 /// A stack whose template could not be compared.
 #[derive(Serialize, JsonSchema)]
 struct Unknown {
+    /// Name of the tenant.
     tenant: String,
+    /// Why it could not be read.
     why: String,
 }
 

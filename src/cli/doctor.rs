@@ -38,7 +38,7 @@ pub(super) struct Args {
     pub(super) selection: Selection,
     #[command(flatten)]
     release: Release,
-    /// Enter the accounts with this role, in place of those that the control plane makes.
+    /// Assume this role in the accounts, instead of the control plane's roles.
     #[arg(long, value_name = "NAME")]
     role: Option<String>,
     /// Show passed checks too, instead of counting them.
@@ -48,6 +48,7 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// One entry per check and place.
     checks: Vec<Check>,
 }
 

@@ -70,10 +70,13 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer<'a> {
+    /// Release that the stacks are compared with.
     release: &'a str,
+    /// Result per stack, by tenant.
     stacks: &'a [StackDrift],
+    /// Findings about `policies/drift-accepted.yaml`.
     findings: &'a [Finding],
-    /// Orphaned stacks; looked for when the whole fleet is checked.
+    /// Orphaned stacks; null if only some tenants were checked.
     #[serde(skip_serializing_if = "Option::is_none")]
     orphans: Option<&'a Orphans>,
 }

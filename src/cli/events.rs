@@ -17,8 +17,8 @@ use tenantry_ops::release::roll::Happened;
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Execution")]
 pub(super) struct Stream {
-    /// Append each event of the run to this file as a line of JSON; `-` prints them, and nothing else but the answer, a line of
-    /// JSON too.
+    /// Append each event of the run to this file as a JSON line; with `-`, standard output has only the events and the
+    /// answer, a JSON line each.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
 }

@@ -34,30 +34,38 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Codes {
+    /// In ascending order.
     codes: Vec<&'static Explanation>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Numbers {
+    /// Name of the tenant.
     tenant: String,
+    /// Derived values, each after those that it depends on.
     numbers: Vec<Number>,
 }
 
 /// A derived value with its reasoning.
 #[derive(Serialize, JsonSchema)]
 struct Number {
+    /// Name of the derived value in the blueprint.
     name: String,
+    /// Value as text.
     value: String,
+    /// Unit of the value; empty if it has none.
     unit: String,
-    /// The formula that was evaluated, letter by letter.
+    /// CEL expression from the blueprint.
     formula: String,
-    /// What it refers to, with the values that it had.
+    /// Names and values of the formula's inputs.
     inputs: Vec<(String, String)>,
+    /// Why the value is computed this way.
     why: String,
+    /// Document behind the formula; empty if there is none.
     source: String,
-    /// Routes of the spec fields that it depends on.
+    /// Paths of the spec fields that it depends on.
     depends_on: Vec<String>,
-    /// The spec pins it: the formula was not evaluated.
+    /// The spec pins the value, so the formula was not evaluated.
     overridden: bool,
 }
 
@@ -105,7 +113,7 @@ fn draw(output: Output, global: &Global, name: &str) -> Result<Exit, Failure> {
 fn long(entry: &Explanation) -> String {
     let page = findings::page(findings::REPOSITORY, entry.code);
     let page = page.map(|page| format!("\nReference: {page}\n")).unwrap_or_default();
-    format!("{}: {}\n\n{}\n\nWhat to do: {}\n{page}", entry.code, entry.title, entry.why, entry.remedy)
+    format!("{}: {}\n\n{}\n\nRemedy: {}\n{page}", entry.code, entry.title, entry.why, entry.remedy)
 }
 
 fn numbers(output: Output, global: &Global, name: &str, sizing: bool, layout: bool) -> Result<(), Failure> {

@@ -43,12 +43,17 @@ impl Error for NothingChecked {
 /// A failure for programs.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ErrorAnswer {
+    /// What failed, lower case.
     error: String,
+    /// Causes, from the nearest to the root cause.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     caused_by: Vec<String>,
+    /// How to fix it; null if that is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     help: Option<String>,
+    /// Exit code of the command.
     exit: u8,
+    /// Findings that made the command fail, if there are any.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     findings: Vec<Group>,
 }

@@ -72,15 +72,21 @@ struct Folder {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// Directory of the zips.
     folder: PathBuf,
+    /// One entry per zip of the lock.
     functions: Vec<Line>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Line {
+    /// Name of the function.
     function: String,
+    /// Digest of the zip, lower-case hexadecimal, as in the lock.
     sha256: String,
+    /// Result for the zip.
     state: State,
+    /// Why the zip is unusable; null if it is valid.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
 }

@@ -13,9 +13,9 @@ use super::{Exit, Failure, Global, Output, selection};
 use tenantry_checks::resources;
 use tenantry_template::render::references::references;
 
-/// Print the resources of a tenant's template and what depends on what, as a graph.
+/// Print the resources of a tenant's template and their dependencies, as a graph.
 ///
-/// An arrow leads from a resource to one that it refers to or depends on, which CloudFormation makes first. Needs neither
+/// An arrow leads from a resource to one that it refers to or depends on, which CloudFormation creates first. Needs neither
 /// credentials nor a network.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = "Examples:
@@ -43,8 +43,11 @@ enum Language {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// Name of the tenant.
     tenant: String,
+    /// Resources, or groups of them with `--groups`.
     nodes: Vec<Node>,
+    /// References and `DependsOn`.
     edges: BTreeSet<Edge>,
 }
 
@@ -52,17 +55,20 @@ pub(super) struct Answer {
 struct Node {
     /// The logical ID, or the group's name.
     id: String,
-    /// The resource type; None for a group.
+    /// CloudFormation resource type; null for a group.
     #[serde(skip_serializing_if = "Option::is_none")]
     resource_type: Option<String>,
+    /// Group of the resource type, such as `network`.
     group: String,
-    /// Resources that it stands for.
+    /// Number of resources.
     resources: usize,
 }
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 struct Edge {
+    /// ID of the node that depends on the other.
     from: String,
+    /// ID of the node that is created first.
     to: String,
 }
 

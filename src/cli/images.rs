@@ -40,17 +40,21 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// By name in the blueprint.
     images: BTreeMap<String, Line>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Line {
+    /// Repository with its registry's host name.
     repository: String,
+    /// Null for an image without a tag.
     tag: Option<String>,
+    /// `sha256:` and 64 hexadecimal digits; null for an image that is not pinned.
     digest: Option<String>,
-    /// The digest was written, or replaced another one.
+    /// Whether the digest in the blueprint was added or replaced.
     changed: bool,
-    /// Why the registry did not tell the digest.
+    /// Why the registry did not return the digest; null if it did.
     unknown: Option<String>,
 }
 

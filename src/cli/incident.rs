@@ -74,9 +74,11 @@ struct Close {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// Path of the retrospective.
     file: String,
-    /// Lines, from one, with what is open there.
+    /// Line number, from 1, and what is open there.
     open: Vec<(usize, String)>,
+    /// Line number, from 1, and what could not be read.
     warnings: Vec<(usize, String)>,
 }
 

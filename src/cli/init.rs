@@ -30,7 +30,7 @@ use tenantry_template::embedded::{self, File};
 pub(super) struct Args {
     /// Directory of the new estate; created if it does not exist.
     dir: PathBuf,
-    /// What the tenants get: a pipeline for network metadata, a web application, or the smallest stack to begin with.
+    /// Blueprint of the estate: a pipeline for network metadata, a web application, or the smallest stack to start from.
     #[arg(long, value_name = "NAME", default_value = embedded::DEFAULT_BLUEPRINT, value_parser = known)]
     blueprint: String,
     /// Upgrade the templates and rules of an existing estate to those of this version. Changes of the estate are kept;
@@ -38,7 +38,7 @@ pub(super) struct Args {
     /// files.
     #[arg(long, conflicts_with_all = ["blueprint", "ci"])]
     upgrade: bool,
-    /// Also write what runs the commands in CI: scripts for any runner, and with `github` the workflows that call them.
+    /// Also write CI files: scripts for any runner and, with `github`, the workflows that call them.
     /// An existing estate gets only the missing files.
     #[arg(long, value_enum)]
     ci: Option<Ci>,
@@ -58,7 +58,9 @@ enum Ci {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// Directory of the estate.
     estate: PathBuf,
+    /// Files that were written, relative to the estate.
     files: Vec<PathBuf>,
 }
 

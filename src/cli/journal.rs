@@ -24,6 +24,7 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// Oldest first.
     runs: Vec<Run>,
 }
 

@@ -39,18 +39,26 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer<'e> {
+    /// By name.
     tenants: Vec<Row<'e>>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Row<'e> {
+    /// Name of the tenant.
     tenant: &'e TenantName,
+    /// Name of the release ring.
     ring: &'e RingName,
+    /// Account ID, 12 digits.
     account: &'e AccountId,
+    /// Region code, such as `eu-west-1`.
     region: &'e Region,
+    /// Name of the stack.
     stack: String,
+    /// IPv4 CIDR block of the tenant's VPC.
     #[schemars(with = "String")]
     cidr: Ipv4Network,
+    /// Whether `destroy` deleted the stack.
     offboarded: bool,
 }
 

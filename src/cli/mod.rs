@@ -90,7 +90,7 @@ pub struct Cli {
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// Directory of the estate: it holds `tenants/fleet.yaml`. Without it, the working directory or the nearest one above it.
+    /// Directory of the estate, with `tenants/fleet.yaml`. Without it, the working directory or its nearest parent that has one.
     #[arg(long, short = 'C', global = true, value_name = "DIR", default_value = ".", env = "TENANTRY_ESTATE")]
     pub estate: PathBuf,
     /// Format of the answer. `sarif` and `junit` are for findings.

@@ -43,7 +43,7 @@ pub(super) struct Args {
     /// Prefix length of the new block. Default: that of the old one.
     #[arg(long, value_name = "LENGTH")]
     prefix: Option<u8>,
-    /// Do not look for VPCs in the accounts when the block is chosen.
+    /// Do not read the VPCs of the accounts when allocating the block.
     #[arg(long)]
     offline: bool,
     /// Finish the move, once the old stack is deleted: remove the origin from the tenant's file.
@@ -53,24 +53,33 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// Name of the tenant.
     tenant: TenantName,
+    /// Account and Region of the old stack.
     from: Place,
+    /// Account and Region of the new stack.
     to: Place,
+    /// Name of the stack, in both places.
     stack: String,
+    /// IPv4 CIDR block of the new VPC.
     #[schemars(with = "String")]
     cidr: Ipv4Network,
-    /// The host name while both stacks exist, and afterwards.
+    /// Host name while both stacks exist, and afterwards.
     host: [String; 2],
-    /// What holds data in the stack.
+    /// Resources whose data has to be moved.
     data: Vec<Data>,
+    /// True after `--finish`: the old stack is gone and the host name is restored.
     finished: bool,
 }
 
-/// A resource whose data has to follow.
+/// A resource whose data has to be moved.
 #[derive(Serialize, JsonSchema)]
 struct Data {
+    /// Logical ID in the template.
     logical_id: String,
+    /// CloudFormation resource type, such as `AWS::S3::Bucket`.
     resource_type: String,
+    /// How to copy the data.
     how: &'static str,
 }
 

@@ -44,8 +44,8 @@ use tenantry_spec::estate::{self, Estate, Tenant, allocate, edit};
 pub(super) struct Args {
     /// Name of the tenant: 2 to 32 lower case letters, digits and single hyphens.
     name: TenantName,
-    /// Take this tenant's file, comments too, and change only what is said here and what is each customer's own: the
-    /// block, the pages' endpoint, files, and the addresses that are let in.
+    /// Copy this tenant's file with its comments, and change only the given options and what differs for each customer:
+    /// the block, the endpoint of pages, files, and the allowed addresses.
     #[arg(long, value_name = "TENANT")]
     like: Option<TenantName>,
     /// Account of the stack.
@@ -57,7 +57,7 @@ pub(super) struct Args {
     /// Release ring.
     #[arg(long)]
     ring: Option<RingName>,
-    /// A parameter of the blueprint, such as `web.requests_per_second=0.5`; may be given again. A file that a parameter
+    /// A parameter of the blueprint, such as `web.requests_per_second=0.5`; repeatable. A file that a parameter
     /// names is copied to `tenants/certs/`: `devices.authority=FILE`.
     #[arg(long = "set", value_name = "PARAMETER=VALUE", value_parser = assignment)]
     set: Vec<(String, String)>,
@@ -67,11 +67,11 @@ pub(super) struct Args {
     /// HTTPS endpoint that receives the tenant's pages.
     #[arg(long, value_name = "URL")]
     page: String,
-    /// Prefix length of the block; without it what the pool says, or the other tenant has.
+    /// Prefix length of the block. Default: that of the pool, or of the other tenant.
     #[arg(long, value_name = "LENGTH")]
     prefix: Option<u8>,
-    /// Do not look for VPCs in the accounts: a block in which something of a former tenant still exists may be given
-    /// away, unless `fleet.yaml` retires it.
+    /// Do not read the VPCs of the accounts: the block may then contain resources of a former tenant, unless
+    /// `fleet.yaml` retires it.
     #[arg(long)]
     offline: bool,
 }
@@ -88,21 +88,26 @@ fn assignment(text: &str) -> Result<(String, String), String> {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// Name of the tenant.
     tenant: TenantName,
+    /// Path of the new file.
     file: PathBuf,
+    /// IPv4 CIDR block allocated to the tenant.
     #[schemars(with = "String")]
     cidr: Ipv4Network,
-    /// Parameters that nothing said, with the smallest value that the blueprint allows.
+    /// Parameters that were not given, with the smallest value that the blueprint allows.
     smallest: BTreeMap<String, Value>,
-    /// None where the tenant cannot be rendered yet.
+    /// Null if the tenant cannot be rendered yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<Cost>,
 }
 
-/// What the new stack will cost.
+/// Cost of the new stack.
 #[derive(Serialize, JsonSchema)]
 struct Cost {
+    /// Date of the price table, `YYYY-MM-DD`.
     prices_of: String,
+    /// Monthly cost, USD.
     monthly: Total,
 }
 
@@ -150,9 +155,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     let region = region.ok_or_else(|| unsaid("region", fleet.regions.keys()))?;
     let mut taken = estate.blocks();
     if args.offline {
-        anstream::eprintln!(
-            "warning: the accounts were not read: a block with resources of a former tenant may be given"
-        );
+        anstream::eprintln!("warning: the accounts were not read: the block may contain resources of a former tenant");
     } else {
         taken.extend(live_blocks(&estate)?);
     }

@@ -26,8 +26,11 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// Name of the tenant.
     tenant: String,
+    /// Name of the stack.
     stack: String,
+    /// Outputs of the CloudFormation stack, by key.
     outputs: BTreeMap<String, String>,
 }
 
@@ -42,7 +45,7 @@ pub(super) fn run(args: &Args, global: &Global) -> Result<Exit, Failure> {
     })??;
     let Some(found) = found else {
         return Err(Failure::new(format!("stack `{stack}` does not exist"))
-            .with_hint(format!("`tenantry deploy {}` makes it", args.tenant)));
+            .with_hint(format!("`tenantry deploy {}` creates it", args.tenant)));
     };
     let mut outputs = found.outputs;
     if let Some(name) = &args.name {

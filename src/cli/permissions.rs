@@ -56,13 +56,16 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Policies {
+    /// CloudFormation resources with the generated policies, by logical ID.
     #[serde(rename = "Resources")]
     resources: Map<String, Value>,
+    /// Resource types whose permissions are unknown, because the registry has no handlers for them.
     unknown: BTreeSet<String>,
 }
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Comparison {
+    /// One entry per policy of the control plane.
     roles: Vec<Checked>,
 }
 

@@ -59,6 +59,7 @@ pub(super) struct Args {
 pub(super) struct Answer<'a> {
     #[serde(flatten)]
     plan: &'a Plan,
+    /// Orphaned stacks; null if only some tenants were planned, or offline.
     #[serde(skip_serializing_if = "Option::is_none")]
     orphans: Option<&'a Orphans>,
 }

@@ -50,17 +50,21 @@ pub(super) fn how(pace: Pace, key_days: u8) -> How {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer<'a> {
+    /// Name of the tenant.
     tenant: &'a TenantName,
+    /// Account and Region of the deleted stack.
     place: Place,
-    /// What was tried, in the order in which it ended.
+    /// Attempted deletions, in order of completion.
     tried: Vec<Tried>,
-    /// What was not tried, and why.
+    /// Resources that were not deleted, and why.
     other: Vec<Left>,
-    /// ARNs of what bears the tenant's tags afterwards; tags may outlive their resource. None where they cannot be listed.
+    /// ARNs that the tagging API still lists with the tenant's tags, possibly for deleted resources; null if they could not
+    /// be listed.
     remains: Option<Vec<String>>,
-    /// Blocks that `fleet.yaml` no longer says are taken.
+    /// Address blocks that were removed from `retired` in `fleet.yaml`.
     #[schemars(with = "Vec<String>")]
     freed: Vec<Ipv4Network>,
+    /// Whether the tenant's file was deleted.
     spec_removed: bool,
 }
 

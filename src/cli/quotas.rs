@@ -50,18 +50,25 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer<'a> {
+    /// Changes of `--what-if`, as given.
     what_if: Vec<String>,
+    /// One assessment per account and Region, and one per account for global quotas.
     places: &'a [Assessment],
+    /// Increase requests; only with `--request`.
     requests: &'a [Wish],
+    /// Final state of the requests; only with `--watch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     watched: Option<&'a Watched>,
 }
 
-/// What became of the requests that were open.
+/// State of the open increase requests.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 struct Watched {
+    /// Requests with the account and Region they are for.
     requests: Vec<(Place, IncreaseRequest)>,
+    /// Whether the watch ended before all requests were decided.
     interrupted: bool,
+    /// Requests whose state could not be read, each with the reason.
     unseen: Vec<String>,
 }
 

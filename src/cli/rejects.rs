@@ -47,22 +47,28 @@ pub(super) struct Rejects {
 /// Why records were rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 struct Reason {
+    /// Code of the reject.
     code: String,
+    /// Number of rejected records.
     records: usize,
-    /// The reason of one of them.
+    /// Reason of one of the records.
     example: String,
 }
 
-/// An object of which records were rejected.
+/// A source object with rejected records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 struct Origin {
+    /// Object key of the source object.
     object: String,
+    /// Number of rejected records.
     records: usize,
-    /// When the last of them was rejected.
+    /// Time of the latest rejection, RFC 3339.
     newest: String,
+    /// Number of rejected records, by code.
     by_code: BTreeMap<String, usize>,
-    /// The object is still there.
+    /// Whether the object still exists.
     present: bool,
+    /// Whether an event for the object was sent, so that it is processed again.
     replayed: bool,
     #[serde(skip)]
     files: Vec<Version>,
@@ -71,10 +77,13 @@ struct Origin {
 /// What the command answers.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Answer<'a> {
+    /// Name of the tenant.
     tenant: &'a str,
+    /// Rejected records by code.
     reasons: Vec<Reason>,
+    /// Rejected records by source object.
     objects: Vec<Origin>,
-    /// Files of rejects that were not read.
+    /// Number of reject files that were not read.
     unread: usize,
 }
 

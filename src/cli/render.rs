@@ -23,7 +23,7 @@ pub(super) struct Args {
     pub(super) selection: Selection,
     #[command(flatten)]
     release: Release,
-    /// How a template is written.
+    /// Format of the templates.
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
     format: Form,
     /// Write each template to a file of this directory, named after its tenant, instead of printing it.
@@ -36,17 +36,22 @@ enum Form {
     /// CloudFormation's YAML with its short-form tags, for people.
     #[default]
     Yaml,
-    /// The canonical JSON that is sent to CloudFormation, byte for byte; several templates stand a line each.
+    /// The canonical JSON that is sent to CloudFormation, byte for byte; several templates are printed one per line.
     Json,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Rendered {
+    /// Name of the tenant.
     tenant: String,
+    /// SHA-256 of the template's canonical JSON, without the release.
     digest: String,
+    /// Size of the template in bytes.
     bytes: usize,
+    /// Path of the written file; null without `--out`.
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<PathBuf>,
+    /// The template; null with `--out`.
     #[serde(skip_serializing_if = "Option::is_none")]
     template: Option<serde_json::Value>,
     #[serde(skip)]
@@ -55,6 +60,7 @@ struct Rendered {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// By tenant.
     templates: Vec<Rendered>,
 }
 

@@ -44,16 +44,22 @@ pub(super) struct Replay {
     yes: bool,
 }
 
-/// A parked message and what becomes of it.
+/// A parked message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 struct Row {
+    /// When the message was parked, RFC 3339.
     parked_at: String,
+    /// Function that could not process it.
     function: String,
+    /// Kind of failure, as the function recorded it.
     kind: String,
+    /// Number of attempts, as the function recorded it.
     attempts: String,
+    /// Error message of the last attempt.
     reason: String,
+    /// Object key that the message is about.
     object: String,
-    /// The queue that it goes back to; None where nothing tells.
+    /// Queue to which it is redriven; null if that is unknown.
     to: Option<String>,
     #[serde(skip)]
     held: Held,
@@ -62,8 +68,11 @@ struct Row {
 /// What the command answers.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Answer<'a> {
+    /// Name of the tenant.
     tenant: &'a str,
+    /// Parked messages that match the options.
     messages: &'a [Row],
+    /// Number of messages that were redriven.
     replayed: usize,
 }
 

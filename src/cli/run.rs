@@ -96,7 +96,7 @@ pub(super) struct Execution {
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Ownership")]
 pub(super) struct Adoption {
-    /// Take over this stack, by name, although its tags are not this estate's. Every resource that would be deleted
+    /// Take ownership of this stack, by name, although this estate does not own it. Every resource that would be deleted
     /// must be named with `--allow-replace`.
     #[arg(long, value_name = "STACK")]
     adopt: Vec<String>,
@@ -142,13 +142,17 @@ pub(super) struct Site<'a> {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer<'a> {
+    /// One entry per stack of the plan.
     outcomes: Vec<Line<'a>>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Line<'a> {
+    /// Name of the tenant; `(control plane)` for a control plane's stack.
     tenant: &'a str,
+    /// Account and Region.
     place: &'a Place,
+    /// How the deploy of the stack ended.
     outcome: &'a Outcome,
 }
 

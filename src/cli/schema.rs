@@ -39,15 +39,17 @@ enum File {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// By name.
     answers: Vec<Line>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Line {
+    /// Argument of `tenantry schema answer`.
     name: &'static str,
-    /// Name and version, as the answer has it in `schema`.
+    /// Name and version, as in the answer's field `schema`.
     schema: &'static str,
-    /// What prints it.
+    /// Commands that print it.
     printed_by: &'static str,
 }
 

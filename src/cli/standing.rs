@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::Exit;
 use crate::report::groups::counted as number;
+use crate::report::release::ago;
 use crate::report::screen::Tone;
 use crate::report::screen::paint;
 use tenantry_ops::deploy::status::{self, Line};
@@ -17,15 +18,17 @@ use tenantry_ops::drift::record::Check;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub(crate) enum Standing {
-    /// As git says, checked since its last update and not too long ago, and no alarm is in ALARM.
+    /// Same template and release as git, in sync in a recent drift check since the last update, and no alarm in ALARM.
     Current,
-    /// Its template or its release is not that of git.
+    /// Its template or release differs from git's.
     Outdated,
-    /// Changed behind CloudFormation; so many differences are not accepted, as far as they are counted.
+    /// Changed outside CloudFormation.
     Drifted {
+        /// Number of differences that are not accepted; null if they were not counted.
         differences: Option<usize>,
     },
     Alarm {
+        /// Number of alarms in ALARM.
         firing: usize,
     },
     NotDeployed,
@@ -33,9 +36,11 @@ pub(crate) enum Standing {
     InProgress,
     Failed,
     NotOurs {
+        /// Why the stack does not belong to this estate.
         why: String,
     },
     Unknown {
+        /// What could not be read.
         why: String,
     },
 }
@@ -171,19 +176,9 @@ fn drift(line: &Line, checked: Option<&Check>, now: i64, most_age: i64) -> Drift
         drift::DriftStatus::Drifted => Drift::Drifted(Some(check.open)),
         drift::DriftStatus::Incomplete => Drift::Unknown("the last drift check was incomplete".to_owned()),
         drift::DriftStatus::InSync if now.saturating_sub(check.at) > most_age => {
-            Drift::Unknown(format!("the last drift check is {} old", age(now.saturating_sub(check.at))))
+            Drift::Unknown(format!("the last drift check is {} old", ago(now.saturating_sub(check.at))))
         }
         drift::DriftStatus::InSync => Drift::InSync,
-    }
-}
-
-/// `42 s`, `17 min`, `5 h`, `3 d`.
-pub(crate) fn age(seconds: i64) -> String {
-    match seconds.max(0) {
-        seconds @ 0..60 => format!("{seconds} s"),
-        seconds @ 60..3_600 => format!("{} min", seconds / 60),
-        seconds @ 3_600..86_400 => format!("{} h", seconds / 3_600),
-        seconds => format!("{} d", seconds / 86_400),
     }
 }
 
@@ -262,10 +257,5 @@ mod tests {
         ] {
             assert_eq!(said(&line, check), expected);
         }
-    }
-
-    #[test]
-    fn ages_are_said_in_the_largest_unit() {
-        assert_eq!((age(7_300), age(200_000), age(59)), ("2 h".to_owned(), "2 d".to_owned(), "59 s".to_owned()));
     }
 }

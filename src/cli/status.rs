@@ -10,10 +10,11 @@ use serde::Serialize;
 
 use super::opened::{self, Opened, Release};
 use super::progress::Spinner;
-use super::standing::{self, SAME_CHECK_SECONDS, Standing, age};
+use super::standing::{self, SAME_CHECK_SECONDS, Standing};
 use super::{Exit, Failure, Global, Output, Selection, checks, orphans};
 use crate::report;
 use crate::report::groups::counted;
+use crate::report::release::ago;
 use crate::report::screen::{Column, Screen, Tone, left, paint, right, toned};
 use tenantry_aws::cloud::{Cloud, Place};
 use tenantry_checks::capacity::{self, Fullest};
@@ -56,11 +57,12 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// One entry per selected stack, by tenant.
     stacks: Vec<Row>,
-    /// By tenant; asked for with `--flags`.
+    /// Flags in AppConfig by tenant; null without `--flags`.
     #[serde(skip_serializing_if = "Option::is_none")]
     flags: Option<BTreeMap<String, Delivery>>,
-    /// Orphaned stacks; looked for when the whole fleet is shown.
+    /// Orphaned stacks; null if only some tenants were selected.
     #[serde(skip_serializing_if = "Option::is_none")]
     orphans: Option<Orphans>,
 }
@@ -70,13 +72,13 @@ pub(super) struct Answer {
 struct Row {
     #[serde(flatten)]
     line: Line,
-    /// The subnet that is nearest to being used up at the template's worst moment.
+    /// The subnet with the highest peak demand relative to its size; null without subnets.
     fullest_subnet: Option<Fullest>,
-    /// This estate's own last drift check.
+    /// Last drift check by this estate; null if there is none.
     checked: Option<Check>,
-    /// Keys of the flags that are on.
+    /// Keys of the flags that are on for the tenant.
     flags: Vec<String>,
-    /// One verdict from all of it.
+    /// State of the stack, from all checks.
     standing: Standing,
 }
 
@@ -199,7 +201,7 @@ fn overview(rows: &[&Row], now: i64, screen: Screen) -> String {
             line.ring.clone().unwrap_or_else(dash),
             line.release.as_ref().map_or_else(dash, |release| format!("{release}{express}")),
             line.place.region.to_string(),
-            latest(row).map_or_else(|| "never".to_owned(), |(at, _)| age(now.saturating_sub(at))),
+            latest(row).map_or_else(|| "never".to_owned(), |(at, _)| ago(now.saturating_sub(at))),
             row.fullest_subnet.as_ref().map_or_else(dash, |subnet| format!("{} %", subnet.percent)),
             row.standing.why(),
         ]
@@ -210,7 +212,7 @@ fn overview(rows: &[&Row], now: i64, screen: Screen) -> String {
         (_, 0) => format!("and {} that are well", counted(quiet.len(), "tenant")),
         (all, more) => format!("and {} more, {more} of them not well", counted(all, "tenant")),
     };
-    let legend = "SUBNET: the fullest, at the worst moment. `--full` shows all of each tenant";
+    let legend = "SUBNET: the fullest, at peak demand. `--full` shows all of each tenant";
     let rest = if rest.is_empty() { legend.to_owned() } else { format!("{rest}. {legend}") };
     format!("{table}{}\n", paint(&rest, Tone::Quiet))
 }
@@ -232,7 +234,7 @@ fn details(rows: &[&Row], now: i64) -> String {
         let express = if line.express { " (EXPRESS)" } else { "" };
         let ring = line.ring.as_ref().map(|ring| format!(", ring {ring}")).unwrap_or_default();
         let updated =
-            line.updated.map(|at| format!(", updated {} ago", age(now.saturating_sub(at)))).unwrap_or_default();
+            line.updated.map(|at| format!(", updated {} ago", ago(now.saturating_sub(at)))).unwrap_or_default();
         let status = line.status.as_deref().unwrap_or("no stack");
         let digest = line.digest.as_ref().map_or("-", |digest| digest.get(..DIGITS).unwrap_or(digest));
         let alarms = line.alarms.map_or_else(
@@ -283,7 +285,7 @@ fn latest(row: &Row) -> Option<(i64, String)> {
 
 fn drift(row: &Row, now: i64) -> String {
     latest(row)
-        .map_or_else(|| "never checked".to_owned(), |(at, how)| format!("{how}, {} ago", age(now.saturating_sub(at))))
+        .map_or_else(|| "never checked".to_owned(), |(at, how)| format!("{how}, {} ago", ago(now.saturating_sub(at))))
 }
 
 #[cfg(test)]

@@ -33,16 +33,19 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// One entry per account.
     locks: Vec<Line>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Line {
+    /// Account ID, 12 digits.
     account: AccountId,
-    /// Owner, age and purpose; nothing where nobody holds it.
+    /// Owner, age and purpose of the lock; null if the account is not locked.
     held: Option<String>,
+    /// Whether the lock was removed.
     removed: bool,
-    /// Why the lock could not be read.
+    /// Why the lock could not be read; null if it was.
     unknown: Option<String>,
 }
 

@@ -37,14 +37,17 @@ enum Fate {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Answer {
+    /// Directory of the estate.
     estate: PathBuf,
-    /// The blueprint that the estate has, and that of this version.
+    /// Blueprint and version that the estate was upgraded from.
     from: String,
+    /// Blueprint and version of this version of the tool.
     to: String,
+    /// What became of each file, by path in the estate.
     files: BTreeMap<PathBuf, Fate>,
-    /// What the newer blueprint changes in the fields of tenants' files.
+    /// Changes of the newer blueprint in the fields of tenants' files.
     fields: Vec<Field>,
-    /// What is wrong with the estate now, such as a tenant's value that is outside the new bounds.
+    /// Findings about the upgraded estate, such as a value that is outside the new limits.
     findings: Vec<Finding>,
 }
 

@@ -40,16 +40,18 @@ use tenantry_template::render::{Context, Functions, RenderedTenant, Renderer, Te
   tenantry validate -o sarif > findings.sarif")]
 pub(super) struct Args {}
 
-/// What is wrong with an estate.
+/// Findings about an estate.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct Checked {
+    /// Number of tenants in the estate.
     tenants: usize,
-    /// Tenants that were not rendered and held against the policies, because something is wrong before.
+    /// Tenants that were not rendered and checked against the policies, because of earlier errors.
     unchecked: Vec<String>,
-    /// One for several tenants where it is the same of them all.
+    /// Equal findings of several tenants are grouped.
     findings: Vec<Group>,
-    /// Rules that the blueprint switches off, each with its reason.
+    /// Rules that the blueprint turns off, each with its reason.
     rules_off: BTreeMap<String, String>,
+    /// Rules, templates and schemas that were used.
     against: Against,
     #[serde(skip)]
     cases: BTreeMap<String, bool>,
@@ -62,19 +64,23 @@ pub(super) struct Checked {
 struct Against {
     /// Rules by file; a file may have none.
     rules: BTreeMap<String, Vec<String>>,
+    /// Whether the rules are the estate's or built in.
     rules_origin: Origin,
     /// Paths of the templates.
     templates: Vec<String>,
+    /// Whether the templates are the estate's or built in.
     templates_origin: Origin,
-    /// Where the schemas of resource types are from, and their day.
+    /// Source and date of the resource type schemas.
     schemas: Schemas,
-    /// Files of these folders that nothing reads, each with the reason.
+    /// Files in these folders that are ignored, each with the reason.
     ignored: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Default, Serialize, JsonSchema)]
 struct Schemas {
+    /// Source of the schemas.
     source: &'static str,
+    /// Date of the schemas, `YYYY-MM-DD`.
     date: &'static str,
 }
 
@@ -140,7 +146,7 @@ fn text(checked: &Checked) -> String {
         return format!("{notes}{off}{count} tenant{s}: no findings\n{}", checked.against.text());
     }
     let (left, all) = (checked.unchecked.len(), checked.tenants);
-    let rest = format!("{left} of {all} tenants could not be held against the policies because of these errors\n");
+    let rest = format!("{left} of {all} tenants were not checked against the policies because of these errors\n");
     let rest = if left > 0 { rest.as_str() } else { "" };
     format!("{}{off}{rest}{}", findings::text_of(&checked.findings), checked.against.text())
 }

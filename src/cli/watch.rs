@@ -20,7 +20,7 @@ use crate::report::watch as report;
 use tenantry_aws::cloud::cloudwatch::{self, Datum};
 use tenantry_aws::cloud::{Access, Cloud, Place, with_causes};
 use tenantry_base::finding::Finding;
-use tenantry_checks::capacity::{AccountRegion, Assessment, QuotaUsage, Seen, Site, SubnetVerdict};
+use tenantry_checks::capacity::{AccountRegion, Assessment, Measured, QuotaUsage, Site, SubnetVerdict};
 use tenantry_ops::deploy::stacks;
 use tenantry_ops::deploy::status::status;
 use tenantry_ops::drift::StackDrift;
@@ -63,45 +63,60 @@ pub(super) struct Args {
     pace: Pace,
 }
 
-/// The night of a fleet.
+/// Result of `watch`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Answer {
+    /// Organisation of the fleet.
     pub(crate) organisation: String,
+    /// Start of the run.
     #[schemars(with = "tenantry_base::schema::Instant")]
     pub(crate) at: Timestamp,
+    /// Release that the stacks are compared with.
     pub(crate) release: String,
+    /// Standing of each tenant's stack.
     pub(crate) tenants: Vec<Row>,
+    /// Orphaned stacks.
     pub(crate) orphans: Orphans,
-    /// Quotas, addresses and names that are not as they should be.
+    /// Findings on quotas, addresses and names.
     pub(crate) capacity: Vec<Found>,
+    /// Certificates and revocation lists that expired or expire soon.
     pub(crate) certificates: Vec<Dated>,
+    /// State of the paging path.
     pub(crate) paging: paging::Report,
-    /// Why metrics were not published, by place.
+    /// Accounts and Regions where metrics were not published, with the reason.
     pub(crate) unpublished: Vec<String>,
-    /// Numbers that were published.
+    /// Number of published metric values.
     pub(crate) published: usize,
 }
 
 /// A tenant's stack.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Row {
+    /// Name of the tenant.
     pub(crate) tenant: String,
+    /// Account and Region.
     pub(crate) place: Place,
+    /// State of the stack.
     pub(crate) standing: Standing,
 }
 
-/// What an assessment found.
+/// A capacity finding.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Found {
+    /// Code of the finding, `TN2...`.
     pub(crate) code: String,
+    /// Lower case, without a period.
     pub(crate) message: String,
 }
 
-/// What the date says against a certificate or revocation list.
+/// A certificate or revocation list that expired or expires soon.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Dated {
+    /// Name of the tenant; null for a file of the fleet.
     pub(crate) tenant: Option<String>,
+    /// Code of the finding, `TN1...`.
     pub(crate) code: String,
+    /// Lower case, without a period.
     pub(crate) message: String,
 }
 
@@ -245,7 +260,7 @@ const QUOTA_HEADROOM: &str = "QuotaHeadroom";
 /// What of a quota is free; nothing where its use is unknown.
 #[expect(clippy::cast_precision_loss, reason = "quotas stay far below 2^53")]
 fn headroom(quota: &QuotaUsage) -> Option<Datum> {
-    let Seen::Known(used) = quota.used else { return None };
+    let Measured::Known(used) = quota.used else { return None };
     let free = quota.limit.saturating_sub(used) as f64;
     let percent = if quota.limit == 0 { 0.0 } else { 100.0 * free / quota.limit as f64 };
     Some(Datum {

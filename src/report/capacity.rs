@@ -7,7 +7,7 @@ use super::groups::counted;
 use super::screen::{Column, Screen, Tone, bar, left, paint, right, toned};
 use tenantry_aws::cloud::Place;
 use tenantry_aws::cloud::servicequotas::IncreaseRequest;
-use tenantry_checks::capacity::{Assessment, Level, LimitSource, QuotaUsage, Runway, Seen, SubnetVerdict, Within};
+use tenantry_checks::capacity::{Assessment, Level, LimitSource, Measured, QuotaUsage, Runway, SubnetVerdict, Within};
 use tenantry_ops::survey::increases::{Outcome, Wish};
 
 /// A quota below this share of its limit is left out of the short form, in percent.
@@ -58,8 +58,8 @@ fn quota(verdict: &QuotaUsage) -> Vec<String> {
         name,
         verdict.used.known().map_or_else(|| "?".to_owned(), ToString::to_string),
         match verdict.used {
-            Seen::Known(_) => verdict.after.to_string(),
-            Seen::Unknown(_) => format!("≥{}", verdict.after),
+            Measured::Known(_) => verdict.after.to_string(),
+            Measured::Unknown(_) => format!("≥{}", verdict.after),
         },
         verdict.limit.to_string(),
         bar(verdict.percent),
@@ -83,7 +83,7 @@ pub fn wall(assessment: &Assessment) -> Option<String> {
         (false, _) => "; it cannot be raised".to_owned(),
     };
     Some(format!(
-        "limiting quota of {}: {}, {at_least}{} of {} when every tenant of the estate stands here{way}\n",
+        "limiting quota of {}: {}, {at_least}{} of {} with every tenant of the estate here{way}\n",
         assessment.ground(),
         wall.name,
         wall.after,
@@ -178,11 +178,11 @@ fn takes(assessment: &Assessment) -> String {
 
 fn subnet(verdict: &SubnetVerdict) -> Vec<String> {
     let now = match &verdict.now {
-        Seen::Known(now) => {
+        Measured::Known(now) => {
             let owners: Vec<String> = now.owners.iter().map(|(owner, number)| format!("{owner} {number}")).collect();
             if owners.is_empty() { now.used.to_string() } else { format!("{} ({})", now.used, owners.join(", ")) }
         }
-        Seen::Unknown(_) => "?".to_owned(),
+        Measured::Unknown(_) => "?".to_owned(),
     };
     let total = &verdict.total;
     let owners = verdict.owners.iter().map(|(owner, addresses)| match addresses.per_execution {

@@ -7,24 +7,31 @@ use super::screen::{Column, Screen, Tone, left, paint, right};
 
 use tenantry_checks::cost::{Bill, Kind, Line, Load, NOT_COUNTED, Total};
 
-/// What several tenants cost.
+/// Monthly cost of tenants.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Costs {
+    /// Date of the price table, `YYYY-MM-DD`.
     pub prices_of: String,
+    /// What the estimate excludes.
     pub not_counted: &'static str,
+    /// By name.
     pub tenants: Vec<TenantCost>,
+    /// Sum over all tenants, USD a month.
     pub total: Total,
 }
 
-/// What one tenant costs.
+/// Monthly cost of a tenant.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct TenantCost {
+    /// Name of the tenant.
     pub tenant: String,
+    /// Account ID, 12 digits.
     pub account: String,
     #[serde(flatten)]
     pub bill: Bill,
+    /// Sum of the lines, USD a month.
     pub total: Total,
-    /// The part of the total that pays for functions that wait.
+    /// Part of the total for functions that wait for other services, USD a month.
     pub waiting: Total,
 }
 

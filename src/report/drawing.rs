@@ -97,7 +97,7 @@ fn padded(text: &str, width: usize) -> String {
 mod tests {
     use super::*;
     use crate::report::site::Tier;
-    use tenantry_checks::capacity::Seen;
+    use tenantry_checks::capacity::Measured;
 
     fn sample() -> Network {
         let subnet = |id: &str, cidr: &str| {
@@ -105,7 +105,7 @@ mod tests {
                 logical_id: id.to_owned(),
                 cidr: cidr.parse().unwrap(),
                 usable: 2043,
-                now: if id == "C" { Seen::Known(5) } else { Seen::Unknown("not asked".to_owned()) },
+                now: if id == "C" { Measured::Known(5) } else { Measured::Unknown("not asked".to_owned()) },
                 at_peak: 7,
                 zone_lost: 1021,
                 deploying: 3000,

@@ -2,9 +2,10 @@
 
 use super::cost::{change, usd};
 use super::screen::{Tone, paint};
+use tenantry_base::finding::Severity;
 use tenantry_checks::cost::{Load, Total};
 use tenantry_ops::deploy::cost::{Before, CostChange, StackCost};
-use tenantry_ops::deploy::gate::{Level, PlanFinding};
+use tenantry_ops::deploy::gate::PlanFinding;
 use tenantry_ops::deploy::plan::PlanReview;
 
 /// Verdicts of one code that are shown; the rest is counted.
@@ -23,7 +24,7 @@ pub(super) fn text(review: &PlanReview) -> String {
             out.push_str(&format!("    and {more} more of {}\n", verdict.code));
         }
     }
-    if review.findings.iter().any(|verdict| verdict.level == Level::Error) {
+    if review.findings.iter().any(|verdict| verdict.level == Severity::Error) {
         out.push_str("x blocks a deploy, unless the code is overridden with a reason\n");
     }
     out.push_str(&cost_lines(&review.cost).iter().map(|line| format!("{line}\n")).collect::<String>());
@@ -66,21 +67,21 @@ fn shown(verdicts: &[PlanFinding]) -> Vec<(&PlanFinding, usize)> {
     shown
 }
 
-fn sign(level: Level) -> (&'static str, Tone) {
+fn sign(level: Severity) -> (&'static str, Tone) {
     match level {
-        Level::Error => ("x", Tone::Bad),
-        Level::Unknown => ("?", Tone::Unknown),
-        Level::Warning => ("!", Tone::Warning),
-        Level::Info => ("i", Tone::Quiet),
+        Severity::Error => ("x", Tone::Bad),
+        Severity::Unknown => ("?", Tone::Unknown),
+        Severity::Warning => ("!", Tone::Warning),
+        Severity::Info => ("i", Tone::Quiet),
     }
 }
 
-fn word(level: Level) -> &'static str {
+fn word(level: Severity) -> &'static str {
     match level {
-        Level::Error => "**error**",
-        Level::Unknown => "unknown",
-        Level::Warning => "warning",
-        Level::Info => "info",
+        Severity::Error => "**error**",
+        Severity::Unknown => "unknown",
+        Severity::Warning => "warning",
+        Severity::Info => "info",
     }
 }
 
@@ -165,7 +166,7 @@ fn around(load: Load) -> String {
 mod tests {
     use super::*;
 
-    fn verdict(code: &str, level: Level, message: &str) -> PlanFinding {
+    fn verdict(code: &str, level: Severity, message: &str) -> PlanFinding {
         serde_json::from_value(serde_json::json!({ "code": code, "level": level, "message": message })).unwrap()
     }
 
@@ -182,8 +183,8 @@ mod tests {
     #[test]
     fn verdicts_are_counted_by_code_and_the_cost_change_is_shown() {
         let mut verdicts: Vec<PlanFinding> =
-            (0..8).map(|n| verdict("TN2101", Level::Error, &format!("quota {n} is full"))).collect();
-        verdicts.push(PlanFinding { help: Some("look".to_owned()), ..verdict("TN2104", Level::Unknown, "unknown") });
+            (0..8).map(|n| verdict("TN2101", Severity::Error, &format!("quota {n} is full"))).collect();
+        verdicts.push(PlanFinding { help: Some("look".to_owned()), ..verdict("TN2104", Severity::Unknown, "unknown") });
         let known = Before::Known { total: Total { usd: Load::flat(400.0), missing: Vec::new() } };
         let unknown = Before::Unknown { why: "denied".to_owned() };
         let stacks = vec![stack("acme", Before::Nothing, 1000.0), stack("bolt", known, 300.0)];

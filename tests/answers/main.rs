@@ -205,3 +205,79 @@ fn a_changed_answer_needs_a_new_version() {
     assert_eq!(wrong(&committed(now - 1, true)), None);
     assert!(wrong(&committed(now + 1, false)).unwrap().contains("comes after"));
 }
+
+/// Paths of properties without a description: neither their own, nor that of the type that they refer to.
+fn undescribed(schema: &Value, definitions: &Value, path: &str, found: &mut Vec<String>) {
+    let Some(keywords) = schema.as_object() else { return };
+    let refers = |to: &Value| {
+        let name = to["$ref"].as_str().and_then(|target| target.strip_prefix("#/$defs/"));
+        name.is_some_and(|name| definitions[name]["description"].is_string())
+    };
+    let is_described = |property: &Value| {
+        let choices = property["anyOf"].as_array();
+        property.get("description").or(property.get("const")).is_some()
+            || refers(property)
+            || refers(&property["items"])
+            || choices.is_some_and(|choices| choices.iter().any(refers))
+    };
+    for (name, property) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}/{name}");
+        if !is_described(property) {
+            found.push(path.clone());
+        }
+        undescribed(property, definitions, &path, found);
+    }
+    for inner in ["items", "additionalProperties"].into_iter().filter_map(|keyword| keywords.get(keyword)) {
+        undescribed(inner, definitions, &format!("{path}/*"), found);
+    }
+    for choice in
+        ["oneOf", "anyOf", "allOf"].into_iter().filter_map(|keyword| keywords.get(keyword)?.as_array()).flatten()
+    {
+        // A variant with one value is an object with one property, and its description is that of the value.
+        let is_variant = choice["properties"].as_object().is_some_and(|properties| properties.len() == 1);
+        match choice["properties"].as_object().and_then(|properties| properties.values().next()) {
+            Some(value) if is_variant && choice["description"].is_string() => {
+                undescribed(value, definitions, path, found);
+            }
+            _ => undescribed(choice, definitions, path, found),
+        }
+    }
+}
+
+#[test]
+fn every_field_of_an_answer_has_a_description() {
+    let mut found = BTreeSet::new();
+    for answer in ALL {
+        let schema = answer.json_schema();
+        let (definitions, mut paths) = (&schema["$defs"], Vec::new());
+        undescribed(&schema, definitions, answer.name(), &mut paths);
+        for (name, definition) in definitions.as_object().into_iter().flatten() {
+            undescribed(definition, definitions, &format!("{}#{name}", answer.name()), &mut paths);
+        }
+        found.extend(paths);
+    }
+    assert_eq!(found, BTreeSet::new(), "describe these in the source: unit, meaning, when null or absent");
+}
+
+#[test]
+fn a_field_without_a_description_is_found() {
+    let schema = json!({
+        "properties": {
+            "plain": { "type": "string" },
+            "described": { "type": "string", "description": "Name of the stack." },
+            "constant": { "const": "deleted" },
+            "typed": { "$ref": "#/$defs/Place" },
+            "maybe": { "anyOf": [{ "$ref": "#/$defs/Place" }, { "type": "null" }] },
+            "bare": { "$ref": "#/$defs/Bare" },
+            "list": { "description": "Rows.", "items": { "oneOf": [
+                { "properties": { "why": { "type": "string" } } },
+                { "properties": { "zone": { "type": "string" } }, "description": "An Availability Zone." },
+            ] } },
+        }
+    });
+    let definitions = json!({ "Place": { "description": "Account and Region." }, "Bare": {} });
+    let mut found = Vec::new();
+    undescribed(&schema, &definitions, "a", &mut found);
+    found.sort();
+    assert_eq!(found, ["a/bare", "a/list/*/why", "a/plain"]);
+}

@@ -7,7 +7,7 @@ use tenantry::cloud::permissions::{CALLS, OPERATOR};
 const INTRODUCTION: &str = "# Permissions
 
 `tenantry bootstrap` creates three roles in each account; `ROLE` is the name in `accounts.ACCOUNT.role` of [the fleet's
-file](fleet-file.md). [Threat model](threat-model.md) says what each could do in the wrong hands.
+file](fleet-file.md). [Threat model](threat-model.md) explains what each role could do if it were compromised.
 
 | role | assumed by | may |
 |---|---|---|
@@ -23,10 +23,10 @@ file](fleet-file.md). [Threat model](threat-model.md) says what each could do in
 | `plan`, `diff`, `status`, `drift`, `capacity`, `quotas`, `alarms`, `watch`, `report`, `output`, `incident`, `new`, `move`, `flags show`, `release plan`, `release status` | `ROLE-read` |
 | `deploy`, `drift --fix`, `rescue`, `destroy`, `release roll`, `release rollback`, `release pause`, `move --finish`, `flags push`, `replay`, `rejects`, `unlock`, `quotas --request` | `ROLE` |
 | `doctor` | both, or the role of `--role` before `bootstrap` |
-| `bootstrap --role`, `destroy --purge --role` | the role that you name: an administrator's; no role of the control plane may |
+| `bootstrap --role`, `destroy --purge --role` | the role that you name, with administrator permissions; no role of the control plane is allowed to |
 
-What the roles of an estate with templates of its own need, `tenantry permissions` prints as policies, and `tenantry permissions --check`
-compares with what they have.
+For an estate with its own templates, `tenantry permissions` prints the policies that the roles need, and `tenantry permissions --check`
+compares them with the granted permissions.
 
 ## By service
 
@@ -59,14 +59,14 @@ pub(super) fn page() -> String {
         services.entry(service).or_default()[usize::from(!call.reads)].push(action);
     }
     let cell = |actions: &[&str]| actions.iter().map(|action| format!("`{action}`")).collect::<Vec<_>>().join(", ");
-    let mut out = INTRODUCTION.to_owned() + "| service | `ROLE-read` | `ROLE`, beside that |\n|---|---|---|\n";
+    let mut out = INTRODUCTION.to_owned() + "| service | `ROLE-read` | `ROLE`, in addition |\n|---|---|---|\n";
     for (service, [reads, deploys]) in services {
         out += &format!("| `{service}` | {} | {} |\n", cell(&reads), cell(&deploys));
     }
     let only_read: Vec<&str> = CALLS.iter().filter(|call| !call.deploys).map(|call| call.action).collect();
     out + &format!(
-        "\n`ROLE` does without these, which only `watch` and `incident` call: {}.\n\n## Of `destroy --purge`\n\nThe role that you name needs \
-         {}, and what the delete handlers of the retained types need.\n",
+        "\n`ROLE` does not have these, which only `watch` and `incident` call: {}.\n\n## `destroy --purge`\n\nThe role that you name needs \
+         {}, and the permissions of the retained types' delete handlers.\n",
         cell(&only_read),
         cell(OPERATOR)
     )

@@ -66,10 +66,10 @@ fn fleet_file() -> String {
     format!(
         "# The fleet's file
 
-`tenants/fleet.yaml`: what holds for every tenant. The Region's `s3_prefix_list` and `appconfig_extension` are facts that the default
-blueprint asks for. `KEY` stands for a key that you choose, such as an account's ID; `[]` for each item of a list.
+`tenants/fleet.yaml`: settings for all tenants. The default blueprint requires the Region facts `s3_prefix_list` and
+`appconfig_extension`. `KEY` stands for a key that you choose, such as an account's ID; `[]` for each item of a list.
 
-`defaults` may hold every field of [the tenant's file](tenant-file.md); a tenant's own file wins.{WRITTEN}, from the schema that
+`defaults` may have every field of [the tenant's file](tenant-file.md); a tenant's own file takes precedence.{WRITTEN}, from the schema that
 `tenantry schema fleet` prints.
 
 {fields}"
@@ -83,7 +83,7 @@ fn tenant_file() -> String {
     format!(
         "# The tenant's file
 
-`tenants/TENANT.yaml`: one customer. What the sample fleet's `defaults` give is not required here.
+`tenants/TENANT.yaml`: one customer. Fields in the sample fleet's `defaults` are shown as not required.
 
 These fields are the same for every blueprint. The others are the blueprint's: its sections, and `overrides`, which pins derived values:
 {}.{WRITTEN}, from the schema that
@@ -101,8 +101,8 @@ fn flags_file() -> String {
 
 `policies/flags.yaml`: every flag of the fleet. `KEY` stands for a key that you choose: a flag's, a ring's.
 
-The first of these decides: the tenant's own value, the rule of its ring, of its account, of its Region, the percentage rollout, the
-default. A disabled flag is its default for every tenant. `tenantry flags why TENANT FLAG` names the line that decided.{WRITTEN}, from
+The first of these decides the value: the tenant's override, the rule of its ring, of its account, of its Region, the percentage rollout, the
+default. A disabled flag has its default for every tenant. `tenantry flags why TENANT FLAG` shows the line that decided.{WRITTEN}, from
 the schema that `tenantry schema flags` prints.
 
 {}",
@@ -158,7 +158,7 @@ fn blueprint((name, file): (&str, &str)) -> String {
         "# Blueprint {name}
 
 Version {}, `{file}` in the repository; an estate has its own copy as `templates/blueprint.yaml`.
-[Blueprints](blueprints.md) explains the words and the functions of formulas; `tenantry explain TENANT` prints the values for one
+[Blueprints](blueprints.md) explains the keys, and the functions of formulas; `tenantry explain TENANT` prints the values for one
 tenant.{WRITTEN}, from that file.
 
 ## Parameters
@@ -185,7 +185,7 @@ Sections of a tenant's file, beside [those that every tenant has](tenant-file.md
     out += "## Derived values\n\nA tenant may pin those marked *pin* below `overrides`, by name.\n\n";
     out += &table(&["value", "unit", "bounds", "pin", "formula", "why"], entries(&blueprint["derived"]).map(derived));
     if let Some(tiers) = blueprint.get("tiers") {
-        out += "\n## Tiers\n\nSubnets of each zone, from the outside in. `overrides.TIER_subnet_prefix` pins the size.\n\n";
+        out += "\n## Tiers\n\nOne subnet per Availability Zone, from the internet inwards. `overrides.TIER_subnet_prefix` pins the size.\n\n";
         out += &table(&["tier", "routes", "share of a zone", "addresses", "only", "why"], entries(tiers).map(tier));
     }
     if let Some(checks) = blueprint.get("checks") {
@@ -209,19 +209,19 @@ fn finding(entry: &Explanation) -> String {
     let severity = serde_yaml::to_string(&entry.severity).unwrap();
     let severity = severity.trim();
     let [title, why, remedy] = [entry.title, entry.why, entry.remedy].map(|text| cell(text).replace("\\|", "|"));
-    format!("\n### {}\n\n**{title}** ({severity})\n\n{why}\n\nWhat to do: {remedy}\n", entry.code)
+    format!("\n### {}\n\n**{title}** ({severity})\n\n{why}\n\nRemedy: {remedy}\n", entry.code)
 }
 
 fn findings() -> String {
     let mut out = format!(
         "# Findings
 
-Every code, with what it means and what to do: what `tenantry explain CODE` prints. A code is never used again for something else.
+Every code, its meaning and its remedy, as `tenantry explain CODE` prints them. A code is never reused for something else.
 
 `error` blocks a deploy unless it is overridden with a reason (`--override CODE=REASON`); `warning` and `info` do not. `unknown` means
 that something could not be checked, and makes the exit code 4.
 
-A blueprint's own checks have codes of their own: {}.{WRITTEN}, from
+A blueprint's checks have their own codes: {}.{WRITTEN}, from
 the registry in the source.
 ",
         BLUEPRINTS[..2].iter().map(|(name, _)| format!("[{name}](blueprint-{name}.md#checks)")).collect::<Vec<_>>().join(", ")
@@ -270,15 +270,15 @@ fn quotas() -> String {
     let mut out = format!(
         "# Quotas
 
-The {} quotas that plans and deploys are checked against, with AWS's defaults. The account's own limit wins over this table:
-`tenantry quotas` shows the limit and where it comes from. An estate's own `policies/quotas.yaml` adds rows, or overrides columns of
+The {} quotas that plans and deploys are checked against, with AWS's defaults. The account's own limit takes precedence over this table:
+`tenantry quotas` shows the limit and its source. An estate's own `policies/quotas.yaml` adds rows, or overrides columns of
 these ([Tables of facts](own-stack.md#tables-of-facts)).{WRITTEN}, from `policies/quotas.yaml`.
 ",
         all.len()
     );
     for service in services {
         let of_service = all.iter().filter(|row| text(row, "service") == service);
-        let head = ["quota", "id", "code", "default", "for each", "adjustable", "source"];
+        let head = ["quota", "id", "code", "default", "applies to", "adjustable", "source"];
         out += &format!("\n## {service}\n\n{}", table(&head, of_service.map(|row| quota(row, &sources))));
     }
     out += "\n## Sources\n\n";
@@ -309,8 +309,8 @@ fn prices() -> String {
     let mut out = format!(
         "# Prices
 
-List prices in US dollars of {}, first tier, before taxes, discounts and free allowances. A price marked `~` was not confirmed in a dated
-document, or is an estimate; a Region without a price makes a total a lower bound, never free. An estate's own `policies/prices.yaml` adds
+List prices in US dollars of {}, first tier, before taxes, discounts and free tier. A price marked `~` is not confirmed by a dated
+document, or is an estimate. An item without a price in a Region makes the total a lower bound; it never counts as free. An estate's own `policies/prices.yaml` adds
 items and Regions ([Tables of facts](own-stack.md#tables-of-facts)).{WRITTEN}, from `policies/prices.yaml`.
 ",
         text(&data, "date")

@@ -105,7 +105,7 @@ fn faults(pages: &BTreeMap<String, String>) -> Vec<String> {
     for (path, elements) in &parsed {
         let own: BTreeSet<&str> = ids[path].iter().copied().collect();
         if own.len() != ids[path].len() {
-            faults.push(format!("{path}: an id stands twice"));
+            faults.push(format!("{path}: an id is used twice"));
         }
         let mut level = 0;
         for (index, element) in elements.iter().enumerate() {
@@ -302,7 +302,7 @@ fn a_page_with_faults_is_found_out() {
     assert_eq!(faults(&page("")), Vec::<String>::new());
     for (body, expected) in [
         ("<h3>x</h3>", "out of order"),
-        ("<p id=\"a\">x</p><p id=\"a\">x</p>", "stands twice"),
+        ("<p id=\"a\">x</p><p id=\"a\">x</p>", "is used twice"),
         ("<a href=\"#b\">x</a>", "leads nowhere"),
         ("<a href=\"https://example.com/\">x</a>", "leads outside"),
         ("<svg role=\"img\"><path d=\"M0\"/></svg>", "no title"),

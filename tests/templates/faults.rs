@@ -113,8 +113,8 @@ fn a_release_outside_its_record() {
     check(
         template,
         &[
-            "TN3008 tenant.yaml.tera:2:3 the release stands in `Bucket`",
-            "TN3008 tenant.yaml.tera:9:3 the release stands in `Other`",
+            "TN3008 tenant.yaml.tera:2:3 the release is used in `Bucket`",
+            "TN3008 tenant.yaml.tera:9:3 the release is used in `Other`",
         ],
     );
 }

@@ -68,8 +68,10 @@ pub struct Assignment {
 /// A reference to something, as the service shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Named {
+    /// ID in the paging service.
     #[serde(default)]
     pub id: String,
+    /// Display name.
     #[serde(default)]
     pub summary: String,
 }
@@ -77,12 +79,15 @@ pub struct Named {
 /// Who is on call now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OnCall {
+    /// The on-call engineer.
     pub user: Named,
-    /// None where the policy names a person.
+    /// Null if the policy names a person.
     pub schedule: Option<Named>,
+    /// The escalation policy that pages the engineer.
     pub escalation_policy: Named,
+    /// Level of the policy, from 1, which is paged first.
     pub escalation_level: u32,
-    /// None where the policy names a person, who is always on call.
+    /// End of the on-call shift; null if the policy names a person, who is always on call.
     #[schemars(with = "Option<tenantry_base::schema::Instant>")]
     pub end: Option<Timestamp>,
 }

@@ -116,7 +116,7 @@ pub struct Explained {
     pub name: String,
     pub value: String,
     pub unit: String,
-    /// The formula that was evaluated, letter by letter.
+    /// CEL expression from the blueprint.
     pub formula: String,
     /// What the formula refers to, with the values that it had.
     pub inputs: Vec<(String, String)>,

@@ -24,18 +24,22 @@ pub struct Flow {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Node {
+    /// Logical ID in the template.
     pub logical_id: String,
+    /// CloudFormation resource type, such as `AWS::S3::Bucket`.
     pub resource_type: String,
-    /// Its name, where the template gives one.
+    /// Name in the template; null if CloudFormation generates it.
     pub name: Option<String>,
 }
 
-/// Something passes from one resource to another.
+/// A connection: one resource sends messages, objects or requests to another.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Edge {
+    /// Logical ID of the sending resource.
     pub from: String,
+    /// Logical ID of the receiving resource.
     pub to: String,
-    /// What could not be processed, and nothing else.
+    /// Carries only what could not be processed.
     pub failed: bool,
 }
 

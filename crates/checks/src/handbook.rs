@@ -47,35 +47,41 @@ struct Pattern {
 /// What to do when an alarm fires.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Entry {
+    /// What the alarm means.
     pub means: String,
-    /// Steps in their order; a command begins with `$ `.
+    /// Diagnostic steps, in order; a command begins with `$ `.
     pub look: Vec<String>,
+    /// Steps that mitigate the incident, in order; a command begins with `$ `.
     pub mitigate: Vec<String>,
+    /// When to escalate, and to whom.
     pub escalate: String,
 }
 
 /// An alarm of a stack.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Alarm {
+    /// Logical ID in the template.
     pub logical_id: String,
-    /// None where CloudFormation names it.
+    /// Name of the alarm; null if CloudFormation generates it.
     pub name: Option<String>,
-    /// Its description.
+    /// Description of the alarm.
     pub reason: String,
-    /// What it compares: `Maximum of ApproximateNumberOfMessagesVisible > 0, for 1 of 1 periods of 60 s`.
+    /// Metric, comparison and evaluation periods: `Maximum of ApproximateNumberOfMessagesVisible > 0, for 1 of 1 periods of 60 s`.
     pub condition: String,
+    /// Threshold in the metric's unit; null if the template has none.
     pub threshold: Option<f64>,
-    /// What it watches, by dimension; a name that only the deployment knows is the logical ID in angle brackets.
+    /// Dimensions of the metric; a name that is only known after deployment is the logical ID in angle brackets.
     pub watches: BTreeMap<String, String>,
 }
 
-/// An alarm with what the handbook says of it.
+/// An alarm with its runbook entry.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Described {
     #[serde(flatten)]
     pub alarm: Alarm,
-    /// The derived value that is its threshold.
+    /// Name of the derived value that is the threshold; null if there is none.
     pub derived: Option<String>,
+    /// Runbook entry from `templates/handbook.yaml`; null if there is none.
     pub entry: Option<Entry>,
 }
 
@@ -143,7 +149,7 @@ impl Handbook {
     }
 
     /// What the handbook says of an alarm, filled in. Names that have no value stay as they are.
-    fn describe(&self, alarm: Alarm, context: &Context) -> Described {
+    fn annotate(&self, alarm: Alarm, context: &Context) -> Described {
         let Some(found) = self.of(&alarm.logical_id) else { return Described { alarm, derived: None, entry: None } };
         let fill = |text: &String| filled(text, &|name| value(name, &alarm, context), &mut |_| {});
         let fill_all = |steps: &[String]| steps.iter().map(fill).collect();
@@ -158,9 +164,9 @@ impl Handbook {
 }
 
 /// The alarms of a tenant's stack in the order of their logical IDs, with what the handbook says of each.
-pub fn described(handbook: Option<&Handbook>, tree: &Value, context: &Context) -> Vec<Described> {
+pub fn annotated_alarms(handbook: Option<&Handbook>, tree: &Value, context: &Context) -> Vec<Described> {
     let described = |alarm| match handbook {
-        Some(handbook) => handbook.describe(alarm, context),
+        Some(handbook) => handbook.annotate(alarm, context),
         None => Described { alarm, derived: None, entry: None },
     };
     alarms(tree).into_iter().map(described).collect()

@@ -76,7 +76,7 @@ fn fault(
         Some(found) => format!("`{id}` is of type {found}, not {what}"),
         None => {
             let near = nearest(id, types.iter().filter(|(_, kind)| fits(kind)).map(|(id, _)| id.as_str()));
-            format!("`{id}` should be {what}, and stands in no template{near}")
+            format!("`{id}` should be {what}, and is in no template{near}")
         }
     };
     Some(Finding::new(Code::TN4019, message).at(blueprint.place(route)))

@@ -28,7 +28,9 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct Answer<'a> {
+    /// Number of flags in the catalogue.
     flags: usize,
+    /// Findings about the catalogue and its use.
     findings: &'a [Finding],
 }
 

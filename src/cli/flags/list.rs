@@ -16,16 +16,19 @@ pub(super) struct Args {}
 
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct Answer<'a> {
+    /// Flags of the catalogue, by key.
     flags: Vec<Line<'a>>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Line<'a> {
+    /// Key of the flag.
     key: &'a str,
     #[serde(flatten)]
     flag: &'a Flag,
-    /// How many tenants have it on: `true`, or for a text or number anything but the default.
+    /// Number of tenants for which it is on: `true`, or for strings and numbers any value but the default.
     on: usize,
+    /// Number of tenants in the fleet.
     tenants: usize,
 }
 

@@ -46,27 +46,38 @@ pub(super) struct Edit {
 
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct Answer {
+    /// Files that were changed, or would be with `--dry-run`.
     files: Vec<PathBuf>,
+    /// Number of tenants that were evaluated.
     tenants: usize,
+    /// Tenants for which a flag changes.
     changed: Vec<Effect>,
+    /// Plan of the changed tenants; null if it was not asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     plan: Option<Plan>,
 }
 
-/// What an edit does to one tenant.
+/// Effect of the edit on a tenant.
 #[derive(Serialize, JsonSchema)]
 struct Effect {
+    /// Name of the tenant.
     tenant: String,
+    /// Flags whose value changes.
     flags: Vec<Turn>,
+    /// Resources of the rendered template that change.
     resources: Vec<Difference>,
 }
 
-/// A flag that gets another value.
+/// A flag whose value changes.
 #[derive(Serialize, JsonSchema)]
 struct Turn {
+    /// Key of the flag.
     flag: String,
+    /// Value before the change; null if the flag did not exist.
     before: Option<Value>,
+    /// Value after the change; null if the flag no longer exists.
     after: Option<Value>,
+    /// OpenFeature's reason for the new value; null if the flag no longer exists.
     reason: Option<Reason>,
 }
 

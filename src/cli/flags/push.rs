@@ -48,15 +48,21 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct Answer {
+    /// Name of the tenant.
     tenant: String,
+    /// Key of the flag.
     flag: String,
+    /// Value in AppConfig before; null if it had none.
     before: Option<Value>,
+    /// Value in AppConfig now.
     after: Value,
-    /// None: AppConfig had the value already.
+    /// Number of the new configuration version; null if AppConfig already had the value.
     version: Option<String>,
+    /// Number of the AppConfig deployment; null if none was started.
     deployment: Option<i32>,
+    /// State of the AppConfig deployment, such as `COMPLETE`; null if none was started.
     state: Option<String>,
-    /// Whether git says the same.
+    /// Whether git has the same value.
     in_git: bool,
 }
 

@@ -32,13 +32,16 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct Answer {
+    /// By tenant and flag.
     evaluations: Vec<Line>,
+    /// Flags in AppConfig; only with `--live`.
     #[serde(skip_serializing_if = "Option::is_none")]
     live: Option<Delivery>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Line {
+    /// Name of the tenant.
     tenant: String,
     #[serde(flatten)]
     evaluation: Evaluation,

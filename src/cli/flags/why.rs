@@ -22,14 +22,16 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct Answer {
+    /// Name of the tenant.
     tenant: String,
     #[serde(flatten)]
     evaluation: Evaluation,
+    /// Evaluation steps in order, up to the one that decided.
     steps: Vec<Trace>,
-    /// Where the value stands that decided.
+    /// Place of the value that decided; null if it is not in a file.
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<Location>,
-    /// Why the value does not reach who reads it, if it does not.
+    /// Why the value is not delivered to the functions; null if it is, or the templates read it.
     #[serde(skip_serializing_if = "Option::is_none")]
     undelivered: Option<String>,
 }

@@ -67,15 +67,19 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct Answer {
+    /// Tenants of the rollout, by name.
     tenants: BTreeMap<String, Tenant>,
 }
 
 #[derive(Serialize, JsonSchema)]
 struct Tenant {
+    /// Release before the rollback; null if the stack did not exist.
     from: Option<String>,
+    /// Release after the rollback; null if the tenant was not rolled back.
     to: Option<String>,
+    /// Why the tenant was not rolled back; null if it was.
     why: Option<String>,
-    /// It came with a later release and stays as it is.
+    /// The tenant was added by a later release and is not rolled back.
     kept: bool,
 }
 

@@ -36,14 +36,19 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct Answer {
+    /// First release: a tag, or the reference given.
     from: String,
+    /// Second release: a tag, or the reference given.
     to: String,
+    /// Commits and files between the two; null if git cannot tell.
     distance: Option<Distance>,
+    /// Functions whose zips differ, with their digests.
     functions: Vec<Change>,
-    /// Digest of templates, policies, flags and fleet, where it differs.
+    /// Templates, policies, flags and fleet file that differ.
     files: Vec<String>,
-    /// What the blueprint of the later one changes in the fields of tenants' files.
+    /// Changes of the second release's blueprint in the fields of tenants' files.
     fields: Vec<Field>,
+    /// Tenants whose template or flags differ.
     tenants: Vec<TenantDiff>,
 }
 

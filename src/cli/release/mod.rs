@@ -23,7 +23,7 @@ use tenantry_ops::release::{Candidate, CandidateError, Repository, RepositoryErr
 use tenantry_spec::estate::rings::duration;
 use tenantry_spec::estate::spec::Fleet;
 
-/// Roll releases, which are git tags, out to the fleet ring by ring, and roll them back.
+/// Roll out releases, which are git tags, to the fleet ring by ring, and roll them back.
 ///
 /// A release is rendered from its tag and never from the work tree. `cut` writes its manifest; `roll` deploys it to the
 /// rings in waves, evaluates the gates for the bake time of each wave, and rolls a failed wave back.

@@ -49,37 +49,48 @@ pub(super) struct Args {
 
 #[derive(Debug, Serialize, JsonSchema)]
 pub(in crate::cli) struct Itinerary {
+    /// Git tag.
     release: String,
+    /// Commit of the tag.
     commit: String,
+    /// Waves of all rings, in the order of the rollout.
     stages: Vec<Wave>,
-    /// What its blueprint changes in the fields of tenants' files, by the release that tenants have. Of a release that is no tag
-    /// nothing is known.
+    /// Changes of its blueprint in the fields of tenants' files, by the tenants' current release; not known for releases
+    /// that are not a tag.
     fields: BTreeMap<String, Vec<Field>>,
-    /// Stacks of the estate that the release does not name where they are: it leaves them as they are.
+    /// Orphaned stacks, which the rollout does not change.
     pub(super) orphans: Orphans,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct Wave {
+    /// Name of the ring.
     ring: String,
+    /// Number of the wave in its ring, from 1.
     wave: usize,
+    /// Number of waves in the ring.
     waves: usize,
+    /// Bake time after the last stack of the wave, in seconds.
     bake_seconds: i64,
+    /// Gates that are evaluated during the bake time.
     gates: Vec<String>,
+    /// Tenants of the wave.
     tenants: Vec<Line>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
 struct Line {
+    /// Name of the tenant.
     tenant: String,
-    /// The release that it has.
+    /// Current release; null if the stack does not exist or could not be read.
     from: Option<String>,
     /// `nothing`, `update`, `create`, `blocked`, `unknown`.
     action: &'static str,
-    /// Resources that change, or why nothing can be done.
+    /// Number of resources that change, or what blocks the tenant.
     detail: String,
+    /// When the tenant may change.
     opening: Opening,
-    /// Whether the release that it has is a tag.
+    /// Whether the tenant can be rolled back: its current release is a tag.
     way_back: bool,
 }
 

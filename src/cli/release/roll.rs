@@ -116,12 +116,15 @@ struct How {
 
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct Answer<'a> {
+    /// Git tag that is rolled out.
     release: &'a str,
+    /// `done`, `up to date`, `paused`, `deferred`, `held`, `stopped`, `refused` or `halted`.
     ending: &'a str,
+    /// Reason for any ending except `done`, `up to date` and `stopped`.
     why: Option<String>,
-    /// Tenants that could not go back.
+    /// Tenants that could not be rolled back, each with the reason.
     stuck: BTreeMap<String, String>,
-    /// Tenants that came with the release and stay as they are.
+    /// Tenants that the release added, which are not rolled back, each with the reason.
     kept: BTreeMap<String, String>,
 }
 

@@ -36,22 +36,28 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct Answer {
+    /// Release of each tenant's stack.
     tenants: Vec<Running>,
-    /// Stacks of the estate that git does not name where they are.
+    /// Orphaned stacks.
     orphans: Orphans,
+    /// Tenants by release.
     releases: Vec<Share>,
+    /// Record of the latest rollout; null before the first, and if it could not be read.
     roll: Option<Record>,
-    /// Why the record of the latest roll could not be read.
+    /// Why the record of the latest rollout could not be read; null if it was.
     roll_unread: Option<String>,
 }
 
-/// The tenants of one release, and how far it is from the latest roll's.
+/// Tenants with the same release.
 #[derive(Serialize, JsonSchema)]
 struct Share {
+    /// Release of the stacks; `none` for tenants without one.
     release: String,
+    /// Number of tenants with this release.
     tenants: usize,
-    /// The first of them, to look at.
+    /// Name of the first of these tenants.
     example: String,
+    /// Distance to the latest rollout's release; null if git cannot tell.
     distance: Option<Distance>,
 }
 

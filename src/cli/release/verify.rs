@@ -34,10 +34,13 @@ pub(super) struct Args {
 
 #[derive(Serialize, JsonSchema)]
 pub(in crate::cli) struct Answer<'a> {
+    /// Git tag.
     release: &'a str,
+    /// Commit of the tag.
     commit: String,
-    /// None: nobody asked.
+    /// Whether the tag's signature is valid; null if it was not checked.
     signed: Option<bool>,
+    /// What differs from the manifest; empty if the release matches.
     differences: Vec<String>,
 }
 

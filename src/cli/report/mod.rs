@@ -268,7 +268,7 @@ impl Sources<'_> {
             network: network(self.fit, rendered),
             resources: groups::counts(parts::types(&tree)),
             flow: flow::flow(&tree),
-            alarms: parts::alarms(handbook::described(self.book, &tree, &context), &flow::watched(&tree), line),
+            alarms: parts::alarms(handbook::annotated_alarms(self.book, &tree, &context), &flow::watched(&tree), line),
             cost: parts::cost(&bill(&tree, spec.region.as_str(), self.prices)),
             flags: parts::flags_of(estate, tenant),
             takes: takes.collect(),

@@ -12,7 +12,7 @@ use crate::report::plan;
 use crate::report::screen::Tone;
 use crate::report::site::{self, Mark};
 use tenantry_blueprint::Routing;
-use tenantry_checks::capacity::{AccountRegion, Assessment, Level, QuotaUsage, Seen, SubnetVerdict};
+use tenantry_checks::capacity::{AccountRegion, Assessment, Level, Measured, QuotaUsage, SubnetVerdict};
 use tenantry_checks::handbook;
 use tenantry_ops::deploy::journal::{Entry, Record, Run};
 use tenantry_ops::deploy::status::Line;
@@ -124,12 +124,12 @@ pub(super) fn checked(check: &Check) -> site::Checked {
     }
 }
 
-pub(super) fn live(line: Option<&Line>) -> Seen<site::Live> {
+pub(super) fn live(line: Option<&Line>) -> Measured<site::Live> {
     use tenantry_ops::deploy::status::SyncStatus;
     match line {
-        None => Seen::Unknown("AWS was not asked".to_owned()),
-        Some(Line { verdict: SyncStatus::Unknown { why }, .. }) => Seen::Unknown(why.clone()),
-        Some(line) => Seen::Known(site::Live {
+        None => Measured::Unknown("AWS was not asked".to_owned()),
+        Some(Line { verdict: SyncStatus::Unknown { why }, .. }) => Measured::Unknown(why.clone()),
+        Some(line) => Measured::Known(site::Live {
             status: line.status.clone(),
             release: line.release.clone(),
             digest: line.digest.clone(),
@@ -176,10 +176,10 @@ pub(super) fn alarms(
     line: Option<&Line>,
 ) -> Vec<site::Alarm> {
     let state = |id: &str| match line {
-        None => Seen::Unknown("AWS was not asked".to_owned()),
+        None => Measured::Unknown("AWS was not asked".to_owned()),
         Some(line) => match line.alarm_states.get(id) {
-            Some(state) => Seen::Known(state.clone()),
-            None => Seen::Unknown("CloudWatch has no state".to_owned()),
+            Some(state) => Measured::Known(state.clone()),
+            None => Measured::Unknown("CloudWatch has no state".to_owned()),
         },
     };
     let alarm = |one: handbook::Described| site::Alarm {

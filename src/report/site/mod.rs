@@ -16,34 +16,37 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use tenantry_base::ids::TenantName;
-use tenantry_checks::capacity::{Seen, Within};
+use tenantry_checks::capacity::{Measured, Within};
 use tenantry_checks::cost::Load;
 use tenantry_checks::flow::Flow;
 
 /// A fleet at one moment.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
+    /// Organisation of the fleet.
     pub organisation: String,
-    /// The release that git's templates were rendered as.
+    /// Release as which git's templates were rendered.
     pub release: String,
     /// Seconds since 1970.
     pub made_at: i64,
-    /// Why AWS was not asked.
+    /// Why AWS was not read; null if it was.
     pub not_asked: Option<String>,
-    /// Date of the table of prices.
+    /// Date of the price table, `YYYY-MM-DD`.
     pub prices_of: String,
     /// First to last.
     pub rings: Vec<Ring>,
-    /// The latest roll; None before the first, and where AWS was not asked.
+    /// The latest rollout; null before the first, and if AWS was not read.
     #[serde(default)]
     pub roll: Option<Roll>,
+    /// Address pools.
     pub pools: Vec<Pool>,
+    /// Quotas per account and Region.
     pub places: Vec<Headroom>,
     /// By name.
     pub tenants: Vec<Tenant>,
-    /// Orphaned stacks; None where they were not looked for.
+    /// Orphaned stacks; null if they were not searched for.
     pub orphans: Option<Vec<Orphan>>,
-    /// What could not be read beside the tenants' stacks, and why: stacks of a place, the latest roll.
+    /// What else could not be read, and why: the stacks of an account and Region, the latest rollout.
     pub unread: Vec<String>,
 }
 
@@ -85,23 +88,28 @@ impl Mark {
 /// A ring of the fleet.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Ring {
+    /// Name of the ring.
     pub name: String,
-    /// How many tenants have a release after each wave.
+    /// Cumulative number of tenants after each wave.
     pub waves: Vec<usize>,
+    /// Bake time of each wave, such as `2h`.
     pub bake: String,
+    /// Gates of each wave.
     pub gates: Vec<String>,
 }
 
-/// The latest roll of a release through the rings.
+/// The latest rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Roll {
+    /// Git tag that is rolled out.
     pub release: String,
     /// Seconds since 1970.
     pub began: i64,
-    /// `done`, `under way`, or what it was halted or paused for.
+    /// `done`, `under way`, or the reason for the halt or pause.
     pub state: String,
+    /// Colour of the state on the page.
     pub mark: Mark,
-    /// Its last steps, the newest first.
+    /// Latest steps, newest first.
     pub steps: Vec<Step>,
 }
 
@@ -109,20 +117,23 @@ pub struct Roll {
 pub struct Step {
     /// Seconds since 1970.
     pub at: i64,
+    /// The step in one sentence.
     pub what: String,
 }
 
-/// A pool of addresses and what is taken of it.
+/// An address pool and its allocated blocks.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Pool {
+    /// Name of the pool.
     pub name: String,
+    /// IPv4 CIDR block of the pool.
     #[schemars(with = "String")]
     pub cidr: Ipv4Network,
-    /// Prefix length of the block that a tenant gets.
+    /// Prefix length of a tenant's block.
     pub tenant_prefix: u8,
-    /// Empty for all.
+    /// Regions of the pool; empty means all.
     pub regions: Vec<String>,
-    /// Blocks of that length that are free.
+    /// Number of free blocks of that length.
     pub free: u64,
     /// Sorted by address.
     pub blocks: Vec<Block>,
@@ -131,10 +142,12 @@ pub struct Pool {
 /// A block that is taken.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Block {
+    /// IPv4 CIDR block.
     #[schemars(with = "String")]
     pub cidr: Ipv4Network,
+    /// What the block is used for.
     pub holder: Holder,
-    /// The tenant, the subnet, or why it is reserved.
+    /// Tenant, subnet, or reason for the reservation.
     pub name: String,
 }
 
@@ -142,7 +155,7 @@ pub struct Block {
 #[serde(rename_all = "kebab-case")]
 pub enum Holder {
     Tenant,
-    /// The old place of a tenant that moves.
+    /// Old account and Region of a tenant that is being moved.
     Moving,
     /// Something of a former tenant may still be there.
     Retired,
@@ -150,96 +163,131 @@ pub enum Holder {
     Subnet,
 }
 
-/// How far an account and Region reach.
+/// Headroom of an account and Region.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Headroom {
+    /// Account ID, 12 digits.
     pub account: String,
-    /// None for what counts over all Regions of the account.
+    /// Null for quotas that apply to all Regions of the account.
     pub region: Option<String>,
+    /// Tenants of the estate there.
     pub tenants: u64,
-    /// How many more average tenants fit; None where nothing that is counted stops them.
+    /// How many more average tenants fit; null if no counted quota limits them.
     pub more: Option<u64>,
-    /// What stops them.
+    /// The limiting quota or subnet; null if there is none.
     pub binds: Option<String>,
-    /// Usage was not known everywhere: `more` is an upper bound.
+    /// The usage of some quotas is unknown, so `more` is an upper bound.
     pub upper_bound: bool,
-    /// The quota that stops the fleet first when every tenant of the estate stands here.
+    /// The quota that is exceeded first if every tenant of the estate is deployed here; null if no quota is counted.
     pub limiting: Option<Quota>,
-    /// Worst first.
+    /// Highest severity first.
     pub quotas: Vec<Quota>,
 }
 
 /// A quota of a place.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Quota {
+    /// Key of the quota in `policies/quotas.yaml`.
     pub id: String,
+    /// Name of the quota, as in Service Quotas.
     pub name: String,
+    /// What the quota applies to.
     pub within: Within,
-    pub used: Seen<u64>,
-    /// Used with every tenant of the report in place.
+    /// Current usage.
+    pub used: Measured<u64>,
+    /// Usage with every tenant of the report deployed.
     pub after: u64,
+    /// Limit minus what must stay free.
     pub limit: u64,
+    /// `after` in percent of `limit`.
     pub percent: u64,
+    /// Whether AWS grants increases.
     pub adjustable: bool,
+    /// Colour of the row on the page.
     pub mark: Mark,
 }
 
 /// A stack that git does not name.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Orphan {
+    /// Name of the stack.
     pub stack: String,
+    /// Name of the tenant in the stack's tags.
     pub tenant: String,
+    /// Account ID, 12 digits.
     pub account: String,
+    /// Region code, such as `eu-west-1`.
     pub region: String,
+    /// CloudFormation stack status.
     pub status: String,
+    /// Why git does not name it.
     pub why: String,
-    /// US dollars a month, where that is known.
+    /// USD a month; null if it is unknown.
     pub usd: Option<f64>,
 }
 
 /// A tenant with everything on its page.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Tenant {
+    /// Name of the tenant.
     pub name: TenantName,
+    /// Release ring.
     pub ring: String,
+    /// Account ID, 12 digits.
     pub account: String,
+    /// Region code, such as `eu-west-1`.
     pub region: String,
+    /// Name of the stack.
     pub stack: String,
+    /// IANA time zone of the customer.
     pub timezone: String,
-    /// Digest of git's template.
+    /// Digest of the template in git.
     pub digest: String,
+    /// State of the stack, from all checks.
     pub state: State,
-    pub live: Seen<Live>,
+    /// The deployed stack.
+    pub live: Measured<Live>,
+    /// Last drift check; null if the stack was never checked.
     pub checked: Option<Checked>,
-    /// Whether it may be changed now, else since when and why not.
+    /// Whether it may change now; if not, when it may, and why.
     pub opening: String,
+    /// VPC and subnets.
     pub network: Network,
-    /// How many resources of each group.
+    /// Number of resources per group.
     pub resources: Vec<(String, usize)>,
+    /// How data passes through the stack's resources.
     pub flow: Flow,
+    /// Alarms of the template.
     pub alarms: Vec<Alarm>,
+    /// Monthly cost.
     pub cost: Cost,
+    /// Evaluated flags.
     pub flags: Vec<Flag>,
-    /// What its stack takes of quotas, by their ids.
+    /// Quota demand of its stack, by key of the quota.
     pub takes: BTreeMap<String, Vec<(Within, u64)>>,
-    /// The newest first.
+    /// Newest first.
     pub history: Vec<Event>,
 }
 
 /// One verdict on a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct State {
+    /// State in one or two words, such as `current`.
     pub word: String,
+    /// Reason for the state; empty if the word says it.
     pub why: String,
+    /// Colour of the state on the page.
     pub mark: Mark,
 }
 
-/// What CloudFormation says of the stack.
+/// The stack in CloudFormation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Live {
-    /// None without a stack.
+    /// CloudFormation stack status; null without a stack.
     pub status: Option<String>,
+    /// Release of the deployed stack; null without a stack.
     pub release: Option<String>,
+    /// Digest of the deployed template; null without a stack.
     pub digest: Option<String>,
     /// Seconds since 1970.
     pub updated: Option<i64>,
@@ -250,12 +298,15 @@ pub struct Live {
 pub struct Checked {
     /// Seconds since 1970.
     pub at: i64,
+    /// Result of the check.
     pub verdict: String,
-    /// Differences that are not accepted.
+    /// Number of differences that are not accepted.
     pub open: usize,
+    /// Highest severity of the open differences; null if there are none.
     pub worst: Option<String>,
+    /// Colour of the result on the page.
     pub mark: Mark,
-    /// The worst of them.
+    /// The open differences with the highest severity.
     #[serde(default)]
     pub differences: Vec<Difference>,
 }
@@ -263,103 +314,134 @@ pub struct Checked {
 /// A difference that the last drift check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Difference {
+    /// `critical`, `high`, `medium` or `low`.
     pub severity: String,
+    /// Class of the drift, `TN55..`.
     pub code: String,
     /// `modified`, `deleted`, `added` or `unmanaged`.
     pub kind: String,
-    /// Logical id, else physical id.
+    /// Logical ID, or the physical ID of an unmanaged resource.
     pub resource: String,
+    /// CloudFormation resource type, such as `AWS::S3::Bucket`.
     pub resource_type: String,
-    /// Of the property, as in the template.
+    /// Path of the property, as in the template.
     pub path: String,
-    /// Who did it, if CloudTrail says.
+    /// User or role session that changed it; null if CloudTrail has no event.
     pub by: Option<String>,
 }
 
 /// A tenant's network: tiers of subnets, each with one in each zone.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Network {
+    /// IPv4 CIDR block of the VPC.
     #[schemars(with = "String")]
     pub cidr: Ipv4Network,
-    /// Ids of zones.
+    /// AZ IDs.
     pub zones: Vec<String>,
+    /// From the internet inwards.
     pub tiers: Vec<Tier>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Tier {
+    /// Name of the tier in the blueprint.
     pub name: String,
-    /// Where its route table leads: `internet`, `NAT gateway`, `nowhere outside the VPC`.
+    /// Default route of its route table: `internet`, `NAT gateway`, `nowhere outside the VPC`.
     pub routes: String,
-    /// One for each zone, in the order of the network's zones.
+    /// One per Availability Zone, in the order of `zones`.
     pub subnets: Vec<Option<Subnet>>,
 }
 
 /// A subnet and its addresses.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Subnet {
+    /// Logical ID in the template.
     pub logical_id: String,
+    /// IPv4 CIDR block of the subnet.
     #[schemars(with = "String")]
     pub cidr: Ipv4Network,
-    /// Addresses that resources can take.
+    /// Usable addresses: those of the block without the five that AWS reserves.
     pub usable: u64,
-    pub now: Seen<u64>,
+    /// Addresses in use.
+    pub now: Measured<u64>,
+    /// Address demand at the workload's peak.
     pub at_peak: u64,
+    /// Address demand at the peak with one Availability Zone lost.
     pub zone_lost: u64,
+    /// Address demand at the peak during a deployment.
     pub deploying: u64,
-    /// At the worst moment.
+    /// Peak demand: addresses at the peak, with a zone lost and a deployment in progress.
     pub needed: u64,
+    /// `needed` in percent of `usable`.
     pub percent: u64,
+    /// Colour of the subnet on the page.
     pub mark: Mark,
-    /// What takes addresses, with how many at the worst moment.
+    /// Peak demand by kind of resource.
     pub owners: Vec<(String, u64)>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Alarm {
+    /// Logical ID in the template.
     pub logical_id: String,
+    /// Name of the alarm; null if CloudFormation generates it.
     pub name: Option<String>,
+    /// Description of the alarm.
     pub reason: String,
+    /// Metric, comparison and evaluation periods.
     pub condition: String,
-    /// Logical IDs of what it watches, of what the flow names.
+    /// Logical IDs of the watched resources that are part of the flow.
     pub watches: Vec<String>,
-    /// What it means, by the handbook.
+    /// Meaning of the alarm, from the handbook; null if it has no entry.
     pub means: Option<String>,
-    pub state: Seen<String>,
+    /// CloudWatch state.
+    pub state: Measured<String>,
 }
 
 /// What a tenant costs, US dollars a month.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Cost {
+    /// Sum of the lines, USD a month.
     pub total: Load,
-    /// What has no price: the total is a lower bound.
+    /// Items without a price; if there are any, the total is a lower bound.
     pub missing: Vec<String>,
-    /// The dearest first.
+    /// Highest cost first.
     pub lines: Vec<CostLine>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct CostLine {
+    /// Name of the AWS service on the bill.
     pub service: String,
+    /// What is billed.
     pub what: String,
+    /// USD a month; null if the quantity or the price is unknown.
     pub usd: Option<Load>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Flag {
+    /// Key of the flag.
     pub key: String,
+    /// Value as text.
     pub value: String,
-    /// Why it has this value, in OpenFeature's words.
+    /// OpenFeature's reason.
     pub reason: String,
+    /// Description from the catalogue.
     pub description: String,
 }
 
-/// What a run did to the tenant.
+/// A run that changed the tenant.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Event {
+    /// Start of the run, RFC 3339.
     pub at: String,
+    /// `user@host` of the run.
     pub by: String,
+    /// Command that started the run, such as `deploy`.
     pub command: String,
+    /// Release that the run deployed.
     pub release: String,
+    /// How the run ended for this tenant.
     pub outcome: String,
 }

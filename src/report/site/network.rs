@@ -168,14 +168,14 @@ fn lines(text: &str, most: usize) -> Vec<String> {
 pub(super) mod tests {
     use super::*;
     use crate::report::site::Tier;
-    use tenantry_checks::capacity::Seen;
+    use tenantry_checks::capacity::Measured;
 
     pub(in crate::report::site) fn subnet(id: &str, cidr: &str) -> Subnet {
         Subnet {
             logical_id: id.to_owned(),
             cidr: cidr.parse().unwrap(),
             usable: 59,
-            now: Seen::Unknown("not asked".to_owned()),
+            now: Measured::Unknown("not asked".to_owned()),
             at_peak: 7,
             zone_lost: 9,
             deploying: 118,
@@ -187,7 +187,7 @@ pub(super) mod tests {
     }
 
     fn seen(subnet: Subnet) -> Subnet {
-        Subnet { now: Seen::Known(3), ..subnet }
+        Subnet { now: Measured::Known(3), ..subnet }
     }
 
     #[test]

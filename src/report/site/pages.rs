@@ -15,7 +15,7 @@ use super::{
 use crate::report::cost::usd;
 use crate::report::groups::counted;
 use crate::report::release::ago;
-use tenantry_checks::capacity::{Seen, Within};
+use tenantry_checks::capacity::{Measured, Within};
 use tenantry_checks::cost::Load;
 use tenantry_checks::flow::Edge;
 
@@ -387,9 +387,9 @@ fn roll(report: &Report, roll: &Roll) -> RollView {
 /// The release that a tenant's stack has.
 fn release(tenant: &Tenant) -> String {
     match &tenant.live {
-        Seen::Known(Live { release: Some(release), .. }) => release.clone(),
-        Seen::Known(_) => "none".to_owned(),
-        Seen::Unknown(_) => UNKNOWN.to_owned(),
+        Measured::Known(Live { release: Some(release), .. }) => release.clone(),
+        Measured::Known(_) => "none".to_owned(),
+        Measured::Unknown(_) => UNKNOWN.to_owned(),
     }
 }
 
@@ -692,7 +692,7 @@ fn facts(report: &Report, tenant: &Tenant) -> Vec<Fact> {
         plain("Template in git", short(&tenant.digest)),
     ];
     match &tenant.live {
-        Seen::Known(live) => {
+        Measured::Known(live) => {
             let status = live.status.clone().unwrap_or_else(|| "no stack".to_owned());
             let updated = live.updated.map(|at| format!(", updated {}", ago_of(at))).unwrap_or_default();
             facts.push(plain("Stack", format!("{}: {status}{updated}", tenant.stack)));
@@ -700,7 +700,7 @@ fn facts(report: &Report, tenant: &Tenant) -> Vec<Fact> {
             let digest = live.digest.as_deref().map_or_else(|| NOTHING.to_owned(), short);
             facts.push(plain("Template of the stack", digest));
         }
-        Seen::Unknown(why) => {
+        Measured::Unknown(why) => {
             facts.push(Fact { name: "Stack", text: format!("{}: unknown: {why}", tenant.stack), class: "unknown" });
         }
     }
@@ -719,7 +719,7 @@ fn facts(report: &Report, tenant: &Tenant) -> Vec<Fact> {
     });
     if let Some(subnet) = fullest(tenant) {
         let text = format!("{} at {} %", subnet.logical_id, subnet.percent);
-        facts.push(Fact { name: "Fullest subnet at the worst moment", text, class: subnet.mark.class() });
+        facts.push(Fact { name: "Fullest subnet at peak demand", text, class: subnet.mark.class() });
     }
     facts
 }
@@ -731,7 +731,7 @@ fn network_text(tenant: &Tenant) -> String {
     let fullest = fullest(tenant)
         .map(|subnet| {
             format!(
-                " The fullest subnet, {}, takes {} of {} addresses at the worst moment.",
+                " The fullest subnet, {}, takes {} of {} addresses at peak demand.",
                 subnet.logical_id, subnet.needed, subnet.usable
             )
         })
@@ -780,7 +780,7 @@ fn subnet_views(tenant: &Tenant) -> Vec<SubnetView> {
 }
 
 fn alarms(tenant: &Tenant) -> Vec<AlarmView> {
-    let mark = |state: &Seen<String>| match state.known().map(String::as_str) {
+    let mark = |state: &Measured<String>| match state.known().map(String::as_str) {
         Some("ALARM") => Mark::Bad,
         Some("OK") => Mark::Good,
         _ => Mark::Unknown,
@@ -820,8 +820,8 @@ fn quota_views(tenant: &Tenant, quotas: &[&Quota]) -> Vec<QuotaView> {
         takes,
         used: quota.used.known().map_or_else(|| "?".to_owned(), u64::to_string),
         after: match quota.used {
-            Seen::Known(_) => quota.after.to_string(),
-            Seen::Unknown(_) => format!("≥ {}", quota.after),
+            Measured::Known(_) => quota.after.to_string(),
+            Measured::Unknown(_) => format!("≥ {}", quota.after),
         },
         limit: quota.limit,
         percent: quota.percent,

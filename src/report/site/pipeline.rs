@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::blocks::{BOLD, SMALL, fitting, round};
 use super::{Alarm, Mark};
 use crate::report::groups::counted;
-use tenantry_checks::capacity::Seen;
+use tenantry_checks::capacity::Measured;
 use tenantry_checks::flow::{Flow, Node};
 
 const WIDTH: f64 = 210.0;
@@ -266,14 +266,15 @@ fn path(points: &[(f64, f64)]) -> String {
 
 fn boxed(node: &Node, alarms: &[Alarm], x: f64, y: f64) -> Box {
     let own: Vec<&Alarm> = alarms.iter().filter(|alarm| alarm.watches.contains(&node.logical_id)).collect();
-    let count =
-        |wanted: &str| own.iter().filter(|alarm| matches!(&alarm.state, Seen::Known(state) if state == wanted)).count();
+    let count = |wanted: &str| {
+        own.iter().filter(|alarm| matches!(&alarm.state, Measured::Known(state) if state == wanted)).count()
+    };
     let (firing, quiet) = (count("ALARM"), count("OK"));
     let (mark, state) = match own.len() {
         0 => (Mark::Quiet, String::new()),
         _ if firing > 0 => (Mark::Bad, format!(", {firing} in ALARM")),
         all if quiet == all => (Mark::Good, ", OK".to_owned()),
-        _ if own.iter().all(|alarm| matches!(alarm.state, Seen::Unknown(_))) => (Mark::Quiet, String::new()),
+        _ if own.iter().all(|alarm| matches!(alarm.state, Measured::Unknown(_))) => (Mark::Quiet, String::new()),
         all => (Mark::Unknown, format!(", {} unknown", all - quiet)),
     };
     let alarms = if own.is_empty() { String::new() } else { format!("{}{state}", counted(own.len(), "alarm")) };
@@ -356,7 +357,7 @@ mod tests {
 
     #[test]
     fn a_resource_shows_its_own_alarms_and_the_worst_state() {
-        let alarm = |watches: &str, state: Seen<String>| Alarm {
+        let alarm = |watches: &str, state: Measured<String>| Alarm {
             logical_id: "Depth".to_owned(),
             name: None,
             reason: String::new(),
@@ -365,7 +366,7 @@ mod tests {
             means: None,
             state,
         };
-        let known = |state: &str| Seen::Known(state.to_owned());
+        let known = |state: &str| Measured::Known(state.to_owned());
         let shown = |alarms: &[Alarm]| {
             let drawing = draw(&flow(&[("a", "b")]), alarms).unwrap();
             let found = &drawing.nodes[0];
@@ -375,6 +376,6 @@ mod tests {
         assert_eq!(shown(&[alarm("a", known("OK")), alarm("a", known("OK"))]), "2 alarms, OK good");
         assert_eq!(shown(&[alarm("a", known("OK")), alarm("a", known("ALARM"))]), "2 alarms, 1 in ALARM bad");
         assert_eq!(shown(&[alarm("a", known("INSUFFICIENT_DATA"))]), "1 alarm, 1 unknown unknown");
-        assert_eq!(shown(&[alarm("a", Seen::Unknown("not asked".to_owned()))]), "1 alarm quiet");
+        assert_eq!(shown(&[alarm("a", Measured::Unknown("not asked".to_owned()))]), "1 alarm quiet");
     }
 }

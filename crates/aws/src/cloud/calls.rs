@@ -19,21 +19,22 @@ use super::Place;
 /// One request, which is one attempt at a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Call {
-    /// When it was sent.
+    /// When the request was sent.
     #[schemars(with = "tenantry_base::schema::Instant")]
     pub at: Timestamp,
-    /// The account that the session is for.
+    /// Account ID of the session, 12 digits.
     pub account: String,
-    /// The Region for which it was signed.
+    /// Region for which the request was signed.
     pub region: String,
-    /// As requests are signed for it: `cloudformation`.
+    /// Name of the service in the request's signature, such as `cloudformation`.
     pub service: String,
-    /// `DescribeStacks`; for services that have no names on the wire, method and path: `GET /2015-03-31/functions`.
+    /// Operation, such as `DescribeStacks`; for REST services method and path, such as `GET /2015-03-31/functions`.
     pub operation: String,
-    /// From one.
+    /// Number of the attempt, from 1.
     pub attempt: u32,
-    /// Status of the answer; None where there was no answer.
+    /// HTTP status of the response; null if there was none.
     pub status: Option<u16>,
+    /// Time from sending the request to the end of the response or the error.
     pub milliseconds: u64,
 }
 

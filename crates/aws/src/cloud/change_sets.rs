@@ -105,13 +105,17 @@ pub struct ChangeSet {
 pub struct ResourceChange {
     /// `Add`, `Modify`, `Remove`, `Import`, `Dynamic`.
     pub action: String,
+    /// Logical ID in the template.
     pub logical_id: String,
+    /// CloudFormation resource type, such as `AWS::S3::Bucket`.
     pub resource_type: String,
+    /// Null for a resource that does not exist yet, and in offline plans.
     pub physical_id: Option<String>,
     /// `True`, `False`, `Conditional`; only for `Modify`.
     pub replacement: Option<String>,
-    /// What happens to the resource when it leaves the stack: `Delete`, `Retain`, `Snapshot`, …
+    /// What happens to the physical resource when it is removed or replaced: `Delete`, `Retain`, `Snapshot`, …
     pub policy_action: Option<String>,
+    /// Properties and attributes (`Tags`, `DeletionPolicy`) that change. Empty for `Add` and `Remove`.
     pub properties: Vec<PropertyChange>,
 }
 
@@ -120,13 +124,15 @@ pub struct ResourceChange {
 pub struct PropertyChange {
     /// `/Properties/FunctionName`, or the name of the attribute.
     pub path: String,
+    /// Value as text, JSON for lists and objects. Null if the property is added, or CloudFormation does not return it.
     pub before: Option<String>,
+    /// Value as text, JSON for lists and objects. Null if the property is removed, or only known after deployment.
     pub after: Option<String>,
     /// `Never`, `Conditionally`, `Always`.
     pub requires_recreation: Option<String>,
     /// `ResourceReference`, `DirectModification`, …: why the property changes.
     pub source: Option<String>,
-    /// The resource or parameter behind the change.
+    /// Resource or parameter that causes the change; null if it is a direct modification.
     pub cause: Option<String>,
 }
 

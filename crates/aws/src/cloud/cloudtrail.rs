@@ -16,6 +16,7 @@ pub struct Deed {
     pub time: i64,
     /// `AuthorizeSecurityGroupIngress`
     pub event: String,
+    /// Event ID in CloudTrail.
     pub event_id: String,
     /// The parameters of the call, as text.
     #[serde(skip)]

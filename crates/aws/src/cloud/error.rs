@@ -143,7 +143,7 @@ impl CallError {
         }
     }
 
-    /// What a person can do about it, where that is known.
+    /// How to fix it; absent if that is not known.
     pub fn hint(&self) -> Option<String> {
         let account = &self.place.account;
         let text = match &self.cause {

@@ -80,14 +80,14 @@ pub async fn exists(session: &Session, bucket: &str, key: &str) -> Result<bool, 
 
 /// An object that several runners read and change, as one of them saw it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct Object {
     pub text: String,
     /// Names this version of the object.
     pub etag: String,
 }
 
 /// Reads a small object of text; None if there is none.
-pub async fn read(session: &Session, bucket: &str, key: &str) -> Result<Option<Seen>, CallError> {
+pub async fn read(session: &Session, bucket: &str, key: &str) -> Result<Option<Object>, CallError> {
     const OPERATION: &str = "GetObject";
     let subject = format!("s3://{bucket}/{key}");
     session.turn(Family::S3).await;
@@ -101,7 +101,7 @@ pub async fn read(session: &Session, bucket: &str, key: &str) -> Result<Option<S
     let unreadable = || CallError::because(&session.place, OPERATION, &subject, Cause::Unreadable { http_status: 200 });
     let bytes = answer.body.collect().await.map_err(|_| unreadable())?.into_bytes();
     let text = String::from_utf8(bytes.into()).map_err(|_| unreadable())?;
-    Ok(Some(Seen { text, etag }))
+    Ok(Some(Object { text, etag }))
 }
 
 /// Writes a small object of text if it still is as `before` says: absent, or of that ETag. False when somebody else was

@@ -16,17 +16,22 @@ pub struct ListedQuota {
     pub metric: Option<Metric>,
 }
 
-/// A request to raise a limit.
+/// A quota increase request.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct IncreaseRequest {
+    /// ID of the request in Service Quotas.
     pub id: String,
+    /// Service code in Service Quotas, such as `vpc`.
     pub service: String,
+    /// Quota code, such as `L-F678F1CE`.
     pub code: String,
+    /// Name of the quota in Service Quotas.
     pub name: String,
+    /// Requested value of the quota.
     pub desired: u64,
     /// `PENDING`, `CASE_OPENED`, `APPROVED`, …
     pub status: String,
-    /// Number of the support case.
+    /// Number of the AWS Support case; null if there is none.
     pub case: Option<String>,
     /// Seconds since 1970.
     pub created: i64,

@@ -36,7 +36,9 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(60);
 /// An account and region: where a stack is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
+    /// Account ID, 12 digits.
     pub account: AccountId,
+    /// Region code, such as `eu-west-1`.
     pub region: Region,
 }
 

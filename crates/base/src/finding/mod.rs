@@ -10,18 +10,22 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use code::{Code, Explanation, codes, explain};
 
-/// The severity of a finding. Ordered: `Info < Warning < Unknown < Error`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+/// The severity of a finding. Ordered: `Info < Warning < Unknown < Error`. The aliases are those of older journals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
+    #[serde(alias = "note")]
     Info,
+    #[serde(alias = "amber")]
     Warning,
     /// Something could not be checked, which never counts as passed.
     Unknown,
+    /// Blocks a deploy unless it is overridden.
+    #[serde(alias = "red")]
     Error,
 }
 
@@ -94,12 +98,12 @@ impl JsonSchema for Location {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A place in a file of the estate; line and column count from one.",
+            "description": "A place in a file of the estate.",
             "type": "object",
             "properties": {
-                "file": { "type": "string" },
-                "line": { "type": "integer", "minimum": 1 },
-                "column": { "type": "integer", "minimum": 1 }
+                "file": { "type": "string", "description": "Path, relative to the estate." },
+                "line": { "type": "integer", "minimum": 1, "description": "From 1." },
+                "column": { "type": "integer", "minimum": 1, "description": "In characters, from 1." }
             },
             "required": ["file", "line", "column"]
         })
@@ -109,21 +113,25 @@ impl JsonSchema for Location {
 /// One thing a stage found. Built with [`Finding::new`] and the `with_*`/`at` methods.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
+    /// Explained by `tenantry explain CODE`.
     pub code: Code,
+    /// `unknown` means that something could not be checked, which never counts as passed.
     pub severity: Severity,
-    /// Lower case, no trailing period, the thing named in backticks.
+    /// Lower case, without a trailing period; names are in backticks.
     pub message: String,
+    /// Name of the tenant; null if the finding is about the estate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
-    /// Logical id of the resource in the rendered template.
+    /// Logical ID of the resource in the rendered template; null if the finding is not about one resource.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
-    /// The place in the file that the person can change.
+    /// Place in a user-written file; null if the finding is not about one place.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
-    /// Other places that matter, each with a short label.
+    /// Related places, each with a short label.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub related: Vec<(String, Location)>,
+    /// How to fix it; null if the message says it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }

@@ -49,31 +49,32 @@ pub struct Site {
     pub snapshot: Snapshot,
 }
 
-/// How one account and region, or an account over all its regions, would stand after the plan.
+/// Quotas and addresses of an account and Region after the plan, or of an account over all its Regions.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Assessment {
+    /// Account ID, 12 digits.
     pub account: AccountId,
-    /// None for what counts over all regions.
+    /// Null for quotas that apply to all Regions of the account.
     pub region: Option<Region>,
-    /// Stacks of the plan.
+    /// Number of planned stacks there.
     pub stacks: usize,
-    /// Worst first.
+    /// Highest severity first.
     pub quotas: Vec<QuotaUsage>,
-    /// The quota that stops first when every tenant of the estate stands here.
+    /// The quota that is exceeded first if every tenant of the estate is deployed here; null if no quota is counted.
     pub limiting_quota: Option<QuotaUsage>,
-    /// Worst first.
+    /// Highest severity first.
     pub subnets: Vec<SubnetVerdict>,
-    /// Names of stacks with a deployment under way.
+    /// Names of stacks with a deployment in progress.
     pub deploying: Vec<String>,
-    /// Regions, zones, services and types of machines.
+    /// Findings on Regions, Availability Zones, services and instance types.
     pub offer: Vec<Finding>,
-    /// Names that something bears already.
+    /// Findings on names that are already in use.
     pub names: Vec<Finding>,
-    /// Types of resources of which the table does not say what they take of quotas.
+    /// Resource types whose quota demand is unknown.
     pub uncounted: BTreeSet<String>,
-    /// What deploying the plan's stacks asks of AWS, by service: calls at least.
+    /// Minimum number of API calls that the plan's deploys need, by service.
     pub api_calls: BTreeMap<&'static str, u64>,
-    /// Storage of the plan's search domains.
+    /// Storage of the plan's search domains, in GiB.
     pub search_gib: u64,
 }
 
@@ -213,7 +214,7 @@ impl Assessment {
                     (why, "write the number into the template, or override the type's `quotas`".to_owned())
                 }
             };
-            let message = format!("what a resource of type `{kind}` takes of quotas is unknown: {why}");
+            let message = format!("the quota demand of resource type `{kind}` is unknown: {why}");
             Finding::new(Code::TN2105, message).with_help(help)
         }));
         found.extend(starve::findings(&self.subnets));
@@ -256,7 +257,7 @@ mod tests {
     use super::*;
     use crate::capacity::demand::Within;
     use crate::capacity::regions::Regions;
-    use crate::capacity::snapshot::{Limit, Seen};
+    use crate::capacity::snapshot::{Limit, Measured};
 
     fn one(amount: u64) -> Demand {
         let mut demand = Demand::default();
@@ -276,10 +277,11 @@ mod tests {
 
     fn seen(vpcs: u64, roles: u64, stacks: &[(&str, Standing)]) -> Snapshot {
         let mut snapshot = Snapshot::default();
-        let counted = |within, used| Seen::Known([(within, used)].into_iter().collect());
+        let counted = |within, used| Measured::Known([(within, used)].into_iter().collect());
         snapshot.usage.insert("vpc-vpcs".to_owned(), counted(Within::Region, vpcs));
         snapshot.usage.insert("iam-roles".to_owned(), counted(Within::Account, roles));
-        snapshot.stacks = Seen::Known(stacks.iter().map(|(name, seen)| ((*name).to_owned(), seen.clone())).collect());
+        snapshot.stacks =
+            Measured::Known(stacks.iter().map(|(name, seen)| ((*name).to_owned(), seen.clone())).collect());
         snapshot
     }
 
@@ -345,7 +347,7 @@ mod tests {
         let found = |applied: Option<u64>| {
             let mut snapshot = seen(0, 0, &[]);
             let limit =
-                |value| ("vpc-rules-per-security-group".to_owned(), Seen::Known(Limit { value, applied: true }));
+                |value| ("vpc-rules-per-security-group".to_owned(), Measured::Known(Limit { value, applied: true }));
             snapshot.limits.extend(applied.map(limit));
             let site = Site { stacks: vec![rules("small", 5), rules("large", 61)], snapshot };
             let found = check(&tables(), &[(ground("eu-west-1"), site)].into_iter().collect());
@@ -362,7 +364,7 @@ mod tests {
     fn a_stack_that_cannot_be_read_is_never_green() {
         let standing = [("there", Standing::Unknown("AccessDenied".to_owned()))];
         let mut snapshot = seen(1, 1, &standing);
-        let limit = Seen::Known(Limit { value: 100, applied: true });
+        let limit = Measured::Known(Limit { value: 100, applied: true });
         snapshot.limits.insert("vpc-vpcs".to_owned(), limit);
         let sites =
             [(ground("eu-west-1"), Site { stacks: vec![stack("there", true)], snapshot })].into_iter().collect();

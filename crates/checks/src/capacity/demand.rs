@@ -10,15 +10,15 @@ use super::owners::{Groups, SubnetDemand, subnets};
 use super::template::resources;
 use crate::resources::{self, Over, Owner};
 
-/// Over what an amount adds up.
+/// What an amount or quota applies to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Within {
     Account,
     Region,
-    /// One availability zone, by id.
+    /// One Availability Zone, by AZ ID.
     Zone(String),
-    /// Within one stack: of several stacks the largest counts.
+    /// One stack: of several stacks, the largest amount counts.
     Stack,
 }
 

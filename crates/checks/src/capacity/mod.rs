@@ -31,7 +31,7 @@ pub use quotas::{Quota, Scope, parse};
 pub use regions::{RegionRow, Regions};
 pub use runway::{Runway, runway};
 pub use single::{As, Largest, Measure, Singles, Size, With};
-pub use snapshot::{Limit, LiveSubnet, Offer, Seen, Snapshot, Standing};
+pub use snapshot::{Limit, LiveSubnet, Measured, Offer, Snapshot, Standing};
 pub use starve::{Now, SubnetVerdict};
 pub use tables::Tables;
 pub use template::Outlines;
@@ -116,7 +116,7 @@ mod tests {
         let quotas = parse(TABLE).unwrap();
         let demand = count(&stack(3, "Lambda", 500));
         let mut snapshot = Snapshot::default();
-        let place = |used| Seen::Known([(Within::Region, used)].into_iter().collect());
+        let place = |used| Measured::Known([(Within::Region, used)].into_iter().collect());
         for (used, level) in [(0, Level::Ok), (3, Level::Warning), (4, Level::Warning), (5, Level::Error)] {
             snapshot.usage.insert("vpc-vpcs".to_owned(), place(used));
             assert_eq!(
@@ -125,7 +125,7 @@ mod tests {
                 "{used}"
             );
         }
-        let limit = Seen::Known(Limit { value: 100, applied: true });
+        let limit = Measured::Known(Limit { value: 100, applied: true });
         snapshot.limits.insert("vpc-vpcs".to_owned(), limit);
         let verdicts = weigh(&quotas, &Asked::new(demand.clone()), &snapshot);
         assert_eq!((find(&verdicts, "vpc-vpcs").level, find(&verdicts, "vpc-vpcs").limit), (Level::Ok, 100));
@@ -155,7 +155,7 @@ mod tests {
             let needs = needs(&stack(3, functions_in, 500));
             let stack =
                 Stack { tenant: "acme".to_owned(), name: "acme".to_owned(), needs: needs.into(), planned: true };
-            let (stacks, subnets) = (Seen::Known(Default::default()), Seen::Known(Vec::new()));
+            let (stacks, subnets) = (Measured::Known(Default::default()), Measured::Known(Vec::new()));
             Site { stacks: vec![stack], snapshot: Snapshot { stacks, subnets, ..Snapshot::default() } }
         };
         let shared = starve::subnets(&site("Green"));

@@ -4,22 +4,22 @@ use std::collections::BTreeMap;
 
 use super::check::Site;
 use super::needs::Name;
-use super::snapshot::Seen;
+use super::snapshot::Measured;
 use tenantry_base::finding::{Code, Finding};
 
 /// What stands in the way of planned stacks that do not exist yet.
 pub(super) fn check(site: &Site) -> Vec<Finding> {
-    let Seen::Known(standing) = &site.snapshot.stacks else { return Vec::new() };
+    let Measured::Known(standing) = &site.snapshot.stacks else { return Vec::new() };
     let new = site.stacks.iter().filter(|stack| stack.planned && !standing.contains_key(&stack.name));
-    let unseen = Seen::default();
+    let unseen = Measured::default();
     let mut found = Vec::new();
     let mut unknown: BTreeMap<(&str, &str), Vec<&str>> = BTreeMap::new();
     for (stack, name) in new.flat_map(|stack| stack.needs.names.iter().map(move |name| (stack, name))) {
         let Name { resource_type, logical_id, name } = name;
         match site.snapshot.names.get(resource_type).unwrap_or(&unseen) {
-            Seen::Known(taken) if taken.contains(name) => {
+            Measured::Known(taken) if taken.contains(name) => {
                 let message =
-                    format!("`{name}` ({resource_type}) exists already, so stack `{}` cannot make it", stack.name);
+                    format!("`{name}` ({resource_type}) already exists, so stack `{}` cannot make it", stack.name);
                 let help = "import it into the stack, or delete it if its data is no longer needed";
                 found.push(
                     Finding::new(Code::TN2402, message)
@@ -28,8 +28,8 @@ pub(super) fn check(site: &Site) -> Vec<Finding> {
                         .with_help(help),
                 );
             }
-            Seen::Known(_) => {}
-            Seen::Unknown(why) => unknown.entry((resource_type, why)).or_default().push(name),
+            Measured::Known(_) => {}
+            Measured::Unknown(why) => unknown.entry((resource_type, why)).or_default().push(name),
         }
     }
     found.extend(unknown.into_iter().map(|((kind, why), names)| {
@@ -56,10 +56,10 @@ mod tests {
         let stack =
             Stack { tenant: "acme".to_owned(), name: "acme".to_owned(), needs: needs(&template).into(), planned: true };
         let standing = exists.then(|| ("acme".to_owned(), Standing::AsDesired));
-        let mut snapshot = Snapshot { stacks: Seen::Known(standing.into_iter().collect()), ..Snapshot::default() };
+        let mut snapshot = Snapshot { stacks: Measured::Known(standing.into_iter().collect()), ..Snapshot::default() };
         if let Some(taken) = taken {
             let names = taken.iter().map(|name| (*name).to_owned()).collect();
-            snapshot.names.insert("AWS::S3::Bucket", Seen::Known(names));
+            snapshot.names.insert("AWS::S3::Bucket", Measured::Known(names));
         }
         check(&Site { stacks: vec![stack], snapshot }).iter().map(|finding| finding.code.as_str()).collect()
     }

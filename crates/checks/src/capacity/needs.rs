@@ -54,11 +54,12 @@ pub struct Instance {
     pub zones: BTreeSet<String>,
 }
 
-/// A subnet and how much of it is needed.
+/// The subnet with the highest demand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Fullest {
+    /// Logical ID of the subnet.
     pub logical_id: String,
-    /// Of the addresses that resources can take, those that must be given at the worst moment.
+    /// Peak demand in percent of the usable addresses.
     pub percent: u64,
 }
 

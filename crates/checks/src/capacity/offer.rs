@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::{AccountRegion, Site, Stack};
 use super::regions::{RegionRow, Regions};
-use super::snapshot::Seen;
+use super::snapshot::Measured;
 use tenantry_base::finding::{Code, Finding};
 
 /// Zones that stacks are meant to spread over.
@@ -45,13 +45,13 @@ fn sourced(finding: Finding, site: &Site, source: &str) -> Finding {
 
 fn enabled(ground: &AccountRegion, site: &Site, row: Option<&RegionRow>, unknown: &mut Vec<String>) -> Option<Finding> {
     match (&site.snapshot.offer.enabled, row) {
-        (Seen::Known(true), _) => None,
-        (Seen::Known(false), _) => {
+        (Measured::Known(true), _) => None,
+        (Measured::Known(false), _) => {
             let message = format!("account {} has not opted in to {}", ground.account, ground.region);
             Some(Finding::new(Code::TN2305, message).with_help("enable the region in the account's settings first"))
         }
-        (Seen::Unknown(_), Some(row)) if !row.opt_in => None,
-        (Seen::Unknown(why), _) => {
+        (Measured::Unknown(_), Some(row)) if !row.opt_in => None,
+        (Measured::Unknown(why), _) => {
             unknown.push(format!("whether the account may use the region ({why})"));
             None
         }
@@ -66,9 +66,11 @@ fn zones(
     unknown: &mut Vec<String>,
 ) -> Vec<Finding> {
     let offered: BTreeSet<&str> = match (&site.snapshot.offer.zones, row) {
-        (Seen::Known(zones), _) => zones.iter().map(String::as_str).collect(),
-        (Seen::Unknown(_), Some(row)) if !row.zones.is_empty() => row.zones.iter().map(|zone| zone.as_str()).collect(),
-        (Seen::Unknown(why), _) => {
+        (Measured::Known(zones), _) => zones.iter().map(String::as_str).collect(),
+        (Measured::Unknown(_), Some(row)) if !row.zones.is_empty() => {
+            row.zones.iter().map(|zone| zone.as_str()).collect()
+        }
+        (Measured::Unknown(why), _) => {
             unknown.push(format!("its zones ({why}; the table does not know them)"));
             return Vec::new();
         }
@@ -98,11 +100,11 @@ fn types(
     unknown: &mut Vec<String>,
 ) -> Vec<Finding> {
     let lacks: Box<dyn Fn(&str) -> bool> = match (&site.snapshot.offer.types, row) {
-        (Seen::Known(types), _) => Box::new(|kind| !types.contains(kind)),
-        (Seen::Unknown(_), Some(row)) => {
+        (Measured::Known(types), _) => Box::new(|kind| !types.contains(kind)),
+        (Measured::Unknown(_), Some(row)) => {
             Box::new(|kind| kind.split("::").nth(1).is_some_and(|service| row.missing.contains(service)))
         }
-        (Seen::Unknown(why), None) => {
+        (Measured::Unknown(why), None) => {
             unknown.push(format!("its services ({why}; the table does not know the region)"));
             return Vec::new();
         }
@@ -129,17 +131,17 @@ fn instances(ground: &AccountRegion, site: &Site, stacks: &[&Stack], unknown: &m
     }
     let mut found = Vec::new();
     let mut unseen: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    let nobody = Seen::default();
+    let nobody = Measured::default();
     for ((kind, zone), tenants) in needed {
         match site.snapshot.offer.instances.get(kind).unwrap_or(&nobody) {
-            Seen::Known(zones) if zones.contains(zone) => {}
-            Seen::Known(zones) => {
+            Measured::Known(zones) if zones.contains(zone) => {}
+            Measured::Known(zones) => {
                 let message = format!("{ground} has no `{kind}` in zone `{zone}`, which {} needs", named(&tenants));
                 let zones: BTreeSet<&str> = zones.iter().map(String::as_str).collect();
                 let help = format!("it can be had in {}; or take another type", joined(&zones));
                 found.push(Finding::new(Code::TN2303, message).with_help(help));
             }
-            Seen::Unknown(why) => drop(unseen.entry(why).or_default().insert(kind)),
+            Measured::Unknown(why) => drop(unseen.entry(why).or_default().insert(kind)),
         }
     }
     unknown.extend(unseen.into_iter().map(|(why, kinds)| format!("where {} can be had ({why})", joined(&kinds))));
@@ -196,13 +198,13 @@ mod tests {
         check(&ground, &site, &Regions::parse(TABLE).unwrap()).iter().map(|finding| finding.code.as_str()).collect()
     }
 
-    fn names(names: &[&str]) -> Seen<BTreeSet<String>> {
-        Seen::Known(names.iter().map(|name| (*name).to_owned()).collect())
+    fn names(names: &[&str]) -> Measured<BTreeSet<String>> {
+        Measured::Known(names.iter().map(|name| (*name).to_owned()).collect())
     }
 
     fn offered(zones: &[&str], types: &[&str], in_zones: &[&str]) -> Offer {
         Offer {
-            enabled: Seen::Known(true),
+            enabled: Measured::Known(true),
             zones: names(zones),
             types: names(types),
             instances: [("r6g.large.search".to_owned(), names(in_zones))].into_iter().collect(),
@@ -223,7 +225,7 @@ mod tests {
         for (offer, expected) in cases {
             assert_eq!(codes("eu-west-1", "euw1-az1", offer.clone()), expected, "{offer:?}");
         }
-        let closed = Offer { enabled: Seen::Known(false), ..offered(&zones, &types, &zones) };
+        let closed = Offer { enabled: Measured::Known(false), ..offered(&zones, &types, &zones) };
         assert_eq!(codes("eu-west-1", "euw1-az1", closed), ["TN2305"]);
     }
 

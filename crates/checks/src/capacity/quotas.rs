@@ -32,6 +32,7 @@ pub enum Scope {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Quota {
+    /// Key of the row.
     pub id: String,
     /// Service code of Service Quotas.
     pub service: String,
@@ -40,13 +41,19 @@ pub struct Quota {
     /// Why there is no code.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Name of the quota, as in Service Quotas.
     pub name: String,
+    /// AWS's default value, in `unit`.
     pub default: u64,
     /// Whether an increase can be asked for.
     pub adjustable: bool,
+    /// What the quota applies to.
     pub scope: Scope,
+    /// Unit of the values.
     pub unit: String,
+    /// How the usage is counted: a measure of the tool, or a resource type that Cloud Control lists.
     pub measure: String,
+    /// Title of the document with the default.
     pub source: String,
     /// Date of the source, `YYYY-MM-DD`.
     pub date: String,
@@ -94,7 +101,7 @@ const COLUMNS: Columns = Columns {
 /// Reads the text of a whole table.
 ///
 /// # Errors
-/// TN2602 for each fault: no table, unknown, missing and invalid columns, an id that stands twice, a row with neither code
+/// TN2602 for each fault: no table, unknown, missing and invalid columns, an id that is used twice, a row with neither code
 /// nor reason or with both.
 pub fn parse(text: &str) -> Result<Vec<Quota>, Vec<Finding>> {
     let source = Arc::new(Source { path: PathBuf::from("policies/quotas.yaml"), text: text.to_owned() });
@@ -132,7 +139,7 @@ pub(super) fn load(root: &Path) -> Result<(Vec<Quota>, Vec<Finding>), Vec<Findin
         let help =
             format!("say in the column `quotas` of {} what takes of it, or in `of` what it counts", resources::PATH);
         (!used).then(|| {
-            let message = format!("nothing takes of the quota `{id}`");
+            let message = format!("nothing counts against the quota `{id}`");
             rows::unused(&document, &format!("quotas[{number}].id"), message, help)
         })
     });
@@ -178,7 +185,7 @@ fn lay(document: &Document, mut base: Vec<Quota>) -> (Vec<Quota>, Vec<Finding>) 
         let route = format!("quotas[{number}]");
         let id = own["id"].as_str().unwrap_or_default();
         if !id.is_empty() && !seen.insert(id) {
-            reader.fault(&format!("{route}.id"), format!("the quota `{id}` stands twice in the table"));
+            reader.fault(&format!("{route}.id"), format!("the quota `{id}` is in the table twice"));
             continue;
         }
         let at = base.iter().position(|quota| quota.id == id);
@@ -254,7 +261,7 @@ mod tests {
     #[test]
     fn tables_with_faults_are_refused_at_their_places() {
         assert_eq!(faults(ROW), Vec::<String>::new());
-        assert_eq!(faults(&format!("{ROW}\n{ROW}")), ["TN2602 3:4 the quota `a` stands twice in the table"]);
+        assert_eq!(faults(&format!("{ROW}\n{ROW}")), ["TN2602 3:4 the quota `a` is in the table twice"]);
         assert_eq!(
             faults(&ROW.replace("L-1", "null")),
             ["TN2602 2:3 the quota `a` needs either a code or the reason why it has none"]
@@ -280,7 +287,7 @@ mod tests {
         assert_eq!(quotas.len(), shipped.len() + 1);
         let vpcs = quotas.iter().find(|quota| quota.id == "vpc-vpcs").unwrap();
         assert_eq!((vpcs.default, vpcs.code.as_deref()), (50, Some("L-F678F1CE")));
-        assert_eq!(said(&found), ["TN2604 3:4 nothing takes of the quota `a`"]);
+        assert_eq!(said(&found), ["TN2604 3:4 nothing counts against the quota `a`"]);
         write("quotas:\n- { id: vpc-vpcs, unit: GiB, scope: account, defaults: 3 }\n");
         assert_eq!(
             said(&load(folder.path()).unwrap_err()),

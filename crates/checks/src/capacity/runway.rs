@@ -9,18 +9,20 @@ use super::tables::Tables;
 use super::weigh::{Asked, QuotaUsage, weigh};
 use tenantry_base::ids::{AccountId, Region};
 
-/// How far a place reaches.
+/// How many more tenants fit in an account and Region.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Runway {
+    /// Account ID, 12 digits.
     pub account: AccountId,
+    /// Region code, such as `eu-west-1`.
     pub region: Region,
-    /// Tenants of the estate that stand there, or should.
+    /// Tenants of the estate there, deployed or not.
     pub tenants: u64,
-    /// How many more average tenants fit beside them; None where nothing that is counted stops them.
+    /// How many more average tenants fit; null if no counted quota limits them.
     pub more: Option<u64>,
-    /// What stops them.
+    /// The limiting quota or subnet; null if there is none.
     pub binds: Option<String>,
-    /// Use was not known for some quotas: `more` is an upper bound.
+    /// The usage of some quotas is unknown, so `more` is an upper bound.
     pub upper_bound: bool,
 }
 
@@ -89,7 +91,7 @@ mod tests {
     use crate::capacity::check::Stack;
     use crate::capacity::needs::Needs;
     use crate::capacity::regions::Regions;
-    use crate::capacity::snapshot::{Limit, Seen, Snapshot};
+    use crate::capacity::snapshot::{Limit, Measured, Snapshot};
     use std::collections::BTreeMap;
 
     fn reach(limit: u64, used: u64, each: u64, blocks: u64) -> (Option<u64>, Option<String>) {
@@ -99,10 +101,10 @@ mod tests {
         demand.amounts.insert("ec2-elastic-ips", [(Within::Region, each)].into_iter().collect());
         let needs = Needs { demand: demand.into(), ..Needs::default() };
         let stack = Stack { tenant: "acme".to_owned(), name: "acme".to_owned(), needs: needs.into(), planned: true };
-        let mut snapshot = Snapshot { stacks: Seen::Known(BTreeMap::new()), ..Snapshot::default() };
+        let mut snapshot = Snapshot { stacks: Measured::Known(BTreeMap::new()), ..Snapshot::default() };
         let id = "ec2-elastic-ips".to_owned();
-        snapshot.limits.insert(id.clone(), Seen::Known(Limit { value: limit, applied: true }));
-        snapshot.usage.insert(id, Seen::Known([(Within::Region, used)].into_iter().collect()));
+        snapshot.limits.insert(id.clone(), Measured::Known(Limit { value: limit, applied: true }));
+        snapshot.usage.insert(id, Measured::Known([(Within::Region, used)].into_iter().collect()));
         let site = Site { stacks: vec![stack], snapshot };
         let ground = AccountRegion { account: "111122223333".parse().unwrap(), region: "eu-west-1".parse().unwrap() };
         let found = runway(&Tables { quotas, regions }, &ground, &site, (&Demand::default(), 0), blocks);

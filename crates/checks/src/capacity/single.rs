@@ -32,6 +32,7 @@ pub struct Measure {
     /// Path of a property: `VpcConfig.SecurityGroupIds`. `Policies[].PolicyDocument` adds up over the entries of a list.
     #[serde(default)]
     pub property: Option<String>,
+    /// How the property's value is counted.
     #[serde(default, rename = "as")]
     pub unit: As,
     /// What every resource has beside.
@@ -65,6 +66,7 @@ pub enum As {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct With {
+    /// Resource type, such as `AWS::EC2::SecurityGroupIngress`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The property that refers to it.

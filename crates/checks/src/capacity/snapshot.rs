@@ -8,21 +8,23 @@ use serde::{Deserialize, Serialize};
 use super::demand::{Demand, Within};
 use crate::resources::Owner;
 
-/// Something that was looked at, or why it was not.
+/// A value that was read, or the reason why it is unknown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Seen<T> {
+pub enum Measured<T> {
+    /// The value.
     Known(T),
+    /// Why the value is unknown.
     Unknown(String),
 }
 
-impl<T> Default for Seen<T> {
+impl<T> Default for Measured<T> {
     fn default() -> Self {
         Self::Unknown("not measured".to_owned())
     }
 }
 
-impl<T> Seen<T> {
+impl<T> Measured<T> {
     pub fn known(&self) -> Option<&T> {
         match self {
             Self::Known(value) => Some(value),
@@ -30,17 +32,17 @@ impl<T> Seen<T> {
         }
     }
 
-    pub fn as_ref(&self) -> Seen<&T> {
+    pub fn as_ref(&self) -> Measured<&T> {
         match self {
-            Self::Known(value) => Seen::Known(value),
-            Self::Unknown(why) => Seen::Unknown(why.clone()),
+            Self::Known(value) => Measured::Known(value),
+            Self::Unknown(why) => Measured::Unknown(why.clone()),
         }
     }
 
-    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Seen<U> {
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Measured<U> {
         match self {
-            Self::Known(value) => Seen::Known(change(value)),
-            Self::Unknown(why) => Seen::Unknown(why),
+            Self::Known(value) => Measured::Known(change(value)),
+            Self::Unknown(why) => Measured::Unknown(why),
         }
     }
 
@@ -65,31 +67,31 @@ pub struct Limit {
 #[derive(Debug, Clone, Default)]
 pub struct Snapshot {
     /// Limits by id of the quota.
-    pub limits: BTreeMap<String, Seen<Limit>>,
+    pub limits: BTreeMap<String, Measured<Limit>>,
     /// Use by everything that stands there, our own stacks included, by id of the quota.
-    pub usage: BTreeMap<String, Seen<BTreeMap<Within, u64>>>,
+    pub usage: BTreeMap<String, Measured<BTreeMap<Within, u64>>>,
     /// Stacks that stand there, by name.
-    pub stacks: Seen<BTreeMap<String, Standing>>,
+    pub stacks: Measured<BTreeMap<String, Standing>>,
     /// What deployments under way are yet to make.
     pub in_flight: Demand,
     /// Why nobody can say what deployments under way are yet to make.
     pub unread: Option<String>,
     /// Names of the stacks with a deployment under way.
     pub deploying: Vec<String>,
-    pub subnets: Seen<Vec<LiveSubnet>>,
+    pub subnets: Measured<Vec<LiveSubnet>>,
     /// Names that are borne in the account, by type of resource.
-    pub names: BTreeMap<&'static str, Seen<BTreeSet<String>>>,
+    pub names: BTreeMap<&'static str, Measured<BTreeSet<String>>>,
     pub offer: Offer,
 }
 
 impl Snapshot {
     /// A place at which nobody could look, for one reason.
     pub fn unknown(why: &str) -> Self {
-        let (stacks, subnets) = (Seen::Unknown(why.to_owned()), Seen::Unknown(why.to_owned()));
+        let (stacks, subnets) = (Measured::Unknown(why.to_owned()), Measured::Unknown(why.to_owned()));
         let offer = Offer {
-            enabled: Seen::Unknown(why.to_owned()),
-            zones: Seen::Unknown(why.to_owned()),
-            types: Seen::Unknown(why.to_owned()),
+            enabled: Measured::Unknown(why.to_owned()),
+            zones: Measured::Unknown(why.to_owned()),
+            types: Measured::Unknown(why.to_owned()),
             instances: BTreeMap::new(),
         };
         Self { stacks, subnets, offer, ..Self::default() }
@@ -120,18 +122,18 @@ pub struct LiveSubnet {
     /// Addresses that can still be had.
     pub free: u64,
     /// Addresses in use by owner; interfaces that cannot be read are unknown.
-    pub owners: Seen<BTreeMap<Owner, u64>>,
+    pub owners: Measured<BTreeMap<Owner, u64>>,
 }
 
 /// What a region offers to an account.
 #[derive(Debug, Clone, Default)]
 pub struct Offer {
     /// Whether the account may use the region.
-    pub enabled: Seen<bool>,
+    pub enabled: Measured<bool>,
     /// Ids of the zones that the account may use.
-    pub zones: Seen<BTreeSet<String>>,
+    pub zones: Measured<BTreeSet<String>>,
     /// Types of resources that CloudFormation makes there.
-    pub types: Seen<BTreeSet<String>>,
+    pub types: Measured<BTreeSet<String>>,
     /// The zones in which a type of machine can be had.
-    pub instances: BTreeMap<String, Seen<BTreeSet<String>>>,
+    pub instances: BTreeMap<String, Measured<BTreeSet<String>>>,
 }

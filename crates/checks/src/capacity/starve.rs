@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::check::{Site, Stack};
 use super::growth::Growth;
 use super::owners::{Addresses, SubnetDemand};
-use super::snapshot::{LiveSubnet, Seen};
+use super::snapshot::{LiveSubnet, Measured};
 use super::weigh::{Level, WARNING_PERCENT, percent_of};
 use crate::resources::Owner;
 use tenantry_base::finding::{Code, Finding};
@@ -19,39 +19,49 @@ use tenantry_base::finding::{Code, Finding};
 /// A subnet that growth uses up within so many days is a warning: a subnet cannot be enlarged, tenants must be moved.
 const WARNING_DAYS: i32 = 90;
 
-/// How one subnet stands.
+/// Addresses of one subnet.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SubnetVerdict {
+    /// Name of the tenant.
     pub tenant: String,
+    /// Logical ID in the template.
     pub logical_id: String,
+    /// IPv4 CIDR block of the subnet.
     #[schemars(with = "String")]
     pub cidr: Ipv4Network,
+    /// AZ ID, such as `euw1-az1`; null if the template does not name it.
     pub zone: Option<String>,
-    /// Addresses that resources can take.
+    /// Usable addresses: those of the block without the five that AWS reserves.
     pub usable: u64,
-    /// Addresses in use now, and by whom; nothing where the subnet does not exist yet.
-    pub now: Seen<Now>,
+    /// Addresses in use now; none if the subnet does not exist yet.
+    pub now: Measured<Now>,
+    /// Address demand by kind of resource.
     pub owners: BTreeMap<Owner, Addresses>,
+    /// Address demand of all resources in the subnet.
     pub total: Addresses,
-    /// Addresses that it must be able to give at the worst moment.
+    /// Peak demand: addresses at the peak, with a zone lost and a deployment in progress.
     pub needed: u64,
-    /// Functions stand beside others, who starve with them.
+    /// Functions share the subnet with other resources, which could run out of addresses.
     pub shared_with_functions: bool,
+    /// `needed` in percent of `usable`.
     pub percent: u64,
-    /// Resources that take an unknown number of its addresses, and why.
+    /// Resources that take an unknown number of addresses, each with the reason.
     pub uncounted: Vec<String>,
+    /// `error` if `needed` exceeds `usable`.
     pub level: Level,
-    /// The day on which growth has used it up.
+    /// Day on which growth exhausts the subnet; null if that is unknown or never.
     #[schemars(with = "Option<tenantry_base::schema::Day>")]
     pub runs_out: Option<Date>,
     #[serde(skip)]
     demand: SubnetDemand,
 }
 
-/// What stands in a subnet now.
+/// Addresses of a subnet in use now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Now {
+    /// Addresses in use.
     pub used: u64,
+    /// Addresses in use, by kind of resource.
     pub owners: BTreeMap<Owner, u64>,
 }
 
@@ -77,37 +87,37 @@ pub(super) fn subnets(site: &Site) -> Vec<SubnetVerdict> {
 }
 
 /// What stands in a stack's subnet: nothing in one that does not exist.
-fn now(site: &Site, stack: &Stack, id: &str, live: &BTreeMap<(&str, &str), &LiveSubnet>) -> Seen<Now> {
+fn now(site: &Site, stack: &Stack, id: &str, live: &BTreeMap<(&str, &str), &LiveSubnet>) -> Measured<Now> {
     if let Some(why) = site.snapshot.subnets.why() {
-        return Seen::Unknown(why.to_owned());
+        return Measured::Unknown(why.to_owned());
     }
     match live.get(&(stack.name.as_str(), id)) {
         Some(subnet) => match &subnet.owners {
-            Seen::Known(owners) => {
+            Measured::Known(owners) => {
                 let used = stack.needs.subnets.get(id).map_or(0, |demand| demand.usable.saturating_sub(subnet.free));
-                Seen::Known(Now { used, owners: owners.clone() })
+                Measured::Known(Now { used, owners: owners.clone() })
             }
-            Seen::Unknown(why) => Seen::Unknown(why.clone()),
+            Measured::Unknown(why) => Measured::Unknown(why.clone()),
         },
         None => match &site.snapshot.stacks {
-            Seen::Known(stacks) if stacks.contains_key(&stack.name) => {
-                Seen::Unknown("the stack stands, but none of the subnets seen says that it is this one".to_owned())
+            Measured::Known(stacks) if stacks.contains_key(&stack.name) => {
+                Measured::Unknown("the stack stands, but none of the subnets seen says that it is this one".to_owned())
             }
-            Seen::Known(_) => Seen::Known(Now::default()),
-            Seen::Unknown(why) => Seen::Unknown(why.clone()),
+            Measured::Known(_) => Measured::Known(Now::default()),
+            Measured::Unknown(why) => Measured::Unknown(why.clone()),
         },
     }
 }
 
-fn verdict(stack: &Stack, id: &str, demand: &SubnetDemand, now: Seen<Now>) -> SubnetVerdict {
+fn verdict(stack: &Stack, id: &str, demand: &SubnetDemand, now: Measured<Now>) -> SubnetVerdict {
     let needed = needed(demand, &now, 1.0);
     let percent = percent_of(needed, demand.usable);
     let level = match &now {
         _ if needed > demand.usable => Level::Error,
         _ if !demand.uncounted.is_empty() => Level::Unknown,
-        Seen::Unknown(_) => Level::Unknown,
-        Seen::Known(_) if percent >= WARNING_PERCENT => Level::Warning,
-        Seen::Known(_) => Level::Ok,
+        Measured::Unknown(_) => Level::Unknown,
+        Measured::Known(_) if percent >= WARNING_PERCENT => Level::Warning,
+        Measured::Known(_) => Level::Ok,
     };
     SubnetVerdict {
         tenant: stack.tenant.clone(),
@@ -130,9 +140,9 @@ fn verdict(stack: &Stack, id: &str, demand: &SubnetDemand, now: Seen<Now>) -> Su
 
 /// What the template's resources need at the worst moment, and on top of it whatever stands there beyond that: more of an
 /// owner than was counted, owners that the template does not know, addresses without an interface.
-fn needed(demand: &SubnetDemand, now: &Seen<Now>, growth: f64) -> u64 {
+fn needed(demand: &SubnetDemand, now: &Measured<Now>, growth: f64) -> u64 {
     let needed = demand.needed(growth);
-    let Seen::Known(now) = now else { return needed };
+    let Measured::Known(now) = now else { return needed };
     let counted = demand.owners(growth);
     let most = |owner: &Owner| {
         counted.get(owner).map_or(0, |addresses: &Addresses| addresses.at_worst.max(addresses.per_execution))
@@ -177,14 +187,14 @@ fn finding(verdict: &SubnetVerdict) -> Option<Finding> {
         Level::Error => Code::TN2201,
     };
     let parts: Vec<String> = verdict.owners.iter().map(|(owner, addresses)| part(*owner, addresses, verdict)).collect();
-    let why = verdict.now.why().map(|why| format!("; what stands there now is unknown: {why}")).unwrap_or_default();
+    let why = verdict.now.why().map(|why| format!("; its current usage is unknown: {why}")).unwrap_or_default();
     let out = verdict.runs_out.map(|day| format!("; exhausted on {day} at this growth")).unwrap_or_default();
     let uncounted = match &verdict.uncounted[..] {
         [] => String::new(),
         some => format!("; an unknown number is taken by {}", some.join(", ")),
     };
     let message = format!(
-        "subnet `{logical_id}` ({cidr}) must give {needed} of {usable} addresses at the worst: {}{uncounted}{why}{out}",
+        "subnet `{logical_id}` ({cidr}) needs {needed} of {usable} addresses at peak demand: {}{uncounted}{why}{out}",
         parts.join(", ")
     );
     let finding = Finding::new(code, message).with_tenant(&verdict.tenant).with_resource(logical_id);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::demand::{Demand, Within};
 use super::quotas::Quota;
-use super::snapshot::{Limit, Seen, Snapshot};
+use super::snapshot::{Limit, Measured, Snapshot};
 use tenantry_base::finding::{Code, Finding, Severity};
 
 /// From this share of a limit on a verdict is a warning, in percent.
@@ -37,39 +37,53 @@ impl From<Severity> for Level {
     }
 }
 
-/// Where a limit comes from.
+/// Source of a limit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LimitSource {
-    /// The value that holds in the account.
+    /// The quota's applied value in the account.
     Applied,
-    /// AWS's default, as AWS tells it.
+    /// AWS's default value, as Service Quotas returns it.
     AwsDefault,
-    /// The table of this date, and why AWS could not be asked.
-    Table { date: String, why: String },
+    /// The default value in the tool's table, because AWS did not return one.
+    Table {
+        /// Date of the table, `YYYY-MM-DD`.
+        date: String,
+        /// Why AWS did not return the limit.
+        why: String,
+    },
 }
 
 /// One quota after the plan.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct QuotaUsage {
+    /// Key of the quota in `policies/quotas.yaml`.
     pub quota: String,
+    /// Service code in Service Quotas, such as `vpc`.
     pub service: String,
+    /// Quota code, such as `L-F678F1CE`; null if Service Quotas does not have the quota.
     pub code: Option<String>,
+    /// Name of the quota, as in Service Quotas.
     pub name: String,
+    /// What the quota applies to.
     pub within: Within,
-    /// Used now; unknown where nobody could say.
-    pub used: Seen<u64>,
-    /// Used with everything that is yet to be made: a lower bound where `used` is not known.
+    /// Current usage.
+    pub used: Measured<u64>,
+    /// Usage after the plan and all deployments in progress; a lower bound if `used` is unknown.
     pub after: u64,
-    /// What may be used: the limit less what must stay free.
+    /// Limit minus what must stay free.
     pub limit: u64,
+    /// `after` in percent of `limit`.
     pub percent: u64,
+    /// Whether AWS grants increases.
     pub adjustable: bool,
+    /// Where `limit` comes from.
     pub limit_source: LimitSource,
+    /// `error` if `after` exceeds `limit`, `warning` from 80 percent on.
     pub level: Level,
-    /// The limit to ask for, where one can ask and should.
+    /// Value to request; null if no increase is needed or possible.
     pub request: Option<u64>,
-    /// The resource that holds the most, for a quota of single resources.
+    /// The resource with the highest count, for a limit of single resources; else null.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub holder: Option<Holder>,
 }
@@ -77,6 +91,7 @@ pub struct QuotaUsage {
 /// A resource of a tenant's stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Holder {
+    /// Name of the tenant whose stack has the resource.
     pub tenant: String,
     /// Logical id.
     pub resource: String,
@@ -130,12 +145,12 @@ pub fn weigh(quotas: &[Quota], asked: &Asked, snapshot: &Snapshot) -> Vec<QuotaU
                 .map(|within| {
                     let amount = |demand: &BTreeMap<Within, u64>| demand.get(&within).copied().unwrap_or(0);
                     let used = match &asked.unread {
-                        Some(why) if within != Within::Stack => Seen::Unknown(why.clone()),
+                        Some(why) if within != Within::Stack => Measured::Unknown(why.clone()),
                         _ => used(quota, &within, snapshot),
                     };
                     let after = match &used {
-                        Seen::Known(used) => used.saturating_add(amount(&adds)),
-                        Seen::Unknown(_) => amount(&whole),
+                        Measured::Known(used) => used.saturating_add(amount(&adds)),
+                        Measured::Unknown(_) => amount(&whole),
                     };
                     verdict(quota, within, used, after, snapshot)
                 })
@@ -151,7 +166,7 @@ pub fn weigh(quotas: &[Quota], asked: &Asked, snapshot: &Snapshot) -> Vec<QuotaU
 pub(super) fn weigh_singles(quotas: &[Quota], largest: &Singled<'_>, snapshot: &Snapshot) -> Vec<QuotaUsage> {
     let single = |quota: &Quota| {
         let (amount, holder) = largest.get(quota.id.as_str())?;
-        let weighed = verdict(quota, Within::Stack, Seen::Known(0), *amount, snapshot);
+        let weighed = verdict(quota, Within::Stack, Measured::Known(0), *amount, snapshot);
         Some(QuotaUsage { holder: Some(holder.clone()), ..weighed })
     };
     quotas.iter().filter(|quota| quota.is_single() && quota.adjustable).filter_map(single).collect()
@@ -172,7 +187,7 @@ pub(super) fn percent_of(amount: u64, limit: u64) -> u64 {
     amount.saturating_mul(100).checked_div(limit).unwrap_or(if amount == 0 { 0 } else { u64::MAX })
 }
 
-fn verdict(quota: &Quota, within: Within, used: Seen<u64>, after: u64, snapshot: &Snapshot) -> QuotaUsage {
+fn verdict(quota: &Quota, within: Within, used: Measured<u64>, after: u64, snapshot: &Snapshot) -> QuotaUsage {
     let (whole, limit_source) = limit(quota, snapshot);
     let limit = whole.saturating_sub(quota.keep);
     let percent = percent_of(after, limit);
@@ -180,9 +195,9 @@ fn verdict(quota: &Quota, within: Within, used: Seen<u64>, after: u64, snapshot:
     let adds = used.known().is_none_or(|used| after > *used);
     let level = match used {
         _ if after > limit && adds => Level::Error,
-        Seen::Unknown(_) => Level::Unknown,
-        Seen::Known(_) if percent >= WARNING_PERCENT => Level::Warning,
-        Seen::Known(_) => Level::Ok,
+        Measured::Unknown(_) => Level::Unknown,
+        Measured::Known(_) if percent >= WARNING_PERCENT => Level::Warning,
+        Measured::Known(_) => Level::Ok,
     };
     QuotaUsage {
         quota: quota.id.clone(),
@@ -204,22 +219,22 @@ fn verdict(quota: &Quota, within: Within, used: Seen<u64>, after: u64, snapshot:
 }
 
 /// What is used within a place. A stack holds nothing beside itself; a zone that was looked at and not seen holds none.
-fn used(quota: &Quota, within: &Within, snapshot: &Snapshot) -> Seen<u64> {
+fn used(quota: &Quota, within: &Within, snapshot: &Snapshot) -> Measured<u64> {
     match (within, snapshot.usage.get(&quota.id)) {
-        (Within::Stack, _) => Seen::Known(0),
-        (_, Some(Seen::Known(places))) => Seen::Known(places.get(within).copied().unwrap_or(0)),
-        (_, Some(Seen::Unknown(why))) => Seen::Unknown(why.clone()),
-        (_, None) => Seen::default(),
+        (Within::Stack, _) => Measured::Known(0),
+        (_, Some(Measured::Known(places))) => Measured::Known(places.get(within).copied().unwrap_or(0)),
+        (_, Some(Measured::Unknown(why))) => Measured::Unknown(why.clone()),
+        (_, None) => Measured::default(),
     }
 }
 
 /// The limit and where it comes from: the account's own, else AWS's default, else the table's.
 pub(super) fn limit(quota: &Quota, snapshot: &Snapshot) -> (u64, LimitSource) {
     match snapshot.limits.get(&quota.id) {
-        Some(Seen::Known(Limit { value, applied: true })) => (*value, LimitSource::Applied),
-        Some(Seen::Known(Limit { value, applied: false })) => (*value, LimitSource::AwsDefault),
+        Some(Measured::Known(Limit { value, applied: true })) => (*value, LimitSource::Applied),
+        Some(Measured::Known(Limit { value, applied: false })) => (*value, LimitSource::AwsDefault),
         other => {
-            let unasked = Seen::<Limit>::default();
+            let unasked = Measured::<Limit>::default();
             let why = other.unwrap_or(&unasked).why().unwrap_or_default().to_owned();
             (quota.default, LimitSource::Table { date: quota.date.clone(), why })
         }

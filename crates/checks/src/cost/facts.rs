@@ -52,7 +52,7 @@ pub(super) struct Standing<'t> {
     /// `RDS` of `AWS::RDS::DBInstance`.
     pub(super) service: &'static str,
     pub(super) item: String,
-    /// None where the template does not tell.
+    /// Null if the template does not show it.
     pub(super) count: Option<u64>,
     pub(super) formula: &'static str,
     pub(super) hourly: bool,

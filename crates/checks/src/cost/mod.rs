@@ -30,11 +30,14 @@ const SECONDS: f64 = HOURS * 3600.0;
 pub const NOT_COUNTED: &str = "taxes, support, discounts and free allowances; what people download; storage of the \
                                central logs; the control planes";
 
-/// One number in three months: one in which nothing arrives, one at the mean rate, one that is all peak.
+/// A monthly amount at three loads.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Load {
+    /// In a month without load.
     pub low: f64,
+    /// In a month at the mean load.
     pub expected: f64,
+    /// In a month at the peak load all the time.
     pub peak: f64,
 }
 
@@ -81,42 +84,49 @@ pub enum Kind {
 /// One line of a bill.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Line {
+    /// Name of the AWS service on the bill.
     pub service: String,
+    /// What is billed.
     pub what: String,
+    /// Whether the line is a fixed cost, or depends on the load.
     pub kind: Kind,
-    /// Of the table of prices.
+    /// Key of the item in the price table.
     pub item: String,
-    /// What the quantity counts: `GB-month`.
+    /// Unit of the quantity, such as `GB-month`.
     pub unit: String,
-    /// How the quantity comes about; the inputs are those at the mean rate.
+    /// Formula of the quantity; `inputs` has its values at the mean load.
     pub formula: &'static str,
+    /// Names and values of the formula's inputs.
     pub inputs: Vec<(&'static str, String)>,
-    /// None where the template does not tell.
+    /// Null if the template does not show it.
     pub quantity: Option<Load>,
+    /// Null if the price table has no price for the item in the Region.
     pub price: Option<Price>,
-    /// US dollars; None where quantity or price is unknown.
+    /// USD a month; null if the quantity or the price is unknown.
     pub usd: Option<Load>,
 }
 
 /// What one stack costs in a month.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Bill {
+    /// Region whose prices apply.
     pub region: String,
-    /// Date of the table of prices.
+    /// Date of the price table, `YYYY-MM-DD`.
     pub prices_of: String,
+    /// Line items of the bill.
     pub lines: Vec<Line>,
-    /// Types of resources that nobody has thought about.
+    /// Resource types whose billing is unknown.
     pub unknown_types: BTreeSet<String>,
-    /// Types that are billed, but not by themselves, and how.
+    /// Resource types that are billed with another resource, and how.
     pub elsewhere: BTreeMap<String, &'static str>,
 }
 
 /// A sum over lines, and what is missing in it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Total {
-    /// US dollars a month: a lower bound where something is missing.
+    /// USD a month; a lower bound if `missing` is not empty.
     pub usd: Load,
-    /// What could not be priced.
+    /// Items without a price.
     pub missing: Vec<String>,
 }
 

@@ -21,17 +21,20 @@ use tenantry_template::embedded;
 /// Where a price comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PriceSource {
+    /// Title of the document.
     pub title: String,
+    /// URL of the document.
     pub url: String,
-    /// Of the document, `YYYY-MM-DD`; None where no dated document confirmed the number.
+    /// Date of the document, `YYYY-MM-DD`; null if no dated document confirms the price.
     pub date: Option<String>,
 }
 
 /// What one unit of an item costs in one region.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Price {
-    /// US dollars for one unit.
+    /// USD per unit.
     pub usd: f64,
+    /// Document that states the price.
     pub source: Arc<PriceSource>,
 }
 

@@ -258,37 +258,43 @@ fn trusted(document: &Value) -> Vec<String> {
 /// A pattern that allows more than is needed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Wide {
+    /// Action pattern with a wildcard, as in the policy.
     pub pattern: String,
-    /// Actions of `policies/registry.json` that it allows.
+    /// How many actions of `policies/registry.json` it allows.
     pub allows: usize,
+    /// How many of these actions are needed.
     pub needed: usize,
 }
 
-/// How one of the control plane's policies stands.
+/// One policy of the control plane, compared with what is needed.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Checked {
     /// Logical ID in the control plane's template.
     pub subject: &'static str,
     /// Permissions by type and handler: one that two handlers need counts twice.
     pub needed: usize,
+    /// How many of the needed permissions the policy allows.
     pub granted: usize,
-    /// Different permissions that are needed.
+    /// Number of distinct permissions that are needed.
     pub permissions: usize,
-    /// What is needed and not allowed, with who needs it.
+    /// Needed permissions that the policy does not allow, with what needs them.
     pub lacking: Vec<(Permission, Vec<String>)>,
-    /// Actions that are allowed and that nothing needs.
+    /// Allowed actions that nothing needs.
     pub superfluous: Vec<String>,
+    /// Wildcards that allow more than the needed actions.
     pub wide: Vec<Wide>,
     /// What could not be checked.
     pub unknown: BTreeSet<String>,
-    /// The counts by who needs the permissions: a type's handler, the tool itself, a role of a stack.
+    /// Counts by what needs the permissions: a resource type's handler, the tool itself, a role of a stack.
     pub causes: BTreeMap<Cause, Count>,
 }
 
-/// How many permissions somebody needs, and how many of them are allowed.
+/// Number of needed and of allowed permissions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Count {
+    /// Needed permissions.
     pub needed: usize,
+    /// Needed permissions that the policy allows.
     pub granted: usize,
 }
 

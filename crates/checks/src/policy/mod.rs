@@ -177,7 +177,7 @@ impl Checker {
         }
     }
 
-    /// Rules that the blueprint switches off, each with its reason.
+    /// Rules that the blueprint turns off, each with its reason.
     pub fn off(&self) -> &BTreeMap<String, String> {
         &self.rulings.off
     }

@@ -10,17 +10,19 @@ use tenantry_aws::cloud::cloudformation::Resource;
 use tenantry_aws::cloud::usage_metrics::{self, Metric};
 use tenantry_aws::cloud::{Session, sqs, with_causes};
 
-/// What a stateful resource holds.
+/// Contents of a stateful resource.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Contents {
     Empty,
-    /// Nothing but what the template says.
+    /// Nothing but what the template defines.
     Definition,
     Holds {
+        /// What is in it and how much, such as `about 12 messages`.
         what: String,
     },
     Unknown {
+        /// Why the contents could not be read.
         why: String,
     },
 }

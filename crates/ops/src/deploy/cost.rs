@@ -14,7 +14,7 @@ use tenantry_checks::cost::{Bill, Prices, Total, bill};
 /// The change of the monthly cost by a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct CostChange {
-    /// Date of the table of prices.
+    /// Date of the price table, `YYYY-MM-DD`.
     pub prices_of: String,
     /// Stacks that the plan changes.
     pub stacks: Vec<StackCost>,
@@ -23,9 +23,13 @@ pub struct CostChange {
 /// What one stack costs in a month, before and after.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StackCost {
+    /// Name of the tenant.
     pub tenant: String,
+    /// Account and Region.
     pub place: Place,
+    /// Monthly cost of the deployed stack.
     pub before: Before,
+    /// Monthly cost of the planned template, USD.
     pub after: Total,
 }
 
@@ -35,9 +39,11 @@ pub enum Before {
     /// There is no stack yet.
     Nothing,
     Known {
+        /// Monthly cost, USD.
         total: Total,
     },
     Unknown {
+        /// Why the cost of the deployed stack could not be computed.
         why: String,
     },
 }

@@ -42,17 +42,24 @@ pub struct DeletionPlan {
 /// A resource that outlives its stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Retained {
+    /// Logical ID in the template.
     pub logical_id: String,
+    /// CloudFormation resource type, such as `AWS::S3::Bucket`.
     pub resource_type: String,
+    /// Null if the resource was never created.
     pub physical_id: Option<String>,
 }
 
 /// A stateful resource that is deleted with its stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Lost {
+    /// Logical ID in the template.
     pub logical_id: String,
+    /// CloudFormation resource type, such as `AWS::S3::Bucket`.
     pub resource_type: String,
+    /// Null if the resource was never created.
     pub physical_id: Option<String>,
+    /// What the resource contained before the deletion.
     pub contents: Contents,
 }
 

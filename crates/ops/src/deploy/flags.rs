@@ -49,14 +49,16 @@ pub struct Pushed {
     pub differences: Vec<Difference>,
 }
 
-/// What a look at AppConfig gave.
+/// Flags in AppConfig.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Delivery {
+    /// Flags in AppConfig that differ from git.
     Read(Pushed),
-    /// There is no stack, or nothing was delivered yet.
+    /// There is no stack, or no deployment yet.
     NotDeployed,
     Unknown {
+        /// Why AppConfig could not be read.
         why: String,
     },
 }

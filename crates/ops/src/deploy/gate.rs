@@ -11,52 +11,35 @@ use serde::{Deserialize, Serialize};
 
 use tenantry_base::finding::{Finding, Severity, codes, explain};
 
-/// The severity of a finding about a plan, ordered by how much it asks for attention. Plans and journals of before used
-/// the words that are its aliases.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Level {
-    /// Good to know.
-    #[serde(alias = "note")]
-    Info,
-    #[serde(alias = "amber")]
-    Warning,
-    /// Could not be checked.
-    Unknown,
-    /// Blocks a deploy unless it is overridden.
-    #[serde(alias = "red")]
-    Error,
-}
-
 /// A finding about a plan, in a form that is saved with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanFinding {
+    /// Code of the finding, such as `TN4807`.
     pub code: String,
-    pub level: Level,
+    /// `error` blocks a deploy; `unknown` makes the plan incomplete.
+    pub level: Severity,
+    /// Lower case, without a period.
     pub message: String,
+    /// Name of the tenant; absent if the finding is about the account or the estate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
+    /// Logical ID in the rendered template; absent if the finding is not about one resource.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resource: Option<String>,
     /// `tenants/acme.yaml:8:3`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// How to fix it; absent if the message says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
 
 impl From<&Finding> for PlanFinding {
     fn from(finding: &Finding) -> Self {
-        let level = match finding.severity {
-            Severity::Error => Level::Error,
-            Severity::Unknown => Level::Unknown,
-            Severity::Warning => Level::Warning,
-            Severity::Info => Level::Info,
-        };
         let place = finding.location.as_ref();
         Self {
             code: finding.code.to_string(),
-            level,
+            level: finding.severity,
             message: finding.message.clone(),
             tenant: finding.tenant.clone(),
             resource: finding.resource.clone(),
@@ -113,12 +96,14 @@ impl FromStr for Acceptance {
     }
 }
 
-/// What was accepted, as it is recorded.
+/// An overridden finding, as the journal records it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Accepted {
+    /// Overridden code, such as `TN2101`.
     pub code: String,
+    /// Reason given with `--override CODE=REASON`.
     pub reason: String,
-    /// The errors that it lets through.
+    /// The findings that were overridden.
     pub verdicts: Vec<PlanFinding>,
 }
 
@@ -135,7 +120,7 @@ pub struct Decision {
 /// Holds acceptances against verdicts.
 pub fn decide(verdicts: &[PlanFinding], acceptances: &[Acceptance]) -> Decision {
     let mut decision = Decision::default();
-    let errors = || verdicts.iter().filter(|verdict| verdict.level == Level::Error);
+    let errors = || verdicts.iter().filter(|verdict| verdict.level == Severity::Error);
     for acceptance in acceptances {
         let own: Vec<PlanFinding> = errors().filter(|verdict| verdict.code == acceptance.code).cloned().collect();
         if own.is_empty() {
@@ -164,8 +149,8 @@ mod tests {
         let found = [Code::TN2101, Code::TN2101, Code::TN2102, Code::TN2103, Code::TN2104]
             .map(|code| Finding::new(code, "full"));
         let verdicts = verdicts(&found);
-        let levels: Vec<Level> = verdicts.iter().map(|verdict| verdict.level).collect();
-        assert_eq!(levels, [Level::Error, Level::Error, Level::Error, Level::Unknown, Level::Warning]);
+        let levels: Vec<Severity> = verdicts.iter().map(|verdict| verdict.level).collect();
+        assert_eq!(levels, [Severity::Error, Severity::Error, Severity::Error, Severity::Unknown, Severity::Warning]);
         assert_eq!(decide(&verdicts, &[]).refused.len(), 3);
         let decision = decide(&verdicts, &[accept("tn2101=granted by phone"), accept("TN2103=soon")]);
         assert_eq!(decision.refused.iter().map(|verdict| verdict.code.as_str()).collect::<Vec<_>>(), ["TN2102"]);

@@ -35,59 +35,96 @@ pub struct Entry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Record {
-    /// The first line: who, and what was planned.
+    /// First entry of a run.
     Begun {
+        /// Name and version of the journal's format.
         schema: String,
         /// `user@host`.
         by: String,
+        /// Command that started the run, such as `deploy`.
         command: String,
+        /// Release that the run deploys.
         release: String,
         /// SHA-256 of the plan.
         plan: String,
+        /// Stacks that the run sets out to change.
         stacks: Vec<Planned>,
     },
-    /// Who began the run let these errors through.
-    Accepted { accepted: Accepted },
-    /// A reason that was given for the run: the option that asked for it, without dashes.
-    Reason { option: String, reason: String },
-    /// A direct call that restored a resource, or could not.
+    /// A blocking finding was overridden.
+    Accepted {
+        /// The overridden finding and the reason.
+        accepted: Accepted,
+    },
+    /// An option of the run that needs a reason.
+    Reason {
+        /// Name of the option, without dashes.
+        option: String,
+        /// Value of the option.
+        reason: String,
+    },
+    /// A direct API call to restore a resource.
     Called {
+        /// The API call and the resource.
         call: String,
-        /// Why it failed.
+        /// Error of the call; null if it succeeded.
         failed: Option<String>,
     },
-    /// What a drift check found: the names of tenants.
-    Checked { in_sync: usize, drifted: Vec<String>, incomplete: Vec<String> },
+    /// Result of a drift check.
+    Checked {
+        /// Number of stacks in sync.
+        in_sync: usize,
+        /// Tenants whose stack drifted.
+        drifted: Vec<String>,
+        /// Tenants whose stack could not be checked completely.
+        incomplete: Vec<String>,
+    },
     /// The change of a stack was started.
-    Started { tenant: String, place: Place },
-    Ended {
+    Started {
+        /// Name of the tenant.
         tenant: String,
+        /// Account and Region.
         place: Place,
+    },
+    Ended {
+        /// Name of the tenant.
+        tenant: String,
+        /// Account and Region.
+        place: Place,
+        /// How the change of the stack ended.
         outcome: Outcome,
-        /// What took long, by kind of change.
+        /// Durations in seconds, by kind of change.
         #[serde(default, skip_serializing_if = "Durations::is_empty")]
         seconds: Durations,
     },
-    /// A flag was turned past CloudFormation.
+    /// A flag was pushed to AppConfig without CloudFormation.
     Pushed {
+        /// Name of the tenant.
         tenant: String,
+        /// Account and Region.
         place: Place,
+        /// Key of the flag.
         flag: String,
+        /// Value in AppConfig before; null if it had none.
         before: Option<serde_json::Value>,
+        /// Value in AppConfig since.
         after: serde_json::Value,
+        /// Reason given with `--reason`.
         reason: String,
-        /// Number of the hosted version in force since then.
+        /// Number of the hosted configuration version that is deployed since.
         version: String,
     },
-    /// The last line of a run that came to its end.
+    /// Last entry of a run that ended.
     Finished,
 }
 
-/// A stack that a run set out to change.
+/// A stack of the run's plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Planned {
+    /// Name of the tenant.
     pub tenant: String,
+    /// Account and Region.
     pub place: Place,
+    /// Name of the stack.
     pub stack: String,
     /// `apply`, `clear`, `follow`, `rollback`, `push` or `delete`.
     pub action: String,
@@ -132,11 +169,12 @@ impl Journal {
     }
 }
 
-/// A run as its journal tells it.
+/// A run, as its journal records it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Run {
-    /// The file's stem.
+    /// Identifier of the run: name of the journal file without its extension.
     pub run: String,
+    /// In chronological order.
     pub entries: Vec<Entry>,
 }
 

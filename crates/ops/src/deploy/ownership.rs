@@ -29,14 +29,17 @@ pub enum Ownership {
     Other(String),
 }
 
-/// A change of ownership that a deploy brings about, shown with the plan.
+/// A change of ownership by the deploy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Claim {
-    /// The stack has the tags of 0.1.0; the deploy adds the estate id.
+    /// The stack has the tags of 0.1.0; the deploy adds the estate ID.
     Id,
-    /// `--adopt` named the stack, which is not owned by this estate; `why` says by what.
-    Adopted { why: String },
+    /// `--adopt` named the stack, which this estate does not own.
+    Adopted {
+        /// Why the stack does not belong to this estate.
+        why: String,
+    },
 }
 
 /// Compares a stack's tags with the identity tags that it should have.

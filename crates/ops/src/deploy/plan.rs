@@ -6,65 +6,75 @@ use serde::{Deserialize, Serialize};
 use super::change;
 use super::cost::CostChange;
 use super::desired::hash;
-use super::gate::{Level, PlanFinding};
+use super::gate::PlanFinding;
 use super::ownership::Claim;
 use tenantry_aws::cloud::Place;
 use tenantry_aws::cloud::change_sets::{ChangeSetKind, Outcome, ResourceChange, Validation};
 use tenantry_aws::cloud::cloudformation::Stack;
 use tenantry_aws::cloud::hooks::Objection;
+use tenantry_base::finding::Severity;
 
 /// What a deploy will do, stack by stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Plan {
+    /// Release that the stacks will have: a git tag, or `unreleased`.
     pub release: String,
     /// SHA-256 over the digests of every stack of the plan.
     pub estate_digest: String,
-    /// Made without looking at AWS: everything counts as new, and it cannot be deployed.
+    /// Created without reading AWS: every stack is planned as new, and the plan cannot be deployed.
     pub offline: bool,
     /// Sorted by tenant.
     pub stacks: Vec<StackPlan>,
     /// Stacks that could not be read.
     #[serde(rename = "unknown")]
     pub unseen: Vec<Unseen>,
-    /// What was found about it; a plan without a review cannot be deployed.
+    /// Findings and cost. A plan without a review cannot be deployed.
     #[serde(default)]
     pub review: Option<PlanReview>,
 }
 
-/// What was found about a plan: whether it fits, keeps the rules, and what it costs.
+/// Findings on capacity and policies, and the cost of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct PlanReview {
-    /// The worst first.
+    /// Highest severity first.
     pub findings: Vec<PlanFinding>,
+    /// Change of the monthly cost.
     pub cost: CostChange,
 }
 
 /// What will happen to one stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct StackPlan {
+    /// Name of the tenant; `(control plane)` for a control plane's stack.
     pub tenant: String,
+    /// Release ring; null for a control plane.
     pub ring: Option<String>,
+    /// Account and Region.
     pub place: Place,
+    /// Name of the stack.
     pub stack: String,
-    /// Digest that the stack will have.
+    /// SHA-256 of the template that the stack will have, lower-case hexadecimal.
     pub digest: String,
+    /// The stack when the plan was created; a deploy is refused if it changed since.
     pub baseline: Baseline,
+    /// What the deploy does.
     pub action: Action,
-    /// How the stack becomes this estate's, where it is not yet.
+    /// How this estate takes ownership of the stack; absent if it owns it already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub claim: Option<Claim>,
-    /// What may go wrong with it, as CloudFormation and our own look at its guards say.
+    /// Warnings of CloudFormation's validation and of the tool's own checks of the stack.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
 }
 
-/// Something to know before a stack is changed; it stops nothing.
+/// A warning about the change of a stack; it does not block it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct Warning {
-    /// Name of the check that says it.
+    /// Name of the check.
     pub check: String,
+    /// Why the change may fail.
     pub reason: String,
-    /// The check was skipped, so that what it looks for is unknown.
+    /// The check was skipped, so its result is unknown.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unchecked: bool,
 }
@@ -108,15 +118,18 @@ impl Warning {
     }
 }
 
-/// What a stack was when the plan was made.
+/// State of a stack when the plan was created.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Baseline {
+    /// CloudFormation stack status; null if the stack does not exist.
     pub status: Option<String>,
+    /// Digest of the deployed template; null without a stack, and for a stack that another tool created.
     pub digest: Option<String>,
+    /// Release of the stack; null without a stack, and for a stack that another tool created.
     pub release: Option<String>,
     /// Seconds since 1970.
     pub updated: Option<i64>,
-    /// ARN of the stack: a name, or an alias, may lead to another stack later.
+    /// ARN of the stack; a name or an alias may refer to another stack later.
     #[serde(default)]
     pub id: Option<String>,
 }
@@ -132,31 +145,39 @@ impl StackPlan {
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Action {
     Nothing,
-    /// Execute a change set that exists; offline there is none.
+    /// Execute the plan's change set.
     Apply {
+        /// ARN of the change set; null in an offline plan.
         change_set: Option<String>,
+        /// Type of the change set.
         makes: ChangeSetKind,
+        /// Resources that change.
         changes: Vec<ResourceChange>,
     },
-    /// Delete a stack with what is left in it. A creation is another plan's: there is no change set for it as long as
-    /// that stack exists.
+    /// Delete a stack with its remaining resources. The next plan creates it again: no change set can exist for it as
+    /// long as the old stack exists.
     Clear {
+        /// Why the stack is deleted.
         #[serde(default)]
         what: Left,
+        /// Resources that are deleted.
         changes: Vec<ResourceChange>,
-        /// Logical IDs of what the deletion leaves behind although its template does not retain it.
+        /// Logical IDs of resources that the deletion retains although the template does not.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         retain: Vec<String>,
     },
-    /// Bring the stack out of a state in which it takes no ordinary change set.
+    /// Recover a stack that accepts no ordinary change set.
     Recover {
+        /// Operation that recovers the stack.
         by: Recovery,
     },
-    /// An earlier run started exactly this: follow it to its end and protect the stack.
+    /// An earlier run started exactly this change: wait for its end, then enable termination protection.
     Follow,
-    /// Nothing can be done before a person or somebody else's run has.
+    /// Blocked until the operator, or another run, has acted.
     Blocked {
+        /// What blocks the stack.
         why: String,
+        /// How to unblock it.
         remedy: String,
     },
 }
@@ -175,17 +196,20 @@ pub enum Left {
     Offboarding,
 }
 
-/// An operation that leads out of a failed update.
+/// An operation that recovers a stack from a failed update.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Recovery {
-    /// ContinueUpdateRollback without these resources, by logical ID.
-    ContinueRollback { skip: Vec<String> },
-    /// ContinueUpdateRollback with ForceRollback: without whatever the rollback fails at.
+    /// ContinueUpdateRollback with skipped resources.
+    ContinueRollback {
+        /// Logical IDs of the resources that the rollback skips.
+        skip: Vec<String>,
+    },
+    /// ContinueUpdateRollback with ForceRollback: skips every resource at which the rollback fails.
     ForceRollback,
     /// RollbackStack.
     RollBack,
-    /// UpdateStack to the template of git in EXPRESS mode, in which the stack has failed.
+    /// UpdateStack with git's template in EXPRESS mode, in which the stack failed.
     Replay,
 }
 
@@ -200,12 +224,14 @@ impl Recovery {
     }
 }
 
-/// Something that the plan could not look at.
+/// A stack that the plan could not read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Unseen {
+    /// Name of the tenant.
     pub tenant: String,
+    /// Why the stack could not be read.
     pub why: String,
-    /// What a person can do about it, where that is known.
+    /// How to fix it; absent if that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
 }
@@ -301,7 +327,7 @@ impl Plan {
     /// Something about it could not be checked.
     pub fn is_uncertain(&self) -> bool {
         let verdicts = self.review.iter().flat_map(|review| &review.findings);
-        let unknown = verdicts.into_iter().any(|verdict| verdict.level == Level::Unknown);
+        let unknown = verdicts.into_iter().any(|verdict| verdict.level == Severity::Unknown);
         !self.unseen.is_empty() || unknown || self.stacks.iter().any(StackPlan::has_unchecked)
     }
 

@@ -49,8 +49,9 @@ impl Leftover {
 /// A resource that is not deleted, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Left {
-    /// `AWS::S3::Bucket metanet-acme`, or an ARN where the type is not known.
+    /// Type and name, such as `AWS::S3::Bucket metanet-acme`, or an ARN if the type is unknown.
     pub resource: String,
+    /// Why it was not deleted.
     pub why: String,
 }
 
@@ -62,28 +63,34 @@ pub struct Leftovers {
     pub other: Vec<Left>,
 }
 
-/// What became of one deletion.
+/// Result of a deletion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Deletion {
-    /// `versions` of a bucket's objects went with it.
+    /// Deleted.
     Deleted {
+        /// Object versions that were deleted with a bucket; 0 for all other types.
         versions: u64,
     },
-    /// A key, which is deleted after so many days.
+    /// A KMS key, scheduled for deletion.
     Scheduled {
+        /// Waiting period of the key, in days.
         days: u8,
     },
     Failed {
+        /// Error of the deletion.
         why: String,
     },
 }
 
-/// A deletion that was tried.
+/// An attempted deletion.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Tried {
+    /// CloudFormation resource type, such as `AWS::S3::Bucket`.
     pub resource_type: String,
+    /// Primary identifier in Cloud Control: a name, an ID or an ARN.
     pub id: String,
+    /// Result of the deletion.
     pub deletion: Deletion,
 }
 

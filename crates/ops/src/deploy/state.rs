@@ -49,8 +49,11 @@ pub enum Way {
 pub struct Status {
     /// As CloudFormation names it.
     pub name: &'static str,
+    /// What the status means for a stack.
     pub state: State,
+    /// What a deploy does with a stack in this status.
     pub way: Way,
+    /// One sentence.
     pub meaning: &'static str,
 }
 

@@ -16,25 +16,32 @@ use tenantry_checks::handbook::is_alarm;
 /// One tenant's line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Line {
+    /// Name of the tenant; `(control plane)` for a control plane's stack.
     pub tenant: String,
+    /// Release ring; null for a control plane.
     pub ring: Option<String>,
+    /// Account and Region.
     pub place: Place,
+    /// CloudFormation stack status, such as `UPDATE_COMPLETE`; null if the stack does not exist or could not be read.
     pub status: Option<String>,
+    /// Release of the deployed stack; null if it does not exist or could not be read.
     pub release: Option<String>,
+    /// Digest of the deployed template; null if the stack does not exist or could not be read.
     pub digest: Option<String>,
     /// Seconds since 1970.
     pub updated: Option<i64>,
-    /// The stack was last changed in EXPRESS mode, in which CloudFormation waits for no resource: its status does not tell that
-    /// they work.
+    /// The last operation ran in EXPRESS mode, in which CloudFormation does not wait for resources to stabilize: the
+    /// status does not show whether they work.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub express: bool,
-    /// CloudFormation's last drift detection.
+    /// CloudFormation's last drift detection; null if it never ran.
     pub drift: Option<Detected>,
-    /// Nothing where nobody tells.
+    /// Null if the alarms could not be read.
     pub alarms: Option<Alarms>,
     /// `OK`, `ALARM` or `INSUFFICIENT_DATA`, by the logical ID of the alarm.
     #[serde(skip)]
     pub alarm_states: BTreeMap<String, String>,
+    /// The deployed template and release, compared with git.
     pub verdict: SyncStatus,
 }
 
@@ -50,31 +57,34 @@ pub struct Detected {
 /// The alarms of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Alarms {
-    /// In ALARM.
+    /// Number of alarms in ALARM.
     pub firing: usize,
-    /// In INSUFFICIENT_DATA: nothing is known of what they watch.
+    /// Number of alarms in INSUFFICIENT_DATA.
     pub insufficient: usize,
+    /// Number of alarms in the stack.
     pub all: usize,
 }
 
-/// The stack's template and release beside git: nothing of what was changed behind CloudFormation.
+/// The stack's template and release compared with git. Changes outside CloudFormation are drift, and not part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum SyncStatus {
     Current,
-    /// Settled, with another digest or release.
+    /// The last operation succeeded, with another digest or release than git's.
     Outdated,
     Missing,
     /// There is no stack, because the tenant was offboarded.
     Offboarded,
     InProgress,
-    /// The last operation failed, or a person is needed.
+    /// The last operation failed, or the stack needs an operator.
     Failed,
     /// A stack of this name is not owned by this estate.
     NotOurs {
+        /// Why the stack does not belong to this estate.
         why: String,
     },
     Unknown {
+        /// Why the stack could not be read.
         why: String,
     },
 }

@@ -37,8 +37,9 @@ const KEYS: [&str; 5] = ["tenant", "resource", "path", "reason", "until"];
 /// Why a difference is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Acceptance {
+    /// Reason given in `policies/drift-accepted.yaml`.
     pub reason: String,
-    /// Its last day, `2027-01-31`.
+    /// Last day of the acceptance, `YYYY-MM-DD`.
     pub until: String,
 }
 

@@ -62,7 +62,7 @@ impl Source {
             Self::Network => "descriptions of rules; DNS attributes of the VPC (drift detection sees them)",
             Self::Services => "properties that the template does not give; secrets and code inside an artifact",
             Self::Unmanaged => {
-                "what docs/drift.md lists as not looked for, and what bears no tag and is attached to nothing of the stack"
+                "what docs/drift.md lists as not checked, and resources without tags that are attached to nothing in the stack"
             }
         }
     }
@@ -82,52 +82,65 @@ pub enum Kind {
     Unmanaged,
 }
 
-/// One thing that is not as git says.
+/// One difference between the template and AWS.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
+    /// Class of the drift, `TN55..`.
     pub code: Code,
+    /// Rated by the type and property.
     pub severity: Severity,
+    /// Whether the resource or property was modified, added, deleted or is unmanaged.
     pub kind: Kind,
+    /// The check that found it.
     pub source: Source,
-    /// Logical id; of what stands beside a resource, that resource's. Nothing for the stack itself, and for what is in no
-    /// template and beside none of its resources.
+    /// Logical ID; for an unmanaged resource that is attached to a declared one, that resource's. Null for the stack itself,
+    /// and for all other unmanaged resources.
     pub resource: Option<String>,
+    /// CloudFormation resource type, such as `AWS::S3::Bucket`.
     pub resource_type: String,
+    /// Null for a deleted resource whose ID is not known.
     pub physical_id: Option<String>,
     /// `/SecurityGroupIngress`, as in the template.
     pub path: String,
+    /// Value in the template; null if the template has none.
     pub expected: Option<Value>,
+    /// Value in AWS; null if there is none.
     pub actual: Option<Value>,
+    /// How to restore it, or which decision it needs.
     pub remedy: String,
-    /// The id under which CloudTrail knows what changed: a rule is its group's.
+    /// ID under which CloudTrail lists changes of it: for a rule, that of its security group.
     #[serde(skip)]
     pub carrier: Option<String>,
-    /// The last call that could have done it, if CloudTrail says.
+    /// The last call that could have caused it; null if CloudTrail has none.
     pub by: Option<Deed>,
-    /// Why it is accepted, and until when.
+    /// Reason and end date if the difference is accepted; else null.
     pub accepted: Option<Acceptance>,
 }
 
 /// A resource that no source could check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unchecked {
-    /// Logical id; of what stands beside a resource, that resource's.
+    /// Logical ID; for an unmanaged resource that is attached to a declared one, that resource's.
     pub resource: String,
+    /// CloudFormation resource type, such as `AWS::S3::Bucket`.
     pub resource_type: String,
+    /// Why the resource could not be checked.
     pub why: String,
-    /// Why it may stay unchecked, and until when.
+    /// Reason and end date if the resource may stay unchecked; else null.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<Acceptance>,
 }
 
-/// What a source could do for one stack.
+/// What one source checked of a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SourceReport {
+    /// The check.
     pub source: Source,
-    /// Resources that it looked at.
+    /// Number of resources that it compared.
     pub checked: usize,
-    /// What was refused or gave no answer.
+    /// Calls that were denied or failed.
     pub unseen: Vec<String>,
+    /// What this check never compares.
     pub limits: &'static str,
 }
 
@@ -141,23 +154,29 @@ pub enum DriftStatus {
     Incomplete,
 }
 
-/// Everything found about one stack.
+/// Result of a stack's drift check.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct StackDrift {
+    /// Name of the tenant; `(control plane)` for a control plane's stack.
     pub tenant: String,
+    /// Account and Region.
     pub place: Place,
+    /// Name of the stack.
     pub stack: String,
+    /// In sync only if every resource was checked.
     pub verdict: DriftStatus,
-    /// Worst first.
+    /// Highest severity first.
     pub differences: Vec<Difference>,
-    /// Resources of the template that at least one source could check.
+    /// Number of the template's resources that at least one source could check.
     pub checked: usize,
+    /// Resources that no source could check.
     pub unchecked: Vec<Unchecked>,
+    /// What each source checked, and what it could not read.
     pub sources: Vec<SourceReport>,
-    /// There is no stack, as there should be none: the tenant was offboarded.
+    /// There is no stack because the tenant was offboarded.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub offboarded: bool,
-    /// Why CloudTrail could not say who made the differences.
+    /// Why the authors of the differences are unknown; null if CloudTrail could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub trail: Option<String>,
 }

@@ -24,33 +24,40 @@ pub struct Record {
     checks: BTreeMap<String, Check>,
 }
 
-/// One stack's last check.
+/// Last drift check of a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {
     /// Seconds since 1970.
     pub at: i64,
+    /// Result of the check.
     pub verdict: DriftStatus,
-    /// Differences that nobody accepted.
+    /// Number of differences that are not accepted.
     pub open: usize,
+    /// Highest severity of the open differences; null if there are none.
     pub worst: Option<Severity>,
-    /// The worst of them, without values: a record is shared, and a value may be a secret.
+    /// The open differences with the highest severity, without values, because a value may be a secret.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub differences: Vec<Noted>,
 }
 
-/// What is remembered of a difference.
+/// A difference without its values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Noted {
+    /// Class of the drift, `TN55..`.
     pub code: String,
+    /// Rated by the type and property.
     pub severity: Severity,
+    /// Whether the resource or property was modified, added, deleted or is unmanaged.
     pub kind: Kind,
-    /// Logical id; nothing for what is in no template.
+    /// Logical ID; null for an unmanaged resource.
     pub resource: Option<String>,
+    /// CloudFormation resource type, such as `AWS::S3::Bucket`.
     pub resource_type: String,
+    /// Null for a deleted resource whose ID is not known.
     pub physical_id: Option<String>,
     /// `/SecurityGroupIngress`, as in the template.
     pub path: String,
-    /// Who did it, if CloudTrail says.
+    /// User or role session that changed it; null if CloudTrail has no event.
     pub by: Option<String>,
 }
 

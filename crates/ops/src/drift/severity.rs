@@ -196,7 +196,7 @@ pub(super) fn unsaid(resource_type: &str, path: &str) -> &'static str {
 pub(super) fn remedy(kind: Kind, code: Code) -> &'static str {
     match (kind, code) {
         (_, RELEASE) => "deploy this release, or check out the one that the stack runs",
-        (_, NO_STACK) => "`tenantry deploy` makes it",
+        (_, NO_STACK) => "`tenantry deploy` creates it",
         (_, NOT_OURS) => "rename the tenant, or take the stack over with `tenantry deploy --adopt STACK`",
         (Kind::Unmanaged, _) => "delete it, bring it into the template, or accept it for a time",
         (Kind::Added, TAG) => "`tenantry drift --fix` removes it",

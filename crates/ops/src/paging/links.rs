@@ -136,7 +136,7 @@ fn bus(place: &Place, name: &str, policy: Result<Option<String>, CallError>, acc
             Some(place),
             subject,
             Level::Error,
-            format!("its policy does not let in the account {}", shut.join(", ")),
+            format!("its policy does not allow the account {}", shut.join(", ")),
         ),
     }
 }
@@ -146,6 +146,6 @@ fn fine(place: &Place, subject: String) -> Check {
 }
 
 fn missing(place: &Place, subject: String) -> Check {
-    let what = "it does not exist; `tenantry bootstrap` makes it";
+    let what = "it does not exist; `tenantry bootstrap` creates it";
     Check::new(Some(place), subject, Level::Error, what)
 }

@@ -29,14 +29,16 @@ use tenantry_checks::capacity::Level;
 use tenantry_spec::estate::spec::{Fleet, Paging};
 use tenantry_template::render::names;
 
-/// One thing that was checked.
+/// Check of one link of the paging path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Check {
-    /// None for what is not in an account.
+    /// Account and Region; null for the paging service itself.
     pub place: Option<Place>,
-    /// `rule metanet-pages-forward`.
+    /// The link, such as `rule metanet-pages-forward`.
     pub subject: String,
+    /// `error` if pages may not arrive; `unknown` if the link could not be checked.
     pub level: Level,
+    /// Result in one sentence.
     pub what: String,
 }
 
@@ -78,7 +80,7 @@ pub struct Options {
 }
 
 /// What is known of one account and Region.
-struct Seen {
+struct Reachable {
     session: Arc<Session>,
     alarms: Vec<cloudwatch::Alarm>,
 }
@@ -90,7 +92,7 @@ pub async fn check(cloud: &Cloud, fleet: &Fleet, places: &BTreeMap<Place, Access
     let mut places = places.clone();
     places.entry(hub.clone()).or_insert_with(|| stacks::access(fleet, &hub.account));
     let looks = places.iter().map(|(place, access)| in_place(cloud, fleet, place, access, options.now));
-    let mut seen: BTreeMap<Place, Seen> = BTreeMap::new();
+    let mut seen: BTreeMap<Place, Reachable> = BTreeMap::new();
     for (place, (found, checks)) in places.keys().zip(join_all(looks).await) {
         report.checks.extend(checks);
         seen.extend(found.map(|found| (place.clone(), found)));
@@ -133,7 +135,7 @@ pub async fn check(cloud: &Cloud, fleet: &Fleet, places: &BTreeMap<Place, Access
 }
 
 /// The alarms in ALARM.
-fn alarms(seen: &BTreeMap<Place, Seen>) -> impl Iterator<Item = (&Place, &cloudwatch::Alarm)> {
+fn alarms(seen: &BTreeMap<Place, Reachable>) -> impl Iterator<Item = (&Place, &cloudwatch::Alarm)> {
     let firing = |alarm: &&cloudwatch::Alarm| alarm.state == cloudwatch::AlarmState::Alarm;
     seen.iter().flat_map(move |(place, one)| one.alarms.iter().filter(firing).map(move |alarm| (place, alarm)))
 }
@@ -145,7 +147,7 @@ async fn in_place(
     place: &Place,
     access: &Access,
     now: Timestamp,
-) -> (Option<Seen>, Vec<Check>) {
+) -> (Option<Reachable>, Vec<Check>) {
     let session = match cloud.session(place, access).await {
         Ok(session) => session,
         Err(error) => return (None, vec![Check::unknown(place, "account", &error)]),
@@ -160,7 +162,7 @@ async fn in_place(
     checks.extend(topics::without_data(place, &alarms, now.as_second()));
     checks.extend(topics::check(&session, fleet, &alarms).await);
     checks.extend(forward);
-    (Some(Seen { session, alarms }), checks)
+    (Some(Reachable { session, alarms }), checks)
 }
 
 /// The paging service, with the token from its secret.

@@ -18,14 +18,18 @@ const LOOK_BACK: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// An alarm in ALARM and its page.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Page {
+    /// Account and Region.
     pub place: Place,
+    /// Name of the alarm.
     pub alarm: String,
-    /// Since when it is in ALARM.
+    /// Start of the ALARM state; null if that is not known.
     #[schemars(with = "Option<tenantry_base::schema::Instant>")]
     pub since: Option<Timestamp>,
+    /// `error` if the page did not arrive or was not acknowledged in time.
     pub level: Level,
+    /// State of the page in one sentence.
     pub what: String,
-    /// Where the incident can be looked at.
+    /// URL of the incident; empty if there is none.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub url: String,
 }

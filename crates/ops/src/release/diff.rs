@@ -12,16 +12,20 @@ use tenantry_spec::estate::Tenant;
 use tenantry_spec::flags;
 use tenantry_template::render::Functions;
 
-/// One tenant's difference. Both sides absent cannot be.
+/// Differences of a tenant's templates.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct TenantDiff {
+    /// Name of the tenant.
     pub tenant: String,
-    /// Digest of each side's template; None where the release does not know the tenant.
+    /// Digest of the first side's template; null if that release does not have the tenant.
     pub before: Option<String>,
+    /// Digest of the second side's template; null if that release does not have the tenant.
     pub after: Option<String>,
+    /// Resources that differ, by logical ID.
     pub resources: Vec<ResourceDiff>,
+    /// Flags with different values; `path` is the key.
     pub flags: Vec<Change>,
-    /// Unified difference of the templates in readable form.
+    /// Unified diff of the templates.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub unified: String,
 }
@@ -29,9 +33,13 @@ pub struct TenantDiff {
 /// One resource that differs.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct ResourceDiff {
+    /// Logical ID in the template.
     pub logical_id: String,
+    /// CloudFormation resource type, such as `AWS::S3::Bucket`.
     pub resource_type: String,
+    /// Whether the resource was added, changed or removed.
     pub action: Action,
+    /// Properties and attributes that differ; empty for an added or removed resource.
     pub changes: Vec<Change>,
 }
 
@@ -43,11 +51,14 @@ pub enum Action {
     Remove,
 }
 
-/// A value before and after; None where there is none.
+/// A value that differs.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Change {
+    /// Path below the resource, or the name of what differs.
     pub path: String,
+    /// Value on the first side; null if there is none.
     pub before: Option<Value>,
+    /// Value on the second side; null if there is none.
     pub after: Option<Value>,
 }
 

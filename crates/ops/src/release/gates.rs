@@ -24,12 +24,14 @@ use tenantry_blueprint::Watch;
 use tenantry_checks::handbook::is_alarm;
 use tenantry_spec::estate::rings::{Gate, GateCommand, Ring, duration};
 
-/// One look at one gate of one tenant.
+/// Evaluation of a gate for a tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Look {
+    /// Name of the tenant.
     pub tenant: String,
     /// `alarms`, or the name of a command.
     pub gate: String,
+    /// Result of the gate.
     pub verdict: GateStatus,
 }
 
@@ -38,10 +40,12 @@ pub struct Look {
 pub enum GateStatus {
     Passed,
     Failed {
+        /// What failed.
         why: String,
     },
     /// It could not be read.
     Unknown {
+        /// Why the gate could not be evaluated.
         why: String,
     },
 }

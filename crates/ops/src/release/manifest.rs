@@ -15,13 +15,15 @@ use tenantry_template::render::canonical;
 /// Name and version of the stored format.
 pub const SCHEMA: &str = "tenantry/manifest/v1";
 
-/// What a release is. Digests are SHA-256 in lower case hex.
+/// Manifest of a release. Digests are SHA-256, lower-case hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
+    /// Name and version of the format.
     pub schema: String,
+    /// Git tag.
     pub release: String,
-    /// The commit that the tag named.
+    /// Commit of the tag.
     pub commit: String,
     /// Version of the tool that rendered it.
     pub tool: String,
@@ -29,16 +31,16 @@ pub struct Manifest {
     pub templates: BTreeMap<String, String>,
     /// Digest of each policy, by path.
     pub policies: BTreeMap<String, String>,
-    /// Digest of the flags' catalogue, as it is understood.
+    /// Digest of the parsed flag catalogue.
     pub flags: String,
     /// Digest of `fleet.yaml`.
     pub fleet: String,
     /// Digest of each function's zip.
     pub functions: BTreeMap<String, String>,
-    /// Digest of each tenant's rendered template, as its stack will show it.
+    /// Digest of each tenant's rendered template, as in the outputs of its stack.
     pub tenants: BTreeMap<String, String>,
-    /// Digest of each control plane's template by account and region, without the link to the central sink, which only
-    /// a live central account knows.
+    /// Digest of each control plane's template by account and Region, without the link to the central sink, which is only
+    /// known in a live central account.
     pub control_planes: BTreeMap<String, String>,
 }
 

@@ -19,49 +19,63 @@ const JOURNAL: usize = 400;
 /// Releases that are kept of each tenant.
 const RAN: usize = 20;
 
-/// One roll of one release.
+/// A rollout of a release.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Record {
+    /// Name and version of the format.
     pub schema: String,
+    /// Git tag that is rolled out.
     pub release: String,
+    /// Commit of the tag.
     pub commit: String,
+    /// Start of the rollout.
     #[schemars(with = "tenantry_base::schema::Instant")]
     pub began: Timestamp,
-    /// When a person last asked for it with the plan in view: what is deployed by hand after that was not part of it.
+    /// When the rollout was last approved with its plan shown; manual deploys after that are not part of it.
     #[serde(default)]
     #[schemars(with = "Option<tenantry_base::schema::Instant>")]
     pub asked: Option<Timestamp>,
-    /// How many runners share the fleet.
+    /// Number of shards.
     pub shards: u64,
+    /// Null if the rollout is not paused.
     pub pause: Option<Pause>,
+    /// Null if the rollout is not halted.
     pub halt: Option<Halt>,
-    /// The runners by the number of their shard, from 1.
+    /// Runners by number of their shard, from 1.
     pub runners: BTreeMap<u64, Runner>,
-    /// Tenants that this roll changed: the release that each came from, and the stage in which it was changed.
+    /// Tenants that this rollout changed, with their previous release and the stage in which they changed.
     pub came_from: BTreeMap<String, CameFrom>,
-    /// The releases that each tenant ran before the one that it has, and that one once its wave has passed: the oldest
-    /// first, over all rolls. It is where a tenant can go back to.
+    /// Releases to which each tenant can be rolled back, oldest first, over all rollouts: those that it ran before, and
+    /// the current one once its wave has passed.
     #[serde(default)]
     pub ran: BTreeMap<String, Vec<String>>,
+    /// In chronological order.
     pub journal: Vec<Entry>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Pause {
+    /// Who paused the rollout.
     pub by: String,
+    /// Reason for the pause.
     pub why: String,
+    /// Start of the pause.
     #[schemars(with = "tenantry_base::schema::Instant")]
     pub at: Timestamp,
 }
 
-/// The roll went wrong: no stage is begun, and each runner takes its part of this stage back.
+/// A halted rollout: no further stage starts, and each runner rolls back its part of this stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Halt {
+    /// Number of the stage, from 0.
     pub stage: usize,
-    /// `ring early, wave 1 of 2`
+    /// Ring and wave, such as `ring early, wave 1 of 2`.
     pub title: String,
+    /// What failed.
     pub why: String,
+    /// Kind of failure.
     pub cause: HaltCause,
+    /// Time of the halt.
     #[schemars(with = "tenantry_base::schema::Instant")]
     pub at: Timestamp,
 }
@@ -77,115 +91,147 @@ pub enum HaltCause {
     Hand,
 }
 
-/// One runner's part.
+/// Progress of one runner.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Runner {
-    /// Who is at work; None when nobody is.
+    /// The running process; null if there is none.
     pub holder: Option<Holder>,
-    /// The first stage that has not passed.
+    /// Number of the first stage that has not passed, from 0.
     pub stage: usize,
-    /// When the last stack of that stage had the release: the bake time counts from here.
+    /// When the last stack of the stage was deployed, which starts the bake time; null before that.
     #[schemars(with = "Option<tenantry_base::schema::Instant>")]
     pub landed: Option<Timestamp>,
+    /// All stages passed.
     pub done: bool,
-    /// After a halt: everything of the stage that could go back has.
+    /// After a halt: every stack of the stage that could be rolled back is.
     pub undone: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Holder {
-    /// Different for every run.
+    /// Unique ID of the run.
     pub id: String,
-    /// For people: the host and the process.
+    /// Host and process, for display.
     pub who: String,
+    /// Last renewal of the runner's lease.
     #[schemars(with = "tenantry_base::schema::Instant")]
     pub renewed: Timestamp,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CameFrom {
-    /// None: the tenant did not exist.
+    /// Previous release; null if the tenant had no stack.
     pub release: Option<String>,
+    /// Number of the stage, from 0.
     pub stage: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Entry {
+    /// Time of the step.
     #[schemars(with = "tenantry_base::schema::Instant")]
     pub at: Timestamp,
+    /// Runner that took the step: host and process.
     pub who: String,
     #[serde(flatten)]
     pub step: Step,
 }
 
-/// What happened in a roll.
+/// A step of a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "step")]
 pub enum Step {
     Began {
+        /// Git tag of the release.
         release: String,
     },
     Continued {
+        /// Git tag of the release.
         release: String,
     },
     Deploying {
+        /// Ring and wave, such as `ring early, wave 1 of 2`.
         stage: String,
+        /// Tenants that the runner deploys in this stage.
         tenants: Vec<String>,
     },
     WindowsOverridden {
+        /// Reason given for ignoring maintenance windows and freezes.
         why: String,
     },
     Waiting {
+        /// Tenants that may not change yet.
         tenants: Vec<String>,
+        /// When they may change.
         #[schemars(with = "tenantry_base::schema::Instant")]
         until: Timestamp,
+        /// The maintenance window or freeze.
         why: String,
     },
     Deferred {
+        /// Tenants that may not change before the run ends.
         tenants: Vec<String>,
+        /// When they may change; null if not within a year.
         #[schemars(with = "Option<tenantry_base::schema::Instant>")]
         until: Option<Timestamp>,
+        /// The maintenance window or freeze.
         why: String,
     },
     Baking {
+        /// Ring and wave, such as `ring early, wave 1 of 2`.
         stage: String,
+        /// End of the bake time.
         #[schemars(with = "tenantry_base::schema::Instant")]
         until: Timestamp,
     },
     Passed {
+        /// Ring and wave, such as `ring early, wave 1 of 2`.
         stage: String,
     },
-    /// The wave cannot go on, which says nothing about the release: the roll waits for a person.
+    /// The wave is on hold for a reason that is not the release's; the rollout waits for the operator.
     Held {
+        /// Ring and wave, such as `ring early, wave 1 of 2`.
         stage: String,
+        /// What is unknown, and so holds the wave.
         why: String,
     },
     /// A gate failed before the wave was deployed.
     Refused {
+        /// Ring and wave, such as `ring early, wave 1 of 2`.
         stage: String,
+        /// Gate that failed before the wave was deployed.
         why: String,
     },
-    /// Gates that fail before a wave do not stop it.
+    /// Gates that fail before a wave are ignored.
     GatesOverridden {
+        /// Reason given for the override.
         why: String,
     },
     Halted {
+        /// Ring and wave, such as `ring early, wave 1 of 2`.
         stage: String,
+        /// What failed.
         why: String,
     },
     WentBack {
+        /// Name of the tenant.
         tenant: String,
+        /// Release to which the tenant was rolled back.
         to: String,
     },
-    /// A tenant that has no release to go back to, or that could not go back.
+    /// A tenant without a previous release, or whose rollback failed.
     Stayed {
+        /// Name of the tenant.
         tenant: String,
+        /// Why the tenant was not rolled back.
         why: String,
     },
     Paused {
+        /// Reason for the pause.
         why: String,
     },
     Finished {
+        /// Git tag of the release.
         release: String,
     },
 }

@@ -83,7 +83,7 @@ impl RepositoryError {
             }
             Self::NoTag { similar: Some(similar), .. } => Some(format!("did you mean `{similar}`?")),
             Self::NoTag { tag, .. } => {
-                Some(format!("`git tag {tag}` makes it; in a shallow clone, `git fetch --tags` brings it"))
+                Some(format!("`git tag {tag}` creates it; in a shallow clone, `git fetch --tags` fetches it"))
             }
             Self::NotAsStored { .. } => Some(
                 "a release is read as git stores it: put files there that a checkout leaves as they are".to_owned(),
@@ -101,11 +101,12 @@ fn while_doing(doing: impl Into<String>) -> impl FnOnce(gix::Error) -> Repositor
     move |source| RepositoryError::Git { doing, source }
 }
 
-/// What lies between two commits.
+/// Distance between two commits.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct Distance {
-    /// Commits of the second that the first lacks, and the other way round; None in a shallow clone, which cannot count.
+    /// Commits of the second that the first lacks; null in a shallow clone.
     pub ahead: Option<usize>,
+    /// Commits of the first that the second lacks; null in a shallow clone.
     pub behind: Option<usize>,
     /// Files of the estate that differ.
     pub files: Vec<String>,
@@ -339,7 +340,7 @@ impl Repository {
         Ok(left_out)
     }
 
-    /// What lies between two commits.
+    /// Distance between two commits.
     pub fn distance(&self, from: &Commit, to: &Commit) -> Result<Distance> {
         let count = |tip: &Commit, hidden: &Commit| {
             let doing = || format!("counting commits from {hidden} to {tip}");

@@ -101,7 +101,7 @@ pub enum Ending {
         why: String,
         /// Tenants that could not go back, each with the reason.
         stuck: BTreeMap<String, String>,
-        /// Tenants that came with the release and stay as they are.
+        /// Tenants that the release added, which are not rolled back, each with the reason.
         kept: BTreeMap<String, String>,
     },
     Stopped,

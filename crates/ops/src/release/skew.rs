@@ -13,18 +13,23 @@ use tenantry_template::render::names;
 /// One tenant's stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Running {
+    /// Name of the tenant.
     pub tenant: String,
+    /// Name of the release ring.
     pub ring: String,
+    /// Account and Region.
     pub place: Place,
-    /// None: it is not deployed, or could not be read.
+    /// Release of the stack; null if it does not exist or could not be read.
     pub release: Option<String>,
+    /// Digest of the deployed template; null if the stack does not exist or could not be read.
     pub digest: Option<String>,
+    /// CloudFormation stack status; null if the stack does not exist or could not be read.
     pub status: Option<String>,
-    /// Since when the stack is as it is, in seconds since 1970.
+    /// Last update of the stack, in seconds since 1970 (UTC).
     pub since: Option<i64>,
-    /// Why it could not be read.
+    /// Why the stack could not be read; null if it was.
     pub unread: Option<String>,
-    /// Why the stack of its name is not this estate's; it then counts as not deployed.
+    /// Why this estate does not own the stack of that name; the tenant then counts as not deployed.
     pub not_ours: Option<String>,
 }
 

@@ -9,33 +9,42 @@ use tenantry_aws::cloud::servicequotas::{self, IncreaseRequest};
 use tenantry_aws::cloud::{Access, CallError, Cloud, Place, with_causes};
 use tenantry_checks::capacity::{Assessment, QuotaUsage};
 
-/// What became of one wish for a higher limit.
+/// A needed quota increase.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Wish {
+    /// Account and Region.
     pub place: Place,
+    /// Key of the quota in `policies/quotas.yaml`.
     pub quota: String,
+    /// Name of the quota, as in Service Quotas.
     pub name: String,
+    /// Service code in Service Quotas, such as `vpc`.
     pub service: String,
+    /// Quota code, such as `L-F678F1CE`; null if Service Quotas does not have the quota.
     pub code: Option<String>,
-    /// The limit that would be enough.
+    /// Value that would be enough.
     pub desired: u64,
+    /// What became of the request.
     pub outcome: Outcome,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Outcome {
-    /// It was asked for now.
+    /// The increase was requested now.
     Filed {
+        /// The new request.
         request: IncreaseRequest,
     },
-    /// A request is open already; AWS takes one at a time.
+    /// A request is already open; AWS accepts one at a time.
     Open {
+        /// The open request.
         request: IncreaseRequest,
     },
-    /// The quota is not in Service Quotas: a person must ask AWS Support.
+    /// The quota is not in Service Quotas: open a case with AWS Support.
     ByHand,
     Failed {
+        /// Error of the request.
         why: String,
     },
 }

@@ -7,11 +7,11 @@ use futures::{StreamExt, stream};
 use super::{AT_ONCE, Global};
 use tenantry_aws::cloud::usage_metrics::Metric;
 use tenantry_aws::cloud::{Session, servicequotas, with_causes};
-use tenantry_checks::capacity::{Limit, Quota, Scope, Seen};
+use tenantry_checks::capacity::{Limit, Measured, Quota, Scope};
 
 /// Limits by id of the quota, and the metrics in which their use is published.
 pub(super) struct Limits {
-    pub(super) limits: BTreeMap<String, Seen<Limit>>,
+    pub(super) limits: BTreeMap<String, Measured<Limit>>,
     pub(super) metrics: BTreeMap<String, Metric>,
 }
 
@@ -30,7 +30,7 @@ pub(super) async fn look(session: &Session, global: &Global, quotas: &[&Quota]) 
             match if in_global { global.as_deref() } else { Ok(session) } {
                 Ok(session) => look_at(session, service, rows.collect()).await,
                 Err(why) => {
-                    let unknown = |quota: &Quota| (quota.id.clone(), Seen::Unknown(why.clone()));
+                    let unknown = |quota: &Quota| (quota.id.clone(), Measured::Unknown(why.clone()));
                     Limits { limits: rows.map(unknown).collect(), metrics: BTreeMap::new() }
                 }
             }
@@ -43,7 +43,7 @@ pub(super) async fn look(session: &Session, global: &Global, quotas: &[&Quota]) 
     }
     for quota in quotas.iter().filter(|quota| quota.code.is_none()) {
         let why = quota.reason.clone().unwrap_or_else(|| "it has no code in Service Quotas".to_owned());
-        found.limits.insert(quota.id.clone(), Seen::Unknown(why));
+        found.limits.insert(quota.id.clone(), Measured::Unknown(why));
     }
     found
 }
@@ -75,10 +75,10 @@ async fn look_at(session: &Session, service: &str, rows: Vec<&Quota>) -> Limits 
         let limit = match (known, &applied, &defaults) {
             (Some((quota, applied)), ..) => {
                 found.metrics.extend(quota.metric.map(|metric| (row.id.clone(), metric)));
-                Seen::Known(Limit { value: quota.value.max(0.0) as u64, applied })
+                Measured::Known(Limit { value: quota.value.max(0.0) as u64, applied })
             }
-            (None, Err(error), _) | (None, _, Err(error)) => Seen::Unknown(with_causes(error)),
-            (None, Ok(_), Ok(_)) => Seen::Unknown(format!("Service Quotas lists no such quota of {service} here")),
+            (None, Err(error), _) | (None, _, Err(error)) => Measured::Unknown(with_causes(error)),
+            (None, Ok(_), Ok(_)) => Measured::Unknown(format!("Service Quotas lists no such quota of {service} here")),
         };
         found.limits.insert(row.id.clone(), limit);
     }

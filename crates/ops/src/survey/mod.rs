@@ -23,7 +23,7 @@ use rayon::prelude::*;
 use crate::deploy::{Desired, stacks as stacks_of};
 use tenantry_aws::cloud::{Access, CallError, Cloud, Place, Session, offers, with_causes};
 use tenantry_checks::capacity::{
-    self, AccountRegion, Assessment, Largest, Needs, Outlines, Quota, Seen, Singles, Site, Snapshot, Stack, Tables,
+    self, AccountRegion, Assessment, Largest, Measured, Needs, Outlines, Quota, Singles, Site, Snapshot, Stack, Tables,
     check,
 };
 use tenantry_spec::estate::spec::Fleet;
@@ -203,10 +203,10 @@ fn asked_quotas<'q>(quotas: &'q [Quota], wanted: &[&Wanted]) -> Vec<&'q Quota> {
 }
 
 /// An answer, or why there is none.
-fn seen<T, E: std::error::Error>(answer: Result<T, E>) -> Seen<T> {
+fn seen<T, E: std::error::Error>(answer: Result<T, E>) -> Measured<T> {
     match answer {
-        Ok(value) => Seen::Known(value),
-        Err(error) => Seen::Unknown(with_causes(&error)),
+        Ok(value) => Measured::Known(value),
+        Err(error) => Measured::Unknown(with_causes(&error)),
     }
 }
 

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Wanted, seen};
 use tenantry_aws::cloud::{CallError, Session, account_settings, resource_lists, sqs};
-use tenantry_checks::capacity::Seen;
+use tenantry_checks::capacity::Measured;
 
 /// Names by type of resource.
-pub(super) type Names = BTreeMap<&'static str, Seen<BTreeSet<String>>>;
+pub(super) type Names = BTreeMap<&'static str, Measured<BTreeSet<String>>>;
 
 /// Types that have a call of their own.
 const OWN: [&str; 3] = ["AWS::OpenSearchService::Domain", "AWS::S3::Bucket", "AWS::SQS::Queue"];
@@ -34,10 +34,12 @@ pub(super) async fn look(session: &Session, wanted: &[&Wanted], standing: &BTree
 }
 
 /// The names of all resources of a type, as Cloud Control lists them.
-async fn listed(session: &Session, kind: &str) -> Seen<BTreeSet<String>> {
+async fn listed(session: &Session, kind: &str) -> Measured<BTreeSet<String>> {
     match resource_lists::identifiers(session, kind).await {
-        Ok((found, true)) => Seen::Known(found.iter().map(|id| name_of(id).to_owned()).collect()),
-        Ok((found, false)) => Seen::Unknown(format!("more than {} resources of {kind} were not listed", found.len())),
+        Ok((found, true)) => Measured::Known(found.iter().map(|id| name_of(id).to_owned()).collect()),
+        Ok((found, false)) => {
+            Measured::Unknown(format!("more than {} resources of {kind} were not listed", found.len()))
+        }
         Err(error) => seen(Err(error)),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::seen;
 use tenantry_aws::cloud::{Session, ec2, offers, with_causes};
-use tenantry_checks::capacity::{Instance, Offer, Seen};
+use tenantry_checks::capacity::{Instance, Measured, Offer};
 
 pub(super) async fn look(session: &Session, needed: &BTreeSet<Instance>) -> Offer {
     let (enabled, zones, types) = futures::join!(
@@ -12,7 +12,7 @@ pub(super) async fn look(session: &Session, needed: &BTreeSet<Instance>) -> Offe
         ec2::zones(session),
         offers::resource_types(session)
     );
-    let names: Seen<BTreeMap<String, String>> =
+    let names: Measured<BTreeMap<String, String>> =
         seen(zones).map(|zones| zones.into_iter().map(|(id, name)| (name, id.to_string())).collect());
     Offer {
         enabled: seen(enabled),
@@ -26,24 +26,24 @@ pub(super) async fn look(session: &Session, needed: &BTreeSet<Instance>) -> Offe
 async fn instances(
     session: &Session,
     needed: &BTreeSet<Instance>,
-    names: &Seen<BTreeMap<String, String>>,
-) -> BTreeMap<String, Seen<BTreeSet<String>>> {
-    let mut offered: BTreeMap<Option<&str>, Seen<BTreeMap<String, BTreeSet<String>>>> = BTreeMap::new();
+    names: &Measured<BTreeMap<String, String>>,
+) -> BTreeMap<String, Measured<BTreeSet<String>>> {
+    let mut offered: BTreeMap<Option<&str>, Measured<BTreeMap<String, BTreeSet<String>>>> = BTreeMap::new();
     for engine in needed.iter().map(|instance| instance.engine.as_deref()).collect::<BTreeSet<_>>() {
         let answer = match engine {
             None => seen(offers::instance_types(session).await),
             Some(engine) => match (offers::search_types(session, engine).await, names) {
-                (Ok(types), Seen::Known(names)) => Seen::Known(by_id(types, names)),
-                (Ok(_), Seen::Unknown(why)) => Seen::Unknown(why.clone()),
-                (Err(error), _) => Seen::Unknown(with_causes(&error)),
+                (Ok(types), Measured::Known(names)) => Measured::Known(by_id(types, names)),
+                (Ok(_), Measured::Unknown(why)) => Measured::Unknown(why.clone()),
+                (Err(error), _) => Measured::Unknown(with_causes(&error)),
             },
         };
         offered.insert(engine, answer);
     }
     let zones = |instance: &Instance| match offered.get(&instance.engine.as_deref()) {
-        Some(Seen::Known(types)) => Seen::Known(types.get(&instance.kind).cloned().unwrap_or_default()),
-        Some(Seen::Unknown(why)) => Seen::Unknown(why.clone()),
-        None => Seen::default(),
+        Some(Measured::Known(types)) => Measured::Known(types.get(&instance.kind).cloned().unwrap_or_default()),
+        Some(Measured::Unknown(why)) => Measured::Unknown(why.clone()),
+        None => Measured::default(),
     };
     needed.iter().map(|instance| (instance.kind.clone(), zones(instance))).collect()
 }

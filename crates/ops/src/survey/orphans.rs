@@ -20,18 +20,24 @@ use tenantry_template::render::names;
 /// Accounts and regions that are read at once.
 const PLACES: usize = 32;
 
-/// A stack of this estate that git does not name at its place.
+/// An orphaned stack: it belongs to this estate, but git does not name it in its account and Region.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Orphan {
-    /// The tenant in its tags.
+    /// Name of the tenant in the stack's tags.
     pub tenant: String,
+    /// Account and Region.
     pub place: Place,
+    /// Name of the stack.
     pub stack: String,
+    /// CloudFormation stack status.
     pub status: String,
+    /// Release of the stack; null if it has none.
     pub release: Option<String>,
     /// Seconds since 1970.
     pub updated: i64,
+    /// Why git does not name it.
     pub reason: Reason,
+    /// Estimated monthly cost.
     pub monthly: Monthly,
     #[serde(skip)]
     pub access: Access,
@@ -44,33 +50,48 @@ pub enum Reason {
     /// Git has no tenant of this name.
     NotInGit,
     /// Git places the tenant elsewhere.
-    Elsewhere { place: Place },
-    /// Git says that the tenant moves away from here; the stack goes when its data has followed.
-    Moving { place: Place },
+    Elsewhere {
+        /// Account and Region of the tenant in git.
+        place: Place,
+    },
+    /// The tenant is moving away from here; the stack is deleted after its data is moved.
+    Moving {
+        /// Account and Region to which the tenant moves.
+        place: Place,
+    },
     /// A control plane in an account or region that the fleet no longer has.
     PlaceNotInFleet,
 }
 
-/// What a stack costs in a month, USD.
+/// Monthly cost of a stack.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Monthly {
-    Known { total: Total },
-    Unknown { why: String },
+    Known {
+        /// Monthly cost, USD.
+        total: Total,
+    },
+    Unknown {
+        /// Why the cost could not be estimated.
+        why: String,
+    },
 }
 
-/// An account or region that could not be read: what is there is unknown.
+/// An account or Region that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Unread {
-    /// Nothing where the record of former places could not be read.
+    /// Null if the record of former accounts and Regions could not be read.
     pub place: Option<Place>,
+    /// Why it could not be read.
     pub why: String,
 }
 
-/// What was found, sorted by tenant and place.
+/// Orphaned stacks, sorted by tenant, account and Region.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Orphans {
+    /// Stacks of this estate that git does not name.
     pub stacks: Vec<Orphan>,
+    /// Accounts and Regions that could not be read, so that orphaned stacks there are unknown.
     pub unread: Vec<Unread>,
 }
 

@@ -15,20 +15,22 @@ use super::{AT_ONCE, zones};
 use crate::deploy::ownership::{Ownership, of_tags};
 use crate::deploy::{Baseline, Desired, State};
 use tenantry_aws::cloud::{Access, CallError, Cause, Cloud, Place, Session, cloudformation, iam, offers, with_causes};
-use tenantry_base::finding::Finding;
+use tenantry_base::finding::{Finding, Severity};
 use tenantry_checks::capacity::Level;
 
-/// One need and how it stands.
+/// A prerequisite of a first deploy, and whether it is met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Check {
-    /// What is checked: `deploy-role`, `hosted-zone`.
+    /// Name of the check, such as `deploy-role` or `hosted-zone`.
     pub check: &'static str,
+    /// `error` if a first deploy would fail.
     pub level: Level,
-    /// The account, with the Region where there is one; None for what is on this machine.
+    /// Account, with its Region if there is one; null for checks of this machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub place: Option<String>,
+    /// Result of the check.
     pub message: String,
-    /// What to do, as a command where one does it.
+    /// How to fix it, if possible as a command; null if nothing is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub help: Option<String>,
 }
@@ -252,12 +254,11 @@ async fn hosted_zones(cloud: &Cloud, place: &Place, access: &Access, needs: &Nee
 
 /// A finding as a check.
 pub fn of_finding(check: &'static str, finding: &Finding) -> Check {
-    use crate::deploy::gate::{self, PlanFinding};
-    let level = match PlanFinding::from(finding).level {
-        gate::Level::Info => Level::Ok,
-        gate::Level::Warning => Level::Warning,
-        gate::Level::Unknown => Level::Unknown,
-        gate::Level::Error => Level::Error,
+    let level = match finding.severity {
+        Severity::Info => Level::Ok,
+        Severity::Warning => Level::Warning,
+        Severity::Unknown => Level::Unknown,
+        Severity::Error => Level::Error,
     };
     let found = Check::new(check, level, format!("{}: {}", finding.message, finding.code));
     Check { help: finding.help.clone(), ..found }

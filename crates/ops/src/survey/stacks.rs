@@ -6,35 +6,35 @@ use serde_json::Value;
 
 use super::Wanted;
 use tenantry_aws::cloud::{Session, cloudformation, with_causes};
-use tenantry_checks::capacity::{Demand, Seen, Standing, count};
+use tenantry_checks::capacity::{Demand, Measured, Standing, count};
 
 /// What is known of the stacks of a place.
 pub(super) struct Stacks {
-    pub(super) standing: Seen<BTreeMap<String, Standing>>,
+    pub(super) standing: Measured<BTreeMap<String, Standing>>,
     pub(super) in_flight: Demand,
     pub(super) deploying: Vec<String>,
     /// A deployment is under way of which nobody can say what it makes.
     pub(super) unread: Option<String>,
     /// How many there are, ours or not.
-    pub(super) number: Seen<u64>,
+    pub(super) number: Measured<u64>,
 }
 
 /// One paginated call for all stacks; a template is read only where a stack of ours is not as git says, or where a
 /// deployment is under way.
 pub(super) async fn look(session: &Session, wanted: &[&Wanted]) -> Stacks {
     let nothing = |why: String| Stacks {
-        standing: Seen::Unknown(why.clone()),
+        standing: Measured::Unknown(why.clone()),
         in_flight: Demand::default(),
         deploying: Vec::new(),
         unread: None,
-        number: Seen::Unknown(why),
+        number: Measured::Unknown(why),
     };
     let live = match cloudformation::stacks(session).await {
         Ok(live) => live,
         Err(error) => return nothing(with_causes(&error)),
     };
     let real = live.values().filter(|stack| stack.status != "REVIEW_IN_PROGRESS").count() as u64;
-    let mut found = Stacks { standing: Seen::default(), number: Seen::Known(real), ..nothing(String::new()) };
+    let mut found = Stacks { standing: Measured::default(), number: Measured::Known(real), ..nothing(String::new()) };
     let digests: BTreeMap<&str, &str> = wanted.iter().map(|one| (one.name.as_str(), one.digest.as_str())).collect();
     let mut standing = BTreeMap::new();
     for stack in live.values().filter(|stack| stack.status != "REVIEW_IN_PROGRESS") {
@@ -61,7 +61,7 @@ pub(super) async fn look(session: &Session, wanted: &[&Wanted]) -> Stacks {
             standing.insert(stack.name.clone(), seen.unwrap_or_else(Standing::Unknown));
         }
     }
-    found.standing = Seen::Known(standing);
+    found.standing = Measured::Known(standing);
     found
 }
 

@@ -6,22 +6,22 @@ use super::seen;
 use crate::deploy::TENANT_TAG;
 use tenantry_aws::cloud::ec2_usage::{self, Interface, Subnet};
 use tenantry_aws::cloud::{Session, with_causes};
-use tenantry_checks::capacity::{LiveSubnet, Owner, Seen};
+use tenantry_checks::capacity::{LiveSubnet, Measured, Owner};
 
 /// What is known of subnets and interfaces.
 pub(super) struct Subnets {
     pub(super) live: Vec<LiveSubnet>,
     /// Ids of zones by subnet.
     pub(super) zones: BTreeMap<String, String>,
-    pub(super) interfaces: Seen<u64>,
+    pub(super) interfaces: Measured<u64>,
 }
 
 /// Two paginated calls for everything.
-pub(super) async fn look(session: &Session) -> Seen<Subnets> {
+pub(super) async fn look(session: &Session) -> Measured<Subnets> {
     let (subnets, interfaces) = futures::join!(ec2_usage::subnets(session), ec2_usage::interfaces(session));
     let subnets = match subnets {
         Ok(subnets) => subnets,
-        Err(error) => return Seen::Unknown(with_causes(&error)),
+        Err(error) => return Measured::Unknown(with_causes(&error)),
     };
     let interfaces = seen(interfaces);
     let mut owners: BTreeMap<&str, BTreeMap<Owner, u64>> = BTreeMap::new();
@@ -30,15 +30,15 @@ pub(super) async fn look(session: &Session) -> Seen<Subnets> {
     }
     let zones = subnets.iter().filter_map(|subnet| Some((subnet.id.clone(), subnet.zone.clone()?))).collect();
     let standing = |subnet: &Subnet| match interfaces.why() {
-        Some(why) => Seen::Unknown(why.to_owned()),
-        None => Seen::Known(owners.get(subnet.id.as_str()).cloned().unwrap_or_default()),
+        Some(why) => Measured::Unknown(why.to_owned()),
+        None => Measured::Known(owners.get(subnet.id.as_str()).cloned().unwrap_or_default()),
     };
     let live = subnets.iter().map(|subnet| live(subnet, standing(subnet))).collect();
     let interfaces = interfaces.as_ref().map(|interfaces| interfaces.len() as u64);
-    Seen::Known(Subnets { live, zones, interfaces })
+    Measured::Known(Subnets { live, zones, interfaces })
 }
 
-fn live(subnet: &Subnet, owners: Seen<BTreeMap<Owner, u64>>) -> LiveSubnet {
+fn live(subnet: &Subnet, owners: Measured<BTreeMap<Owner, u64>>) -> LiveSubnet {
     let tag = |name: &str| subnet.tags.get(name).cloned();
     LiveSubnet {
         id: subnet.id.clone(),

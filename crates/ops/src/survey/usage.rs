@@ -16,14 +16,14 @@ use tenantry_aws::cloud::ec2_usage::{self, Counted};
 use tenantry_aws::cloud::resource_lists::{self, Count};
 use tenantry_aws::cloud::usage_metrics::{self, Metric};
 use tenantry_aws::cloud::{CallError, Session, ec2, with_causes};
-use tenantry_checks::capacity::{Limit, Quota, Scope, Seen, Within};
+use tenantry_checks::capacity::{Limit, Measured, Quota, Scope, Within};
 
 const BYTES_PER_GIB: u64 = 1 << 30;
 
 /// Use by id of the quota, and limits that only the service itself tells.
 pub(super) struct Usage {
-    pub(super) usage: BTreeMap<String, Seen<BTreeMap<Within, u64>>>,
-    pub(super) limits: BTreeMap<String, Seen<Limit>>,
+    pub(super) usage: BTreeMap<String, Measured<BTreeMap<Within, u64>>>,
+    pub(super) limits: BTreeMap<String, Measured<Limit>>,
 }
 
 /// Counts the use of quotas.
@@ -31,7 +31,7 @@ pub(super) async fn look(
     session: &Session,
     quotas: &[&Quota],
     stacks: &Stacks,
-    subnets: &Seen<Subnets>,
+    subnets: &Measured<Subnets>,
     metrics: &BTreeMap<String, Metric>,
     names: &Names,
 ) -> Usage {
@@ -41,7 +41,7 @@ pub(super) async fn look(
     let lambda = if counted.iter().any(|quota| quota.service == "lambda") {
         seen(account_settings::lambda(session).await)
     } else {
-        Seen::default()
+        Measured::default()
     };
     let (lambda, published) = (&lambda, &published);
     let looks = counted.iter().map(|quota| async move {
@@ -50,7 +50,7 @@ pub(super) async fn look(
             return (quota.id.clone(), answer);
         }
         let answer = match published.known().and_then(|values| values.get(&quota.id)) {
-            Some(value) => Seen::Known(everywhere(quota, *value)),
+            Some(value) => Measured::Known(everywhere(quota, *value)),
             None => match quota.measure.strip_prefix("cloudcontrol ListResources ") {
                 Some(kind) => listed(session, quota, kind).await,
                 None => answer,
@@ -63,7 +63,7 @@ pub(super) async fn look(
         [("lambda-concurrency", settings.concurrency), ("lambda-code-storage", settings.code_bytes / BYTES_PER_GIB)]
     };
     let limits = lambda.known().into_iter().flat_map(limit);
-    let limits = limits.map(|(id, value)| (id.to_owned(), Seen::Known(Limit { value, applied: true }))).collect();
+    let limits = limits.map(|(id, value)| (id.to_owned(), Measured::Known(Limit { value, applied: true }))).collect();
     Usage { usage, limits }
 }
 
@@ -78,10 +78,10 @@ async fn own(
     session: &Session,
     quota: &Quota,
     stacks: &Stacks,
-    subnets: &Seen<Subnets>,
-    lambda: &Seen<LambdaSettings>,
+    subnets: &Measured<Subnets>,
+    lambda: &Measured<LambdaSettings>,
     names: &Names,
-) -> Seen<BTreeMap<Within, u64>> {
+) -> Measured<BTreeMap<Within, u64>> {
     let reported = |answer: Result<u64, CallError>| seen(answer).map(|used| everywhere(quota, used));
     match quota.id.as_str() {
         "vpc-vpcs" => reported(ec2::vpcs(session).await.map(|vpcs| vpcs.len() as u64)),
@@ -91,8 +91,8 @@ async fn own(
         "vpc-gateway-endpoints" => reported(ec2_usage::count(session, Counted::GatewayEndpoints).await),
         "ec2-elastic-ips" => reported(ec2_usage::count(session, Counted::ElasticAddresses).await),
         "vpc-network-interfaces" => match subnets {
-            Seen::Known(subnets) => subnets.interfaces.clone().map(|used| everywhere(quota, used)),
-            Seen::Unknown(why) => Seen::Unknown(why.clone()),
+            Measured::Known(subnets) => subnets.interfaces.clone().map(|used| everywhere(quota, used)),
+            Measured::Unknown(why) => Measured::Unknown(why.clone()),
         },
         "vpc-nat-gateways" => nat_gateways(session, subnets).await,
         "cloudformation-stacks" => stacks.number.clone().map(|used| everywhere(quota, used)),
@@ -100,10 +100,10 @@ async fn own(
         "es-domains" => counted_names(quota, names, "AWS::OpenSearchService::Domain"),
         "iam-roles" => match account_settings::iam(session).await {
             Ok(summary) => match summary.get("Roles") {
-                Some(used) => Seen::Known(everywhere(quota, *used)),
-                None => Seen::Unknown("GetAccountSummary does not tell `Roles`".to_owned()),
+                Some(used) => Measured::Known(everywhere(quota, *used)),
+                None => Measured::Unknown("GetAccountSummary does not tell `Roles`".to_owned()),
             },
-            Err(error) => Seen::Unknown(with_causes(&error)),
+            Err(error) => Measured::Unknown(with_causes(&error)),
         },
         "s3-buckets" => counted_names(quota, names, "AWS::S3::Bucket"),
         "lambda-concurrency" => {
@@ -112,33 +112,35 @@ async fn own(
         "lambda-code-storage" => {
             lambda.clone().map(|settings| everywhere(quota, settings.code_bytes_used.div_ceil(BYTES_PER_GIB)))
         }
-        _ => Seen::Unknown(format!("usage is not measured ({})", quota.measure)),
+        _ => Measured::Unknown(format!("usage is not measured ({})", quota.measure)),
     }
 }
 
-fn counted_names(quota: &Quota, names: &Names, kind: &str) -> Seen<BTreeMap<Within, u64>> {
-    let known = names.get(kind).map_or_else(Seen::default, Seen::as_ref);
+fn counted_names(quota: &Quota, names: &Names, kind: &str) -> Measured<BTreeMap<Within, u64>> {
+    let known = names.get(kind).map_or_else(Measured::default, Measured::as_ref);
     known.map(|names| everywhere(quota, names.len() as u64))
 }
 
-async fn nat_gateways(session: &Session, subnets: &Seen<Subnets>) -> Seen<BTreeMap<Within, u64>> {
+async fn nat_gateways(session: &Session, subnets: &Measured<Subnets>) -> Measured<BTreeMap<Within, u64>> {
     let subnets = match subnets {
-        Seen::Known(subnets) => subnets,
-        Seen::Unknown(why) => return Seen::Unknown(why.clone()),
+        Measured::Known(subnets) => subnets,
+        Measured::Unknown(why) => return Measured::Unknown(why.clone()),
     };
     let mut zones: BTreeMap<Within, u64> = BTreeMap::new();
     match ec2_usage::nat_gateways(session).await {
-        Err(error) => return Seen::Unknown(with_causes(&error)),
+        Err(error) => return Measured::Unknown(with_causes(&error)),
         Ok(gateways) => {
             for (subnet, number) in gateways {
                 let Some(zone) = subnets.zones.get(&subnet) else {
-                    return Seen::Unknown(format!("the zone of `{subnet}`, which holds a NAT gateway, is not known"));
+                    return Measured::Unknown(format!(
+                        "the zone of `{subnet}`, which holds a NAT gateway, is not known"
+                    ));
                 };
                 *zones.entry(Within::Zone(zone.clone())).or_default() += number;
             }
         }
     }
-    Seen::Known(zones)
+    Measured::Known(zones)
 }
 
 /// As services publish it, for the quotas whose metric Service Quotas names.
@@ -146,10 +148,10 @@ async fn published(
     session: &Session,
     quotas: &[&Quota],
     metrics: &BTreeMap<String, Metric>,
-) -> Seen<BTreeMap<String, u64>> {
+) -> Measured<BTreeMap<String, u64>> {
     let asked: Vec<(&String, &Metric)> = quotas.iter().filter_map(|quota| metrics.get_key_value(&quota.id)).collect();
     if asked.is_empty() {
-        return Seen::Known(BTreeMap::new());
+        return Measured::Known(BTreeMap::new());
     }
     let queries: Vec<Metric> = asked.iter().map(|(_, metric)| (*metric).clone()).collect();
     seen(usage_metrics::latest(session, &queries, SystemTime::now()).await).map(|values| {
@@ -159,10 +161,12 @@ async fn published(
 }
 
 /// By listing the resources.
-async fn listed(session: &Session, quota: &Quota, kind: &str) -> Seen<BTreeMap<Within, u64>> {
+async fn listed(session: &Session, quota: &Quota, kind: &str) -> Measured<BTreeMap<Within, u64>> {
     match resource_lists::count(session, kind).await {
-        Ok(Count::Exactly(used)) => Seen::Known(everywhere(quota, used)),
-        Ok(Count::MoreThan(used)) => Seen::Unknown(format!("more than {used} resources of {kind} were not counted on")),
-        Err(error) => Seen::Unknown(with_causes(&error)),
+        Ok(Count::Exactly(used)) => Measured::Known(everywhere(quota, used)),
+        Ok(Count::MoreThan(used)) => {
+            Measured::Unknown(format!("more than {used} resources of {kind} were not counted on"))
+        }
+        Err(error) => Measured::Unknown(with_causes(&error)),
     }
 }

@@ -183,13 +183,13 @@ fn releases(fleet: &Fleet) -> Vec<(Code, String, String)> {
 /// Longest bake time and timeout, in seconds: no release is watched for more than a month.
 const LONGEST: i64 = 31 * 86_400;
 
-/// What stands twice in a list of the fleet: the route of the second, and a sentence.
+/// What is used twice in a list of the fleet: the route of the second, and a sentence.
 fn twice(fleet: &Fleet) -> Vec<(String, String)> {
     let mut found = Vec::new();
     // What follows the index in a route: the field of the name, or nothing for a list of names.
     let mut look = |list: &str, field: &str, what: &str, names: Vec<String>| {
         for (at, name) in names.iter().enumerate().filter(|(at, name)| names[..*at].contains(name)) {
-            found.push((format!("{list}[{at}]{field}"), format!("{what} `{name}` stands twice")));
+            found.push((format!("{list}[{at}]{field}"), format!("{what} `{name}` is used twice")));
         }
     };
     look("pools", ".name", "pool", fleet.pools.iter().map(|pool| pool.name.clone()).collect());
@@ -396,7 +396,7 @@ fn addresses(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
             say(Code::TN1044, route, format!("`{network}` is not a source address: it is in the tenant's own block"));
         }
         if let Some((first, _)) = tenant.sources[..index].iter().find(|(_, other)| other == network) {
-            say(Code::TN1022, route, format!("`{network}` stands twice, at `{first}` first"));
+            say(Code::TN1022, route, format!("`{network}` is used twice, at `{first}` first"));
         }
     }
     let Some(block) = tenant.block else { return findings };
@@ -408,12 +408,12 @@ fn addresses(fleet: &Fleet, tenant: &Said) -> Vec<Finding> {
         first <= from && to <= last
     };
     match fleet.pools.iter().find(|pool| inside(pool.cidr)) {
-        None => say(Code::TN1012, "network.cidr", format!("`{block}` lies in no pool of the fleet")),
+        None => say(Code::TN1012, "network.cidr", format!("`{block}` is not in a pool of the fleet")),
         Some(pool) => {
             // An unknown region is reported as such.
             let elsewhere = |region: &&Region| fleet.regions.contains_key(*region) && !serves(pool, region);
             if let Some(region) = tenant.region.as_ref().filter(elsewhere) {
-                let message = format!("`{block}` lies in pool `{}`, which is not for region `{region}`", pool.name);
+                let message = format!("`{block}` is in pool `{}`, which is not for region `{region}`", pool.name);
                 say(Code::TN1012, "network.cidr", message);
             }
         }

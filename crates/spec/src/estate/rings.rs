@@ -8,25 +8,25 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use tenantry_base::ids::{RingName, TenantName};
 
-/// Tenants that get a release together.
+/// A release ring: tenants that get a release together.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ring {
+    /// Name of the ring; tenants refer to it in `ring`.
     pub name: RingName,
-    /// How long a wave of this ring is watched before the next one starts, such as `30m` or `2h`.
+    /// Bake time of each wave of this ring, such as `30m` or `2h`.
     #[schemars(regex(pattern = r"^[0-9]+(s|m|h|d)$"))]
     pub bake: String,
-    /// How much of the ring has the release after each wave: numbers of tenants, or shares such as `10%`. The rest of
-    /// the ring is the last wave.
+    /// Cumulative size of each wave: a number of tenants, or a share such as `10%`. The rest of the ring is the last wave.
     #[serde(default)]
     pub waves: Vec<Share>,
-    /// What must hold while a wave is watched and at its end.
+    /// Gates that must pass during a wave's bake time and at its end.
     #[serde(default)]
     pub gates: Vec<Gate>,
-    /// Commands of your own that must succeed for each tenant of a wave at its end.
+    /// Custom commands that must succeed for each tenant at the end of a wave.
     #[serde(default)]
     pub commands: Vec<GateCommand>,
-    /// When tenants of this ring may change, in the time zone of each; any time without it.
+    /// Maintenance window of the ring, in each tenant's time zone; without it, tenants may change at any time.
     #[serde(default)]
     #[schemars(with = "Window")]
     pub window: Option<Window>,
@@ -61,13 +61,13 @@ impl Gate {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GateCommand {
-    /// A name for people.
+    /// Display name.
     #[schemars(length(min = 1))]
     pub name: String,
-    /// Program and arguments; no shell reads them.
+    /// Program and arguments, run without a shell.
     #[schemars(length(min = 1))]
     pub run: Vec<String>,
-    /// How long it may take, such as `30s`; a command that takes longer has said nothing.
+    /// Timeout, such as `30s`; if the command exceeds it, the gate is unknown.
     #[serde(default = "default_timeout")]
     #[schemars(regex(pattern = r"^[0-9]+(s|m|h|d)$"))]
     pub timeout: String,
@@ -136,13 +136,13 @@ impl JsonSchema for Share {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Window {
-    /// Days on which the window opens; every day when none is given.
+    /// Days on which the window opens; without any, every day.
     #[serde(default)]
     pub days: Vec<Day>,
-    /// When it opens, `HH:MM` in the tenant's time zone.
+    /// Opening time, `HH:MM` in the tenant's time zone.
     #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
     pub from: String,
-    /// When it closes; earlier than `from` means on the next day.
+    /// Closing time; earlier than `from` means on the next day.
     #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
     pub to: String,
 }
@@ -165,11 +165,11 @@ impl Day {
     }
 }
 
-/// Days on which nothing is released.
+/// Freezes: periods without rollouts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Freeze {
-    /// Why, in a word or two: it is shown to whoever waits.
+    /// Reason in a word or two, shown for waiting tenants.
     #[schemars(length(min = 1))]
     pub name: String,
     /// First day, `YYYY-MM-DD`, in each tenant's own time zone.
@@ -178,10 +178,10 @@ pub struct Freeze {
     /// Last day.
     #[schemars(regex(pattern = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"))]
     pub to: String,
-    /// Only these rings; all when none is given.
+    /// Only these rings; without any, all.
     #[serde(default)]
     pub rings: Vec<RingName>,
-    /// Only these tenants; all when none is given.
+    /// Only these tenants; without any, all.
     #[serde(default)]
     pub tenants: Vec<TenantName>,
 }
@@ -280,14 +280,17 @@ pub struct Calendar<'e> {
 #[serde(rename_all = "kebab-case", tag = "kind")]
 pub enum Opening {
     Open,
-    /// Not before then, because of a window or a freeze.
+    /// Not before a time, because of a maintenance window or a freeze.
     At {
+        /// Start of the next maintenance window, or end of the freeze.
         #[schemars(with = "tenantry_base::schema::Instant")]
         at: Timestamp,
+        /// The maintenance window or freeze.
         why: String,
     },
     /// Not in the next year.
     Never {
+        /// The maintenance window or freeze.
         why: String,
     },
 }

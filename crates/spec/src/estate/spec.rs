@@ -32,59 +32,60 @@ pub enum ApiVersion {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fleet {
+    /// Version of the file's format.
     #[serde(rename = "apiVersion")]
     pub api_version: ApiVersion,
-    /// Versions of tenantry that may work on the estate, as Cargo writes requirements: `>=0.3, <0.5`.
+    /// Versions of tenantry that may be used with the estate, in Cargo's syntax: `>=0.3, <0.5`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String")]
     pub required_version: Option<String>,
     /// Short name of the organisation: the first part of every global name. Lower case letters, digits and hyphens.
     #[schemars(regex(pattern = r"^[a-z][a-z0-9-]{1,14}[a-z0-9]$"))]
     pub organisation: String,
-    /// Tells this estate's stacks from those of another estate of the organisation; `tenantry init` writes one. Without
-    /// it the id follows from the organisation and the control plane's account and region. Never changed.
+    /// Distinguishes this estate's stacks from those of another estate of the organisation; `tenantry init` writes one. Without
+    /// it the ID is derived from the organisation and the control plane's account and Region. Never change it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "EstateId")]
     pub estate_id: Option<EstateId>,
-    /// Id of the AWS organization that all accounts belong to, such as `o-a1b2c3d4e5`: the control plane then lets in the
-    /// organization instead of a list of accounts.
+    /// ID of the AWS organization that all accounts belong to, such as `o-a1b2c3d4e5`. The control plane's policies then
+    /// allow the organization instead of a list of accounts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "String", regex(pattern = r"^o-[a-z0-9]{10,32}$"))]
     pub aws_organization_id: Option<String>,
-    /// Where the control plane's central parts live (log destination, observability sink, page topic).
+    /// Where the control plane's central resources are (log destination, observability sink, page topic).
     pub control_plane: ControlPlane,
-    /// How alarms page the on-call engineer. Without it `tenantry watch` warns that nothing pages.
+    /// How alarms page the on-call engineer. Without it, `tenantry watch` warns that alarms do not page.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Paging")]
     pub paging: Option<Paging>,
-    /// AWS accounts by their 12-digit id.
+    /// AWS accounts by their 12-digit ID.
     #[schemars(extend("minProperties" = 1))]
     pub accounts: BTreeMap<AccountId, Account>,
-    /// Regions that tenants may live in.
+    /// Regions where tenants may be deployed.
     #[schemars(extend("minProperties" = 1))]
     pub regions: BTreeMap<Region, RegionSpec>,
-    /// Address space that tenants' blocks are allocated from, in order of preference.
+    /// Address pools from which tenants' blocks are allocated, in order of preference.
     #[schemars(length(min = 1))]
     pub pools: Vec<Pool>,
-    /// Address space that no tenant may touch.
+    /// Address ranges that are never allocated.
     #[serde(default)]
     pub reserved: Vec<Reserved>,
-    /// Blocks of former tenants in which something may still exist: `new` gives none of them away. `tenantry destroy`
+    /// Blocks of former tenants that may still contain resources: `new` does not allocate them. `tenantry destroy`
     /// writes them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub retired: BTreeMap<String, Retired>,
-    /// Tenants whose stack was destroyed, with the place where it was: without a stack there they are as they should be, and
-    /// only a deploy that names them brings them back. `tenantry destroy` writes them, such a deploy and `tenantry new`
-    /// remove them.
+    /// Tenants whose stack was destroyed, with its account and Region. A missing stack is then not drift, and only a deploy
+    /// that names the tenant creates it again. `tenantry destroy` writes entries; such a deploy and `tenantry new` remove
+    /// them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub offboarded: BTreeMap<TenantName, Offboarded>,
     /// Release rings, first to last.
     #[schemars(length(min = 1))]
     pub rings: Vec<Ring>,
-    /// Days on which nothing is released.
+    /// Freezes: periods without rollouts.
     #[serde(default)]
     pub freezes: Vec<Freeze>,
-    /// Defaults for every field of a tenant; a tenant's own file wins.
+    /// Defaults for the fields of tenants' files; a tenant's own file takes precedence.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, serde_json::Value>")]
     pub defaults: Map<String, Value>,
@@ -107,7 +108,9 @@ impl Fleet {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ControlPlane {
+    /// The central account.
     pub account: AccountId,
+    /// Region of the central resources.
     pub region: Region,
 }
 
@@ -118,23 +121,23 @@ pub struct ControlPlane {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Paging {
-    /// Where alarms of the paging path itself go: they must not depend on the path that they watch.
+    /// Email address for alarms on the paging path itself, which must not depend on that path.
     #[schemars(regex(pattern = r"^[A-Za-z0-9._%+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}$"))]
     pub fallback_email: String,
-    /// Alarms that wait for working hours, by name with `*` for any characters (`*-rejects`): they page with severity
-    /// `warning`, all others with `critical`.
+    /// Alarms that page during working hours only, by name with `*` for any characters (`*-rejects`): their severity is
+    /// `warning`, that of all others `critical`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "alarm_patterns_schema")]
     pub low_urgency: Vec<String>,
-    /// Minutes in which a page must be acknowledged.
+    /// Minutes within which a page must be acknowledged.
     #[serde(default = "default_acknowledge_minutes")]
     #[schemars(range(min = 1, max = 1440))]
     pub acknowledge_minutes: u32,
-    /// Where the Events API v2 listens.
+    /// URL of the Events API v2.
     #[serde(default = "default_events_url")]
     #[schemars(with = "PageUrl")]
     pub events_url: String,
-    /// Where the REST API listens; HTTP without TLS on this machine only.
+    /// URL of the REST API; HTTP without TLS on loopback only.
     #[serde(default = "default_api_url")]
     #[schemars(regex(
         pattern = r"^(https://[A-Za-z0-9.-]+\.[A-Za-z]{2,}|http://127\.0\.0\.1)(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~-]+)*$"
@@ -168,17 +171,17 @@ fn alarm_patterns_schema(_: &mut SchemaGenerator) -> Schema {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Account {
-    /// A name for people.
+    /// Display name.
     pub name: String,
     /// Name of the role that Tenantry assumes in this account; without it the caller's own credentials are used.
     #[serde(default)]
     #[schemars(with = "RoleName")]
     pub role: Option<RoleName>,
-    /// External id to present when assuming `role`.
+    /// External ID for assuming `role`.
     #[serde(default)]
     #[schemars(with = "ExternalId")]
     pub external_id: Option<ExternalId>,
-    /// The public hosted zone below which every tenant gets a host name.
+    /// Public hosted zone of the tenants' host names.
     pub dns: Dns,
 }
 
@@ -187,7 +190,7 @@ pub struct Account {
 pub struct Dns {
     /// Domain of the hosted zone, such as `tenants.example.com`.
     pub zone: DomainName,
-    /// Id of the Route 53 hosted zone.
+    /// ID of the Route 53 hosted zone.
     #[schemars(regex(pattern = r"^Z[A-Z0-9]{1,31}$"))]
     pub hosted_zone_id: String,
 }
@@ -195,8 +198,8 @@ pub struct Dns {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct RegionSpec {
-    /// Usable availability zones by id (`euw1-az1`), in the order in which tenants use them. Names such as
-    /// `eu-west-1a` mean different zones in different accounts, ids do not.
+    /// Usable Availability Zones by AZ ID (`euw1-az1`), in the order in which tenants use them. Names such as
+    /// `eu-west-1a` mean different zones in different accounts, IDs do not.
     #[schemars(length(min = 1))]
     pub zones: Vec<ZoneId>,
     /// What the blueprint declares in `region_facts`.
@@ -208,17 +211,19 @@ pub struct RegionSpec {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Pool {
+    /// Name of the pool, unique in the fleet.
     pub name: String,
+    /// IPv4 CIDR block, such as `10.16.0.0/12`.
     #[schemars(schema_with = "block_schema")]
     pub cidr: Ipv4Network,
-    /// Prefix length of the block that a tenant gets when it does not ask for another.
+    /// Default prefix length of a tenant's block.
     #[serde(default = "default_tenant_prefix")]
     #[schemars(range(min = 16, max = 28))]
     pub tenant_prefix: u8,
-    /// Only for tenants in these regions; empty means all.
+    /// Only for tenants in these Regions; empty means all.
     #[serde(default)]
     pub regions: Vec<Region>,
-    /// The addresses are public ones that the organisation owns.
+    /// The pool has public addresses that the organisation owns.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub public: bool,
 }
@@ -268,27 +273,35 @@ fn default_tenant_prefix() -> u8 {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Reserved {
+    /// IPv4 CIDR block from which no tenant's block is allocated.
     #[schemars(schema_with = "block_schema")]
     pub cidr: Ipv4Network,
+    /// What the block is for.
     pub reason: String,
 }
 
-/// The block of a stack that was deleted while its VPC stayed.
+/// The block of a deleted stack whose VPC was retained.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Retired {
+    /// Name of the former tenant.
     pub tenant: String,
+    /// IPv4 CIDR block of the retained VPC.
     #[schemars(schema_with = "block_schema")]
     pub cidr: Ipv4Network,
+    /// Account ID of the retained VPC.
     pub account: AccountId,
+    /// Region of the retained VPC.
     pub region: Region,
 }
 
-/// The place of a stack that was destroyed.
+/// Account and Region of a deleted stack.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offboarded {
+    /// Account ID of the deleted stack.
     pub account: AccountId,
+    /// Region of the deleted stack.
     pub region: Region,
 }
 
@@ -296,20 +309,26 @@ pub struct Offboarded {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct TenantSpec {
+    /// Version of the file's format.
     #[serde(rename = "apiVersion")]
     pub api_version: ApiVersion,
+    /// Account ID of the stack, one of `accounts` in `fleet.yaml`.
     pub account: AccountId,
+    /// Region of the stack, one of `regions` in `fleet.yaml`.
     pub region: Region,
+    /// Release ring, one of `rings` in `fleet.yaml`.
     pub ring: RingName,
+    /// Whom the tenant's alarms and notices reach.
     pub contact: Contact,
+    /// The tenant's VPC.
     pub network: Network,
-    /// Where the tenant moves away from, while its old stack still exists; `tenantry move` writes it.
+    /// Old account and Region of a tenant that is being moved, while its old stack exists; `tenantry move` writes it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_from: Option<MovedFrom>,
-    /// Values for flags of the catalogue, by key.
+    /// The tenant's own values of flags, by key.
     #[serde(default)]
     pub flags: BTreeMap<String, serde_json::Value>,
-    /// Tags of the company's own on everything of the stack, such as a cost centre.
+    /// Additional stack tags, such as a cost centre; CloudFormation propagates them to resources that support tags.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "tags_schema")]
     pub tags: BTreeMap<String, String>,
@@ -349,13 +368,15 @@ pub fn put(map: &mut Map<String, Value>, path: &str, value: Value) {
     }
 }
 
-/// The old place of a tenant that moves.
+/// Old account and Region of a tenant that is being moved.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MovedFrom {
+    /// Account ID of the old stack.
     pub account: AccountId,
+    /// Region of the old stack.
     pub region: Region,
-    /// The block of the old stack's VPC, which stays taken.
+    /// Block of the old stack's VPC, which stays allocated.
     #[schemars(schema_with = "vpc_schema")]
     pub cidr: Ipv4Network,
 }

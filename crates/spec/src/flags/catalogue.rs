@@ -13,6 +13,7 @@ pub type Values = BTreeMap<String, Value>;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Catalogue {
+    /// Flags by key.
     pub flags: BTreeMap<String, Flag>,
 }
 
@@ -23,21 +24,23 @@ pub struct Flag {
     /// What it does when it is on.
     #[schemars(length(min = 1, max = 1024))]
     pub description: String,
-    /// Who answers for it.
+    /// Owner of the flag.
     #[schemars(length(min = 1))]
     pub owner: String,
+    /// What the flag is for; flags of kind `release` need `expires`.
     pub kind: Kind,
+    /// Type of all variants.
     #[serde(rename = "type")]
     pub value_type: ValueType,
-    /// Where it is read: by the functions at run time, or by the templates.
+    /// Whether the functions read it at run time, or the templates.
     pub reads: Reads,
-    /// A disabled flag is its default for everybody, whatever rules and tenants say.
+    /// A disabled flag has its default value for every tenant.
     #[serde(default, skip_serializing_if = "State::is_enabled")]
     pub state: State,
-    /// What it is where nothing else decides.
+    /// Value if nothing else decides.
     #[schemars(schema_with = "scalar")]
     pub default: Value,
-    /// The values that a text or number may take; any when not given. A boolean flag's are `true` and `false`.
+    /// Variants of a string or number flag; without them, any value. A boolean flag has `true` and `false`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "scalars")]
     pub values: Vec<Value>,
@@ -50,7 +53,7 @@ pub struct Flag {
     /// When it was added, `YYYY-MM-DD`.
     #[schemars(extend("format" = "date"))]
     pub created: String,
-    /// When it must be gone, `YYYY-MM-DD`. Flags of kind `release` need one, others may live for ever.
+    /// Date by which the flag must be removed, `YYYY-MM-DD`. Required for flags of kind `release`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date"))]
     pub expires: Option<String>,
@@ -60,9 +63,10 @@ pub struct Flag {
     /// Flags that must be off where this one is on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub conflicts: Vec<String>,
+    /// Targeting rules by ring, account and Region.
     #[serde(default, skip_serializing_if = "Rules::is_empty")]
     pub rules: Rules,
-    /// A share of the fleet that gets another value.
+    /// Percentage rollout of another value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Rollout")]
     pub rollout: Option<Rollout>,
@@ -120,12 +124,14 @@ pub struct Rules {
     pub regions: Values,
 }
 
-/// A percentage of all tenants, chosen by a stable hash: raising it never takes a tenant out.
+/// Percentage rollout over all tenants, by a stable hash: a higher percentage never removes a tenant.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Rollout {
+    /// Share of the tenants, in percent.
     #[schemars(range(min = 0, max = 100))]
     pub percent: f64,
+    /// Value for the tenants in the rollout.
     #[schemars(schema_with = "scalar")]
     pub value: Value,
 }

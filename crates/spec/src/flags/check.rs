@@ -70,7 +70,7 @@ impl Faults {
         }
         let unlisted = Flag { values: Vec::new(), ..flag.clone() };
         for (index, value) in flag.values.iter().enumerate().filter(|_| flag.value_type != ValueType::Boolean) {
-            let twice = flag.values[..index].iter().any(|other| same(other, value)).then(|| "stands twice".to_owned());
+            let twice = flag.values[..index].iter().any(|other| same(other, value)).then(|| "is used twice".to_owned());
             if let Some(fault) = unlisted.fault_of(value).or(twice) {
                 self.say(&format!(".values[{index}]"), format!("`{}` {fault}", shown(value)));
             }
@@ -196,7 +196,7 @@ mod tests {
             (json!({ "default": "x" }), "flags.ff.default", "`x` is neither"),
             (json!({ "values": [true] }), "flags.ff.values", "list none"),
             (json!({ "type": "string", "default": "a", "values": ["a", 1] }), "flags.ff.values[1]", "no text"),
-            (json!({ "type": "string", "default": "a", "values": ["a", "a"] }), "flags.ff.values[1]", "stands twice"),
+            (json!({ "type": "string", "default": "a", "values": ["a", "a"] }), "flags.ff.values[1]", "is used twice"),
             (json!({ "minimum": 1 }), "flags.ff.minimum", "only numbers"),
             (json!({ "type": "number", "default": 1, "reads": "structural" }), "flags.ff", "must list its `values`"),
             (json!({ "rules": { "rings": { "a": 1 } } }), "flags.ff.rules.rings.a", "neither"),

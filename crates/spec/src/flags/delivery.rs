@@ -14,13 +14,14 @@ use super::{Catalogue, Flag, ValueType, Values};
 /// The attribute that holds a text or a number.
 const ATTRIBUTE: &str = "value";
 
-/// A flag that AppConfig has otherwise than git.
+/// A flag whose value in AppConfig differs from git's.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Difference {
+    /// Key of the flag.
     pub flag: String,
-    /// None: git delivers no such flag.
+    /// Value in git; null if git does not deliver the flag.
     pub git: Option<Value>,
-    /// None: AppConfig has no such flag.
+    /// Value in AppConfig; null if it does not have the flag.
     pub live: Option<Value>,
 }
 

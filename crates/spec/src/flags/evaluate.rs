@@ -48,22 +48,28 @@ pub enum ErrorCode {
     TypeMismatch,
 }
 
-/// An answer, with the fields of OpenFeature's evaluation details.
+/// Evaluation of a flag, with the fields of OpenFeature's evaluation details.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Evaluation {
+    /// Key of the flag.
     pub flag_key: String,
-    /// Null for a flag that does not exist.
+    /// Evaluated value; null for a flag that does not exist.
     pub value: Value,
+    /// Name of the variant; null for an unsuccessful evaluation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
+    /// OpenFeature's reason.
     pub reason: Reason,
+    /// OpenFeature's error code; null for a successful evaluation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<ErrorCode>,
+    /// Details of the error; null for a successful evaluation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
+    /// Metadata of the flag and of what decided its value.
     pub flag_metadata: BTreeMap<&'static str, Value>,
-    /// What decided; None for a flag that does not exist.
+    /// Step that decided; null for a flag that does not exist.
     #[serde(skip)]
     pub step: Option<Step>,
 }
@@ -80,13 +86,14 @@ pub enum Step {
     Default,
 }
 
-/// One step on the way to an answer.
+/// One step of an evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Trace {
+    /// Step of the evaluation.
     pub step: Step,
-    /// What there was, in words.
+    /// What the step found, in words.
     pub finding: String,
-    /// Whether it decided. Those after it were not asked.
+    /// Whether the step decided; later steps are not evaluated.
     pub decided: bool,
 }
 
@@ -166,7 +173,7 @@ impl Step {
                     let at = f64::from(bucket(key, subject.tenant)) * 100.0 / f64::from(BUCKETS);
                     let side = if value.is_some() { "inside" } else { "outside" };
                     let (given, percent) = (shown(&rollout.value), rollout.percent);
-                    format!("`{given}` for {percent} %: tenant `{}` stands at {at:.3} %, {side}", subject.tenant)
+                    format!("`{given}` for {percent} %: tenant `{}` is at {at:.3} %, {side}", subject.tenant)
                 }
             },
             Self::Default => format!("the default is `{}`", shown(&flag.default)),
@@ -250,7 +257,7 @@ fn metadata(flag: &Flag, step: Step) -> BTreeMap<&'static str, Value> {
 pub fn trace(catalogue: &Catalogue, key: &str, subject: &Subject<'_>) -> Vec<Trace> {
     let Some(flag) = catalogue.flags.get(key) else { return Vec::new() };
     if flag.state == State::Disabled {
-        let finding = format!("the flag is disabled: its default `{}` holds for everybody", shown(&flag.default));
+        let finding = format!("the flag is disabled: its default `{}` applies to every tenant", shown(&flag.default));
         return vec![Trace { step: Step::Default, finding, decided: true }];
     }
     let decided = decide(key, flag, subject).1;

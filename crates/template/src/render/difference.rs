@@ -6,13 +6,16 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
-/// A resource that is not the same in both.
+/// A resource that differs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Difference {
+    /// Logical ID in the template.
     pub logical_id: String,
+    /// CloudFormation resource type, such as `AWS::S3::Bucket`.
     pub resource_type: String,
+    /// Whether the resource was added, changed or removed.
     pub kind: Kind,
-    /// Paths below the resource that differ (`Properties.Content`), sorted; of a resource that changed.
+    /// Paths that differ, below the resource (`Properties.Content`), sorted; empty for an added or removed resource.
     pub paths: Vec<String>,
 }
 

@@ -176,7 +176,7 @@ fn release_elsewhere(leaves: &[Leaf], paths: &[String], origins: &BTreeMap<Strin
     });
     let mut ids: Vec<&String> = outside.collect();
     ids.dedup();
-    let message = |id: &String| format!("the release stands in `{id}`, outside the release record");
+    let message = |id: &String| format!("the release is used in `{id}`, outside the release record");
     ids.into_iter().map(|id| place(Finding::new(Code::TN3008, message(id)), id, origins)).collect()
 }
 

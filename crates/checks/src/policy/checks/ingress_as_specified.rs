@@ -47,7 +47,7 @@ pub(in crate::policy) fn check<'n>(
     let known = named.is_some_and(|network| allowed.any(|allowed| *allowed == network));
     let message = || match named {
         Some(network) => format!("`{network}` comes in, but no parameter with `ingress` names it"),
-        None => "what comes in cannot be held against the parameters with `ingress`".to_owned(),
+        None => "the allowed sources cannot be compared with the parameters with `ingress`".to_owned(),
     };
     (!known).then(|| Fault::new(&door.resource, &door.path, message()))
 }

@@ -47,7 +47,7 @@ pub(in crate::policy) fn check(feed: &Feed, visibility: &Value, timeout: &Value)
             let least = runs.saturating_mul(TIMEOUTS);
             format!("a message is hidden for {hidden} s, but `{function}` may run {runs} s: {least} s are needed")
         }
-        _ => format!("the visibility timeout cannot be held against the timeout of `{function}`"),
+        _ => format!("the visibility timeout cannot be compared with the timeout of `{function}`"),
     };
     Some(Fault::new(queue, VISIBILITY, message))
 }

@@ -34,10 +34,10 @@ pub(super) fn check(stack: &Stack<'_>) -> Vec<Fault> {
             let message = match tiers.get(tier) {
                 Some(kinds) if !kinds.contains(kind) => {
                     let kinds = kinds.iter().cloned().collect::<Vec<_>>().join(", ");
-                    format!("the resource stands in `{subnet}` of tier `{tier}`, which is for {kinds} only")
+                    format!("the resource is in `{subnet}` of tier `{tier}`, which is for {kinds} only")
                 }
                 None if !own.is_empty() => {
-                    format!("the resource stands in `{subnet}` of tier `{tier}`, not in tier `{}`", own.join("` or `"))
+                    format!("the resource is in `{subnet}` of tier `{tier}`, not in tier `{}`", own.join("` or `"))
                 }
                 _ => continue,
             };
@@ -79,14 +79,12 @@ mod tests {
         check(
             super::check,
             stack("Web", "Web"),
-            &["Function: the resource stands in `Web` of tier `web`, not in tier `functions`"],
+            &["Function: the resource is in `Web` of tier `web`, not in tier `functions`"],
         );
         check(
             super::check,
             stack("Functions", "Functions"),
-            &[
-                "Endpoint: the resource stands in `Functions` of tier `functions`, which is for AWS::Lambda::Function only",
-            ],
+            &["Endpoint: the resource is in `Functions` of tier `functions`, which is for AWS::Lambda::Function only"],
         );
     }
 }

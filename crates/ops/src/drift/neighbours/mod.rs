@@ -278,7 +278,7 @@ mod tests {
     /// How the declared properties of a type are read.
     fn compared(kind: &str, readable: bool) -> &'static str {
         match kind {
-            kind if super::super::network::TYPES.contains(&kind) => "EC2, by meaning",
+            kind if super::super::network::TYPES.contains(&kind) => "EC2, by effect",
             kind if super::super::asked::OWN.contains(&kind) => "its own API, drift detection",
             "AWS::CloudWatch::Alarm" => "its own API",
             "AWS::IAM::Role" | "AWS::Lambda::EventSourceMapping" => "its own API, drift detection",
@@ -300,7 +300,7 @@ mod tests {
         kinds.sort_unstable();
         kinds.dedup();
         let mut out =
-            "| type | its properties | found by its tags | looked for beside it | not looked for |\n|---|---|---|---|---|\n"
+            "| type | how properties are compared | unmanaged ones found by tag | unmanaged resources and settings found | not checked |\n|---|---|---|---|---|\n"
                 .to_owned();
         for kind in kinds {
             let handlers = &registry["types"][kind]["handlers"];
@@ -309,7 +309,7 @@ mod tests {
             found.sort_unstable();
             let missing = match table.unread.get(kind) {
                 Some(missing) => missing.join(", "),
-                None => "**all of it: unchecked**".to_owned(),
+                None => "**everything: always unchecked**".to_owned(),
             };
             let compared = if kind == STACK { "the release" } else { compared(kind, handlers["read"].is_array()) };
             let tagged = match tenantry_checks::resources::table().get(kind).and_then(|(_, row)| row.tags.as_ref()) {
