@@ -77,6 +77,13 @@ fn the_other_pages_do_what_they_show() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The pages whose console blocks are run.
+pub(super) fn run_pages() -> impl Iterator<Item = std::path::PathBuf> {
+    let tutorial = TUTORIAL.iter().map(|page| format!("tutorial/{page}"));
+    let others = WITH_ESTATE.iter().chain(&WITH_TENANT).map(ToString::to_string);
+    tutorial.chain(others).map(|page| root().join("docs").join(page))
+}
+
 /// Every page, by its path below `docs`.
 fn pages() -> Vec<(String, String)> {
     let docs = root().join("docs");

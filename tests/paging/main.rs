@@ -209,7 +209,7 @@ fn each_broken_link_of_the_way_of_pages_is_named() {
         (
             "open('policy.json', 'w').write(events.describe_event_bus(Name=name)['Policy'])\n\
              events.remove_permission(EventBusName=name, RemoveAllPermissions=True)",
-            "event bus metanet-pages: its policy does not let in the account 444455556666",
+            "event bus metanet-pages: its policy does not allow the account 444455556666",
             false,
             "events.put_permission(EventBusName=name, Policy=open('policy.json').read())",
         ),
@@ -306,6 +306,7 @@ fn a_page_is_triggered_acknowledged_and_resolved_with_its_alarm() {
     world
         .watch()
         .expect(2, &["metanet-central-logs-late (111122223333 in eu-west-1)", "paged 0 min ago, assigned to Ana"]);
+    world.run(&["alarms", "--control-plane"]).expect(2, &["metanet-central-logs-late"]);
     // Too old to be without an answer.
     world.pager(&format!(r#"{{"created": {{"{key}": "{}"}}}}"#, ago(40)));
     world.watch().expect(2, &["not acknowledged for 40 min, assigned to Ana"]);
