@@ -96,6 +96,6 @@ mod tests {
         let silent = "a message is hidden for 30 s, but `Ingest` may run 60 s: 360 s are needed";
         assert_eq!(check(Value::Null, json!(60)).as_deref(), Some(silent));
         assert_eq!(check(Value::Null, Value::Null), None);
-        assert!(check(json!({ "Ref": "Seconds" }), json!(60)).unwrap().contains("cannot be held"));
+        assert!(check(json!({ "Ref": "Seconds" }), json!(60)).unwrap().contains("cannot be compared"));
     }
 }

@@ -309,7 +309,7 @@ mod tests {
             found.sort_unstable();
             let missing = match table.unread.get(kind) {
                 Some(missing) => missing.join(", "),
-                None => "**everything: always unchecked**".to_owned(),
+                None => "**all attachments, so the resource is unchecked**".to_owned(),
             };
             let compared = if kind == STACK { "the release" } else { compared(kind, handlers["read"].is_array()) };
             let tagged = match tenantry_checks::resources::table().get(kind).and_then(|(_, row)| row.tags.as_ref()) {
