@@ -162,7 +162,7 @@ impl World {
 }
 
 #[test]
-fn each_broken_link_of_the_way_of_pages_is_named() {
+fn a_canary_of_every_place_arrives_at_the_one_on_call() {
     let world = World::new();
     // Nobody has confirmed the mail.
     world.watch().expect(2, &["topic metanet-pages", "the subscription of ops@metanet.example waits for its owner"]);
@@ -177,76 +177,92 @@ fn each_broken_link_of_the_way_of_pages_is_named() {
     assert!(
         had["incidents"].as_array().unwrap().iter().all(|one| one["status"] == "resolved" && one["urgency"] == "low")
     );
+}
 
-    let arrives = |said: &Said, account: &str, does: bool| {
-        let (good, bad) = (
-            format!("canary from {account} in eu-west-1: arrived"),
-            format!("canary ({account} in eu-west-1): a page from here does not arrive"),
-        );
-        let (is, not) = if does { (&good, &bad) } else { (&bad, &good) };
-        said.expect(2, &[is]);
-        said.lacks(not);
+/// A script that breaks a link, what `watch` says then, and a script that repairs it.
+type Link = (&'static str, &'static str, &'static str);
+
+/// Links between the account of a tenant and the bus of pages.
+const FROM_AN_ACCOUNT: [Link; 3] = [
+    (
+        "client('events', '444455556666').disable_rule(Name='metanet-pages-forward')",
+        "rule metanet-pages-forward: it is disabled",
+        "client('events', '444455556666').enable_rule(Name='metanet-pages-forward')",
+    ),
+    (
+        "client('events', '444455556666').remove_targets(Rule='metanet-pages-forward', Ids=['pager'])",
+        "rule metanet-pages-forward: its target, the next link, is not what the template says",
+        "role = client('cloudformation', '444455556666').describe_stack_resource(StackName='metanet-control-plane', \
+         LogicalResourceId='PageForwardRole')['StackResourceDetail']['PhysicalResourceId']\n\
+         client('events', '444455556666').put_targets(Rule='metanet-pages-forward', Targets=[{'Id': 'pager', \
+         'Arn': 'arn:aws:events:eu-west-1:111122223333:event-bus/metanet-pages', \
+         'RoleArn': f'arn:aws:iam::444455556666:role/{role}'}])",
+    ),
+    (
+        "open('policy.json', 'w').write(events.describe_event_bus(Name=name)['Policy'])\n\
+         events.remove_permission(EventBusName=name, RemoveAllPermissions=True)",
+        "event bus metanet-pages: its policy does not allow the account 444455556666",
+        "events.put_permission(EventBusName=name, Policy=open('policy.json').read())",
+    ),
+];
+
+/// Links from the bus to the paging service, which the pages of every account take.
+const OF_THE_HUB: [Link; 3] = [
+    (
+        "events.disable_rule(Name=name + '-warning', EventBusName=name)",
+        "rule metanet-pages-warning: it is disabled",
+        "events.enable_rule(Name=name + '-warning', EventBusName=name)",
+    ),
+    (
+        "events.deauthorize_connection(Name=name)",
+        "connection metanet-pages: it is DEAUTHORIZED: it has no key for the paging service",
+        "from_secret = {'ApiKeyName': 'X-Routing-Key', 'ApiKeyValue': 'R0UT1NG'}\n\
+         arn = events.describe_connection(Name=name)['ConnectionArn']\n\
+         events.delete_connection(Name=name)\n\
+         made = events.create_connection(Name=name, AuthorizationType='API_KEY', AuthParameters={'ApiKeyAuthParameters': \
+         from_secret, 'InvocationHttpParameters': {'BodyParameters': [{'Key': 'routing_key', 'Value': 'R0UT1NG', \
+         'IsValueSecret': True}]}})\n\
+         events.update_api_destination(Name=name, ConnectionArn=made['ConnectionArn'])",
+    ),
+    (
+        "events.update_api_destination(Name=name, InvocationEndpoint='https://pager.example/elsewhere')",
+        "API destination metanet-pages: it calls https://pager.example/elsewhere instead of https://events.pagerduty.com/v2/enqueue",
+        "events.update_api_destination(Name=name, InvocationEndpoint='https://events.pagerduty.com/v2/enqueue')",
+    ),
+];
+
+/// Ways in which the paging service takes nothing.
+const OF_THE_SERVICE: [Link; 2] = [
+    (
+        "pager('{\"routing_key\": \"another\"}')",
+        "although every link is there: the paging service refuses it (routing key, service disabled)",
+        "pager('{\"routing_key\": \"R0UT1NG\"}')",
+    ),
+    ("pager('{\"deaf\": true}')", "although every link is there", "pager('{\"deaf\": false}')"),
+];
+
+/// Whether a run says that the canary of an account arrives.
+fn arrives(said: &Said, account: &str, does: bool) {
+    let (good, bad) = (
+        format!("canary from {account} in eu-west-1: arrived"),
+        format!("canary ({account} in eu-west-1): a page from here does not arrive"),
+    );
+    let (is, not) = if does { (&good, &bad) } else { (&bad, &good) };
+    said.expect(2, &[is]);
+    said.lacks(not);
+}
+
+/// Breaks each link in turn: `watch` names it, and the places that it cuts off.
+fn broken(links: &[Link], cuts_hub: bool) {
+    let world = World::new();
+    world.confirm();
+    let folder = world.folder.path().display();
+    let run = |script: &str| {
+        world.python(&format!(
+            "import os\nos.chdir('{folder}')\nevents = client('events')\nname = 'metanet-pages'\n{script}"
+        ))
     };
-    // Break, what watch says, which places it cuts off, repair.
-    let bus = "events = client('events')\nname = 'metanet-pages'\n";
-    for (break_it, says, cuts_hub, repair) in [
-        (
-            "client('events', '444455556666').disable_rule(Name='metanet-pages-forward')",
-            "rule metanet-pages-forward: it is disabled",
-            false,
-            "client('events', '444455556666').enable_rule(Name='metanet-pages-forward')",
-        ),
-        (
-            "client('events', '444455556666').remove_targets(Rule='metanet-pages-forward', Ids=['pager'])",
-            "rule metanet-pages-forward: its target, the next link, is not what the template says",
-            false,
-            "role = client('cloudformation', '444455556666').describe_stack_resource(StackName='metanet-control-plane', \
-             LogicalResourceId='PageForwardRole')['StackResourceDetail']['PhysicalResourceId']\n\
-             client('events', '444455556666').put_targets(Rule='metanet-pages-forward', Targets=[{'Id': 'pager', \
-             'Arn': 'arn:aws:events:eu-west-1:111122223333:event-bus/metanet-pages', \
-             'RoleArn': f'arn:aws:iam::444455556666:role/{role}'}])",
-        ),
-        (
-            "open('policy.json', 'w').write(events.describe_event_bus(Name=name)['Policy'])\n\
-             events.remove_permission(EventBusName=name, RemoveAllPermissions=True)",
-            "event bus metanet-pages: its policy does not allow the account 444455556666",
-            false,
-            "events.put_permission(EventBusName=name, Policy=open('policy.json').read())",
-        ),
-        (
-            "events.disable_rule(Name=name + '-warning', EventBusName=name)",
-            "rule metanet-pages-warning: it is disabled",
-            true,
-            "events.enable_rule(Name=name + '-warning', EventBusName=name)",
-        ),
-        (
-            "events.deauthorize_connection(Name=name)",
-            "connection metanet-pages: it is DEAUTHORIZED: it has no key for the paging service",
-            true,
-            "from_secret = {'ApiKeyName': 'X-Routing-Key', 'ApiKeyValue': 'R0UT1NG'}\n\
-             arn = events.describe_connection(Name=name)['ConnectionArn']\n\
-             events.delete_connection(Name=name)\n\
-             made = events.create_connection(Name=name, AuthorizationType='API_KEY', AuthParameters={'ApiKeyAuthParameters': \
-             from_secret, 'InvocationHttpParameters': {'BodyParameters': [{'Key': 'routing_key', 'Value': 'R0UT1NG', \
-             'IsValueSecret': True}]}})\n\
-             events.update_api_destination(Name=name, ConnectionArn=made['ConnectionArn'])",
-        ),
-        (
-            "events.update_api_destination(Name=name, InvocationEndpoint='https://pager.example/elsewhere')",
-            "API destination metanet-pages: it calls https://pager.example/elsewhere instead of https://events.pagerduty.com/v2/enqueue",
-            true,
-            "events.update_api_destination(Name=name, InvocationEndpoint='https://events.pagerduty.com/v2/enqueue')",
-        ),
-        (
-            "pager('{\"routing_key\": \"another\"}')",
-            "although every link is there: the paging service refuses it (routing key, service disabled)",
-            true,
-            "pager('{\"routing_key\": \"R0UT1NG\"}')",
-        ),
-        ("pager('{\"deaf\": true}')", "although every link is there", true, "pager('{\"deaf\": false}')"),
-    ] {
-        let folder = world.folder.path().display();
-        let run = |script: &str| world.python(&format!("import os\nos.chdir('{folder}')\n{bus}{script}"));
+    for (break_it, says, repair) in links {
         run(break_it);
         let said = world.watch();
         said.expect(2, &[says]);
@@ -255,7 +271,27 @@ fn each_broken_link_of_the_way_of_pages_is_named() {
         run(&format!("{repair}\n{PURGE}"));
     }
     arrives(&world.watch(), SPOKE, true);
+}
 
+#[test]
+fn each_broken_link_from_an_account_is_named() {
+    broken(&FROM_AN_ACCOUNT, false);
+}
+
+#[test]
+fn each_broken_link_of_the_hub_is_named() {
+    broken(&OF_THE_HUB, true);
+}
+
+#[test]
+fn a_paging_service_that_takes_nothing_is_named() {
+    broken(&OF_THE_SERVICE, true);
+}
+
+#[test]
+fn what_was_not_delivered_and_a_service_without_an_answer_are_reported() {
+    let world = World::new();
+    world.confirm();
     // What was not delivered waits, and is reported until a person has seen it.
     world.pager(r#"{"routing_key": "another"}"#);
     world.watch();

@@ -1,8 +1,8 @@
-//! A git repository with a small estate, the command run in it, and one endpoint for all tests of this binary.
+//! A git repository with a small estate, the command run in it, and the endpoint that it calls.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use super::small;
 use crate::artifacts;
@@ -13,6 +13,7 @@ use serde_json::Value;
 pub(super) struct Estate {
     folder: tempfile::TempDir,
     pub(super) organisation: String,
+    endpoint: LazyLock<Endpoint>,
 }
 
 const TENANTS: [(&str, &str, u8); 4] =
@@ -26,7 +27,11 @@ pub(super) fn accepted() -> Vec<String> {
 impl Estate {
     /// The estate of an organisation, committed; `rings` is YAML.
     pub(super) fn new(organisation: &str, rings: &str) -> Self {
-        let estate = Self { folder: tempfile::tempdir().unwrap(), organisation: organisation.to_owned() };
+        let estate = Self {
+            folder: tempfile::tempdir().unwrap(),
+            organisation: organisation.to_owned(),
+            endpoint: LazyLock::new(|| Endpoint::start(0, &["--enforce-iam"])),
+        };
         let fleet = format!(
             "apiVersion: tenantry/v1
 organisation: {organisation}
@@ -141,8 +146,8 @@ defaults:
     pub(super) fn online_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
         command
-            .env("AWS_ENDPOINT_URL", endpoint())
-            .env("TENANTRY_RESOLVER", crate::process::resolver(endpoint()))
+            .env("AWS_ENDPOINT_URL", &self.endpoint.url)
+            .env("TENANTRY_RESOLVER", crate::process::resolver(&self.endpoint.url))
             .env("AWS_ACCESS_KEY_ID", "test")
             .env("AWS_SECRET_ACCESS_KEY", "test")
             .env("AWS_REGION", "eu-west-1")
@@ -187,8 +192,7 @@ defaults:
         let script = format!(
             "import boto3\norganisation = '{}'\ndef client(name):\n    return boto3.client(name, endpoint_url='{}', \
              region_name='eu-west-1', aws_access_key_id='test', aws_secret_access_key='test')\n{script}\n",
-            self.organisation,
-            endpoint()
+            self.organisation, self.endpoint.url
         );
         let run = Run::of(python(Command::new("python").args(["-c", &script])));
         assert_eq!(run.code, 0, "{run:?}");
@@ -259,10 +263,4 @@ impl Run {
             assert!(self.stdout.contains(text) || self.stderr.contains(text), "no `{text}` in {self:#?}");
         }
     }
-}
-
-/// The address of the endpoint, which ends when this process does.
-fn endpoint() -> &'static str {
-    static ENDPOINT: OnceLock<Endpoint> = OnceLock::new();
-    &ENDPOINT.get_or_init(|| Endpoint::start(0, &["--enforce-iam"])).url
 }
