@@ -22,7 +22,7 @@ test: export RUST_TEST_THREADS ?= 8
 test: export TENANTRY_RATE_FACTOR ?= 20
 # Verdicts on rules are kept below it.
 test: export XDG_CACHE_HOME ?= $(CURDIR)/target/cache
-# The endpoint's own tests come first: they take seconds, and know when a test that the rulebook names is gone.
+# The endpoint's own tests come first: they take a minute, and know when a test that the rulebook names is gone.
 test: $(TOOLS)/python
 	PYTHONPATH=tests/endpoint .venv/bin/python -m pytest tests/endpoint -q
 	cargo test --locked

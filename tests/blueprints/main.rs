@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::drift::fits;
 use crate::drift::fleet::{differences, stacks};
-use crate::process::{Endpoint, QUOTAS, python};
+use crate::process::{Endpoint, QUOTAS, printed_by_python};
 use crate::release::git;
 
 fn root() -> &'static Path {
@@ -111,17 +111,14 @@ impl World {
         let mut command = self.command("python");
         command.env("AWS_ENDPOINT_URL", &self.endpoint.url).env_remove("HTTP_PROXY");
         command.env("FOLDER", root().join("tests/drift")).args(["-c", &format!("{before}{script}")]);
-        let output = python(&command);
-        assert!(output.status.success(), "{}", said(&output));
-        String::from_utf8_lossy(&output.stdout).into_owned()
+        printed_by_python(&command)
     }
 
     /// Makes the changes of `changes.yaml` behind CloudFormation's back.
     fn change(&self) {
         let mut command = self.command("python");
         command.arg(root().join("tests/drift/change.py")).arg(root().join("tests/blueprints/changes.yaml"));
-        let output = python(command.args(["metanet", "111122223333", "eu-west-1", "first"]));
-        assert!(output.status.success(), "{}", said(&output));
+        printed_by_python(command.args(["metanet", "111122223333", "eu-west-1", "first"]));
     }
 }
 

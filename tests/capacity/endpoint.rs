@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::drift::fleet::only_one_place;
-use crate::process::{Endpoint, QUOTAS, python};
+use crate::process::{Endpoint, QUOTAS, control, python};
 
 /// Starts an endpoint with the table of quotas.
 pub(crate) fn start(step_ms: u32, options: &[&str]) -> Endpoint {
@@ -66,10 +66,7 @@ impl Endpoint {
 
     /// Sends a document to one of the endpoint's control paths.
     pub(crate) fn control(&self, path: &str, document: &Value) {
-        let script = "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], sys.argv[2].encode()))";
-        let arguments = ["-c", script, &format!("{}{path}", self.url), &document.to_string()];
-        let output = python(Command::new("python").args(arguments));
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        control(&self.url, path, &document.to_string());
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::artifacts;
-use crate::process::{Endpoint, QUOTAS, copy_folder, python};
+use crate::process::{Endpoint, QUOTAS, control, copy_folder, printed_by_python};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-west-1";
@@ -173,8 +173,7 @@ impl Fleet {
         let mut command = self.command("python");
         command.arg(folder.join("change.py")).arg(folder.join("changes.yaml"));
         command.args(["metanet", ACCOUNT, REGION, round]).args(sample.map(Value::to_string));
-        let output = python(&command);
-        assert!(output.status.success(), "{}", said(&output));
+        printed_by_python(&command);
     }
 
     /// Lets the endpoint refuse these operations of a service from now on; with none, everything works again.
@@ -185,12 +184,7 @@ impl Fleet {
 
     /// Lets the endpoint follow these rules of its faults from now on.
     pub(crate) fn faults(&self, rules: Vec<Value>) {
-        let mut command = Command::new("python");
-        command
-            .args(["-c", "import sys, urllib.request as r; r.urlopen(r.Request(sys.argv[1], sys.argv[2].encode()))"]);
-        command.arg(format!("{}/_tenantry/faults", self.url()));
-        let output = python(command.arg(serde_json::json!({ "rules": rules }).to_string()));
-        assert!(output.status.success(), "{}", said(&output));
+        control(self.url(), "/_tenantry/faults", &serde_json::json!({ "rules": rules }).to_string());
     }
 }
 

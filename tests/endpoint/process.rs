@@ -9,6 +9,12 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Output, 
 use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::Request;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+
 /// The option that gives the endpoint the service quotas.
 pub(crate) const QUOTAS: [&str; 2] = ["--quotas", concat!(env!("CARGO_MANIFEST_DIR"), "/policies/quotas.yaml")];
 
@@ -31,14 +37,7 @@ impl Endpoint {
 
     /// Another one that begins with all that this one has. Nothing may be under way here.
     pub(crate) fn copy(&self) -> Self {
-        Self::begun(|port_file| {
-            let script =
-                "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], sys.argv[2].encode()).read().decode())";
-            let url = format!("{}/_tenantry/copies", self.url);
-            let output = python(Command::new("python").args(["-c", script, &url, port_file]));
-            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            String::from_utf8(output.stdout).unwrap().trim().parse().unwrap()
-        })
+        Self::begun(|port_file| control(&self.url, "/_tenantry/copies", port_file).parse().unwrap())
     }
 
     /// Waits until a process that is begun with a file for its port has written it.
@@ -89,6 +88,24 @@ pub(crate) fn python(command: &Command) -> Output {
         stdout: printed("out"),
         stderr: printed("err"),
     }
+}
+
+/// As [`python`], for what must succeed; gives what it prints.
+pub(crate) fn printed_by_python(command: &Command) -> String {
+    let output = python(command);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+/// Posts to a control path of an endpoint; gives what it answers.
+pub(crate) fn control(url: &str, path: &str, body: &str) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let request = Request::post(format!("{url}{path}")).body(Full::new(Bytes::from(body.to_owned()))).unwrap();
+        let answer = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
+        assert!(answer.status().is_success(), "{}", answer.status());
+        String::from_utf8(answer.into_body().collect().await.unwrap().to_bytes().to_vec()).unwrap()
+    })
 }
 
 /// The resolver of an endpoint: it answers DNS at the port where it answers HTTP.

@@ -166,7 +166,7 @@ fn a_change_set_that_cannot_be_made_is_told_and_stops_no_other_tenant() {
 #[test]
 fn without_an_artifacts_bucket_bootstrap_is_asked_for() {
     let (endpoint, estate) = set_up(1, 5);
-    super::control(&endpoint.url, "/_tenantry/reset", "");
+    crate::process::control(&endpoint.url, "/_tenantry/reset", "");
     run(&estate, &endpoint.url, &DEPLOY).must(1).said(&["has no control plane in eu-west-1", "tenantry bootstrap"]);
     estate.template(30, &big());
     let ran = run(&estate, &endpoint.url, &["plan", "--all"]).must(4);

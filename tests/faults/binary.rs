@@ -100,16 +100,6 @@ pub(super) fn ask_s3(endpoint: &str, method: &str, path: &str) -> String {
     })
 }
 
-/// Posts to a control path of the endpoint.
-pub(super) fn control(endpoint: &str, path: &str, body: &str) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let request = Request::post(format!("{endpoint}{path}")).body(Full::new(Bytes::from(body.to_owned()))).unwrap();
-        let answer = Client::builder(TokioExecutor::new()).build_http().request(request).await.unwrap();
-        assert!(answer.status().is_success(), "{}", answer.status());
-    });
-}
-
 fn encoded(value: &str) -> String {
     value
         .bytes()

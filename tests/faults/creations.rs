@@ -11,9 +11,9 @@ use tenantry::deploy::events::Outcome;
 use tenantry::deploy::{Action, Desired};
 use tenantry::render::{Artifact, Functions, prepare};
 
-use super::{Estate, bootstrapped, control, number};
+use super::{Estate, bootstrapped, number};
 use crate::emulator::scenarios::{all_done, applied, planned, renderer, with_resources};
-use crate::process::Endpoint;
+use crate::process::{Endpoint, control};
 
 /// Whole stacks that one account gets at a time.
 const AT_ONCE: usize = 20;

@@ -13,8 +13,8 @@ mod proxy;
 mod states;
 mod storms;
 
-use crate::process::Endpoint;
-use binary::{ask_s3, control, run};
+use crate::process::{Endpoint, control};
+use binary::{ask_s3, run};
 pub(crate) use estate::{ESTATE_ID, Estate};
 
 /// A number from the environment, for runs longer than those of every day.

@@ -12,10 +12,10 @@ use serde_json::{Value, json};
 use tenantry::deploy::State;
 use tenantry::deploy::state::{STATUSES, Status};
 
-use super::binary::{Ran, ask, control, every_stack, run, stacks};
+use super::binary::{Ran, ask, every_stack, run, stacks};
 use super::estate::{ACCOUNT, Estate, ORGANISATION};
 use super::{bare_account, bootstrapped, number};
-use crate::process::{Endpoint, python};
+use crate::process::{Endpoint, control, printed_by_python};
 
 /// Two queues that every deletion retains, and a topic without a name of its own, which a deletion may fail at.
 const KEPT: &str = "  Alert:
@@ -192,8 +192,7 @@ fn bring(endpoint: &str, model: &str, cases: &[Case]) {
     let rows: Vec<_> = cases.iter().map(|case| json!([case.stack(), case.status, case.cause])).collect();
     let wanted = json!({ "model": model, "cases": rows });
     let arguments = ["-c", include_str!("states.py"), endpoint, &wanted.to_string()];
-    let output = python(Command::new("python").args(arguments));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    printed_by_python(Command::new("python").args(arguments));
 }
 
 /// Ends what is held, and every failure but those that last.

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::artifacts;
-use crate::process::{Endpoint, QUOTAS, python};
+use crate::process::{Endpoint, QUOTAS, printed_by_python};
 use serde_json::{Value, json};
 
 /// The account that the endpoint gives to credentials it does not know.
@@ -135,8 +135,7 @@ impl World {
                       sqs = boto3.client('sqs', endpoint_url=sys.argv[1], region_name='eu-west-1', \
                       aws_access_key_id='test', aws_secret_access_key='test')\n\
                       sqs.create_queue(QueueName=sys.argv[2])";
-        let output = python(Command::new("python").args(["-c", script, &self.endpoint.url, name]));
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        printed_by_python(Command::new("python").args(["-c", script, &self.endpoint.url, name]));
     }
 
     fn json(&self, arguments: &[&str]) -> Value {

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use super::{Said, World};
-use crate::process::{copy_folder, python};
+use crate::process::{copy_folder, printed_by_python};
 
 impl World {
     /// Runs Python with `cfn`, `ec2`, `sqs`, `sns` and `kms` as clients of the endpoint; gives what it prints.
@@ -17,9 +17,7 @@ impl World {
             cfn, ec2, sqs, sns, kms = map(make, ('cloudformation', 'ec2', 'sqs', 'sns', 'kms'))\n\
             tags = lambda stack: {tag['Key']: tag['Value'] for tag in \
             cfn.describe_stacks(StackName=stack)['Stacks'][0].get('Tags', [])}\n";
-        let output = python(Command::new("python").args(["-c", &format!("{clients}{script}"), &self.endpoint.url]));
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        printed_by_python(Command::new("python").args(["-c", &format!("{clients}{script}"), &self.endpoint.url]))
     }
 
     fn edit(&self, path: &str, from: &str, to: &str) {

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use crate::artifacts;
-use crate::process::{Endpoint, QUOTAS, copy_folder, python};
+use crate::process::{Endpoint, QUOTAS, copy_folder, printed_by_python};
 
 const HUB: &str = "111122223333";
 const SPOKE: &str = "444455556666";
@@ -135,9 +135,7 @@ impl World {
             def pager(document):\n\
             \x20   request = urllib.request.Request(sys.argv[1] + '/_tenantry/pager', document.encode(), method='POST')\n\
             \x20   print(urllib.request.urlopen(request).read().decode())\n";
-        let output = python(Command::new("python").args(["-c", &format!("{clients}{script}"), &self.endpoint.url]));
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        printed_by_python(Command::new("python").args(["-c", &format!("{clients}{script}"), &self.endpoint.url]))
     }
 
     /// Tells the paging service what it is like; gives what it has.
