@@ -281,7 +281,7 @@ fn tests_of_rules_copies_of_schemas_quotas_and_the_documented_context_are_checke
 
     // A stack that no account takes without an increase.
     let tenant = read("tenants/acme.yaml");
-    write("tenants/acme.yaml", &tenant.replace("peak_gib_per_minute: 2.0", "peak_gib_per_minute: 50"));
+    write("tenants/acme.yaml", &tenant.replace("peak_gib_per_minute: 0.001", "peak_gib_per_minute: 50"));
     let quota = found().into_iter().find(|one| one.code.as_str() == "TN2106").unwrap();
     assert!(quota.message.contains("`Instances per domain`"), "{quota:?}");
     write("policies/quotas.yaml", "rows: []\n");

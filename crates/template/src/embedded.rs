@@ -24,7 +24,8 @@ static OLD_TEMPLATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../compat/v
 /// Scripts and workflows that run the commands in CI.
 pub static CI: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../ci");
 const FLEET: &str = include_str!("../../../tenants/fleet.yaml");
-const TENANT: &str = include_str!("../../../tenants/acme.yaml");
+/// The smallest tenant, so that a first deploy is cheap; the `acme` of this repository's fleet is a large one.
+const TENANT: &str = include_str!("../sample/acme.yaml");
 static CERTIFICATES: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../tenants/certs");
 const FUNCTIONS: &str = include_str!("../../../pipeline/functions.lock.json");
 const FUNCTION_FLAGS: &str = include_str!("../../../pipeline/flags.json");
