@@ -198,6 +198,12 @@ defaults:
         assert_eq!(run.code, 0, "{run:?}");
     }
 
+    /// Denies an operation in a Region to every caller.
+    pub(super) fn deny(&self, operation: &str, region: &str) {
+        let rules = serde_json::json!([{ "kind": "denied", "operation": operation, "region": region }]);
+        self.endpoint.control("/_tenantry/faults", &rules);
+    }
+
     /// Parks a message of a tenant.
     pub(super) fn park(&self, tenant: &str) {
         self.aws(&format!(

@@ -129,6 +129,10 @@ fn tenants_that_come_and_go_are_neither_stranded_nor_in_the_way() {
     estate.edit("tenants/acme.yaml", "region: eu-west-1", "region: us-east-1");
     let moved = estate.online(&["release", "rollback", "v1", "--yes"]);
     moved.expect(3, &["acme: it has moved: its stack in account 123456789012 in eu-west-1 has release `v2`"]);
+    // Which release a tenant runs is unknown where no stack can be read; nothing is rolled back then.
+    estate.deny("DescribeStacks", "us-east-1");
+    let unread = estate.online(&["release", "rollback", "v1", "--yes"]);
+    unread.expect(4, &["the stack of `acme` cannot be read: ", "AccessDenied"]);
 }
 
 #[test]

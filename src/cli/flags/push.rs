@@ -180,7 +180,7 @@ fn allowed(catalogue: &Catalogue, tenant: &Tenant, now: &InForce, key: &str, val
 fn refused(error: PushError) -> Failure {
     match error {
         PushError::UnderWay { .. } => Failure::new(error).with_exit(Exit::Refused).with_hint(
-            "wait until AppConfig has ended it (ten minutes after a push), or stop it in AppConfig, then push again",
+            "wait until AppConfig has completed it (minutes after a deploy), or stop it in AppConfig, then push again",
         ),
         PushError::Late { .. } => Failure::new(error).with_exit(Exit::Incomplete),
         PushError::Undone { .. } => Failure::new(error).with_hint("look at the tenant's alarms"),

@@ -77,7 +77,7 @@ def alarm(client: Client, name: str) -> str:
 def test_deployments_are_listed_newest_first(client: Client, ids: dict[str, str], place: dict[str, str]) -> None:
     config = client("appconfig")
     for number in (1, 2):
-        start(client, ids, place, "AppConfig.AllAtOnce")
+        assert start(client, ids, place, "AppConfig.AllAtOnce")["State"] == "DEPLOYING"
         assert ended(client, place, number) == "COMPLETE"
     listed = config.list_deployments(**place)["Items"]
     assert [(one["DeploymentNumber"], one["ConfigurationVersion"], one["State"]) for one in listed] == [

@@ -80,7 +80,7 @@ pub enum PushError {
     },
     #[error("AppConfig ended deployment {number} of stack `{stack}` as {state}: the flags are as they were before")]
     Undone { stack: String, number: i32, state: String },
-    #[error("deployment {number} of stack `{stack}` was still {state} after {seconds} s; AppConfig goes on")]
+    #[error("deployment {number} of stack `{stack}` is still {state} after {seconds} s; AppConfig continues it")]
     Late { stack: String, number: i32, state: String, seconds: u64 },
     #[error("the alarms of the flags of stack `{stack}` could not be set again: `tenantry drift --fix` does")]
     Unguarded {

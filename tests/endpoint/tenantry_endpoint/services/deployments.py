@@ -3,7 +3,7 @@ in an environment at a time, and are rolled back while an alarm of the environme
 
 Sources: AWS AppConfig User Guide, "Understanding the type reference for AWS.AppConfig.FeatureFlags", "Monitoring
 deployments for automatic rollback" and "Using predefined deployment strategies"; API Reference, StartDeployment and
-CreateDeploymentStrategy."""
+CreateDeploymentStrategy; AWS CLI Command Reference, start-deployment, "Examples" (a started deployment is DEPLOYING)."""
 
 from __future__ import annotations
 
@@ -141,6 +141,10 @@ def _advance(call: Call, record: Answer) -> Answer:
             record["State"], record["PercentageComplete"] = "COMPLETE", 100.0
         else:
             record["State"] = "DEPLOYING" if since.steps() < duration else "BAKING"
+    return _shown(record)
+
+
+def _shown(record: Answer) -> Answer:
     return {key: value for key, value in record.items() if not key.startswith("_")}
 
 
@@ -159,7 +163,7 @@ def start_deployment(call: Call) -> Answer:
         "DeploymentNumber": number, "State": "DEPLOYING", "PercentageComplete": 0.0, "_since": Moment(),
         "_duration": duration, "_bake": bake}
     table[f"{place}{number}"] = record
-    return _advance(call, record)
+    return _shown(record)
 
 
 @operation("appconfig", "GetDeployment")
