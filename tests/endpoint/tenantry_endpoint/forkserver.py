@@ -24,7 +24,7 @@ from moto.core.utils import get_service_model
 from . import internal, remembered
 from .__main__ import main
 from .application import application
-from .cloudformation import permissions, schemas
+from .cloudformation import limits, linked_roles, permissions, schemas
 
 #: botocore's names of the services that stacks and the tool use.
 SERVICES = ("acm", "appconfig", "cloudcontrol", "cloudformation", "cloudtrail", "cloudwatch", "dynamodb", "ec2", "ecs",
@@ -42,23 +42,28 @@ def load() -> None:
     application()
     remembered.private_key(65537, 2048)
     permissions.types()
+    linked_roles.needed()
+    limits.limits()
     schemas.schema("AWS::S3::Bucket", REGION)
     for service in SERVICES:
         # The default session of scripts keeps what it has read of a service.
         boto3.client(service, region_name=REGION, aws_access_key_id="none", aws_secret_access_key="none")
         # Routes, parsers and serializers are made at a service's first request, whatever it is answered.
-        for operation in asked_for_nothing(service):
+        if (operation := read_without_parameters(service)) is not None:
             with suppress(Exception):
                 internal.call(NOBODY, REGION, service, operation)
     gc.collect()
     gc.freeze()
 
 
-def asked_for_nothing(service: str) -> list[str]:
+def read_without_parameters(service: str) -> str | None:
     """An operation of a service that reads and needs no parameter."""
     model = get_service_model(service)
-    reads = [name for name in model.operation_names if name.startswith(("List", "Describe", "Get"))]
-    return [name for name in reads if not getattr(model.operation_model(name).input_shape, "required_members", None)][:1]
+    for name in model.operation_names:
+        shape = model.operation_model(name).input_shape
+        if name.startswith(("List", "Describe", "Get")) and not getattr(shape, "required_members", None):
+            return str(name)
+    return None
 
 
 def fork(does: Callable[[], None], folder: Path | None = None) -> int:

@@ -11,15 +11,11 @@ import json
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Callable, Iterator
 
-import yaml
-
 from ..errors import AwsError
+from ..tables import quotas
 from .resources.kind import Place, Properties
-
-QUOTAS = Path(__file__).resolve().parents[4] / "policies" / "quotas.yaml"
 
 
 def _compact(document: Any) -> str:
@@ -84,7 +80,7 @@ class Limit:
 
 @lru_cache(maxsize=1)
 def _rows() -> dict[str, dict[str, Any]]:
-    return {row["id"]: row for row in yaml.safe_load(QUOTAS.read_text())["quotas"]}
+    return {row["id"]: row for row in quotas()}
 
 
 @lru_cache(maxsize=1)

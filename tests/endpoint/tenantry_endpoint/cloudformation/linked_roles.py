@@ -12,24 +12,20 @@ iam:CreateServiceLinkedRole).
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
 from moto.iam.models import iam_backends
 
 from ..errors import AwsError
 from ..identity import Role, is_enforced
+from ..tables import resource_types
 from .resources.kind import Place, Properties
-
-POLICIES = Path(__file__).resolve().parents[4] / "policies"
 
 
 @cache
 def needed() -> dict[str, dict[str, Any]]:
     """Return the column `linked_role` of the table of resource types, by type."""
-    rows = yaml.safe_load((POLICIES / "resources.yaml").read_text())["types"]
-    return {kind: row["linked_role"] for kind, row in rows.items() if row.get("linked_role")}
+    return {kind: row["linked_role"] for kind, row in resource_types().items() if row.get("linked_role")}
 
 
 def need(stack_role: str | None, place: Place, kind: str, properties: Properties) -> None:

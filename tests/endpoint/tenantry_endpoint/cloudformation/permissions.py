@@ -11,20 +11,15 @@ import json
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Iterator
-
-import yaml
 
 from ..errors import AwsError
 from ..identity import Context, Role, is_enforced
+from ..tables import POLICIES, resource_types
 from .resources.kind import Made, Place
 
-POLICIES = Path(__file__).resolve().parents[4] / "policies"
 #: A name in place of one that is generated or not known.
 UNKNOWN = "tenantry-endpoint-unknown"
-#: The C library's, where PyYAML was built with it.
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True)
@@ -41,8 +36,7 @@ class Types:
 def types() -> Types:
     """The tables of this repository."""
     told = json.loads((POLICIES / "registry.json").read_text())
-    rows = yaml.load((POLICIES / "resources.yaml").read_text(), Loader=LOADER)["types"]
-    return Types(told["types"], rows, {action.lower(): formats for action, formats in told["actions"].items()})
+    return Types(told["types"], resource_types(), {action.lower(): formats for action, formats in told["actions"].items()})
 
 
 def is_readable(kind: str) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, Callable, Iterator
 import yaml
 
 from ..errors import AwsError
+from ..tables import LOADER
 
 #: What a change set shows for a value that is only known once the change has been made.
 UNKNOWN = "{{changeSet:KNOWN_AFTER_APPLY}}"
@@ -27,7 +28,7 @@ RESOURCE_KEYS = {
 DELETION_POLICIES = {"Delete", "Retain", "Snapshot", "RetainExceptOnCreate"}
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+class _Loader(LOADER):  # type: ignore[misc]
     """YAML 1.1 as CloudFormation reads it: short function tags, no timestamps."""
 
 

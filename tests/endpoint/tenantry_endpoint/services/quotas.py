@@ -10,8 +10,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from .. import tables
 from ..errors import AwsError
 from ..operations import Answer, Call, operation, whole_service
 from ..state import store
@@ -37,7 +36,7 @@ class Applied:
 
 def load(path: Path) -> None:
     """Read the table; a file that does not exist means no quotas."""
-    _table[:] = (yaml.safe_load(path.read_text()) or {}).get("quotas", []) if path.is_file() else []
+    _table[:] = (tables.read(path) or {}).get("quotas", []) if path.is_file() else []
 
 
 def value_of(account: str, region: str, code: str) -> float | None:
