@@ -67,16 +67,10 @@ fn main() {
 /// What is only set up (`deploy`) goes as fast as the endpoint allows; what is measured keeps to our rates.
 fn child(role: &str, endpoint: &str) -> Vec<f64> {
     let factor = if role.starts_with("deploy") { "100" } else { "1" };
-    let output = Command::new(std::env::current_exe().expect("this program"))
+    let mut program = Command::new(std::env::current_exe().expect("this program"));
+    let output = process::at_endpoint(&mut program, endpoint)
         .env(ROLE, role)
         .env("TENANTRY_RATE_FACTOR", factor)
-        .env("AWS_ENDPOINT_URL", endpoint)
-        .env("TENANTRY_RESOLVER", process::resolver(endpoint))
-        .env("AWS_ACCESS_KEY_ID", "bench")
-        .env("AWS_SECRET_ACCESS_KEY", "bench")
-        .env("AWS_REGION", "eu-west-1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env_remove("AWS_PROFILE")
         .stderr(Stdio::inherit())
         .output()
         .expect("a child");

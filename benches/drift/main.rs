@@ -25,6 +25,7 @@ mod artifacts;
 #[expect(dead_code, reason = "the tests use more of it")]
 mod fleet;
 #[path = "../../tests/endpoint/process.rs"]
+#[expect(dead_code, reason = "the tests use more of it")]
 mod process;
 mod proxy;
 mod simulation;
@@ -90,14 +91,9 @@ fn simulated() {
     for size in sizes.split(',').map(|size| size.trim().parse::<usize>().expect("a number of tenants")) {
         let fleet = simulation::fleet(size, accounts());
         let simulation = runtime.block_on(simulation::Simulation::start(&fleet));
-        let output = std::process::Command::new(std::env::current_exe().expect("this program"))
+        let mut program = std::process::Command::new(std::env::current_exe().expect("this program"));
+        let output = process::at_endpoint(&mut program, &simulation.url)
             .env(ROLE, size.to_string())
-            .env("AWS_ENDPOINT_URL", &simulation.url)
-            .env("AWS_ACCESS_KEY_ID", "bench")
-            .env("AWS_SECRET_ACCESS_KEY", "bench")
-            .env("AWS_REGION", "eu-west-1")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env_remove("AWS_PROFILE")
             .env_remove("TENANTRY_RATE_FACTOR")
             .stderr(Stdio::inherit())
             .output()

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::drift::fits;
 use crate::drift::fleet::{differences, stacks};
-use crate::process::{Endpoint, QUOTAS, printed_by_python};
+use crate::process::{Endpoint, QUOTAS, at_endpoint, printed_by_python};
 use crate::release::git;
 
 fn root() -> &'static Path {
@@ -45,19 +45,11 @@ impl World {
 
     fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        match self.behind_proxy {
+        at_endpoint(&mut command, &self.endpoint.url);
+        if self.behind_proxy {
             // Nothing listens there: without the proxy no call arrives.
-            true => command.env("AWS_ENDPOINT_URL", "http://localhost:1").env("HTTP_PROXY", &self.endpoint.url),
-            false => command.env("AWS_ENDPOINT_URL", &self.endpoint.url),
-        };
-        command
-            .env("TENANTRY_RESOLVER", crate::process::resolver(&self.endpoint.url))
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_REGION", "eu-west-1")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("TENANTRY_POLL_SECONDS", "0.05")
-            .env_remove("AWS_PROFILE");
+            command.env("AWS_ENDPOINT_URL", "http://localhost:1").env("HTTP_PROXY", &self.endpoint.url);
+        }
         command
     }
 

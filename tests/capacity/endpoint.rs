@@ -1,11 +1,11 @@
 //! The endpoint of these tests, and what is done on it beside the tool.
 
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 use serde_json::Value;
 
 use crate::drift::fleet::only_one_place;
-use crate::process::{Endpoint, QUOTAS, control, python};
+use crate::process::{self, Endpoint, QUOTAS, control, python};
 
 /// Starts an endpoint with the table of quotas.
 pub(crate) fn start(step_ms: u32, options: &[&str]) -> Endpoint {
@@ -13,24 +13,10 @@ pub(crate) fn start(step_ms: u32, options: &[&str]) -> Endpoint {
 }
 
 impl Endpoint {
-    fn environment(&self, command: &mut Command) {
-        command
-            .env("AWS_ENDPOINT_URL", &self.url)
-            .env("TENANTRY_RESOLVER", crate::process::resolver(&self.url))
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_REGION", "eu-west-1")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("TENANTRY_POLL_SECONDS", "0.1")
-            .env_remove("AWS_PROFILE")
-            .stdin(Stdio::null());
-    }
-
     /// The real binary on an estate.
     pub(crate) fn tenantry(&self, estate: &Estate, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
+        let mut command = process::tenantry(&self.url);
         command.args(arguments).arg("--estate").arg(estate.folder.path());
-        self.environment(&mut command);
         command
     }
 
@@ -53,7 +39,7 @@ impl Endpoint {
              \x20       aws_secret_access_key=keys['SecretAccessKey'], aws_session_token=keys['SessionToken'])\n"
         );
         let mut command = Command::new("python");
-        self.environment(&mut command);
+        process::at_endpoint(&mut command, &self.url);
         python(command.env("AWS_DEFAULT_REGION", "eu-west-1").args(["-c", &format!("{prelude}{script}")]))
     }
 

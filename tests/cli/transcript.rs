@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use fancy_regex::Regex;
 
-use crate::process::{Endpoint, copy_folder};
+use crate::process::{Endpoint, copy_folder, environment};
 
 /// How much of what a command prints must be shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,13 +52,8 @@ impl Room {
     /// With these, and with credentials that an endpoint takes.
     pub(crate) fn with_account(url: &str) -> Self {
         let mut room = Self::with_functions();
+        room.environment.extend(environment(url).map(|(name, value)| (name, value.to_owned())));
         room.environment.extend([
-            ("AWS_ENDPOINT_URL", url.to_owned()),
-            ("TENANTRY_RESOLVER", crate::process::resolver(url).to_owned()),
-            ("AWS_ACCESS_KEY_ID", "test".to_owned()),
-            ("AWS_SECRET_ACCESS_KEY", "test".to_owned()),
-            ("AWS_REGION", "eu-west-1".to_owned()),
-            ("TENANTRY_POLL_SECONDS", "0.1".to_owned()),
             ("GIT_AUTHOR_NAME", "test".to_owned()),
             ("GIT_AUTHOR_EMAIL", "test@example.com".to_owned()),
             ("GIT_COMMITTER_NAME", "test".to_owned()),

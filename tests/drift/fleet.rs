@@ -1,14 +1,14 @@
 //! A deployed fleet on an endpoint of its own, and the tool as a person runs it.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::artifacts;
-use crate::process::{Endpoint, QUOTAS, control, copy_folder, printed_by_python};
+use crate::process::{Endpoint, QUOTAS, at_endpoint, control, copy_folder, printed_by_python};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-west-1";
@@ -62,7 +62,8 @@ impl Fleet {
         // A poll tells of every stack: the endpoint has more to do than that when they are many.
         let poll = Duration::from_millis(5) * u32::try_from(self.tenants.min(100)).unwrap();
         let mut deploy = self.command(env!("CARGO_BIN_EXE_tenantry"));
-        deploy.env("TENANTRY_RELEASE", RELEASE).env("TENANTRY_POLL_SECONDS", poll.as_secs_f64().to_string());
+        deploy.env("TENANTRY_RELEASE", RELEASE).env("TENANTRY_RATE_FACTOR", "100");
+        deploy.env("TENANTRY_POLL_SECONDS", poll.as_secs_f64().to_string());
         let output = deploy.args(["deploy", "--all", "--yes"]).args(&accepted).output().unwrap();
         assert!(output.status.success(), "{}", said(&output));
     }
@@ -105,19 +106,9 @@ impl Fleet {
     /// A program with this endpoint as AWS.
     pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
-        command
-            .env("AWS_ENDPOINT_URL", &self.endpoint.url)
-            .env("TENANTRY_RESOLVER", crate::process::resolver(&self.endpoint.url))
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_REGION", REGION)
-            .env("AWS_EC2_METADATA_DISABLED", "true")
+        at_endpoint(&mut command, &self.endpoint.url)
             .env("TENANTRY_ESTATE", self.estate())
-            .env("TENANTRY_FUNCTIONS", self.folder.path().join("functions"))
-            .env("TENANTRY_POLL_SECONDS", "0.05")
-            .env("TENANTRY_RATE_FACTOR", "100")
-            .env_remove("AWS_PROFILE")
-            .stdin(Stdio::null());
+            .env("TENANTRY_FUNCTIONS", self.folder.path().join("functions"));
         command
     }
 

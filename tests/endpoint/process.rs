@@ -108,9 +108,38 @@ pub(crate) fn control(url: &str, path: &str, body: &str) -> String {
     })
 }
 
-/// The resolver of an endpoint: it answers DNS at the port where it answers HTTP.
-pub(crate) fn resolver(url: &str) -> &str {
-    url.trim_start_matches("http://")
+/// The tool with an endpoint as AWS.
+pub(crate) fn tenantry(url: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
+    at_endpoint(&mut command, url);
+    command
+}
+
+/// Gives a program an endpoint as AWS, and nothing that this process's environment says to AWS's clients or to the tool.
+pub(crate) fn at_endpoint<'c>(command: &'c mut Command, url: &str) -> &'c mut Command {
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("AWS_") || name.starts_with("TENANTRY_")) {
+            command.env_remove(name);
+        }
+    }
+    command.envs(environment(url)).stdin(Stdio::null())
+}
+
+/// The variables of a program that has an endpoint as AWS. It answers DNS at the port where it answers HTTP, its stacks
+/// change within a second, and it throttles only where a test says so.
+pub(crate) fn environment(url: &str) -> [(&'static str, &str); 10] {
+    [
+        ("AWS_ENDPOINT_URL", url),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_CONFIG_FILE", "/dev/null"),
+        ("AWS_SHARED_CREDENTIALS_FILE", "/dev/null"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+        ("TENANTRY_RESOLVER", url.trim_start_matches("http://")),
+        ("TENANTRY_POLL_SECONDS", "0.2"),
+        ("TENANTRY_RATE_FACTOR", "20"),
+    ]
 }
 
 impl Drop for Endpoint {

@@ -9,26 +9,17 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 
 use super::estate::Estate;
+use crate::process;
 
 /// A command of the binary on an estate, with an endpoint as AWS.
 pub(super) fn tenantry(estate: &Estate, endpoint: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
+    let mut command = process::tenantry(endpoint);
     command
         .args(arguments)
         .env("TENANTRY_ESTATE", estate.root())
         .env("TENANTRY_FUNCTIONS", &estate.zips)
-        .env("TENANTRY_POLL_SECONDS", "0.05")
         .env("TENANTRY_LOCK_SECONDS", "2")
-        .env("TENANTRY_RATE_FACTOR", "20")
-        .env("AWS_ENDPOINT_URL", endpoint)
-        .env("AWS_ACCESS_KEY_ID", "test")
-        .env("AWS_SECRET_ACCESS_KEY", "test")
-        .env("AWS_REGION", "eu-west-1")
-        .env("AWS_EC2_METADATA_DISABLED", "true")
         .env("USER", "ann")
-        .env_remove("AWS_PROFILE")
-        .env_remove("TENANTRY_RELEASE")
-        .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     command

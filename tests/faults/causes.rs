@@ -28,6 +28,10 @@ web_identity_token_file = /nonexistent/token
 endpoint_url = localhost
 ";
 
+/// Where AWS's clients find credentials and profiles before they look into the home folder.
+const CREDENTIALS: [&str; 4] =
+    ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+
 /// A port that nothing listens at.
 fn closed() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -93,9 +97,7 @@ fn every_reason_why_nothing_could_be_done_is_named_and_ends_with_an_error() {
         let is_json = number % 2 == 1;
         let arguments = if is_json { &["deploy", "--all", "--yes", "-ojson"][..] } else { &["plan", "--all"] };
         let mut command = tenantry(&estate, "", arguments);
-        for name in
-            ["AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"]
-        {
+        for name in CREDENTIALS.into_iter().chain(["AWS_ENDPOINT_URL", "HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"]) {
             command.env_remove(name);
         }
         command.env("HOME", home.path()).envs(variables.iter().map(|(name, value)| (*name, value)));

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::artifacts;
-use crate::process::{Endpoint, QUOTAS, printed_by_python};
+use crate::process::{Endpoint, QUOTAS, printed_by_python, tenantry};
 use serde_json::{Value, json};
 
 /// The account that the endpoint gives to credentials it does not know.
@@ -107,22 +107,16 @@ impl World {
     }
 
     fn run(&self, arguments: &[&str]) -> Said {
-        self.run_with_resolver(arguments, crate::process::resolver(&self.endpoint.url))
+        self.run_in(&[], arguments)
     }
 
-    fn run_with_resolver(&self, arguments: &[&str], resolver: &str) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_tenantry"))
+    /// Runs with more in the environment.
+    fn run_in(&self, environment: &[(&str, &str)], arguments: &[&str]) -> Said {
+        let output = tenantry(&self.endpoint.url)
             .args(arguments)
             .current_dir(self.estate.path())
-            .env_clear()
-            .env("HOME", self.estate.path())
             .env("TENANTRY_FUNCTIONS", "zips")
-            .env("AWS_ENDPOINT_URL", &self.endpoint.url)
-            .env("TENANTRY_RESOLVER", resolver)
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_REGION", "eu-west-1")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .envs(environment.iter().copied())
             .output()
             .unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -246,7 +240,7 @@ fn a_certificate_in_a_zone_that_dns_does_not_find_stops_a_deploy() {
     zone(json!({ "name": "one.example.com" }));
     assert!(!world.blocking().iter().any(|code| code == "TN2405"), "{:?}", world.blocking());
     // Nothing answers there: the delegation is unknown, and the plan incomplete.
-    let said = world.run_with_resolver(&["plan", "acme"], "127.0.0.1:1");
+    let said = world.run_in(&[("TENANTRY_RESOLVER", "127.0.0.1:1")], &["plan", "acme"]);
     let sentence = "the delegation of hosted zone `one.example.com` is unknown: cannot ask the resolver 127.0.0.1:1";
     assert!(said.code == 4 && said.out.contains(sentence), "{}: {}\n{}", said.code, said.out, said.err);
 }

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use crate::artifacts;
-use crate::process::{Endpoint, QUOTAS, copy_folder, printed_by_python};
+use crate::process::{Endpoint, QUOTAS, copy_folder, printed_by_python, tenantry};
 
 const HUB: &str = "111122223333";
 const SPOKE: &str = "444455556666";
@@ -99,19 +99,10 @@ impl World {
     }
 
     fn run(&self, arguments: &[&str]) -> Said {
-        let output = Command::new(env!("CARGO_BIN_EXE_tenantry"))
+        let output = tenantry(&self.endpoint.url)
             .args(arguments)
             .current_dir(self.folder.path())
-            .env_clear()
-            .env("HOME", self.folder.path())
             .env("TENANTRY_FUNCTIONS", "zips")
-            .env("TENANTRY_POLL_SECONDS", "0.1")
-            .env("AWS_ENDPOINT_URL", &self.endpoint.url)
-            .env("TENANTRY_RESOLVER", crate::process::resolver(&self.endpoint.url))
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_REGION", "eu-west-1")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
             .output()
             .unwrap();
         let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use super::small;
 use crate::artifacts;
-use crate::process::{Endpoint, python};
+use crate::process::{Endpoint, environment, python};
 use serde_json::Value;
 
 /// Four tenants in three rings of one account: acme, then bolt and cube, then dora.
@@ -145,15 +145,7 @@ defaults:
 
     pub(super) fn online_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
-        command
-            .env("AWS_ENDPOINT_URL", &self.endpoint.url)
-            .env("TENANTRY_RESOLVER", crate::process::resolver(&self.endpoint.url))
-            .env("AWS_ACCESS_KEY_ID", "test")
-            .env("AWS_SECRET_ACCESS_KEY", "test")
-            .env("AWS_REGION", "eu-west-1")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("TENANTRY_POLL_SECONDS", "0.05")
-            .env_remove("AWS_PROFILE");
+        command.envs(environment(&self.endpoint.url)).env_remove("AWS_PROFILE");
         command
     }
 

@@ -7,11 +7,13 @@
 mod search;
 mod stack;
 
-use std::process::{Command, Output};
+use std::process::Output;
 
 use serde_json::{Value, json};
 use stack::{Stack, bucket_event, records};
 use tenantry_pipeline::records::dataset::Naming;
+
+use crate::process::tenantry;
 
 fn replay(stack: &Stack, arguments: &[&str]) -> Output {
     command("replay", stack, arguments)
@@ -19,17 +21,8 @@ fn replay(stack: &Stack, arguments: &[&str]) -> Output {
 
 /// Runs a command of tenant acme as a person would, against the endpoint, under the shipped roles.
 fn command(name: &str, stack: &Stack, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_tenantry"))
-        .args([name, "acme", "--estate"])
-        .arg(stack.estate.path())
-        .args(arguments)
-        .env_clear()
-        .envs([("AWS_ENDPOINT_URL", stack.endpoint.url.as_str()), ("AWS_REGION", "eu-west-1")])
-        .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")])
-        .env("AWS_EC2_METADATA_DISABLED", "true")
-        .stdin(std::process::Stdio::null())
-        .output()
-        .unwrap()
+    let estate = stack.estate.path();
+    tenantry(&stack.endpoint.url).args([name, "acme", "--estate"]).arg(estate).args(arguments).output().unwrap()
 }
 
 fn check(output: &Output, code: i32) -> String {

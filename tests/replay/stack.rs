@@ -23,7 +23,7 @@ use tenantry_pipeline::split::run::SplitSettings;
 use tenantry_pipeline::work::{Ingest, Splitter};
 
 use super::search::Domain;
-use crate::process::Endpoint;
+use crate::process::{Endpoint, tenantry};
 use crate::release::small;
 
 /// The account of the endpoint's own credentials.
@@ -273,14 +273,10 @@ fn estate() -> TempDir {
 
 /// Makes the roles under which a replay runs.
 fn bootstrap(url: &str, estate: &std::path::Path) {
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_tenantry"))
+    let output = tenantry(url)
         .args(["bootstrap", "--role", "OrganizationAccountAccessRole", "--yes", "--estate"])
         .arg(estate)
         .args(small::BROKEN.iter().map(|code| format!("--override={code}=small templates")))
-        .env_clear()
-        .envs([("AWS_ENDPOINT_URL", url), ("AWS_REGION", "eu-west-1"), ("AWS_EC2_METADATA_DISABLED", "true")])
-        .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("TENANTRY_POLL_SECONDS", "0.05")])
-        .stdin(std::process::Stdio::null())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
