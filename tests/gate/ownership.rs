@@ -469,3 +469,41 @@ fn a_control_plane_that_lacks_what_a_stack_needs_blocks_it_until_bootstrap() {
     world.edit("templates/tenant.yaml.tera", "TenantryControlPlane: 4", "TenantryControlPlane: 1");
     world.with(&["deploy", "acme", "--yes"], &accepted).expect(0, &[]);
 }
+
+/// Its place in `fleet.yaml` decides nothing: the boundary is in the home Region's stack, and every Region is upgraded.
+#[test]
+fn control_planes_are_made_and_upgraded_in_every_region_where_the_home_region_is_not_the_first() {
+    let world = World::new();
+    world.edit(
+        "tenants/fleet.yaml",
+        "\"regions\":{",
+        "\"regions\":{\"eu-central-1\":{\"zones\":[\"euc1-az1\",\"euc1-az2\"],\"s3_prefix_list\":\"pl-6ea54007\"},",
+    );
+    let text = fs::read_to_string(world.estate.path().join("tenants/fleet.yaml")).unwrap();
+    assert!(text.find("eu-central-1") < text.find("\"eu-west-1\":{"), "{text}");
+    let planes = || {
+        world.python(
+            "for region in ('eu-central-1', 'eu-west-1'):\n\
+             \x20   own = make('cloudformation', region)\n\
+             \x20   outputs = own.describe_stacks(StackName='metanet-control-plane')['Stacks'][0]['Outputs']\n\
+             \x20   version = [one['OutputValue'] for one in outputs if one['OutputKey'] == 'TenantryControlPlane']\n\
+             \x20   resources = own.describe_stack_resources(StackName='metanet-control-plane')['StackResources']\n\
+             \x20   print(version[0], 'AWS::IAM::ManagedPolicy' in [one['ResourceType'] for one in resources])\n",
+        )
+    };
+    world.run(&["bootstrap", "--yes"]).expect(0, &[]);
+    assert_eq!(planes().split_whitespace().collect::<Vec<_>>(), ["3", "False", "3", "True"]);
+    let accepted: Vec<String> = world.blocking().iter().map(|code| format!("{code}=a test says so")).collect();
+    world.tenant("bolt", 4);
+    world.edit("tenants/bolt.yaml", "eu-west-1", "eu-central-1");
+    world.with(&["deploy", "--all", "--yes"], &accepted).expect(0, &[]);
+
+    world.edit("templates/control-plane.yaml.tera", "Value: \"3\"", "Value: \"4\"");
+    world.edit("templates/tenant.yaml.tera", "Metadata:\n", "Metadata:\n  TenantryControlPlane: 4\n");
+    world
+        .with(&["deploy", "--all", "--yes"], &accepted)
+        .expect(3, &["acme, bolt (1 account, 2 regions)", "is version 3"]);
+    world.run(&["bootstrap", "--yes"]).expect(0, &[]);
+    assert_eq!(planes().split_whitespace().collect::<Vec<_>>(), ["4", "False", "4", "True"]);
+    world.with(&["deploy", "--all", "--yes"], &accepted).expect(0, &[]);
+}
