@@ -76,7 +76,7 @@ struct Close {
 pub(super) struct Answer {
     /// Path of the retrospective.
     file: String,
-    /// Line number, from 1, and what is open there.
+    /// Line number, from 1, and the open item.
     open: Vec<(usize, String)>,
     /// Line number, from 1, and what could not be read.
     warnings: Vec<(usize, String)>,

@@ -67,7 +67,7 @@ pub(super) struct Answer {
     orphans: Option<Orphans>,
 }
 
-/// A stack with what this estate knows about it.
+/// A stack, as this estate knows it.
 #[derive(Serialize, JsonSchema)]
 struct Row {
     #[serde(flatten)]

@@ -292,8 +292,9 @@ fn a_pinned_number_that_does_not_fit_is_told_at_its_line() {
     let path = folder.path().join("tenants/acme.yaml");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text + "overrides:\n  ingest_memory_mib: 256\n  ingest_timeout_seconds: 30\n").unwrap();
-    let expected = "tenants/acme.yaml:14:27 BP2002 a part of 64 MiB takes ingest 25 s with 256 MiB of memory; \
-                    of a timeout of 30 s it works 22 s\n  help: pin smaller parts, or a longer timeout\n";
+    let expected = "tenants/acme.yaml:14:27 BP2002 ingest needs 25 s for a part of 64 MiB with 256 MiB of \
+                    memory, but its timeout of 30 s leaves 22 s for work\n  help: use a smaller `part_mib`, or a longer \
+                    `ingest_timeout_seconds`\n";
     assert_eq!(reported_by_rendering(folder.path(), "x86_64"), expected);
 }
 

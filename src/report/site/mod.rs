@@ -50,7 +50,7 @@ pub struct Report {
     pub unread: Vec<String>,
 }
 
-/// How something is, in a word, the worst first; pages show it by colour and sign beside the word.
+/// A state in one word, most severe first; pages show it with a colour and a symbol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {

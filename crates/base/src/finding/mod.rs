@@ -110,7 +110,7 @@ impl JsonSchema for Location {
     }
 }
 
-/// One thing a stage found. Built with [`Finding::new`] and the `with_*`/`at` methods.
+/// One diagnostic of a stage. Built with [`Finding::new`] and the `with_*`/`at` methods.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// Explained by `tenantry explain CODE`.

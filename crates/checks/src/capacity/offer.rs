@@ -163,7 +163,7 @@ fn by_need<'s, I: Iterator<Item = &'s str>>(
 }
 
 fn named(tenants: &BTreeSet<&str>) -> String {
-    let first = tenants.iter().next().map_or("nobody", |name| name);
+    let first = tenants.iter().next().map_or("no tenant", |name| name);
     match tenants.len() {
         0 | 1 => format!("`{first}`"),
         more => format!("`{first}` (and {} more)", more - 1),

@@ -22,9 +22,9 @@ pub struct Addresses {
     pub at_peak: u64,
     /// At the peak with a zone lost: the others serve its share.
     pub zone_lost: u64,
-    /// At the peak with a deployment under way: old beside new.
+    /// At the peak, during a deployment: old and new resources coexist.
     pub deploying: u64,
-    /// With a zone lost and a deployment under way.
+    /// With a zone lost, during a deployment.
     pub at_worst: u64,
     /// As `at_worst`, with functions by the model of one interface per 3 GiB of executions.
     pub per_execution: u64,

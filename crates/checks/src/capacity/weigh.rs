@@ -13,14 +13,14 @@ use tenantry_base::finding::{Code, Finding, Severity};
 /// From this share of a limit on a verdict is a warning, in percent.
 pub(super) const WARNING_PERCENT: u64 = 80;
 
-/// How something stands.
+/// Result of an assessment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     Ok,
     /// Near a limit.
     Warning,
-    /// The demand fits, but what is used beside it is not known.
+    /// The demand fits, but other usage is unknown.
     Unknown,
     /// Past a limit.
     Error,

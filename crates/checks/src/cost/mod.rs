@@ -73,11 +73,11 @@ impl Mul<f64> for Load {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// For being there, whatever arrives.
+    /// While the resource exists, whatever the load.
     Standing,
-    /// For what arrives.
+    /// For processed data.
     Work,
-    /// For functions that wait for somebody else.
+    /// While functions wait for other services.
     Waiting,
 }
 
@@ -121,7 +121,7 @@ pub struct Bill {
     pub elsewhere: BTreeMap<String, &'static str>,
 }
 
-/// A sum over lines, and what is missing in it.
+/// A sum of lines, with the lines that have no price.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Total {
     /// USD a month; a lower bound if `missing` is not empty.

@@ -266,7 +266,7 @@ pub struct Wide {
     pub needed: usize,
 }
 
-/// One policy of the control plane, compared with what is needed.
+/// One policy of the control plane, compared with the needed permissions.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Checked {
     /// Logical ID in the control plane's template.

@@ -69,7 +69,7 @@ pub enum Outcome {
     },
     /// The resources that an earlier stack retained were imported; the next plan creates the rest.
     Imported,
-    /// The change failed; `status` tells whether CloudFormation rolled it back.
+    /// The change failed; `status` shows whether CloudFormation rolled it back.
     Failed {
         /// CloudFormation stack status after the failure, such as `UPDATE_ROLLBACK_COMPLETE`.
         status: String,

@@ -38,14 +38,14 @@ pub struct InForce {
     pub document: Value,
 }
 
-/// What AppConfig has beside what git says.
+/// Differences between AppConfig and git.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Pushed {
     /// Number of the hosted version in force.
     pub version: String,
     /// State of its deployment, such as `COMPLETE`.
     pub state: String,
-    /// Flags whose value in force is not what git says.
+    /// Flags whose value in AppConfig differs from git.
     pub differences: Vec<Difference>,
 }
 

@@ -192,7 +192,7 @@ pub enum Left {
     FailedDeletion,
     /// A change set that was not executed: the stack holds nothing.
     Shell,
-    /// A tenant that leaves: the whole stack goes.
+    /// The tenant is offboarded: its stack is deleted.
     Offboarding,
 }
 

@@ -156,8 +156,8 @@ async fn one(
 pub(super) fn expressed(live: Option<&Stack>) -> Option<Warning> {
     live.filter(|stack| stack.express).map(|_| Warning {
         check: "EXPRESS mode".to_owned(),
-        reason: "the last operation on the stack waited for no resource, and rolls back only if it was told to; the \
-                 next change that is deployed ends this"
+        reason: "the last operation did not wait for resources, and rolls back only if that was requested; the next \
+                 deployed change ends EXPRESS mode"
             .to_owned(),
         unchecked: false,
     })

@@ -42,7 +42,7 @@ pub use severity::Severity;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Source {
-    /// The stack's tags and template against what its release renders.
+    /// Compares the stack's tags and template with what its release renders.
     Release,
     /// The network, by the EC2 API.
     Network,
@@ -144,13 +144,13 @@ pub struct SourceReport {
     pub limits: &'static str,
 }
 
-/// How one stack stands.
+/// Result of a stack's drift check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DriftStatus {
     InSync,
     Drifted,
-    /// Something could not be checked, so that nobody can say that it is in sync.
+    /// Part of the stack could not be checked, so it is unknown whether the stack is in sync.
     Incomplete,
 }
 

@@ -52,12 +52,12 @@ impl Check {
     }
 }
 
-/// How paging stands.
+/// Result of the check of the paging path.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Report {
-    /// In the order of the way.
+    /// Links of the paging path, in path order.
     pub checks: Vec<Check>,
-    /// The alarms that are in ALARM, with what became of their pages.
+    /// Alarms in ALARM, with the state of their pages.
     pub pages: Vec<Page>,
     /// The first to be paged first.
     pub on_call: Vec<OnCall>,

@@ -92,7 +92,7 @@ fn verdict(since: Option<i64>, incident: Option<&Incident>, now: Timestamp, limi
             false => (Level::Error, format!("no page arrived within {} min", minutes(since))),
         };
     };
-    let names = |names: Vec<&str>| if names.is_empty() { "nobody".to_owned() } else { names.join(", ") };
+    let names = |names: Vec<&str>| if names.is_empty() { "no one".to_owned() } else { names.join(", ") };
     match incident.status.as_str() {
         "acknowledged" => {
             let who = incident.acknowledgements.iter().map(|one| one.acknowledger.summary.as_str()).collect();

@@ -395,7 +395,7 @@ pub struct Contact {
 pub struct Network {
     /// The tenant's VPC: an IPv4 block of /16 to /28, such as `10.17.0.0/18`.
     ///
-    /// Allocated by `tenantry new`, then fixed for ever.
+    /// Allocated by `tenantry new`, then never changed.
     #[schemars(schema_with = "vpc_schema")]
     pub cidr: Ipv4Network,
     /// How many availability zones the tenant uses.

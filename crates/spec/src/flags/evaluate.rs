@@ -67,7 +67,7 @@ pub struct Evaluation {
     /// Details of the error; null for a successful evaluation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_message: Option<String>,
-    /// Metadata of the flag and of what decided its value.
+    /// Metadata of the flag, and of the rule or rollout that set its value.
     pub flag_metadata: BTreeMap<&'static str, Value>,
     /// Step that decided; null for a flag that does not exist.
     #[serde(skip)]

@@ -32,7 +32,7 @@ macro_rules! registry {
 /// The long form of a code, as `tenantry explain TN1203` prints it.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 pub struct Explanation {
-    /// Stable: a code never gets another meaning.
+    /// Stable: a code never changes its meaning.
     pub code: Code,
     /// Usual severity of the code's findings.
     pub severity: Severity,
