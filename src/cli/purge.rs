@@ -111,7 +111,7 @@ async fn purged<'a>(asked: &Asked<'a>, opened: &Opened) -> Result<Answer<'a>, Fa
             }
             taken => taken.map_err(guard::failure)?,
         };
-        let tried = logged(asked, opened, &session, &identity, &found.owned, (&stack, &claim.run)).await;
+        let tried = logged(asked, opened, &session, &identity, &found, (&stack, &claim.run)).await;
         let released = guard::release(locks).await;
         answer.tried = tried?;
         released?;
@@ -219,7 +219,7 @@ async fn logged(
     opened: &Opened,
     session: &Session,
     identity: &BTreeMap<String, String>,
-    owned: &[Leftover],
+    found: &Leftovers,
     (stack, run): (&str, &str),
 ) -> Result<Vec<Tried>, Failure> {
     let (tenant, place) = (asked.tenant.to_string(), session.place.clone());
@@ -235,7 +235,7 @@ async fn logged(
         };
         log.write(Record::Called { call: format!("delete {} {}", tried.resource_type, tried.id), failed });
     };
-    let tried = purge(session, identity, owned, asked.how, &seen).await;
+    let tried = purge(session, identity, found, asked.how, &seen).await;
     let failed = tried.iter().find_map(|one| match &one.deletion {
         Deletion::Failed { why } => Some(format!("{} {}: {why}", one.resource_type, one.id)),
         _ => None,

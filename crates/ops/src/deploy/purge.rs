@@ -3,7 +3,7 @@
 //! In: the name of a stack that is gone, and the identity of its tenant. [`look`] finds what is left, by CloudFormation's
 //! record of the deleted stack and by tags; [`purge`] deletes it. A resource is deleted only if its own tags, read right
 //! before, are the tenant's. S3 Object Lock is respected, and keys are scheduled last, once nothing is left that they may
-//! encrypt.
+//! encrypt: neither what could not be deleted nor what is not deleted here.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -53,6 +53,12 @@ pub struct Left {
     pub resource: String,
     /// Why it was not deleted.
     pub why: String,
+}
+
+impl Left {
+    fn is_key(&self) -> bool {
+        self.resource.starts_with(KEY) || self.resource.contains(":kms:")
+    }
 }
 
 /// What is left of a tenant.
@@ -304,12 +310,12 @@ pub struct How {
 pub async fn purge(
     session: &Session,
     identity: &BTreeMap<String, String>,
-    owned: &[Leftover],
+    found: &Leftovers,
     how: How,
     seen: &(dyn Fn(&Tried) + Sync),
 ) -> Vec<Tried> {
     let end = Instant::now() + how.deadline;
-    let (keys, mut rest): (Vec<&Leftover>, Vec<&Leftover>) = owned.iter().partition(|one| one.is_key());
+    let (keys, mut rest): (Vec<&Leftover>, Vec<&Leftover>) = found.owned.iter().partition(|one| one.is_key());
     let mut done = Vec::new();
     let failed = loop {
         let tries = rest.iter().map(|one| delete(session, identity, one, how, end));
@@ -325,7 +331,9 @@ pub async fn purge(
         }
     };
     failed.iter().for_each(seen);
-    let blocked = failed.first().map(|first| format!("{} {}", first.resource_type, first.id));
+    let failed_first = failed.first().map(|first| format!("{} {}", first.resource_type, first.id));
+    let left_first = || found.other.iter().find(|left| !left.is_key()).map(|left| left.resource.clone());
+    let blocked = failed_first.or_else(left_first);
     done.extend(failed);
     for key in keys {
         let tried = match &blocked {
