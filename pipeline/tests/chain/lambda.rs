@@ -1,9 +1,11 @@
 //! Lambda's Runtime API (AWS Lambda Developer Guide, "Using the Lambda runtime API"), and one function behind it.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -16,6 +18,8 @@ pub(crate) struct Function {
     process: Child,
     events: Sender<(String, u64)>,
     outcomes: Receiver<Result<Value, Value>>,
+    /// Reads what it writes, lest it wait for a reader.
+    written: Option<JoinHandle<String>>,
 }
 
 impl Function {
@@ -25,7 +29,7 @@ impl Function {
         let (done, outcomes) = channel();
         let (waiting, done) = (Arc::new(Mutex::new(waiting)), Mutex::new(done));
         let port = serve(move |request| answer(&request, &waiting.lock().unwrap(), &done.lock().unwrap()));
-        let process = command(program)
+        let mut process = command(program)
             .env_clear()
             .envs(environment.iter().map(|(name, value)| (*name, value.as_str())))
             .env("AWS_LAMBDA_RUNTIME_API", format!("127.0.0.1:{port}"))
@@ -35,13 +39,19 @@ impl Function {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        Self { process, events, outcomes }
+        let mut output = process.stdout.take().unwrap();
+        let written = thread::spawn(move || {
+            let mut text = String::new();
+            output.read_to_string(&mut text).unwrap();
+            text
+        });
+        Self { process, events, outcomes, written: Some(written) }
     }
 
     /// Invokes it, with so many milliseconds until its deadline.
     pub(crate) fn invoke(&self, event: &Value, milliseconds: u64) -> Result<Value, Value> {
         self.events.send((event.to_string(), milliseconds)).unwrap();
-        self.outcomes.recv_timeout(Duration::from_secs(60)).expect("the function answers")
+        self.outcomes.recv_timeout(Duration::from_millis(milliseconds.max(60_000))).expect("the function answers")
     }
 
     /// Seconds that its threads were on a processor (Linux, `proc(5)`, `schedstat`).
@@ -57,9 +67,7 @@ impl Function {
     /// Ends it; all that it wrote.
     pub(crate) fn stop(mut self) -> String {
         self.process.kill().unwrap();
-        let mut text = String::new();
-        std::io::Read::read_to_string(&mut self.process.stdout.take().unwrap(), &mut text).unwrap();
-        text
+        self.written.take().unwrap().join().unwrap()
     }
 }
 
