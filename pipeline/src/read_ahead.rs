@@ -22,26 +22,26 @@ pub(crate) struct ReadAhead<O: Objects> {
     at: ObjectAt,
     etag: String,
     left: Range<u64>,
-    read: Option<Bytes>,
-    under_way: VecDeque<JoinHandle<Result<Bytes, StorageError>>>,
+    read: VecDeque<Bytes>,
+    under_way: VecDeque<JoinHandle<Result<Vec<Bytes>, StorageError>>>,
 }
 
 impl<O: Objects> ReadAhead<O> {
     /// Reads `range` of the object with this entity tag.
     pub(crate) fn new(objects: O, at: ObjectAt, etag: String, range: Range<u64>) -> Self {
-        Self { objects, at, etag, left: range, read: None, under_way: VecDeque::with_capacity(AHEAD) }
+        Self { objects, at, etag, left: range, read: VecDeque::new(), under_way: VecDeque::with_capacity(AHEAD) }
     }
 
     /// With the first bytes of the range read already.
     pub(crate) fn with_first(mut self, first: Bytes) -> Self {
         self.left.start += first.len() as u64;
-        self.read = Some(first);
+        self.read.push_back(first);
         self
     }
 
     /// Whether all bytes were given.
     pub(crate) fn is_at_end(&self) -> bool {
-        self.read.is_none() && self.under_way.is_empty() && self.left.is_empty()
+        self.read.is_empty() && self.under_way.is_empty() && self.left.is_empty()
     }
 
     /// The next bytes; `None` at the end.
@@ -53,15 +53,14 @@ impl<O: Objects> ReadAhead<O> {
             let range = self.left.start..self.left.end.min(self.left.start + RANGE);
             self.left.start = range.end;
             let (objects, at, etag) = (self.objects.clone(), self.at.clone(), self.etag.clone());
-            self.under_way.push_back(tokio::spawn(async move { objects.read(&at, &etag, range).await }));
+            self.under_way.push_back(tokio::spawn(async move { objects.read_pieces(&at, &etag, range).await }));
         }
-        if let Some(first) = self.read.take() {
-            return Ok(Some(first));
+        while self.read.is_empty()
+            && let Some(range) = self.under_way.pop_front()
+        {
+            self.read = range.await.map_err(|error| of_task(&error))??.into();
         }
-        match self.under_way.pop_front() {
-            Some(read) => Ok(Some(read.await.map_err(|error| of_task(&error))??)),
-            None => Ok(None),
-        }
+        Ok(self.read.pop_front())
     }
 }
 

@@ -83,6 +83,16 @@ pub trait Objects: Clone + Send + Sync + 'static {
         range: Range<u64>,
     ) -> impl Future<Output = Result<Bytes, StorageError>> + Send;
 
+    /// The same in pieces as they come, in order, without a copy.
+    fn read_pieces(
+        &self,
+        at: &ObjectAt,
+        etag: &str,
+        range: Range<u64>,
+    ) -> impl Future<Output = Result<Vec<Bytes>, StorageError>> + Send {
+        async { Ok(vec![self.read(at, etag, range).await?]) }
+    }
+
     /// Writes an object at once.
     fn put(&self, target: &Target, body: Bytes) -> impl Future<Output = Result<(), StorageError>> + Send;
 

@@ -22,18 +22,21 @@ pub(super) struct Uploads<O: Objects> {
     held: Vec<u8>,
     from: u64,
     current: Option<Current>,
+    /// A buffer whose piece is sent: it serves again, since pages that are given back and asked for again cost more than what is
+    /// written into them.
+    spare: Vec<u8>,
 }
 
 /// The object that the first held byte belongs to, once pieces of it are out.
 #[derive(Debug)]
 struct Current {
-    piece: JoinHandle<Result<Upload, StorageError>>,
+    piece: JoinHandle<Result<(Upload, Bytes), StorageError>>,
 }
 
 impl<O: Objects> Uploads<O> {
     /// Uploads of a stream that begins at byte `from`.
     pub(super) fn new(objects: O, from: u64) -> Self {
-        Self { objects, held: Vec::new(), from, current: None }
+        Self { objects, held: Vec::new(), from, current: None, spare: Vec::new() }
     }
 
     /// Takes the next bytes of the stream.
@@ -51,8 +54,8 @@ impl<O: Objects> Uploads<O> {
             let body = self.take_to(cut.range.end);
             return self.write(target, behind(header, body)).await;
         };
+        let mut upload = self.joined(current).await?;
         let body = self.take_to(cut.range.end);
-        let mut upload = joined(current.piece).await?;
         if !body.is_empty() {
             upload = self.objects.append(upload, body).await?;
         }
@@ -81,17 +84,16 @@ impl<O: Objects> Uploads<O> {
             self.skip_to(start);
         }
         while settled.saturating_sub(self.from) >= PIECE as u64 {
-            let mut piece = self.take(PIECE);
             let objects = self.objects.clone();
-            let upload = match self.current.take() {
-                Some(current) => joined(current.piece).await?,
+            let (upload, piece) = match self.current.take() {
+                Some(current) => (self.joined(current).await?, self.take(PIECE)),
                 None => {
                     let (target, header) = target(start, kind);
-                    piece = behind(&header, piece);
-                    objects.begin(&target).await?
+                    (objects.begin(&target).await?, behind(&header, self.take(PIECE)))
                 }
             };
-            self.current = Some(Current { piece: tokio::spawn(async move { objects.append(upload, piece).await }) });
+            let sent = async move { Ok((objects.append(upload, piece.clone()).await?, piece)) };
+            self.current = Some(Current { piece: tokio::spawn(sent) });
         }
         Ok(())
     }
@@ -102,7 +104,10 @@ impl<O: Objects> Uploads<O> {
     /// The store did not give it up.
     pub(super) async fn abandon(&mut self) -> Result<(), Failure> {
         match self.current.take() {
-            Some(current) => Ok(self.objects.abort(joined(current.piece).await?).await?),
+            Some(current) => {
+                let upload = self.joined(current).await?;
+                Ok(self.objects.abort(upload).await?)
+            }
             None => Ok(()),
         }
     }
@@ -117,6 +122,18 @@ impl<O: Objects> Uploads<O> {
             upload = self.objects.append(upload, piece).await?;
         }
         Ok(self.objects.complete(upload).await?)
+    }
+
+    /// Waits for a piece, and takes its buffer back.
+    async fn joined(&mut self, current: Current) -> Result<Upload, Failure> {
+        let (upload, piece) = current.piece.await.map_err(|error| of_task(&error))??;
+        if let Ok(mut buffer) = piece.try_into_mut()
+            && buffer.capacity() <= PIECE + SLACK
+        {
+            buffer.clear();
+            self.spare = buffer.into();
+        }
+        Ok(upload)
     }
 
     fn skip_to(&mut self, position: u64) {
@@ -142,7 +159,8 @@ impl<O: Objects> Uploads<O> {
             return self.held.drain(..bytes).collect();
         }
         let rest = self.held.get(bytes..).unwrap_or_default();
-        let mut next = Vec::with_capacity(if rest.len() < SLACK { PIECE + SLACK } else { rest.len() + PIECE });
+        let mut next = std::mem::take(&mut self.spare);
+        next.reserve_exact(if rest.len() < SLACK { PIECE + SLACK } else { rest.len() + PIECE });
         next.extend_from_slice(rest);
         let mut taken = std::mem::replace(&mut self.held, next);
         taken.truncate(bytes);
@@ -153,8 +171,4 @@ impl<O: Objects> Uploads<O> {
 /// A body with a header in front.
 fn behind(header: &[u8], body: Bytes) -> Bytes {
     if header.is_empty() { body } else { [header, &body].concat().into() }
-}
-
-async fn joined(piece: JoinHandle<Result<Upload, StorageError>>) -> Result<Upload, Failure> {
-    Ok(piece.await.map_err(|error| of_task(&error))??)
 }

@@ -83,12 +83,6 @@ impl<'a> Document<'a> {
         self.body.extend_from_slice(b"\":");
     }
 
-    /// A member whose value is JSON already.
-    pub(super) fn raw(&mut self, name: &str, raw: &str) {
-        self.name(name);
-        self.value(raw);
-    }
-
     pub(super) fn number(&mut self, name: &str, number: u64) {
         self.name(name);
         // Memory takes whatever is written.
@@ -145,8 +139,8 @@ impl<'a> Document<'a> {
 
     fn end_of_flow(&mut self, end: End, row: &'static Row, key: &str, raw: &str) {
         match end {
-            End::Source => self.address("source", raw),
-            End::Destination => self.address("destination", raw),
+            End::Source => self.address(end, ["source.ip", "source.address"], raw),
+            End::Destination => self.address(end, ["destination.ip", "destination.address"], raw),
             End::SourcePort if self.is_icmp => self.kept_as("icmp.type", raw),
             End::DestinationPort if self.is_icmp => self.kept_as("icmp.code", raw),
             End::SourcePort | End::DestinationPort => self.placed(row, key, raw),
@@ -154,15 +148,19 @@ impl<'a> Document<'a> {
     }
 
     /// One end of a flow: its address. What else a sensor has in its place, such as a zone, is below `unmapped`.
-    fn address(&mut self, end: &str, raw: &str) {
+    fn address(&mut self, end: End, [place, other]: [&str; 2], raw: &str) {
         let text = plain_text(raw).unwrap_or_default();
         let address = without_zone(text);
-        let is_address = address.parse::<IpAddr>().is_ok();
+        // Of a name that a record has twice, the first is the end.
+        let is_address = match self.record.end(end) {
+            Some(first) if first == raw => self.record.address(end).is_some(),
+            _ => address.parse::<IpAddr>().is_ok(),
+        };
         if is_address {
-            self.text(&[end, ".ip"].concat(), address);
+            self.text(place, address);
         }
         if !is_address || address.len() < text.len() {
-            self.unmapped(&[end, ".address"].concat(), raw);
+            self.unmapped(other, raw);
         }
     }
 

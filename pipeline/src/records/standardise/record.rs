@@ -25,6 +25,8 @@ pub(super) struct Record<'a> {
     rows: Vec<Option<&'static Row>>,
     /// Values of the first field with each role.
     by_role: [Option<&'a str>; Role::COUNT],
+    /// Of the source and the destination.
+    addresses: [Option<IpAddr>; 2],
 }
 
 /// One of the two ends of a record, or its port.
@@ -64,9 +66,11 @@ impl<'a> Record<'a> {
             }
             rows.push(row);
         }
-        let mut record = Self { name, plan, has_own_ends: false, fields, rows, by_role };
+        let mut record = Self { name, plan, has_own_ends: false, fields, rows, by_role, addresses: [None; 2] };
         let has_connection = record.raw(Role::Source).is_some() || record.raw(Role::Destination).is_some();
         record.has_own_ends = plan.dataset.ends.is_some() && !has_connection;
+        let address = |end| without_zone(record.text(record.role_of(end))?).parse().ok();
+        record.addresses = [End::Source, End::Destination].map(address);
         Ok(record)
     }
 
@@ -117,7 +121,11 @@ impl<'a> Record<'a> {
 
     /// The address of one of its ends.
     pub(super) fn address(&self, end: End) -> Option<IpAddr> {
-        without_zone(self.text(self.role_of(end))?).parse().ok()
+        let [source, destination] = self.addresses;
+        match end {
+            End::Source | End::SourcePort => source,
+            End::Destination | End::DestinationPort => destination,
+        }
     }
 
     /// Which of its ends a field with this role is.
@@ -160,5 +168,5 @@ pub(super) fn is_suricata(fields: &Fields<'_>) -> bool {
 
 /// An address without the zone that a link-local one may have (RFC 4007): `fe80::1%eth0`.
 pub(super) fn without_zone(text: &str) -> &str {
-    text.split('%').next().unwrap_or(text)
+    text.get(..memchr::memchr(b'%', text.as_bytes()).unwrap_or(text.len())).unwrap_or(text)
 }

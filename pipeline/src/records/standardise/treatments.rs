@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use serde_json::value::RawValue;
+
 use super::document::Document;
 use super::record::End;
 use crate::records::fields::plain_text;
@@ -123,12 +125,9 @@ impl Document<'_> {
                 _ => self.kept(row, key, raw),
             },
             Treatment::Answers => {
-                let answers: Vec<String> = serde_json::from_str(raw).unwrap_or_default();
-                let addresses: Vec<&String> =
-                    answers.iter().filter(|answer| answer.parse::<IpAddr>().is_ok()).collect();
-                if !addresses.is_empty() {
-                    self.raw("dns.resolved_ip", &serde_json::json!(addresses).to_string());
-                }
+                let answers: Vec<&RawValue> = serde_json::from_str(raw).unwrap_or_default();
+                let texts = answers.iter().filter_map(|answer| plain_text(answer.get()));
+                self.texts("dns.resolved_ip", texts.filter(|text| text.parse::<IpAddr>().is_ok()));
                 self.placed(row, key, raw);
             }
             Treatment::Sequence => {
