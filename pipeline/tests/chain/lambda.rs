@@ -64,6 +64,13 @@ impl Function {
         threads.map(|thread| of(thread.unwrap().path())).sum::<f64>() / 1e9
     }
 
+    /// MiB that it had in memory at most (Linux, `proc(5)`, `VmHWM`).
+    pub(crate) fn peak_mib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+        peak.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() / 1024
+    }
+
     /// Ends it; all that it wrote.
     pub(crate) fn stop(mut self) -> String {
         self.process.kill().unwrap();

@@ -46,6 +46,7 @@ async fn what_the_functions_take_for_two_gigabytes_a_minute() {
         let documents = stack.domain.state.lock().unwrap().counted.replace(0).unwrap_or_default();
         println!("{name:<24} {splitter:>8.3} {ingest:>8.3} {:>8.3}  {documents} of {lines} records", splitter + ingest);
     }
+    println!("peak memory: splitter {} MiB, ingest {} MiB", stack.splitter.peak_mib(), stack.ingest.peak_mib());
 }
 
 fn kinds() -> Vec<(String, Vec<u8>)> {
