@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import logging
-import threading
 import time
 import traceback
 from contextlib import nullcontext
@@ -24,6 +23,7 @@ from werkzeug.http import HTTP_STATUS_CODES
 from . import control, faults, identity, operations, rpc, wire
 from .errors import AwsError
 from .services import pager, trail
+from .state import MOTO
 
 log = logging.getLogger("tenantry_endpoint")
 
@@ -35,7 +35,6 @@ class Application:
 
     def __init__(self) -> None:
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self._moto_lock = threading.RLock()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         path = environ.get("PATH_INFO", "")
@@ -137,10 +136,10 @@ class Application:
             captured[:] = [int(status.split(" ", 1)[0]), headers]
             return lambda _: None
 
-        # moto's backends are plain dicts: one request at a time, but for those that wait for something.
+        # One request at a time, but for those that wait for something.
         target, path = environ.get("HTTP_X_AMZ_TARGET", ""), environ.get("PATH_INFO", "")
         waits = target.endswith(".ReceiveMessage") or "/invocations" in path
-        with nullcontext() if waits else self._moto_lock:
+        with nullcontext() if waits else MOTO:
             try:
                 body = b"".join(self._moto(environ, start_response))
             except NotImplementedError as error:

@@ -8,6 +8,8 @@ from typing import Any, Callable, TypeVar
 
 Store = TypeVar("Store")
 
+#: Held while one of moto's backends is read or changed: they are plain dicts, which must not change under an iteration.
+MOTO = threading.RLock()
 _lock = threading.RLock()
 _stores: dict[type[Any], dict[tuple[str, str], Any]] = defaultdict(dict)
 _on_reset: list[Callable[[], None]] = []

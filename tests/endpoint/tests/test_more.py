@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import socket
+import sys
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Callable
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
-from tenantry_endpoint import cbor
+from tenantry_endpoint import cbor, internal
 from test_stacks import SMALL, deploy, failures, fresh, settled  # noqa: F401
 
 Client = Callable[..., Any]
+#: An account of the calls within this process.
+ACCOUNT = "222233334444"
 
 
 @pytest.mark.parametrize("kind", ["reset", "cut"])
@@ -216,3 +220,31 @@ def test_revocation_lists_are_pem_and_belong_to_what_exists(client: Client) -> N
     elb.remove_trust_store_revocations(TrustStoreArn=store, RevocationIds=[first])
     left = elb.describe_trust_store_revocations(TrustStoreArn=store)["TrustStoreRevocations"]
     assert [one["RevocationId"] for one in left] == [second]
+
+
+def test_tagged_resources_are_listed_while_others_are_made_and_deleted() -> None:
+    # Without a socket between them, threads meet within moto's own loops, which are long enough for it.
+    def make(name: str) -> str:
+        made = internal.call(ACCOUNT, "eu-central-1", "ec2", "CreateSecurityGroup", GroupName=name, Description="one of many")
+        return str(made["GroupId"])
+
+    for number in range(200):
+        make(f"kept-{number}")
+
+    def make_and_delete(number: int) -> None:
+        for turn in range(30):
+            internal.call(ACCOUNT, "eu-central-1", "ec2", "DeleteSecurityGroup", GroupId=make(f"{number}-{turn}"))
+
+    def look(_: int) -> None:
+        for _ in range(30):
+            internal.call(ACCOUNT, "eu-central-1", "resourcegroupstaggingapi", "GetResources")
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            done = [pool.submit(does, number) for number in range(2) for does in (make_and_delete, look)]
+            for one in done:
+                one.result()
+    finally:
+        sys.setswitchinterval(interval)

@@ -12,6 +12,7 @@ from .. import faults
 from ..clock import AFTERWARDS, SLOW, advance, pause
 from ..errors import AwsError
 from ..internal import as_system
+from ..state import MOTO
 from . import limits, linked_roles, names, permissions, secrets, triggers
 from .model import Resource, Stack, Target
 from .plan import look_up, properties_of, recreation, resolver
@@ -188,7 +189,8 @@ def _forget_tags(place: Place, resource: Resource) -> None:
     if resource.type.startswith("AWS::EC2::"):
         tags = ec2_backends[place.account][place.region].tags
         for known in (resource.made.id, resource.made.attributes.get("AllocationId")):
-            tags.pop(known, None)
+            with MOTO:
+                tags.pop(known, None)
 
 
 def _delete(stack: Stack, resource: Resource, policy: str = "DeletionPolicy", undone: bool = False) -> None:

@@ -12,7 +12,7 @@ from moto.elasticache.models import elasticache_backends
 from ..errors import AwsError
 from ..internal import call as ask
 from ..operations import Answer, Call, operation
-from ..state import store
+from ..state import MOTO, store
 from .interfaces import hold, release
 
 REQUESTER = "amazon-elasticache"
@@ -41,7 +41,8 @@ def _arn(call: Call, noun: str, name: str) -> str:
 def _tag(call: Call, arn: str) -> None:
     """Keep the tags where the tagging API finds them."""
     backend = elasticache_backends[call.account][call.region]
-    backend.tagging_service.tag_resource(arn, call.get("Tags") or [])
+    with MOTO:
+        backend.tagging_service.tag_resource(arn, call.get("Tags") or [])
 
 
 def _listed(call: Call) -> None:

@@ -8,6 +8,7 @@ from moto.rds.models import rds_backends
 from ..errors import AwsError
 from ..internal import call as ask
 from ..operations import Answer, Call, operation
+from ..state import MOTO
 from .interfaces import hold, release
 
 REQUESTER = "amazon-rds"
@@ -66,7 +67,8 @@ def modify_db_subnet_group(call: Call) -> Answer:
         return call.inner()
     finally:
         if found is not None:
-            groups[name] = found
+            with MOTO:
+                groups[name] = found
 
 
 def _need_unused(call: Call, member: str, name: str, code: str) -> None:

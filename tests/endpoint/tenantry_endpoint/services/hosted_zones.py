@@ -18,7 +18,7 @@ from moto.utilities.utils import get_partition
 
 from ..errors import AwsError
 from ..operations import Answer, Call, operation
-from ..state import on_reset, store
+from ..state import MOTO, on_reset, store
 
 #: DNS, RFC 1035 section 3.2: the type of name servers, the class of the internet; section 4.1.1: answers, no such name.
 NS, INTERNET, ANSWER, NO_NAME = 2, 1, 0x8180, 0x8183
@@ -49,12 +49,14 @@ def say(document: dict[str, Any]) -> None:
     account, ident = document["account"], document["id"]
     zones = route53_backends[account]["aws"].zones
     if "name" not in document:
-        zones.pop(ident, None)
+        with MOTO:
+            zones.pop(ident, None)
         store(Zones, account, "aws").missing.add(ident)
         return
     store(Zones, account, "aws").missing.discard(ident)
     name = document["name"].rstrip(".") + "."
-    zones[ident] = _zone(ident, name)
+    with MOTO:
+        zones[ident] = _zone(ident, name)
     _answers.pop(name, None)
     if "servers" in document:
         _answers[name] = [str(server).rstrip(".") for server in document["servers"]]
@@ -67,7 +69,8 @@ def found_or_made(account: str, region: str, zone: str, record: str) -> str:
     # Whoever asked for the zone before could not say of which domain it is.
     if ident not in zones or zones[ident].name == _unnamed(ident):
         domain = record.rstrip(".").split(".", 1)[-1] + "."
-        zones[ident] = _zone(ident, domain)
+        with MOTO:
+            zones[ident] = _zone(ident, domain)
     return ident
 
 
@@ -82,7 +85,8 @@ def get_hosted_zone(call: Call) -> Answer:
     ident = str(call.get("Id")).rsplit("/", 1)[-1]
     if ident in store(Zones, call.account, "aws").missing:
         raise AwsError("NoSuchHostedZone", f"No hosted zone found with ID: {ident}")
-    route53_backends[call.account][call.partition].zones.setdefault(ident, _zone(ident, _unnamed(ident)))
+    with MOTO:
+        route53_backends[call.account][call.partition].zones.setdefault(ident, _zone(ident, _unnamed(ident)))
     return call.inner()
 
 

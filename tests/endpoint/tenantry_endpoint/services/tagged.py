@@ -7,6 +7,7 @@ from moto.resourcegroupstaggingapi.models import resourcegroupstaggingapi_backen
 
 from ..internal import call as ask
 from ..operations import Answer, Call, operation
+from ..state import MOTO
 
 _ALL = 10**9
 
@@ -30,10 +31,11 @@ def _domains(call: Call) -> list[tuple[str, dict[str, str]]]:
 def get_resources(call: Call) -> Answer:
     """What bears the tags, by ARN; a page begins after the ARN that is its token."""
     backend = resourcegroupstaggingapi_backends[call.account][call.region]
-    _, found = backend.get_resources(
-        resources_per_page=_ALL, tags_per_page=_ALL, tag_filters=call.get("TagFilters"),
-        resource_type_filters=call.get("ResourceTypeFilters"),
-    )
+    with MOTO:
+        _, found = backend.get_resources(
+            resources_per_page=_ALL, tags_per_page=_ALL, tag_filters=call.get("TagFilters"),
+            resource_type_filters=call.get("ResourceTypeFilters"),
+        )
     after, most = call.get("PaginationToken", ""), int(call.get("ResourcesPerPage", 50))
     every = dict(_domains(call)) | {str(one.arn): dict(one.tags) for one in found}
     rows = sorted((arn, tags) for arn, tags in every.items() if arn > after)
