@@ -99,7 +99,7 @@ fn a_check_of_a_blueprint_blames_the_field_that_the_tenant_sets() {
                 });
                 assert_eq!(found.len(), 1, "{found:?}");
                 assert_eq!((found[0].code.as_str(), blamed.into_inner()), ("WA2001", vec![route.to_owned()]));
-                assert!(found[0].message.starts_with("the service holds "), "{}", found[0].message);
+                assert!(found[0].message.starts_with("the service opens "), "{}", found[0].message);
             },
         );
     };
