@@ -56,8 +56,9 @@ pub struct Left {
 }
 
 impl Left {
-    fn is_key(&self) -> bool {
-        self.resource.starts_with(KEY) || self.resource.contains(":kms:")
+    /// A key, or an alias of one: neither is encrypted. The service is third in a type as in an ARN.
+    fn is_of_kms(&self) -> bool {
+        self.resource.split(':').nth(2).is_some_and(|service| service.eq_ignore_ascii_case("kms"))
     }
 }
 
@@ -332,7 +333,7 @@ pub async fn purge(
     };
     failed.iter().for_each(seen);
     let failed_first = failed.first().map(|first| format!("{} {}", first.resource_type, first.id));
-    let left_first = || found.other.iter().find(|left| !left.is_key()).map(|left| left.resource.clone());
+    let left_first = || found.other.iter().find(|left| !left.is_of_kms()).map(|left| left.resource.clone());
     let blocked = failed_first.or_else(left_first);
     done.extend(failed);
     for key in keys {
@@ -427,6 +428,16 @@ mod tests {
         assert_eq!(tags_of(&json!({ "Tags": { "a": "1" } })), Some(expected));
         assert_eq!(tags_of(&json!({ "Tags": [] })), None);
         assert_eq!(tags_of(&json!({})), None);
+    }
+
+    #[test]
+    fn what_is_left_holds_keys_unless_it_is_of_kms_itself() {
+        let is_of_kms = |resource: &str| Left { resource: resource.to_owned(), why: String::new() }.is_of_kms();
+        assert!(is_of_kms("AWS::KMS::Key 1234abcd"));
+        assert!(is_of_kms("AWS::KMS::Alias alias/org-acme"));
+        assert!(is_of_kms("arn:aws:kms:eu-west-1:111122223333:key/1234abcd"));
+        assert!(!is_of_kms("AWS::S3::Bucket org-acme:kms:data"));
+        assert!(!is_of_kms("arn:aws:backup:eu-west-1:111122223333:backup-vault:kms:kept"));
     }
 
     #[test]
