@@ -115,14 +115,19 @@ pub(crate) fn tenantry(url: &str) -> Command {
     command
 }
 
-/// Gives a program an endpoint as AWS, and nothing that this process's environment says to AWS's clients or to the tool.
+/// Gives a program an endpoint as AWS, and nothing of this process's own settings.
 pub(crate) fn at_endpoint<'c>(command: &'c mut Command, url: &str) -> &'c mut Command {
+    without_settings(command).envs(environment(url)).stdin(Stdio::null())
+}
+
+/// Gives a program nothing that this process's environment says to AWS's clients or to the tool.
+pub(crate) fn without_settings(command: &mut Command) -> &mut Command {
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("AWS_") || name.starts_with("TENANTRY_")) {
             command.env_remove(name);
         }
     }
-    command.envs(environment(url)).stdin(Stdio::null())
+    command
 }
 
 /// The variables of a program that has an endpoint as AWS. It answers DNS at the port where it answers HTTP, its stacks

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use super::small;
 use crate::artifacts;
-use crate::process::{Endpoint, environment, python};
+use crate::process::{Endpoint, environment, python, without_settings};
 use serde_json::Value;
 
 /// Four tenants in three rings of one account: acme, then bolt and cube, then dora.
@@ -145,7 +145,7 @@ defaults:
 
     pub(super) fn online_command(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(arguments);
-        command.envs(environment(&self.endpoint.url)).env_remove("AWS_PROFILE");
+        command.envs(environment(&self.endpoint.url));
         command
     }
 
@@ -214,11 +214,11 @@ defaults:
     }
 }
 
-/// `tenantry` in a folder, without anything from the environment.
+/// `tenantry` in a folder, without settings from the environment.
 pub(super) fn command(folder: &Path, zips: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tenantry"));
-    command.args(arguments).current_dir(folder).env("TENANTRY_FUNCTIONS", zips).stdin(Stdio::null());
-    command.env_remove("TENANTRY_ESTATE").env_remove("TENANTRY_RELEASE");
+    without_settings(&mut command).args(arguments).current_dir(folder);
+    command.env("TENANTRY_FUNCTIONS", zips).stdin(Stdio::null());
     command
 }
 

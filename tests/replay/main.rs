@@ -21,8 +21,8 @@ fn replay(stack: &Stack, arguments: &[&str]) -> Output {
 
 /// Runs a command of tenant acme as a person would, against the endpoint, under the shipped roles.
 fn command(name: &str, stack: &Stack, arguments: &[&str]) -> Output {
-    let estate = stack.estate.path();
-    tenantry(&stack.endpoint.url).args([name, "acme", "--estate"]).arg(estate).args(arguments).output().unwrap()
+    let mut command = tenantry(&stack.endpoint.url);
+    command.args([name, "acme", "--estate"]).arg(stack.estate.path()).args(arguments).output().unwrap()
 }
 
 fn check(output: &Output, code: i32) -> String {
