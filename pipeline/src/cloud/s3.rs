@@ -72,7 +72,7 @@ impl Objects for S3 {
         for (name, value) in &target.metadata {
             request = request.metadata(*name, value);
         }
-        // Its bytes have a checksum that S3 compares, and over TLS nobody changes them on the way: another hash of all of them,
+        // Its bytes have a checksum that S3 compares, and TLS protects them in transit: another hash of all of them,
         // for the signature, is not asked for (Amazon S3 API Reference, "Signature Calculations for the Authorization Header:
         // Transferring Payload in a Single Chunk").
         let sent = request.customize().disable_payload_signing().send().await;
